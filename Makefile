@@ -1,0 +1,40 @@
+# make install | run | test | check. Needs Python 3.11 or newer; everything else goes into .venv.
+PYTHON ?= python3
+PORT ?= 8501
+BIN = .venv/bin
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: install install-dev run test check clean
+
+install: .venv/installed
+install-dev: .venv/installed-dev
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch .venv/installed $@
+
+# The sample documents go in only where there is no table yet.
+run: install
+	@test -d "$${CITELOOP_HOME:-data/home}/table" || $(BIN)/citeloop ingest data/sample
+	PORT=$(PORT) $(BIN)/citeloop serve
+
+test: install-dev
+	$(BIN)/python -m pytest
+
+check: install-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,14 @@
+"""The question side and the loop.
+
+    settings    Settings          environment -> what this installation uses
+    search      Candidate         question -> candidates of two lists, fused
+    rerank      RankedChunk       candidates -> ranking, with who moved where
+    answer      Answer            ranking -> text with citations, quoted or written
+    pipeline    Pipeline          the three above on one table, with loaded models and timings
+    feedback    FeedbackEvent     what was shown and what people did with it, kept in SQLite
+    evaluation  EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
+    cli         `citeloop`        all of it from the command line
+    ui          the pages         all of it in a browser; the only package that imports streamlit
+
+Imports point upstream: ui and cli -> evaluation -> pipeline, feedback -> answer -> rerank -> search -> ingest.
+"""

@@ -1,0 +1,67 @@
+"""Settings -> list[Check]: is everything at hand that a question needs, and does it work?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.feedback import FeedbackStore
+from app.pipeline import Pipeline
+from app.settings import Settings
+from ingest import CiteloopError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: whether it works, and what was found or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(settings: Settings) -> list[Check]:
+    """Load and use each part once; a part that fails does not stop the others."""
+    return [
+        _attempt("embedder", lambda: _embedder(settings)),
+        _attempt("table", lambda: _table(settings)),
+        _attempt("reranker", lambda: _reranker(settings)),
+        _attempt("feedback", lambda: f"{len(FeedbackStore(settings.home).events())} events"),
+        _attempt("answers", lambda: _answers(settings)),
+    ]
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except (CiteloopError, OSError, RuntimeError, ValueError) as error:
+        return Check(name, False, str(error))
+
+
+def _embedder(settings: Settings) -> str:
+    embedder = Pipeline(settings).embedder
+    length = float((embedder.embed_query("a question") ** 2).sum())
+    if abs(length - 1) > 1e-3:
+        raise CiteloopError(f"{embedder.name} gave a vector of length {length}, expected 1; reinstall the package")
+    return f"{embedder.name}, {embedder.dimension} dimensions"
+
+
+def _table(settings: Settings) -> str:
+    table = Pipeline(settings).table
+    documents = table.documents()
+    hint = "" if documents else "; add some with: citeloop ingest PATH"
+    return f"{len(documents)} documents, {table.num_chunks()} chunks in {settings.home}{hint}"
+
+
+def _reranker(settings: Settings) -> str:
+    reranker = Pipeline(settings).reranker(settings.reranker)
+    if reranker:
+        reranker.score("a question", ["a passage"])
+    return settings.reranker
+
+
+def _answers(settings: Settings) -> str:
+    language_model = Pipeline(settings).language_model
+    if language_model is None:
+        return "extractive (set OPENAI_API_KEY or OPENAI_BASE_URL to have them written)"
+    return f"written by {language_model.name} (not called)"

@@ -1,0 +1,159 @@
+"""a BEIR folder -> Benchmark: documents, queries, and judgements of documents or of passages.
+
+The layout of BEIR (Thakur et al., 2021): `corpus.jsonl` with `_id, title, text`, `queries.jsonl` with
+`_id, text`, and `qrels.tsv` or `qrels/test.tsv` with `query-id, corpus-id, score`; the first two may be
+gzipped. A query whose `metadata` holds `evidence`, a list of `{document, quote}`, is judged by passage:
+quotes outlive chunk ids, which change when the rules of chunking do. A document whose `metadata` holds
+`headings` is chunked along these, another along the headings of its text as Markdown.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest import CiteloopError
+from ingest.chunk import Chunk
+from ingest.parse import Document, Heading, parse_text
+
+Qrels = dict[str, dict[str, int]]
+"""Query id -> document or chunk id -> relevance, as in TREC."""
+Run = dict[str, dict[str, float]]
+"""Query id -> document or chunk id -> score, as in TREC."""
+
+
+class BenchmarkError(CiteloopError):
+    """The folder is not in BEIR layout; the message says which file or line is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words of a document that answer a query; words are compared, so marks and spaces do not matter."""
+
+    document: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """queries: id -> text, of judged queries only. qrels: by document name. evidence: by query, where given.
+
+    fingerprint: hex digest of the corpus, which names the table that is built for it.
+    """
+
+    name: str
+    documents: tuple[Document, ...]
+    queries: Mapping[str, str]
+    qrels: Qrels
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    fingerprint: str
+
+    @property
+    def judges_passages(self) -> bool:
+        """Whether every query is judged by quoted passages; if not, documents are judged."""
+        return all(self.evidence.get(query_id) for query_id in self.queries)
+
+
+def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
+    """Read a BEIR folder; max_queries keeps the first so many judged queries in order of the file.
+
+    Raises BenchmarkError.
+    """
+    corpus_path = _find(folder, "corpus.jsonl", "corpus.jsonl.gz")
+    queries_path = _find(folder, "queries.jsonl", "queries.jsonl.gz")
+    qrels_path = _find(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
+    qrels = _read_qrels(qrels_path)
+    rows = [row for row in _read_jsonl(queries_path, "text") if row["_id"] in qrels][:max_queries]
+    if not rows:
+        raise BenchmarkError(f"no query of {queries_path} is judged in {qrels_path}")
+    evidence = {
+        row["_id"]: tuple(
+            Evidence(item["document"], item["quote"]) for item in (row.get("metadata") or {}).get("evidence", [])
+        )
+        for row in rows
+    }
+    documents = tuple(_document(row) for row in _read_jsonl(corpus_path, "text"))
+    return Benchmark(
+        name=folder.resolve().name,
+        documents=documents,
+        queries={row["_id"]: row["text"] for row in rows},
+        qrels={row["_id"]: qrels[row["_id"]] for row in rows},
+        evidence=evidence,
+        fingerprint=hashlib.sha256(corpus_path.read_bytes()).hexdigest(),
+    )
+
+
+def write_corpus(documents: Iterable[Document], path: Path) -> None:
+    """Write documents as a BEIR corpus whose rows read_benchmark turns back into the same documents."""
+    with path.open("w", encoding="utf-8") as lines:
+        for document in documents:
+            headings = [asdict(heading) for heading in document.headings]
+            row = {"_id": document.name, "title": document.title, "text": document.text}
+            lines.write(json.dumps(row | {"metadata": {"headings": headings}}, ensure_ascii=False) + "\n")
+
+
+def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> Chunk:
+    """The chunk of the document that holds most of the quoted words; the first of equals.
+
+    chunks: all of that document; text: the document's. Raises BenchmarkError when the quote is not there.
+    """
+    quoted = _words(evidence.quote)
+    found = list(re.finditer(r"\w+", text.lower()))
+    words = [match[0] for match in found]
+    for first in range(len(words) - len(quoted) + 1):
+        if words[first : first + len(quoted)] == quoted:
+            start, end = found[first].start(), found[first + len(quoted) - 1].end()
+            return max(chunks, key=lambda chunk: min(end, chunk.end) - max(start, chunk.start))
+    raise BenchmarkError(f"{evidence.document} does not hold the quoted evidence: {evidence.quote!r}")
+
+
+def _document(row: dict[str, Any]) -> Document:
+    found = (row.get("metadata") or {}).get("headings")
+    headings = None if found is None else [Heading(**heading) for heading in found]
+    return parse_text(row["text"], name=row["_id"], title=row.get("title") or "", headings=headings)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _find(folder: Path, *names: str) -> Path:
+    for name in names:
+        if (folder / name).exists():
+            return folder / name
+    raise BenchmarkError(f"{folder} is not in BEIR layout: expected {' or '.join(names)}")
+
+
+def _read_jsonl(path: Path, *required: str) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise BenchmarkError(f"{path} line {number} is not JSON: {error}") from error
+            if missing := {"_id", *required} - set(row):
+                raise BenchmarkError(f"{path} line {number} lacks {', '.join(sorted(missing))}")
+            row["_id"] = str(row["_id"])
+            yield row
+
+
+def _read_qrels(path: Path) -> Qrels:
+    qrels: Qrels = {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), 2):
+            try:
+                query_id, document, relevance = row["query-id"], row["corpus-id"], int(row["score"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise BenchmarkError(f"{path} line {number}: expected query-id, corpus-id, score: {row}") from error
+            if relevance > 0:
+                qrels.setdefault(query_id, {})[document] = relevance
+    return qrels

@@ -1,0 +1,156 @@
+"""question -> Answer on one table: search, rerank, answer, with the models loaded once and each step timed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+from app.answer import (
+    EXTRACTIVE,
+    Answer,
+    LanguageModel,
+    LanguageModelError,
+    checked,
+    cite,
+    extract,
+    prompt,
+    quote,
+)
+from app.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.rerankers import load_reranker
+from app.search import Candidate, Retriever, search
+from app.settings import Settings
+from ingest.embed import Embedder, load_embedder
+from ingest.table import ChunkTable
+
+Step = Literal["search", "rerank", "answer"]
+
+
+class Pipeline:
+    """Answers questions about the documents of one home folder; safe to share between threads.
+
+    embedder and language_model replace the configured ones, for tests.
+    """
+
+    def __init__(
+        self, settings: Settings, embedder: Embedder | None = None, language_model: LanguageModel | None = None
+    ) -> None:
+        self.settings = settings
+        self.embedder = embedder or load_embedder()
+        self.table = ChunkTable(settings.home, self.embedder)
+        self._given_language_model = language_model
+        self._rerankers: dict[str, Reranker | None] = {}
+        self._loading = threading.Lock()
+
+    @cached_property
+    def language_model(self) -> LanguageModel | None:
+        """Who writes the answers; None: they are extractive."""
+        settings = self.settings
+        if self._given_language_model or not settings.writes_answers:
+            return self._given_language_model
+        from app.language_model import OpenAILanguageModel  # half a second to import
+
+        key = settings.openai_api_key
+        return OpenAILanguageModel(
+            settings.openai_model, key.get_secret_value() if key else None, settings.openai_base_url
+        )
+
+    def reranker(self, name: str) -> Reranker | None:
+        """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
+        with self._loading:
+            if name not in self._rerankers:
+                self._rerankers[name] = load_reranker(name, self.settings)
+            return self._rerankers[name]
+
+    def search(self, question: str, retriever: Retriever = "hybrid") -> list[Candidate]:
+        """The candidates for a question, as many as the settings say."""
+        return search(
+            question, self.table, self.embedder, retriever=retriever, num_candidates=self.settings.num_candidates
+        )
+
+    def rank(
+        self,
+        question: str,
+        reranker: str | None = None,
+        *,
+        fall_back: bool = False,
+        on_step: Callable[[Step], None] = lambda _: None,
+    ) -> Answer:
+        """Search and rerank: an Answer that has its sources and, as yet, no text.
+
+        reranker: a name; None means the one of the settings. fall_back: when the reranker fails, show the
+        order of search with a note instead of raising RerankerError. on_step is called as a step begins.
+        """
+        name = self.settings.reranker if reranker is None else reranker
+        timings: dict[str, float] = {}
+        on_step("search")
+        with _timed(timings, "search"):
+            candidates = self.search(question)
+        on_step("rerank")
+        note = ""
+        with _timed(timings, "rerank"):
+            try:
+                ranking = self._rerank(question, candidates, name)
+            except RerankerError as error:
+                if not fall_back:
+                    raise
+                note = f"Reranker {name} could not be used, so this is the order of search: {error}"
+                name = "none"
+                ranking = rerank(question, candidates, None)
+        return Answer(
+            question=question,
+            text="",
+            answered_by=self.language_model.name if self.language_model else EXTRACTIVE,
+            citations=cite(ranking, self.settings.num_citations),
+            ranking=tuple(ranking),
+            reranker=name,
+            timings_ms=timings,
+            found=False,
+            complete=False,
+            note=note,
+        )
+
+    def write(self, ranked: Answer) -> Iterator[Answer]:
+        """The answer as its text grows; the last one is complete, or cut off with a note that says why."""
+        started = time.perf_counter()
+
+        def now(text: str, **changes: object) -> Answer:
+            timings = {**ranked.timings_ms, "answer": (time.perf_counter() - started) * 1000}
+            return replace(ranked, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
+
+        if self.language_model is None or not ranked.citations:
+            sentences = extract(ranked.question, ranked.citations, self.embedder)
+            yield now(quote(sentences), found=bool(sentences), complete=True)
+            return
+        text = ""
+        try:
+            for piece in self.language_model.stream(prompt(ranked.question, ranked.citations)):
+                text += piece
+                yield now(text)
+        except LanguageModelError as error:
+            text, _ = checked(text, ranked.citations) if text else ("", False)
+            yield now(text, found=bool(text), note=f"{ranked.note} {error}".strip())
+            return
+        text, found = checked(text, ranked.citations)
+        yield now(text, found=found, complete=True)
+
+    def ask(self, question: str, reranker: str | None = None) -> Answer:
+        """The whole way: search, rerank, answer. Raises RerankerError."""
+        *_, answer = self.write(self.rank(question, reranker))
+        return answer
+
+    def _rerank(self, question: str, candidates: list[Candidate], name: str) -> list[RankedChunk]:
+        return rerank(question, candidates, self.reranker(name))
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    """Write the milliseconds of the block into timings[name]."""
+    started = time.perf_counter()
+    yield
+    timings[name] = (time.perf_counter() - started) * 1000

@@ -1,0 +1,146 @@
+"""candidates -> list[RankedChunk]: a reranker scores every candidate, and `rerank` alone puts them in order.
+
+A reranker sees text only. What the first stage knew comes back in through a Blend, whose weights were
+learned on training questions and lie beside the reranker's weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.search import Candidate
+from ingest import CiteloopError
+from ingest.chunk import Chunk
+
+
+class RerankerError(CiteloopError):
+    """A reranker cannot be loaded or reached; the message names what is missing and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedChunk:
+    """A candidate in its final place.
+
+    rank: from 1. score: what the order was made by, higher is better, comparable within one ranking only.
+    reranker_score: the reranker's raw output, None without one.
+    """
+
+    candidate: Candidate
+    rank: int
+    score: float
+    reranker_score: float | None = None
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.candidate.chunk
+
+    @property
+    def rank_change(self) -> int:
+        """Places won against the first stage: 3 = up three, negative = down, 0 = the same."""
+        return self.candidate.fused_rank - self.rank
+
+    def as_row(self) -> dict[str, object]:
+        """The flat form that the command line prints and tables show, with stable names."""
+        candidate, chunk = self.candidate, self.chunk
+        return {
+            "chunk_id": chunk.id,
+            "document": chunk.document,
+            "title": chunk.title,
+            "heading": chunk.heading,
+            "page": chunk.page,
+            "rank": self.rank,
+            "score": self.score,
+            "reranker_score": self.reranker_score,
+            "fused_rank": candidate.fused_rank,
+            "fused_score": candidate.fused_score,
+            "vector_rank": candidate.vector_rank,
+            "vector_score": candidate.vector_score,
+            "text_rank": candidate.text_rank,
+            "text_score": candidate.text_score,
+            "rank_change": self.rank_change,
+            "text": chunk.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Weights of three scores, each standardised over the candidates of one query before they are added."""
+
+    reranker: float
+    vector: float
+    text: float
+
+    @classmethod
+    def load(cls, folder: Path) -> Blend | None:
+        """The blend of the reranker in this folder, None if it has none.
+
+        Raises RerankerError when its blend.json does not hold exactly the three numbers.
+        """
+        path = folder / "blend.json"
+        if not path.exists():
+            return None
+        try:
+            return cls(**{name: float(weight) for name, weight in json.loads(path.read_text())["weights"].items()})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RerankerError(f"{path} must hold weights for reranker, vector and text: {error}") from error
+
+    def combine(self, scores: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
+        """One score for each candidate. One that is missing from a list counts as that list's last."""
+        parts = {
+            "reranker": np.array(scores, float),
+            "vector": _filled([candidate.vector_score for candidate in candidates]),
+            "text": _filled([candidate.text_score for candidate in candidates]),
+        }
+        total = sum(weight * _standardised(parts[name]) for name, weight in asdict(self).items())
+        return [float(score) for score in np.atleast_1d(total)]
+
+
+class Reranker(Protocol):
+    """Scores passages against a query: raw logits, higher is better, in the order of the passages."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def blend(self) -> Blend | None: ...
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        """One float for each passage; raises RerankerError when it cannot be had."""
+        ...
+
+
+def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
+    """The candidates in their final order; with no reranker, in the order that search gave them.
+
+    Ties keep the order of the first stage. Raises RerankerError when the reranker returns anything but
+    one finite number for each passage.
+    """
+    if reranker is None or not candidates:
+        return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
+    raw = reranker.score(query, [candidate.chunk.passage for candidate in candidates])
+    if len(raw) != len(candidates) or not np.isfinite(raw).all():
+        raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
+    scores = reranker.blend.combine(raw, candidates) if reranker.blend else raw
+    order = sorted(range(len(candidates)), key=lambda index: (-scores[index], candidates[index].fused_rank))
+    return [RankedChunk(candidates[index], rank, scores[index], raw[index]) for rank, index in enumerate(order, 1)]
+
+
+def _filled(scores: Sequence[float | None]) -> NDArray[np.float64]:
+    known = [score for score in scores if score is not None]
+    last = min(known, default=0.0)
+    return np.array([last if score is None else score for score in scores])
+
+
+def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviation = float(scores.std())
+    return (scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores)
+
+
+def _short(scores: Sequence[float]) -> str:
+    return f"{len(scores)}: {', '.join(f'{score:.3g}' for score in scores[:5])}..."

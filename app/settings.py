@@ -1,0 +1,42 @@
+"""environment -> Settings: what this installation uses. Nothing else in the program reads the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest.table import DEFAULT_HOME
+
+
+class Settings(BaseSettings):
+    """Read from environment variables: CITELOOP_ and the field's name, or its alias; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CITELOOP_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    home: Path = DEFAULT_HOME
+    """Folder of the table, the feedback database and everything else made at run time."""
+    reranker: str = "shipped"
+    """The reranker used where a command or a page names none."""
+    num_candidates: int = Field(default=50, ge=1, le=1000)
+    """How many fused candidates the reranker scores."""
+    num_citations: int = Field(default=5, ge=1, le=20)
+    """How many of the best passages are shown and may be cited."""
+
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    openai_model: str = Field(default="gpt-4o-mini", validation_alias="OPENAI_MODEL")
+    """The model that writes answers, used when a key or a base URL is set."""
+
+    rerank_url: str | None = None
+    """Base URL of a reranking service, for the `http` reranker: /v1/rerank is added."""
+    rerank_model: str = "default"
+    rerank_api_key: SecretStr | None = None
+
+    @property
+    def writes_answers(self) -> bool:
+        """Whether a language model is configured; without one, answers are extractive."""
+        return self.openai_api_key is not None or self.openai_base_url is not None

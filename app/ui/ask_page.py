@@ -1,0 +1,161 @@
+"""Ask: a question, the steps while it is answered, the answer, its sources; the conversation so far above."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import EXTRACTIVE, Answer
+from app.feedback import StoredAnswer, new_id
+from app.pipeline import Step
+from app.rerankers import DESCRIPTIONS
+from app.ui import markup
+from app.ui.ranking_view import show_ranking
+from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.source_cards import show_sources
+
+NUM_SHOWN_TURNS = 10
+"""Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
+
+EXAMPLES = (
+    "How many days of leave can I carry over in Germany?",
+    "What does error E-117 on the PL-300 mean?",
+    "How do I set up the VPN on a new laptop?",
+)
+
+_STEP_LABELS: dict[Step, str] = {
+    "search": "Searching the documents",
+    "rerank": "Reranking the candidates",
+    "answer": "Answering from the best passages",
+}
+
+
+def show() -> None:
+    """The page."""
+    conversation_id = _conversation_id()
+    turns = feedback_store().conversation(conversation_id)
+    welcome = st.empty()
+    hidden = len(turns) - NUM_SHOWN_TURNS
+    if hidden > 0:
+        st.caption(f"{hidden} earlier questions of this conversation are not shown.")
+    for turn in turns[-NUM_SHOWN_TURNS:]:
+        _show_turn(turn)
+    reranker = _choose_reranker(has_turns=bool(turns))
+    question = st.chat_input("Ask about your documents", max_chars=2000) or st.session_state.pop("example", None)
+    if question and question.strip():
+        _answer(question.strip(), reranker, conversation_id)
+    elif not turns:
+        with welcome.container():
+            _welcome()
+
+
+def _conversation_id() -> str:
+    """The conversation of the address, which survives a reload, or else the one of this session."""
+    known = st.query_params.get("c") or st.session_state.get("conversation_id") or new_id()
+    st.session_state["conversation_id"] = known
+    if st.query_params.get("c") != known:
+        st.query_params["c"] = known
+    return str(known)
+
+
+def _start_conversation() -> None:
+    st.session_state["conversation_id"] = st.query_params["c"] = new_id()
+
+
+def _welcome() -> None:
+    st.title("Ask your documents")
+    num_documents = len(pipeline().table.documents())
+    if not num_documents:
+        st.markdown("There are no documents yet. Add some on the Documents page, then ask about them here.")
+        return
+    st.markdown(
+        f"Every answer quotes the {num_documents} documents and shows why each passage ranks where it does; "
+        "strike out a wrong one, and the ranking learns from it."
+    )
+    for number, example in enumerate(EXAMPLES):
+        st.button(example, key=f"example-{number}", on_click=st.session_state.update, args=({"example": example},))
+
+
+def _choose_reranker(*, has_turns: bool) -> str:
+    """The toggle and the choice beside the question; returns the reranker's name."""
+    default = pipeline().settings.reranker
+    names = list(dict.fromkeys([default, *(name for name in DESCRIPTIONS if name in ("shipped", "late-interaction"))]))
+    names = [name for name in names if name != "none"]
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        on = st.toggle("Reranker", value=default != "none", key="reranker-on", help="Off: the order of search.")
+        chosen = st.selectbox(
+            "Which reranker",
+            names,
+            key="reranker-name",
+            label_visibility="collapsed",
+            disabled=not on,
+            width=165,
+        )
+        if has_turns:
+            st.button("New", icon=":material/add:", help="Start a new conversation", on_click=_start_conversation)
+    return chosen if on and chosen else "none"
+
+
+def _answer(question: str, reranker: str, conversation_id: str) -> None:
+    """Answer a new question before the user's eyes, keep it, and draw the page again from what was kept."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        status = st.status("Searching the documents", type="compact")
+
+        def on_step(step: Step) -> None:
+            status.update(label=_STEP_LABELS[step])
+
+        ranked = pipeline().rank(question, reranker, fall_back=True, on_step=on_step)
+        answer_id = feedback_store().save_answer(ranked, conversation_id, current_user())
+        on_step("answer")
+        text = st.empty()
+        with st.container():
+            st.caption(", ".join(markup.plain(citation.chunk.title) for citation in ranked.citations))
+        answer = ranked
+        for answer in pipeline().write(ranked):
+            text.markdown(_answer_markdown(answer, answer_id))
+        feedback_store().save_answer(answer, conversation_id, current_user(), answer_id)
+        status.update(label=_timings(answer), state="complete")
+    st.rerun()
+
+
+@st.fragment
+def _show_turn(turn: StoredAnswer) -> None:
+    """A kept question with its answer; a click in here draws only this turn again."""
+    answer = turn.answer
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(answer.question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        st.caption(_timings(answer))
+        if answer.note:
+            st.warning(markup.plain(answer.note), icon=":material/warning:")
+        if not answer.complete and not answer.note:
+            st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+        if answer.found and answer.answered_by == EXTRACTIVE:
+            st.markdown("**Closest passages found**")
+        st.markdown(_answer_markdown(answer, turn.id))
+        if answer.citations:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
+                label = "Before and after reranking" if answer.reranker != "none" else "How these were ranked"
+                if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
+                    show_ranking(answer)
+            show_sources(turn)
+
+
+def _answer_markdown(answer: Answer, anchor: str) -> str:
+    if answer.answered_by == EXTRACTIVE:
+        return markup.with_citation_links(markup.plain(answer.text).replace("  \n  \n", "\n\n"), anchor)
+    return markup.with_citation_links(markup.written(answer.text), anchor)
+
+
+def _timings(answer: Answer) -> str:
+    milliseconds = {step: f"{value:.0f} ms" for step, value in answer.timings_ms.items()}
+    parts = [f"searched {milliseconds.get('search', '')}"]
+    if answer.reranker != "none":
+        parts.append(f"reranked {len(answer.ranking)} candidates {milliseconds.get('rerank', '')} ({answer.reranker})")
+    else:
+        parts.append(f"{len(answer.ranking)} candidates, not reranked")
+    if "answer" in milliseconds:
+        parts.append(f"answered {milliseconds['answer']} ({answer.answered_by})")
+    return " · ".join(parts)

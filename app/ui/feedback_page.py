@@ -1,0 +1,67 @@
+"""Feedback: the log of what people struck out, to read, filter and export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+import streamlit as st
+
+from app.feedback import REASONS, FeedbackEvent
+from app.ui.resources import feedback_store
+
+
+def show() -> None:
+    """The page."""
+    st.set_page_config(layout="wide")
+    st.title("Feedback")
+    events = feedback_store().events()[::-1]
+    if not events:
+        st.info("Nothing yet. Strike out a wrong source below an answer, and it is noted here.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input("Find", placeholder="Part of a question, document or passage", key="feedback-filter")
+        action = st.selectbox("Action", ["all", "deleted", "undone"], key="feedback-action", width=160)
+        reason = st.selectbox("Reason", ["all", "none given", *REASONS], key="feedback-reason", width=180)
+    shown = [event for event in events if _matches(event, words.lower(), action, reason)]
+    st.markdown(f"**{len(shown)}** of {len(events)} events, newest first")
+    st.dataframe(
+        _table(shown),
+        hide_index=True,
+        column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+    )
+    st.download_button(
+        "Export these as JSON lines",
+        data="".join(json.dumps(asdict(event), ensure_ascii=False) + "\n" for event in reversed(shown)),
+        file_name="citeloop-feedback.jsonl",
+        mime="application/jsonl",
+        icon=":material/download:",
+    )
+
+
+def _matches(event: FeedbackEvent, words: str, action: str, reason: str) -> bool:
+    return (
+        words in f"{event.question}\n{event.document}\n{event.title}\n{event.text}".lower()
+        and action in ("all", event.action)
+        and (reason == "all" or (event.reason or "none given") == reason)
+    )
+
+
+def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "When": pd.to_datetime([event.at for event in events], utc=True),
+            "Action": [event.action for event in events],
+            "Reason": [event.reason or "" for event in events],
+            "Question": [event.question for event in events],
+            "Document": [event.document for event in events],
+            "Heading": [event.heading for event in events],
+            "Passage": [event.text for event in events],
+            "Rank": [event.rank for event in events],
+            "Before": [event.fused_rank for event in events],
+            "Reranker": [event.reranker for event in events],
+            "By": [event.user[:8] for event in events],
+        }
+    )

@@ -1,0 +1,20 @@
+"""Page settings and navigation: the file that streamlit runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.ui import ask_page, documents_page, feedback_page
+
+st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")), layout="centered")
+
+st.navigation(
+    [
+        st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
+        st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
+        st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,60 @@
+// Draws both lists and a curve from each passage's old place to its new one.
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".ranking");
+  const make = (tag, className, text) => {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text; // text only: titles come from documents
+    return element;
+  };
+  const list = (heading, className, rows) => {
+    const section = make("section", className);
+    section.append(make("h4", "", heading));
+    const items = make("ol");
+    rows.forEach((row, index) => {
+      const item = make("li", row.used ? "used" : "");
+      if (index && row.rank > rows[index - 1].rank + 1) item.classList.add("gap");
+      item.dataset.id = row.id;
+      const title = make("span", "title", `${row.rank}. `);
+      if (className === "before") title.textContent = `${row.rank}`;
+      title.append(make("span", "", className === "before" ? `. ${row.title}` : row.title));
+      title.title = row.title + (row.heading ? ` > ${row.heading}` : "");
+      const heading = make("span", "detail", row.heading);
+      const detail = make("span", "detail");
+      if (className === "after" && data.reranked) {
+        const change = row.change > 0 ? ["up", `▲ up ${row.change}`] : row.change < 0 ? ["down", `▼ down ${-row.change}`] : ["", "= same"];
+        detail.append(make("span", change[0], change[1]), " · ");
+      }
+      detail.append(row.detail, row.used && className === "after" ? " · in the answer" : "");
+      item.append(title, heading, detail);
+      items.append(item);
+    });
+    section.append(items);
+    return section;
+  };
+  const lists = make("div", "lists");
+  lists.append(list("Search", "before", data.before), make("div"), list(data.reranked ? "Reranker" : "Shown", "after", data.after));
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("aria-hidden", "true");
+  root.replaceChildren(lists, svg);
+  const draw = () => {
+    const box = root.getBoundingClientRect();
+    const place = (side, id) => root.querySelector(`.${side} li[data-id="${id}"]`).getBoundingClientRect();
+    svg.replaceChildren(
+      ...data.after.map((row) => {
+        const from = place("before", row.id), to = place("after", row.id);
+        const [x1, y1] = [from.right - box.left + 2, from.top + from.height / 2 - box.top];
+        const [x2, y2] = [to.left - box.left - 2, to.top + to.height / 2 - box.top];
+        const bend = (x2 - x1) / 2;
+        const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+        path.setAttribute("d", `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`);
+        path.setAttribute("class", `${row.change > 0 ? "up" : row.change < 0 ? "down" : ""} ${row.used ? "used" : ""}`);
+        return path;
+      }),
+    );
+  };
+  const observer = new ResizeObserver(draw);
+  observer.observe(root);
+  draw();
+  return () => observer.disconnect();
+}

@@ -1,0 +1,44 @@
+"""What is loaded once for the whole server, and who is looking at the page. The only caches of the pages."""
+
+from __future__ import annotations
+
+import logging
+
+import streamlit as st
+
+from app.feedback import FeedbackStore
+from app.pipeline import Pipeline
+from app.settings import Settings
+from ingest import CiteloopError
+
+USER_COOKIE = "citeloop_user"
+
+
+@st.cache_resource(show_spinner="Loading the models")
+def pipeline() -> Pipeline:
+    """The pipeline over the configured home folder."""
+    return Pipeline(Settings())
+
+
+@st.cache_resource(show_spinner=False)
+def feedback_store() -> FeedbackStore:
+    """The feedback database of the configured home folder."""
+    return FeedbackStore(Settings().home)
+
+
+def warm_up() -> None:
+    """Load the pipeline and the default reranker before anybody asks."""
+    try:
+        loaded = pipeline()
+        loaded.search("warm up")
+        if reranker := loaded.reranker(loaded.settings.reranker):
+            reranker.score("warm up", ["warm up"])
+    except CiteloopError as error:  # the page will say it again, to somebody who can read it
+        logging.getLogger(__name__).warning("could not load the models early: %s", error)
+
+
+def current_user() -> str:
+    """The user's address when a login is configured, else the browser's random name."""
+    if getattr(st.user, "is_logged_in", False):
+        return str(st.user.get("email") or st.user.get("sub"))
+    return str(st.context.cookies.get(USER_COOKIE, "local"))

@@ -1,0 +1,90 @@
+"""The web server: Streamlit's own ASGI app, with a Content-Security-Policy and a name for each browser."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import uvicorn
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.starlette import App
+
+from app.ui.resources import USER_COOKIE, warm_up
+from ingest import CiteloopError
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Streamlit's components are modules from blobs
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",  # no remote image, whatever a document or a model says
+        "font-src 'self' data:",
+        "connect-src 'self' data: blob:",
+        "worker-src 'self' blob:",
+        "frame-ancestors 'self'",
+        "base-uri 'self'",
+        "form-action 'self'",
+    ]
+)
+
+
+class PageHeaders:
+    """Adds the security headers to every response, and a random user cookie where there is none.
+
+    Without a login this cookie is what tells people apart: it says that two clicks came from one browser.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        cookies = SimpleCookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "same-origin"
+                if USER_COOKIE not in cookies and scope["path"] == "/":
+                    year = 365 * 24 * 3600
+                    cookie = f"{USER_COOKIE}={uuid.uuid4().hex}; Path=/; Max-Age={year}; HttpOnly; SameSite=Lax"
+                    headers.append("Set-Cookie", cookie)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def create_app() -> App:
+    """The whole site as an ASGI app."""
+    return App(Path(__file__).with_name("main.py"), middleware=[Middleware(PageHeaders)], lifespan=_load_models_early)
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until interrupted; port 0 takes a free one. Raises CiteloopError when the port is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CiteloopError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
+    print(f"Citeloop is starting on http://{host}:{listener.getsockname()[1]} (stop with Ctrl+C)", flush=True)
+    uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False)).run(sockets=[listener])
+
+
+@asynccontextmanager
+async def _load_models_early(_app: App) -> AsyncIterator[None]:
+    """The first question should not wait for what every question needs."""
+    threading.Thread(target=warm_up, daemon=True).start()
+    yield

@@ -1,0 +1,100 @@
+"""One card for each citation of an answer: what it says, where it stands, and a way to strike it out."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import Citation
+from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
+from app.rerank import RankedChunk
+from app.ui import markup
+from app.ui.resources import current_user, feedback_store
+
+_PREVIEW_CHARACTERS = 420
+
+
+def show_sources(turn: StoredAnswer) -> None:
+    """All cards of a kept answer, struck-out ones collapsed."""
+    deleted = feedback_store().deleted(turn.id, current_user())
+    ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
+    for citation in turn.answer.citations:
+        with st.container(border=True):
+            if event := deleted.get(citation.chunk.id):
+                _show_deleted(turn, citation, event)
+            else:
+                _show_card(turn, citation, ranked_by_id[citation.chunk.id])
+    if message := st.session_state.pop(f"toast-{turn.id}", None):
+        st.toast(message, icon=":material/thumb_down:")
+
+
+def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
+    chunk = citation.chunk
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(
+            f"\\[{citation.number}\\] {markup.plain(chunk.title)}",
+            anchor=f"{turn.id}-s{citation.number}",
+            width="content",
+        )
+        st.button(
+            f"Strike out [{citation.number}]",
+            key=f"strike-{turn.id}-{citation.number}",
+            icon=":material/thumb_down:",
+            on_click=_record,
+            args=(turn, chunk.id, "deleted"),
+        )
+    st.caption(_place(ranked, used=citation.number in turn.answer.used))
+    if len(chunk.text) <= _PREVIEW_CHARACTERS:
+        st.markdown(markup.passage(chunk.text))
+    else:
+        preview = chunk.text[:_PREVIEW_CHARACTERS].rsplit(maxsplit=1)[0]
+        st.markdown(markup.plain(" ".join(preview.split())) + " …")
+        with st.expander(f"Whole passage [{citation.number}]"):
+            st.markdown(markup.passage(chunk.text))
+
+
+def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
+        st.markdown(f"{title}  marked **{event.reason or 'not relevant'}**", width="content")
+        st.button(
+            f"Undo [{citation.number}]",
+            key=f"undo-{turn.id}-{citation.number}",
+            icon=":material/undo:",
+            on_click=_record,
+            args=(turn, citation.chunk.id, "undone"),
+        )
+    key = f"reason-{turn.id}-{citation.number}"
+    st.pills(
+        f"Why is [{citation.number}] wrong? (optional)",
+        REASONS,
+        default=event.reason,
+        key=key,
+        on_change=_record_reason,
+        args=(turn, citation.chunk.id, key),
+    )
+
+
+def _record(turn: StoredAnswer, chunk_id: str, action: Action) -> None:
+    event = feedback_store().record(turn, chunk_id, action, current_user())
+    if event:
+        words = "struck out: noted for training" if action == "deleted" else "is back"
+        st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
+
+
+def _record_reason(turn: StoredAnswer, chunk_id: str, key: str) -> None:
+    reason: Reason | None = st.session_state[key]
+    feedback_store().record(turn, chunk_id, "deleted", current_user(), reason)
+
+
+def _place(ranked: RankedChunk, *, used: bool) -> str:
+    chunk = ranked.chunk
+    moved = {True: f"up {ranked.rank_change}", False: f"down {-ranked.rank_change}"}[ranked.rank_change > 0]
+    parts = [
+        f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
+        markup.plain(chunk.document),
+        f"page {chunk.page}" if chunk.page else "",
+        f"score {ranked.score:.2f}" if ranked.reranker_score is not None else f"score {ranked.score:.4f}",
+        moved if ranked.rank_change else "",
+        "**in the answer**" if used else "",
+    ]
+    return " · ".join(part for part in parts if part)

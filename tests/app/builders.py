@@ -1,0 +1,66 @@
+"""Chunks, candidates and answers made by hand, for the tests of `app`."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from app.answer import Answer, cite
+from app.rerank import rerank
+from app.search import Candidate
+from ingest.chunk import Chunk
+
+
+def make_chunk(
+    text: str = "Some text.",
+    *,
+    document: str = "guide.md",
+    title: str = "Guide",
+    headings: tuple[str, ...] = (),
+    page: int | None = None,
+    start: int = 0,
+) -> Chunk:
+    return Chunk(
+        id=f"{zlib.crc32(f'{document} {text}'.encode()):016x}",
+        document_id=f"{zlib.crc32(document.encode()):016x}",
+        document=document,
+        title=title,
+        headings=headings,
+        text=text,
+        page=page,
+        start=start,
+        end=start + len(text),
+    )
+
+
+def make_candidate(
+    text: str, fused_rank: int, *, vector_score: float | None = None, text_score: float | None = None
+) -> Candidate:
+    return Candidate(
+        make_chunk(text),
+        fused_rank,
+        1 / (60 + fused_rank),
+        vector_rank=None if vector_score is None else fused_rank,
+        vector_score=vector_score,
+        text_rank=None if text_score is None else fused_rank,
+        text_score=text_score,
+    )
+
+
+def make_candidates(*texts: str) -> list[Candidate]:
+    return [make_candidate(text, rank, vector_score=1 / rank) for rank, text in enumerate(texts, 1)]
+
+
+def make_answer(
+    text: str = "Thirty days [1].", passages: Sequence[str] = ("Thirty days.", "Trains first."), num_citations: int = 5
+) -> Answer:
+    ranking = rerank("q", make_candidates(*passages), None)
+    return Answer(
+        question="How many days?",
+        text=text,
+        answered_by="extractive",
+        citations=cite(ranking, num_citations),
+        ranking=tuple(ranking),
+        reranker="none",
+        timings_ms={"search": 1.5, "rerank": 0.1},
+    )

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from builders import make_chunk
+from conftest import FakeEmbedder
+
+from app.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
+from ingest.chunk import Chunk
+from ingest.embed import Vectors
+from ingest.table import ChunkTable
+
+A, B, C, D = (make_chunk(text) for text in "ABCD")
+
+
+class ScriptedTable:
+    """Two ranked lists that are the same for every query, cut to the depth that is asked for."""
+
+    def __init__(self, by_vector: list[tuple[Chunk, float]], by_text: list[tuple[Chunk, float]]) -> None:
+        self._by_vector, self._by_text = by_vector, by_text
+        self.vector_depths: list[int] = []
+        self.text_queries: list[tuple[str, int]] = []
+
+    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
+        self.vector_depths.append(num_results)
+        return self._by_vector[:num_results]
+
+    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
+        self.text_queries.append((query, num_results))
+        return self._by_text[:num_results]
+
+
+class RecordingEmbedder(FakeEmbedder):
+    def __init__(self) -> None:
+        self.queries: list[str] = []
+
+    def embed_query(self, text: str) -> Vectors:
+        self.queries.append(text)
+        return super().embed_query(text)
+
+
+@pytest.fixture
+def scripted() -> ScriptedTable:
+    return ScriptedTable([(A, 0.9), (B, 0.8), (C, 0.7)], [(C, 12.5), (D, 3.25)])
+
+
+def find(
+    table: ScriptedTable, query: str = "question", retriever: Retriever = "hybrid", num_candidates: int = 50
+) -> list[Candidate]:
+    embedder = RecordingEmbedder()
+    return search(query, cast(ChunkTable, table), embedder, retriever=retriever, num_candidates=num_candidates)
+
+
+def test_a_chunk_of_both_lists_gets_the_sum_of_its_reciprocal_ranks(scripted: ScriptedTable) -> None:
+    best = find(scripted)[0]
+    assert best.chunk == C
+    assert best.fused_score == pytest.approx(0.0322664584)  # 1/63 + 1/61
+
+
+def test_fused_order_is_by_score_and_a_tie_keeps_the_vector_list_first(scripted: ScriptedTable) -> None:
+    found = find(scripted)
+    assert [candidate.chunk for candidate in found] == [C, A, B, D]  # B and D are both second of one list
+    assert found[2].fused_score == found[3].fused_score == pytest.approx(0.0161290323)  # 1/62
+
+
+def test_fused_ranks_count_from_one_without_gaps(scripted: ScriptedTable) -> None:
+    assert [candidate.fused_rank for candidate in find(scripted)] == [1, 2, 3, 4]
+
+
+def test_rank_and_score_of_each_list_are_kept_and_none_where_absent(scripted: ScriptedTable) -> None:
+    found = {candidate.chunk.text: candidate for candidate in find(scripted)}
+    ranks_and_scores = {
+        name: (each.vector_rank, each.vector_score, each.text_rank, each.text_score) for name, each in found.items()
+    }
+    assert ranks_and_scores == {
+        "A": (1, 0.9, None, None),
+        "B": (2, 0.8, None, None),
+        "C": (3, 0.7, 1, 12.5),
+        "D": (None, None, 2, 3.25),
+    }
+
+
+def test_vector_mode_reads_the_vector_list_only(scripted: ScriptedTable) -> None:
+    found = find(scripted, retriever="vector")
+    assert [candidate.chunk for candidate in found] == [A, B, C]
+    assert {(candidate.text_rank, candidate.text_score) for candidate in found} == {(None, None)}
+    assert scripted.text_queries == []
+
+
+def test_text_mode_reads_the_text_list_only_and_embeds_nothing(scripted: ScriptedTable) -> None:
+    embedder = RecordingEmbedder()
+    found = search("question", cast(ChunkTable, scripted), embedder, retriever="text")
+    assert [candidate.chunk for candidate in found] == [C, D]
+    assert {(candidate.vector_rank, candidate.vector_score) for candidate in found} == {(None, None)}
+    assert embedder.queries == []
+    assert scripted.vector_depths == []
+
+
+def test_both_lists_are_read_to_the_same_depth_and_the_fusion_is_cut_to_it(scripted: ScriptedTable) -> None:
+    found = find(scripted, num_candidates=2)
+    # To depth two C is first by text only, which ties with A: the vector list goes first.
+    assert [candidate.chunk for candidate in found] == [A, C]
+    assert scripted.vector_depths == [2]
+    assert scripted.text_queries == [("question", 2)]
+
+
+@pytest.mark.parametrize("query", ["", " ", "\n\t  "])
+def test_a_blank_query_finds_nothing_and_asks_nobody(query: str, scripted: ScriptedTable) -> None:
+    embedder = RecordingEmbedder()
+    assert search(query, cast(ChunkTable, scripted), embedder) == []
+    assert embedder.queries == []
+    assert scripted.text_queries == []
+
+
+def test_a_long_query_is_cut_for_both_lists(scripted: ScriptedTable) -> None:
+    embedder = RecordingEmbedder()
+    search("x" * (MAX_QUERY_CHARACTERS + 1), cast(ChunkTable, scripted), embedder)
+    assert embedder.queries == ["x" * MAX_QUERY_CHARACTERS]
+    assert scripted.text_queries == [("x" * MAX_QUERY_CHARACTERS, 50)]
+
+
+@pytest.mark.xfail(strict=True, reason="search() cuts the query before it strips it")
+def test_blanks_before_a_question_do_not_count_towards_its_length(scripted: ScriptedTable) -> None:
+    find(scripted, "\n" * MAX_QUERY_CHARACTERS + "leave")
+    assert scripted.text_queries == [("leave", 50)]
+
+
+def test_the_passage_that_shares_the_words_comes_first(table: ChunkTable, embedder: FakeEmbedder) -> None:
+    best, *others = search("weeks before birth parental leave", table, embedder)
+    assert best.chunk.headings == ("Parental leave",)
+    assert (best.fused_rank, best.vector_rank, best.text_rank) == (1, 1, 1)
+    assert others
+
+
+@pytest.mark.parametrize("retriever", ["vector", "text", "hybrid"])
+def test_scores_of_each_list_fall_with_its_rank(
+    retriever: Retriever, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    found = search("how many days of leave a night in a hotel", table, embedder, retriever=retriever)
+    for kind in ("vector", "text"):
+        listed = sorted(
+            (getattr(each, f"{kind}_rank"), getattr(each, f"{kind}_score"))
+            for each in found
+            if getattr(each, f"{kind}_rank")
+        )
+        assert bool(listed) == (retriever in (kind, "hybrid"))
+        scores = [score for _, score in listed]
+        assert scores == sorted(scores, reverse=True)
+        assert all(score > 0 for score in scores)
+
+
+def test_vector_scores_are_cosine_similarities(table: ChunkTable, embedder: FakeEmbedder) -> None:
+    for candidate in search("hardware key for the tunnel", table, embedder, retriever="vector"):
+        expected = float(
+            embedder.embed([candidate.chunk.passage])[0] @ embedder.embed_query("hardware key for the tunnel")
+        )
+        assert candidate.vector_score == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "query", ['"annual leave"', "leave AND (NOT", "title:leave~2^3 *", "l'été 休暇 🏖", "a'; DROP--", "\0"]
+)
+def test_marks_of_query_languages_are_only_text(query: str, table: ChunkTable, embedder: FakeEmbedder) -> None:
+    assert search(query, table, embedder)
+
+
+def test_stop_words_alone_find_nothing_by_text(table: ChunkTable, embedder: FakeEmbedder) -> None:
+    assert search("of the and", table, embedder, retriever="text") == []
+
+
+def test_a_home_without_documents_has_no_candidates(tmp_path: Path, embedder: FakeEmbedder) -> None:
+    assert search("leave", ChunkTable(tmp_path, embedder), embedder) == []

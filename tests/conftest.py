@@ -1,0 +1,128 @@
+"""Fakes for the three seams, and a tiny table that is filled in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of a model library: a test that would fetch, fails
+
+import numpy as np
+import pytest
+
+from app.answer import LanguageModelError
+from app.pipeline import Pipeline
+from app.rerank import Blend
+from app.settings import Settings
+from ingest.embed import Vectors
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Real documents of the workplace; tests that use them skip where it is absent."""
+
+
+class FakeEmbedder:
+    """A bag of hashed words: texts that share words are near each other."""
+
+    name = "fake"
+    dimension = 64
+    max_tokens = 40
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def embed(self, texts: list[str]) -> Vectors:
+        vectors = np.full((len(texts), self.dimension), 1e-3, np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                row[zlib.crc32(word.encode()) % self.dimension] += 1
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.asarray(self.embed([text])[0], np.float32)
+
+
+class FakeReranker:
+    """Scores a passage by a function of its text; the default likes the word 'gold'."""
+
+    def __init__(self, scores: Mapping[str, float] | None = None, blend: Blend | None = None) -> None:
+        self.name = "fake"
+        self.blend = blend
+        self._scores = scores or {"gold": 10.0}
+        self.calls: list[tuple[str, list[str]]] = []
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        self.calls.append((query, list(passages)))
+        return [sum(score for word, score in self._scores.items() if word in passage) for passage in passages]
+
+
+class FakeLanguageModel:
+    """Streams what it was given; an exception among the pieces is raised in its place."""
+
+    name = "fake-writer"
+
+    def __init__(self, *pieces: str | LanguageModelError) -> None:
+        self._pieces = pieces
+        self.messages: list[Mapping[str, str]] = []
+
+    def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        self.messages = list(messages)
+        for piece in self._pieces:
+            if isinstance(piece, LanguageModelError):
+                raise piece
+            yield piece
+
+
+DOCUMENTS = {
+    "handbook/leave.md": "# Leave\n\n## Annual leave\n\nEverybody has 30 days of leave a year.\n\n"
+    "## Parental leave\n\nParents request parental leave eight weeks before the birth.\n",
+    "handbook/travel.md": "# Travel\n\nA hotel may cost 150 euros a night. Trains come first for short trips.\n",
+    "it/vpn.md": "# VPN\n\nThe VPN needs the hardware key. Call extension 4400 when the tunnel fails.\n",
+}
+
+
+@pytest.fixture
+def embedder() -> FakeEmbedder:
+    return FakeEmbedder()
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    """A folder with three small documents."""
+    folder = tmp_path / "documents"
+    for name, text in DOCUMENTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def table(home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
+    """A table with the three documents in it."""
+    table = ChunkTable(home, embedder)
+    assert {result.status for result in ingest([documents], table, embedder)} == {"added"}
+    return table
+
+
+@pytest.fixture
+def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that no variable of the outside reaches."""
+    for variable in list(os.environ):
+        if variable.startswith(("CITELOOP_", "OPENAI_")):
+            monkeypatch.delenv(variable)
+    return Settings(home=home, reranker="none")
+
+
+@pytest.fixture
+def pipeline(settings: Settings, table: ChunkTable, embedder: FakeEmbedder) -> Pipeline:
+    """A pipeline over the tiny table, with the fake embedder and extractive answers."""
+    return Pipeline(settings, embedder)

