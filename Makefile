@@ -1,11 +1,11 @@
-# make install | run | test | check. Needs Python 3.11 or newer; everything else goes into .venv.
+# make install | run | test | static | check. Needs Python 3.11 or newer; everything else goes into .venv.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: install install-dev run test check clean
+.PHONY: install install-dev run test static check screenshots clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -29,12 +29,17 @@ run: install
 test: install-dev
 	$(BIN)/python -m pytest
 
-check: install-dev
+static: install-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest
+
+check: static test
+
+# The README's pictures, from this version; needs Chromium.
+screenshots: install-dev
+	$(BIN)/python -m tests.ui.screenshots
 
 clean:
 	rm -rf .venv

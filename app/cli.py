@@ -226,3 +226,7 @@ def _table(report: EvaluationReport) -> str:
             oracle = " | ".join(f"{result.oracle[name]:.3f}" for name in names)
             lines.append(f"| {result.retriever} | best possible order | {oracle} | | |")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from semantic_text_splitter import MarkdownSplitter
+from semantic_text_splitter import TextSplitter
 
 from ingest.parse import PAGE_BREAK, Document, Heading
 
@@ -68,7 +68,7 @@ def chunk(document: Document, count_tokens: Callable[[str], int], max_tokens: in
     chunks = []
     for headings, section_start, section_end in _sections(document, text):
         room = max_tokens - count_tokens(label(document.title, headings) + "\n")
-        splitter = MarkdownSplitter.from_callback(count_tokens, max(room, _MIN_TEXT_TOKENS))
+        splitter = TextSplitter.from_callback(count_tokens, max(room, _MIN_TEXT_TOKENS))
         # A page break would end a chunk in mid-sentence; one space keeps every offset.
         section = text[section_start:section_end].replace(PAGE_BREAK, " ")
         for offset, piece in splitter.chunk_indices(section):

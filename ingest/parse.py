@@ -7,10 +7,12 @@ a passage may be, nor that there is a table.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import logging
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,10 +20,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import frontmatter
 import mammoth
 import pypdf
-from bs4 import BeautifulSoup
+import yaml
+from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
+from bs4.element import NavigableString
 from charset_normalizer import from_bytes
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
@@ -30,6 +33,7 @@ from pypdf.generic import Destination
 from ingest import CiteloopError
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it can read around
+warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
 
 PAGE_BREAK = "\f"
 """Stands between two pages in `Document.text`: the separator that plain-text tools have always used."""
@@ -103,7 +107,7 @@ def parse(path: Path, name: str | None = None) -> Document:
     return Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,
-        title=parsed.title or _title_from(path.stem),
+        title=_one_line(parsed.title) or _title_from(path.stem),
         source=str(path.resolve()),
         sha256=hashlib.sha256(data).hexdigest(),
         pages=parsed.pages,
@@ -125,7 +129,7 @@ def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | N
         source=name,
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         pages=pages,
-        headings=tuple(_markdown_headings(text) if headings is None else headings),
+        headings=tuple(_markdown_headings(text.replace(PAGE_BREAK, "\n")) if headings is None else headings),
     )
 
 
@@ -144,7 +148,7 @@ class _Parsed:
 
 
 def _parse_plain(data: bytes) -> _Parsed:
-    text = _decode(data).replace("\r\n", "\n")
+    text = _decode(data)
     pages = tuple(
         Page(number if PAGE_BREAK in text else None, part) for number, part in enumerate(text.split(PAGE_BREAK), 1)
     )
@@ -152,11 +156,23 @@ def _parse_plain(data: bytes) -> _Parsed:
 
 
 def _parse_markdown(data: bytes) -> _Parsed:
-    metadata, body = frontmatter.parse(_decode(data))
-    if metadata:  # front matter marks a site generator's page, where {% %} and {{ }} are instructions, not text
+    metadata, body = _front_matter(_decode(data))
+    if metadata is not None:  # it marks a site generator's page, where {% %} and {{ }} are instructions, not text
         body = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", body, flags=re.DOTALL)
     parsed = _from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
-    return _Parsed(parsed.pages, parsed.headings, str(metadata.get("title") or parsed.title))
+    return _Parsed(parsed.pages, parsed.headings, str((metadata or {}).get("title") or parsed.title))
+
+
+def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
+    """The YAML mapping between two `---` at the top and the text after it; None and all of it if there is none."""
+    if match := re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE):
+        try:
+            metadata = yaml.safe_load(match[1])
+        except yaml.YAMLError:
+            return None, text
+        if metadata is None or isinstance(metadata, dict):
+            return metadata or {}, text[match.end() :]
+    return None, text
 
 
 def _parse_html(data: bytes) -> _Parsed:
@@ -174,12 +190,12 @@ def _parse_pdf(data: bytes) -> _Parsed:
         raise ParseError("the PDF is locked with a password; save it without one and add it again")
     bookmarks = [(level, _one_line(str(entry.title or "")), entry) for level, entry in _outline(reader.outline)]
     titles = {title for _, title, _ in bookmarks}
-    lines = _without_running_lines([_lines(page) for page in reader.pages])
+    lines = _without_running_lines([_lines(page) for page in reader.pages], titles)
     texts = [_unwrap(page_lines, titles) for page_lines in lines]
     pages = tuple(Page(number, text) for number, text in enumerate(texts, 1))
     places = [(level, title, reader.get_destination_page_number(entry)) for level, title, entry in bookmarks]
     title = str(reader.metadata.title or "") if reader.metadata else ""
-    if re.search(r"^(untitled|microsoft word)|\.\w{2,5}$", title.strip(), re.IGNORECASE):
+    if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
         title = ""  # what an export wrote there is a file name, not a title
     return _Parsed(pages, tuple(_outline_headings(places, texts)), title.strip())
 
@@ -198,13 +214,17 @@ PARSERS: dict[str, Callable[[bytes], _Parsed]] = {
 
 
 def _decode(data: bytes) -> str:
+    """The text, with line breaks as newlines: UTF-8 or what the byte order mark says, else a guess."""
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
-        best = from_bytes(data).best()
-        if best is None:
+        if sum(byte > 127 for byte in data) < 0.2 * len(data):  # a few accents and quotes: a Western text
+            text = data.decode("cp1252", errors="replace")
+        elif best := from_bytes(data).best():
+            text = str(best)
+        else:
             raise ParseError("not text in any known encoding; save it as UTF-8") from None
-        return str(best)
+    return re.sub(r"\r\n?", "\n", text)
 
 
 def _title_from(stem: str) -> str:
@@ -214,20 +234,25 @@ def _title_from(stem: str) -> str:
 # HTML ------------------------------------------------------------------------------------------------
 
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "header", "footer", "aside", "form", "svg", "iframe"]
+_HEADING_MARK = "\ue000"  # a private character, stands before a heading while HTML becomes Markdown
 
 
 def _from_html(html: str) -> _Parsed:
-    soup = BeautifulSoup(html, "html.parser")
-    title = soup.h1 or soup.title
-    title_text = title.get_text(" ", strip=True) if title else ""
+    soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "html.parser")
+    titles = [_one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
     for element in soup([*_NOT_CONTENT, "title"]):
         element.decompose()
     body = soup.main or soup.body or soup
     for string in body.find_all(string=True):
-        if not string.find_parent("pre"):  # a line break in HTML is a space
-            string.replace_with(re.sub(r"\s+", " ", string))
+        if type(string) is not NavigableString:  # comments and declarations are strings too
+            string.extract()
+            continue
+        space = r"\f" if string.find_parent("pre") else r"\s+"  # a line break in HTML is a space
+        string.replace_with(re.sub(space, " ", string))
+    for element in body(re.compile("^h[1-6]$")):
+        element.string = f"{_HEADING_MARK}{element.name[1]} {_one_line(element.get_text())}"
+        element.name = "p"
     converter = MarkdownConverter(
-        heading_style="ATX",
         strip=["a", "img", "b", "strong", "i", "em", "code"],  # marks cost the embedder tokens and quotes their words
         escape_asterisks=False,
         escape_underscores=False,
@@ -235,9 +260,25 @@ def _from_html(html: str) -> _Parsed:
         table_infer_header=True,
         bullets="-",
     )
-    text = re.sub(r"\n{3,}", "\n\n", converter.convert_soup(body)).strip()
-    text = "\n".join(line.rstrip() for line in text.split("\n"))
-    return _Parsed((Page(None, text),), tuple(_markdown_headings(text)), title_text)
+    lines = [line.rstrip() for line in converter.convert_soup(body).split("\n")]
+    text, headings = _place_headings(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
+    titles = [heading.title for heading in headings if heading.level == 1] + titles
+    return _Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""))
+
+
+def _place_headings(marked: str) -> tuple[str, list[Heading]]:
+    """Turn marked lines into Markdown headings and say where they stand; a mark inside a line goes."""
+    text, headings = "", []
+    for line in marked.splitlines(keepends=True):
+        if match := re.match(rf"{_HEADING_MARK}([1-6]) (.+)", line):
+            level, title = int(match[1]), match[2]
+            start = len(text)
+            text += "#" * level + " " + title
+            headings.append(Heading(level, title, start, len(text)))
+            text += "\n"
+        else:
+            text += re.sub(rf"{_HEADING_MARK}[1-6] ?", "", line)
+    return text.rstrip("\n"), headings
 
 
 def _markdown_headings(text: str) -> Iterator[Heading]:
@@ -254,24 +295,32 @@ def _markdown_headings(text: str) -> Iterator[Heading]:
 
 
 def _lines(page: pypdf.PageObject) -> list[str]:
-    return [line.rstrip() for line in page.extract_text().replace(PAGE_BREAK, "\n").split("\n")]
+    text = page.extract_text().replace(PAGE_BREAK, "\n")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # broken fonts give half characters
+    return [line.rstrip() for line in text.split("\n")]
 
 
-def _without_running_lines(pages: list[list[str]]) -> list[list[str]]:
-    """Drop headers and footers: first and last lines that most pages share but for their digits."""
+def _without_running_lines(pages: list[list[str]], titles: set[str]) -> list[list[str]]:
+    """Drop headers and footers: first and last lines that most pages share but for their digits.
+
+    One that is also a title stays where it first stands.
+    """
     if len(pages) < 3:
         return pages
     shape = [[re.sub(r"\d+", "0", line).strip() for line in lines] for lines in pages]
     edges = Counter(line for lines in shape for line in {*lines[:2], *lines[-2:]} if line)
     running = {line for line, count in edges.items() if count > 0.6 * len(pages)}
-    return [
-        [
-            line
-            for index, line in enumerate(lines)
-            if not (shape[number][index] in running and (index < 2 or index >= len(lines) - 2))
-        ]
-        for number, lines in enumerate(pages)
-    ]
+    placed: set[str] = set()
+
+    def stays(page: int, index: int) -> bool:
+        line = _one_line(pages[page][index])
+        at_edge = index < 2 or index >= len(pages[page]) - 2
+        if not (at_edge and shape[page][index] in running) or line in titles - placed:
+            placed.add(line)
+            return True
+        return False
+
+    return [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
 
 
 def _unwrap(lines: list[str], titles: set[str]) -> str:
@@ -280,7 +329,7 @@ def _unwrap(lines: list[str], titles: set[str]) -> str:
     A line goes on when the next one begins in lower case, or when it is as long as the page's long lines and
     neither is one of the titles, nor the next one a list item. A hyphen at the break goes.
     """
-    full = sorted(len(line) for line in lines)[int(0.9 * (len(lines) - 1))] if lines else 0
+    full = max(40, sorted(len(line) for line in lines)[int(0.9 * (len(lines) - 1))]) if lines else 0
     text = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         apart = not following or titles & {_one_line(line), _one_line(following)}

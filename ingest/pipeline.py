@@ -97,6 +97,8 @@ def _ingest_file(file: SourceFile, table: ChunkTable, embedder: Embedder, known:
     except (ParseError, OSError) as error:
         return FileResult(file.name, file.source, "failed", reason=str(error))
     chunks = chunk(document, embedder.count_tokens, embedder.max_tokens)
+    if not chunks:
+        return FileResult(file.name, file.source, "failed", reason="it has headings but no text below them")
     table.replace(document, chunks, embedder.embed([piece.passage for piece in chunks]))
     return FileResult(file.name, file.source, "replaced" if before else "added", len(chunks))
 

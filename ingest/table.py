@@ -51,7 +51,7 @@ class StoredDocument:
 
 
 class TableError(CiteloopError):
-    """The table cannot be used as asked: it was made by another embedder or other rules."""
+    """The table cannot be used: it was made by another embedder or other rules, or it cannot be written."""
 
 
 class ChunkTable:
@@ -72,6 +72,7 @@ class ChunkTable:
         home.mkdir(parents=True, exist_ok=True)
         self._connection = lancedb.connect(home / "table", read_consistency_interval=timedelta(0))
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
+        self._table()
 
     def documents(self) -> list[StoredDocument]:
         """All documents, by name."""
@@ -142,9 +143,11 @@ class ChunkTable:
             lock.acquire()
         try:
             yield
-            if table := self._table():
-                table.optimize()
-                _sync()
+            table = self._table()
+            if table is not None:
+                with self._clear_errors():
+                    table.optimize()
+                    _sync()
         finally:
             lock.release()
 
@@ -153,29 +156,33 @@ class ChunkTable:
 
         vectors: shape (len(chunks), dimension). A crash leaves the old version or the new one.
         """
-        table = self._table() or self._create()
-        (
-            table.merge_insert("id")
+        update = (
+            self._table_to_write()
+            .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
             .when_not_matched_by_source_delete(col("document_id") == lit(document.id))
-            .execute(self._rows(document, chunks, vectors))
         )
-        _sync()  # LanceDB itself never flushes to the disk
+        with self._clear_errors():
+            update.execute(self._rows(document, chunks, vectors))
+            _sync()  # LanceDB itself never flushes to the disk
 
     def append(self, documents: Sequence[tuple[Document, list[Chunk], Vectors]]) -> None:
         """Put many documents in at once that are not in yet; inside `writing()`.
 
         Nothing is replaced, which makes it fast: for a table that is filled once, such as an evaluation's.
         """
-        table = self._table() or self._create()
-        table.add(pa.concat_tables([self._rows(*document) for document in documents]))
+        rows = pa.concat_tables([self._rows(*document) for document in documents])
+        with self._clear_errors():
+            self._table_to_write().add(rows)
 
     def remove(self, document_id: str) -> None:
         """Take a document out; inside `writing()`. An id that is not there is no error."""
-        if table := self._table():
-            table.delete(col("document_id") == lit(document_id))
-            _sync()
+        table = self._table()
+        if table is not None:
+            with self._clear_errors():
+                table.delete(col("document_id") == lit(document_id))
+                _sync()
 
     def _table(self) -> Any:
         if self._opened is None and _TABLE_NAME in self._connection.list_tables().tables:
@@ -193,10 +200,23 @@ class ChunkTable:
                     f"choose another --home, or delete {self._home / 'table'} and ingest the documents again"
                 )
 
-    def _create(self) -> Any:
-        self._opened = self._connection.create_table(_TABLE_NAME, schema=self._schema())
-        self._opened.create_index("passage", config=FTS())
+    def _table_to_write(self) -> Any:
+        if self._table() is None:
+            with self._clear_errors():
+                table = self._connection.create_table(_TABLE_NAME, schema=self._schema())
+                table.create_index("passage", config=FTS())
+                self._opened = table
         return self._opened
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, OSError) as error:
+            raise TableError(
+                f"cannot write the table in {self._home}: {error}; what was stored before is still there. "
+                "Look at the free space and the permissions, then run the command again"
+            ) from error
 
     def _schema(self) -> pa.Schema:
         text = ["id", "document_id", "document", "title", "source", "sha256", "text", "text_sha256", "passage"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
+from streamlit.elements.lib.mutable_status_container import StatusContainer
 
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import StoredAnswer, new_id
@@ -100,23 +103,39 @@ def _answer(question: str, reranker: str, conversation_id: str) -> None:
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(question))
     with st.chat_message("assistant", avatar=":material/search:"):
-        status = st.status("Searching the documents", type="compact")
-
-        def on_step(step: Step) -> None:
-            status.update(label=_STEP_LABELS[step])
-
-        ranked = pipeline().rank(question, reranker, fall_back=True, on_step=on_step)
+        steps = _Steps()
+        ranked = pipeline().rank(question, reranker, fall_back=True, on_step=steps.begin)
         answer_id = feedback_store().save_answer(ranked, conversation_id, current_user())
-        on_step("answer")
+        steps.begin("answer")
         text = st.empty()
-        with st.container():
-            st.caption(", ".join(markup.plain(citation.chunk.title) for citation in ranked.citations))
+        st.caption("From " + ", ".join(dict.fromkeys(markup.plain(cited.chunk.title) for cited in ranked.citations)))
         answer = ranked
         for answer in pipeline().write(ranked):
             text.markdown(_answer_markdown(answer, answer_id))
         feedback_store().save_answer(answer, conversation_id, current_user(), answer_id)
-        status.update(label=_timings(answer), state="complete")
+        steps.end()
     st.rerun()
+
+
+class _Steps:
+    """The steps of one answer on the page: what is being done, and how long what is done took."""
+
+    def __init__(self) -> None:
+        self._status = st.status("Working", type="compact", expanded=True)
+        self._current: StatusContainer | None = None
+        self._label = ""
+        self._started = 0.0
+
+    def begin(self, step: Step) -> None:
+        self.end()
+        self._label, self._started = _STEP_LABELS[step], time.perf_counter()
+        self._status.update(label=self._label)
+        self._current = self._status.status(self._label, type="step")
+
+    def end(self) -> None:
+        if self._current:
+            milliseconds = (time.perf_counter() - self._started) * 1000
+            self._current.update(label=f"{self._label}: {milliseconds:.0f} ms", state="complete")
 
 
 @st.fragment

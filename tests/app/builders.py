@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from app.answer import Answer, cite
 from app.rerank import rerank
@@ -64,3 +67,18 @@ def make_answer(
         reranker="none",
         timings_ms={"search": 1.5, "rerank": 0.1},
     )
+
+
+def write_benchmark(
+    folder: Path,
+    corpus: Iterable[Mapping[str, Any]],
+    queries: Iterable[Mapping[str, Any]],
+    qrels: Iterable[tuple[str, str, int]],
+) -> Path:
+    """A folder in BEIR layout with plain files."""
+    folder.mkdir(exist_ok=True)
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in corpus))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
+    lines = "".join(f"{query_id}\t{document}\t{relevance}\n" for query_id, document, relevance in qrels)
+    (folder / "qrels.tsv").write_text(f"query-id\tcorpus-id\tscore\n{lines}")
+    return folder

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from builders import make_candidate, make_candidates, make_chunk
-from conftest import FakeReranker
 
 from app.rerank import Blend, RankedChunk, RerankerError, rerank
 from app.search import Candidate
+from tests.app.builders import make_candidate, make_candidates, make_chunk
+from tests.conftest import FakeReranker
 
 
 class RawReranker:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from builders import make_chunk
-from conftest import FakeEmbedder
 
 from app.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
 from ingest.chunk import Chunk
 from ingest.embed import Vectors
 from ingest.table import ChunkTable
+from tests.app.builders import make_chunk
+from tests.conftest import FakeEmbedder
 
 A, B, C, D = (make_chunk(text) for text in "ABCD")
 

@@ -7,10 +7,10 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from conftest import SHARED_DATA
 
 from ingest.chunk import Chunk, chunk, label
 from ingest.parse import PAGE_BREAK, Document, parse, parse_text
+from tests.conftest import SHARED_DATA
 
 WORDS = ["annual", "leave", "travel", "hotel", "tunnel", "key", "parent", "birth", "night", "café", "straße", "4400"]
 MAX_TOKENS = 90
@@ -181,7 +181,6 @@ def test_sentences_stay_whole() -> None:
     assert [piece.text for piece in chunks] == [" ".join(sentences[i : i + 2]) for i in (0, 2, 4)]
 
 
-@pytest.mark.xfail(strict=True, reason="to MarkdownSplitter emphasis, quotes and apostrophes outrank sentences")
 @pytest.mark.parametrize("sentence", ["We think that you're right.", "It costs $4 a *long* night."])
 def test_sentences_with_marks_in_them_stay_whole(sentence: str) -> None:
     chunks = cut(parse_text(" ".join([sentence] * 30), "a.md", "T"), 64)
@@ -218,7 +217,6 @@ def test_document_without_text_has_no_chunks() -> None:
     assert cut(parse_text(" \n\n", "a.md", "T")) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the chunk begins with the page break itself and is given the page before it")
 def test_page_of_a_chunk_after_a_line_end_and_a_page_break() -> None:
     text = f"{'one ' * 60}\n\n{PAGE_BREAK}{'two ' * 30}\n\n{'three ' * 20}\n"
     first, second = cut(parse_text(text, "a.txt", "T"), 70)

@@ -36,18 +36,21 @@ def test_another_folder_is_named_by_itself() -> None:
 
 def test_passages_become_unit_rows(real: SentenceTransformerEmbedder) -> None:
     vectors = real.embed(["30 days of leave", "", "a hotel may cost 150 euros " * 50])
-    assert (vectors.shape, vectors.dtype) == ((3, 384), np.float32)
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_no_passages_become_no_rows(real: SentenceTransformerEmbedder) -> None:
     vectors = real.embed([])
-    assert (vectors.shape, vectors.dtype) == ((0, 384), np.float32)
+    assert vectors.shape == (0, 384)
+    assert vectors.dtype == np.float32
 
 
 def test_query_becomes_one_unit_vector(real: SentenceTransformerEmbedder) -> None:
     vector = real.embed_query("how many days of leave?")
-    assert (vector.shape, vector.dtype) == ((384,), np.float32)
+    assert vector.shape == (384,)
+    assert vector.dtype == np.float32
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 

@@ -1,0 +1,498 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+
+from app.cli import cli, main
+from app.feedback import FeedbackStore
+from app.rerank import Reranker, RerankerError
+from app.settings import Settings
+from ingest.table import ChunkTable
+from tests.app.builders import make_answer, write_benchmark
+from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
+
+ROW = [
+    "chunk_id",
+    "document",
+    "title",
+    "heading",
+    "page",
+    "rank",
+    "score",
+    "reranker_score",
+    "fused_rank",
+    "fused_score",
+    "vector_rank",
+    "vector_score",
+    "text_rank",
+    "text_score",
+    "rank_change",
+    "text",
+]
+RECORD = [
+    "question",
+    "answer",
+    "answered_by",
+    "found",
+    "complete",
+    "note",
+    "citations",
+    "ranking",
+    "reranker",
+    "timings_ms",
+]
+CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "text"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Citeloop = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_reranker(name: str, _settings: Settings) -> Reranker | None:
+        if name not in ("none", "shipped", "trains"):
+            raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
+        return {"none": None, "shipped": FakeReranker(), "trains": FakeReranker({"Trains": 5.0})}[name]
+
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda: embedder)
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda: embedder)
+    monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
+    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+
+
+@pytest.fixture
+def citeloop(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Citeloop:
+    """Run `citeloop ARGUMENTS` on the tiny home, in this process, through the real entry point."""
+    monkeypatch.setenv("CITELOOP_HOME", str(home))
+
+    def run(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["citeloop", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        status = stopped.value.code or 0
+        assert isinstance(status, int)
+        return Outcome(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path) -> Path:
+    corpus = [{"_id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
+    queries = [{"_id": "q1", "text": "hotel a night"}, {"_id": "q2", "text": "parental leave"}]
+    return write_benchmark(
+        tmp_path / "tiny", corpus, queries, [("q1", "handbook/travel.md", 1), ("q2", "handbook/leave.md", 1)]
+    )
+
+
+# Help and wrong usage --------------------------------------------------------------------------------
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command at or below this one."""
+    if below := getattr(command, "commands", None):
+        for name, subcommand in below.items():
+            yield from commands(subcommand, *path, name)
+    else:
+        yield path
+
+
+COMMANDS = list(commands(typer.main.get_command(cli)))
+
+
+def test_these_are_the_commands() -> None:
+    assert {" ".join(path) for path in COMMANDS} == {
+        "ingest",
+        "ask",
+        "search",
+        "serve",
+        "evaluate",
+        "feedback export",
+        "models",
+        "doctor",
+    }
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_has_an_example(path: tuple[str, ...], citeloop: Citeloop) -> None:
+    shown = citeloop(*path, "--help")
+    assert (shown.status, shown.stderr) == (0, "")
+    assert "Example: " in shown.stdout
+    assert "citeloop" in shown.stdout.split("Example: ")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["feedback", "nonsense"],
+        ["ask"],
+        ["ask", "q", "--nonsense"],
+        ["search", "q", "--num-results", "0"],
+        ["search", "q", "--num-results", "few"],
+        ["serve", "--port", "65536"],
+        ["ingest"],
+        ["evaluate", "no such folder"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2_and_said_on_stderr(arguments: list[str], citeloop: Citeloop) -> None:
+    outcome = citeloop(*arguments)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("Usage: ")
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+    heavy = {"torch", "transformers", "sentence_transformers", "lancedb", "pyarrow", "numpy", "streamlit", "openai"}
+    code = f"import sys, app.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# Failures --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ask", "q", "--reranker", "nonsense"],
+        ["search", "q", "--reranker", "nonsense", "--json"],
+        ["ingest", "no such file"],
+        ["evaluate", "."],
+    ],
+    ids=" ".join,
+)
+def test_a_failure_is_status_1_and_one_line_on_stderr(
+    arguments: list[str], citeloop: Citeloop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = citeloop(*arguments)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("error: ")
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_a_table_of_another_embedder_is_said_in_one_line(
+    citeloop: Citeloop, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FakeEmbedder()
+    other.name = "other"
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda: other)
+    outcome = citeloop("ask", "q")
+    assert outcome.status == 1
+    assert outcome.stderr.startswith("error: the table in ")
+    assert outcome.stderr.count("\n") == 1
+
+
+def said_in_one_line(outcome: Outcome) -> bool:
+    return outcome.status in (1, 2) and "Traceback" not in outcome.stderr and outcome.stdout == ""
+
+
+@pytest.mark.xfail(strict=True, reason="a pydantic ValidationError passes through run() as a traceback")
+def test_a_wrong_variable_is_said_by_its_name(citeloop: Citeloop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITELOOP_NUM_CANDIDATES", "many")
+    outcome = citeloop("ask", "q")
+    assert said_in_one_line(outcome)
+    assert "CITELOOP_NUM_CANDIDATES" in outcome.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="an OSError passes through run() as a traceback")
+def test_a_home_that_is_a_file_is_said(citeloop: Citeloop, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    outcome = citeloop("ask", "q", "--home", tmp_path / "file")
+    assert said_in_one_line(outcome)
+    assert "file" in outcome.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="an OSError passes through run() as a traceback")
+def test_an_output_that_cannot_be_written_is_said(citeloop: Citeloop, tmp_path: Path) -> None:
+    outcome = citeloop("feedback", "export", "--output", tmp_path / "no such folder" / "log.jsonl")
+    assert said_in_one_line(outcome)
+
+
+@pytest.mark.xfail(strict=True, reason="a sqlite3.DatabaseError passes through run() as a traceback")
+def test_a_damaged_feedback_database_is_said(citeloop: Citeloop, home: Path) -> None:
+    home.mkdir()
+    (home / "feedback.sqlite3").write_text("this is not a database " * 10)
+    outcome = citeloop("feedback", "export")
+    assert said_in_one_line(outcome)
+    assert "feedback.sqlite3" in outcome.stderr
+
+
+@pytest.mark.xfail(strict=True, reason="bytes that are no UTF-8 reach the tokenizer as surrogates: a traceback")
+def test_a_question_of_broken_bytes_is_answered_or_refused(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("ask", "leave \udcff")
+    assert outcome.status == 0 or said_in_one_line(outcome)
+
+
+# ingest ----------------------------------------------------------------------------------------------
+
+
+def test_ingest_reports_each_file(citeloop: Citeloop, documents: Path) -> None:
+    (documents / "notes.xyz").write_text("?")
+    first, second = citeloop("ingest", documents, "--json"), citeloop("ingest", documents, "--json")
+    assert (first.status, first.stderr) == (0, "")
+    assert list(first.json) == ["files", "num_chunks"]
+    assert all(list(file) == ["name", "source", "status", "num_chunks", "reason"] for file in first.json["files"])
+    assert [file["status"] for file in first.json["files"]] == ["added", "added", "added", "skipped"]
+    assert [file["status"] for file in second.json["files"]] == ["unchanged", "unchanged", "unchanged", "skipped"]
+    assert first.json["num_chunks"] == second.json["num_chunks"] > 0
+
+
+def test_ingest_goes_on_past_a_damaged_file_and_ends_with_status_1(citeloop: Citeloop, documents: Path) -> None:
+    (documents / "a.pdf").write_text("no pdf")
+    outcome = citeloop("ingest", documents)
+    assert outcome.status == 1
+    assert "failed    a.pdf" in outcome.stdout
+    assert "3 added, 1 failed" in outcome.stdout
+    assert "3 documents, " in outcome.stdout
+
+
+# ask and search --------------------------------------------------------------------------------------
+
+
+def test_ask_prints_one_json_record_with_these_names(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("ask", "How many days of leave a year?", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    record = outcome.json
+    assert list(record) == RECORD
+    assert record["citations"]
+    assert all(list(citation) == CITATION for citation in record["citations"])
+    assert all(list(row) == ROW for row in record["ranking"])
+    assert list(record["timings_ms"]) == ["search", "rerank", "answer"]
+    assert record["found"] is True
+    assert "30 days of leave" in record["answer"]
+
+
+def test_ask_prints_the_answer_and_its_sources_and_the_timings_on_stderr(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("ask", "How many days of leave a year?")
+    assert outcome.status == 0
+    assert outcome.stdout.startswith("Everybody has 30 days of leave a year. [1]")
+    assert "\n[1] Leave (handbook/leave.md)\n    Everybody has 30 days of leave a year." in outcome.stdout
+    assert " ms" not in outcome.stdout
+    assert outcome.stderr.startswith("\nreranker none; search ") or "reranker shipped; search " in outcome.stderr
+
+
+def test_ask_without_documents_is_no_failure(citeloop: Citeloop) -> None:
+    outcome = citeloop("ask", "anything?", "--json")
+    assert outcome.status == 0
+    assert (outcome.json["found"], outcome.json["citations"], outcome.json["ranking"]) == (False, [], [])
+
+
+def test_no_rerank_keeps_the_order_of_search_whatever_is_named(citeloop: Citeloop, table: ChunkTable) -> None:
+    plain = citeloop("ask", "leave", "--reranker", "trains", "--no-rerank", "--json").json
+    assert plain["reranker"] == "none"
+    assert all(row["rank_change"] == 0 and row["reranker_score"] is None for row in plain["ranking"])
+
+
+def test_the_reranker_of_the_environment_is_used(
+    citeloop: Citeloop, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert citeloop("search", "leave", "--json").json["reranker"] == "shipped"
+    monkeypatch.setenv("CITELOOP_RERANKER", "trains")
+    assert citeloop("search", "leave", "--json").json["reranker"] == "trains"
+
+
+def test_search_prints_the_ranking_with_these_names(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("search", "parental leave", "--reranker", "trains", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert list(outcome.json) == ["query", "reranker", "ranking"]
+    assert (outcome.json["query"], outcome.json["reranker"]) == ("parental leave", "trains")
+    rows = outcome.json["ranking"]
+    assert all(list(row) == ROW for row in rows)
+    assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+    assert rows[0]["document"] == "handbook/travel.md"
+    assert rows[0]["rank_change"] == rows[0]["fused_rank"] - 1 > 0
+
+
+def test_search_shows_who_moved_and_prints_as_many_as_asked(citeloop: Citeloop, table: ChunkTable) -> None:
+    lines = citeloop("search", "parental leave", "--reranker", "trains", "--num-results", "2").stdout.splitlines()
+    assert len(lines) == 2
+    rank, moved, _score, *place = lines[0].split()
+    assert (rank, place[-1]) == ("1", "(handbook/travel.md)")
+    assert moved.startswith("+")
+    assert lines[1].split()[1] == "-1"
+    assert lines[1].endswith("Leave > Parental leave  (handbook/leave.md)")
+
+
+def test_search_says_when_it_found_nothing(citeloop: Citeloop) -> None:
+    assert citeloop("search", "anything").stdout == "nothing found\n"
+    assert citeloop("search", "anything", "--json").json["ranking"] == []
+
+
+def test_the_home_of_the_option_goes_before_the_variable(
+    citeloop: Citeloop, table: ChunkTable, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITELOOP_HOME", str(tmp_path / "empty"))
+    assert citeloop("search", "leave", "--json").json["ranking"] == []
+    assert citeloop("search", "leave", "--json", "--home", home).json["ranking"]
+
+
+# evaluate --------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_the_report_with_these_names(citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,trains", "--retrievers", "text,vector", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    report = outcome.json
+    assert list(report) == [
+        "benchmark",
+        "judged",
+        "num_queries",
+        "num_documents",
+        "num_chunks",
+        "num_candidates",
+        "embedder",
+        "chunking",
+        "fingerprint",
+        "results",
+    ]
+    assert {(result["retriever"], result["reranker"]) for result in report["results"]} == {
+        (retriever, reranker) for retriever in ("vector", "text") for reranker in ("none", "trains")
+    }
+    for result in report["results"]:
+        assert list(result) == ["retriever", "reranker", "metrics", "oracle", "latency_ms"]
+        assert list(result["metrics"]) == ["nDCG@10", "MRR@10", "hit rate@5", "hit rate@10", "recall@50"]
+        assert list(result["metrics"]["MRR@10"]) == ["mean", "low", "high"]
+        assert list(result["latency_ms"]["rerank"]) == ["p50", "p95"]
+
+
+def test_evaluate_prints_a_table_with_the_best_possible_order(citeloop: Citeloop, benchmark: Path) -> None:
+    lines = citeloop("evaluate", benchmark, "--rerankers", "none,trains", "--max-queries", "1").stdout.splitlines()
+    assert lines[0].startswith("tiny: 1 questions judged by documents, 3 documents, ")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| hybrid")]
+    assert [row[1] for row in rows] == ["none", "trains", "best possible order"]
+    assert rows[1][2] == "1.000 (1.000-1.000)"
+    assert {len(line.strip("|").split("|")) for line in lines[2:]} == {9}
+
+
+def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark, "--retrievers", "vector,magic")
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert "vector, text, hybrid" in " ".join(outcome.stderr.replace("│", " ").split())
+
+
+def test_an_unknown_reranker_is_said_before_anything_is_measured(citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,nonsense")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "unknown reranker 'nonsense'" in outcome.stderr
+
+
+def test_a_folder_of_documents_becomes_a_corpus(tmp_path: Path, documents: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    arguments = [sys.executable, "-m", "app.evaluation", str(documents), str(corpus)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in corpus.read_text().splitlines()]
+    assert {row["_id"] for row in rows} == set(DOCUMENTS)
+    assert all(row["text"] and row["title"] and row["metadata"]["headings"] for row in rows)
+
+
+# feedback, models, doctor, serve ---------------------------------------------------------------------
+
+
+def struck_out(home: Path) -> None:
+    store = FeedbackStore(home)
+    store.save_answer(make_answer(passages=("Dreißig Tage.", "By train.")), "talk", "ada")
+    (shown,) = store.conversation("talk")
+    for citation in shown.answer.citations:
+        store.record(shown, citation.chunk.id, "deleted", "ada", "outdated")
+
+
+def test_export_prints_a_json_line_for_each_event_oldest_first(citeloop: Citeloop, home: Path) -> None:
+    from app.feedback import FeedbackEvent
+
+    struck_out(home)
+    outcome = citeloop("feedback", "export")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    events = [json.loads(line) for line in outcome.stdout.splitlines()]
+    assert [event["text"] for event in events] == ["Dreißig Tage.", "By train."]
+    assert all(list(event) == [field.name for field in fields(FeedbackEvent)] for event in events)
+    assert "Dreißig" in outcome.stdout  # readable, not escaped
+
+
+def test_export_writes_the_same_into_a_file(citeloop: Citeloop, home: Path, tmp_path: Path) -> None:
+    struck_out(home)
+    printed = citeloop("feedback", "export").stdout
+    outcome = citeloop("feedback", "export", "--output", tmp_path / "log.jsonl")
+    assert (outcome.status, outcome.stdout) == (0, "")
+    assert (tmp_path / "log.jsonl").read_text(encoding="utf-8") == printed
+
+
+def test_export_without_feedback_prints_nothing(citeloop: Citeloop) -> None:
+    assert citeloop("feedback", "export") == Outcome(0, "", "")
+
+
+def test_models_lists_every_kind(citeloop: Citeloop) -> None:
+    kinds = ["none", "shipped", "late-interaction", "cross-encoder", "http"]
+    assert list(citeloop("models", "--json").json["rerankers"]) == kinds
+    assert [line.split()[0] for line in citeloop("models").stdout.splitlines()] == kinds
+
+
+def test_doctor_says_what_works(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("doctor", "--json")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert list(outcome.json) == ["checks"]
+    assert all(list(each) == ["name", "ok", "detail"] and each["ok"] for each in outcome.json["checks"])
+    assert all(line.startswith("ok ") for line in citeloop("doctor").stdout.splitlines())
+
+
+def test_doctor_ends_with_status_1_if_something_does_not_work(
+    citeloop: Citeloop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITELOOP_RERANKER", "nonsense")
+    outcome = citeloop("doctor")
+    assert outcome.status == 1
+    assert "FAILED reranker: unknown reranker 'nonsense'" in outcome.stdout
+    assert citeloop("doctor", "--json").status == 1
+
+
+def test_serve_hands_home_host_and_port_to_the_pages(
+    citeloop: Citeloop, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[tuple[str, int, str]] = []
+    pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
+    server.serve = lambda host, port: served.append((host, port, os.environ["CITELOOP_HOME"]))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.ui", pages)
+    monkeypatch.setitem(sys.modules, "app.ui.server", server)
+    monkeypatch.delenv("PORT", raising=False)
+    citeloop("serve")
+    citeloop("serve", "--port", "0", "--host", "0.0.0.0")
+    monkeypatch.setenv("PORT", "8600")
+    citeloop("serve")
+    assert served == [("127.0.0.1", 8501, str(home)), ("0.0.0.0", 0, str(home)), ("127.0.0.1", 8600, str(home))]
+
+
+def test_serve_hands_the_home_of_its_option_to_the_pages_as_an_absolute_path(
+    citeloop: Citeloop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str] = []
+    pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
+    server.serve = lambda host, port: served.append(os.environ["CITELOOP_HOME"])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app.ui", pages)
+    monkeypatch.setitem(sys.modules, "app.ui.server", server)
+    monkeypatch.chdir(tmp_path)
+    citeloop("serve", "--home", "mine")
+    assert served == [str(tmp_path / "mine")]

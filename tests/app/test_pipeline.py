@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from app.answer import EXTRACTIVE, NOT_FOUND, LanguageModelError
+from app.pipeline import Pipeline, Step
+from app.rerank import Reranker, RerankerError
+from app.search import Candidate
+from app.settings import Settings
+from ingest.table import ChunkTable
+from tests.conftest import DOCUMENTS, FakeEmbedder, FakeLanguageModel, FakeReranker
+
+QUESTION = "How many days of annual leave a year?"
+
+
+class BrokenReranker(FakeReranker):
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        raise RerankerError("the service is down")
+
+
+@pytest.fixture
+def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
+    """What can be loaded by name in these tests."""
+    known: dict[str, Reranker | None] = {
+        "none": None,
+        "likes trains": FakeReranker({"Trains": 5.0}),
+        "broken": BrokenReranker(),
+    }
+
+    def load(name: str, _settings: Settings) -> Reranker | None:
+        if name not in known:
+            raise RerankerError(f"unknown reranker {name!r}")
+        return known[name]
+
+    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    return known
+
+
+@pytest.fixture
+def written_by(settings: Settings, table: ChunkTable, embedder: FakeEmbedder) -> Callable[..., Pipeline]:
+    """Makes a pipeline in which a language model writes these pieces."""
+    return lambda *pieces: Pipeline(settings, embedder, FakeLanguageModel(*pieces))
+
+
+# Search and rerank -----------------------------------------------------------------------------------
+
+
+def test_an_extractive_answer_quotes_the_documents(pipeline: Pipeline) -> None:
+    answer = pipeline.ask(QUESTION)
+    assert "Everybody has 30 days of leave a year. [1]" in answer.text
+    assert answer.citations[0].chunk.document == "handbook/leave.md"
+    assert (answer.answered_by, answer.found, answer.complete, answer.note) == (EXTRACTIVE, True, True, "")
+    assert 1 in answer.used
+    for line in answer.text.split("\n\n"):
+        sentence, number = line.rsplit(" [", 1)
+        assert sentence in answer.citations[int(number.rstrip("]")) - 1].chunk.text
+
+
+def test_a_question_beside_the_documents_is_not_answered(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("Quagga?")
+    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+    assert answer.citations  # the closest passages are shown all the same
+
+
+def test_steps_are_told_in_order_before_their_work(
+    pipeline: Pipeline, rerankers: dict[str, Reranker | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[Step | str] = []
+    original = pipeline.search
+
+    def search(question: str) -> list[Candidate]:
+        steps.append("searched")
+        return original(question)
+
+    monkeypatch.setattr(pipeline, "search", search)
+    pipeline.rank(QUESTION, on_step=steps.append)
+    assert steps == ["search", "searched", "rerank"]
+
+
+def test_each_step_is_timed_in_milliseconds(pipeline: Pipeline, rerankers: dict[str, Reranker | None]) -> None:
+    class SlowReranker(FakeReranker):
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            time.sleep(0.05)
+            return super().score(query, passages)
+
+    rerankers["slow"] = SlowReranker()
+    ranked = pipeline.rank(QUESTION, "slow")
+    assert list(ranked.timings_ms) == ["search", "rerank"]
+    assert 50 <= ranked.timings_ms["rerank"] < 1000
+    *_, answer = pipeline.write(ranked)
+    assert list(answer.timings_ms) == ["search", "rerank", "answer"]
+    assert {step: answer.timings_ms[step] for step in ranked.timings_ms} == ranked.timings_ms
+    assert answer.timings_ms["answer"] >= 0
+
+
+def test_a_ranking_has_its_sources_before_it_has_a_text(pipeline: Pipeline) -> None:
+    ranked = pipeline.rank(QUESTION)
+    assert (ranked.text, ranked.found, ranked.complete) == ("", False, False)
+    assert [citation.chunk for citation in ranked.citations] == [each.chunk for each in ranked.ranking[:5]]
+
+
+def test_the_reranker_named_orders_the_candidates(pipeline: Pipeline, rerankers: dict[str, Reranker | None]) -> None:
+    before, after = pipeline.rank(QUESTION), pipeline.rank(QUESTION, "likes trains")
+    assert (before.reranker, after.reranker) == ("none", "likes trains")
+    assert after.ranking[0].chunk.document == "handbook/travel.md" != before.ranking[0].chunk.document
+    assert after.ranking[0].rank_change > 0
+    assert after.citations[0].chunk == after.ranking[0].chunk
+    assert {each.chunk.id for each in after.ranking} == {each.chunk.id for each in before.ranking}
+
+
+def test_the_reranker_of_the_settings_is_used_where_none_is_named(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder, rerankers: dict[str, Reranker | None]
+) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"reranker": "likes trains"}), embedder)
+    assert pipeline.ask(QUESTION).reranker == "likes trains"
+    assert pipeline.ask(QUESTION, "none").reranker == "none"
+
+
+def test_the_settings_say_how_many_candidates_and_citations(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    few = Pipeline(settings.model_copy(update={"num_candidates": 2, "num_citations": 1}), embedder)
+    answer = few.ask(QUESTION)
+    assert (len(answer.ranking), len(answer.citations)) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["broken", "nonsense"])
+def test_a_reranker_that_fails_is_raised(name: str, pipeline: Pipeline, rerankers: dict[str, Reranker | None]) -> None:
+    with pytest.raises(RerankerError):
+        pipeline.rank(QUESTION, name)
+    with pytest.raises(RerankerError):
+        pipeline.ask(QUESTION, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("broken", "the service is down"), ("nonsense", "unknown reranker 'nonsense'")]
+)
+def test_falling_back_shows_the_order_of_search_and_says_why(
+    name: str, reason: str, pipeline: Pipeline, rerankers: dict[str, Reranker | None]
+) -> None:
+    answer = pipeline.rank(QUESTION, name, fall_back=True)
+    assert name in answer.note
+    assert reason in answer.note
+    assert answer.reranker == "none"
+    assert answer.ranking == pipeline.rank(QUESTION, "none").ranking
+    assert list(answer.timings_ms) == ["search", "rerank"]
+    *_, written = pipeline.write(answer)
+    assert (written.note, written.found) == (answer.note, True)
+
+
+def test_a_reranker_is_loaded_once_by_many_threads(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def load(name: str, _settings: Settings) -> Reranker:
+        time.sleep(0.02)
+        loaded.append(name)
+        return FakeReranker()
+
+    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    found: list[Reranker | None] = []
+    threads = [threading.Thread(target=lambda: found.append(pipeline.reranker("slow to load"))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loaded == ["slow to load"]
+    assert len({id(reranker) for reranker in found}) == 1
+
+
+def test_a_reranker_that_could_not_be_loaded_is_tried_again(
+    pipeline: Pipeline, rerankers: dict[str, Reranker | None]
+) -> None:
+    with pytest.raises(RerankerError):
+        pipeline.reranker("late")
+    rerankers["late"] = FakeReranker()
+    assert pipeline.reranker("late") is rerankers["late"]
+
+
+def test_a_home_without_documents_says_that_it_found_nothing(
+    tmp_path: Path, settings: Settings, embedder: FakeEmbedder
+) -> None:
+    writer = FakeLanguageModel("made up")
+    for language_model in (None, writer):
+        answer = Pipeline(settings, embedder, language_model).ask(QUESTION)
+        assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+        assert (answer.citations, answer.ranking) == ((), ())
+    assert writer.messages == []  # nothing to write from
+
+
+def test_an_empty_question_finds_nothing(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("  ")
+    assert (answer.text, answer.ranking) == (NOT_FOUND, ())
+
+
+# Written answers -------------------------------------------------------------------------------------
+
+
+def test_a_written_answer_grows_and_only_the_last_is_complete(written_by: Callable[..., Pipeline]) -> None:
+    pipeline = written_by("Thirty ", "days ", "[1].")
+    *growing, last = pipeline.write(pipeline.rank(QUESTION))
+    assert [answer.text for answer in growing] == ["Thirty ", "Thirty days ", "Thirty days [1]."]
+    assert {answer.complete for answer in growing} == {False}
+    assert (last.text, last.complete, last.found, last.note) == ("Thirty days [1].", True, True, "")
+    assert last.answered_by == "fake-writer"
+    assert last.used == {1}
+
+
+def test_a_finished_answer_has_no_numbers_that_were_not_given(written_by: Callable[..., Pipeline]) -> None:
+    assert written_by("Thirty days [1][99].").ask(QUESTION).text == "Thirty days [1]."
+
+
+def test_the_language_model_reads_the_cited_passages_only(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    writer = FakeLanguageModel("Thirty days [1].")
+    answer = Pipeline(settings.model_copy(update={"num_citations": 1}), embedder, writer).ask(QUESTION)
+    content = writer.messages[-1]["content"]
+    shown, *hidden = [ranked.chunk.text for ranked in answer.ranking]
+    assert shown in content
+    assert hidden
+    assert not any(text in content for text in hidden)
+    assert content.endswith(f"Question: {QUESTION}")
+
+
+def test_a_language_model_may_say_that_the_documents_do_not(written_by: Callable[..., Pipeline]) -> None:
+    answer = written_by("NOT IN ", "THE DOCUMENTS").ask(QUESTION)
+    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+    assert answer.citations
+
+
+def test_an_answer_that_is_cut_off_keeps_its_text_and_sources_and_is_not_complete(
+    written_by: Callable[..., Pipeline],
+) -> None:
+    pipeline = written_by("Thirty days [1] ", "or [77]", LanguageModelError("cut off (length)"))
+    ranked = pipeline.rank(QUESTION)
+    *_, last = pipeline.write(ranked)
+    assert (last.text, last.complete, last.found) == ("Thirty days [1] or", False, True)
+    assert last.note == "cut off (length)"
+    assert (last.citations, last.ranking) == (ranked.citations, ranked.ranking)
+    assert ranked.citations
+    assert "answer" in last.timings_ms
+
+
+def test_an_answer_that_never_begins_has_its_sources_and_a_note(written_by: Callable[..., Pipeline]) -> None:
+    answer = written_by(LanguageModelError("cannot be reached; check OPENAI_BASE_URL")).ask(QUESTION)
+    assert (answer.text, answer.complete, answer.found) == ("", False, False)
+    assert answer.note == "cannot be reached; check OPENAI_BASE_URL"
+    assert answer.citations
+
+
+def test_the_note_of_a_fall_back_stays_beside_the_language_models(
+    written_by: Callable[..., Pipeline], rerankers: dict[str, Reranker | None]
+) -> None:
+    pipeline = written_by(LanguageModelError("cut off"))
+    *_, last = pipeline.write(pipeline.rank(QUESTION, "broken", fall_back=True))
+    assert "the service is down" in last.note
+    assert last.note.endswith(" cut off")
+
+
+def test_without_key_or_address_answers_are_extractive(pipeline: Pipeline) -> None:
+    assert pipeline.language_model is None
+
+
+@pytest.mark.parametrize(
+    "configured", [{"openai_api_key": SecretStr("k")}, {"openai_base_url": "http://127.0.0.1:1/v1"}]
+)
+def test_a_key_or_an_address_makes_the_configured_model_write(
+    configured: dict[str, object], settings: Settings, embedder: FakeEmbedder
+) -> None:
+    pipeline = Pipeline(settings.model_copy(update={**configured, "openai_model": "writer-2"}), embedder)
+    assert pipeline.language_model is not None
+    assert pipeline.language_model.name == "writer-2"
+
+
+def test_every_document_can_be_cited(pipeline: Pipeline) -> None:
+    found = {ranked.chunk.document for ranked in pipeline.rank("leave hotel VPN").ranking}
+    assert found == set(DOCUMENTS)

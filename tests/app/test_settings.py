@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+from ingest.table import DEFAULT_HOME
+
+VARIABLES = {
+    "CITELOOP_HOME": "/srv/citeloop",
+    "CITELOOP_RERANKER": "late-interaction",
+    "CITELOOP_NUM_CANDIDATES": "30",
+    "CITELOOP_NUM_CITATIONS": "3",
+    "OPENAI_API_KEY": "key one",
+    "OPENAI_BASE_URL": "http://127.0.0.1:11434/v1",
+    "OPENAI_MODEL": "writer-1",
+    "CITELOOP_RERANK_URL": "http://127.0.0.1:8080",
+    "CITELOOP_RERANK_MODEL": "reranker-1",
+    "CITELOOP_RERANK_API_KEY": "key two",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(settings: Settings) -> None:
+    """The fixture `settings` has cleared the environment."""
+
+
+def test_without_variables_everything_has_a_default() -> None:
+    settings = Settings()
+    assert (settings.home, settings.reranker) == (DEFAULT_HOME, "shipped")
+    assert (settings.num_candidates, settings.num_citations) == (50, 5)
+    assert (settings.openai_api_key, settings.openai_base_url, settings.openai_model) == (None, None, "gpt-4o-mini")
+    assert (settings.rerank_url, settings.rerank_model, settings.rerank_api_key) == (None, "default", None)
+    assert settings.writes_answers is False
+
+
+def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.model_dump(exclude={"openai_api_key", "rerank_api_key"}) == {
+        "home": Path("/srv/citeloop"),
+        "reranker": "late-interaction",
+        "num_candidates": 30,
+        "num_citations": 3,
+        "openai_base_url": "http://127.0.0.1:11434/v1",
+        "openai_model": "writer-1",
+        "rerank_url": "http://127.0.0.1:8080",
+        "rerank_model": "reranker-1",
+    }
+    assert settings.openai_api_key is not None
+    assert settings.rerank_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "key one"
+    assert settings.rerank_api_key.get_secret_value() == "key two"
+
+
+def test_variables_of_other_programs_do_not_reach_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name.removeprefix("CITELOOP_") + ("_" if name.startswith("OPENAI") else ""), "7")
+    assert Settings() == Settings.model_construct()
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+    empty = Settings()
+    for name in VARIABLES:
+        monkeypatch.delenv(name)
+    assert empty == Settings()
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
+def test_a_key_or_an_address_alone_lets_a_model_write(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, VARIABLES[name])
+    assert Settings().writes_answers is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CITELOOP_NUM_CANDIDATES", "0"),
+        ("CITELOOP_NUM_CANDIDATES", "1001"),
+        ("CITELOOP_NUM_CANDIDATES", "many"),
+        ("CITELOOP_NUM_CITATIONS", "0"),
+        ("CITELOOP_NUM_CITATIONS", "21"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.removeprefix("CITELOOP_").lower()):
+        Settings()
+
+
+def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    assert "key one" not in f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"
+    assert "key two" not in f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app.rerank import Reranker, RerankerError
+from app.settings import Settings
+from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder, FakeReranker
+
+Run = Callable[[Callable[[], None]], AppTest]
+
+
+@pytest.fixture
+def run_page(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """Runs a page over the tiny table, with fakes for the models."""
+
+    def load(name: str, _settings: Settings) -> Reranker | None:
+        if name == "late-interaction":
+            raise RerankerError("its weights are not at hand")
+        return None if name == "none" else FakeReranker({"hotel": 5.0, "VPN": 1.0})
+
+    monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda: embedder)
+    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    for page in ("ask_page", "source_cards"):
+        monkeypatch.setattr(f"app.ui.{page}.current_user", lambda: "ann")  # AppTest has no cookies
+    st.cache_resource.clear()
+    yield lambda page: AppTest.from_function(page, default_timeout=30).run()
+    st.cache_resource.clear()

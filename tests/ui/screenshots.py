@@ -1,0 +1,62 @@
+"""`make screenshots`: the README's pictures, from this version, over the sample documents."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from ingest.embed import load_embedder
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+from tests.ui.browser import browsing, serving
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+QUESTION = "How many days of leave can I carry over in Germany?"
+
+
+def take(page: Page, address: str, folder: Path, suffix: str) -> None:
+    """Ask, look at the ranking, strike out, and take a picture of each."""
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=folder / f"welcome{suffix}.png")
+    page.get_by_placeholder("Ask about your documents").fill(QUESTION)
+    page.keyboard.press("Enter")
+    drawer = page.get_by_role("button", name="Before and after reranking")
+    expect(drawer).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.get_by_text(QUESTION).first.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    page.screenshot(path=folder / f"answer{suffix}.png")
+    drawer.click()
+    expect(page.locator(".after li").first).to_be_visible()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=folder / f"ranking{suffix}.png")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Strike out [1]").click()
+    expect(page.get_by_role("button", name="Undo [1]")).to_be_visible()
+    page.get_by_role("button", name="Undo [1]").scroll_into_view_if_needed()
+    page.wait_for_timeout(6000)  # the toast has gone
+    page.screenshot(path=folder / f"struck-out{suffix}.png")
+
+
+def main() -> None:
+    """Take the pictures at 1280 pixels in light and 390 pixels in dark."""
+    folder = DATA / "screenshots"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        embedder = load_embedder()
+        list(ingest([DATA / "sample"], ChunkTable(Path(home), embedder), embedder))
+        with serving(Path(home)) as address:
+            with browsing(1280, "light") as page:
+                take(page, address, folder, "")
+            with browsing(390, "dark") as page:
+                take(page, address, folder, "-phone")
+    print(f"screenshots in {folder}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

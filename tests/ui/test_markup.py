@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+
+from app.ui import markup
+
+HOSTILE = [
+    "![x](http://evil.example/a.png)",
+    "[click](http://evil.example)",
+    "<img src=http://evil.example/a.png>",
+    "# not a heading",
+    "- not a list of mine\n+ nor this\n1. nor this",
+    "`code` **bold** _it_ ~~gone~~",
+    "| a | b |\n| - | - |",
+    "> quoted",
+    "title\n=====",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_plain_text_shows_its_characters_and_nothing_else(text: str) -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markup.plain(text))
+    for tag in ("<img", "<a ", "<h1", "<h2", "<li", "<code", "<strong", "<em", "<s>", "<table", "<blockquote"):
+        assert tag not in html
+
+
+@pytest.mark.parametrize("text", [":red[x]", ":material/home:", "$x^2$", "a :smile: b"])
+def test_streamlit_directives_are_escaped(text: str) -> None:
+    assert markup.plain(text).count("\\") >= 1
+    assert "\\:" in markup.plain(text) or "\\$" in markup.plain(text)
+
+
+def test_a_passage_keeps_its_table() -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(
+        markup.passage("Prices.\n\n| A | B |\n| --- | --- |\n| 1 | 2 |")
+    )
+    assert "<th>A</th>" in html
+    assert "<td>2</td>" in html
+
+
+def test_a_table_that_lost_its_header_is_still_a_table() -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markup.passage("| 1 | 2 |\n| 3 | 4 |"))
+    assert html.count("<td>") == 4
+
+
+def test_written_text_keeps_lists_but_no_links_or_images() -> None:
+    text = "- **one** [1]\n- [two](http://evil.example) ![p](http://evil.example/p.png) :red[x]"
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markup.written(text))
+    assert html.count("<li>") == 2
+    assert "evil" not in html
+    assert "\\:red" in markup.written(text)
+
+
+def test_numbers_become_links_to_their_cards() -> None:
+    assert markup.with_citation_links(markup.plain("So [2]."), "a") == r"So [\[2\]](#a-s2)."
+    assert markup.with_citation_links("So [2].", "a") == r"So [\[2\]](#a-s2)."

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+from app.answer import Answer, Citation
+from app.rerank import RankedChunk
+from app.search import Candidate
+from app.ui.ranking_view import view_data
+from ingest.chunk import Chunk
+
+
+def chunk(name: str) -> Chunk:
+    return Chunk(name, "d", "d.md", name.upper(), ("H",), f"text of {name}", 3, 0, 9)
+
+
+def answer_with(new_ranks: list[int], text: str = "It is so [1].") -> Answer:
+    ranking = [
+        RankedChunk(Candidate(chunk(f"c{old}"), old, 1 / old, vector_rank=old), new, float(-new), 0.5)
+        for old, new in enumerate(new_ranks, 1)
+    ]
+    ranking.sort(key=lambda ranked: ranked.rank)
+    return Answer("q", text, "extractive", (Citation(1, ranking[0].chunk),), tuple(ranking), "fake")
+
+
+def rows(data: dict[str, object], side: str) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], data[side])
+
+
+def test_both_lists_hold_the_same_passages_each_in_its_own_order() -> None:
+    data = view_data(answer_with([2, 3, 1]))
+    assert [row["id"] for row in rows(data, "before")] == ["c1", "c2", "c3"]
+    assert [row["id"] for row in rows(data, "after")] == ["c3", "c1", "c2"]
+    assert [row["change"] for row in rows(data, "after")] == [2, -1, -1]
+
+
+def test_a_passage_from_far_down_is_in_both_lists() -> None:
+    new_ranks = [*range(2, 31), 1]  # number 30 comes first
+    data = view_data(answer_with(new_ranks))
+    assert rows(data, "before")[-1] | {"detail": ""} == {
+        "id": "c30", "rank": 30, "title": "C30, p. 3", "heading": "H", "detail": "", "change": 29, "used": True,
+    }  # fmt: skip
+    assert len(rows(data, "after")) == 11  # the first ten, and the old tenth that fell to eleven
+
+
+def test_only_what_the_answer_quotes_is_marked() -> None:
+    assert [row["used"] for row in rows(view_data(answer_with([1, 2])), "after")] == [True, False]
+    assert not any(row["used"] for row in rows(view_data(answer_with([1, 2], "No number.")), "after"))
