@@ -189,10 +189,9 @@ def main() -> None:
 
 
 def _settings(home: Path | None) -> Settings:
-    from app.settings import Settings
+    from app.settings import read_settings
 
-    settings = Settings()
-    return settings.model_copy(update={"home": home}) if home else settings
+    return read_settings(home)
 
 
 def _track(items: Iterable[str], label: str) -> Iterable[str]:

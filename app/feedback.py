@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Literal, get_args
 from pydantic import TypeAdapter
 
 from app.answer import Answer
+from ingest import CiteloopError
 
 Action = Literal["deleted", "undone"]
 Reason = Literal["not relevant", "outdated", "duplicate", "wrong page", "other"]
@@ -83,8 +84,15 @@ CREATE INDEX IF NOT EXISTS events_by_citation ON events (answer_id, chunk_id, us
 """
 
 
+class FeedbackError(CiteloopError):
+    """The feedback database cannot be read or written."""
+
+
 class FeedbackStore:
-    """The feedback database of one home folder; every method is one transaction that survives a crash."""
+    """The feedback database of one home folder; every method is one transaction that survives a crash.
+
+    Every method raises FeedbackError when the file is damaged or the disk is full.
+    """
 
     def __init__(self, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
@@ -123,6 +131,7 @@ class FeedbackStore:
         So clicking twice, or a page that sends a click again, makes one event. Undoing what was not
         deleted is nothing either. Raises KeyError if the answer does not cite the chunk.
         """
+        reason = reason if action == "deleted" else None
         number = {citation.chunk.id: citation.number for citation in answer.answer.citations}[chunk_id]
         ranked = next(ranked for ranked in answer.answer.ranking if ranked.chunk.id == chunk_id)
         row = {name: value for name, value in ranked.as_row().items() if name in _EVENT_COLUMNS}
@@ -171,14 +180,17 @@ class FeedbackStore:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own for each transaction: pages run in many threads."""
-        connection = sqlite3.connect(self._path, timeout=30.0)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+            with closing(sqlite3.connect(self._path, timeout=30.0)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                with connection:
+                    yield connection
+        except sqlite3.DatabaseError as error:
+            raise FeedbackError(
+                f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "
+                "or put the file aside to begin a new one"
+            ) from error
 
 
 def new_id() -> str:

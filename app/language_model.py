@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import openai
@@ -30,26 +30,58 @@ class OpenAILanguageModel:
 
         A stream that ends without a finish reason was cut off, though the client takes it for the end.
         """
-        ends_at = time.monotonic() + self._deadline_seconds
         finish_reason: str | None = None
+        too_late = threading.Event()
         try:
             with self._client.chat.completions.create(
                 model=self.name, messages=cast(Any, list(messages)), temperature=0, stream=True
             ) as stream:
-                for event in stream:
-                    if time.monotonic() > ends_at:
-                        raise LanguageModelError(f"{self.name} took longer than {self._deadline_seconds:.0f} seconds")
-                    for choice in event.choices[:1]:
-                        finish_reason = choice.finish_reason or finish_reason
-                        if choice.delta.content:
-                            yield choice.delta.content
-        except openai.AuthenticationError as error:
-            raise LanguageModelError(f"{self._where} refused the key; check OPENAI_API_KEY") from error
-        except openai.NotFoundError as error:
-            raise LanguageModelError(f"{self._where} does not know {self.name}; check OPENAI_MODEL") from error
-        except openai.APIConnectionError as error:
-            raise LanguageModelError(f"{self._where} cannot be reached; check OPENAI_BASE_URL") from error
-        except (openai.OpenAIError, json.JSONDecodeError) as error:  # a malformed event raises the bare JSON error
-            raise LanguageModelError(f"{self._where} failed: {error}") from error
+                with _deadline(self._deadline_seconds, too_late, stream):
+                    for event in stream:
+                        if too_late.is_set():
+                            break
+                        for choice in event.choices[:1]:
+                            finish_reason = choice.finish_reason or finish_reason
+                            if choice.delta.content:
+                                yield choice.delta.content
+                is_page = "text/html" in stream.response.headers.get("content-type", "")
+        except Exception as error:  # what comes over the network can break the client anywhere
+            if not too_late.is_set():
+                raise LanguageModelError(self._explained(error)) from error
+        if too_late.is_set():
+            raise LanguageModelError(
+                f"{self.name} took longer than {self._deadline_seconds:.0f} seconds; ask again or use a faster model"
+            )
+        if is_page:
+            raise LanguageModelError(f"{self._where} answered with a web page; check OPENAI_BASE_URL")
         if finish_reason != "stop":
-            raise LanguageModelError(f"{self.name} was cut off ({finish_reason or 'the connection ended early'})")
+            reason = finish_reason or "the connection ended early"
+            raise LanguageModelError(f"{self.name} was cut off ({reason}); ask again for a whole answer")
+
+    def _explained(self, error: Exception) -> str:
+        if isinstance(error, openai.AuthenticationError):
+            return f"{self._where} refused the key; check OPENAI_API_KEY"
+        if isinstance(error, openai.NotFoundError):
+            return f"{self._where} does not know {self.name}; check OPENAI_MODEL"
+        if isinstance(error, openai.APIConnectionError):
+            return f"{self._where} cannot be reached; check OPENAI_BASE_URL"
+        if isinstance(error, (AttributeError, TypeError)):
+            return f"{self._where} sent something that is no chat completion; check OPENAI_BASE_URL"
+        return f"{self._where} failed: {error}"
+
+
+@contextmanager
+def _deadline(seconds: float, too_late: threading.Event, stream: openai.Stream[Any]) -> Iterator[None]:
+    """Close the stream when the time is up, also when nothing but comments comes over it."""
+
+    def give_up() -> None:
+        too_late.set()
+        stream.close()
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

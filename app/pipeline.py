@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 from app.answer import (
     EXTRACTIVE,
+    NOTHING_MATCHES,
     Answer,
     LanguageModel,
     LanguageModelError,
@@ -34,18 +35,27 @@ Step = Literal["search", "rerank", "answer"]
 class Pipeline:
     """Answers questions about the documents of one home folder; safe to share between threads.
 
-    embedder and language_model replace the configured ones, for tests.
+    embedder, language_model and sentence_scorer replace the configured ones, for tests.
     """
 
     def __init__(
-        self, settings: Settings, embedder: Embedder | None = None, language_model: LanguageModel | None = None
+        self,
+        settings: Settings,
+        embedder: Embedder | None = None,
+        language_model: LanguageModel | None = None,
+        sentence_scorer: Reranker | None = None,
     ) -> None:
         self.settings = settings
         self.embedder = embedder or load_embedder()
-        self.table = ChunkTable(settings.home, self.embedder)
         self._given_language_model = language_model
+        self._given_sentence_scorer = sentence_scorer
         self._rerankers: dict[str, Reranker | None] = {}
         self._loading = threading.Lock()
+
+    @cached_property
+    def table(self) -> ChunkTable:
+        """The table of the home folder. Raises TableError when another embedder made it."""
+        return ChunkTable(self.settings.home, self.embedder)
 
     @cached_property
     def language_model(self) -> LanguageModel | None:
@@ -59,6 +69,11 @@ class Pipeline:
         return OpenAILanguageModel(
             settings.openai_model, key.get_secret_value() if key else None, settings.openai_base_url
         )
+
+    @property
+    def sentence_scorer(self) -> Reranker:
+        """What finds the sentences of an extractive answer: the shipped reranker, whichever one ranks."""
+        return self._given_sentence_scorer or cast(Reranker, self.reranker("shipped"))  # only `none` is None
 
     def reranker(self, name: str) -> Reranker | None:
         """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
@@ -86,6 +101,7 @@ class Pipeline:
         reranker: a name; None means the one of the settings. fall_back: when the reranker fails, show the
         order of search with a note instead of raising RerankerError. on_step is called as a step begins.
         """
+        question = question.encode("utf-8", "replace").decode()  # a terminal may hand on broken characters
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
         on_step("search")
@@ -105,7 +121,7 @@ class Pipeline:
         return Answer(
             question=question,
             text="",
-            answered_by=self.language_model.name if self.language_model else EXTRACTIVE,
+            answered_by=self.language_model.name if self.language_model and ranking else EXTRACTIVE,
             citations=cite(ranking, self.settings.num_citations),
             ranking=tuple(ranking),
             reranker=name,
@@ -123,8 +139,11 @@ class Pipeline:
             timings = {**ranked.timings_ms, "answer": (time.perf_counter() - started) * 1000}
             return replace(ranked, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
 
-        if self.language_model is None or not ranked.citations:
-            sentences = extract(ranked.question, ranked.citations, self.embedder)
+        if not ranked.citations:
+            yield now(NOTHING_MATCHES, complete=True)
+            return
+        if self.language_model is None:
+            sentences = extract(ranked.question, ranked.citations, self.sentence_scorer)
             yield now(quote(sentences), found=bool(sentences), complete=True)
             return
         text = ""

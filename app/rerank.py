@@ -87,9 +87,12 @@ class Blend:
         if not path.exists():
             return None
         try:
-            return cls(**{name: float(weight) for name, weight in json.loads(path.read_text())["weights"].items()})
+            blend = cls(**{name: float(weight) for name, weight in json.loads(path.read_text())["weights"].items()})
+            if not np.isfinite([blend.reranker, blend.vector, blend.text]).all():
+                raise ValueError("a weight is not finite")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(f"{path} must hold weights for reranker, vector and text: {error}") from error
+        return blend
 
     def combine(self, scores: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
         """One score for each candidate. One that is missing from a list counts as that list's last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,11 @@ class CrossEncoderReranker:
         options = {"dtype": preferred_dtype(), "use_safetensors": True}
         try:
             self._model = CrossEncoder(target, model_kwargs=options, activation_fn=Identity())
-        except (OSError, ValueError) as error:
+        except Exception as error:  # damaged weights make the libraries raise anything
             raise _not_loaded(target, error) from error
+        architectures = self._model.config.architectures or []
+        if architectures and all(name.endswith("Model") for name in architectures):
+            raise RerankerError(f"{target} is an encoder ({architectures[0]}) without a trained head, not a reranker")
         if self._model.num_labels != 1:
             raise RerankerError(f"{target} has {self._model.num_labels} outputs, a reranker must have one")
 
@@ -58,16 +62,19 @@ class LateInteractionReranker:
         self.blend = blend or (Blend.load(Path(target)) if target else None)
         self._model = _embedder_tokens() if target is None else _multi_vector_encoder(target)
         self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
+        self._lock = threading.Lock()  # reading moves an entry to the front: not for two threads at once
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         from sentence_transformers.util import maxsim
 
-        vectors = {passage: self._vectors[passage] for passage in passages if passage in self._vectors}
+        with self._lock:
+            vectors = {passage: self._vectors[passage] for passage in passages if passage in self._vectors}
         if missing := [passage for passage in dict.fromkeys(passages) if passage not in vectors]:
             encoded = self._model.encode_document(missing, batch_size=16, show_progress_bar=False)
             vectors |= dict(zip(missing, encoded, strict=True))
-            for passage in missing:
-                self._vectors[passage] = vectors[passage]
+            with self._lock:
+                for passage in missing:
+                    self._vectors[passage] = vectors[passage]
         query_vectors = self._model.encode_query(query, show_progress_bar=False)
         scores = maxsim([query_vectors], [vectors[passage] for passage in passages], length_normalize=True)
         return [float(score) for score in scores[0].tolist()]
@@ -149,9 +156,11 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
     Raises RerankerError for an unknown name (listing the known ones) or when it cannot be loaded.
     """
     kind, _, target = name.partition(":")
+    if name.startswith(("http://", "https://")):
+        kind, target = "http", name
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
-    if Path(name).is_dir() or "/" in name:
+    if name and (Path(name).is_dir() or "/" in name):
         return CrossEncoderReranker(name)
     known = ", ".join(RERANKERS)
     raise RerankerError(f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name")
@@ -174,7 +183,7 @@ def _multi_vector_encoder(target: str) -> Any:
     options = {"dtype": preferred_dtype(), "use_safetensors": True}
     try:
         return MultiVectorEncoder(target, model_kwargs=options)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged weights make the libraries raise anything
         raise _not_loaded(target, error) from error
 
 

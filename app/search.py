@@ -50,7 +50,7 @@ def search(
 
     Each list is read to the same depth. Ties keep the order of the vector list.
     """
-    query = query[:MAX_QUERY_CHARACTERS].strip()
+    query = query.strip()[:MAX_QUERY_CHARACTERS]
     if not query:
         return []
     by_vector = table.search_vector(embedder.embed_query(query), num_candidates) if retriever != "text" else []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest import CiteloopError
 from ingest.table import DEFAULT_HOME
 
 
@@ -40,3 +41,21 @@ class Settings(BaseSettings):
     def writes_answers(self) -> bool:
         """Whether a language model is configured; without one, answers are extractive."""
         return self.openai_api_key is not None or self.openai_base_url is not None
+
+
+def read_settings(home: Path | None = None) -> Settings:
+    """The settings of this process; home, if given, instead of the configured one.
+
+    Raises CiteloopError naming each variable whose value does not fit.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        prefix = str(Settings.model_config["env_prefix"])
+        wrong = [
+            f"{prefix + str(item['loc'][0]).upper() if str(item['loc'][0]).islower() else item['loc'][0]}: "
+            f"{item['msg']}, got {item['input']!r}"
+            for item in error.errors()
+        ]
+        raise CiteloopError(f"a variable has a wrong value: {'; '.join(wrong)}") from error
+    return settings.model_copy(update={"home": home}) if home else settings

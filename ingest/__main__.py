@@ -74,7 +74,7 @@ def run(app: typer.Typer) -> None:
     """Run a command line; an error that is meant for the user becomes one line on stderr and status 1."""
     try:
         app()
-    except CiteloopError as error:
+    except (CiteloopError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 

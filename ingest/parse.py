@@ -326,15 +326,17 @@ def _without_running_lines(pages: list[list[str]], titles: set[str]) -> list[lis
 def _unwrap(lines: list[str], titles: set[str]) -> str:
     """Join the lines of a printed paragraph, so that a sentence is one line; leave lists, tables, headings alone.
 
-    A line goes on when the next one begins in lower case, or when it is as long as the page's long lines and
-    neither is one of the titles, nor the next one a list item. A hyphen at the break goes.
+    A line goes on when it ends in a comma, the next one begins in lower case, or it is as long as the page's
+    long lines; not when one of them is a title, or the next one a list item or a table row that begins with
+    a number or code. A hyphen at the break goes.
     """
     full = max(40, sorted(len(line) for line in lines)[int(0.9 * (len(lines) - 1))]) if lines else 0
     text = ""
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         apart = not following or titles & {_one_line(line), _one_line(following)}
-        item = re.match(r"\s*([-•▪*]|\d+[.)])\s", following)
-        if apart or item or not (following.lstrip()[:1].islower() or len(line) > 0.85 * full):
+        item = re.match(r"\s*([-•▪*]|\d+[.)]|[A-Z]{1,4}-\d+)\s", following)
+        goes_on = line.endswith(",") or following.lstrip()[:1].islower() or len(line) > 0.85 * full
+        if apart or item or not goes_on:
             text += line + "\n"
         elif line.endswith("-") and following[:1].islower():
             text += line[:-1]

@@ -17,7 +17,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from ingest import CiteloopError
 from ingest.chunk import Chunk
@@ -27,6 +29,9 @@ Qrels = dict[str, dict[str, int]]
 """Query id -> document or chunk id -> relevance, as in TREC."""
 Run = dict[str, dict[str, float]]
 """Query id -> document or chunk id -> score, as in TREC."""
+
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 class BenchmarkError(CiteloopError):
@@ -73,13 +78,16 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     rows = [row for row in _read_jsonl(queries_path, "text") if row["_id"] in qrels][:max_queries]
     if not rows:
         raise BenchmarkError(f"no query of {queries_path} is judged in {qrels_path}")
-    evidence = {
-        row["_id"]: tuple(
-            Evidence(item["document"], item["quote"]) for item in (row.get("metadata") or {}).get("evidence", [])
+    evidence = {row["_id"]: _metadata(row, "evidence", _EVIDENCE, queries_path) or () for row in rows}
+    documents = tuple(
+        parse_text(
+            row["text"],
+            name=row["_id"],
+            title=row.get("title") or "",
+            headings=_metadata(row, "headings", _HEADINGS, corpus_path),
         )
-        for row in rows
-    }
-    documents = tuple(_document(row) for row in _read_jsonl(corpus_path, "text"))
+        for row in _read_jsonl(corpus_path, "text")
+    )
     return Benchmark(
         name=folder.resolve().name,
         documents=documents,
@@ -104,24 +112,31 @@ def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> 
 
     chunks: all of that document; text: the document's. Raises BenchmarkError when the quote is not there.
     """
-    quoted = _words(evidence.quote)
-    found = list(re.finditer(r"\w+", text.lower()))
-    words = [match[0] for match in found]
-    for first in range(len(words) - len(quoted) + 1):
+    quoted = [match[0].lower() for match in _WORD.finditer(evidence.quote)]
+    found = list(_WORD.finditer(text))
+    words = [match[0].lower() for match in found]
+    for first in range(len(words) - len(quoted) + 1 if quoted and chunks else 0):
         if words[first : first + len(quoted)] == quoted:
             start, end = found[first].start(), found[first + len(quoted) - 1].end()
             return max(chunks, key=lambda chunk: min(end, chunk.end) - max(start, chunk.start))
     raise BenchmarkError(f"{evidence.document} does not hold the quoted evidence: {evidence.quote!r}")
 
 
-def _document(row: dict[str, Any]) -> Document:
-    found = (row.get("metadata") or {}).get("headings")
-    headings = None if found is None else [Heading(**heading) for heading in found]
-    return parse_text(row["text"], name=row["_id"], title=row.get("title") or "", headings=headings)
+_EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+_HEADINGS = TypeAdapter(tuple[Heading, ...])
+
+T = TypeVar("T")
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+def _metadata(row: Mapping[str, Any], name: str, shape: TypeAdapter[T], path: Path) -> T | None:
+    """What a row's metadata holds under this name, checked; None if it is not there."""
+    metadata = row.get("metadata") or {}
+    if name not in metadata:
+        return None
+    try:
+        return shape.validate_python(metadata[name])
+    except ValidationError as error:
+        raise BenchmarkError(f"{path}: the {name} of {row['_id']} is not as expected: {error}") from error
 
 
 def _find(folder: Path, *names: str) -> Path:
@@ -140,7 +155,9 @@ def _read_jsonl(path: Path, *required: str) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise BenchmarkError(f"{path} line {number} is not JSON: {error}") from error
-            if missing := {"_id", *required} - set(row):
+            if not isinstance(row, dict):
+                raise BenchmarkError(f"{path} line {number} is no JSON object: {line.strip()[:80]}")
+            if missing := {"_id", *required} - {name for name, value in row.items() if value is not None}:
                 raise BenchmarkError(f"{path} line {number} lacks {', '.join(sorted(missing))}")
             row["_id"] = str(row["_id"])
             yield row

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation.benchmark import Benchmark, Qrels, resolve_evidence
+from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
 from app.evaluation.metrics import Interval, interval, measure
 from app.rerank import RankedChunk, Reranker, rerank
 from app.search import Candidate, Retriever, search
@@ -150,10 +150,10 @@ def _append(table: ChunkTable, batch: list[tuple[Document, list[Chunk]]], embedd
 
 def _passage_qrels(benchmark: Benchmark, table: ChunkTable) -> Qrels:
     documents = {document.name: document for document in benchmark.documents}
-    chunks = {
-        name: table.chunks_of(documents[name].id)
-        for name in {item.document for items in benchmark.evidence.values() for item in items}
-    }
+    judged = {item.document for items in benchmark.evidence.values() for item in items}
+    if unknown := judged - set(documents):
+        raise BenchmarkError(f"evidence names documents that are not in the corpus: {', '.join(sorted(unknown))}")
+    chunks = {name: table.chunks_of(documents[name].id) for name in judged}
     return {
         query_id: {
             resolve_evidence(item, chunks[item.document], documents[item.document].text).id: 1

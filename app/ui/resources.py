@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
-from app.settings import Settings
+from app.settings import read_settings
 from ingest import CiteloopError
 
 USER_COOKIE = "citeloop_user"
@@ -17,13 +17,13 @@ USER_COOKIE = "citeloop_user"
 @st.cache_resource(show_spinner="Loading the models")
 def pipeline() -> Pipeline:
     """The pipeline over the configured home folder."""
-    return Pipeline(Settings())
+    return Pipeline(read_settings())
 
 
 @st.cache_resource(show_spinner=False)
 def feedback_store() -> FeedbackStore:
     """The feedback database of the configured home folder."""
-    return FeedbackStore(Settings().home)
+    return FeedbackStore(read_settings().home)
 
 
 def warm_up() -> None:

@@ -12,6 +12,18 @@ from app.answer import Answer, cite
 from app.rerank import rerank
 from app.search import Candidate
 from ingest.chunk import Chunk
+from tests.conftest import FakeEmbedder
+
+
+class WordScorer:
+    """Finds sentences by the words that they share with the question: the cosine of the fake embedder."""
+
+    name = "words"
+    blend = None
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        embedder = FakeEmbedder()
+        return [float(score) for score in embedder.embed(list(passages)) @ embedder.embed_query(query)]
 
 
 def make_chunk(

@@ -100,9 +100,6 @@ def test_a_table_of_another_embedder_is_found(
     assert found["feedback"].ok
 
 
-@pytest.mark.xfail(
-    strict=True, reason="every check makes a Pipeline, which opens the table: one fault is told four times"
-)
 def test_a_table_of_another_embedder_fails_only_the_check_of_the_table(
     settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,7 +114,6 @@ def test_a_home_that_is_a_file_is_found(tmp_path: Path, settings: Settings) -> N
     assert not found["feedback"].ok
 
 
-@pytest.mark.xfail(strict=True, reason="sqlite3.Error is not among the errors that doctor takes for a failed check")
 def test_a_damaged_feedback_database_is_found(settings: Settings, table: ChunkTable) -> None:
     (settings.home / "feedback.sqlite3").write_text("this is not a database " * 10)
     assert failed(settings) == ["feedback"]

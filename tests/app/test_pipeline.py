@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,12 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.answer import EXTRACTIVE, NOT_FOUND, LanguageModelError
+from app.answer import EXTRACTIVE, NOTHING_MATCHES, LanguageModelError
 from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
 from app.settings import Settings
 from ingest.table import ChunkTable
+from tests.app.builders import WordScorer
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeLanguageModel, FakeReranker
 
 QUESTION = "How many days of annual leave a year?"
@@ -24,11 +26,12 @@ class BrokenReranker(FakeReranker):
         raise RerankerError("the service is down")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
     """What can be loaded by name in these tests."""
     known: dict[str, Reranker | None] = {
         "none": None,
+        "shipped": WordScorer(),
         "likes trains": FakeReranker({"Trains": 5.0}),
         "broken": BrokenReranker(),
     }
@@ -64,7 +67,7 @@ def test_an_extractive_answer_quotes_the_documents(pipeline: Pipeline) -> None:
 
 def test_a_question_beside_the_documents_is_not_answered(pipeline: Pipeline) -> None:
     answer = pipeline.ask("Quagga?")
-    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+    assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
     assert answer.citations  # the closest passages are shown all the same
 
 
@@ -188,14 +191,14 @@ def test_a_home_without_documents_says_that_it_found_nothing(
     writer = FakeLanguageModel("made up")
     for language_model in (None, writer):
         answer = Pipeline(settings, embedder, language_model).ask(QUESTION)
-        assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+        assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
         assert (answer.citations, answer.ranking) == ((), ())
     assert writer.messages == []  # nothing to write from
 
 
 def test_an_empty_question_finds_nothing(pipeline: Pipeline) -> None:
     answer = pipeline.ask("  ")
-    assert (answer.text, answer.ranking) == (NOT_FOUND, ())
+    assert (answer.text, answer.ranking) == (NOTHING_MATCHES, ())
 
 
 # Written answers -------------------------------------------------------------------------------------
@@ -230,7 +233,7 @@ def test_the_language_model_reads_the_cited_passages_only(
 
 def test_a_language_model_may_say_that_the_documents_do_not(written_by: Callable[..., Pipeline]) -> None:
     answer = written_by("NOT IN ", "THE DOCUMENTS").ask(QUESTION)
-    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
+    assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
     assert answer.citations
 
 
@@ -261,6 +264,30 @@ def test_the_note_of_a_fall_back_stays_beside_the_language_models(
     *_, last = pipeline.write(pipeline.rank(QUESTION, "broken", fall_back=True))
     assert "the service is down" in last.note
     assert last.note.endswith(" cut off")
+
+
+def test_the_shipped_reranker_finds_the_sentences_whichever_one_ranks(
+    pipeline: Pipeline, rerankers: dict[str, Reranker | None]
+) -> None:
+    assert pipeline.sentence_scorer is rerankers["shipped"]
+    answer = pipeline.ask(QUESTION, "likes trains")
+    assert answer.citations[0].chunk.document == "handbook/travel.md"
+    assert "Everybody has 30 days of leave a year." in answer.text
+
+
+def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_shipped_one(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    likes_hotels = FakeReranker({"A hotel": 0.9})
+    pipeline = Pipeline(settings, embedder, sentence_scorer=likes_hotels)
+    assert re.fullmatch(r"A hotel may cost 150 euros a night\. \[\d\]", pipeline.ask(QUESTION).text)
+
+
+def test_a_written_answer_needs_no_sentence_scorer(
+    written_by: Callable[..., Pipeline], rerankers: dict[str, Reranker | None]
+) -> None:
+    del rerankers["shipped"]
+    assert written_by("Thirty days [1].").ask(QUESTION).complete
 
 
 def test_without_key_or_address_answers_are_extractive(pipeline: Pipeline) -> None:

@@ -198,7 +198,6 @@ def test_evidence_that_is_not_in_its_document_is_an_error(
         report_of(wrong, home, embedder, none=None)
 
 
-@pytest.mark.xfail(strict=True, reason="a KeyError, though evaluate() promises a BenchmarkError")
 def test_evidence_of_a_document_that_is_not_in_the_corpus_is_an_error(
     by_passage: Benchmark, home: Path, embedder: FakeEmbedder
 ) -> None:

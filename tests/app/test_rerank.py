@@ -169,7 +169,6 @@ def test_a_broken_blend_is_named_with_what_it_must_hold(content: str, tmp_path: 
         Blend.load(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="Blend.load takes NaN and Infinity, and every order that follows is arbitrary")
 @pytest.mark.parametrize("weight", [math.nan, math.inf])
 def test_a_weight_that_is_no_finite_number_is_refused(weight: float, tmp_path: Path) -> None:
     (tmp_path / "blend.json").write_text(json.dumps({"weights": {"reranker": weight, "vector": 1, "text": 1}}))
