@@ -20,9 +20,9 @@ NUM_SHOWN_TURNS = 10
 """Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
 
 EXAMPLES = (
-    "How many days of leave can I carry over in Germany?",
-    "What does error E-117 on the PL-300 mean?",
-    "How do I set up the VPN on a new laptop?",
+    "How many days a week can I work from home?",
+    "How long is the warranty on a membrane cap?",
+    "When does Kingfisher go live?",
 )
 
 _STEP_LABELS: dict[Step, str] = {

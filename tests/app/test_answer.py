@@ -40,10 +40,9 @@ class ScriptedScorer:
         self._similarities = similarities
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        return [
-            next((value for end, value in self._similarities.items() if passage.endswith(end)), 0.0)
-            for passage in passages
-        ]
+        ends = sorted(self._similarities, key=len, reverse=True)
+        found = [next((end for end in ends if passage.endswith(end)), None) for passage in passages]
+        return [0.0 if end is None else self._similarities[end] for end in found]
 
 
 def citations(*texts: str) -> tuple[Citation, ...]:
@@ -126,11 +125,19 @@ def test_the_nearest_sentence_is_quoted_word_for_word_with_its_passage() -> None
     assert best == Sentence("Breakfast is extra.", 2, 0.8)
 
 
-def test_a_sentence_is_judged_with_its_title_and_heading() -> None:
+def test_a_sentence_is_judged_alone_and_below_its_title_and_heading() -> None:
     plain = make_chunk("It has thirty days.", title="Travel")
     titled = make_chunk("It has thirty days!", title="Leave", headings=("Parental", "Length"))
-    similarities = {"Travel \nIt has thirty days.": 0.6, "Leave Parental > Length\nIt has thirty days!": 0.9}
-    assert extracted([Citation(1, plain), Citation(2, titled)], similarities) == [("It has thirty days!", 2)]
+    similarities = {
+        "It has thirty days.": 0.7,
+        "It has thirty days!": 0.7,
+        "Travel \nIt has thirty days.": 0.6,
+        "Leave Parental > Length\nIt has thirty days!": 0.9,
+    }
+    shown = [Citation(1, plain), Citation(2, titled)]
+    assert extracted(shown, similarities) == [("It has thirty days!", 2)]
+    (best,) = extract("q", shown, ScriptedScorer(similarities))
+    assert best.similarity == pytest.approx((0.7 + 0.9) / 2)
 
 
 @pytest.mark.parametrize(("similarity", "found"), [(MIN_SIMILARITY - 0.01, False), (MIN_SIMILARITY + 0.01, True)])
@@ -153,14 +160,14 @@ def test_further_sentences_must_be_nearly_as_near_as_the_best() -> None:
 def test_a_place_further_down_must_be_made_up_for() -> None:
     shown = citations("Sentence one.", "Sentence two.", "Sentence three.")
     equal = {"Sentence one.": 0.8, "Sentence two.": 0.8, "Sentence three.": 0.8}
-    assert extracted(shown, equal) == [("Sentence one.", 1), ("Sentence two.", 2)]  # 0.80, 0.77, 0.74
+    assert extracted(shown, equal) == [("Sentence one.", 1), ("Sentence two.", 2)]  # 0.80, 0.76, 0.72
     nearer = {"Sentence one.": 0.7, "Sentence two.": 0.7, "Sentence three.": 0.9}
     assert extracted(shown, nearer) == [("Sentence three.", 3)]
 
 
 def test_three_sentences_at_most_are_quoted_in_the_order_of_their_citations() -> None:
     # With the cost of the place: 0.86, 0.87, 0.88, 0.89.
-    similarities = {"Sentence one.": 0.86, "Sentence two.": 0.9, "Sentence three.": 0.94, "Sentence four.": 0.89}
+    similarities = {"Sentence one.": 0.86, "Sentence two.": 0.91, "Sentence three.": 0.96, "Sentence four.": 0.89}
     shown = citations("Sentence four. Sentence one.", "Sentence two.", "Sentence three.")
     assert extracted(shown, similarities) == [("Sentence four.", 1), ("Sentence two.", 2), ("Sentence three.", 3)]
 
@@ -170,7 +177,7 @@ def test_the_same_sentence_is_quoted_once_from_where_it_is_nearest() -> None:
         Citation(1, make_chunk("Thirty days a year.", title="Old")),
         Citation(2, make_chunk("Thirty days a year.", title="New")),
     ]
-    similarities = {"Old \nThirty days a year.": 0.80, "New \nThirty days a year.": 0.85}
+    similarities = {"Thirty days a year.": 0.8, "Old \nThirty days a year.": 0.70, "New \nThirty days a year.": 0.85}
     assert extracted(shown, similarities) == [("Thirty days a year.", 2)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.answer import EXTRACTIVE, NOTHING_MATCHES, LanguageModelError
+from app.answer import EXTRACTIVE, NOT_FOUND, NOTHING_MATCHES, LanguageModelError
 from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
@@ -67,7 +67,7 @@ def test_an_extractive_answer_quotes_the_documents(pipeline: Pipeline) -> None:
 
 def test_a_question_beside_the_documents_is_not_answered(pipeline: Pipeline) -> None:
     answer = pipeline.ask("Quagga?")
-    assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
+    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
     assert answer.citations  # the closest passages are shown all the same
 
 
@@ -233,7 +233,7 @@ def test_the_language_model_reads_the_cited_passages_only(
 
 def test_a_language_model_may_say_that_the_documents_do_not(written_by: Callable[..., Pipeline]) -> None:
     answer = written_by("NOT IN ", "THE DOCUMENTS").ask(QUESTION)
-    assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
+    assert (answer.text, answer.found, answer.complete) == (NOT_FOUND, False, True)
     assert answer.citations
 
 

@@ -14,7 +14,7 @@ from ingest.table import ChunkTable
 from tests.ui.browser import browsing, serving
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-QUESTION = "How many days of leave can I carry over in Germany?"
+QUESTION = "How many days a week can I work from home?"
 
 
 def take(page: Page, address: str, folder: Path, suffix: str) -> None:
