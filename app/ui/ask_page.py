@@ -72,7 +72,7 @@ def _welcome() -> None:
         return
     st.markdown(
         f"Every answer quotes the {num_documents} documents and shows why each passage ranks where it does; "
-        "strike out a wrong one, and the ranking learns from it."
+        "strike out a wrong one, and it is kept to teach the ranking."
     )
     for number, example in enumerate(EXAMPLES):
         st.button(example, key=f"example-{number}", on_click=st.session_state.update, args=({"example": example},))
@@ -84,14 +84,14 @@ def _choose_reranker(*, has_turns: bool) -> str:
     names = list(dict.fromkeys([default, *(name for name in DESCRIPTIONS if name in ("shipped", "late-interaction"))]))
     names = [name for name in names if name != "none"]
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        on = st.toggle("Reranker", value=default != "none", key="reranker-on", help="Off: the order of search.")
+        on = st.toggle("Reranker", value=default != "none", key="reranker-on")
         chosen = st.selectbox(
             "Which reranker",
             names,
             key="reranker-name",
             label_visibility="collapsed",
             disabled=not on,
-            width=165,
+            width=135,
         )
         if has_turns:
             st.button("New", icon=":material/add:", help="Start a new conversation", on_click=_start_conversation)

@@ -46,10 +46,18 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))
     else:
-        preview = chunk.text[:_PREVIEW_CHARACTERS].rsplit(maxsplit=1)[0]
-        st.markdown(markup.plain(" ".join(preview.split())) + " …")
+        st.markdown(markup.passage(_preview(chunk.text)))
         with st.expander(f"Whole passage [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
+
+
+def _preview(text: str) -> str:
+    """The beginning of a passage, up to a line's end if there is one, so that a table keeps whole rows."""
+    beginning = text[:_PREVIEW_CHARACTERS]
+    cut = beginning.rfind("\n")
+    if cut < _PREVIEW_CHARACTERS // 3:
+        cut = beginning.rfind(" ")
+    return f"{beginning[:cut].rstrip()}\n\n…"
 
 
 def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:
