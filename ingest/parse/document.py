@@ -1,0 +1,108 @@
+"""Document, and what every parser gives to make one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+
+from ingest import CiteloopError
+
+PAGE_BREAK = "\f"
+"""Stands between two pages in `Document.text`: the separator that plain-text tools have always used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading: level 1 (outermost) to 6, its words, and the span of its line in `Document.text`."""
+
+    level: int
+    title: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its number from 1, or None where the format has no pages, and its Markdown text."""
+
+    number: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed file.
+
+    id: stable for one source, so that a changed file replaces itself.
+    name: what people see and judgements name, such as `handbook/leave.md`.
+    source: where it came from, an absolute path.
+    sha256: hex digest of the file's bytes.
+    """
+
+    id: str
+    name: str
+    title: str
+    source: str
+    sha256: str
+    pages: tuple[Page, ...]
+    headings: tuple[Heading, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All pages, joined by PAGE_BREAK; every character span in the program counts in this string."""
+        return PAGE_BREAK.join(page.text for page in self.pages)
+
+
+class ParseError(CiteloopError):
+    """The file cannot be turned into text; the message says why, in words for the person who added it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a format's parser finds: pages, headings, and the title that the file gives itself, or ''."""
+
+    pages: tuple[Page, ...]
+    headings: tuple[Heading, ...]
+    title: str
+
+
+def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | None = None) -> Document:
+    """A Document from text that is at hand already, such as a row of an evaluation corpus.
+
+    The text has PAGE_BREAK between pages if it has pages. headings: None finds them in it as Markdown.
+    """
+    parts = text.split(PAGE_BREAK)
+    pages = tuple(Page(number if len(parts) > 1 else None, part) for number, part in enumerate(parts, 1))
+    return Document(
+        id=document_id(name),
+        name=name,
+        title=title,
+        source=name,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        pages=pages,
+        headings=tuple(markdown_headings(text.replace(PAGE_BREAK, "\n")) if headings is None else headings),
+    )
+
+
+def document_id(source: str) -> str:
+    """The id of the document at this source: 16 hex digits."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def markdown_headings(text: str) -> Iterator[Heading]:
+    """Headings with their spans, in order, found by the Markdown parser: a `#` in a code block is none."""
+    line_starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text) + 1]
+    tokens = MarkdownIt("commonmark").parse(text)
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open" and opening.map and inline.content.strip():
+            start, end = line_starts[opening.map[0]], line_starts[opening.map[1]] - 1
+            yield Heading(int(opening.tag[1]), inline.content.strip(), start, end)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
