@@ -21,9 +21,13 @@ install-dev: .venv/installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch .venv/installed $@
 
-# The sample documents go in only where there is no table yet.
+# The sample documents go in only where there is no table yet, or where that was interrupted.
 run: install
-	@test -d "$${CITELOOP_HOME:-data/home}/table" || $(BIN)/citeloop ingest data/sample
+	@home="$${CITELOOP_HOME:-data/home}"; unfinished="$$home/sample.unfinished"; \
+	if [ ! -d "$$home/table" ] || [ -e "$$unfinished" ]; then \
+		mkdir -p "$$home" && touch "$$unfinished" && \
+		$(BIN)/citeloop ingest data/sample && rm "$$unfinished"; \
+	fi
 	PORT=$(PORT) $(BIN)/citeloop serve
 
 test: install-dev

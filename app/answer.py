@@ -203,5 +203,6 @@ def checked(text: str, citations: Sequence[Citation]) -> tuple[str, bool]:
     known = {citation.number for citation in citations}
     text = re.sub(r"\[\d+(?:\s*,\s*\d+)+\]", lambda match: re.sub(r"\s*,\s*", "][", match[0]), text)
     text = re.sub(r"\s*\[(\d+)\]", lambda match: match[0] if int(match[1]) in known else "", text).strip()
-    found = bool(text) and _ABSTENTION not in text
+    before, abstained, _ = text.partition(_ABSTENTION)
+    found = bool(text) and (not abstained or bool(_NUMBER.search(before)))  # part of the answer may be there
     return (text if found else NOT_FOUND), found

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from app.answer import Answer
 from ingest import CiteloopError
@@ -61,6 +61,7 @@ class FeedbackEvent:
     text: str
     rank: int
     score: float
+    reranker_score: float | None
     fused_rank: int
     fused_score: float
     vector_rank: int | None
@@ -110,14 +111,14 @@ class FeedbackStore:
             )
         return answer_id
 
-    def conversation(self, conversation_id: str) -> list[StoredAnswer]:
-        """The answers of a conversation in the order in which they were asked; empty if there is none."""
+    def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
+        """The last answers of a conversation, by default all, in the order in which they were asked."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT id, conversation_id, user, asked_at, answer FROM answers"
-                " WHERE conversation_id = ? ORDER BY asked_at, rowid",
-                (conversation_id,),
-            ).fetchall()
+                " WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
+                (conversation_id, last),
+            ).fetchall()[::-1]
         return [
             StoredAnswer(id, conversation, user, datetime.fromisoformat(at), _ANSWER.validate_json(answer))
             for id, conversation, user, at, answer in rows
@@ -128,8 +129,9 @@ class FeedbackStore:
     ) -> FeedbackEvent | None:
         """Append what a user did with a citation; None when that is how it stood already.
 
-        So clicking twice, or a page that sends a click again, makes one event. Undoing what was not
-        deleted is nothing either. Raises KeyError if the answer does not cite the chunk.
+        So clicking twice, or a page that sends a click again, makes one event, and a reason once given is
+        not lost by striking out again. Undoing what was not deleted is nothing either. Raises KeyError if the
+        answer does not cite the chunk.
         """
         reason = reason if action == "deleted" else None
         number = {citation.chunk.id: citation.number for citation in answer.answer.citations}[chunk_id]
@@ -142,7 +144,7 @@ class FeedbackStore:
                 " WHERE answer_id = ? AND chunk_id = ? AND user = ? ORDER BY sequence DESC LIMIT 1",
                 (answer.id, chunk_id, user),
             ).fetchone() or ("undone", None, 0)
-            if before[:2] == (action, reason):
+            if action == before[0] and reason in (None, before[1]):
                 return None
             event = FeedbackEvent(
                 **row,  # type: ignore[arg-type]  # a row of plain values by name
@@ -186,7 +188,7 @@ class FeedbackStore:
                 connection.execute("PRAGMA synchronous = FULL")
                 with connection:
                     yield connection
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValidationError) as error:
             raise FeedbackError(
                 f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "
                 "or put the file aside to begin a new one"

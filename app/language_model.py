@@ -18,12 +18,17 @@ class OpenAILanguageModel:
     def __init__(
         self, model: str, api_key: str | None, base_url: str | None = None, deadline_seconds: float = 120.0
     ) -> None:
-        """deadline_seconds: for the whole answer; the client's own timeout covers only the next piece."""
+        """deadline_seconds: from the first response on; the client's own timeout covers only the next piece."""
         self.name = model
         self._where = base_url or "api.openai.com"
         self._deadline_seconds = deadline_seconds
         # Local servers want no key, but the client insists on one.
-        self._client = openai.OpenAI(api_key=api_key or "none", base_url=base_url, timeout=30.0, max_retries=2)
+        self._client = openai.OpenAI(
+            api_key=api_key or "none",
+            base_url=base_url or "https://api.openai.com/v1",  # else the client looks into the environment itself
+            timeout=30.0,
+            max_retries=2,
+        )
 
     def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
         """Pieces of the answer; see LanguageModel.stream.

@@ -152,8 +152,8 @@ class Pipeline:
                 text += piece
                 yield now(text)
         except LanguageModelError as error:
-            text, _ = checked(text, ranked.citations) if text else ("", False)
-            yield now(text, found=bool(text), note=f"{ranked.note} {error}".strip())
+            text, found = checked(text, ranked.citations) if text else ("", False)
+            yield now(text, found=found, note=f"{ranked.note} {error}".strip())
             return
         text, found = checked(text, ranked.citations)
         yield now(text, found=found, complete=True)

@@ -81,7 +81,7 @@ class LateInteractionReranker:
 
 
 class HttpReranker:
-    """A reranking service with the request that Cohere, Jina, Voyage, TEI and vLLM share."""
+    """A reranking service with the request that Cohere, Jina and vLLM share."""
 
     blend = None
 
@@ -111,7 +111,10 @@ class HttpReranker:
 
 
 def _shipped(_target: str | None, _settings: Settings) -> Reranker:
-    return LateInteractionReranker(name="shipped", blend=Blend.load(MODELS_FOLDER / "shipped"))
+    blend = Blend.load(MODELS_FOLDER / "shipped")
+    if blend is None:
+        raise RerankerError(f"{MODELS_FOLDER / 'shipped'} lacks blend.json; install from a whole checkout")
+    return LateInteractionReranker(name="shipped", blend=blend)
 
 
 def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:

@@ -1,4 +1,4 @@
-"""environment -> Settings: what this installation uses. Nothing else in the program reads the environment."""
+"""environment -> Settings: what this installation uses."""
 
 from __future__ import annotations
 

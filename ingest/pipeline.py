@@ -42,7 +42,7 @@ class SourceFile:
 
 
 def find_files(paths: Iterable[Path]) -> list[SourceFile]:
-    """Every file at or below the paths, sorted by name; hidden files and folders are left out.
+    """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
 
     Raises CiteloopError when a path does not exist.
     """
@@ -52,7 +52,8 @@ def find_files(paths: Iterable[Path]) -> list[SourceFile]:
             raise CiteloopError(f"no such file or folder: {root}")
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
             below = path.relative_to(root) if root.is_dir() else Path(path.name)
-            if path.is_file() and not any(part.startswith(".") for part in below.parts):
+            hidden = root.is_dir() and any(part.startswith(".") for part in below.parts)
+            if path.is_file() and not hidden:
                 files.setdefault(path.resolve(), SourceFile(path, below.as_posix()))
     return list(files.values())
 
@@ -74,14 +75,15 @@ def ingest(
     is writing and this one waits.
     """
     paths = list(paths)
-    files = find_files(paths)
-    on_start(len(files))
+    find_files(paths)  # a path that does not exist is said before waiting
     with table.writing(on_wait):
+        files = find_files(paths)
+        on_start(len(files))
         known = {document.id: document.sha256 for document in table.documents()}
         for file in files:
             yield _ingest_file(file, table, embedder, known)
         if prune:
-            yield from _prune(paths, files, table)
+            yield from _prune(paths, table)
 
 
 def _ingest_file(file: SourceFile, table: ChunkTable, embedder: Embedder, known: dict[str, str]) -> FileResult:
@@ -103,11 +105,10 @@ def _ingest_file(file: SourceFile, table: ChunkTable, embedder: Embedder, known:
     return FileResult(file.name, file.source, "replaced" if before else "added", len(chunks))
 
 
-def _prune(paths: list[Path], files: list[SourceFile], table: ChunkTable) -> Iterator[FileResult]:
-    present = {file.source for file in files}
+def _prune(paths: list[Path], table: ChunkTable) -> Iterator[FileResult]:
     folders = [path.resolve() for path in paths if path.is_dir()]
     for document in table.documents():
         inside = any(Path(document.source).is_relative_to(folder) for folder in folders)
-        if inside and document.source not in present:
+        if inside and not Path(document.source).exists():
             table.remove(document.id)
             yield FileResult(document.name, document.source, "removed")

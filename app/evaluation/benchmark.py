@@ -100,11 +100,16 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
 
 def write_corpus(documents: Iterable[Document], path: Path) -> None:
     """Write documents as a BEIR corpus whose rows read_benchmark turns back into the same documents."""
-    with path.open("w", encoding="utf-8") as lines:
-        for document in documents:
-            headings = [asdict(heading) for heading in document.headings]
-            row = {"_id": document.name, "title": document.title, "text": document.text}
-            lines.write(json.dumps(row | {"metadata": {"headings": headings}}, ensure_ascii=False) + "\n")
+    rows = [
+        {
+            "_id": document.name,
+            "title": document.title,
+            "text": document.text,
+            "metadata": {"headings": [asdict(heading) for heading in document.headings]},
+        }
+        for document in documents
+    ]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
 def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> Chunk:

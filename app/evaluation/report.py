@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,8 +124,8 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, track:
     identity = "\n".join((benchmark.fingerprint, embedder.name, POLICY))
     folder = home / "evaluation" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     if not folder.exists():
-        unfinished = folder.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         table = ChunkTable(unfinished, embedder)
         by_id = {document.id: document for document in benchmark.documents}
         batch: list[tuple[Document, list[Chunk]]] = []
@@ -138,7 +139,10 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, track:
                     batch = []
             if batch:
                 _append(table, batch, embedder)
-        unfinished.rename(folder)
+        try:
+            unfinished.rename(folder)
+        except OSError:  # another evaluation has built the same table meanwhile
+            shutil.rmtree(unfinished)
     return ChunkTable(folder, embedder)
 
 

@@ -35,16 +35,18 @@ _STEP_LABELS: dict[Step, str] = {
 def show() -> None:
     """The page."""
     conversation_id = _conversation_id()
-    turns = feedback_store().conversation(conversation_id)
+    turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS)
     welcome = st.empty()
-    hidden = len(turns) - NUM_SHOWN_TURNS
-    if hidden > 0:
-        st.caption(f"{hidden} earlier questions of this conversation are not shown.")
-    for turn in turns[-NUM_SHOWN_TURNS:]:
+    if len(turns) == NUM_SHOWN_TURNS:
+        st.caption(f"The last {NUM_SHOWN_TURNS} questions of this conversation.")
+    for turn in turns:
         _show_turn(turn)
     reranker = _choose_reranker(has_turns=bool(turns))
     question = st.chat_input("Ask about your documents", max_chars=2000) or st.session_state.pop("example", None)
     if question and question.strip():
+        if any(turn.user != current_user() for turn in turns):
+            _start_conversation()  # somebody else's is read, not continued
+            conversation_id = _conversation_id()
         _answer(question.strip(), reranker, conversation_id)
     elif not turns:
         with welcome.container():
@@ -52,12 +54,17 @@ def show() -> None:
 
 
 def _conversation_id() -> str:
-    """The conversation of the address, which survives a reload, or else the one of this session."""
-    known = st.query_params.get("c") or st.session_state.get("conversation_id") or new_id()
-    st.session_state["conversation_id"] = known
-    if st.query_params.get("c") != known:
-        st.query_params["c"] = known
-    return str(known)
+    """The conversation of the address, which survives a reload, or else the one of this session.
+
+    An address of no conversation is not taken over: whoever made it up could read what is asked there.
+    """
+    mine = str(st.session_state.setdefault("conversation_id", new_id()))
+    named = st.query_params.get("c")
+    if named and named != mine and feedback_store().conversation(named, last=1):
+        mine = st.session_state["conversation_id"] = named
+    if named != mine:
+        st.query_params["c"] = mine
+    return mine
 
 
 def _start_conversation() -> None:

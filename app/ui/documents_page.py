@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def show() -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key="documents",
+        key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is of rows, not documents
         column_config={"Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
     )
     rows = selection["selection"]["rows"]
@@ -76,9 +77,9 @@ def _save(files: Sequence[UploadedFile]) -> list[Path]:
     paths = []
     for file in files:
         path = folder / Path(file.name).name
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        unfinished.write_bytes(file.getbuffer())
-        unfinished.replace(path)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as unfinished:
+            unfinished.write(file.getbuffer())
+        Path(unfinished.name).replace(path)
         paths.append(path)
     return paths
 
@@ -95,7 +96,8 @@ def _ingest(paths: Sequence[Path]) -> list[tuple[str, str]]:
         results = json.loads(done.stdout)["files"]
     except (json.JSONDecodeError, KeyError):
         lines = done.stderr.strip().splitlines()
-        return [("error", markup.plain(f"Nothing was added: {lines[-1] if lines else 'the process was stopped'}"))]
+        reason = lines[-1] if lines else "the process was stopped"
+        return [("error", markup.plain(f"Not all of it was added: {reason}"))]
     messages = [
         ("error", markup.plain(f"{result['name']}: {result['reason']}"))
         for result in results

@@ -62,6 +62,6 @@ def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
             "Rank": [event.rank for event in events],
             "Before": [event.fused_rank for event in events],
             "Reranker": [event.reranker for event in events],
-            "By": [event.user[:8] for event in events],
+            "By": [event.user for event in events],
         }
     )

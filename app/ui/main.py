@@ -6,15 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import ask_page, documents_page, feedback_page
+from app.ui import ask_page, documents_page, feedback_page, markup
+from ingest import CiteloopError
 
 st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")), layout="centered")
 
-st.navigation(
+page = st.navigation(
     [
         st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
         st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
         st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
     ],
     position="top",
-).run()
+)
+try:
+    page.run()
+except CiteloopError as error:  # its message is for the person who reads it
+    st.error(markup.plain(str(error)), icon=":material/error:")

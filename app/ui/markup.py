@@ -1,17 +1,18 @@
-"""Text of documents and models -> Markdown that shows words and nothing else: no image, link or directive."""
+"""Text of documents and models -> Markdown that shows words: no image, no directive, no link but a bare address."""
 
 from __future__ import annotations
 
 import re
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_NO_CITATION = re.compile(r"\[(?!\d+\])")
 
 
 def plain(text: str) -> str:
     """Any text, shown as it stands; line breaks and list marks at the start of a line stay."""
     lines = (re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", _SPECIAL.sub(r"\\\1", line)) for line in text.splitlines())
-    return "  \n".join(re.sub(r"^(\s*)([-+])(?=\s)", r"\1\\\2", line) for line in lines)
+    return "  \n".join(re.sub(r"^([-+])", r"\\\1", line.strip()) for line in lines)
 
 
 def passage(text: str) -> str:
@@ -22,8 +23,9 @@ def passage(text: str) -> str:
 
 def written(text: str) -> str:
     """What a language model wrote: its Markdown stays, links and images become their words."""
-    text = _LINK.sub(r"\1", text)
-    return re.sub(r"([$<]|!(?=\[)|:(?=[a-z-]+\[))", r"\\\1", text)
+    text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", text))
+    text = re.sub(r"^(\s*)(\[\d+\]:)", r"\1\\\2", text, flags=re.MULTILINE)  # else it defines where [n] leads
+    return re.sub(r"([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
 
 
 def with_citation_links(markdown: str, anchor: str) -> str:

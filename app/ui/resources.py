@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 import streamlit as st
@@ -38,7 +39,11 @@ def warm_up() -> None:
 
 
 def current_user() -> str:
-    """The user's address when a login is configured, else the browser's random name."""
-    if getattr(st.user, "is_logged_in", False):
-        return str(st.user.get("email") or st.user.get("sub"))
-    return str(st.context.cookies.get(USER_COOKIE, "local"))
+    """The user's address when a login is configured, else a name made from the browser's random cookie.
+
+    The cookie itself stays out of the log: who knows it is that user.
+    """
+    if getattr(st.user, "is_logged_in", False) and (name := st.user.get("email") or st.user.get("sub")):
+        return str(name)
+    cookie = str(st.context.cookies.get(USER_COOKIE, "local"))
+    return hashlib.sha256(cookie.encode()).hexdigest()[:12]

@@ -56,7 +56,7 @@ class PageHeaders:
                 headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
-                if USER_COOKIE not in cookies and scope["path"] == "/":
+                if USER_COOKIE not in cookies and "text/html" in headers.get("content-type", ""):
                     year = 365 * 24 * 3600
                     cookie = f"{USER_COOKIE}={uuid.uuid4().hex}; Path=/; Max-Age={year}; HttpOnly; SameSite=Lax"
                     headers.append("Set-Cookie", cookie)
@@ -79,7 +79,8 @@ def serve(host: str, port: int) -> None:
     except OSError as error:
         listener.close()
         raise CiteloopError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
-    print(f"Citeloop is starting on http://{host}:{listener.getsockname()[1]} (stop with Ctrl+C)", flush=True)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Citeloop is starting on http://{shown}:{listener.getsockname()[1]} (stop with Ctrl+C)", flush=True)
     uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False)).run(sockets=[listener])
 
 

@@ -77,6 +77,7 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
         REASONS,
         default=event.reason,
         key=key,
+        required=event.reason is not None,
         on_change=_record_reason,
         args=(turn, citation.chunk.id, key),
     )
@@ -85,13 +86,14 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
 def _record(turn: StoredAnswer, chunk_id: str, action: Action) -> None:
     event = feedback_store().record(turn, chunk_id, action, current_user())
     if event:
-        words = "struck out: noted for training" if action == "deleted" else "is back"
+        words = "struck out and noted" if action == "deleted" else "is back"
         st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
 
 
 def _record_reason(turn: StoredAnswer, chunk_id: str, key: str) -> None:
     reason: Reason | None = st.session_state[key]
-    feedback_store().record(turn, chunk_id, "deleted", current_user(), reason)
+    if reason:
+        feedback_store().record(turn, chunk_id, "deleted", current_user(), reason)
 
 
 def _place(ranked: RankedChunk, *, used: bool) -> str:

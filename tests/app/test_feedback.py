@@ -141,6 +141,7 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
         "text",
         "rank",
         "score",
+        "reranker_score",
         "fused_rank",
         "fused_score",
         "vector_rank",
@@ -148,6 +149,13 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
         "text_rank",
         "text_score",
     ]
+
+
+def test_striking_out_again_does_not_lose_the_reason(store: FeedbackStore, shown: StoredAnswer) -> None:
+    chunk_id = chunk_ids(shown)[0]
+    store.record(shown, chunk_id, "deleted", "ada", "outdated")
+    assert store.record(shown, chunk_id, "deleted", "ada") is None
+    assert store.deleted(shown.id, "ada")[chunk_id].reason == "outdated"
 
 
 def test_delete_undo_delete_are_three_events_with_ids_of_their_own(store: FeedbackStore, shown: StoredAnswer) -> None:

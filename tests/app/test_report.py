@@ -176,10 +176,10 @@ def test_another_corpus_gets_a_table_of_its_own(by_document: Benchmark, home: Pa
 def test_a_table_that_was_not_finished_is_built_again(by_document: Benchmark, home: Path) -> None:
     whole = report_of(by_document, home, FakeEmbedder(), none=None)
     (folder,) = (home / "evaluation").iterdir()
-    folder.rename(folder.with_suffix(".unfinished"))
+    folder.rename(folder.parent / ".unfinished-1")
     again = report_of(by_document, home, FakeEmbedder(), none=None)
     assert again.num_chunks == whole.num_chunks
-    assert list((home / "evaluation").iterdir()) == [folder]
+    assert folder.is_dir()
 
 
 def test_the_table_of_a_benchmark_stays_out_of_the_documents_of_the_home(

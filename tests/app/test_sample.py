@@ -6,8 +6,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from app.evaluation import read_benchmark, write_corpus
 from app.evaluation.benchmark import resolve_evidence
 from ingest.chunk import chunk
@@ -49,8 +47,3 @@ def test_the_documents_are_of_every_format_and_long_enough() -> None:
     assert {Path(document.name).suffix for document in documents} == {".md", ".pdf", ".html", ".docx"}
     num_pages = sum(len(d.pages) if d.pages[0].number else len(d.text.split()) / 450 for d in documents)
     assert num_pages >= 60
-
-
-@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels.tsv"])
-def test_the_benchmark_is_in_beir_layout(name: str) -> None:
-    assert (BENCHMARK / name).stat().st_size > 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackStore
+from app.pipeline import Pipeline
 from app.settings import Settings
 from tests.ui.conftest import Run
 
@@ -98,6 +99,27 @@ def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:
     again.query_params["c"] = address
     again.run()
     assert "A hotel may cost 150 euros a night" in texts(again)
+
+
+def test_somebody_elses_conversation_is_read_and_not_continued(
+    run_page: Run, settings: Settings, pipeline: Pipeline
+) -> None:
+    store = FeedbackStore(settings.home)
+    store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["c"] = "theirs"
+    page.run()
+    assert "What does the VPN need?" in texts(page)
+    ask(page, "How much may a hotel cost a night?")
+    assert len(store.conversation("theirs")) == 1
+    assert page.query_params["c"] != "theirs"
+
+
+def test_a_made_up_address_is_not_taken_over(run_page: Run) -> None:
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["c"] = "made-up-by-somebody"
+    page.run()
+    assert page.query_params["c"] != "made-up-by-somebody"
 
 
 def test_a_new_conversation_starts_empty_and_the_old_one_stays(run_page: Run, settings: Settings) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.answer import Citation
+from app.feedback import FeedbackStore
+from app.pipeline import Pipeline
+from app.settings import Settings
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -23,13 +28,36 @@ pytestmark = [
 
 @pytest.fixture
 def server(home: Path, documents: Path) -> Iterator[str]:
-    """The address of a server over the tiny documents and one that wants the browser to call out."""
-    hostile = documents / "hostile.md"
-    hostile.write_text("# Canteen\n\nThe canteen opens at noon. ![x](http://127.0.0.2:9/leak.png)\n")
+    """The address of a server over the tiny documents and a conversation that wants the browser to call out."""
     embedder = load_embedder()
     list(ingest([documents], ChunkTable(home, embedder), embedder))
+    answer = Pipeline(Settings(home=home)).ask("What does the VPN need?")
+    hostile = "The VPN ![x](http://127.0.0.2:9/a.png) <img src=http://127.0.0.2:9/b.png> [1] [y](http://127.0.0.2:9/)"
+    chunk = replace(answer.citations[0].chunk, text=hostile, title=hostile)
+    hostile_answer = replace(answer, text=hostile, answered_by="writer", citations=(Citation(1, chunk),))
+    ranked = replace(answer.ranking[0], candidate=replace(answer.ranking[0].candidate, chunk=chunk))
+    FeedbackStore(home).save_answer(replace(hostile_answer, ranking=(ranked,)), "hostile", "local")
     with serving(home) as address:
         yield address
+
+
+def test_the_page_may_not_call_out_and_knows_each_browser(server: str, page: Page) -> None:
+    foreign: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
+    response = page.goto(f"{server}/?c=hostile")
+    assert response is not None
+    assert "img-src 'self' data: blob:;" in response.headers["content-security-policy"]
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie.get("name") == "citeloop_user"]
+    assert cookie.get("httpOnly")
+    expect(page.get_by_text("What does the VPN need?")).to_be_visible()
+    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+    assert page.locator("img[src^=http]").count() == 0
+    blocked = page.evaluate(
+        "() => new Promise(done => { const image = new Image(); image.onerror = () => done(true);"
+        " image.onload = () => done(false); image.src = 'http://127.0.0.2:9/c.png'; })"
+    )
+    assert blocked
+    assert foreign == []
 
 
 @pytest.fixture
@@ -55,9 +83,9 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
 
     page.get_by_role("button", name="Before and after reranking").click()
     drawer = page.get_by_role("dialog")
-    expect(drawer.locator(".before li")).to_have_count(5)
+    expect(drawer.locator(".before li")).to_have_count(4)
     expect(drawer.locator(".after li.used")).to_have_count(1)
-    expect(drawer.locator(".ranking svg path")).to_have_count(5)
+    expect(drawer.locator(".ranking svg path")).to_have_count(4)
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
 
