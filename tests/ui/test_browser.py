@@ -52,12 +52,12 @@ def test_the_page_may_not_call_out_and_knows_each_browser(server: str, page: Pag
     expect(page.get_by_text("What does the VPN need?")).to_be_visible()
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
     assert page.locator("img[src^=http]").count() == 0
-    blocked = page.evaluate(
-        "() => new Promise(done => { const image = new Image(); image.onerror = () => done(true);"
-        " image.onload = () => done(false); image.src = 'http://127.0.0.2:9/c.png'; })"
-    )
-    assert blocked
     assert foreign == []
+    blocked = page.evaluate(
+        "() => new Promise(done => { document.addEventListener('securitypolicyviolation', e => done(e.blockedURI));"
+        " new Image().src = 'http://127.0.0.2:9/c.png'; setTimeout(() => done('nothing'), 5000); })"
+    )
+    assert blocked == "http://127.0.0.2:9/c.png"
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from markdown_it import MarkdownIt
 
@@ -30,22 +32,7 @@ WRITTEN = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_plain_text_shows_its_characters_and_nothing_else(text: str) -> None:
     html = MarkdownIt("gfm-like", {"linkify": False}).render(markup.plain(text))
-    for tag in (
-        "<img",
-        "<a ",
-        "<h1",
-        "<h2",
-        "<li",
-        "<code",
-        "<strong",
-        "<em",
-        "<s>",
-        "<table",
-        "<blockquote",
-        "<hr",
-        "<pre",
-    ):
-        assert tag not in html
+    assert set(re.findall(r"<(\w+)", html)) <= {"p", "br"}
 
 
 @pytest.mark.parametrize("text", WRITTEN)
