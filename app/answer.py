@@ -18,6 +18,7 @@ from ingest import CiteloopError
 from ingest.chunk import Chunk
 
 EXTRACTIVE = "extractive"
+NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
 NOTHING_MATCHES = "Nothing in the documents matches this question."
 NOT_FOUND = "The documents do not seem to answer this. The closest passages are listed below."
 

@@ -52,6 +52,8 @@ def ask(
     """Answer a question with citations. Example: citeloop ask "How many days of leave are there?"."""
     from app.pipeline import Pipeline
 
+    if not question.strip():
+        raise typer.BadParameter("the question is empty")
     answer = Pipeline(_settings(home)).ask(question, "none" if no_rerank else reranker)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))

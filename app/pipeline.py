@@ -12,6 +12,7 @@ from typing import Literal, cast
 
 from app.answer import (
     EXTRACTIVE,
+    NO_DOCUMENTS,
     NOTHING_MATCHES,
     Answer,
     LanguageModel,
@@ -140,11 +141,10 @@ class Pipeline:
             return replace(ranked, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
 
         if not ranked.citations:
-            yield now(NOTHING_MATCHES, complete=True)
+            yield now(NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS, complete=True)
             return
         if self.language_model is None:
-            sentences = extract(ranked.question, ranked.citations, self.sentence_scorer)
-            yield now(quote(sentences), found=bool(sentences), complete=True)
+            yield self._quoted(ranked, now)
             return
         text = ""
         try:
@@ -152,11 +152,19 @@ class Pipeline:
                 text += piece
                 yield now(text)
         except LanguageModelError as error:
-            text, found = checked(text, ranked.citations) if text else ("", False)
-            yield now(text, found=found, note=f"{ranked.note} {error}".strip())
+            note = f"{ranked.note} {error}".strip()
+            if not text:  # nothing was written: what would be quoted without a language model is better than nothing
+                yield replace(self._quoted(ranked, now), note=note, answered_by=EXTRACTIVE)
+                return
+            text, found = checked(text, ranked.citations)
+            yield now(text, found=found, note=note)
             return
         text, found = checked(text, ranked.citations)
         yield now(text, found=found, complete=True)
+
+    def _quoted(self, ranked: Answer, now: Callable[..., Answer]) -> Answer:
+        sentences = extract(ranked.question, ranked.citations, self.sentence_scorer)
+        return now(quote(sentences), found=bool(sentences), complete=True)
 
     def ask(self, question: str, reranker: str | None = None) -> Answer:
         """The whole way: search, rerank, answer. Raises RerankerError."""

@@ -51,15 +51,14 @@ def ingest_command(
 
         for result in ingest(paths, table, embedder, prune=prune, on_start=start, on_wait=waiting):
             results.append(result)
+            if not as_json and result.status != "unchanged":
+                detail = result.reason or (f"{result.num_chunks} chunks" if result.num_chunks else "")
+                progress.write(f"{result.status:9} {result.name}  {detail}".rstrip(), file=sys.stdout)
             progress.update(result.status != "removed")
             progress.set_postfix(chunks=sum(each.num_chunks for each in results), refresh=False)
     if as_json:
         print(json.dumps({"files": [asdict(result) for result in results], "num_chunks": table.num_chunks()}))
     else:
-        for result in results:
-            if result.status != "unchanged":
-                detail = result.reason or (f"{result.num_chunks} chunks" if result.num_chunks else "")
-                print(f"{result.status:9} {result.name}  {detail}".rstrip())
         counts = {status: sum(each.status == status for each in results) for status in _SHOWN}
         print(", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to do")
         print(f"{len(table.documents())} documents, {table.num_chunks()} chunks in the table")

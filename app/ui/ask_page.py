@@ -19,6 +19,14 @@ from app.ui.source_cards import show_sources
 NUM_SHOWN_TURNS = 10
 """Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
 
+_SAVE_SECONDS = 1.0
+"""While an answer is being written, what is there is kept so often: a reload loses no more."""
+
+_scroll_here = st.components.v2.component(
+    "citeloop_scroll",
+    js="export default ({ parentElement }) => { setTimeout(() => parentElement.scrollIntoView(), 50); }",
+)
+
 EXAMPLES = (
     "How many days a week can I work from home?",
     "How long is the warranty on a membrane cap?",
@@ -42,7 +50,9 @@ def show() -> None:
     for turn in turns:
         _show_turn(turn)
     reranker = _choose_reranker(has_turns=bool(turns))
-    question = st.chat_input("Ask about your documents", max_chars=2000) or st.session_state.pop("example", None)
+    with st.bottom:  # at the root of the page it would scroll to the last source after every answer
+        typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable")
+    question = typed or st.session_state.pop("example", None)
     if question and question.strip():
         if any(turn.user != current_user() for turn in turns):
             _start_conversation()  # somebody else's is read, not continued
@@ -107,6 +117,7 @@ def _choose_reranker(*, has_turns: bool) -> str:
 
 def _answer(question: str, reranker: str, conversation_id: str) -> None:
     """Answer a new question before the user's eyes, keep it, and draw the page again from what was kept."""
+    _scroll_here(key="scroll-to-question")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(question))
     with st.chat_message("assistant", avatar=":material/search:"):
@@ -116,11 +127,15 @@ def _answer(question: str, reranker: str, conversation_id: str) -> None:
         steps.begin("answer")
         text = st.empty()
         st.caption("From " + ", ".join(dict.fromkeys(markup.plain(cited.chunk.title) for cited in ranked.citations)))
-        answer = ranked
+        answer, saved_at = ranked, time.monotonic()
         for answer in pipeline().write(ranked):
+            if time.monotonic() > saved_at + _SAVE_SECONDS:
+                feedback_store().save_answer(answer, conversation_id, current_user(), answer_id)
+                saved_at = time.monotonic()
             text.markdown(_answer_markdown(answer, answer_id))
         feedback_store().save_answer(answer, conversation_id, current_user(), answer_id)
         steps.end()
+    st.session_state["scroll-to"] = answer_id
     st.rerun()
 
 
@@ -149,6 +164,8 @@ class _Steps:
 def _show_turn(turn: StoredAnswer) -> None:
     """A kept question with its answer; a click in here draws only this turn again."""
     answer = turn.answer
+    if st.session_state.get("scroll-to") == turn.id:
+        _scroll_here(key=f"scroll-{turn.id}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):

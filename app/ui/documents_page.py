@@ -64,9 +64,15 @@ def _show_upload() -> None:
             max_upload_size=_MAX_UPLOAD_MB,
         )
         submitted = st.form_submit_button("Add to the documents", type="primary", icon=":material/upload:")
-    if submitted and files:
+    if submitted and not files:
+        st.warning("Choose one or more files first.")
+    elif submitted:
         with st.status(f"Reading {len(files)} files", type="compact"):
-            st.session_state["ingest-messages"] = _ingest(_save(files))
+            try:
+                st.session_state["ingest-messages"] = _ingest(_save(files))
+            except OSError as error:  # a name that is too long, a full disk
+                message = f"Nothing was added: {error.strerror or error} ({Path(error.filename or '').name[:80]})"
+                st.session_state["ingest-messages"] = [("error", markup.plain(message))]
         st.rerun()
 
 

@@ -24,7 +24,8 @@ def passage(text: str) -> str:
 def written(text: str) -> str:
     """What a language model wrote: its Markdown stays, links and images become their words."""
     text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", text))
-    text = re.sub(r"^(\s*)(\[\d+\]:)", r"\1\\\2", text, flags=re.MULTILINE)  # else it defines where [n] leads
+    # At the start of a line, [n]: would define where [n] leads, and # make a title larger than the page's own.
+    text = re.sub(r"^(\s*)(\[\d+\]:|#{1,6}\s)", r"\1\\\2", text, flags=re.MULTILINE)
     return re.sub(r"([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
 
 

@@ -48,8 +48,13 @@ def view_data(answer: Answer) -> dict[str, object]:
     return {
         "reranked": answer.reranker != "none",
         "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
-        "after": [_row(ranked, ranked.rank, f"score {ranked.score:.2f}", used) for ranked in after],
+        "after": [_row(ranked, ranked.rank, shown_score(ranked), used) for ranked in after],
     }
+
+
+def shown_score(ranked: RankedChunk) -> str:
+    """The score for people: fused scores are small, and need more digits than a reranker's."""
+    return f"score {ranked.score:.4f}" if ranked.reranker_score is None else f"score {ranked.score:.2f}"
 
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:

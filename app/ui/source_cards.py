@@ -8,6 +8,7 @@ from app.answer import Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.rerank import RankedChunk
 from app.ui import markup
+from app.ui.ranking_view import shown_score
 from app.ui.resources import current_user, feedback_store
 
 _PREVIEW_CHARACTERS = 420
@@ -63,7 +64,8 @@ def _preview(text: str) -> str:
 def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
-        st.markdown(f"{title}  marked **{event.reason or 'not relevant'}**", width="content")
+        reason = f" as {event.reason}" if event.reason else ""
+        st.subheader(f"{title} struck out{reason}", anchor=f"{turn.id}-s{citation.number}", width="content")
         st.button(
             f"Undo [{citation.number}]",
             key=f"undo-{turn.id}-{citation.number}",
@@ -103,7 +105,7 @@ def _place(ranked: RankedChunk, *, used: bool) -> str:
         f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
         markup.plain(chunk.document),
         f"page {chunk.page}" if chunk.page else "",
-        f"score {ranked.score:.2f}" if ranked.reranker_score is not None else f"score {ranked.score:.4f}",
+        shown_score(ranked),
         moved if ranked.rank_change else "",
         "**in the answer**" if used else "",
     ]

@@ -63,7 +63,8 @@ def parse(path: Path, name: str | None = None) -> Document:
     except (Exception, RecursionError) as error:  # converters raise anything on damaged files
         raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
     if not any(page.text.strip() for page in parsed.pages):
-        raise ParseError("no text found; a scanned document needs text recognition (OCR) first")
+        scan = "; a scanned document needs text recognition (OCR) first" if path.suffix.lower() == ".pdf" else ""
+        raise ParseError(f"no text found{scan}")
     return Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.answer import EXTRACTIVE, NOT_FOUND, NOTHING_MATCHES, LanguageModelError
+from app.answer import EXTRACTIVE, NO_DOCUMENTS, NOT_FOUND, NOTHING_MATCHES, LanguageModelError, extract, quote
 from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
@@ -191,7 +191,7 @@ def test_a_home_without_documents_says_that_it_found_nothing(
     writer = FakeLanguageModel("made up")
     for language_model in (None, writer):
         answer = Pipeline(settings, embedder, language_model).ask(QUESTION)
-        assert (answer.text, answer.found, answer.complete) == (NOTHING_MATCHES, False, True)
+        assert (answer.text, answer.found, answer.complete) == (NO_DOCUMENTS, False, True)
         assert (answer.citations, answer.ranking) == ((), ())
     assert writer.messages == []  # nothing to write from
 
@@ -250,9 +250,11 @@ def test_an_answer_that_is_cut_off_keeps_its_text_and_sources_and_is_not_complet
     assert "answer" in last.timings_ms
 
 
-def test_an_answer_that_never_begins_has_its_sources_and_a_note(written_by: Callable[..., Pipeline]) -> None:
-    answer = written_by(LanguageModelError("cannot be reached; check OPENAI_BASE_URL")).ask(QUESTION)
-    assert (answer.text, answer.complete, answer.found) == ("", False, False)
+def test_an_answer_that_never_begins_is_quoted_instead_with_a_note(written_by: Callable[..., Pipeline]) -> None:
+    pipeline = written_by(LanguageModelError("cannot be reached; check OPENAI_BASE_URL"))
+    answer = pipeline.ask(QUESTION)
+    assert (answer.answered_by, answer.complete) == (EXTRACTIVE, True)
+    assert answer.text == quote(extract(QUESTION, answer.citations, pipeline.sentence_scorer))
     assert answer.note == "cannot be reached; check OPENAI_BASE_URL"
     assert answer.citations
 

@@ -78,7 +78,7 @@ def test_striking_out_collapses_the_card_and_undo_brings_it_back(run_page: Run, 
     next(button for button in page.button if button.label == "Strike out [1]").click().run()
     assert "Undo [1]" in labels(page)
     assert "Strike out [1]" not in labels(page)
-    assert "marked **not relevant**" in texts(page)
+    assert "struck out" in texts(page)
     next(button for button in page.button if button.label == "Undo [1]").click().run()
     assert "Strike out [1]" in labels(page)
     assert [event.action for event in FeedbackStore(settings.home).events()] == ["deleted", "undone"]
@@ -89,7 +89,7 @@ def test_a_reason_is_kept_with_the_deletion(run_page: Run, settings: Settings) -
     next(button for button in page.button if button.label == "Strike out [1]").click().run()
     page.pills[0].set_value("outdated").run()
     assert FeedbackStore(settings.home).events()[-1].reason == "outdated"
-    assert "marked **outdated**" in texts(page)
+    assert "struck out as outdated" in texts(page)
 
 
 def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:
