@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MODELS_FOLDER = Path(__file__).resolve().parent.parent / "data" / "models"
 """Where the rerankers lie that come with the program."""
 
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _CACHE_BYTES = 256 * 2**20
 
 
@@ -183,6 +184,11 @@ def _embedder_tokens() -> Any:
 def _multi_vector_encoder(target: str) -> Any:
     from sentence_transformers import MultiVectorEncoder
 
+    pickled = (
+        [path.name for path in Path(target).rglob("*") if path.suffix in _PICKLES] if Path(target).is_dir() else []
+    )
+    if pickled:  # use_safetensors reaches the transformer only, not the modules behind it
+        raise RerankerError(f"{target} holds pickled weights ({pickled[0]}), which can run code; expected safetensors")
     options = {"dtype": preferred_dtype(), "use_safetensors": True}
     try:
         return MultiVectorEncoder(target, model_kwargs=options)

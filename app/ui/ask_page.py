@@ -24,7 +24,10 @@ _SAVE_SECONDS = 1.0
 
 _scroll_here = st.components.v2.component(
     "citeloop_scroll",
-    js="export default ({ parentElement }) => { setTimeout(() => parentElement.scrollIntoView(), 50); }",
+    html='<i style="display: block; scroll-margin-top: 5rem"></i>',
+    js="""export default ({ parentElement }) => {
+        setTimeout(() => parentElement.querySelector("i").scrollIntoView({ block: "start" }), 50);
+    }""",
 )
 
 EXAMPLES = (

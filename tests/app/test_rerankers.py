@@ -291,6 +291,16 @@ def test_pickled_weights_are_not_loaded(tmp_path: Path, settings: Settings) -> N
         load_reranker(str(folder), settings)
 
 
+def test_a_pickled_module_behind_the_transformer_is_refused(tmp_path: Path, settings: Settings) -> None:
+    import torch
+
+    folder = save_bert(tmp_path / "model")
+    (folder / "1_Dense").mkdir()
+    torch.save({}, folder / "1_Dense" / "pytorch_model.bin")
+    with pytest.raises(RerankerError, match=r"pickled weights \(pytorch_model\.bin\)"):
+        load_reranker(f"late-interaction:{folder}", settings)
+
+
 def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, settings: Settings) -> None:
     folder = save_bert(tmp_path / "model")
     ran = tmp_path / "ran"
