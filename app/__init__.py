@@ -3,10 +3,13 @@
     settings    Settings          environment -> what this installation uses
     search      Candidate         question -> candidates of two lists, fused
     rerank      RankedChunk       candidates -> ranking, with who moved where
+    rerankers   Reranker          name -> a loaded reranker
     answer      Answer            ranking -> text with citations, quoted or written
+    language_model                messages -> text, from the configured endpoint
     pipeline    Pipeline          the three above on one table, with loaded models and timings
     feedback    FeedbackEvent     what was shown and what people did with it, kept in SQLite
     evaluation  EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
+    doctor      Check             is everything at hand, and does it work?
     cli         `citeloop`        all of it from the command line
     ui          the pages         all of it in a browser; the only package that imports streamlit
 

@@ -102,7 +102,7 @@ def load_embedder() -> SentenceTransformerEmbedder:
 
 
 def preferred_dtype() -> torch.dtype:
-    """bfloat16 where the CPU has instructions for it (about 2 to 3 times faster, same order), else float32.
+    """bfloat16 where the CPU has instructions for it, else float32.
 
     Emulated bfloat16 is several times slower than float32, so only the CPU's own word counts.
     """

@@ -2,6 +2,7 @@
 
     benchmark   Benchmark   a BEIR folder -> documents, queries, judgements
     metrics     Interval    qrels + run -> the field's measures with confidence intervals
+    report      EvaluationReport  every retriever with every reranker on the same candidates
 
 The candidates of a query are searched once and ranked by every reranker, so that a comparison is paired.
 """
