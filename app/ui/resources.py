@@ -29,6 +29,8 @@ def feedback_store() -> FeedbackStore:
 
 def warm_up() -> None:
     """Load the pipeline and the default reranker before anybody asks."""
+    # No page is running yet, which is what Streamlit would warn of at every start.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     try:
         loaded = pipeline()
         loaded.search("warm up")
