@@ -23,7 +23,6 @@ _MAX_UPLOAD_MB = 200
 
 def show() -> None:
     """The page."""
-    st.set_page_config(layout="wide")
     st.title("Documents")
     _show_upload()
     for kind, message in st.session_state.pop("ingest-messages", []):

@@ -15,7 +15,6 @@ from app.ui.resources import feedback_store
 
 def show() -> None:
     """The page."""
-    st.set_page_config(layout="wide")
     st.title("Feedback")
     events = feedback_store().events()[::-1]
     if not events:

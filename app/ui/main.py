@@ -9,7 +9,8 @@ import streamlit as st
 from app.ui import ask_page, documents_page, feedback_page, markup
 from ingest import CiteloopError
 
-st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")), layout="centered")
+# Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.
+st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")))
 
 page = st.navigation(
     [
@@ -19,6 +20,7 @@ page = st.navigation(
     ],
     position="top",
 )
+st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables want the width, answers do not
 try:
     page.run()
 except CiteloopError as error:  # its message is for the person who reads it
