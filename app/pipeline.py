@@ -23,9 +23,9 @@ from app.answer import (
     prompt,
     quote,
 )
-from app.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.rerank import Reranker, RerankerError, rerank
 from app.rerankers import load_reranker
-from app.search import Candidate, Retriever, search
+from app.search import Candidate, search
 from app.settings import Settings
 from ingest.embed import Embedder, load_embedder
 from ingest.table import ChunkTable
@@ -83,11 +83,9 @@ class Pipeline:
                 self._rerankers[name] = load_reranker(name, self.settings)
             return self._rerankers[name]
 
-    def search(self, question: str, retriever: Retriever = "hybrid") -> list[Candidate]:
+    def search(self, question: str) -> list[Candidate]:
         """The candidates for a question, as many as the settings say."""
-        return search(
-            question, self.table, self.embedder, retriever=retriever, num_candidates=self.settings.num_candidates
-        )
+        return search(question, self.table, self.embedder, num_candidates=self.settings.num_candidates)
 
     def rank(
         self,
@@ -112,7 +110,7 @@ class Pipeline:
         note = ""
         with _timed(timings, "rerank"):
             try:
-                ranking = self._rerank(question, candidates, name)
+                ranking = rerank(question, candidates, self.reranker(name))
             except RerankerError as error:
                 if not fall_back:
                     raise
@@ -154,7 +152,7 @@ class Pipeline:
         except LanguageModelError as error:
             note = f"{ranked.note} {error}".strip()
             if not text:  # nothing was written: what would be quoted without a language model is better than nothing
-                yield replace(self._quoted(ranked, now), note=note, answered_by=EXTRACTIVE)
+                yield replace(self._quoted(ranked, now), note=note)
                 return
             text, found = checked(text, ranked.citations)
             yield now(text, found=found, note=note)
@@ -164,15 +162,12 @@ class Pipeline:
 
     def _quoted(self, ranked: Answer, now: Callable[..., Answer]) -> Answer:
         sentences = extract(ranked.question, ranked.citations, self.sentence_scorer)
-        return now(quote(sentences), found=bool(sentences), complete=True)
+        return now(quote(sentences), found=bool(sentences), complete=True, answered_by=EXTRACTIVE)
 
     def ask(self, question: str, reranker: str | None = None) -> Answer:
         """The whole way: search, rerank, answer. Raises RerankerError."""
         *_, answer = self.write(self.rank(question, reranker))
         return answer
-
-    def _rerank(self, question: str, candidates: list[Candidate], name: str) -> list[RankedChunk]:
-        return rerank(question, candidates, self.reranker(name))
 
 
 @contextmanager

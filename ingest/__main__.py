@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -33,10 +33,10 @@ def ingest_command(
     from tqdm import tqdm
 
     from ingest.embed import load_embedder
-    from ingest.pipeline import FileResult, find_files, ingest
+    from ingest.pipeline import FileResult, Status, check_paths, ingest
     from ingest.table import DEFAULT_HOME, ChunkTable
 
-    find_files(paths)  # a mistyped path is said before seconds are spent on loading
+    check_paths(paths)  # a mistyped path is said before seconds are spent on loading
     embedder = load_embedder()
     table = ChunkTable(home or DEFAULT_HOME, embedder)
     results: list[FileResult] = []
@@ -59,14 +59,11 @@ def ingest_command(
     if as_json:
         print(json.dumps({"files": [asdict(result) for result in results], "num_chunks": table.num_chunks()}))
     else:
-        counts = {status: sum(each.status == status for each in results) for status in _SHOWN}
+        counts = {status: sum(each.status == status for each in results) for status in get_args(Status)}
         print(", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to do")
         print(f"{len(table.documents())} documents, {table.num_chunks()} chunks in the table")
     if any(result.status == "failed" for result in results):
         raise typer.Exit(1)
-
-
-_SHOWN = ("added", "replaced", "unchanged", "removed", "skipped", "failed")
 
 
 def run(app: typer.Typer) -> None:

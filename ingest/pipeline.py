@@ -41,15 +41,22 @@ class SourceFile:
         return str(self.path.resolve())
 
 
+def check_paths(paths: Iterable[Path]) -> None:
+    """Raise CiteloopError when a path does not exist; costs no walk through the folders."""
+    for path in paths:
+        if not path.exists():
+            raise CiteloopError(f"no such file or folder: {path}")
+
+
 def find_files(paths: Iterable[Path]) -> list[SourceFile]:
     """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
 
     Raises CiteloopError when a path does not exist.
     """
+    paths = list(paths)
+    check_paths(paths)
     files: dict[Path, SourceFile] = {}
     for root in paths:
-        if not root.exists():
-            raise CiteloopError(f"no such file or folder: {root}")
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
             below = path.relative_to(root) if root.is_dir() else Path(path.name)
             hidden = root.is_dir() and any(part.startswith(".") for part in below.parts)
@@ -75,7 +82,7 @@ def ingest(
     is writing and this one waits.
     """
     paths = list(paths)
-    find_files(paths)  # a path that does not exist is said before waiting
+    check_paths(paths)  # said before waiting
     with table.writing(on_wait):
         files = find_files(paths)
         on_start(len(files))

@@ -10,7 +10,6 @@ from streamlit.elements.lib.mutable_status_container import StatusContainer
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import StoredAnswer, new_id
 from app.pipeline import Step
-from app.rerankers import DESCRIPTIONS
 from app.ui import markup
 from app.ui.ranking_view import show_ranking
 from app.ui.resources import current_user, feedback_store, pipeline
@@ -101,8 +100,7 @@ def _welcome() -> None:
 def _choose_reranker(*, has_turns: bool) -> str:
     """The toggle and the choice beside the question; returns the reranker's name."""
     default = pipeline().settings.reranker
-    names = list(dict.fromkeys([default, *(name for name in DESCRIPTIONS if name in ("shipped", "late-interaction"))]))
-    names = [name for name in names if name != "none"]
+    names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != "none"]
     with st.bottom, st.container(horizontal=True, vertical_alignment="center", gap="small"):
         on = st.toggle("Reranker", value=default != "none", key="reranker-on")
         chosen = st.selectbox(

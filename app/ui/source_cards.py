@@ -100,7 +100,7 @@ def _record_reason(turn: StoredAnswer, chunk_id: str, key: str) -> None:
 
 def _place(ranked: RankedChunk, *, used: bool) -> str:
     chunk = ranked.chunk
-    moved = {True: f"up {ranked.rank_change}", False: f"down {-ranked.rank_change}"}[ranked.rank_change > 0]
+    moved = f"up {ranked.rank_change}" if ranked.rank_change > 0 else f"down {-ranked.rank_change}"
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
         markup.plain(chunk.document),

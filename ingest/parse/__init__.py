@@ -1,6 +1,6 @@
 """file -> Document: pages of Markdown text, with the headings and their places.
 
-    document  Document  the types, and the two ways to make one that need no file
+    document  Document  the types, and a Document from text that is at hand
     plain     bytes -> text, whatever the encoding
     markup    Markdown, HTML, DOCX -> Markdown text, all by the same converter
     pdf       PDF -> pages of text
@@ -60,7 +60,7 @@ def parse(path: Path, name: str | None = None) -> Document:
         raise
     except OSError as error:
         raise ParseError(f"cannot open the file: {error.strerror or error}") from error
-    except (Exception, RecursionError) as error:  # converters raise anything on damaged files
+    except Exception as error:  # converters raise anything on damaged files
         raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
     if not any(page.text.strip() for page in parsed.pages):
         scan = "; a scanned document needs text recognition (OCR) first" if path.suffix.lower() == ".pdf" else ""

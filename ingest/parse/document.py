@@ -105,4 +105,5 @@ def markdown_headings(text: str) -> Iterator[Heading]:
 
 
 def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
     return " ".join(text.split())

@@ -21,6 +21,7 @@ warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML read
 
 
 def parse_markdown(data: bytes) -> Parsed:
+    """Markdown without front matter, whose title it takes, and without a site generator's tags."""
     metadata, body = _front_matter(decode(data))
     if metadata is not None:  # it marks a site generator's page, where {% %} and {{ }} are instructions, not text
         body = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", body, flags=re.DOTALL)
@@ -41,10 +42,12 @@ def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def parse_html(data: bytes) -> Parsed:
+    """The content of an HTML page: no navigation, no scripts, no comments."""
     return _from_html(decode(data))
 
 
 def parse_docx(data: bytes) -> Parsed:
+    """A Word document by its styles; the style Title counts as the outermost heading."""
     styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
     return _from_html(mammoth.convert_to_html(io.BytesIO(data), style_map=styles).value)
 

@@ -18,6 +18,7 @@ logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw tha
 
 
 def parse_pdf(data: bytes) -> Parsed:
+    """The text of a PDF page by page. Raises ParseError when a password locks it."""
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ParseError("the PDF is locked with a password; save it without one and add it again")

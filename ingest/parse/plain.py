@@ -11,6 +11,7 @@ from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError
 
 
 def parse_plain(data: bytes) -> Parsed:
+    """Plain text as it stands, in pages where it has page breaks. Raises ParseError for an unknown encoding."""
     text = decode(data)
     pages = tuple(
         Page(number if PAGE_BREAK in text else None, part) for number, part in enumerate(text.split(PAGE_BREAK), 1)
