@@ -27,11 +27,38 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page as it is displayed: page number from 1, edges as fractions of its width and height.
+
+    0, 0 is the upper left corner, 1, 1 the lower right one.
+    """
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A printed line, or a cell of a printed table: its span in `Page.text` and its box."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its number from 1, or None where the format has no pages, and its Markdown text."""
+    """One page: its number from 1, or None where the format has no pages, and its Markdown text.
+
+    lines: in order of their spans, where the parser knows them; characters between two lines have no box.
+    """
 
     number: int | None
     text: str
+    lines: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
