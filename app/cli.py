@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.__main__ import HomeOption, JsonOption, ingest_command, run
+from ingest.__main__ import run
+from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,10 @@ cli = typer.Typer(
 )
 feedback_cli = typer.Typer(help="What people struck out.", no_args_is_help=True)
 cli.add_typer(feedback_cli, name="feedback")
+cli.add_typer(jobs_cli, name="jobs")
 cli.command("ingest")(ingest_command)
+cli.command("watch")(watch_command)
+cli.command("reindex")(reindex_command)
 
 RerankerOption = Annotated[
     str | None,
@@ -111,6 +115,7 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder in BEIR layout.")],
     rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
     retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
+    chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
     num_candidates: Annotated[int, typer.Option(min=1, max=1000, help="Candidates for the reranker.")] = 50,
     max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
     home: HomeOption = None,
@@ -124,22 +129,28 @@ def evaluate(
     from app.evaluation import read_benchmark
     from app.rerankers import load_reranker
     from app.search import RETRIEVERS
+    from ingest.chunk import DEFAULT_POLICY, POLICIES
     from ingest.embed import load_embedder
 
     chosen = [retriever for retriever in RETRIEVERS if retriever in retrievers.split(",")]
     if len(chosen) != len(retrievers.split(",")):
         raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {retrievers}")
+    names = list(POLICIES) if chunkings == "all" else [name for name in chunkings.split(",") if name]
+    if unknown := set(names) - set(POLICIES):
+        raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
+    policies = [POLICIES[name] for name in names] or [DEFAULT_POLICY]
     settings = _settings(home)
-    report = run_evaluation(
-        read_benchmark(folder, max_queries),
-        settings.home,
-        load_embedder(),
-        {name: load_reranker(name, settings) for name in rerankers.split(",")},
-        chosen,
-        num_candidates,
-        track=_track,
-    )
-    print(json.dumps(asdict(report)) if as_json else _table(report))
+    benchmark, embedder = read_benchmark(folder, max_queries), load_embedder(settings.embedder)
+    loaded = {name: load_reranker(name, settings) for name in rerankers.split(",")}
+    reports = [
+        run_evaluation(benchmark, settings.home, embedder, loaded, chosen, num_candidates, policy=policy, track=_track)
+        for policy in policies
+    ]
+    if as_json:
+        records = [asdict(report) for report in reports]
+        print(json.dumps(records if chunkings else records[0]))
+    else:
+        print("\n\n".join(_table(report) for report in reports))
 
 
 @feedback_cli.command()
@@ -171,11 +182,15 @@ def models(as_json: JsonOption = False) -> None:
 
 
 @cli.command()
-def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Check that everything a question needs is at hand and works. Example: citeloop doctor"""
+def doctor(
+    home: HomeOption = None,
+    repair: Annotated[bool, typer.Option(help="Mend a damaged table from the kept files.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that everything a question needs is at hand, whole and works; mend the table. Example: citeloop doctor"""
     from app.doctor import check
 
-    checks = check(_settings(home))
+    checks = check(_settings(home), repair=repair)
     if as_json:
         print(json.dumps({"checks": [asdict(each) for each in checks]}))
     else:
@@ -211,7 +226,7 @@ def _table(report: EvaluationReport) -> str:
     names = list(report.results[0].metrics)
     lines = [
         f"{report.benchmark}: {report.num_queries} questions judged by {report.judged}, {report.num_documents} "
-        f"documents, {report.num_chunks} chunks, {report.num_candidates} candidates",
+        f"documents, {report.num_chunks} chunks ({report.chunking}), {report.num_candidates} candidates",
         "",
         f"| retriever | reranker | {' | '.join(names)} | search p50/p95 ms | rerank p50/p95 ms |",
         "|" + "---|" * (len(names) + 4),

@@ -9,6 +9,8 @@ from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
 from app.settings import Settings
 from ingest import CiteloopError
+from ingest.embed import load_embedder
+from ingest.repair import examine
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,14 @@ class Check:
     detail: str
 
 
-def check(settings: Settings) -> list[Check]:
-    """Load and use each part once; a part that fails does not stop the others."""
+def check(settings: Settings, *, repair: bool = True) -> list[Check]:
+    """Load and use each part once; a part that fails does not stop the others.
+
+    repair: mend a damaged table from the kept files.
+    """
     return [
         _attempt("embedder", lambda: _embedder(settings)),
+        *_documents(settings, repair=repair),
         _attempt("table", lambda: _table(settings)),
         _attempt("reranker", lambda: _reranker(settings)),
         _attempt("feedback", lambda: f"{len(FeedbackStore(settings.home).events())} events"),
@@ -44,6 +50,15 @@ def _embedder(settings: Settings) -> str:
     if abs(length - 1) > 1e-3:
         raise CiteloopError(f"{embedder.name} gave a vector of length {length}, expected 1; reinstall the package")
     return f"{embedder.name}, {embedder.dimension} dimensions"
+
+
+def _documents(settings: Settings, *, repair: bool) -> list[Check]:
+    """Every stored passage and every kept file."""
+    try:
+        embedder = load_embedder(settings.embedder)
+        return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
+    except (CiteloopError, OSError) as error:
+        return [Check("documents", False, str(error))]
 
 
 def _table(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.answer import Answer
 from ingest import CiteloopError
+from ingest.database import transaction
 
 Action = Literal["deleted", "undone"]
 Reason = Literal["not relevant", "outdated", "duplicate", "wrong page", "other"]
@@ -181,13 +182,9 @@ class FeedbackStore:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each transaction: pages run in many threads."""
         try:
-            with closing(sqlite3.connect(self._path, timeout=30.0)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                with connection:
-                    yield connection
+            with transaction(self._path) as connection:
+                yield connection
         except (sqlite3.DatabaseError, ValidationError) as error:
             raise FeedbackError(
                 f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "

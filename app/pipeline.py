@@ -27,8 +27,9 @@ from app.rerank import Reranker, RerankerError, rerank
 from app.rerankers import load_reranker
 from app.search import Candidate, search
 from app.settings import Settings
-from ingest.embed import Embedder, load_embedder
-from ingest.table import ChunkTable
+from ingest.embed import Embedder, load_embedder, recorded_name
+from ingest.home import current_name
+from ingest.table import ChunkTable, read_identity
 
 Step = Literal["search", "rerank", "answer"]
 
@@ -47,16 +48,42 @@ class Pipeline:
         sentence_scorer: Reranker | None = None,
     ) -> None:
         self.settings = settings
-        self.embedder = embedder or load_embedder()
+        self._given_embedder = embedder
+        self._opened: tuple[ChunkTable, Embedder] | None = None
         self._given_language_model = language_model
         self._given_sentence_scorer = sentence_scorer
         self._rerankers: dict[str, Reranker | None] = {}
         self._loading = threading.Lock()
 
-    @cached_property
+    @property
     def table(self) -> ChunkTable:
-        """The table of the home folder. Raises TableError when another embedder made it."""
-        return ChunkTable(self.settings.home, self.embedder)
+        """The table that serves. Raises TableError when it is damaged or of another version."""
+        return self._serving()[0]
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder that made the table that serves, else the one of the settings. Raises CiteloopError."""
+        return self._serving()[1]
+
+    @property
+    def hint(self) -> str:
+        """What the curator should do about the table, or ''."""
+        made_with, wanted = self.embedder.name, recorded_name(self.settings.embedder)
+        if self._given_embedder or made_with == wanted:
+            return ""
+        return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
+
+    def _serving(self) -> tuple[ChunkTable, Embedder]:
+        """The table with its embedder; opened anew when another one has taken its place."""
+        home = self.settings.home
+        with self._loading:
+            if self._opened is None or self._opened[0].name != current_name(home):
+                made_with = read_identity(home)
+                embedder = self._given_embedder or load_embedder(
+                    made_with.embedder if made_with else self.settings.embedder
+                )
+                self._opened = ChunkTable(home, embedder), embedder
+            return self._opened
 
     @cached_property
     def language_model(self) -> LanguageModel | None:
@@ -85,7 +112,8 @@ class Pipeline:
 
     def search(self, question: str) -> list[Candidate]:
         """The candidates for a question, as many as the settings say."""
-        return search(question, self.table, self.embedder, num_candidates=self.settings.num_candidates)
+        table, embedder = self._serving()
+        return search(question, table, embedder, num_candidates=self.settings.num_candidates)
 
     def rank(
         self,
@@ -107,14 +135,14 @@ class Pipeline:
         with _timed(timings, "search"):
             candidates = self.search(question)
         on_step("rerank")
-        note = ""
+        note = _damage(self.table)
         with _timed(timings, "rerank"):
             try:
                 ranking = rerank(question, candidates, self.reranker(name))
             except RerankerError as error:
                 if not fall_back:
                     raise
-                note = f"Reranker {name} could not be used, so this is the order of search: {error}"
+                note += f"Reranker {name} could not be used, so this is the order of search: {error}"
                 name = "none"
                 ranking = rerank(question, candidates, None)
         return Answer(
@@ -168,6 +196,14 @@ class Pipeline:
         """The whole way: search, rerank, answer. Raises RerankerError."""
         *_, answer = self.write(self.rank(question, reranker))
         return answer
+
+
+def _damage(table: ChunkTable) -> str:
+    """What to say of passages that were left out since they are not as they were stored."""
+    if not table.damaged:
+        return ""
+    names = ", ".join(sorted(table.damaged))
+    return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor. "
 
 
 @contextmanager

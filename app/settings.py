@@ -8,7 +8,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest import CiteloopError
-from ingest.table import DEFAULT_HOME
+from ingest.embed import DEFAULT_EMBEDDER
+from ingest.home import DEFAULT_HOME
 
 
 class Settings(BaseSettings):
@@ -20,6 +21,8 @@ class Settings(BaseSettings):
 
     home: Path = DEFAULT_HOME
     """Folder of the table, the feedback database and everything else made at run time."""
+    embedder: str = DEFAULT_EMBEDDER
+    """The embedder of new tables; one that is filled keeps its own until it is made anew."""
     reranker: str = "shipped"
     """The reranker used where a command or a page names none."""
     num_candidates: int = Field(default=50, ge=1, le=1000)

@@ -1,23 +1,26 @@
-"""Document -> Chunk: passages that follow headings and sentences and fit the embedder.
+"""Document -> Chunk: passages that fit the embedder, each with its place in the document.
 
-A chunk never crosses a heading, so that its heading path is true of all its text. This module counts
-word pieces with the function that it is given and does not know which embedder that belongs to.
+By the default policy a chunk never crosses a heading, so that its heading path is true of all its text.
+This module counts word pieces with the function that it is given and does not know which embedder that
+belongs to.
 """
 
 from __future__ import annotations
 
 import bisect
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise, takewhile
 
 from semantic_text_splitter import TextSplitter
 
-from ingest.parse import PAGE_BREAK, Document, Heading
+from ingest.parse import PAGE_BREAK, Box, Document, Heading, Page
 
-POLICY = "heading-sentence/1"
-"""Names the rules below; a table records it, so that a change of the rules is noticed."""
+CountTokens = Callable[[str], int]
+Span = tuple[int, int]
 
 _MIN_TEXT_TOKENS = 64
 """However long the title and headings are, this many word pieces are left to the text."""
@@ -25,10 +28,12 @@ _MIN_TEXT_TOKENS = 64
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stored passage and its place: `text == document.text[start:end]`, `page` where it starts.
+    """A stored passage and its place.
 
     id: 16 hex digits made from document, headings and text, so that it survives re-ingest unchanged.
     document: the document's name; headings: outermost first, without the title.
+    text: `document.text[start:end]`, and above it the table's header where that begins inside a table.
+    page: where it starts. boxes: its printed lines, where the format has pages and the parser knows them.
     """
 
     id: str
@@ -40,6 +45,7 @@ class Chunk:
     page: int | None
     start: int
     end: int
+    boxes: tuple[Box, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -52,31 +58,57 @@ class Chunk:
         return f"{label(self.title, self.headings)}\n{self.text}"
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where a document may be cut; a table records the name, so that a change of the rules is noticed.
+
+    along_headings: a chunk stays below one heading and is told which. along_sentences: it ends where a
+    sentence, a line or a paragraph ends, if one fits. overlap_tokens: word pieces that a chunk repeats of
+    the one before it. min_tokens: sections below this size join their neighbours under the heading they share.
+    """
+
+    name: str
+    along_headings: bool = True
+    along_sentences: bool = True
+    overlap_tokens: int = 0
+    min_tokens: int = 0
+
+
+POLICIES = {
+    policy.name: policy
+    for policy in (
+        Policy("window/2", along_headings=False, along_sentences=False),
+        Policy("sentence/2", along_headings=False),
+        Policy("heading-sentence/2"),
+        Policy("heading-overlap/2", overlap_tokens=48),
+        Policy("heading-joined/2", min_tokens=64),
+    )
+}
+DEFAULT_POLICY = POLICIES["heading-sentence/2"]
+
+
 def label(title: str, headings: tuple[str, ...]) -> str:
     """Title and heading path in one line."""
     return " > ".join((title, *headings))
 
 
-def chunk(document: Document, count_tokens: Callable[[str], int], max_tokens: int) -> list[Chunk]:
+def chunk(
+    document: Document, count_tokens: CountTokens, max_tokens: int, policy: Policy = DEFAULT_POLICY
+) -> list[Chunk]:
     """Cut a document into chunks whose passage has at most max_tokens word pieces by count_tokens.
 
     Only a title with headings so long that they leave the text less than 64 pieces makes a passage longer.
     """
     text = document.text
-    page_starts = [0, *(index + 1 for index, character in enumerate(text) if character == PAGE_BREAK)]
+    pages = _Pages(document.pages)
     seen: Counter[str] = Counter()
     chunks = []
-    for headings, section_start, section_end in _sections(document, text):
-        room = max_tokens - count_tokens(label(document.title, headings) + "\n")
-        splitter = TextSplitter.from_callback(count_tokens, max(room, _MIN_TEXT_TOKENS))
-        # A page break would end a chunk in mid-sentence; one space keeps every offset.
-        section = text[section_start:section_end].replace(PAGE_BREAK, " ")
-        for offset, piece in splitter.chunk_indices(section):
-            start = section_start + offset
-            piece = text[start : start + len(piece)]
+    for headings, section in _sections(document, text, count_tokens, policy):
+        room = max(max_tokens - count_tokens(label(document.title, headings) + "\n"), _MIN_TEXT_TOKENS)
+        for (start, end), table_header in _cut(text, section, count_tokens, room, policy):
+            piece = table_header + text[start:end]
             content = "\n".join((document.id, *headings, piece))
             seen[content] += 1  # the same words twice in one document are two chunks
-            page = document.pages[bisect.bisect_right(page_starts, start) - 1].number
             chunks.append(
                 Chunk(
                     id=hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:16],
@@ -85,24 +117,136 @@ def chunk(document: Document, count_tokens: Callable[[str], int], max_tokens: in
                     title=document.title,
                     headings=headings,
                     text=piece,
-                    page=page,
+                    page=pages.number_at(start),
                     start=start,
-                    end=start + len(piece),
+                    end=end,
+                    boxes=tuple(pages.boxes(start, end)),
                 )
             )
     return chunks
 
 
-def _sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """(heading path, start, end) of the text under each heading, and of what stands before the first."""
+def _cut(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[tuple[Span, str]]:
+    """Spans of at most `room` word pieces, each with the header of the table that it continues, or ''.
+
+    A span that would be too long with that header is cut once more.
+    """
+    headers = _table_headers(text, section)
+    for start, end in _spans(text, section, count_tokens, room, policy):
+        header = next((header for (first, last), header in headers if first < start < last), "")
+        rest = room - count_tokens(header)
+        if not header or count_tokens(text[start:end]) <= rest:
+            yield (start, end), header
+        elif rest >= _MIN_TEXT_TOKENS // 2:
+            yield from ((span, header) for span in _spans(text, (start, end), count_tokens, rest, policy))
+        else:  # a header that leaves no room for rows is repeated nowhere
+            yield (start, end), ""
+
+
+def _spans(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[Span]:
+    start, end = section
+    # A page break would end a chunk in mid-sentence; one space keeps every offset.
+    content = text[start:end].replace(PAGE_BREAK, " ")
+    if not policy.along_sentences:
+        yield from _windows(content, start, count_tokens, room)
+        return
+    splitter = TextSplitter.from_callback(count_tokens, room, overlap=min(policy.overlap_tokens, room - 1))
+    for offset, piece in splitter.chunk_indices(content):
+        yield start + offset, start + offset + len(piece)
+
+
+def _windows(content: str, offset: int, count_tokens: CountTokens, room: int) -> Iterator[Span]:
+    """As many words as fit, wherever a sentence stands."""
+    start, end, used = 0, 0, 0
+    for word in re.finditer(r"\S+", content):
+        size = count_tokens(word[0])
+        if used and used + size > room:
+            yield offset + start, offset + end
+            used = 0
+        if not used:
+            start = word.start()
+        end, used = word.end(), used + size
+    if used:
+        yield offset + start, offset + end
+
+
+def _table_headers(text: str, section: Span) -> list[tuple[Span, str]]:
+    """The Markdown tables of a section, each with its two header lines."""
+    pattern = re.compile(r"^(\|.*\n\|[ :|-]+\|[ \t]*\n)(?:\|.*(?:\n|\Z))+", re.MULTILINE)
+    return [(match.span(), match[1]) for match in pattern.finditer(text, *section)]
+
+
+def _sections(
+    document: Document, text: str, count_tokens: CountTokens, policy: Policy
+) -> Iterator[tuple[tuple[str, ...], Span]]:
+    """(heading path, span) of the text under each heading, and of what stands before the first."""
+    if not policy.along_headings:
+        yield (), (0, len(text))
+        return
+    sections = list(_heading_sections(document, text))
+    if policy.min_tokens:
+        sections = _joined(sections, text, count_tokens, policy.min_tokens)
+    yield from sections
+
+
+def _heading_sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], Span]]:
     path: list[Heading] = []
     start = 0
     for heading in document.headings:
-        yield _titles(path, document.title), start, heading.start
+        yield _titles(path, document.title), (start, heading.start)
         path = [outer for outer in path if outer.level < heading.level] + [heading]
         start = heading.end
-    yield _titles(path, document.title), start, len(text)
+    yield _titles(path, document.title), (start, len(text))
+
+
+def _joined(
+    sections: list[tuple[tuple[str, ...], Span]], text: str, count_tokens: CountTokens, min_tokens: int
+) -> list[tuple[tuple[str, ...], Span]]:
+    """Join each section that is too small to the next, under the part of their heading paths that they share."""
+    joined: list[tuple[tuple[str, ...], Span]] = []
+    for path, (start, end) in sections:
+        if not text[start:end].strip():
+            continue
+        if joined and count_tokens(text[slice(*joined[-1][1])]) < min_tokens:
+            before, (start, _) = joined.pop()
+            path = tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, path, strict=False)))
+        joined.append((path, (start, end)))
+    return joined
 
 
 def _titles(path: list[Heading], title: str) -> tuple[str, ...]:
     return tuple(heading.title for heading in path if heading.title != title)
+
+
+class _Pages:
+    """Where in the whole text each page and each of its printed lines stands."""
+
+    def __init__(self, pages: tuple[Page, ...]) -> None:
+        self._pages = pages
+        self._starts = [0]
+        for page in pages:
+            self._starts.append(self._starts[-1] + len(page.text) + len(PAGE_BREAK))
+
+    def number_at(self, position: int) -> int | None:
+        return self._pages[bisect.bisect_right(self._starts, position) - 1].number
+
+    def boxes(self, start: int, end: int) -> Iterator[Box]:
+        """The boxes of the lines between two positions, the first and last cut where the span is."""
+        first = bisect.bisect_right(self._starts, start) - 1
+        for page, (page_start, next_start) in zip(self._pages[first:], pairwise(self._starts[first:]), strict=False):
+            if page_start >= end:
+                return
+            span = max(start - page_start, 0), min(end, next_start) - page_start
+            line_index = bisect.bisect_right(page.lines, span[0], key=lambda line: line.end)
+            for line in page.lines[line_index:]:
+                if line.start >= span[1]:
+                    break
+                yield _clipped(line.box, (line.start, line.end), span)
+
+
+def _clipped(box: Box, line: Span, span: Span) -> Box:
+    """The part of a line's box that the span covers, as if its characters were equally wide."""
+    length, width = line[1] - line[0], box.right - box.left
+    left = box.left + width * max(span[0] - line[0], 0) / length
+    right = box.right - width * max(line[1] - span[1], 0) / length
+    return replace(box, left=round(left, 4), top=round(box.top, 4), right=round(right, 4), bottom=round(box.bottom, 4))

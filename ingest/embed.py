@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
+DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+
 
 class Embedder(Protocol):
     """Turns text into unit vectors; one embedder fills one table.
@@ -96,9 +98,24 @@ def default_embedder_path() -> Path:
 
 
 @cache
-def load_embedder() -> SentenceTransformerEmbedder:
-    """The default embedder, loaded once for the process."""
-    return SentenceTransformerEmbedder(default_embedder_path(), "all-MiniLM-L6-v2")
+def load_embedder(name: str = DEFAULT_EMBEDDER) -> SentenceTransformerEmbedder:
+    """The default embedder, or that of a local folder, loaded once for the process.
+
+    Raises CiteloopError when the folder is missing or holds no text embedder.
+    """
+    recorded = recorded_name(name)
+    path = default_embedder_path() if recorded == DEFAULT_EMBEDDER else Path(recorded)
+    if not path.is_dir():
+        raise CiteloopError(f"no embedder in {name}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
+    try:
+        return SentenceTransformerEmbedder(path, recorded)
+    except (OSError, ValueError) as error:
+        raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
+
+
+def recorded_name(name: str) -> str:
+    """The name under which a table records an embedder: of a folder, its absolute path."""
+    return name if name == DEFAULT_EMBEDDER else str(Path(name).expanduser().resolve())
 
 
 def preferred_dtype() -> torch.dtype:

@@ -1,20 +1,33 @@
-"""paths -> table: parse, chunk, embed and store, file by file, and say what happened to each."""
+"""paths -> table: parse, chunk, embed and store, many files at a time, and say what happened to each."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from ingest import CiteloopError
-from ingest.chunk import chunk
-from ingest.embed import Embedder
-from ingest.parse import PARSERS, ParseError, document_id, parse
-from ingest.table import ChunkTable
+from ingest.chunk import DEFAULT_POLICY, Policy, chunk
+from ingest.embed import Embedder, Vectors
+from ingest.isolation import Limits, ParserPool
+from ingest.originals import Originals, file_digest
+from ingest.parse import PARSERS, Document, ParseError, document_id
+from ingest.rows import Embedded
+from ingest.table import ChunkTable, StoredDocument
 
-Status = Literal["added", "replaced", "unchanged", "removed", "skipped", "failed"]
+Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
+
+UPLOAD = "upload:"
+"""Stands before the name in the source of a document that came through the browser."""
+
+_BATCH_CHARACTERS = 100_000
+"""Small documents are embedded and stored together, in one transaction for about so much text."""
+_EMBED_CHUNKS = 64
+"""After so many chunks progress is told and a request to stop is heard."""
+_NO_VECTORS = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +43,30 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to ingest and the name that people will see: its path below the folder that was given."""
+    """A file to ingest, the name that people will see, and the source by which the table knows it.
+
+    The name is the path below the folder that was given; the source is the absolute path, or UPLOAD and
+    the name. document_id: of a kept file, whose document it is; else ''.
+    """
 
     path: Path
     name: str
+    source: str
+    document_id: str = ""
 
-    @property
-    def source(self) -> str:
-        """The absolute path, by which the table knows the document."""
-        return str(self.path.resolve())
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is: files and chunks done, and the file that is at work, or ''."""
+
+    num_files: int
+    num_files_done: int = 0
+    num_chunks_done: int = 0
+    current: str = ""
+
+
+class StoppedError(CiteloopError):
+    """The ingest was asked to stop; what it has reported is stored."""
 
 
 def check_paths(paths: Iterable[Path]) -> None:
@@ -48,10 +76,10 @@ def check_paths(paths: Iterable[Path]) -> None:
             raise CiteloopError(f"no such file or folder: {path}")
 
 
-def find_files(paths: Iterable[Path]) -> list[SourceFile]:
+def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceFile]:
     """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
 
-    Raises CiteloopError when a path does not exist.
+    uploaded: the paths are where an upload was put for the moment. Raises CiteloopError when a path does not exist.
     """
     paths = list(paths)
     check_paths(paths)
@@ -61,7 +89,8 @@ def find_files(paths: Iterable[Path]) -> list[SourceFile]:
             below = path.relative_to(root) if root.is_dir() else Path(path.name)
             hidden = root.is_dir() and any(part.startswith(".") for part in below.parts)
             if path.is_file() and not hidden:
-                files.setdefault(path.resolve(), SourceFile(path, below.as_posix()))
+                name, resolved = below.as_posix(), path.resolve()
+                files.setdefault(resolved, SourceFile(path, name, UPLOAD + name if uploaded else str(resolved)))
     return list(files.values())
 
 
@@ -71,51 +100,222 @@ def ingest(
     embedder: Embedder,
     *,
     prune: bool = False,
-    on_start: Callable[[int], None] = lambda _: None,
+    uploaded: bool = False,
+    limits: Limits | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileResult]:
-    """Bring the files at and below the paths into the table; yields a result as each file is done.
+    """Bring the files at and below the paths into the table; yields a result as each file is stored.
 
     A file whose bytes have not changed costs only a hash. A file that cannot be read is reported and the
-    rest goes on; its older version, if any, stays. With prune, documents from below the given folders
-    whose files are gone are removed. on_start is told the number of files, on_wait that another process
-    is writing and this one waits.
+    rest goes on; its older version, if any, stays. A file that was moved or renamed keeps its document. With
+    prune, documents from below the given folders whose files are gone are removed. on_wait is called while
+    another process is writing and this one waits; it may raise to give up.
+
+    Raises StoppedError soon after should_stop says so, TableError when the table cannot be written; what was
+    reported until then is stored.
     """
     paths = list(paths)
     check_paths(paths)  # said before waiting
     with table.writing(on_wait):
-        files = find_files(paths)
-        on_start(len(files))
-        known = {document.id: document.sha256 for document in table.documents()}
-        for file in files:
-            yield _ingest_file(file, table, embedder, known)
+        run = Ingest(table, embedder, limits or Limits(), on_progress, should_stop)
+        yield from run.store(find_files(paths, uploaded=uploaded))
         if prune:
             yield from _prune(paths, table)
 
 
-def _ingest_file(file: SourceFile, table: ChunkTable, embedder: Embedder, known: dict[str, str]) -> FileResult:
-    if file.path.suffix.lower() not in PARSERS:
-        return FileResult(
-            file.name, file.source, "skipped", reason=f"not a format that can be read: {file.path.suffix or 'none'}"
-        )
-    before = known.get(document_id(file.source))
-    try:
-        if before and before == hashlib.sha256(file.path.read_bytes()).hexdigest():
-            return FileResult(file.name, file.source, "unchanged")
-        document = parse(file.path, file.name)
-    except (ParseError, OSError) as error:
-        return FileResult(file.name, file.source, "failed", reason=str(error))
-    chunks = chunk(document, embedder.count_tokens, embedder.max_tokens)
-    if not chunks:
-        return FileResult(file.name, file.source, "failed", reason="it has headings but no text below them")
-    table.replace(document, chunks, embedder.embed([piece.passage for piece in chunks]))
-    return FileResult(file.name, file.source, "replaced" if before else "added", len(chunks))
+def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
+    """Take documents out: their chunks with the boxes, and the kept files; inside `table.writing()`."""
+    documents = list(documents)
+    originals = Originals(table.home)
+    for document in documents:  # first, since a kept file without chunks is taken for a lost document and restored
+        originals.remove(document.id)
+    table.remove([document.id for document in documents])
+
+
+def embed_documents(
+    documents: Iterable[Document],
+    embedder: Embedder,
+    known: Mapping[str, Vectors] | None = None,
+    *,
+    policy: Policy = DEFAULT_POLICY,
+    on_embedded: Callable[[int], None] = lambda _: None,
+) -> list[Embedded]:
+    """Chunk documents and embed together what has no known vector; on_embedded is told how many, piece by piece.
+
+    known: passage -> vector. A document without text below its headings comes back without chunks.
+    """
+    vectors = dict(known or {})
+    chunked = [
+        (document, chunk(document, embedder.count_tokens, embedder.max_tokens, policy)) for document in documents
+    ]
+    passages = list(dict.fromkeys(piece.passage for _, chunks in chunked for piece in chunks))
+    new = [passage for passage in passages if passage not in vectors]
+    for start in range(0, len(new), _EMBED_CHUNKS):
+        part = new[start : start + _EMBED_CHUNKS]
+        vectors |= dict(zip(part, embedder.embed(part), strict=True))
+        on_embedded(len(part))
+    return [
+        Embedded(document, chunks, np.stack([vectors[piece.passage] for piece in chunks]) if chunks else _NO_VECTORS)
+        for document, chunks in chunked
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _ChangedFile:
+    """A file that has to be read, and the document that it becomes."""
+
+    file: SourceFile
+    document_id: str
+    status: Status
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+
+class Ingest:
+    """One pass over files: compare them with the table, then read, embed and store what has changed."""
+
+    def __init__(
+        self,
+        table: ChunkTable,
+        embedder: Embedder,
+        limits: Limits,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._table, self._embedder, self._policy, self._limits = table, embedder, table.policy, limits
+        self._on_progress, self._should_stop = on_progress, should_stop
+        self._originals = Originals(table.home)
+        documents = table.documents()
+        self._known = {document.source: document for document in documents}
+        self._ids = {document.id for document in documents}
+        self._moved = {document.sha256: document for document in documents if _is_gone(document)}
+        self._progress = Progress(0)
+
+    def store(self, files: list[SourceFile]) -> Iterator[FileResult]:
+        """Bring the files in; yields the result of each once it is stored."""
+        self._tell(num_files=len(files))
+        changed: list[_ChangedFile] = []
+        for file in files:
+            result = self._compare(file)
+            if isinstance(result, _ChangedFile):
+                changed.append(result)
+            else:
+                yield self._done(result)
+        with ParserPool(self._limits) as parsers:
+            waiting: list[tuple[_ChangedFile, Document]] = []
+            num_characters = 0
+            for parsed in parsers.parse_all(changed):
+                self._tell()
+                if parsed is None:
+                    continue
+                each, outcome = parsed
+                self._tell(current=each.name)
+                if isinstance(outcome, ParseError):
+                    yield self._done(FileResult(each.name, each.file.source, "failed", reason=str(outcome)))
+                    continue
+                waiting.append((each, outcome))
+                num_characters += sum(len(page.text) for page in outcome.pages)
+                if num_characters > _BATCH_CHARACTERS:
+                    yield from self._store(waiting)
+                    waiting, num_characters = [], 0
+            yield from self._store(waiting)
+
+    def _compare(self, file: SourceFile) -> FileResult | _ChangedFile:
+        """What there is to do about a file: nothing, or to read it."""
+        suffix = file.path.suffix.lower()
+        if suffix not in PARSERS:
+            return FileResult(
+                file.name, file.source, "skipped", reason=f"not a format that can be read: {suffix or 'none'}"
+            )
+        self._tell(current=file.name)
+        known = self._known.get(file.source)
+        try:
+            num_megabytes = file.path.stat().st_size >> 20
+            if num_megabytes > self._limits.memory_mb:
+                reason = f"it has {num_megabytes:,} MB, at most {self._limits.memory_mb:,} MB are read; split it"
+                return FileResult(file.name, file.source, "failed", reason=reason)
+            digest = file_digest(file.path) if known or self._moved else ""
+        except OSError as error:
+            return FileResult(
+                file.name, file.source, "failed", reason=f"cannot open the file: {error.strerror or error}"
+            )
+        if known:
+            same = digest == known.sha256
+            return FileResult(file.name, file.source, "unchanged") if same else _ChangedFile(file, known.id, "replaced")
+        if file.document_id:
+            return _ChangedFile(file, file.document_id, "added")
+        if moved := self._moved.pop(digest, None):
+            return _ChangedFile(file, moved.id, "renamed")
+        return _ChangedFile(file, self._new_id(file.source), "added")
+
+    def _new_id(self, source: str) -> str:
+        """An id made from the source; from more where a document that has since moved away has that one."""
+        new_id = document_id(source)
+        while new_id in self._ids:
+            new_id = document_id(new_id + source)
+        self._ids.add(new_id)
+        return new_id
+
+    def _store(self, parsed: list[tuple[_ChangedFile, Document]]) -> Iterator[FileResult]:
+        """Embed and store documents that were read; each is in the table before its result is told."""
+        files = {each.document_id: each for each, _ in parsed}
+        documents = [replace(document, id=each.document_id, source=each.file.source) for each, document in parsed]
+        known = self._table.vectors_of([each.document_id for each in files.values() if each.status != "added"])
+        kept = []
+        for embedded in embed_documents(
+            documents, self._embedder, known, policy=self._policy, on_embedded=self._tell_embedded
+        ):
+            each = files[embedded.document.id]
+            reason = "" if embedded.chunks else "it has headings but no text below them"
+            try:
+                self._originals.keep(embedded.document, each.path)
+            except ParseError as error:
+                reason = str(error)
+            if reason:
+                yield self._done(FileResult(each.name, each.file.source, "failed", reason=reason))
+            else:
+                kept.append(embedded)
+        self._table.append([each for each in kept if files[each.document.id].status == "added"])
+        self._table.replace([each for each in kept if files[each.document.id].status != "added"])
+        for document, chunks, _ in kept:
+            self._originals.keep_only(document)
+            each = files[document.id]
+            yield self._done(FileResult(each.name, each.file.source, each.status, len(chunks)))
+
+    def _tell_embedded(self, num_chunks: int) -> None:
+        self._tell(num_chunks_done=self._progress.num_chunks_done + num_chunks)
+
+    def _done(self, result: FileResult) -> FileResult:
+        self._progress = replace(self._progress, num_files_done=self._progress.num_files_done + 1)
+        self._on_progress(self._progress)
+        return result
+
+    def _tell(self, **changes: Any) -> None:
+        """Tell how far it is; raises StoppedError when asked to stop."""
+        if self._should_stop():
+            raise StoppedError("stopped as asked; what was done until then is stored")
+        if changes:
+            self._progress = replace(self._progress, **changes)
+            self._on_progress(self._progress)
+
+
+def _is_gone(document: StoredDocument) -> bool:
+    """Whether the file of a document is no longer where it was; what was uploaded stays in the home folder."""
+    return not document.source.startswith(UPLOAD) and not Path(document.source).exists()
 
 
 def _prune(paths: list[Path], table: ChunkTable) -> Iterator[FileResult]:
     folders = [path.resolve() for path in paths if path.is_dir()]
     for document in table.documents():
         inside = any(Path(document.source).is_relative_to(folder) for folder in folders)
-        if inside and not Path(document.source).exists():
-            table.remove(document.id)
+        if inside and _is_gone(document):
+            remove([document], table)
             yield FileResult(document.name, document.source, "removed")

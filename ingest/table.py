@@ -1,39 +1,50 @@
 """chunks and vectors -> ChunkTable: one LanceDB table, in which one document is one transaction.
 
 The table holds only what can be rebuilt from the documents. LanceDB's distances end here and in
-`app/search`: what comes out is a score, higher is better.
+`app/search`: what comes out is a score, higher is better. A new table can be filled beside the one that
+serves, and takes its place in one step.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import lancedb
+import numpy as np
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from lancedb.expr import col, lit
-from lancedb.index import FTS
+from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
-from ingest.chunk import POLICY, Chunk
+from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed import Embedder, Vectors
-from ingest.parse import Document
+from ingest.home import current_name, flush, write_lock
+from ingest.rows import (
+    CHUNK_COLUMNS,
+    Embedded,
+    Identity,
+    digest,
+    identity_of,
+    table_schema,
+    text_is_whole,
+    to_chunk,
+    to_rows,
+)
 
-DEFAULT_HOME = Path(__file__).resolve().parent.parent / "data" / "home"
-"""Where everything lies that the program creates at run time, unless CITELOOP_HOME names another folder."""
+_log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = "1"
-_TABLE_NAME = "chunks"
-_CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
 _DOCUMENT_COLUMNS = ["document_id", "document", "title", "source", "sha256", "num_pages", "ingested_at"]
+_LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
+"""What LanceDB raises on a full disk, a folder that cannot be written, or a damaged file."""
+_MIN_INDEXED_ROWS = 20_000
+"""Below this, comparing a query with every vector is as quick as an index, and exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +62,49 @@ class StoredDocument:
 
 
 class TableError(CiteloopError):
-    """The table cannot be used: it was made by another embedder or other rules, or it cannot be written."""
+    """The table cannot be used: it was made by another embedder or other rules, it is damaged, or the disk is full."""
+
+
+def read_identity(home: Path) -> Identity | None:
+    """What the table of this home was made with; None when there is no table yet. Raises TableError."""
+    table = _open(_connect(home), current_name(home), home)
+    return None if table is None else identity_of(table.schema.metadata)
+
+
+def stored_documents(home: Path) -> list[StoredDocument]:
+    """The documents of the table that serves, whatever it was made with. Raises TableError when it does not open."""
+    table = _open(_connect(home), current_name(home), home)
+    try:
+        return [] if table is None else _documents(table)
+    except _LANCE_ERRORS as error:
+        raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
+
+
+def drop_others(home: Path, names: set[str]) -> None:
+    """Delete the tables that were replaced or never finished; inside the write lock. names: the ones that stay."""
+    connection = _connect(home)
+    for name in connection.list_tables().tables:
+        if name not in names:
+            connection.drop_table(name)
 
 
 class ChunkTable:
-    """The table of one home folder. Reading needs no lock; writing happens inside `writing()`."""
+    """A table of one home folder. Reading needs no lock; writing happens inside `writing()`."""
 
-    def __init__(self, home: Path, embedder: Embedder) -> None:
+    def __init__(
+        self, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, name: str | None = None
+    ) -> None:
         """Open the table of this home; it is created by the first document that goes in.
 
-        Raises TableError when the table there was made with another embedder, chunking policy or schema.
+        name: None means the one that serves. Raises TableError when the table there was made with another
+        embedder or schema, or is damaged.
         """
-        self._home = home
-        self._identity = {
-            "embedder": embedder.name,
-            "dimension": str(embedder.dimension),
-            "chunking": POLICY,
-            "schema": _SCHEMA_VERSION,
-        }
-        home.mkdir(parents=True, exist_ok=True)
-        self._connection = lancedb.connect(home / "table", read_consistency_interval=timedelta(0))
+        self.home = home
+        self.policy = policy
+        self.name = name or current_name(home)
+        self.damaged: set[str] = set()
+        self._identity = Identity(embedder.name, embedder.dimension, policy.name)
+        self._connection = _connect(home)
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
 
@@ -79,24 +113,8 @@ class ChunkTable:
         table = self._table()
         if table is None:
             return []
-        rows = table.search().select(_DOCUMENT_COLUMNS).to_arrow()
-        counts = rows.group_by("document_id").aggregate([("document_id", "count")]).to_pylist()
-        num_chunks = {row["document_id"]: row["document_id_count"] for row in counts}
-        first = {row["document_id"]: row for row in rows.to_pylist()}
-        documents = [
-            StoredDocument(
-                id=row["document_id"],
-                name=row["document"],
-                title=row["title"],
-                source=row["source"],
-                sha256=row["sha256"],
-                num_pages=row["num_pages"],
-                num_chunks=num_chunks[row["document_id"]],
-                ingested_at=row["ingested_at"],
-            )
-            for row in first.values()
-        ]
-        return sorted(documents, key=lambda document: document.name)
+        with self._clear_errors("read"):
+            return _documents(table)
 
     def num_chunks(self) -> int:
         """Rows in the table; 0 when there is none yet."""
@@ -108,8 +126,16 @@ class ChunkTable:
         table = self._table()
         if table is None:
             return []
-        query = table.search().where(col("document_id") == lit(document_id)).select(_CHUNK_COLUMNS)
-        return sorted((_chunk(row) for row in query.to_list()), key=lambda chunk: chunk.start)
+        query = table.search().where(col("document_id") == lit(document_id)).select(CHUNK_COLUMNS)
+        return sorted(self._whole(query), key=lambda chunk: chunk.start)
+
+    def chunk(self, chunk_id: str) -> Chunk | None:
+        """The chunk of this id, or None if the document has changed since or is gone."""
+        table = self._table()
+        if table is None:
+            return None
+        query = table.search().where(col("id") == lit(chunk_id)).select(CHUNK_COLUMNS)
+        return next(iter(self._whole(query)), None)
 
     def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
         """The nearest chunks with their cosine similarity, best first."""
@@ -117,8 +143,9 @@ class ChunkTable:
         if table is None:
             return []
         query = table.search(query_vector, vector_column_name="vector").distance_type("cosine")
-        rows = query.select([*_CHUNK_COLUMNS, "_distance"]).limit(num_results).to_list()
-        return [(_chunk(row), 1.0 - row["_distance"]) for row in rows]
+        query = query.nprobes(50).refine_factor(5)  # where there is an index; it is approximate
+        query = query.select([*CHUNK_COLUMNS, "_distance"]).limit(num_results)
+        return [(to_chunk(row), 1.0 - row["_distance"]) for row in self._whole_rows(query)]
 
     def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
         """The best full-text matches with their BM25 score, best first; a query of stop words finds none."""
@@ -126,132 +153,191 @@ class ChunkTable:
         if table is None:
             return []
         match = table.search(MatchQuery(query, "passage"), query_type="fts")
-        rows = match.select([*_CHUNK_COLUMNS, "_score"]).limit(num_results).to_list()
-        return [(_chunk(row), row["_score"]) for row in rows]
+        rows = match.select([*CHUNK_COLUMNS, "_score"]).limit(num_results)
+        return [(to_chunk(row), row["_score"]) for row in self._whole_rows(rows)]
+
+    def vectors_of(self, document_ids: Sequence[str]) -> dict[str, Vectors]:
+        """Passage -> vector of these documents: a passage that has not changed need not be embedded again."""
+        table = self._table()
+        if table is None or not document_ids:
+            return {}
+        query = table.search().where(col("document_id").isin(list(document_ids)))
+        with self._clear_errors("read"):
+            rows = query.select(["passage", "vector", "vector_sha256"]).to_list()
+        found = ((row["passage"], np.asarray(row["vector"], np.float32), row["vector_sha256"]) for row in rows)
+        return {passage: vector for passage, vector, digest in found if digest(vector.tobytes()) == digest}
 
     @contextmanager
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Be the one writer of this home; on_wait is called once if another one is at work.
+        """Be the one writer of this home; on_wait is called while another one is at work and may raise to give up.
 
-        On leaving, the full-text index takes in what is new, and what was written is on the disk.
+        On leaving without an error, the indexes take in what is new. Raises TableError when the table was made
+        with another chunking policy.
         """
-        lock = FileLock(self._home / "table.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            on_wait()
-            lock.acquire()
-        try:
+        with write_lock(self.home, on_wait):
+            self._check_policy()
+            drop_others(self.home, {self.name})
             yield
-            table = self._table()
-            if table is not None:
-                with self._clear_errors():
-                    table.optimize()
-                    _sync()
-        finally:
-            lock.release()
+            self.optimize()
 
-    def replace(self, document: Document, chunks: list[Chunk], vectors: Vectors) -> None:
-        """Put a document in, or in place of its older version, in one transaction; inside `writing()`.
+    def optimize(self) -> None:
+        """Let the indexes take in what is new, and build the one of the vectors once it pays."""
+        table = self._table()
+        if table is None:
+            return
+        with self._clear_errors("write"):
+            table.checkout_latest()
+            indexed = {index.columns[0] for index in table.list_indices()}
+            if "document_id" not in indexed and table.count_rows() >= _MIN_INDEXED_ROWS:
+                table.create_index("document_id", config=BTree())
+                table.create_index("id", config=BTree())
+                table.create_index("vector", config=IvfSq(distance_type="cosine"))
+            table.optimize()
+            flush()
 
-        vectors: shape (len(chunks), dimension). A crash leaves the old version or the new one.
+    def replace(self, documents: Sequence[Embedded]) -> None:
+        """Put documents in, or in place of their older versions, in one transaction; inside `writing()`.
+
+        A crash leaves the old version of each or the new one.
         """
+        if not documents:
+            return
         update = (
             self._table_to_write()
             .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
-            .when_not_matched_by_source_delete(col("document_id") == lit(document.id))
+            .when_not_matched_by_source_delete(col("document_id").isin([each.document.id for each in documents]))
         )
-        with self._clear_errors():
-            update.execute(self._rows(document, chunks, vectors))
-            _sync()  # LanceDB itself never flushes to the disk
+        with self._clear_errors("write"):
+            update.execute(to_rows(documents, self._identity))
+            flush()  # LanceDB itself never flushes to the disk
 
-    def append(self, documents: Sequence[tuple[Document, list[Chunk], Vectors]]) -> None:
-        """Put many documents in at once that are not in yet; inside `writing()`.
+    def append(self, documents: Sequence[Embedded]) -> None:
+        """Put documents in, in one transaction, that are not in yet, which is faster; inside `writing()`."""
+        if not documents:
+            return
+        table = self._table_to_write()
+        with self._clear_errors("write"):
+            table.add(to_rows(documents, self._identity))
+            flush()
 
-        Nothing is replaced, which makes it fast: for a table that is filled once, such as an evaluation's.
-        """
-        rows = pa.concat_tables([self._rows(*document) for document in documents])
-        with self._clear_errors():
-            self._table_to_write().add(rows)
-
-    def remove(self, document_id: str) -> None:
-        """Take a document out; inside `writing()`. An id that is not there is no error."""
+    def remove(self, document_ids: Sequence[str]) -> None:
+        """Take documents out; inside `writing()`. An id that is not there is no error."""
         table = self._table()
-        if table is not None:
-            with self._clear_errors():
-                table.delete(col("document_id") == lit(document_id))
-                _sync()
+        if table is not None and document_ids:
+            with self._clear_errors("write"):
+                table.delete(col("document_id").isin(list(document_ids)))
+                flush()
+
+    def verify(self) -> set[str]:
+        """Names of the documents of which a text or a vector is no longer what was stored.
+
+        Raises TableError when the table cannot be read at all.
+        """
+        table = self._table()
+        if table is None:
+            return set()
+        damaged = set()
+        columns = ["document", "text", "text_sha256", "vector", "vector_sha256"]
+        with self._clear_errors("read"):
+            for rows in table.search().select(columns).to_batches(1024):
+                vectors = rows.column("vector").flatten().to_numpy().reshape(len(rows), -1)
+                for row, vector in zip(rows.drop_columns("vector").to_pylist(), vectors, strict=True):
+                    if not text_is_whole(row) or digest(vector.tobytes()) != row["vector_sha256"]:
+                        damaged.add(row["document"])
+        return damaged
 
     def _table(self) -> Any:
-        if self._opened is None and _TABLE_NAME in self._connection.list_tables().tables:
-            table = self._connection.open_table(_TABLE_NAME)
-            self._check(table.schema.metadata or {})
+        if self._opened is None:
+            table = _open(self._connection, self.name, self.home)
+            if table is not None:
+                self._check(identity_of(table.schema.metadata))
             self._opened = table
         return self._opened
 
-    def _check(self, metadata: dict[bytes, bytes]) -> None:
-        found = {key.decode(): value.decode() for key, value in metadata.items()}
-        for key, expected in self._identity.items():
-            if found.get(key) != expected:
+    def _check(self, found: Identity) -> None:
+        for part in ("embedder", "dimension", "schema"):
+            made_with, expected = getattr(found, part), getattr(self._identity, part)
+            if made_with != expected:
                 raise TableError(
-                    f"the table in {self._home} was made with {key} {found.get(key)}, this program uses {expected}; "
-                    f"choose another --home, or delete {self._home / 'table'} and ingest the documents again"
+                    f"the table in {self.home} was made with {part} {made_with}, this program uses {expected}; "
+                    "make it anew with: citeloop reindex"
                 )
+
+    def _check_policy(self) -> None:
+        table = self._table()
+        if table is not None and (made_with := identity_of(table.schema.metadata).chunking) != self._identity.chunking:
+            raise TableError(
+                f"the table in {self.home} was made with chunking {made_with}, this program uses "
+                f"{self._identity.chunking}; make it anew with: citeloop reindex"
+            )
 
     def _table_to_write(self) -> Any:
         if self._table() is None:
-            with self._clear_errors():
-                table = self._connection.create_table(_TABLE_NAME, schema=self._schema())
+            with self._clear_errors("write"):
+                table = self._connection.create_table(self.name, schema=table_schema(self._identity))
                 table.create_index("passage", config=FTS())
                 self._opened = table
         return self._opened
 
     @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
+    def _clear_errors(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except (RuntimeError, OSError) as error:
-            raise TableError(
-                f"cannot write the table in {self._home}: {error}; what was stored before is still there. "
-                "Look at the free space and the permissions, then run the command again"
-            ) from error
+        except _LANCE_ERRORS as error:
+            advice = (
+                "what was stored before is still there. Look at the free space and the permissions, then run it again"
+                if verb == "write"
+                else "a file of it may be damaged; repair it with: citeloop doctor"
+            )
+            raise TableError(f"cannot {verb} the table in {self.home}: {error}; {advice}") from error
 
-    def _schema(self) -> pa.Schema:
-        text = ["id", "document_id", "document", "title", "source", "sha256", "text", "text_sha256", "passage"]
-        numbers = ["page", "start", "end", "num_pages"]
-        return pa.schema(
-            [
-                *(pa.field(name, pa.string()) for name in text),
-                *(pa.field(name, pa.int64()) for name in numbers),
-                pa.field("headings", pa.list_(pa.string())),
-                pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
-                pa.field("vector", pa.list_(pa.float32(), int(self._identity["dimension"]))),
-            ],
-            metadata=self._identity,
+    def _whole(self, query: Any) -> list[Chunk]:
+        return [to_chunk(row) for row in self._whole_rows(query)]
+
+    def _whole_rows(self, query: Any) -> list[dict[str, Any]]:
+        """The rows whose text is what was stored; the documents of others are noted in `damaged`."""
+        with self._clear_errors("read"):
+            rows: list[dict[str, Any]] = query.to_list()
+        whole = [row for row in rows if text_is_whole(row)]
+        if len(whole) < len(rows):
+            self.damaged |= {row["document"] for row in rows if row not in whole}
+            _log.error("damaged passages left out, of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
+        return whole
+
+
+def _connect(home: Path) -> Any:
+    home.mkdir(parents=True, exist_ok=True)
+    return lancedb.connect(home / "table", read_consistency_interval=timedelta(0))
+
+
+def _open(connection: Any, name: str, home: Path) -> Any:
+    if name not in connection.list_tables().tables:
+        return None
+    try:
+        return connection.open_table(name)
+    except _LANCE_ERRORS as error:
+        raise TableError(
+            f"the table in {home} is damaged and does not open; repair it with: citeloop doctor ({error})"
+        ) from error
+
+
+def _documents(table: Any) -> list[StoredDocument]:
+    rows = table.search().select(_DOCUMENT_COLUMNS).to_arrow()
+    first = [(column, "min") for column in _DOCUMENT_COLUMNS[1:]]
+    found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
+    documents = [
+        StoredDocument(
+            id=row["document_id"],
+            name=row["document_min"],
+            title=row["title_min"],
+            source=row["source_min"],
+            sha256=row["sha256_min"],
+            num_pages=row["num_pages_min"],
+            num_chunks=row["document_id_count"],
+            ingested_at=row["ingested_at_min"],
         )
-
-    def _rows(self, document: Document, chunks: list[Chunk], vectors: Vectors) -> pa.Table:
-        shared = {
-            "source": document.source,
-            "sha256": document.sha256,
-            "num_pages": len(document.pages) if document.pages[0].number else None,
-            "ingested_at": datetime.now(UTC),
-        }
-        rows = [
-            {name: getattr(chunk, name) for name in _CHUNK_COLUMNS}
-            | shared
-            | {"text_sha256": sha256(chunk.text.encode()).hexdigest(), "passage": chunk.passage, "vector": vector}
-            for chunk, vector in zip(chunks, vectors, strict=True)
-        ]
-        return pa.Table.from_pylist(rows, schema=self._schema())
-
-
-def _chunk(row: dict[str, Any]) -> Chunk:
-    return Chunk(**{name: row[name] for name in _CHUNK_COLUMNS} | {"headings": tuple(row["headings"])})
-
-
-def _sync() -> None:
-    if hasattr(os, "sync"):  # not on Windows
-        os.sync()
+        for row in found
+    ]
+    return sorted(documents, key=lambda document: document.name)

@@ -6,8 +6,9 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,22 @@ from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_e
 from app.evaluation.metrics import Interval, interval, measure
 from app.rerank import RankedChunk, Reranker, rerank
 from app.search import Candidate, Retriever, search
-from ingest.chunk import POLICY, Chunk, chunk
+from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
-from ingest.parse import Document
+from ingest.pipeline import embed_documents
+from ingest.rows import Embedded
 from ingest.table import ChunkTable
 
+_BATCH_DOCUMENTS = 64
 _BATCH_CHUNKS = 512
+
+
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The items in lists of this size; the last one may be shorter."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
 
 Track = Callable[[Iterable[str], str], Iterable[str]]
 """Shows progress: given items and a label, yields the items."""
@@ -76,6 +87,7 @@ def evaluate(
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: int = 50,
     *,
+    policy: Policy = DEFAULT_POLICY,
     track: Track = lambda items, _: items,
 ) -> EvaluationReport:
     """Search every query once with each retriever and let each reranker order the same candidates.
@@ -83,7 +95,7 @@ def evaluate(
     The benchmark's table is built below home on first use and kept. A document counts as found where its
     best chunk is. Raises BenchmarkError, RerankerError.
     """
-    table = benchmark_table(benchmark, home, embedder, track)
+    table = benchmark_table(benchmark, home, embedder, policy, track)
     qrels = _passage_qrels(benchmark, table) if benchmark.judges_passages else benchmark.qrels
     results = []
     for retriever in retrievers:
@@ -113,43 +125,38 @@ def evaluate(
         num_chunks=table.num_chunks(),
         num_candidates=num_candidates,
         embedder=embedder.name,
-        chunking=POLICY,
+        chunking=policy.name,
         fingerprint=benchmark.fingerprint,
         results=tuple(results),
     )
 
 
-def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, track: Track) -> ChunkTable:
+def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
     """The table of the benchmark's documents, built in a folder that gets its name only when it is whole."""
-    identity = "\n".join((benchmark.fingerprint, embedder.name, POLICY))
+    identity = "\n".join((benchmark.fingerprint, embedder.name, policy.name))
     folder = home / "evaluation" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-        table = ChunkTable(unfinished, embedder)
-        by_id = {document.id: document for document in benchmark.documents}
-        batch: list[tuple[Document, list[Chunk]]] = []
-        with table.writing():
-            for document_id in track(by_id, "embed"):
-                document = by_id[document_id]
-                if chunks := chunk(document, embedder.count_tokens, embedder.max_tokens):
-                    batch.append((document, chunks))
-                if sum(len(chunks) for _, chunks in batch) >= _BATCH_CHUNKS:
-                    _append(table, batch, embedder)
-                    batch = []
-            if batch:
-                _append(table, batch, embedder)
+        _fill(ChunkTable(unfinished, embedder, policy), benchmark, embedder, policy, track)
         try:
             unfinished.rename(folder)
         except OSError:  # another evaluation has built the same table meanwhile
             shutil.rmtree(unfinished)
-    return ChunkTable(folder, embedder)
+    return ChunkTable(folder, embedder, policy)
 
 
-def _append(table: ChunkTable, batch: list[tuple[Document, list[Chunk]]], embedder: Embedder) -> None:
-    vectors = embedder.embed([piece.passage for _, chunks in batch for piece in chunks])
-    ends = np.cumsum([len(chunks) for _, chunks in batch])[:-1]
-    table.append([(*pair, part) for pair, part in zip(batch, np.split(vectors, ends), strict=True)])
+def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: Policy, track: Track) -> None:
+    by_id = {document.id: document for document in benchmark.documents}
+    batch: list[Embedded] = []
+    with table.writing():
+        for document_ids in batched(track(by_id, f"embed ({policy.name})"), _BATCH_DOCUMENTS):
+            documents = [by_id[document_id] for document_id in document_ids]
+            batch += [each for each in embed_documents(documents, embedder, policy=policy) if each.chunks]
+            if sum(len(each.chunks) for each in batch) >= _BATCH_CHUNKS:
+                table.append(batch)
+                batch = []
+        table.append(batch)
 
 
 def _passage_qrels(benchmark: Benchmark, table: ChunkTable) -> Qrels:

@@ -15,8 +15,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ingest.parse import ocr
 from ingest.parse.document import (
     PAGE_BREAK,
+    Box,
     Document,
     Heading,
     Page,
@@ -26,11 +28,16 @@ from ingest.parse.document import (
     one_line,
     parse_text,
 )
-from ingest.parse.markup import parse_docx, parse_html, parse_markdown
+from ingest.parse.encoding import parse_txt
+from ingest.parse.epub import parse_epub
+from ingest.parse.mail import parse_mail
+from ingest.parse.markup import parse_docx, parse_html, parse_markdown, parse_mdx
+from ingest.parse.office import parse_pptx, parse_xlsx
 from ingest.parse.pdf import parse_pdf
-from ingest.parse.plain import parse_plain
+from ingest.parse.rst import parse_rst
+from ingest.parse.tables import parse_csv
 
-__all__ = ["PAGE_BREAK", "PARSERS", "Document", "Heading", "Page", "ParseError", "document_id", "parse", "parse_text"]
+__all__ = ["PAGE_BREAK", "PARSERS", "Box", "Document", "Heading", "Page", "ParseError", "document_id", "parse", "parse_text"]
 
 PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".pdf": parse_pdf,
@@ -38,17 +45,32 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".markdown": parse_markdown,
     ".html": parse_html,
     ".htm": parse_html,
+    ".xhtml": parse_html,
+    ".mdx": parse_mdx,
+    ".rst": parse_rst,
     ".docx": parse_docx,
-    ".txt": parse_plain,
-    ".text": parse_plain,
+    ".pptx": parse_pptx,
+    ".xlsx": parse_xlsx,
+    ".xlsm": parse_xlsx,
+    ".csv": parse_csv,
+    ".tsv": parse_csv,
+    ".epub": parse_epub,
+    ".eml": parse_mail,
+    ".txt": parse_txt,
+    ".text": parse_txt,
 }
 """File suffix -> parser. Add a format here."""
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+_SCANS = (".pdf", *_PICTURES)
+PARSERS |= dict.fromkeys(_PICTURES, ocr.parse_image)
 
 
 def parse(path: Path, name: str | None = None) -> Document:
     """Read one file into a Document.
 
-    Raises ParseError when the format is unknown, the file is damaged or locked, or it holds no text.
+    Raises ParseError when the format is unknown, the file is damaged or locked, or it holds no text. A
+    hostile file can take any time and memory: `ingest.isolation` parses with limits.
     """
     parser = PARSERS.get(path.suffix.lower())
     if parser is None:
@@ -56,15 +78,16 @@ def parse(path: Path, name: str | None = None) -> Document:
     try:
         data = path.read_bytes()
         parsed = parser(data)
-    except ParseError:
+    except (ParseError, MemoryError):
         raise
+    except RecursionError as error:
+        raise ParseError("the file is nested too deeply to be read") from error
     except OSError as error:
         raise ParseError(f"cannot open the file: {error.strerror or error}") from error
     except Exception as error:  # converters raise anything on damaged files
         raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
     if not any(page.text.strip() for page in parsed.pages):
-        scan = "; a scanned document needs text recognition (OCR) first" if path.suffix.lower() == ".pdf" else ""
-        raise ParseError(f"no text found{scan}")
+        raise ocr.no_text() if path.suffix.lower() in _SCANS else ParseError("no text found")
     return Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,

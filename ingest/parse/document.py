@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -98,6 +98,19 @@ class Parsed:
     title: str
 
 
+def _ignore(num_pages: int) -> None:
+    pass
+
+
+on_pages: Callable[[int], None] = _ignore
+"""What `note_pages` calls; one who limits the time of parsing puts his own in its place."""
+
+
+def note_pages(num_pages: int) -> None:
+    """Tell how many pages a file has, before they are read. Raises ParseError where these are too many."""
+    on_pages(num_pages)
+
+
 def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | None = None) -> Document:
     """A Document from text that is at hand already, such as a row of an evaluation corpus.
 
@@ -134,3 +147,15 @@ def markdown_headings(text: str) -> Iterator[Heading]:
 def one_line(text: str) -> str:
     """The text with every run of white space as one space."""
     return " ".join(text.split())
+
+
+def joined(parts: Iterable[Parsed], title: str) -> Parsed:
+    """Slides, sheets or chapters, one after the other; their headings move to where their text then stands."""
+    pages: list[Page] = []
+    headings: list[Heading] = []
+    offset = 0
+    for part in parts:
+        headings += [replace(mark, start=mark.start + offset, end=mark.end + offset) for mark in part.headings]
+        pages += part.pages
+        offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
+    return Parsed(tuple(pages), tuple(headings), title)

@@ -5,27 +5,46 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import mammoth
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-from bs4.element import NavigableString
+from bs4.element import NavigableString, Tag
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
 
+from ingest.parse.archive import office_file
+from ingest.parse.boilerplate import content_of
 from ingest.parse.document import Heading, Page, Parsed, one_line
-from ingest.parse.plain import decode
+from ingest.parse.encoding import read_markup, read_text
+from ingest.parse.html_tables import rows_of, unwrap_layout
+from ingest.parse.tables import markdown_table
+from ingest.parse.templates import outside_code_blocks, without_tags
 
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
 
 
 def parse_markdown(data: bytes) -> Parsed:
     """Markdown without front matter, whose title it takes, and without a site generator's tags."""
-    metadata, body = _front_matter(decode(data))
-    if metadata is not None:  # it marks a site generator's page, where {% %} and {{ }} are instructions, not text
-        body = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", body, flags=re.DOTALL)
-    parsed = _from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
+    return _from_markdown(read_text(data))
+
+
+def parse_mdx(data: bytes) -> Parsed:
+    """MDX as Markdown: the words of its components stay, what it imports and exports goes."""
+    imports = r"import\s(?:.*\sfrom\s)?\s*[\"'].*|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
+    code = rf"^(?:{imports})(?:.*\n?(?!\n))*|\{{/\*.*?\*/\}}"
+    metadata = re.match(r"---[ \t]*\n.*?^---[ \t]*\n", text := read_text(data), re.DOTALL | re.MULTILINE)
+    body = text[metadata.end() if metadata else 0 :]
+    body = outside_code_blocks(body, lambda part: re.sub(code, "", part, flags=re.MULTILINE))
+    return _from_markdown((metadata[0] if metadata else "") + body)
+
+
+def _from_markdown(text: str) -> Parsed:
+    metadata, body = _front_matter(text)
+    body = outside_code_blocks(body, lambda part: without_tags(part, of_site=metadata is not None))
+    parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
     return Parsed(parsed.pages, parsed.headings, str((metadata or {}).get("title") or parsed.title))
 
 
@@ -42,41 +61,53 @@ def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def parse_html(data: bytes) -> Parsed:
-    """The content of an HTML page: no navigation, no scripts, no comments."""
-    return _from_html(decode(data))
+    """The content of an HTML page: no navigation, no scripts, no comments, no site generator's tags."""
+    metadata, html = _front_matter(read_markup(data))
+    html = without_tags(html, of_site=metadata is not None)
+    parsed = from_html(html, content_of)
+    if not parsed.pages[0].text:  # a page that is all frame
+        parsed = from_html(html)
+    return Parsed(parsed.pages, parsed.headings, str((metadata or {}).get("title") or parsed.title))
 
 
 def parse_docx(data: bytes) -> Parsed:
     """A Word document by its styles; the style Title counts as the outermost heading."""
     styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
-    return _from_html(mammoth.convert_to_html(io.BytesIO(data), style_map=styles).value)
+    no_images = mammoth.images.img_element(lambda _: {})
+    file = io.BytesIO(office_file(data))
+    return from_html(mammoth.convert_to_html(file, style_map=styles, convert_image=no_images).value)
 
 
-_NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "header", "footer", "aside", "form", "svg", "iframe"]
+_NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]
+_MAX_DEPTH = 100
 _HEADING_MARK = "\ue000"  # a private character, stands before a heading while HTML becomes Markdown
 
 
-def _from_html(html: str) -> Parsed:
-    soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "html.parser")
+class _Converter(MarkdownConverter):
+    """To Markdown, with our own tables; a table in a cell is text of that cell."""
+
+    def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
+        caption = one_line(el.caption.get_text()) if el.caption else ""
+        return text if el.find_parent("table") else f"\n\n{caption}\n\n{markdown_table(rows_of(el))}\n\n"
+
+
+def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) -> Parsed:
+    """HTML -> Markdown text with headings; content chooses the part of the page, None takes all of it."""
+    soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
-    for element in soup([*_NOT_CONTENT, "title"]):
-        element.decompose()
-    body = soup.main or soup.body or soup
-    for string in body.find_all(string=True):
-        if type(string) is not NavigableString:  # comments and declarations are strings too
-            string.extract()
-            continue
-        space = r"\f" if string.find_parent("pre") else r"\s+"  # a line break in HTML is a space
-        string.replace_with(re.sub(space, " ", string))
+    for element in soup(_NOT_CONTENT):
+        element.extract()
+    body = content(soup) if content else soup.body or soup
+    _flatten(body)
+    _plain_strings(body)
+    unwrap_layout(body)
     for element in body(re.compile("^h[1-6]$")):
-        element.string = f"{_HEADING_MARK}{element.name[1]} {one_line(element.get_text())}"
-        element.name = "p"
-    converter = MarkdownConverter(
+        _mark_heading(element)
+    converter = _Converter(
         strip=["a", "img", "b", "strong", "i", "em", "code"],  # marks cost the embedder tokens and quotes their words
         escape_asterisks=False,
         escape_underscores=False,
         escape_misc=False,
-        table_infer_header=True,
         bullets="-",
     )
     lines = [line.rstrip() for line in converter.convert_soup(body).split("\n")]
@@ -85,16 +116,52 @@ def _from_html(html: str) -> Parsed:
     return Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""))
 
 
+def _plain_strings(body: Tag) -> None:
+    """Leave no string but text, and in text no white space but spaces: a line break in HTML is one."""
+    in_pre = {id(string) for pre in body("pre") for string in pre.find_all(string=True)}
+    for string in body.find_all(string=True):
+        if type(string) is not NavigableString:  # comments and declarations are strings too
+            string.extract()
+            continue
+        space = r"\f" if id(string) in in_pre else r"\s+"
+        string.replace_with(re.sub(space, " ", string))
+
+
+def _flatten(body: Tag) -> None:
+    """Unwrap what stands deeper than the converter can go: old pages open tags by the hundred and close none."""
+    depths = {id(body): 0}
+    deep = []
+    for element in body.find_all(True):
+        depths[id(element)] = depths[id(element.parent)] + 1
+        if depths[id(element)] > _MAX_DEPTH:
+            deep.append(element)
+    for element in deep:
+        element.insert_before(" ")
+        element.unwrap()
+
+
+def _mark_heading(element: Tag) -> None:
+    for link in element("a", href=re.compile("^#")):
+        if not re.search(r"\w", link.get_text()):  # the ¶ that links to the heading itself
+            link.extract()
+    for line_break in element("br"):
+        line_break.replace_with(" ")
+    element.string = f"{_HEADING_MARK}{element.name[1]} {one_line(element.get_text())}"
+    element.name = "p"
+
+
 def _place_headings(marked: str) -> tuple[str, list[Heading]]:
     """Turn marked lines into Markdown headings and say where they stand; a mark inside a line goes."""
-    text, headings = "", []
+    lines: list[str] = []
+    headings: list[Heading] = []
+    position = 0
     for line in marked.splitlines(keepends=True):
         if match := re.match(rf"{_HEADING_MARK}([1-6]) (.+)", line):
-            level, title = int(match[1]), match[2]
-            start = len(text)
-            text += "#" * level + " " + title
-            headings.append(Heading(level, title, start, len(text)))
-            text += "\n"
+            line = "#" * int(match[1]) + " " + match[2]
+            headings.append(Heading(int(match[1]), match[2], position, position + len(line)))
+            line += "\n"
         else:
-            text += re.sub(rf"{_HEADING_MARK}[1-6] ?", "", line)
-    return text.rstrip("\n"), headings
+            line = re.sub(rf"{_HEADING_MARK}[1-6] ?", "", line)
+        lines.append(line)
+        position += len(line)
+    return "".join(lines).rstrip("\n"), headings

@@ -1,105 +1,132 @@
-"""PDF -> pages of text by pypdf, with paragraphs joined, headers and footers dropped, bookmarks as headings."""
+"""PDF -> pages of text by pdfium, each line with its box; by pypdf where pdfium cannot open the file."""
 
 from __future__ import annotations
 
 import io
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
 from pypdf.generic import Destination
 
-from ingest.parse.document import PAGE_BREAK, Heading, Page, Parsed, ParseError, one_line
+from ingest.parse import ocr
+from ingest.parse.document import PAGE_BREAK, Parsed, ParseError, note_pages, one_line
+from ingest.parse.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
+from ingest.parse.prose import Bookmark, headings, prose
+from ingest.parse.ruled_tables import grids, with_tables
 
+logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it can read around
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)
+
+_FEW_LETTERS = 30
+"""A scan with fewer than these in its text layer, such as a scanner's stamp, is read by text recognition."""
 
 
 def parse_pdf(data: bytes) -> Parsed:
     """The text of a PDF page by page. Raises ParseError when a password locks it."""
+    try:
+        pdf = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError:
+        return _by_pypdf(data)
+    try:
+        note_pages(len(pdf))
+        lines = _pages(pdf)
+        if all(page is None for page in lines):
+            return _by_pypdf(data)
+        bookmarks = list(_bookmarks(pdf))
+        return _parsed([page or [] for page in lines], bookmarks, pdf.get_metadata_value("Title"))
+    finally:
+        pdf.close()
+
+
+def _parsed(lines: list[list[Printed]], bookmarks: list[Bookmark], title: str) -> Parsed:
+    pages = prose(lines, {bookmark.title for bookmark in bookmarks})
+    if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
+        title = ""  # what an export wrote there is a file name, not a title
+    return Parsed(pages, tuple(headings(bookmarks, pages)), title.strip())
+
+
+def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
+    for entry in pdf.get_toc():
+        place = entry.get_dest()
+        page = place.get_index() if place else None
+        yield Bookmark(entry.level + 1, one_line(entry.get_title()), -1 if page is None else page)
+
+
+# pages -------------------------------------------------------------------------------------------------
+
+
+def _pages(pdf: pypdfium2.PdfDocument) -> list[list[Printed] | None]:
+    """The lines of each page; None where pdfium cannot load it."""
+    pages: list[list[Printed] | None] = []
+    for index in range(len(pdf)):
+        try:
+            page = pdf[index]
+        except pypdfium2.PdfiumError:
+            pages.append(None)
+            continue
+        pages.append(_lines(page, index + 1))
+        page.close()
+    return pages
+
+
+def _lines(page: pypdfium2.PdfPage, number: int) -> list[Printed]:
+    textpage = page.get_textpage()
+    sheet = sheet_of(page, textpage, number)
+    chars = char_lines(textpage, sheet)
+    text = "".join(text_of(line) for line in chars)
+    if not is_readable(text):
+        chars, text = [], ""
+    if _is_scan(page, sum(char.isalnum() for char in text)):
+        if ocr.available():
+            return ocr.read_page(page, number)
+        logger.warning('page %d is a scan, which needs text recognition: pip install "citeloop[ocr]"', number)
+    return with_marks(with_tables(chars, grids(page, sheet), sheet))
+
+
+def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
+    """Whether a page shows what its text layer does not say: a picture of text, or text as drawings."""
+    if num_letters >= _FEW_LETTERS:
+        return False
+    if num_letters == 0:
+        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
+    width, height = page.get_size()
+    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    edges = (picture.get_bounds() for picture in pictures)
+    return any((right - left) * (top - bottom) > 0.6 * width * height for left, bottom, right, top in edges)
+
+
+# pypdf -------------------------------------------------------------------------------------------------
+
+
+def _by_pypdf(data: bytes) -> Parsed:
+    """The text of a file that pdfium cannot open, without boxes."""
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ParseError("the PDF is locked with a password; save it without one and add it again")
-    bookmarks = [(level, one_line(str(entry.title or "")), entry) for level, entry in _outline(reader.outline)]
-    titles = {title for _, title, _ in bookmarks}
-    lines = _without_running_lines([_lines(page) for page in reader.pages], titles)
-    texts = [_unwrap(page_lines, titles) for page_lines in lines]
-    pages = tuple(Page(number, text) for number, text in enumerate(texts, 1))
-    places = [(level, title, reader.get_destination_page_number(entry)) for level, title, entry in bookmarks]
-    title = str(reader.metadata.title or "") if reader.metadata else ""
-    if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
-        title = ""  # what an export wrote there is a file name, not a title
-    return Parsed(pages, tuple(_outline_headings(places, texts)), title.strip())
+    note_pages(len(reader.pages))
+    lines = [_pypdf_lines(page) for page in reader.pages]
+    bookmarks = [
+        Bookmark(level, one_line(str(entry.title or "")), _page_of(reader, entry))
+        for level, entry in _outline(reader.outline)
+    ]
+    return _parsed(lines, bookmarks, str(reader.metadata.title or "") if reader.metadata else "")
 
 
-def _lines(page: pypdf.PageObject) -> list[str]:
+def _pypdf_lines(page: pypdf.PageObject) -> list[Printed]:
     text = page.extract_text().replace(PAGE_BREAK, "\n")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # broken fonts give half characters
-    return [line.rstrip() for line in text.split("\n")]
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return [Printed(line.strip()) for line in text.split("\n") if line.strip()]
 
 
-def _without_running_lines(pages: list[list[str]], titles: set[str]) -> list[list[str]]:
-    """Drop headers and footers: first and last lines that most pages share but for their digits.
-
-    One that is also a title stays where it first stands.
-    """
-    if len(pages) < 3:
-        return pages
-    shape = [[re.sub(r"\d+", "0", line).strip() for line in lines] for lines in pages]
-    edges = Counter(line for lines in shape for line in {*lines[:2], *lines[-2:]} if line)
-    running = {line for line, count in edges.items() if count > 0.6 * len(pages)}
-    placed: set[str] = set()
-
-    def stays(page: int, index: int) -> bool:
-        line = one_line(pages[page][index])
-        at_edge = index < 2 or index >= len(pages[page]) - 2
-        if not (at_edge and shape[page][index] in running) or line in titles - placed:
-            placed.add(line)
-            return True
-        return False
-
-    return [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
-
-
-def _unwrap(lines: list[str], titles: set[str]) -> str:
-    """Join the lines of a printed paragraph, so that a sentence is one line; leave lists, tables, headings alone.
-
-    A line goes on when it ends in a comma, the next one begins in lower case, or it is as long as the page's
-    long lines; not when one of them is a title, or the next one a list item or a table row that begins with
-    a number or code. A hyphen at the break goes.
-    """
-    full = max(40, sorted(len(line) for line in lines)[int(0.9 * (len(lines) - 1))]) if lines else 0
-    text = ""
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        apart = not following or titles & {one_line(line), one_line(following)}
-        item = re.match(r"\s*([-•▪*]|\d+[.)]|[A-Z]{1,4}-\d+)\s", following)
-        goes_on = line.endswith(",") or following.lstrip()[:1].islower() or len(line) > 0.85 * full
-        if apart or item or not goes_on:
-            text += line + "\n"
-        elif line.endswith("-") and following[:1].islower():
-            text += line[:-1]
-        else:
-            text += line + " "
-    return text.strip("\n")
-
-
-def _outline_headings(places: list[tuple[int, str, int | None]], texts: list[str]) -> Iterator[Heading]:
-    """The PDF's bookmarks, each placed at the line of its page that reads the same; others are left out."""
-    page_starts = [0]
-    for text in texts:
-        page_starts.append(page_starts[-1] + len(text) + len(PAGE_BREAK))
-    position = 0
-    for level, title, page_index in places:
-        if page_index is None or page_index < 0 or not title:
-            continue
-        words = r"\s+".join(re.escape(word) for word in title.split())
-        search_from = max(0, position - page_starts[page_index])
-        line = re.compile(rf"^[ \t]*{words}[ \t]*$", re.MULTILINE)
-        if match := line.search(texts[page_index], search_from):
-            position = page_starts[page_index] + match.end()
-            yield Heading(min(level, 6), title, page_starts[page_index] + match.start(), position)
+def _page_of(reader: pypdf.PdfReader, entry: Destination) -> int:
+    page = reader.get_destination_page_number(entry)
+    return -1 if page is None else page
 
 
 def _outline(entries: list[Any], level: int = 1) -> Iterator[tuple[int, Destination]]:

@@ -14,6 +14,7 @@ from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
 from app.settings import Settings
+from ingest.reindex import reindex
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeLanguageModel, FakeReranker
@@ -310,3 +311,52 @@ def test_a_key_or_an_address_makes_the_configured_model_write(
 def test_every_document_can_be_cited(pipeline: Pipeline) -> None:
     found = {ranked.chunk.document for ranked in pipeline.rank("leave hotel VPN").ranking}
     assert found == set(DOCUMENTS)
+
+
+# The table that serves -------------------------------------------------------------------------------
+
+
+class OtherEmbedder(FakeEmbedder):
+    name = "other"
+    dimension = 32
+
+
+@pytest.fixture
+def embedders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two embedders that can be loaded by name."""
+    known = {embedder.name: embedder for embedder in (FakeEmbedder(), OtherEmbedder())}
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda name: known[name])
+    monkeypatch.setattr("app.pipeline.recorded_name", lambda name: name)
+
+
+@pytest.mark.usefixtures("table", "embedders")
+def test_a_table_is_searched_with_the_embedder_that_made_it(settings: Settings) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"embedder": "other"}))
+    assert pipeline.embedder.name == "fake"
+    assert pipeline.search(QUESTION)
+    assert "embedded with fake" in pipeline.hint
+    assert "citeloop reindex" in pipeline.hint
+
+
+@pytest.mark.usefixtures("embedders")
+def test_a_new_table_is_made_with_the_embedder_of_the_settings(settings: Settings) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"embedder": "other"}))
+    assert (pipeline.embedder.name, pipeline.hint) == ("other", "")
+
+
+@pytest.mark.usefixtures("table", "embedders")
+def test_a_running_pipeline_follows_to_the_new_table(settings: Settings) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"embedder": "fake"}))
+    before = {candidate.chunk.id for candidate in pipeline.search(QUESTION)}
+    assert {result.status for result in reindex(settings.home, OtherEmbedder())} == {"added"}
+    assert {candidate.chunk.id for candidate in pipeline.search(QUESTION)} == before
+    assert pipeline.embedder.name == "other"
+
+
+def test_a_damaged_passage_is_not_cited_and_the_answer_says_so(pipeline: Pipeline, settings: Settings) -> None:
+    for path in (settings.home / "table" / "chunks.lance" / "data").glob("*.lance"):
+        path.write_bytes(path.read_bytes().replace(b"30 days of leave", b"31 days of leave"))
+    answer = pipeline.ask(QUESTION)
+    assert "31 days" not in answer.text
+    assert "handbook/leave.md is damaged" in answer.note
+    assert "citeloop doctor" in answer.note

@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings
-from ingest.table import DEFAULT_HOME
+from ingest.home import DEFAULT_HOME
 
 VARIABLES = {
     "CITELOOP_HOME": "/srv/citeloop",
+    "CITELOOP_EMBEDDER": "/srv/models/ours",
     "CITELOOP_RERANKER": "late-interaction",
     "CITELOOP_NUM_CANDIDATES": "30",
     "CITELOOP_NUM_CITATIONS": "3",
@@ -42,6 +43,7 @@ def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> 
     settings = Settings()
     assert settings.model_dump(exclude={"openai_api_key", "rerank_api_key"}) == {
         "home": Path("/srv/citeloop"),
+        "embedder": "/srv/models/ours",
         "reranker": "late-interaction",
         "num_candidates": 30,
         "num_citations": 3,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 import pypdf
@@ -114,3 +115,43 @@ def _paragraph(style: str, text: str) -> str:
 def _table(rows: list[list[str]]) -> str:
     cells = ("".join(f"<w:tc>{_paragraph('', cell)}</w:tc>" for cell in row) for row in rows)
     return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in cells) + "</w:tbl>"
+
+
+def zipped(parts: Mapping[str, str | bytes]) -> bytes:
+    """A zip file of these parts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, part in parts.items():
+            package.writestr(name, part)
+    return buffer.getvalue()
+
+
+def make_epub(
+    chapters: Mapping[str, str],
+    order: Sequence[str] = (),
+    title: str = "",
+    navigation: str = "",
+    encrypted: str = "",
+) -> bytes:
+    """An EPUB: address in the book -> HTML; navigation and encrypted name one of its files as such."""
+    kind = 'media-type="application/xhtml+xml"'
+    items = "".join(
+        f'<item id="{number}" href="{name}" {kind} properties="{"nav" * (name == navigation)}"/>'
+        for number, name in enumerate(chapters)
+    )
+    spine = "".join(f'<itemref idref="{list(chapters).index(name)}"/>' for name in order or chapters)
+    parts: dict[str, str] = {
+        "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+        '<rootfile full-path="OPS/book.opf"/></rootfiles></container>',
+        "OPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<metadata><dc:title>{title}</dc:title></metadata>"
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>",
+    }
+    for name, body in chapters.items():
+        parts["OPS/" + unquote(name)] = f"<html><body>{body}</body></html>"
+    if encrypted:
+        parts["META-INF/encryption.xml"] = (
+            '<encryption xmlns:enc="http://www.w3.org/2001/04/xmlenc#"><enc:EncryptedData><enc:CipherData>'
+            f'<enc:CipherReference URI="{encrypted}"/></enc:CipherData></enc:EncryptedData></encryption>'
+        )
+    return zipped(parts)

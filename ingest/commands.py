@@ -1,0 +1,205 @@
+"""The commands of the document side: ingest, watch, reindex, jobs.
+
+Heavy imports stand inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO, get_args
+
+import typer
+
+from ingest import CiteloopError
+
+if TYPE_CHECKING:
+    from ingest.jobs import Job, JobStore
+    from ingest.pipeline import FileResult, Progress
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="CITELOOP_HOME", help="Folder of the table and the feedback.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
+EmbedderOption = Annotated[
+    str,
+    typer.Option("--embedder", envvar="CITELOOP_EMBEDDER", help="all-MiniLM-L6-v2, or a sentence-transformers folder."),
+]
+DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"  # as in ingest.embed, which takes too long to import for --help
+
+
+def ingest_command(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to read with all below them.")],
+    home: HomeOption = None,
+    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+    prune: Annotated[bool, typer.Option(help="Remove documents of these folders whose files are gone.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring documents into the table: PDF, Office, web pages, e-mail, e-books, Markdown, text, scans.
+
+    Unchanged files cost a hash, changed ones are replaced, renamed ones keep their feedback; a file that cannot
+    be read is reported, and the rest goes on (exit status 1 at the end). Example: citeloop ingest ~/handbook --prune
+    """
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
+    from ingest.pipeline import check_paths
+
+    check_paths(paths)  # a mistyped path is said before seconds are spent on loading
+    store = JobStore(home or DEFAULT_HOME)
+    if not run_job(store, store.add("folder", paths, prune=prune, begin=True), embedder, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def reindex_command(
+    home: HomeOption = None, embedder: EmbedderOption = DEFAULT_EMBEDDER, as_json: JsonOption = False
+) -> None:
+    """Make the table anew from the kept files, with another embedder or new rules of chunking.
+
+    The old table serves until the new one is whole. Example: citeloop reindex --embedder ~/models/ours
+    """
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
+
+    store = JobStore(home or DEFAULT_HOME)
+    run_job(store, store.add("reindex", [], begin=True), embedder, as_json=as_json)
+
+
+def watch_command(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to follow.")],
+    home: HomeOption = None,
+    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+) -> None:
+    """Keep the table equal to a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
+    from watchfiles import watch
+
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
+
+    store = JobStore(home or DEFAULT_HOME)
+    is_first = True
+    for changes in watch(folder, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
+        if changes or is_first:  # the first time it is already watching, so that no change falls between
+            try:
+                run_job(store, store.add("folder", [folder], prune=True, begin=True), embedder)
+            except CiteloopError as error:  # a full disk, say: the next change tries again
+                print(f"error: {error}", file=sys.stderr)
+            print(f"following {folder} (stop with Ctrl+C)", file=sys.stderr)
+            is_first = False
+
+
+jobs_cli = typer.Typer(help="What is being ingested, and what was.")
+
+
+@jobs_cli.callback(invoke_without_command=True)
+def jobs_command(
+    context: typer.Context,
+    home: HomeOption = None,
+    last: Annotated[int, typer.Option(min=1, help="How many of the newest jobs to print.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the jobs, newest first. Example: citeloop jobs --json"""
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
+
+    context.obj = store = JobStore(home or DEFAULT_HOME)
+    if context.invoked_subcommand:
+        return
+    jobs = store.jobs(last)
+    if as_json:
+        print(json.dumps({"jobs": [job.as_record() for job in jobs]}))
+        return
+    for job in jobs:
+        files = f"{job.num_files_done}/{job.num_files} files, {job.num_chunks_done} chunks"
+        state = "stopped" if job.is_dead else job.state
+        what = ", ".join(job.paths) or "all documents"
+        print(f"{job.id}  {state:9}  {job.created_at[:19]}  {job.kind:7}  {files}  {what}  {job.message}".rstrip())
+    if not jobs:
+        print("no jobs yet")
+
+
+@jobs_cli.command()
+def cancel(
+    context: typer.Context, job_id: Annotated[str, typer.Argument(help="As `citeloop jobs` prints it.")]
+) -> None:
+    """Ask a job to stop; what it has done stays. Example: citeloop jobs cancel 1f2e3d4c5b6a"""
+    context.obj.cancel(job_id)
+    print(f"job {job_id}: {'cancelled' if not context.obj.job(job_id).is_open else 'asked to stop'}")
+
+
+@jobs_cli.command()
+def resume(
+    context: typer.Context,
+    job_id: Annotated[str | None, typer.Argument(help="By default all whose process was killed.")] = None,
+    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+) -> None:
+    """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
+    from ingest.worker import resume as resume_jobs
+
+    if job_id:
+        context.obj.queue_again(job_id)
+    resume_jobs(context.obj.home, embedder)
+    waiting = [job.id for job in context.obj.jobs() if job.state == "queued"]
+    print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
+
+
+def run_job(store: JobStore, job: Job, embedder: str, *, as_json: bool = False) -> bool:
+    """Do a job in this process and print what happened to each file; returns whether every file could be read."""
+    from ingest.embed import load_embedder
+    from ingest.table import stored_documents
+    from ingest.worker import run
+
+    results: list[FileResult] = []
+    with _ProgressBar() as bar:
+        for result in run(store, job, lambda: load_embedder(embedder), bar.show, bar.wait):
+            results.append(result)
+            if not as_json and result.status != "unchanged":
+                detail = result.reason or (f"{result.num_chunks} chunks" if result.num_chunks else "")
+                bar.write(f"{result.status:9} {result.name}  {detail}".rstrip(), sys.stdout)
+    documents = stored_documents(store.home)
+    num_chunks = sum(document.num_chunks for document in documents)
+    if as_json:
+        print(json.dumps({"job": job.id, "files": [asdict(result) for result in results], "num_chunks": num_chunks}))
+    else:
+        print(_counts(results))
+        print(f"{len(documents)} documents, {num_chunks} chunks in the table")
+    return not any(result.status == "failed" for result in results)
+
+
+def _counts(results: list[FileResult]) -> str:
+    from ingest.pipeline import Status
+
+    counts = {status: sum(each.status == status for each in results) for status in get_args(Status)}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to do"
+
+
+class _ProgressBar:
+    """A bar on stderr, where that is a terminal."""
+
+    def __enter__(self) -> _ProgressBar:
+        from tqdm import tqdm
+
+        self._bar = tqdm(unit="file", desc="Ingesting", leave=False, disable=None)
+        self._waits = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        """Move to where the job is."""
+        self._bar.total, self._bar.n = progress.num_files, progress.num_files_done
+        self._bar.set_postfix(chunks=progress.num_chunks_done, refresh=False)
+        self._bar.update(0)
+
+    def wait(self) -> None:
+        """Say, once, that another process is at work."""
+        if not self._waits:
+            self.write("another process is writing to this table; waiting for it", sys.stderr)
+        self._waits = True
+
+    def write(self, line: str, file: TextIO) -> None:
+        """Print a line above the bar."""
+        self._bar.write(line, file=file)

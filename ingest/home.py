@@ -1,0 +1,61 @@
+"""The home folder: where it is, which table in it serves, and who may write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+DEFAULT_HOME = Path(__file__).resolve().parent.parent / "data" / "home"
+"""Where everything lies that the program creates at run time, unless CITELOOP_HOME names another folder."""
+
+_FIRST_TABLE = "chunks"
+
+
+def current_name(home: Path) -> str:
+    """The name of the table that serves; there may be another one that is being filled."""
+    try:
+        return (home / "table.current").read_text().strip()
+    except FileNotFoundError:
+        return _FIRST_TABLE
+
+
+def make_current(home: Path, name: str) -> None:
+    """Let the table of this name serve from now on, in one step; readers that are open follow."""
+    pointer = home / "table.current.new"
+    pointer.write_text(name)
+    flush()
+    pointer.replace(home / "table.current")
+    flush()
+
+
+@contextmanager
+def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Be the one writer of this home; on_wait is called, once or each second, while another one is at work.
+
+    on_wait may raise to give up.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / "table.lock")
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            on_wait()
+        with suppress(Timeout):
+            lock.acquire(timeout=1)
+            break
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def flush() -> None:
+    """Have what was written be on the disk, so that it survives a power cut; LanceDB itself never does."""
+    if hasattr(os, "sync"):  # not on Windows
+        os.sync()

@@ -1,0 +1,154 @@
+"""path -> Document in a process of its own with limits, so that a hostile file fails alone.
+
+`python -m ingest.parse` waits for paths and forks for each of them; it has loaded the converters once and
+holds no model, no table and no thread, so that a fork is cheap and safe. Several such servers read ahead
+while the process that asked is busy embedding.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+from pydantic import PositiveFloat, PositiveInt, TypeAdapter
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest.parse import Document, ParseError
+
+_DOCUMENT = TypeAdapter(Document)
+_POLL_SECONDS = 0.2
+
+
+class Limits(BaseSettings):
+    """What reading one file may cost; each can be set by a variable such as CITELOOP_FILE_CPU_SECONDS.
+
+    cpu_seconds: of processor time, and cpu_seconds_per_page more for each page of a long document.
+    memory_mb: what the process may hold. pages, characters: what a document may have.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CITELOOP_FILE_", frozen=True)
+
+    cpu_seconds: PositiveInt = 20
+    cpu_seconds_per_page: PositiveFloat = 0.05
+    memory_mb: PositiveInt = 1024
+    pages: PositiveInt = 5_000
+    characters: PositiveInt = 20_000_000
+
+
+class Readable(Protocol):
+    """A file and the name that people will see."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+
+
+File = TypeVar("File", bound=Readable)
+
+
+class ParserPool:
+    """Processes that parse files, as a context manager; leaving it ends them, whatever they are at."""
+
+    def __init__(self, limits: Limits | None = None, num_processes: int | None = None) -> None:
+        """limits: None takes those of the environment. num_processes: None leaves half of the cores to others."""
+        self._limits = limits or Limits()
+        self._num_processes = num_processes or max(1, min(8, (os.cpu_count() or 1) // 2))
+        self._idle: SimpleQueue[_ParserProcess] = SimpleQueue()
+        self._processes = [_ParserProcess() for _ in range(self._num_processes)]
+        for process in self._processes:
+            self._idle.put(process)
+
+    def __enter__(self) -> ParserPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill()
+
+    def parse(self, file: Readable) -> Document:
+        """What `ingest.parse.parse` returns. Raises ParseError, also for a file that breaks a limit."""
+        process = self._idle.get()
+        try:
+            answer = process.ask({"path": str(file.path.resolve()), "name": file.name} | self._limits.model_dump())
+        finally:
+            self._idle.put(process)
+        if "error" in answer:
+            raise ParseError(answer["error"])
+        return _DOCUMENT.validate_python(answer["document"])
+
+    def parse_all(self, files: Iterable[File]) -> Iterator[tuple[File, Document | ParseError] | None]:
+        """Each file with its document or what is wrong with it, in order; a few are read ahead.
+
+        None while the next one is still being read, so that the caller can look at the clock.
+        """
+        waiting: deque[tuple[File, Future[Document]]] = deque()
+        remaining = iter(files)
+        with self._threads() as threads:
+            while True:
+                while len(waiting) < 2 * self._num_processes and (file := next(remaining, None)) is not None:
+                    waiting.append((file, threads.submit(self.parse, file)))
+                if not waiting:
+                    return
+                file, future = waiting[0]
+                try:
+                    result: Document | ParseError = future.result(_POLL_SECONDS)
+                except NotYet:
+                    yield None
+                    continue
+                except ParseError as error:
+                    result = error
+                waiting.popleft()
+                yield file, result
+
+    @contextmanager
+    def _threads(self) -> Iterator[ThreadPoolExecutor]:
+        threads = ThreadPoolExecutor(self._num_processes)
+        try:
+            yield threads
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _ParserProcess:
+    """One `python -m ingest.parse`, started when it is first asked and again after it has ended."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send one request and wait for the answer: a document or an error."""
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-m", "ingest.parse"]
+            self._process = subprocess.Popen(  # noqa: S603  # our own module
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            )
+        process = self._process
+        reply = b""
+        if process.stdin and process.stdout:
+            with suppress(OSError, ValueError):  # a process that has ended answers nothing
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()
+                reply = process.stdout.readline()
+        if not reply.endswith(b"\n"):
+            return {"error": "the process that reads files was stopped; ingest this file again"}
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
+
+    def kill(self) -> None:
+        """End it with the file that it is reading."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

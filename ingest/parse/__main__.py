@@ -1,0 +1,107 @@
+"""`python -m ingest.parse`: parse the files that are named on standard input, each in a forked process with limits.
+
+A request is a line of JSON: path, name and the fields of `ingest.isolation.Limits`. The answer is a line
+of JSON too: {"document": ...} or {"error": "why not"}.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter
+
+from ingest.parse import Document, ParseError, document, parse
+
+_CONVERTERS = ("docutils.core", "lxml.etree", "openpyxl", "pdfplumber", "pptx")
+"""Loaded before the first fork, so that no file pays for it."""
+
+_WALL_SECONDS_PER_CPU_SECOND = 10
+"""On a busy machine a file waits; one that waits longer than this hangs."""
+
+_DOCUMENT = TypeAdapter(Document)
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    for module in _CONVERTERS:
+        importlib.import_module(module)
+    gc.freeze()  # what is loaded stays shared between the forks
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(_answer(json.loads(line)) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _answer(request: Mapping[str, Any]) -> bytes:
+    reader, writer = os.pipe()
+    process_id = os.fork()
+    if process_id == 0:
+        os.close(reader)
+        _parse_and_exit(request, writer)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        answer = pipe.read()
+    _, status, usage = os.wait4(process_id, 0)
+    exit_code = os.waitstatus_to_exitcode(status)
+    if exit_code == 0:
+        return answer
+    return _error(_why_stopped(exit_code, usage.ru_utime + usage.ru_stime))
+
+
+def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
+    """In the forked process: parse within the limits, write the answer, end without any clean-up."""
+    _limit(request, num_pages=0)
+    document.on_pages = lambda num_pages: _limit(request, num_pages)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard_stream in range(3):  # converters print; the answers must stay readable
+        os.dup2(nowhere, standard_stream)
+    try:
+        parsed = parse(Path(request["path"]), request["name"])
+        num_characters = sum(len(page.text) for page in parsed.pages)
+        if num_characters > request["characters"]:
+            raise ParseError(
+                f"it holds {num_characters:,} characters of text, at most {request['characters']:,} are read; split it"
+            )
+        answer = b'{"document":' + _DOCUMENT.dump_json(parsed) + b"}"
+    except ParseError as error:
+        answer = _error(str(error))
+    except MemoryError:
+        answer = _error(f"reading it needs more than {request['memory_mb']:,} MB of memory")
+    with open(writer, "wb") as pipe:
+        pipe.write(answer)
+    os._exit(0)
+
+
+def _limit(request: Mapping[str, Any], num_pages: int) -> None:
+    """Set the limits of this process for a document of so many pages. Raises ParseError when they are too many."""
+    if num_pages > request["pages"]:
+        raise ParseError(f"it has {num_pages:,} pages, at most {request['pages']:,} are read; split it")
+    seconds = int(request["cpu_seconds"] + request["cpu_seconds_per_page"] * num_pages)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_DATA, (request["memory_mb"] << 20, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.alarm(seconds * _WALL_SECONDS_PER_CPU_SECOND)
+
+
+def _why_stopped(exit_code: int, cpu_seconds: float) -> str:
+    if exit_code == -signal.SIGXCPU:
+        return f"reading it takes too long: it was stopped after {cpu_seconds:.0f} seconds of processor time"
+    if exit_code == -signal.SIGALRM:
+        return "reading it takes too long: nothing came for minutes"
+    return f"the program that reads such files broke down on it (status {exit_code}); the file is damaged"
+
+
+def _error(message: str) -> bytes:
+    return json.dumps({"error": message}).encode()
+
+
+if __name__ == "__main__":
+    main()

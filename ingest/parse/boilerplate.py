@@ -1,0 +1,127 @@
+"""A web page -> the part of it that is content: no menus, banners, footers, cookie notices, nothing hidden.
+
+The rules would rather leave a menu in than take content out: what a class name alone gives away must also look
+the part, and nothing that holds more than half of the page's words goes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from bs4 import BeautifulSoup
+from bs4.element import Tag
+
+_ROLES = {"navigation", "search", "menu", "menubar", "banner", "contentinfo", "dialog", "alertdialog"}
+_LAYOUT = re.compile(r"^(has|with|no|without|is|show|hide|toggle)[-_]")  # class names that say what is elsewhere
+_LINKS = {"nav", "navbar", "navigation", "menu", "sidebar", "toc", "share", "sharing", "social", "pagination", "pager"}
+_COOKIES = re.compile(r"cookies?[-_]?(banner|bar|consent|notice|notification|popup|modal|message|law|dialog|overlay)")
+_CONSENT = re.compile(r"^(onetrust|cookiebot|cc-window|cc-banner|gdpr|consent-banner)")
+_SKIP = re.compile(
+    r"^\s*(skip|jump|go)\s+(straight\s+)?to\s+(the\s+)?(main\s+)?(content|navigation|search)", re.IGNORECASE
+)
+
+
+def content_of(soup: BeautifulSoup) -> Tag:
+    """The element with the page's content, with what is none taken out of it."""
+    page = _without(soup, _RULES)
+    mains = page.find_all(lambda tag: tag.name == "main" or tag.get("role") == "main")
+    if full := [main for main in mains if main.get_text(strip=True)]:
+        return full[0]
+    articles = page.find_all("article")
+    return articles[0] if len(articles) == 1 and 2 * _size(articles[0]) > _size(page) else page
+
+
+def visible_part_of(soup: BeautifulSoup) -> Tag:
+    """All of the page but what its reader would not see."""
+    return _without(soup, ())
+
+
+def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...]) -> Tag:
+    page = soup.body or soup
+    half = _size(page) / 2
+    unfolding = {
+        name
+        for element in soup.find_all(None, {"aria-controls": True})
+        for name in str(element["aria-controls"]).split()
+    }
+    for element in page.find_all(True):
+        if (any(rule(element) for rule in rules) or _is_hidden(element, unfolding)) and _size(element) <= half:
+            element.extract()
+    return page
+
+
+def _is_hidden(element: Tag, unfolding: set[str]) -> bool:
+    """Hidden for good: what a button of the page unfolds, such as an answer below its question, is content."""
+    style = str(element.get("style", "")).replace(" ", "").lower()
+    if element.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style:
+        return element.get("role") != "tabpanel" and element.get("id") not in unfolding
+    return str(element.get("aria-hidden")).lower() == "true"
+
+
+def _has_role(element: Tag) -> bool:
+    return str(element.get("role", "")).lower() in _ROLES
+
+
+def _is_outside_the_article(element: Tag) -> bool:
+    """Header, footer and the like of the page; those of an article hold its title and its notes."""
+    if element.name in ("header", "aside"):
+        return not element.find_parent(["main", "article"]) or _is_mostly_links(element)
+    return element.name in ("footer", "form")
+
+
+def _is_named_menu(element: Tag) -> bool:
+    return bool(_words(element) & _LINKS) and _is_mostly_links(element)
+
+
+def _is_named_trail(element: Tag) -> bool:
+    return bool(_words(element) & {"breadcrumb", "breadcrumbs"}) and _size(element) < 300
+
+
+def _is_named_footer(element: Tag) -> bool:
+    if "footer" not in _words(element) or element.find_parent(["table", "article", "main"]):
+        return False
+    return _size(element) < 300 or _is_mostly_links(element) or "©" in element.get_text()
+
+
+def _is_cookie_notice(element: Tag) -> bool:
+    names = _names(element)
+    return any(_COOKIES.search(name) or _CONSENT.search(name) for name in names) and _size(element) < 3000
+
+
+def _is_skip_link(element: Tag) -> bool:
+    return (
+        element.name == "a" and str(element.get("href", "")).startswith("#") and bool(_SKIP.match(element.get_text()))
+    )
+
+
+_RULES: tuple[Callable[[Tag], bool], ...] = (
+    _has_role,
+    _is_outside_the_article,
+    _is_named_menu,
+    _is_named_trail,
+    _is_named_footer,
+    _is_cookie_notice,
+    _is_skip_link,
+)
+
+
+def _names(element: Tag) -> list[str]:
+    """Classes and id of an element that may be a frame of the page: a heading's or section's id names its topic."""
+    if element.name not in ("div", "ul", "ol", "p", "span", "header", "aside", "table", "td"):
+        return []
+    return [name.lower() for name in [*element.get_attribute_list("class"), element.get("id")] if isinstance(name, str)]
+
+
+def _words(element: Tag) -> set[str]:
+    """What the element's names call it: their last words, so that `site-footer` is a footer, `menu-price` no menu."""
+    return {re.split(r"[-_]+", name.strip("-_"))[-1] for name in _names(element) if not _LAYOUT.match(name)}
+
+
+def _is_mostly_links(element: Tag) -> bool:
+    links = sum(_size(link) for link in element(["a", "button"]))
+    return links >= 0.5 * _size(element)
+
+
+def _size(element: Tag) -> int:
+    return len(element.get_text(strip=True))

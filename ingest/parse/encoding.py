@@ -1,0 +1,66 @@
+"""bytes of a text file -> text, also UTF-16 without a mark and what HTML declares; binary files are refused."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from ingest.parse.document import Parsed, ParseError
+from ingest.parse.plain import decode, parse_plain
+
+
+def parse_txt(data: bytes) -> Parsed:
+    """Plain text as it stands. Raises ParseError for a binary file that only its name calls text."""
+    return parse_plain(read_text(data).encode())
+
+
+def read_text(data: bytes) -> str:
+    """The text, with line breaks as newlines. Raises ParseError for binary data."""
+    for mark, encoding in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")):
+        if data.startswith(mark):  # before UTF-16, whose mark these bytes begin with
+            return decode(data.decode(encoding).encode())
+    if b"\0" not in data or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _text_only(decode(data))
+    try:
+        return _text_only(decode(data.decode(_unmarked(data)).encode()))
+    except UnicodeDecodeError:
+        raise _binary() from None
+
+
+def read_markup(data: bytes) -> str:
+    """The text of HTML or XML, in the encoding that it declares if it is not UTF-8."""
+    declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
+    if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
+        try:
+            return decode(data.decode(declared[1].decode()).encode())
+        except (LookupError, UnicodeDecodeError):
+            pass  # a page that lies about itself
+    return read_text(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unmarked(data: bytes) -> str:
+    """UTF-16 of the byte order in which one half of the bytes is mostly zeros, as in Western text."""
+    half = len(data) // 2
+    for encoding, zeros in (("utf-16-le", data[1::2].count(0)), ("utf-16-be", data[::2].count(0))):
+        if zeros > 0.7 * half and data.count(0) - zeros < 0.05 * half:
+            return encoding
+    raise _binary()
+
+
+def _text_only(text: str) -> str:
+    """The text, if hardly any of it is control characters."""
+    if text.count("\0") or len(re.findall(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]", text)) > 0.05 * len(text):
+        raise _binary()
+    return text
+
+
+def _binary() -> ParseError:
+    return ParseError("this is binary data and no text in any known encoding; is its file name right?")

@@ -1,0 +1,99 @@
+"""Tables of HTML -> rows of cell text; tables that only lay out a page -> no tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bs4.element import Tag
+
+from ingest.parse.document import one_line
+
+_BLOCKS = [
+    "p",
+    "div",
+    "br",
+    "li",
+    "ul",
+    "ol",
+    "dl",
+    "dt",
+    "dd",
+    "pre",
+    "blockquote",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+]
+_MAX_SPAN = 100  # a cell over more rows or columns is a slip of the pen
+
+
+def rows_of(table: Tag) -> list[list[str]]:
+    """The cells of a table as lines of text; a cell over several rows is in each, so that every row is whole."""
+    rows: list[list[str]] = []
+    hanging: dict[int, tuple[int, str]] = {}  # column -> how many more rows, and with which text
+    for row in _own_rows(table):
+        cells: list[str] = []
+        _fill(cells, hanging)
+        for cell in row.find_all(["td", "th"], recursive=False):
+            text = _cell_text(cell)
+            for column in range(_span(cell, "colspan")):
+                if (below := _span(cell, "rowspan") - 1) > 0:
+                    hanging[len(cells)] = (below, "" if column else text)
+                cells.append("" if column else text)
+            _fill(cells, hanging)
+        rows.append(cells)
+    return rows
+
+
+def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
+    """Set the cells that hang down from rows above, as far as they follow on the last one."""
+    while len(cells) in hanging and hanging[len(cells)][0] > 0:
+        more, text = hanging[len(cells)]
+        hanging[len(cells)] = (more - 1, text)
+        cells.append(text)
+
+
+def _own_rows(table: Tag) -> Iterator[Tag]:
+    return (row for row in table("tr") if row.find_parent("table") is table)
+
+
+def _span(cell: Tag, attribute: str) -> int:
+    value = str(cell.get(attribute, "1")).strip()
+    return min(int(value), _MAX_SPAN) if re.fullmatch(r"[1-9]\d{0,6}", value) else 1
+
+
+def _cell_text(cell: Tag) -> str:
+    """The cell in one line: items and rows inside it divided by semicolons."""
+    for table in reversed(cell("table")):
+        table.replace_with(" " + "; ".join(", ".join(filter(None, row)) for row in rows_of(table)) + " ")
+    for item in cell("li"):
+        if item.find_next_sibling("li") and re.search(r"[\w)\]]\s*$", item.get_text()):
+            item.append(";")
+    for block in cell(_BLOCKS):
+        block.insert_before(" ")
+        block.insert_after(" ")
+    return one_line(cell.get_text())
+
+
+def unwrap_layout(body: Tag) -> None:
+    """Make plain blocks of the tables that only lay out a page, a mail or a box, so that their text runs on."""
+    for table in reversed(body("table")):
+        if _is_layout(table):
+            parts = table(["caption", "thead", "tbody", "tfoot", "tr", "td", "th"])
+            for element in [*(part for part in parts if part.find_parent("table") is table), table]:
+                element.name = "div"
+
+
+def _is_layout(table: Tag) -> bool:
+    if table.get("role") in ("presentation", "none"):
+        return True
+    widths = [len(row.find_all(["td", "th"], recursive=False)) for row in _own_rows(table)]
+    if sum(widths) <= 1:
+        return True
+    inner = [nested for nested in table("table") if nested.find_parent("table") is table]
+    words = sum(len(nested.get_text(strip=True)) for nested in inner)
+    return bool(inner) and (max(widths) == 1 or words > 0.8 * len(table.get_text(strip=True)))

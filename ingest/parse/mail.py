@@ -1,0 +1,140 @@
+"""EML -> a mail's subject, the people, its text, and what is attached to it."""
+
+from __future__ import annotations
+
+import email
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from email import policy
+from email.message import EmailMessage, MIMEPart
+from email.utils import parsedate_to_datetime
+from html import escape
+from pathlib import PurePath
+
+from ingest.parse.boilerplate import visible_part_of
+from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, one_line
+from ingest.parse.encoding import read_markup
+from ingest.parse.markup import from_html
+
+_MAX_DEPTH = 1  # a mail in a mail is read, one more inside that is not
+
+
+def parse_mail(data: bytes) -> Parsed:
+    """A mail; its attachments follow, each below its file name as a heading. Raises ParseError for no mail."""
+    return _mail(data, 0)
+
+
+def _mail(data: bytes, depth: int) -> Parsed:
+    message = email.message_from_bytes(data, policy=policy.default)
+    if not isinstance(message, EmailMessage) or not any(_header(message, name) for name in ("From", "To", "Subject")):
+        raise ParseError("this is no mail: it has neither sender nor receiver nor subject")
+    body = _body_part(message)
+    attached: list[Parsed] = []
+    others: list[str] = []
+    for name, part in _other_parts(message, body):
+        if parsed := _attachment(name, part, depth) if name else _text(part):
+            attached.append(parsed)
+        else:
+            others.append(name)
+    note = _plain(f"Other attachments: {', '.join(others)}" if others else "")
+    return _on_one_page([_top(message), _text(body), *attached, note], _header(message, "Subject"))
+
+
+def _on_one_page(parts: Iterable[Parsed], title: str) -> Parsed:
+    """The parts as one page without a number: a mail has none, and those of its attachments are not its own."""
+    spaced = [replace(part, pages=tuple(Page(None, page.text + "\n") for page in part.pages)) for part in parts]
+    whole = joined((part for part in spaced if any(page.text.strip() for page in part.pages)), title)
+    return replace(whole, pages=(Page(None, "\n".join(page.text for page in whole.pages).rstrip()),))
+
+
+def _top(message: EmailMessage) -> Parsed:
+    """The heading, and who wrote to whom, and when."""
+    subject = _header(message, "Subject")
+    lines = [f"{name}: {value}" for name in ("From", "To", "Cc", "Date") if (value := _header(message, name))]
+    heading = f"<h1>{escape(subject)}</h1>" if subject else ""
+    return from_html(heading + "".join(f"<p>{escape(line)}</p>" for line in lines))
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    try:
+        value = one_line(str(message[name] or ""))
+        return f"{parsedate_to_datetime(value):%Y-%m-%d %H:%M %z}".strip() if name == "Date" and value else value
+    except (AttributeError, IndexError, LookupError, TypeError, ValueError):  # broken headers break the library too
+        return one_line(next((str(text) for key, text in message.raw_items() if key.lower() == name.lower()), ""))
+
+
+def _body_part(message: EmailMessage) -> EmailMessage | None:
+    """The part with the text: HTML where it has words, as some programs write nothing but a picture there."""
+    for kind in ("html", "plain"):
+        part = message.get_body(preferencelist=(kind,))
+        if isinstance(part, EmailMessage) and _text(part).pages[0].text:
+            return part
+    return None
+
+
+def _text(part: MIMEPart | None) -> Parsed:
+    if part is None:
+        return _plain("")
+    if part.get_content_subtype() == "html":
+        return from_html(_words(part), visible_part_of)
+    return _plain(_words(part).strip())
+
+
+def _plain(text: str) -> Parsed:
+    return Parsed((Page(None, text.replace(PAGE_BREAK, "\n")),), (), "")
+
+
+def _words(part: MIMEPart) -> str:
+    data = _bytes(part)
+    try:
+        return data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n")
+    except (LookupError, UnicodeDecodeError):  # an encoding that does not exist, or is not the real one
+        return read_markup(data)
+
+
+def _bytes(part: MIMEPart) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple[str, MIMEPart]]:
+    """File names and parts of what is attached to this mail; pictures in its text are not, mails in it are whole.
+
+    A part with the name '' is text that goes on: some programs cut a mail where a file stands in it.
+    """
+    for part in message.iter_parts() if message.is_multipart() else []:
+        is_mail = part.get_content_type() == "message/rfc822"
+        name = PurePath(one_line(part.get_filename() or ("mail.eml" if is_mail else ""))).name
+        in_text = part.get_content_maintype() == "image" and (
+            part["Content-ID"] is not None or part.get_content_disposition() == "inline"
+        )
+        if part.is_multipart() and not is_mail:
+            yield from _other_parts(part, body)
+        elif part is not body and not in_text and (name or _goes_on(message, part)):
+            yield name, part
+
+
+def _goes_on(container: MIMEPart, part: MIMEPart) -> bool:
+    kind = part.get_content_type()
+    return container.get_content_subtype() == "mixed" and kind in ("text/plain", "text/html")
+
+
+def _attachment(name: str, part: MIMEPart, depth: int) -> Parsed | None:
+    """The attached file below its name as a heading; None if it is of no known format. A bad one leaves a note."""
+    from ingest.parse import PARSERS
+
+    is_mail = part.get_content_type() == "message/rfc822"
+    suffix = ".eml" if is_mail else PurePath(name).suffix.lower()
+    if suffix not in PARSERS or (suffix == ".eml" and depth >= _MAX_DEPTH):
+        return None
+    try:
+        data = part.get_content().as_bytes() if is_mail else _bytes(part)
+        parsed = _mail(data, depth + 1) if suffix == ".eml" else PARSERS[suffix](data)
+        if not any(page.text.strip() for page in parsed.pages):
+            raise ParseError("no text found")
+    except MemoryError:
+        raise
+    except Exception as error:  # converters raise anything on damaged files
+        parsed = _plain(f"(This attachment could not be read: {one_line(str(error)) or type(error).__name__})")
+    inner = replace(parsed, headings=tuple(replace(mark, level=min(mark.level + 2, 6)) for mark in parsed.headings))
+    return _on_one_page([from_html(f"<h2>{escape(name)}</h2>"), inner], name)

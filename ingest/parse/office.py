@@ -1,0 +1,208 @@
+"""PPTX -> a page for each slide, with tables, charts and notes; XLSX -> a table for each block of cells.
+
+Numbers and dates of a sheet come as a person reads them in it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator
+from html import escape
+from typing import Any
+
+from ingest.parse.archive import office_file
+from ingest.parse.document import Heading, Page, Parsed, joined, note_pages, one_line
+from ingest.parse.markup import from_html
+from ingest.parse.tables import block_text, blocks
+
+_ROW = 300_000  # a third of an inch: shapes that start within it stand side by side
+_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+
+
+def parse_pptx(data: bytes) -> Parsed:
+    """A presentation; what its properties or its first slide call it is the outermost heading."""
+    from pptx import Presentation
+
+    deck = Presentation(io.BytesIO(office_file(data)))
+    slides = list(deck.slides)
+    note_pages(len(slides))
+    named = one_line(deck.core_properties.title or "")
+    named = "" if re.match(r"(powerpoint[ -]pr|pr[eä]sentation\d*$|slide 1$)", named, re.IGNORECASE) else named
+    title = named or next(filter(None, map(_title, slides)), "")
+    pages = []
+    for number, slide in enumerate(slides, 1):
+        parsed = from_html(_slide(slide, title, number))
+        pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, ""))
+    return joined(pages, title)
+
+
+def _title(slide: Any) -> str:
+    shape = slide.shapes.title
+    return one_line(shape.text_frame.text) if shape is not None and shape.has_text_frame else ""
+
+
+def _slide(slide: Any, deck_title: str, number: int) -> str:
+    title = _title(slide)
+    headings = [f"<h1>{escape(deck_title)}</h1>"] if number == 1 and deck_title else []
+    if title and not (headings and title == deck_title):
+        headings.append(f"<h2>{escape(title)}</h2>")
+    heading = slide.shapes.title
+    shapes = [shape for shape in slide.shapes if heading is None or shape.shape_id != heading.shape_id]
+    return "".join([*headings, *(_shape(shape) for shape in _in_order(shapes)), _notes(slide)])
+
+
+def _in_order(shapes: Iterable[Any]) -> list[Any]:
+    return sorted(shapes, key=lambda shape: ((shape.top or 0) // _ROW, shape.left or 0))
+
+
+def _shape(shape: Any) -> str:
+    if hasattr(shape, "shapes"):  # a group
+        return "".join(map(_shape, _in_order(shape.shapes)))
+    if getattr(shape, "has_table", False):
+        return _table([[cell.text for cell in row.cells] for row in shape.table.rows])
+    if getattr(shape, "has_chart", False):
+        return _chart(shape.chart)
+    if shape.has_text_frame:
+        return "" if _is_running(shape) else _text(shape)
+    return _diagram(shape)
+
+
+def _is_running(shape: Any) -> bool:
+    """Date, footer and slide number, the same on every slide."""
+    from pptx.enum.shapes import PP_PLACEHOLDER as KINDS
+
+    return shape.is_placeholder and shape.placeholder_format.type in (KINDS.DATE, KINDS.FOOTER, KINDS.SLIDE_NUMBER)
+
+
+def _text(shape: Any) -> str:
+    """Paragraphs, as a list where they have levels or bullets, or are several in a slide's body."""
+    paragraphs = [paragraph for paragraph in shape.text_frame.paragraphs if paragraph.text.strip()]
+    body = shape.is_placeholder and len(paragraphs) > 1
+    bullets = any(paragraph.level or _has_bullet(paragraph) for paragraph in paragraphs)
+    if not (body or bullets):
+        return "".join(f"<p>{_words(paragraph)}</p>" for paragraph in paragraphs)
+    return "".join(_list(paragraphs))
+
+
+def _list(paragraphs: list[Any]) -> Iterator[str]:
+    depth = 0
+    for paragraph in paragraphs:
+        level = min(paragraph.level + 1, depth + 1)  # a list begins at its outermost level
+        yield "<ul>" if level > depth else "</li>" + "</ul></li>" * (depth - level)
+        yield f"<li>{_words(paragraph)}"
+        depth = level
+    yield "</li></ul>" * depth
+
+
+def _has_bullet(paragraph: Any) -> bool:
+    properties = paragraph._p.pPr
+    return properties is not None and any(
+        properties.find(_DRAWING + kind) is not None for kind in ("buChar", "buAutoNum")
+    )
+
+
+def _words(paragraph: Any) -> str:
+    return escape(one_line(paragraph.text))
+
+
+def _table(rows: Iterable[Iterable[object]]) -> str:
+    cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def _chart(chart: Any) -> str:
+    """The chart's title and, where it has categories, its numbers as a table."""
+    title = chart.chart_title.text_frame.text if chart.has_title and chart.chart_title.has_text_frame else ""
+    try:
+        plot = chart.plots[0]
+        series = [(one.name, list(one.values)) for one in plot.series]
+        rows = [[category, *(values[row] for _, values in series)] for row, category in enumerate(plot.categories)]
+    except (IndexError, KeyError, NotImplementedError, ValueError):  # a kind of chart without such a table
+        return f"<p>{escape(title)}</p>"
+    header = ["", *(name for name, _ in series)]
+    shown = [
+        ["" if cell is None else f"{cell:.15g}" if isinstance(cell, float) else cell for cell in row] for row in rows
+    ]
+    return f"<p>{escape(title)}</p>" + (_table([header, *shown]) if rows else "")
+
+
+def _diagram(shape: Any) -> str:
+    """The words of a SmartArt diagram, which stand in a part of their own."""
+    from lxml import etree
+
+    frame = etree.tostring(shape._element).decode()
+    words = []
+    for name in re.findall(r'r:dm="(\w+)"', frame):
+        part = shape.part.related_part(name)
+        tree = etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False))
+        for paragraph in tree.iter(f"{_DRAWING}p"):
+            words.append("".join(text.text or "" for text in paragraph.iter(f"{_DRAWING}t")))
+    return "<ul>" + "".join(f"<li>{escape(one_line(word))}</li>" for word in words if word.strip()) + "</ul>"
+
+
+def _notes(slide: Any) -> str:
+    frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
+    words = one_line(frame.text) if frame is not None else ""
+    return f"<p>Notes: {escape(words)}</p>" if words else ""
+
+
+def parse_xlsx(data: bytes) -> Parsed:
+    """The visible sheets of a workbook, with the values that its formulas last had."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(office_file(data)), read_only=True, data_only=True)
+    title = one_line(book.properties.title or "")
+    cover = [_headed(1, title, "")] if title else []
+    sheets = [_sheet(sheet, 2 if title else 1) for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    return joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title)
+
+
+def _sheet(sheet: Any, level: int) -> Parsed:
+    sheet.reset_dimensions()  # a stray format in the last cell would make a million rows of 16,384 cells
+    rows = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
+    text = "\n\n".join(block_text(block) for block in blocks(rows))
+    return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
+
+
+def _headed(level: int, title: str, text: str) -> Parsed:
+    line = "#" * level + " " + title
+    return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
+
+
+def _shown(cell: Any) -> str:
+    """What the cell shows, with dates in ISO format and no error codes."""
+    value = cell.value
+    if value is None or cell.data_type == "e":
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, (int, float)):
+        return _number(value, str(cell.number_format or "General"))
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ", "minutes").removesuffix(" 00:00")
+    if isinstance(value, datetime.time):
+        return value.isoformat("minutes")
+    return str(value)
+
+
+def _number(value: float, number_format: str) -> str:
+    """The number with the digits, the percent sign and the currency that the first section of its format gives it."""
+    if not math.isfinite(value):
+        return ""
+    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^\]]*)\]", r"\1", number_format.split(";")[0])  # [$€-407] is a €
+    digits = re.search(r"[#0?][#0?,]*(?:\.(0+))?", shape)
+    if digits is None or re.search(r"[eE][+-]|[#0?]\s*/|0\.0*[#?]", shape):
+        return _plain(value)
+    percent = 100 if "%" in shape else 1
+    number = f"{value * percent:{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
+    before, after = (
+        re.sub(r"[^\w€$£¥%° /]|_.|\*.", "", part) for part in (shape[: digits.start()], shape[digits.end() :])
+    )
+    return one_line(f"{before}{number}{after}")
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.15g}"

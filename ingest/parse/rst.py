@@ -1,0 +1,114 @@
+"""reStructuredText -> Markdown text, by docutils; what only Sphinx knows leaves its words and no complaints."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bs4 import BeautifulSoup
+from bs4.element import Tag
+
+from ingest.parse.document import Parsed
+from ingest.parse.encoding import read_text
+from ingest.parse.markup import from_html
+
+_NO_TEXT = {"toctree", "index", "highlight", "currentmodule", "tabularcolumns", "sectionauthor", "codeauthor", "raw"}
+_NO_TEXT |= {"include", "literalinclude", "graphviz", "uml", "default-domain", "meta", "contents", "module"}
+_CODE = re.compile(r"(^|-)code(-|$)|sourcecode|prompt|console|mermaid|testcode|doctest|ipython")
+_CHANGES = {
+    "versionadded": "New in version",
+    "versionchanged": "Changed in version",
+    "deprecated": "Deprecated since version",
+}
+_SETTINGS = {
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    "report_level": 5,
+    "halt_level": 5,
+    "syntax_highlight": "none",
+    "embed_stylesheet": False,
+    "stylesheet_path": None,
+    "_disable_config": True,
+    "line_length_limit": 1_000_000,
+}
+
+
+def parse_rst(data: bytes) -> Parsed:
+    """The document's text; nothing that it names is opened, nothing in it is run."""
+    from docutils.core import publish_parts
+
+    text = read_text(data)
+    _accept_unknown(text)
+    return from_html(publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["html_body"], _without_messages)
+
+
+def _without_messages(soup: BeautifulSoup) -> Tag:
+    for message in soup(class_=re.compile("^system-messages?$")):
+        message.extract()
+    return soup.body or soup
+
+
+def _accept_unknown(text: str) -> None:
+    """Register each role and directive of the text that docutils does not know, or knows too little of."""
+    from docutils.parsers.rst import directives, languages, roles
+    from docutils.utils import Reporter, new_document
+
+    document = new_document("")
+    document.reporter = Reporter("", report_level=5, halt_level=5)
+    english = languages.get_language("en", document.reporter)
+    for name in set(re.findall(r"^[ \t]*\.\.[ \t]+([\w.+:-]+)::", text, re.MULTILINE)):
+        if name in _NO_TEXT or _CODE.search(name) or directives.directive(name, english, document)[0] is None:
+            directives.register_directive(name, _directive())
+    for name in set(re.findall(r":([\w.+:-]+):`", text)):
+        if roles.role(name, english, 0, document.reporter)[0] in (None, roles.unimplemented_role):
+            roles.register_local_role(name, _role)
+
+
+class _AnyOption(dict[str, Any]):
+    """The options that a directive takes: all of them, as text."""
+
+    def __missing__(self, name: str) -> Any:
+        return lambda argument: argument or ""
+
+
+def _directive() -> Any:
+    """A directive as docutils wants it: a function with attributes."""
+
+    def run(
+        name: str, arguments: list[str], options: dict[str, str], content: Any, line: int, offset: int, *rest: Any
+    ) -> Any:
+        return _nodes(name.lower(), " ".join(arguments), options, content, line, offset, rest[1])
+
+    run.arguments = (0, 1, True)  # type: ignore[attr-defined]
+    run.options = _AnyOption({"class": str})  # type: ignore[attr-defined]
+    run.content = True  # type: ignore[attr-defined]
+    return run
+
+
+def _nodes(
+    name: str, argument: str, options: dict[str, str], content: Any, line: int, offset: int, state: Any
+) -> list[Any]:
+    """What a directive leaves in the document: nothing, its code, or its words."""
+    from docutils import nodes
+
+    if name in _NO_TEXT:
+        return []
+    if _CODE.search(name):
+        code = "\n".join(content)
+        caption = options.get("caption", "")
+        return [*([nodes.paragraph("", caption)] if caption else []), nodes.literal_block(code, code)]
+    words = nodes.container()
+    if argument:
+        inline, _ = state.inline_text(f"{_CHANGES.get(name, '')} {argument}".strip(), line)
+        words += nodes.paragraph("", "", *inline)
+    state.nested_parse(content, offset, words)
+    return [words]
+
+
+def _role(_name: str, source: str, text: str, *_rest: Any, **_options: Any) -> Any:
+    """An unknown role's words: `Label <target>` is its label, `~package.module.name` its last name."""
+    from docutils import nodes
+
+    words = re.sub(r"(?s)(.+?)\s*<[^<>]*>\s*$", r"\1", nodes.unescape(text))
+    words = words.rpartition(".")[2] if words.startswith("~") else words.removeprefix("!")
+    return [nodes.inline(source, words)], []

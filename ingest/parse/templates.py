@@ -1,0 +1,58 @@
+"""Text of a site generator -> text without Liquid, Jinja and Hugo tags; in code they are shown, so there they stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from markdown_it import MarkdownIt
+
+_KEPT = (
+    r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)"  # inline code
+    r"|<(?P<code>pre|code|kbd|samp|script|style)\b.*?</(?P=code)\s*>"
+)
+_RAW = r"\{%-?\s*raw\s*-?%\}(?P<raw>.*?)\{%-?\s*endraw\s*-?%\}"
+_COMMENTS = (
+    r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}|\{#(?!\w[\w-]*\}).{0,2000}?#\}"  # {#name} is an anchor
+)
+_TAGS = (
+    r"\{%.{0,2000}?%\}|\{\{[<%].{0,2000}?[>%]\}\}"  # with an end in sight: a lone brace must not cost the whole text
+)
+_SITE_VALUES = r"\{\{-?\s*(?:site|page|layout|config)\.[^{}]*\}\}"
+_VALUES = r"\{\{.{0,2000}?\}\}"
+
+_ALWAYS = re.compile(f"{_KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_SITE_VALUES}", re.DOTALL)
+_IN_SITES = re.compile(f"{_KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_VALUES}", re.DOTALL)
+
+
+def without_tags(text: str, of_site: bool) -> str:
+    """HTML without template tags.
+
+    `{{ name }}` goes only where other marks show that a generator would have filled it in (of_site says that it is
+    known already): a letter to be copied has it as the place for a name.
+    """
+    pattern = _IN_SITES if of_site or re.search(r"\{%-?\s*\w+[^{}]*%\}|\{\{[<%]", _without_code(text)) else _ALWAYS
+    return pattern.sub(lambda match: match["raw"] or _kept(match), text)
+
+
+def _kept(match: re.Match[str]) -> str:
+    return match[0] if match["ticks"] or match["code"] else ""
+
+
+def _without_code(text: str) -> str:
+    return re.sub(_KEPT, "", text, flags=re.DOTALL)
+
+
+def outside_code_blocks(text: str, change: Callable[[str], str]) -> str:
+    """Markdown with everything but its fenced and indented code changed."""
+    lines, done, parts = re.findall(r"[^\n]*\n|[^\n]+", text), 0, []
+    for start, end in _code_blocks(text):
+        parts += [change("".join(lines[done:start])), "".join(lines[start:end])]
+        done = end
+    return "".join([*parts, change("".join(lines[done:]))])
+
+
+def _code_blocks(text: str) -> Iterator[tuple[int, int]]:
+    for token in MarkdownIt("commonmark").parse(text):
+        if token.type in ("fence", "code_block") and token.map:
+            yield token.map[0], token.map[1]

@@ -1,0 +1,100 @@
+"""A damaged table -> a whole one: an older manifest where the newest is broken, the kept files for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.embed import Embedder
+from ingest.home import current_name, write_lock
+from ingest.isolation import Limits
+from ingest.originals import Original, Originals
+from ingest.pipeline import Ingest
+from ingest.reindex import reindex, source_of
+from ingest.table import ChunkTable, TableError, read_identity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is well now, and what was found or done."""
+
+    ok: bool
+    detail: str
+
+
+def examine(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding]:
+    """Check every stored text and vector and every kept file; with repair, mend what is not as it was stored.
+
+    What cannot be opened or read is not deleted: broken manifests are put aside in the folder `damaged`.
+    """
+    with write_lock(home):
+        try:
+            read_identity(home)
+        except TableError as error:
+            if not repair:
+                yield Finding(False, f"{error}; run it without --no-repair")
+                return
+            put_aside = _put_aside_manifests(home)
+            yield Finding(True, f"the table did not open; {put_aside} broken manifests were put aside")
+    yield from _examine_documents(home, embedder, repair=repair)
+
+
+def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding]:
+    try:
+        table = ChunkTable(home, embedder)
+        documents = {document.id: document for document in table.documents()}
+        damaged = table.verify()
+    except TableError as error:
+        if repair and any(True for _ in Originals(home)):
+            num_documents = sum(1 for _ in reindex(home, embedder))
+            yield Finding(True, f"the table could not be read; {num_documents} documents were read again")
+        else:
+            yield Finding(False, str(error))
+        return
+    originals = {original.id: original for original in Originals(home)}
+    broken = {id for id, original in originals.items() if not Originals(home).is_whole(original)}
+    for id in sorted(broken):
+        yield Finding(False, f"the kept file of {originals[id].name} is damaged; add the file again")
+    wanted = {id for id in originals if id not in documents} | {
+        id for id, document in documents.items() if document.name in damaged
+    }
+    if not wanted:
+        yield Finding(True, f"{table.num_chunks()} passages of {len(documents)} documents are as they were stored")
+    elif not repair:
+        names = sorted((originals.get(id) or documents[id]).name for id in wanted)
+        yield Finding(False, f"damaged or missing: {', '.join(names)}; run it without --no-repair")
+    else:
+        yield from _restore(table, embedder, [originals[id] for id in wanted & originals.keys() - broken])
+        for id in sorted(wanted - originals.keys()):
+            yield Finding(False, f"{documents[id].name} is damaged and no file of it was kept; add it again")
+
+
+def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -> Iterator[Finding]:
+    """Read documents again from their kept files, which stay, so that one who is stopped here loses nothing."""
+    kept = Originals(table.home)
+    files = [source_of(each, kept) for each in originals]
+    with table.writing():
+        table.remove([each.id for each in originals])
+        for result in Ingest(table, embedder, Limits()).store(files):
+            if result.status == "failed":
+                yield Finding(False, f"{result.name} could not be read again: {result.reason}")
+            else:
+                yield Finding(True, f"{result.name} was damaged and has been read again from its kept file")
+
+
+def _put_aside_manifests(home: Path) -> int:
+    """Move the newest manifests away until the table opens at an older version; returns how many."""
+    versions = home / "table" / f"{current_name(home)}.lance" / "_versions"
+    damaged = home / "damaged"
+    damaged.mkdir(exist_ok=True)
+    # Lance names a manifest by its version, or by the largest 64-bit number less its version.
+    manifests = sorted(versions.glob("*.manifest"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for count, manifest in enumerate(manifests, 1):
+        manifest.replace(damaged / manifest.name)
+        try:
+            read_identity(home)
+        except TableError:
+            continue
+        return count
+    return len(manifests)

@@ -1,0 +1,108 @@
+"""Chunk <-> row: the columns of the table, what it was made with, and the digests that show damage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ingest.chunk import Chunk
+from ingest.embed import Vectors
+from ingest.parse import Box, Document
+
+_SCHEMA_VERSION = "2"
+_CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
+CHUNK_COLUMNS = [*_CHUNK_COLUMNS, "text_sha256"]
+"""What `to_chunk` and `text_is_whole` read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a table was made with; vectors of two embedders, or passages of two policies, do not mix."""
+
+    embedder: str
+    dimension: int
+    chunking: str
+    schema: str = _SCHEMA_VERSION
+
+
+class Embedded(NamedTuple):
+    """A document ready to be stored; vectors: shape (len(chunks), dimension)."""
+
+    document: Document
+    chunks: list[Chunk]
+    vectors: Vectors
+
+
+def table_schema(identity: Identity) -> pa.Schema:
+    """The columns of a table with this identity."""
+    text = ["id", "document_id", "document", "title", "source", "sha256", "text", "passage"]
+    digests = ["text_sha256", "vector_sha256"]
+    numbers = ["page", "start", "end", "num_pages"]
+    edges = [pa.field(edge.name, pa.int32() if edge.name == "page" else pa.float32()) for edge in fields(Box)]
+    return pa.schema(
+        [
+            *(pa.field(name, pa.string()) for name in (*text, *digests)),
+            *(pa.field(name, pa.int64()) for name in numbers),
+            pa.field("headings", pa.list_(pa.string())),
+            pa.field("boxes", pa.list_(pa.struct(edges))),
+            pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
+            pa.field("vector", pa.list_(pa.float32(), identity.dimension)),
+        ],
+        metadata={key: str(value) for key, value in asdict(identity).items()},
+    )
+
+
+def to_rows(documents: Sequence[Embedded], identity: Identity) -> pa.Table:
+    """The rows of documents; each carries digests of its text and its vector."""
+    now = datetime.now(UTC)
+    rows = [
+        {name: getattr(chunk, name) for name in _CHUNK_COLUMNS}
+        | {
+            "boxes": [asdict(box) for box in chunk.boxes],
+            "source": document.source,
+            "sha256": document.sha256,
+            "num_pages": len(document.pages) if document.pages[0].number else None,
+            "ingested_at": now,
+            "text_sha256": digest(chunk.text.encode()),
+            "vector_sha256": digest(np.asarray(vector, np.float32).tobytes()),
+            "passage": chunk.passage,
+            "vector": vector,
+        }
+        for document, chunks, vectors in documents
+        for chunk, vector in zip(chunks, vectors, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=table_schema(identity))
+
+
+def identity_of(metadata: Mapping[bytes, bytes] | None) -> Identity:
+    """What the table with this schema metadata was made with."""
+    found = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
+    return Identity(
+        found.get("embedder", "unknown"),
+        int(found.get("dimension", 0)),
+        found.get("chunking", "unknown"),
+        found.get("schema", "unknown"),
+    )
+
+
+def to_chunk(row: Mapping[str, Any]) -> Chunk:
+    """The chunk of a row."""
+    values = {name: row[name] for name in _CHUNK_COLUMNS}
+    boxes = tuple(Box(**box) for box in row["boxes"])
+    return Chunk(**values | {"headings": tuple(row["headings"]), "boxes": boxes})
+
+
+def text_is_whole(row: Mapping[str, Any]) -> bool:
+    """Whether the text of a row is what was stored; a flipped bit on the disk must not become a citation."""
+    return bool(digest(row["text"].encode()) == row["text_sha256"])
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hex digits."""
+    return sha256(data).hexdigest()

@@ -1,0 +1,454 @@
+"""What stands where on a PDF page or a scan: every box is checked against the page as it is rendered."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pypdf
+import pypdfium2
+import pytest
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, RectangleObject
+
+from ingest.parse import Document, ParseError, document, ocr, parse
+from ingest.parse.document import Line, Page
+from ingest.parse.layout import Printed
+from ingest.parse.ocr import Picture
+from ingest.parse.pdf import parse_pdf
+from tests.conftest import SHARED_DATA
+from tests.ingest.samples import Bookmark, make_pdf
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
+NASTY = SHARED_DATA / "nasty"
+SENTENCE = "A printed line that is long enough to be text and no stamp"
+
+needs_shared_data = pytest.mark.skipif(not NASTY.exists(), reason="the real documents are not here")
+
+
+def read(folder: Path, content: bytes, name: str = "a.pdf") -> Document:
+    (folder / name).write_bytes(content)
+    return parse(folder / name)
+
+
+def drawn(content: str, rotation: int = 0, crop: tuple[float, float, float, float] | None = None) -> bytes:
+    """A page of 400 by 300 points with these drawing commands; F is Helvetica, I a grey picture."""
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(400, 300)
+    names = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica", "/Encoding": "/WinAnsiEncoding"}
+    font = DictionaryObject({NameObject(key): NameObject(value) for key, value in names.items()})
+    image = DecodedStreamObject()
+    image.set_data(b"\xc0")
+    image.update(pypdf.generic.DictionaryObject({NameObject("/Type"): NameObject("/XObject")}))
+    for key, value in {"/Subtype": NameObject("/Image"), "/ColorSpace": NameObject("/DeviceGray")}.items():
+        image[NameObject(key)] = value
+    for key in ("/Width", "/Height"):
+        image[NameObject(key)] = pypdf.generic.NumberObject(1)
+    image[NameObject("/BitsPerComponent")] = pypdf.generic.NumberObject(8)
+    stream = DecodedStreamObject()
+    stream.set_data(content.encode("cp1252"))
+    page[NameObject("/Resources")] = DictionaryObject(
+        {
+            NameObject("/Font"): DictionaryObject({NameObject("/F"): writer._add_object(font)}),
+            NameObject("/XObject"): DictionaryObject({NameObject("/I"): writer._add_object(image)}),
+        }
+    )
+    page[NameObject("/Contents")] = writer._add_object(stream)
+    if crop:
+        page.cropbox = RectangleObject(crop)
+    page.rotate(rotation)
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def put(text: str, x: float, y: float, size: float = 11) -> str:
+    return f"BT /F {size} Tf {x} {y} Td ({text}) Tj ET "
+
+
+def rules(columns: Sequence[float], rows: Sequence[float]) -> str:
+    level = "".join(f"{columns[0]} {y} m {columns[-1]} {y} l S " for y in rows)
+    return level + "".join(f"{x} {rows[0]} m {x} {rows[-1]} l S " for x in columns)
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text)
+
+
+def check_boxes(data: bytes, pages: Sequence[Page]) -> int:
+    """Check that every line's box has ink and that the lines are in order, and count them."""
+    pdf = pypdfium2.PdfDocument(data)
+    num_lines = 0
+    for page in pages:
+        shown = pdf[page.number - 1 if page.number else 0]
+        picture = shown.render(scale=2, may_draw_forms=False).to_numpy()[:, :, :3].min(axis=2)
+        for line in page.lines:
+            assert page_has_ink(picture, line), page.text[line.start : line.end]
+            num_lines += 1
+        assert [line.start for line in page.lines] == sorted(line.start for line in page.lines)
+        assert all(one.end <= other.start for one, other in zip(page.lines, page.lines[1:], strict=False))
+    return num_lines
+
+
+def page_has_ink(picture: Picture, line: Line) -> bool:
+    height, width = picture.shape
+    box = line.box
+    rows = slice(int(box.top * height), int(np.ceil(box.bottom * height)))
+    columns = slice(int(box.left * width), int(np.ceil(box.right * width)))
+    return bool((picture[rows, columns] < 160).any())
+
+
+def read_back(data: bytes, page: Page, line: Line) -> str:
+    """What pdfium finds in the line's box, on a page that is not rotated."""
+    shown = pypdfium2.PdfDocument(data)[page.number - 1 if page.number else 0]
+    left, bottom, right, top = shown.get_cropbox()
+    width, height, box = right - left, top - bottom, line.box
+    edges = (left + box.left * width, top - box.bottom * height, left + box.right * width, top - box.top * height)
+    found: str = shown.get_textpage().get_text_bounded(
+        *(edges[0] - 0.5, edges[1] - 0.5, edges[2] + 0.5, edges[3] + 0.5)
+    )
+    return found
+
+
+# boxes -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["finance/travel-and-expense-policy-2026.pdf", "product/pl-200-quick-guide.pdf", "people/employee-handbook.pdf"],
+)
+def test_box_of_every_line_holds_the_words_of_the_line(name: str) -> None:
+    data = (SAMPLE / name).read_bytes()
+    pages = parse_pdf(data).pages
+    assert check_boxes(data, pages) > 150
+    for page in pages[:3]:
+        for line in page.lines:
+            text = page.text[line.start : line.end]
+            assert "".join(words(text)) == "".join(words(read_back(data, page, line))), text
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("crop", [None, (50, 40, 380, 280)])
+def test_box_is_where_a_rotated_and_cropped_page_shows_the_line(
+    rotation: int, crop: tuple[float, float, float, float] | None
+) -> None:
+    data = drawn(put("Leave", 60, 250) + put("Travel and hotels", 120, 100), rotation, crop)
+    page = parse_pdf(data).pages[0]
+    assert page.text == "Leave\nTravel and hotels"
+    picture = pypdfium2.PdfDocument(data)[0].render(scale=4).to_numpy()[:, :, :3].min(axis=2) < 160
+    boxes = np.zeros_like(picture)
+    for line in page.lines:
+        height, width = picture.shape
+        box = line.box
+        rows = slice(int(box.top * height) - 2, int(box.bottom * height) + 3)
+        columns = slice(int(box.left * width) - 2, int(box.right * width) + 3)
+        assert picture[rows, columns].any()
+        boxes[rows, columns] = True
+    assert not (picture & ~boxes).any()
+    assert boxes.mean() < 0.05
+
+
+def test_text_outside_the_crop_box_is_not_on_the_page() -> None:
+    data = drawn(put("Printer's mark", 10, 10) + put("Leave", 100, 200), crop=(50, 40, 380, 280))
+    assert parse_pdf(data).pages[0].text == "Leave"
+
+
+def test_line_keeps_its_place_when_a_paragraph_is_joined() -> None:
+    data = make_pdf([[f"{SENTENCE} employ-", "ment goes on"]])
+    page = parse_pdf(data).pages[0]
+    assert page.text == f"{SENTENCE} employment goes on"
+    assert [page.text[line.start : line.end] for line in page.lines] == [f"{SENTENCE} employ", "ment goes on"]
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_text_that_runs_up_the_page_is_read_as_if_it_were_upright(rotation: int) -> None:
+    columns, rows = (100, 130, 160), (50, 150, 250)
+    upright = rules(columns, rows)
+    turned = "".join(
+        f"BT 0 1 -1 0 {x} {y} Tm /F 11 Tf ({text}) Tj ET "
+        for text, x, y in (("Place", 120, 60), ("Cap", 120, 160), ("London", 150, 60), ("175", 150, 160))
+    )
+    data = drawn(upright + turned, rotation)
+    page = parse_pdf(data).pages[0]
+    assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 |"
+    assert check_boxes(data, [page]) == 4
+
+
+# lines -----------------------------------------------------------------------------------------------
+
+
+def test_list_marks_at_the_end_of_the_page_go_back_to_their_items() -> None:
+    marks = put("•", 50, 200) + put("•", 50, 180)
+    data = drawn(put("Only in these cases:", 50, 220) + put("a fair", 65, 200) + put("a ferry", 65, 180) + marks)
+    assert parse_pdf(data).pages[0].text == "Only in these cases:\n• a fair\n• a ferry"
+
+
+def test_sample_policy_has_its_list_marks_before_their_items() -> None:
+    data = (SAMPLE / "finance" / "travel-and-expense-policy-2026.pdf").read_bytes()
+    text = parse_pdf(data).pages[1].text
+    assert text.count("\n• ") == text.count("•") == 4
+    assert "\n• The customer or host has reserved the room.\n" in text
+
+
+def test_character_that_is_drawn_twice_is_read_once() -> None:
+    data = drawn(put("Leave policy", 50, 200) + put("Leave policy", 50.3, 200))
+    assert parse_pdf(data).pages[0].text == "Leave policy"
+
+
+def test_paragraph_that_is_set_apart_is_a_line_of_its_own() -> None:
+    lines = "".join(put(SENTENCE, 30, y) for y in (280, 266, 252, 220, 206))
+    assert parse_pdf(drawn(lines)).pages[0].text == f"{SENTENCE} {SENTENCE} {SENTENCE}\n{SENTENCE} {SENTENCE}"
+
+
+def test_footer_that_the_file_draws_first_goes_too() -> None:
+    writer = pypdf.PdfWriter()
+    for word in "abcd":
+        lines = put("Tarnbeck page 1", 50, 20) + "".join(
+            put(f"{word}{number} text", 50, 250 - number) for number in (0, 30, 60)
+        )
+        writer.append(io.BytesIO(drawn(lines)))
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    assert "Tarnbeck" not in " ".join(page.text for page in parse_pdf(buffer.getvalue()).pages)
+
+
+@needs_shared_data
+def test_two_columns_are_read_one_after_the_other() -> None:
+    text = parse_pdf((NASTY / "sf_multicolumn.pdf").read_bytes()).pages[0].text
+    assert "consectetuer adipiscing elit. Ut purus elit, vestibulum ut, placerat ac, adipiscing vitae" in text
+    assert "|" not in text
+
+
+# tables ----------------------------------------------------------------------------------------------
+
+
+def test_ruled_table_becomes_rows_with_a_box_for_each_cell() -> None:
+    grid = rules((50, 150, 250), (250, 200, 150))
+    cells = put("Place", 55, 230) + put("Cap | night", 155, 230) + put("outside", 55, 185) + put("London", 55, 170)
+    data = drawn(put("5. Hotels", 50, 270) + grid + cells + put("175 GBP", 155, 185) + put("The end.", 50, 100))
+    page = parse_pdf(data).pages[0]
+    table = "| Place | Cap \\| night |\n| --- | --- |\n| outside London | 175 GBP |"
+    assert page.text == f"5. Hotels\n\n{table}\n\nThe end."
+    texts = [page.text[line.start : line.end] for line in page.lines]
+    assert texts == ["5. Hotels", "Place", "Cap \\| night", "outside London", "175 GBP", "The end."]
+    assert check_boxes(data, [page]) == 6
+
+
+def test_cell_over_two_columns_keeps_the_others_in_their_columns() -> None:
+    grid = rules((50, 150, 250), (200, 150)) + "50 250 200 -50 re S "
+    cells = put("Hotels of the year", 100, 230) + put("London", 55, 170) + put("175", 155, 170)
+    assert parse_pdf(drawn(grid + cells)).pages[0].text == "| Hotels of the year |  |\n| --- | --- |\n| London | 175 |"
+
+
+def test_cells_of_many_lines_side_by_side_are_rows() -> None:
+    grid = rules((50, 150, 250), (250, 220, 150))
+    cells = put("Place", 55, 230) + put("Cap", 155, 230)
+    for y, place, cap in ((205, "London", "175"), (185, "Paris", "190"), (165, "Rome", "150")):
+        cells += put(place, 55, y) + put(cap, 155, y)
+    assert parse_pdf(drawn(grid + cells)).pages[0].text.split("\n")[2:] == [
+        "| London | 175 |", "| Paris | 190 |", "| Rome | 150 |",
+    ]  # fmt: skip
+
+
+def test_frame_around_a_page_is_no_table() -> None:
+    data = drawn(rules((20, 380), (290, 20)) + put("Leave", 50, 250) + put("30 days", 50, 200))
+    assert parse_pdf(data).pages[0].text == "Leave\n30 days"
+
+
+def test_columns_without_rules_become_a_table() -> None:
+    rows = ((250, "Place", "Cap"), (236, "London", "175 GBP"), (222, "Paris", "190 EUR"))
+    cells = "".join(put(place, 50, y) + put(cap, 200, y) for y, place, cap in rows)
+    page = parse_pdf(drawn(cells)).pages[0]
+    assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 GBP |\n| Paris | 190 EUR |"
+
+
+def test_gap_in_a_single_line_is_a_space() -> None:
+    assert parse_pdf(drawn(put("Bremen,", 50, 250) + put("1 May", 250, 250))).pages[0].text == "Bremen, 1 May"
+
+
+def test_hotel_cap_of_the_sample_policy_stands_in_one_row() -> None:
+    text = parse_pdf((SAMPLE / "finance" / "travel-and-expense-policy-2026.pdf").read_bytes()).pages[2].text
+    assert "\n| London | 175 GBP | finance director only |\n" in text
+    assert text.count("175 GBP") == 1
+
+
+# files that pdfium cannot read -------------------------------------------------------------------------
+
+
+def test_file_that_pdfium_cannot_open_is_read_by_pypdf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot_open(data: bytes) -> None:
+        raise pypdfium2.PdfiumError("no")
+
+    monkeypatch.setattr(pypdfium2, "PdfDocument", cannot_open)
+    pages = [["Leave", "30 days."], ["Rates", "150"]]
+    document = read(tmp_path, make_pdf(pages, [Bookmark("Rates", 1)], "Guide"))
+    assert (document.title, document.text) == ("Guide", "Leave\n30 days.\fRates\n150")
+    assert [heading.title for heading in document.headings] == ["Rates"]
+    assert all(page.lines == () for page in document.pages)
+
+
+@pytest.mark.parametrize("limit", [2, 3])
+def test_number_of_pages_is_told_before_they_are_read(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_most(num_pages: int) -> None:
+        if num_pages > limit:
+            raise ParseError(f"{num_pages} pages")
+
+    monkeypatch.setattr(document, "on_pages", at_most)
+    data = make_pdf([["one"], ["two"], ["three"]])
+    if limit < 3:
+        with pytest.raises(ParseError, match="3 pages"):
+            parse_pdf(data)
+    else:
+        assert len(parse_pdf(data).pages) == 3
+
+
+# scans -----------------------------------------------------------------------------------------------
+
+IMAGE = "q 400 0 0 300 0 0 cm /I Do Q "
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Which pages were given to text recognition, which finds nothing."""
+    numbers: list[int] = []
+    monkeypatch.setattr(ocr, "available", lambda: True)
+
+    def read_page(page: object, number: int) -> list[Printed]:
+        numbers.append(number)
+        return []
+
+    monkeypatch.setattr(ocr, "read_page", read_page)
+    return numbers
+
+
+@pytest.mark.parametrize("layer", ["", put("Scanned by me", 50, 10)])
+def test_page_whose_picture_says_more_than_its_text_is_a_scan(layer: str, seen: list[int]) -> None:
+    parse_pdf(drawn(IMAGE + layer))
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        put("Leave", 50, 200),
+        "q 40 0 0 30 0 0 cm /I Do Q " + put("Leave", 50, 200),
+        IMAGE + "3 Tr " + put(SENTENCE, 9, 99),
+    ],
+)
+def test_page_that_is_empty_or_has_text_is_no_scan(content: str, seen: list[int]) -> None:
+    parse_pdf(drawn(content))
+    assert seen == []
+
+
+def test_text_that_an_earlier_recognition_put_under_a_scan_is_read(seen: list[int]) -> None:
+    assert parse_pdf(drawn(IMAGE + "3 Tr " + put(SENTENCE, 9, 99))).pages[0].text == SENTENCE
+
+
+UNMAPPED = (
+    b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <20> <7e> <e020> endbfrange endcmap"
+)
+
+
+def test_page_of_glyphs_without_letters_is_a_scan(seen: list[int]) -> None:
+    assert parse_pdf(make_pdf([[SENTENCE]], to_unicode=UNMAPPED)).pages[0].text == ""
+    assert seen == [1]
+
+
+def test_scan_says_how_it_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "available", lambda: False)
+    for name, content in (("a.pdf", drawn(IMAGE)), ("a.png", b"")):
+        with pytest.raises(ParseError, match=r'pip install "citeloop\[ocr\]"'):
+            read(tmp_path, content, name)
+
+
+def picture_of(data: bytes, turns: int = 0) -> Picture:
+    shown = pypdfium2.PdfDocument(data)[0].render(scale=3).to_numpy()[:, :, :3]
+    return np.ascontiguousarray(np.rot90(shown, turns))
+
+
+def image_file(picture: Picture, kind: str, **options: object) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+NOTICE = drawn(
+    put("Annual leave in Bremen", 40, 250, 16) + put("Ask your lead before you book.", 40, 200, 16)
+    + put("Room", 40, 150, 16) + put("1.14", 300, 150, 16)
+)  # fmt: skip
+SAID = "Annual leave in Bremen\nAsk your lead before you book.\nRoom 1.14"
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_picture_is_read_whichever_way_up_it_is(turns: int) -> None:
+    pytest.importorskip("rapidocr")
+    picture = picture_of(NOTICE, turns)
+    page = ocr.parse_image(image_file(picture, "PNG")).pages[0]
+    assert page.text == SAID
+    ink = picture.min(axis=2)
+    assert all(page_has_ink(ink, line) for line in page.lines)
+    outside = ink.copy()
+    for line in page.lines:
+        height, width = ink.shape
+        rows = slice(max(0, int(line.box.top * height) - 3), int(line.box.bottom * height) + 4)
+        outside[rows, max(0, int(line.box.left * width) - 3) : int(line.box.right * width) + 4] = 255
+    assert (outside > 160).all()
+
+
+def test_pages_of_a_tiff_are_pages() -> None:
+    pytest.importorskip("rapidocr")
+    from PIL import Image
+
+    pages = [Image.fromarray(picture_of(drawn(put(text, 40, 150, 18)))) for text in ("Annual leave", "Travel policy")]
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    parsed = ocr.parse_image(buffer.getvalue())
+    assert [(page.number, page.text) for page in parsed.pages] == [(1, "Annual leave"), (2, "Travel policy")]
+    assert [line.box.page for page in parsed.pages for line in page.lines] == [1, 2]
+
+
+def test_document_of_text_and_a_scan_reads_both(tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr")
+    from PIL import Image
+
+    scan = io.BytesIO()
+    Image.fromarray(picture_of(NOTICE)).save(scan, "PDF", resolution=216)
+    writer = pypdf.PdfWriter()
+    for part in (make_pdf([[SENTENCE]]), scan.getvalue()):
+        writer.append(io.BytesIO(part))
+    whole = io.BytesIO()
+    writer.write(whole)
+    assert read(tmp_path, whole.getvalue()).text == f"{SENTENCE}\f{SAID}"
+
+
+def test_recognition_says_nothing_and_fetches_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rapidocr")
+    from rapidocr.utils.download_file import DownloadFile
+
+    def fetch(request: object) -> None:
+        raise AssertionError("it would fetch a model")
+
+    monkeypatch.setattr(DownloadFile, "run", fetch)
+    ocr._engine.cache_clear()
+    assert ocr.parse_image(image_file(picture_of(NOTICE), "PNG")).pages[0].text == SAID
+    assert capfd.readouterr() == ("", "")
+
+
+def test_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr")
+    with pytest.raises(ParseError, match="damaged or not really"):
+        read(tmp_path, b"Dear all", "a.png")
+
+
+@needs_shared_data
+@pytest.mark.parametrize("name", ["do_ocr_test.pdf", "do_ocr_test_rotated_180.pdf"])
+def test_real_scan_is_read(name: str) -> None:
+    pytest.importorskip("rapidocr")
+    assert "JSON and Markdown in an easy self contained package" in parse_pdf((NASTY / name).read_bytes()).pages[0].text
