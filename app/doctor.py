@@ -11,6 +11,7 @@ from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed import load_embedder
 from ingest.repair import examine
+from ingest.table import TableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ def _embedder(settings: Settings) -> str:
 def _documents(settings: Settings, *, repair: bool) -> list[Check]:
     """Every stored passage and every kept file."""
     try:
-        embedder = load_embedder(settings.embedder)
+        try:
+            embedder = Pipeline(settings).embedder
+        except TableError:  # it does not open, so that only the settings tell what to mend it with
+            embedder = load_embedder(settings.embedder)
         return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
     except (CiteloopError, OSError) as error:
         return [Check("documents", False, str(error))]

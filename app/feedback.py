@@ -120,10 +120,15 @@ class FeedbackStore:
                 " WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
                 (conversation_id, last),
             ).fetchall()[::-1]
-        return [
-            StoredAnswer(id, conversation, user, datetime.fromisoformat(at), _ANSWER.validate_json(answer))
-            for id, conversation, user, at, answer in rows
-        ]
+        return [_to_answer(row) for row in rows]
+
+    def answer(self, answer_id: str) -> StoredAnswer | None:
+        """The answer of this id, or None."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT id, conversation_id, user, asked_at, answer FROM answers WHERE id = ?", (answer_id,)
+            ).fetchone()
+        return _to_answer(row) if row else None
 
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
@@ -195,6 +200,13 @@ class FeedbackStore:
 def new_id() -> str:
     """A random id for an answer or a conversation: 32 hex digits that nobody can guess."""
     return uuid.uuid4().hex
+
+
+def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:
+    answer_id, conversation_id, user, asked_at, answer = row
+    return StoredAnswer(
+        answer_id, conversation_id, user, datetime.fromisoformat(asked_at), _ANSWER.validate_json(answer)
+    )
 
 
 def _now() -> str:

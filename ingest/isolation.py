@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,17 +127,14 @@ class _ParserProcess:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
+        self._starting = threading.Lock()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and wait for the answer: a document or an error."""
-        if self._process is None or self._process.poll() is not None:
-            command = [sys.executable, "-m", "ingest.parse"]
-            self._process = subprocess.Popen(  # noqa: S603  # our own module
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-            )
-        process = self._process
+        process = self._started()
         reply = b""
-        if process.stdin and process.stdout:
+        if process and process.stdin and process.stdout:
             with suppress(OSError, ValueError):  # a process that has ended answers nothing
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
@@ -147,8 +145,20 @@ class _ParserProcess:
         return answer
 
     def kill(self) -> None:
-        """End it with the file that it is reading."""
-        if self._process:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        """End it for good, with the file that it is reading."""
+        with self._starting:
+            self._killed = True
+            if self._process:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes] | None:
+        """The running process; None once it was killed, whoever still asks."""
+        with self._starting:
+            if not self._killed and (self._process is None or self._process.poll() is not None):
+                command = [sys.executable, "-m", "ingest.parse"]
+                self._process = subprocess.Popen(  # noqa: S603  # our own module
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                )
+            return None if self._killed else self._process

@@ -85,6 +85,11 @@ class Originals:
             if path.name not in (kept.name, _RECORD):
                 path.unlink(missing_ok=True)
 
+    def put_aside(self, document: HasFile, folder: Path) -> None:
+        """Move a damaged file out of the way, so that the next ingest keeps it anew."""
+        path = self.path(document)
+        path.replace(folder / path.name)
+
     def remove(self, document_id: str) -> None:
         """Drop a document's file; one that is not there is no error."""
         shutil.rmtree(self._folder / document_id, ignore_errors=True)

@@ -88,9 +88,9 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceF
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
             below = path.relative_to(root) if root.is_dir() else Path(path.name)
             hidden = root.is_dir() and any(part.startswith(".") for part in below.parts)
-            if path.is_file() and not hidden:
-                name, resolved = below.as_posix(), path.resolve()
-                files.setdefault(resolved, SourceFile(path, name, UPLOAD + name if uploaded else str(resolved)))
+            if not hidden and _may_be_file(path):
+                name, resolved = _printable(below), path.resolve()
+                files.setdefault(resolved, SourceFile(path, name, UPLOAD + name if uploaded else _printable(resolved)))
     return list(files.values())
 
 
@@ -236,6 +236,8 @@ class Ingest:
                 file.name, file.source, "skipped", reason=f"not a format that can be read: {suffix or 'none'}"
             )
         self._tell(current=file.name)
+        if _printable(absolute := file.path.absolute()) != absolute.as_posix():
+            return FileResult(file.name, file.source, "failed", reason="its name is not valid UTF-8; rename it")
         known = self._known.get(file.source)
         try:
             num_megabytes = file.path.stat().st_size >> 20
@@ -248,7 +250,7 @@ class Ingest:
                 file.name, file.source, "failed", reason=f"cannot open the file: {error.strerror or error}"
             )
         if known:
-            same = digest == known.sha256
+            same = digest == known.sha256 and self._originals.path(known).exists()
             return FileResult(file.name, file.source, "unchanged") if same else _ChangedFile(file, known.id, "replaced")
         if file.document_id:
             return _ChangedFile(file, file.document_id, "added")
@@ -309,7 +311,23 @@ class Ingest:
 
 def _is_gone(document: StoredDocument) -> bool:
     """Whether the file of a document is no longer where it was; what was uploaded stays in the home folder."""
-    return not document.source.startswith(UPLOAD) and not Path(document.source).exists()
+    try:
+        return not document.source.startswith(UPLOAD) and not Path(document.source).exists()
+    except OSError:  # it is in a folder that may not be looked into
+        return False
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether it is a file, or in a folder that may not be looked into, which is said when it is opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def _printable(path: Path) -> str:
+    """The path as text; bytes that are not UTF-8 are replaced."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _prune(paths: list[Path], table: ChunkTable) -> Iterator[FileResult]:

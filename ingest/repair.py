@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ingest.isolation import Limits
 from ingest.originals import Original, Originals
 from ingest.pipeline import Ingest
 from ingest.reindex import reindex, source_of
-from ingest.table import ChunkTable, TableError, read_identity
+from ingest.table import ChunkTable, MismatchError, StoredDocument, TableError, read_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +27,19 @@ class Finding:
 def examine(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding]:
     """Check every stored text and vector and every kept file; with repair, mend what is not as it was stored.
 
-    What cannot be opened or read is not deleted: broken manifests are put aside in the folder `damaged`.
+    What cannot be opened or read is not deleted: broken manifests and kept files are put aside in the folder
+    `damaged`.
     """
-    with write_lock(home):
-        try:
-            read_identity(home)
-        except TableError as error:
-            if not repair:
-                yield Finding(False, f"{error}; run it without --no-repair")
-                return
+    try:
+        read_identity(home)
+    except TableError as error:
+        if not repair:
+            yield Finding(False, f"{error}; run it without --no-repair")
+            return
+        with write_lock(home):
             put_aside = _put_aside_manifests(home)
-            yield Finding(True, f"the table did not open; {put_aside} broken manifests were put aside")
+        yield Finding(True, f"the table did not open; {put_aside} broken manifests were put aside")
+        _remove_again(home, embedder)
     yield from _examine_documents(home, embedder, repair=repair)
 
 
@@ -45,6 +48,9 @@ def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Itera
         table = ChunkTable(home, embedder)
         documents = {document.id: document for document in table.documents()}
         damaged = table.verify()
+    except MismatchError as error:
+        yield Finding(False, str(error))
+        return
     except TableError as error:
         if repair and any(True for _ in Originals(home)):
             num_documents = sum(1 for _ in reindex(home, embedder))
@@ -52,11 +58,14 @@ def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Itera
         else:
             yield Finding(False, str(error))
         return
-    originals = {original.id: original for original in Originals(home)}
-    broken = {id for id, original in originals.items() if not Originals(home).is_whole(original)}
+    kept = Originals(home)
+    originals = {original.id: original for original in kept}
+    broken = {id for id, original in originals.items() if not kept.is_whole(original)}
     for id in sorted(broken):
+        if repair:
+            kept.put_aside(originals[id], _damaged_folder(home))
         yield Finding(False, f"the kept file of {originals[id].name} is damaged; add the file again")
-    wanted = {id for id in originals if id not in documents} | {
+    wanted = {id for id, original in originals.items() if not _is_stored(original, documents.get(id))} | {
         id for id, document in documents.items() if document.name in damaged
     }
     if not wanted:
@@ -80,14 +89,27 @@ def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -
             if result.status == "failed":
                 yield Finding(False, f"{result.name} could not be read again: {result.reason}")
             else:
-                yield Finding(True, f"{result.name} was damaged and has been read again from its kept file")
+                yield Finding(True, f"{result.name} was damaged or missing and has been read again from its kept file")
+
+
+def _is_stored(original: Original, document: StoredDocument | None) -> bool:
+    """Whether the table has the version whose file was kept last; an older manifest has an older one."""
+    return document is not None and (original.sha256, original.source) == (document.sha256, document.source)
+
+
+def _remove_again(home: Path, embedder: Embedder) -> None:
+    """Take out what an older manifest has and somebody had removed since: its kept files are gone, others are there."""
+    kept = {original.id for original in Originals(home)}
+    with suppress(TableError):  # said when the documents are looked at
+        table = ChunkTable(home, embedder)
+        with table.writing():
+            table.remove([document.id for document in table.documents() if kept and document.id not in kept])
 
 
 def _put_aside_manifests(home: Path) -> int:
     """Move the newest manifests away until the table opens at an older version; returns how many."""
     versions = home / "table" / f"{current_name(home)}.lance" / "_versions"
-    damaged = home / "damaged"
-    damaged.mkdir(exist_ok=True)
+    damaged = _damaged_folder(home)
     # Lance names a manifest by its version, or by the largest 64-bit number less its version.
     manifests = sorted(versions.glob("*.manifest"), key=lambda path: path.stat().st_mtime, reverse=True)
     for count, manifest in enumerate(manifests, 1):
@@ -98,3 +120,9 @@ def _put_aside_manifests(home: Path) -> int:
             continue
         return count
     return len(manifests)
+
+
+def _damaged_folder(home: Path) -> Path:
+    folder = home / "damaged"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -65,6 +65,10 @@ class TableError(CiteloopError):
     """The table cannot be used: it was made by another embedder or other rules, it is damaged, or the disk is full."""
 
 
+class MismatchError(TableError):
+    """The table is whole, but was made by another embedder or other rules."""
+
+
 def read_identity(home: Path) -> Identity | None:
     """What the table of this home was made with; None when there is no table yet. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
@@ -165,16 +169,18 @@ class ChunkTable:
         with self._clear_errors("read"):
             rows = query.select(["passage", "vector", "vector_sha256"]).to_list()
         found = ((row["passage"], np.asarray(row["vector"], np.float32), row["vector_sha256"]) for row in rows)
-        return {passage: vector for passage, vector, digest in found if digest(vector.tobytes()) == digest}
+        return {passage: vector for passage, vector, expected in found if digest(vector.tobytes()) == expected}
 
     @contextmanager
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Be the one writer of this home; on_wait is called while another one is at work and may raise to give up.
 
-        On leaving without an error, the indexes take in what is new. Raises TableError when the table was made
-        with another chunking policy.
+        It is the table that serves by then. On leaving without an error, the indexes take in what is new. Raises
+        TableError when the table was made with another chunking policy.
         """
         with write_lock(self.home, on_wait):
+            if self.name != (serving := current_name(self.home)):  # another one took its place meanwhile
+                self.name, self._opened = serving, None
             self._check_policy()
             drop_others(self.home, {self.name})
             yield
@@ -260,7 +266,7 @@ class ChunkTable:
         for part in ("embedder", "dimension", "schema"):
             made_with, expected = getattr(found, part), getattr(self._identity, part)
             if made_with != expected:
-                raise TableError(
+                raise MismatchError(
                     f"the table in {self.home} was made with {part} {made_with}, this program uses {expected}; "
                     "make it anew with: citeloop reindex"
                 )
@@ -268,7 +274,7 @@ class ChunkTable:
     def _check_policy(self) -> None:
         table = self._table()
         if table is not None and (made_with := identity_of(table.schema.metadata).chunking) != self._identity.chunking:
-            raise TableError(
+            raise MismatchError(
                 f"the table in {self.home} was made with chunking {made_with}, this program uses "
                 f"{self._identity.chunking}; make it anew with: citeloop reindex"
             )

@@ -78,7 +78,7 @@ def run(
         raise
     else:
         store.end(job.id, "done")
-    shutil.rmtree(uploads_folder(store.home, job.id), ignore_errors=True)
+        shutil.rmtree(uploads_folder(store.home, job.id), ignore_errors=True)
 
 
 def _results(home: Path, job: Job, embedder: Embedder, heart: _Heart) -> Iterator[FileResult]:

@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of a model library: a test that would fetch, fails
@@ -18,6 +19,7 @@ from app.pipeline import Pipeline
 from app.rerank import Blend
 from app.settings import Settings
 from ingest.embed import Vectors
+from ingest.isolation import Limits, ParserPool
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 
@@ -83,6 +85,22 @@ DOCUMENTS = {
     "handbook/travel.md": "# Travel\n\nA hotel may cost 150 euros a night. Trains come first for short trips.\n",
     "it/vpn.md": "# VPN\n\nThe VPN needs the hardware key. Call extension 4400 when the tunnel fails.\n",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_parsers() -> Iterator[None]:
+    """One pool of parsers for every ingest in this process, since each would take half a second to start its own.
+
+    An ingest with other limits gets its own all the same.
+    """
+    usual = Limits()
+    with ParserPool(usual, num_processes=2) as shared, pytest.MonkeyPatch.context() as patch:
+
+        def parsers(limits: Limits | None = None) -> AbstractContextManager[ParserPool]:
+            return nullcontext(shared) if limits in (None, usual) else ParserPool(limits)
+
+        patch.setattr("ingest.pipeline.ParserPool", parsers)
+        yield
 
 
 @pytest.fixture

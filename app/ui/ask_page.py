@@ -13,6 +13,7 @@ from app.pipeline import Step
 from app.ui import markup
 from app.ui.ranking_view import show_ranking
 from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.scroll import scroll_here
 from app.ui.source_cards import show_sources
 
 NUM_SHOWN_TURNS = 10
@@ -20,14 +21,6 @@ NUM_SHOWN_TURNS = 10
 
 _SAVE_SECONDS = 1.0
 """While an answer is being written, what is there is kept so often: a reload loses no more."""
-
-_scroll_here = st.components.v2.component(
-    "citeloop_scroll",
-    html='<i style="display: block; scroll-margin-top: 5rem"></i>',
-    js="""export default ({ parentElement }) => {
-        setTimeout(() => parentElement.querySelector("i").scrollIntoView({ block: "start" }), 50);
-    }""",
-)
 
 EXAMPLES = (
     "How many days a week can I work from home?",
@@ -46,6 +39,8 @@ def show() -> None:
     """The page."""
     conversation_id = _conversation_id()
     turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS)
+    if came_back_to := st.query_params.pop("a", None):
+        st.session_state["scroll-to"] = came_back_to
     welcome = st.empty()
     if len(turns) == NUM_SHOWN_TURNS:
         st.caption(f"The last {NUM_SHOWN_TURNS} questions of this conversation.")
@@ -118,7 +113,7 @@ def _choose_reranker(*, has_turns: bool) -> str:
 
 def _answer(question: str, reranker: str, conversation_id: str) -> None:
     """Answer a new question before the user's eyes, keep it, and draw the page again from what was kept."""
-    _scroll_here(key="scroll-to-question")
+    scroll_here(key="scroll-to-question")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(question))
     with st.chat_message("assistant", avatar=":material/search:"):
@@ -166,7 +161,7 @@ def _show_turn(turn: StoredAnswer) -> None:
     """A kept question with its answer; a click in here draws only this turn again."""
     answer = turn.answer
     if st.session_state.get("scroll-to") == turn.id:
-        _scroll_here(key=f"scroll-{turn.id}")
+        scroll_here(key=f"scroll-{turn.id}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):

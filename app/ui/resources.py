@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from pathlib import Path
 
 import streamlit as st
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
 from app.settings import read_settings
+from app.ui.page_picture import PagePicture
+from app.ui.page_picture import page_picture as draw_page
 from ingest import CiteloopError
+from ingest.jobs import JobStore
+from ingest.parse import Box
 
 USER_COOKIE = "citeloop_user"
 
@@ -25,6 +30,25 @@ def pipeline() -> Pipeline:
 def feedback_store() -> FeedbackStore:
     """The feedback database of the configured home folder."""
     return FeedbackStore(read_settings().home)
+
+
+@st.cache_resource(show_spinner=False)
+def job_store() -> JobStore:
+    """The ingest jobs of the configured home folder."""
+    return JobStore(read_settings().home)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def page_picture(
+    document_id: str,  # noqa: ARG001  # with the digest it says which bytes, and is what the cache goes by
+    sha256: str,  # noqa: ARG001
+    page: int,
+    chunk_id: str,  # noqa: ARG001
+    _path: Path,
+    _boxes: tuple[Box, ...],
+) -> PagePicture:
+    """A page of a kept file with the passage of a chunk marked; drawn once. Raises PictureError."""
+    return draw_page(_path, page, _boxes)
 
 
 def warm_up() -> None:

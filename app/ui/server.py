@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import uuid
@@ -16,8 +17,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
+from app.settings import read_settings
 from app.ui.resources import USER_COOKIE, warm_up
-from ingest import CiteloopError
+from ingest import CiteloopError, worker
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -67,7 +69,7 @@ class PageHeaders:
 
 def create_app() -> App:
     """The whole site as an ASGI app."""
-    return App(Path(__file__).with_name("main.py"), middleware=[Middleware(PageHeaders)], lifespan=_load_models_early)
+    return App(Path(__file__).with_name("main.py"), middleware=[Middleware(PageHeaders)], lifespan=_begin)
 
 
 def serve(host: str, port: int) -> None:
@@ -85,7 +87,16 @@ def serve(host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def _load_models_early(_app: App) -> AsyncIterator[None]:
-    """The first question should not wait for what every question needs."""
-    threading.Thread(target=warm_up, daemon=True).start()
+async def _begin(_app: App) -> AsyncIterator[None]:
+    """The first question should not wait for what every question needs, and ingests that were killed go on."""
+    threading.Thread(target=_get_ready, daemon=True).start()
     yield
+
+
+def _get_ready() -> None:
+    try:
+        settings = read_settings()
+        worker.resume(settings.home, settings.embedder)
+    except (CiteloopError, OSError) as error:  # the Documents page will say it again, to somebody who can read it
+        logging.getLogger(__name__).warning("could not go on with the ingest jobs: %s", error)
+    warm_up()

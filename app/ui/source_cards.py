@@ -7,7 +7,7 @@ import streamlit as st
 from app.answer import Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.rerank import RankedChunk
-from app.ui import markup
+from app.ui import links, markup
 from app.ui.ranking_view import shown_score
 from app.ui.resources import current_user, feedback_store
 
@@ -36,13 +36,17 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
             anchor=f"{turn.id}-s{citation.number}",
             width="content",
         )
-        st.button(
-            f"Strike out [{citation.number}]",
-            key=f"strike-{turn.id}-{citation.number}",
-            icon=":material/thumb_down:",
-            on_click=_record,
-            args=(turn, chunk.id, "deleted"),
-        )
+        with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
+            links.to_source(
+                f"Open \\[{citation.number}\\]", chunk_id=chunk.id, answer_id=turn.id, icon=":material/visibility:"
+            )
+            st.button(
+                f"Strike out [{citation.number}]",
+                key=f"strike-{turn.id}-{citation.number}",
+                icon=":material/thumb_down:",
+                on_click=_record,
+                args=(turn, chunk.id, "deleted"),
+            )
     st.caption(_place(ranked, used=citation.number in turn.answer.used))
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))

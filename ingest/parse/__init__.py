@@ -1,9 +1,13 @@
 """file -> Document: pages of Markdown text, with the headings and their places.
 
-    document  Document  the types, and a Document from text that is at hand
-    plain     bytes -> text, whatever the encoding
-    markup    Markdown, HTML, DOCX -> Markdown text, all by the same converter
-    pdf       PDF -> pages of text
+    document   Document  the types, and a Document from text that is at hand
+    encoding   bytes -> text, whatever the encoding
+    plain, tables, rst, mail, epub, office    one format each, or a family
+    markup     Markdown, HTML, DOCX -> Markdown text, by the converter that most of the others use too;
+               boilerplate, templates, html_tables and archive are its parts
+    pdf        PDF -> pages of text and the boxes of its lines; layout, columns, prose, paths and
+               ruled_tables are its parts
+    ocr        scans and pictures -> the same, where the extra is installed
 
 This package does not know how long a passage may be, nor that there is a table.
 """
@@ -21,6 +25,7 @@ from ingest.parse.document import (
     Box,
     Document,
     Heading,
+    Line,
     Page,
     Parsed,
     ParseError,
@@ -28,16 +33,28 @@ from ingest.parse.document import (
     one_line,
     parse_text,
 )
-from ingest.parse.encoding import parse_txt
 from ingest.parse.epub import parse_epub
 from ingest.parse.mail import parse_mail
 from ingest.parse.markup import parse_docx, parse_html, parse_markdown, parse_mdx
 from ingest.parse.office import parse_pptx, parse_xlsx
 from ingest.parse.pdf import parse_pdf
+from ingest.parse.plain import parse_plain
 from ingest.parse.rst import parse_rst
 from ingest.parse.tables import parse_csv
 
-__all__ = ["PAGE_BREAK", "PARSERS", "Box", "Document", "Heading", "Page", "ParseError", "document_id", "parse", "parse_text"]
+__all__ = [
+    "PAGE_BREAK",
+    "PARSERS",
+    "Box",
+    "Document",
+    "Heading",
+    "Line",
+    "Page",
+    "ParseError",
+    "document_id",
+    "parse",
+    "parse_text",
+]
 
 PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".pdf": parse_pdf,
@@ -56,8 +73,8 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".tsv": parse_csv,
     ".epub": parse_epub,
     ".eml": parse_mail,
-    ".txt": parse_txt,
-    ".text": parse_txt,
+    ".txt": parse_plain,
+    ".text": parse_plain,
 }
 """File suffix -> parser. Add a format here."""
 

@@ -36,8 +36,12 @@ def main() -> None:
         importlib.import_module(module)
     gc.freeze()  # what is loaded stays shared between the forks
     for line in sys.stdin.buffer:
-        sys.stdout.buffer.write(_answer(json.loads(line)) + b"\n")
-        sys.stdout.buffer.flush()
+        answer = _answer(json.loads(line)) + b"\n"
+        try:
+            sys.stdout.buffer.write(answer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # the one who asked is gone
+            os._exit(0)
 
 
 def _answer(request: Mapping[str, Any]) -> bytes:
@@ -85,9 +89,10 @@ def _limit(request: Mapping[str, Any], num_pages: int) -> None:
     if num_pages > request["pages"]:
         raise ParseError(f"it has {num_pages:,} pages, at most {request['pages']:,} are read; split it")
     seconds = int(request["cpu_seconds"] + request["cpu_seconds_per_page"] * num_pages)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_DATA, (request["memory_mb"] << 20, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    wanted = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_DATA: request["memory_mb"] << 20, resource.RLIMIT_CORE: 0}
+    for kind, amount in wanted.items():
+        _, hard = resource.getrlimit(kind)  # what the administrator set stays
+        resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
     signal.alarm(seconds * _WALL_SECONDS_PER_CPU_SECOND)
 
 

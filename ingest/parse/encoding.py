@@ -5,13 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 
-from ingest.parse.document import Parsed, ParseError
-from ingest.parse.plain import decode, parse_plain
+from charset_normalizer import from_bytes
 
-
-def parse_txt(data: bytes) -> Parsed:
-    """Plain text as it stands. Raises ParseError for a binary file that only its name calls text."""
-    return parse_plain(read_text(data).encode())
+from ingest.parse.document import ParseError
 
 
 def read_text(data: bytes) -> str:
@@ -64,3 +60,17 @@ def _text_only(text: str) -> str:
 
 def _binary() -> ParseError:
     return ParseError("this is binary data and no text in any known encoding; is its file name right?")
+
+
+def decode(data: bytes) -> str:
+    """The text, with line breaks as newlines: UTF-8 or what the byte order mark says, else a guess."""
+    try:
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError:
+        if sum(byte > 127 for byte in data) < 0.2 * len(data):  # a few accents and quotes: a Western text
+            text = data.decode("cp1252", errors="replace")
+        elif best := from_bytes(data).best():
+            text = str(best)
+        else:
+            raise ParseError("not text in any known encoding; save it as UTF-8") from None
+    return re.sub(r"\r\n?", "\n", text)

@@ -267,4 +267,4 @@ def is_readable(text: str) -> bool:
     """Whether a text layer is text: not glyph numbers, private or unmapped characters for the most part."""
     bare = re.sub(r"\(cid:\d+\)", "\ufffd", "".join(text.split()))
     junk = sum(char == "\ufffd" or unicodedata.category(char) in ("Co", "Cn", "Cc") for char in bare)
-    return junk <= 0.3 * len(bare)
+    return junk <= 0.5 * len(bare)

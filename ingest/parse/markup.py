@@ -33,8 +33,8 @@ def parse_markdown(data: bytes) -> Parsed:
 
 def parse_mdx(data: bytes) -> Parsed:
     """MDX as Markdown: the words of its components stay, what it imports and exports goes."""
-    imports = r"import\s(?:.*\sfrom\s)?\s*[\"'].*|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
-    code = rf"^(?:{imports})(?:.*\n?(?!\n))*|\{{/\*.*?\*/\}}"
+    imports = r"import\s(?:.*\sfrom\s)?\s*[\"'{]|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
+    code = rf"^(?:{imports}).*(?:\n.+)*|\{{/\*.*?\*/\}}"
     metadata = re.match(r"---[ \t]*\n.*?^---[ \t]*\n", text := read_text(data), re.DOTALL | re.MULTILINE)
     body = text[metadata.end() if metadata else 0 :]
     body = outside_code_blocks(body, lambda part: re.sub(code, "", part, flags=re.MULTILINE))

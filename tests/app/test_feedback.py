@@ -71,6 +71,11 @@ def test_an_answer_comes_back_as_it_was(store: FeedbackStore) -> None:
     assert abs(datetime.now(UTC) - stored.asked_at) < timedelta(minutes=1)
 
 
+def test_an_answer_is_found_by_its_id(store: FeedbackStore, shown: StoredAnswer) -> None:
+    assert store.answer(shown.id) == shown
+    assert store.answer("nobody's") is None
+
+
 def test_an_answer_of_the_pipeline_comes_back_as_it_was(store: FeedbackStore, pipeline: Pipeline) -> None:
     answer = pipeline.rank("How many days of leave?")
     assert answer.ranking

@@ -197,21 +197,24 @@ def test_character_that_is_drawn_twice_is_read_once() -> None:
     assert parse_pdf(data).pages[0].text == "Leave policy"
 
 
+@needs_shared_data
+def test_line_goes_on_after_a_raised_figure() -> None:
+    assert "Area (km2) | Capital" in parse_pdf((NASTY / "sf_multicolumn.pdf").read_bytes()).pages[2].text
+
+
 def test_paragraph_that_is_set_apart_is_a_line_of_its_own() -> None:
     lines = "".join(put(SENTENCE, 30, y) for y in (280, 266, 252, 220, 206))
     assert parse_pdf(drawn(lines)).pages[0].text == f"{SENTENCE} {SENTENCE} {SENTENCE}\n{SENTENCE} {SENTENCE}"
 
 
-def test_footer_that_the_file_draws_first_goes_too() -> None:
+def test_footer_that_the_file_draws_amid_the_page_goes_too() -> None:
     writer = pypdf.PdfWriter()
-    for word in "abcd":
-        lines = put("Tarnbeck page 1", 50, 20) + "".join(
-            put(f"{word}{number} text", 50, 250 - number) for number in (0, 30, 60)
-        )
-        writer.append(io.BytesIO(drawn(lines)))
+    for word in "ABCD":
+        upper, lower = ("".join(put(f"{word}{y} text", 50, y) for y in ys) for ys in ((250, 220), (190, 160)))
+        writer.append(io.BytesIO(drawn(upper + put("Tarnbeck page 1", 50, 20) + lower)))
     buffer = io.BytesIO()
     writer.write(buffer)
-    assert "Tarnbeck" not in " ".join(page.text for page in parse_pdf(buffer.getvalue()).pages)
+    assert parse_pdf(buffer.getvalue()).pages[0].text == "A250 text\nA220 text\nA190 text\nA160 text"
 
 
 @needs_shared_data
@@ -254,6 +257,11 @@ def test_cells_of_many_lines_side_by_side_are_rows() -> None:
 
 def test_frame_around_a_page_is_no_table() -> None:
     data = drawn(rules((20, 380), (290, 20)) + put("Leave", 50, 250) + put("30 days", 50, 200))
+    assert parse_pdf(data).pages[0].text == "Leave\n30 days"
+
+
+def test_frames_with_one_column_of_text_are_no_table() -> None:
+    data = drawn(rules((20, 300, 380), (290, 220, 20)) + put("Leave", 50, 250) + put("30 days", 50, 200))
     assert parse_pdf(data).pages[0].text == "Leave\n30 days"
 
 
@@ -352,8 +360,9 @@ UNMAPPED = (
 )
 
 
-def test_page_of_glyphs_without_letters_is_a_scan(seen: list[int]) -> None:
-    assert parse_pdf(make_pdf([[SENTENCE]], to_unicode=UNMAPPED)).pages[0].text == ""
+@pytest.mark.parametrize("data", [make_pdf([[SENTENCE]], to_unicode=UNMAPPED), make_pdf([["(cid:12)" * 9]])])
+def test_page_of_glyphs_without_letters_is_a_scan(data: bytes, seen: list[int]) -> None:
+    assert parse_pdf(data).pages[0].text == ""
     assert seen == [1]
 
 

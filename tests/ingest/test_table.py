@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -10,15 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import lancedb
+import numpy as np
 import pytest
 
-from ingest.chunk import Chunk, chunk
+from app.pipeline import Pipeline
+from ingest.chunk import DEFAULT_POLICY, Chunk, chunk
+from ingest.home import make_current
 from ingest.parse import Document, document_id, parse_text
-from ingest.pipeline import ingest
-from ingest.table import ChunkTable, TableError
-from tests.conftest import FakeEmbedder
+from ingest.pipeline import embed_documents, ingest
+from ingest.rows import Embedded, Identity
+from ingest.table import ChunkTable, MismatchError, TableError, drop_others, read_identity, stored_documents
+from tests.conftest import DOCUMENTS, FakeEmbedder
 
-ROOT = Path(__file__).resolve().parents[2]
 EMBEDDER = FakeEmbedder()
 
 
@@ -31,16 +31,34 @@ def cut(document: Document) -> list[Chunk]:
     return chunk(document, EMBEDDER.count_tokens, EMBEDDER.max_tokens)
 
 
-def put(table: ChunkTable, document: Document) -> list[Chunk]:
-    chunks = cut(document)
+def embedded(document: Document) -> Embedded:
+    (result,) = embed_documents([document], EMBEDDER)
+    return result
+
+
+def put(table: ChunkTable, *documents: Document) -> list[Chunk]:
+    """Replace documents in one transaction; gives the chunks of all."""
+    batch = [embedded(document) for document in documents]
     with table.writing():
-        table.replace(document, chunks, EMBEDDER.embed([piece.passage for piece in chunks]))
-    return chunks
+        table.replace(batch)
+    return [piece for each in batch for piece in each.chunks]
+
+
+def without_vectors(document: Document) -> Embedded:
+    return embedded(document)._replace(vectors=EMBEDDER.embed([]))
 
 
 def sections(name: str, num_sections: int, word: str = "text") -> Document:
     text = "\n\n".join(f"## Section {number}\n\n{word} {number} of {name}" for number in range(num_sections))
     return parse_text(text, name, name)
+
+
+def names(table: ChunkTable) -> list[str]:
+    return [document.name for document in table.documents()]
+
+
+def ingest_all(folder: Path, table: ChunkTable) -> None:
+    assert {result.status for result in ingest([folder], table, EMBEDDER)} == {"added"}
 
 
 def texts(table: ChunkTable, name: str) -> list[str]:
@@ -57,7 +75,7 @@ def test_home_without_a_table_is_empty(empty: ChunkTable) -> None:
 
 def test_reading_creates_no_table(empty: ChunkTable, home: Path) -> None:
     with empty.writing():
-        empty.remove("a")
+        empty.remove(["a"])
     assert empty.num_chunks() == 0
     assert not (home / "table" / "chunks.lance").exists()
 
@@ -90,7 +108,7 @@ def test_documents_are_listed_by_name_with_what_is_known_of_them(empty: ChunkTab
 def test_all_of_many_documents_are_listed(empty: ChunkTable) -> None:
     documents = [sections(f"{number:02}.md", 2) for number in range(30)]
     with empty.writing():
-        empty.append([(each, cut(each), EMBEDDER.embed([piece.passage for piece in cut(each)])) for each in documents])
+        empty.append([embedded(each) for each in documents])
     assert [document.name for document in empty.documents()] == [document.name for document in documents]
 
 
@@ -135,19 +153,16 @@ def test_chunks_that_did_not_change_take_on_the_new_place(empty: ChunkTable) -> 
 def test_replace_is_one_transaction(empty: ChunkTable, home: Path) -> None:
     put(empty, sections("a.md", 8, "old"))
     raw = lancedb.connect(home / "table").open_table("chunks")
-    document = sections("a.md", 3, "new")
-    chunks = cut(document)
     before = raw.version
-    empty.replace(document, chunks, EMBEDDER.embed([piece.passage for piece in chunks]))
+    empty.replace([embedded(sections("a.md", 3, "new")), embedded(sections("b.md", 2))])
     raw.checkout_latest()
     assert raw.version == before + 1
 
 
 def test_vectors_that_are_too_few_change_nothing(empty: ChunkTable) -> None:
     put(empty, sections("a.md", 3, "old"))
-    document = sections("a.md", 3, "new")
-    with pytest.raises(ValueError, match="zip"):
-        empty.replace(document, cut(document), EMBEDDER.embed(["one"]))
+    with pytest.raises(TableError, match="zip"):
+        empty.replace([without_vectors(sections("a.md", 3, "new"))])
     assert texts(empty, "a.md") == [f"old {number} of a.md" for number in range(3)]
 
 
@@ -159,14 +174,14 @@ def test_strange_ids_are_only_ids(empty: ChunkTable, strange: str) -> None:
         assert empty.chunks_of(strange) == chunks
     assert empty.chunks_of(document_id("other.md")) == other
     with empty.writing():
-        empty.remove(strange)
+        empty.remove([strange])
     assert [document.name for document in empty.documents()] == ["other.md"]
 
 
 def test_removed_document_is_gone_and_the_others_stay(table: ChunkTable) -> None:
     travel = next(document for document in table.documents() if document.name == "handbook/travel.md")
     with table.writing():
-        table.remove(travel.id)
+        table.remove([travel.id])
     assert [document.name for document in table.documents()] == ["handbook/leave.md", "it/vpn.md"]
     assert table.chunks_of(travel.id) == []
     assert table.search_text("hotel", 5) == []
@@ -175,7 +190,7 @@ def test_removed_document_is_gone_and_the_others_stay(table: ChunkTable) -> None
 def test_removing_what_is_not_there_changes_nothing(table: ChunkTable) -> None:
     before = table.documents()
     with table.writing():
-        table.remove("nothing")
+        table.remove(["nothing"])
     assert table.documents() == before
 
 
@@ -183,15 +198,15 @@ def test_table_that_was_emptied_takes_documents_again(empty: ChunkTable) -> None
     document = sections("a.md", 2)
     put(empty, document)
     with empty.writing():
-        empty.remove(document.id)
+        empty.remove([document.id])
     assert (empty.num_chunks(), empty.documents()) == (0, [])
     assert len(put(empty, document)) == empty.num_chunks()
 
 
 def test_table_that_was_created_but_never_filled_takes_documents(empty: ChunkTable, home: Path) -> None:
     document = sections("a.md", 2)
-    with pytest.raises(ValueError, match="zip"):
-        empty.replace(document, cut(document), EMBEDDER.embed(["one"]))
+    with pytest.raises(TableError, match="zip"):
+        empty.replace([without_vectors(document)])
     again = ChunkTable(home, EMBEDDER)
     assert len(put(again, document)) == again.num_chunks()
 
@@ -200,7 +215,7 @@ def test_appended_documents_are_found(table: ChunkTable) -> None:
     documents = [sections("a.md", 2, "silver"), sections("b.md", 3, "copper")]
     num_chunks = table.num_chunks()
     with table.writing():
-        table.append([(each, cut(each), EMBEDDER.embed([piece.passage for piece in cut(each)])) for each in documents])
+        table.append([embedded(each) for each in documents])
     assert table.num_chunks() == num_chunks + 5
     assert {piece.document for piece, _ in table.search_text("copper", 5)} == {"b.md"}
     assert texts(table, "a.md") == ["silver 0 of a.md", "silver 1 of a.md"]
@@ -263,25 +278,143 @@ class WiderEmbedder(FakeEmbedder):
     ("another", "said"),
     [(OtherEmbedder(), "embedder fake, this program uses other"), (WiderEmbedder(), "dimension 64, .* uses 128")],
 )
-def test_table_of_another_embedder_is_refused(home: Path, another: FakeEmbedder, said: str) -> None:
-    with pytest.raises(TableError, match=said) as caught:
-        ChunkTable(home, another).num_chunks()
+def test_table_of_another_embedder_is_refused_at_once(home: Path, another: FakeEmbedder, said: str) -> None:
+    with pytest.raises(MismatchError, match=said) as caught:
+        ChunkTable(home, another)
     assert str(home) in str(caught.value)
+    assert "citeloop reindex" in str(caught.value)
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("constant", ["POLICY", "_SCHEMA_VERSION"])
-def test_table_of_other_rules_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, constant: str) -> None:
-    monkeypatch.setattr(f"ingest.table.{constant}", "later/9")
-    with pytest.raises(TableError, match="this program uses later/9"):
-        ChunkTable(home, EMBEDDER).documents()
+def test_table_of_an_older_schema_is_refused_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Identity.__init__, "__defaults__", ("later",))
+    with pytest.raises(MismatchError, match="schema 2, this program uses later; .*citeloop reindex"):
+        ChunkTable(home, EMBEDDER)
 
 
-@pytest.mark.usefixtures("table")
-@pytest.mark.usefixtures("table")
-def test_opening_the_table_of_another_embedder_is_refused_at_once(home: Path) -> None:
-    with pytest.raises(TableError):
-        ChunkTable(home, OtherEmbedder())
+def test_table_of_older_chunking_is_read_but_not_written(home: Path, table: ChunkTable) -> None:
+    newer = ChunkTable(home, EMBEDDER, replace(DEFAULT_POLICY, name="later/9"))
+    assert newer.documents() == table.documents()
+    assert newer.search_text("hotel", 1) == table.search_text("hotel", 1) != []
+    with pytest.raises(MismatchError, match="chunking heading-sentence/2, .* uses later/9; .*reindex"), newer.writing():
+        pytest.fail("it may be written")
+
+
+def test_identity_tells_what_a_table_was_made_with(home: Path, documents: Path) -> None:
+    assert read_identity(home) is None
+    ingest_all(documents, ChunkTable(home, EMBEDDER))
+    assert read_identity(home) == Identity("fake", 64, DEFAULT_POLICY.name)
+
+
+# which table serves ----------------------------------------------------------------------------------
+
+
+def test_table_beside_the_one_that_serves_is_seen_once_it_is_made_current(home: Path, table: ChunkTable) -> None:
+    beside = ChunkTable(home, EMBEDDER, name="second")
+    beside.append([embedded(sections("new.md", 2))])
+    assert "new.md" not in names(ChunkTable(home, EMBEDDER))
+    make_current(home, "second")
+    assert names(ChunkTable(home, EMBEDDER)) == [each.name for each in stored_documents(home)] == ["new.md"]
+
+
+def test_replaced_tables_are_dropped_by_the_next_writer(home: Path, table: ChunkTable) -> None:
+    ChunkTable(home, EMBEDDER, name="second").append([embedded(sections("new.md", 2))])
+    make_current(home, "second")
+    with ChunkTable(home, EMBEDDER).writing():
+        pass
+    assert [path.name for path in (home / "table").iterdir()] == ["second.lance"]
+    assert names(ChunkTable(home, EMBEDDER)) == ["new.md"]
+
+
+def test_only_the_named_tables_stay(home: Path, table: ChunkTable) -> None:
+    for name in ("second", "third"):
+        ChunkTable(home, EMBEDDER, name=name).append([embedded(sections("new.md", 2))])
+    drop_others(home, {"chunks", "third"})
+    assert {path.name for path in (home / "table").iterdir()} == {"chunks.lance", "third.lance"}
+
+
+def test_writer_that_waited_while_the_table_was_replaced_writes_into_the_new_one(home: Path, table: ChunkTable) -> None:
+    ChunkTable(home, EMBEDDER, name="second").append([embedded(sections("kept.md", 2))])
+    make_current(home, "second")
+    put(table, sections("new.md", 2))  # opened before the swap
+    assert names(table) == names(ChunkTable(home, EMBEDDER)) == ["kept.md", "new.md"]
+
+
+def test_open_pipeline_follows_to_the_table_that_serves(pipeline: Pipeline, home: Path) -> None:
+    assert names(pipeline.table) == list(DOCUMENTS)
+    ChunkTable(home, EMBEDDER, name="second").append([embedded(sections("new.md", 2))])
+    make_current(home, "second")
+    assert names(pipeline.table) == ["new.md"]
+    assert pipeline.search("text 1 of new.md")[0].chunk.document == "new.md"
+
+
+# damage ----------------------------------------------------------------------------------------------
+
+
+def overwrite(home: Path, before: bytes, after: bytes) -> int:
+    """Change bytes where they stand in the data files of the table; returns in how many files."""
+    changed = 0
+    for path in (home / "table").glob("*.lance/data/*"):
+        data = path.read_bytes()
+        if before in data:
+            path.write_bytes(data.replace(before, after))
+            changed += 1
+    return changed
+
+
+def test_text_that_was_changed_on_the_disk_is_left_out_and_noted(home: Path, table: ChunkTable) -> None:
+    assert overwrite(home, b"hardware key", b"software key") == 1
+    reader = ChunkTable(home, EMBEDDER)
+    found = [
+        *reader.search_vector(EMBEDDER.embed_query("the VPN needs the key"), 10),
+        *reader.search_text("extension", 10),
+    ]
+    assert {piece.document for piece, _ in found} == {"handbook/leave.md", "handbook/travel.md"}
+    assert reader.damaged == {"it/vpn.md"}
+    assert reader.verify() == {"it/vpn.md"}
+    assert reader.chunks_of(next(each.id for each in reader.documents() if each.name == "it/vpn.md")) == []
+
+
+def test_vector_that_was_changed_on_the_disk_is_found_and_never_used_again(home: Path, table: ChunkTable) -> None:
+    piece = next(piece for piece, _ in table.search_text("hotel", 1))
+    vector = EMBEDDER.embed([piece.passage])[0]
+    assert set(table.vectors_of([piece.document_id])) == {piece.passage}
+    assert np.array_equal(table.vectors_of([piece.document_id])[piece.passage], vector)
+    start = vector[:8].tobytes()
+    assert overwrite(home, start, start[:-1] + bytes([start[-1] ^ 1])) == 1
+    reader = ChunkTable(home, EMBEDDER)
+    assert reader.verify() == {"handbook/travel.md"}
+    assert reader.vectors_of([piece.document_id]) == {}
+
+
+def test_whole_table_has_no_damage(table: ChunkTable, empty: ChunkTable) -> None:
+    assert (table.verify(), table.damaged, empty.damaged) == (set(), set(), set())
+
+
+def test_table_that_does_not_open_says_what_to_run(home: Path, table: ChunkTable) -> None:
+    for path in (home / "table" / "chunks.lance" / "_versions").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(TableError, match="citeloop doctor"):
+        ChunkTable(home, EMBEDDER)
+
+
+# many rows -------------------------------------------------------------------------------------------
+
+
+def test_indexes_are_built_where_they_pay_and_find_what_was_found_before(
+    empty: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(empty, *(sections(f"{number:02}.md", 20, f"word{number}") for number in range(15)))
+    query = EMBEDDER.embed_query("word7 3 of 07.md")
+    before = empty.search_vector(query, 3)
+    monkeypatch.setattr("ingest.table._MIN_INDEXED_ROWS", 300)
+    empty.optimize()
+    raw = lancedb.connect(empty.home / "table").open_table("chunks")
+    assert {index.columns[0] for index in raw.list_indices()} == {"passage", "document_id", "id", "vector"}
+    assert empty.search_vector(query, 3)[0] == (before[0][0], pytest.approx(before[0][1], abs=1e-3))
+    put(empty, sections("new.md", 5, "zebra"))
+    assert {piece.document for piece, _ in empty.search_vector(EMBEDDER.embed_query("zebra new.md"), 5)} == {"new.md"}
+    assert len(texts(empty, "07.md")) == 20
 
 
 # one writer at a time --------------------------------------------------------------------------------
@@ -320,64 +453,3 @@ def test_writer_that_fails_lets_the_next_one_in(table: ChunkTable) -> None:
     waited: list[bool] = []
     with table.writing(lambda: waited.append(True)):
         assert waited == []
-
-
-# kill -9 ---------------------------------------------------------------------------------------------
-
-REINGEST_FOREVER = """
-import sys
-from itertools import count
-from pathlib import Path
-from tests.conftest import FakeEmbedder
-from ingest.pipeline import ingest
-from ingest.table import ChunkTable
-
-home, folder, first = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-embedder = FakeEmbedder()
-table = ChunkTable(home, embedder)
-print("ready", flush=True)
-input()
-for version in count(first):
-    for path in folder.glob("*.md"):
-        new = path.with_suffix(".new")
-        new.write_text("\\n\\n".join(f"## Part {part}\\n\\nversion{version} of it" for part in range(12)))
-        new.replace(path)
-    assert {result.status for result in ingest([folder], table, embedder)} == {"replaced"}
-    print(version, flush=True)
-"""
-
-
-def test_kill_in_the_middle_of_re_ingest_leaves_every_document_whole(home: Path, tmp_path: Path) -> None:
-    folder, names = tmp_path / "parts", [f"{number}.md" for number in range(8)]
-    folder.mkdir()
-    for name in names:
-        (folder / name).write_text("to be replaced")
-    table, chance = ChunkTable(home, EMBEDDER), random.Random(9)
-    assert {result.status for result in ingest([folder], table, EMBEDDER)} == {"added"}
-    writers = [  # all at once, for most of their time goes into imports
-        subprocess.Popen(
-            [sys.executable, "-c", REINGEST_FOREVER, str(home), str(folder), str(first)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for first in range(0, 4000, 1000)
-    ]
-    for number, writer in enumerate(writers):
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-        writer.stdin.write("\n")
-        writer.stdin.flush()
-        assert writer.stdout.readline() == f"{1000 * number}\n"  # it got the lock of the one that was killed
-        time.sleep(chance.uniform(0, 0.3))
-        writer.kill()
-        writer.communicate()
-        documents = table.documents()
-        assert [document.name for document in documents] == names
-        for document in documents:
-            pieces = table.chunks_of(document.id)
-            assert [piece.heading for piece in pieces] == [f"Part {part}" for part in range(12)]
-            assert len({piece.text for piece in pieces}) == 1, "chunks of two versions"
-    assert len(table.search_text("Part", 1000)) == 12 * len(names)

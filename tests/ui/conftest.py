@@ -26,7 +26,7 @@ def run_page(
         return None if name == "none" else FakeReranker({"hotel": 5.0, "VPN": 1.0})
 
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda: embedder)
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load)
     for page in ("ask_page", "source_cards"):
         monkeypatch.setattr(f"app.ui.{page}.current_user", lambda: "ann")  # AppTest has no cookies

@@ -1,0 +1,35 @@
+"""Links from one page to another. Each is an address that opens in a new tab and may be given to a colleague."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+
+def to_source(label: str, *, chunk_id: str = "", document_id: str = "", answer_id: str = "", icon: str = "") -> None:
+    """A link to a passage in its document, or to the beginning of a document.
+
+    answer_id: of the answer that cites it, which the page then leads back to. Who has the link can read that
+    answer's conversation.
+    """
+    named = {"chunk": chunk_id, "document": document_id, "a": answer_id}
+    page = st.Page(_elsewhere, title="Source", url_path="source")
+    st.page_link(
+        page, label=label, icon=icon or None, query_params={key: value for key, value in named.items() if value}
+    )
+
+
+def to_answer(label: str, *, conversation_id: str, answer_id: str) -> None:
+    """A link to an answer in its conversation."""
+    page = st.Page(_elsewhere, title="Ask", url_path="ask")
+    st.page_link(page, label=label, icon=":material/arrow_back:", query_params={"c": conversation_id, "a": answer_id})
+
+
+def to_documents(label: str) -> None:
+    """A link to the list of documents."""
+    st.page_link(
+        st.Page(_elsewhere, title="Documents", url_path="documents"), label=label, icon=":material/arrow_back:"
+    )
+
+
+def _elsewhere() -> None:
+    """Stands for the page that is linked to, which Streamlit knows by its address alone."""
