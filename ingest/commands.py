@@ -156,7 +156,8 @@ def run_job(store: JobStore, job: Job, embedder: str, *, as_json: bool = False) 
         for result in run(store, job, lambda: load_embedder(embedder), bar.show, bar.wait):
             results.append(result)
             if not as_json and result.status != "unchanged":
-                detail = result.reason or (f"{result.num_chunks} chunks" if result.num_chunks else "")
+                chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
+                detail = "; ".join(filter(None, (chunks, result.reason)))
                 bar.write(f"{result.status:9} {result.name}  {detail}".rstrip(), sys.stdout)
     documents = stored_documents(store.home)
     num_chunks = sum(document.num_chunks for document in documents)

@@ -174,7 +174,9 @@ def attend_within_passages(
 
     sizes = [count * length for count, length in groups]
     contexts = []
-    for group, *parts in zip(groups, *(part[0].split(sizes, 1) for part in (query * scaling, key, value)), strict=True):
+    for group, *parts in zip(
+        groups, *(part[0].split_with_sizes(sizes, 1) for part in (query * scaling, key, value)), strict=True
+    ):
         q, k, v = (part.unflatten(1, group) for part in parts)  # (heads, passages, tokens, width)
         contexts.append((torch.softmax(q @ k.mT, dim=-1) @ v).flatten(1, 2))
     return torch.cat(contexts, dim=1).transpose(0, 1)[None], None
@@ -200,7 +202,8 @@ def pack_weights(model: torch.nn.Module) -> None:
     """
     import torch
 
-    if not (torch.backends.mkldnn.is_available() and torch.cpu.get_capabilities().get("avx2")):
+    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (onednn and torch.cpu.get_capabilities().get("avx2")):
         return
     for layer in model.modules():
         if isinstance(layer, torch.nn.Linear):

@@ -34,16 +34,19 @@ _POLL_SECONDS = 0.2
 class Limits(BaseSettings):
     """What reading one file may cost; each can be set by a variable such as CITELOOP_FILE_CPU_SECONDS.
 
-    cpu_seconds: of processor time, and cpu_seconds_per_page more for each page of a long document.
-    memory_mb: what the process may hold. pages, characters: what a document may have.
+    cpu_seconds: of processor time; cpu_seconds_per_page more for each page, cpu_seconds_per_scan for each page
+    that is read by text recognition. memory_mb: what the process may hold. pages, scans, characters: what a
+    document may have.
     """
 
     model_config = SettingsConfigDict(env_prefix="CITELOOP_FILE_", frozen=True)
 
     cpu_seconds: PositiveInt = 20
     cpu_seconds_per_page: PositiveFloat = 0.05
+    cpu_seconds_per_scan: PositiveFloat = 10.0
     memory_mb: PositiveInt = 1024
     pages: PositiveInt = 5_000
+    scans: PositiveInt = 500
     characters: PositiveInt = 20_000_000
 
 

@@ -32,7 +32,7 @@ _NO_VECTORS = np.zeros((0, 0), np.float32)
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file; reason says why it was skipped or failed, else ''."""
+    """What happened to one file; reason: why it was skipped or failed, or what of it could not be read, or ''."""
 
     name: str
     source: str
@@ -290,7 +290,7 @@ class Ingest:
         for document, chunks, _ in kept:
             self._originals.keep_only(document)
             each = files[document.id]
-            yield self._done(FileResult(each.name, each.file.source, each.status, len(chunks)))
+            yield self._done(FileResult(each.name, each.file.source, each.status, len(chunks), document.note))
 
     def _tell_embedded(self, num_chunks: int) -> None:
         self._tell(num_chunks_done=self._progress.num_chunks_done + num_chunks)

@@ -102,7 +102,7 @@ def part_round(page: Image.Image, boxes: Sequence[Edges]) -> Image.Image:
     if (missing := _MIN_PART_WIDTH - (right - left)) > 0:
         left, right = left - missing / 2, right + missing / 2
         left, right = left + max(-left, 0) - max(right - 1, 0), right + max(-left, 0) - max(right - 1, 0)
-    margin = _MARGIN * page.width
+    margin = 1.7 * _MARGIN * page.width  # a heading above shows whole
     corners = (left * page.width, top * page.height - margin, right * page.width, bottom * page.height + margin)
     limits = (0, 0, page.width, page.height)
     inside = [max(corners[0], 0), max(corners[1], 0), min(corners[2], limits[2]), min(corners[3], limits[3])]

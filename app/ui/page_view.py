@@ -16,7 +16,6 @@ STYLE = """
 .st-key-page-whole, .st-key-page-whole-wide { position: relative; }
 .st-key-page-whole img, .st-key-page-whole-wide img, .st-key-page-part img {
   border: 1px solid rgba(128, 128, 128, 0.4); background: white; }
-.st-key-page-middle { position: absolute; width: 1px; height: 1px; }
 @media (min-width: 641px) {
   .st-key-page-part, :has(> .st-key-page-part), .st-key-page-toggle { display: none !important; }
 }
@@ -80,9 +79,8 @@ def _show_picture(document: StoredDocument, number: int, picture: PagePicture) -
     with st.container(key="page-whole-wide" if picture.part and not whole else "page-whole"):
         st.image(picture.whole, width="stretch", alt=alt + (", the passage marked" if picture.part else ""))
         if picture.part:
-            st.html(f"<style>.st-key-page-middle {{ top: {picture.middle:.1%}; }}</style>")
-            with st.container(key="page-middle"):
-                scroll_here(key=f"scroll-to-{document.id}-{number}", block="center")
+            st.html(f"<style>.st-key-scroll-to-middle {{ top: {picture.middle:.1%}; }}</style>")
+            scroll_here(key="scroll-to-middle", block="center")
     if picture.part and not whole:
         with st.container(key="page-part"):
             st.image(picture.part, width="stretch", alt=f"{alt}: the part with the passage, marked")

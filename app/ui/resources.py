@@ -38,7 +38,7 @@ def job_store() -> JobStore:
     return JobStore(read_settings().home)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def page_picture(
     document_id: str,  # noqa: ARG001  # with the digest it says which bytes, and is what the cache goes by
     sha256: str,  # noqa: ARG001

@@ -10,12 +10,17 @@ _place = st.components.v2.component(
     "citeloop_scroll",
     html='<i style="display: block; scroll-margin-top: 5rem"></i>',
     js="""export default ({ parentElement, data }) => {
-        setTimeout(() => {
-            const place = parentElement.querySelector("i");
+        const place = parentElement.querySelector("i");
+        if (data.block === "start") return void setTimeout(() => place.scrollIntoView(), 50);
+        let last, calm = 0, looks = 0;
+        const look = () => {  // pictures above may still be loading: wait until nothing moves
             const { top } = place.getBoundingClientRect();
-            const isSeen = top > 0 && top < innerHeight * 0.8;
-            if (data.block === "start" || !isSeen) place.scrollIntoView({ block: data.block });
-        }, data.block === "start" ? 50 : 400);  // what stands above has found its height by then
+            calm = top === last ? calm + 1 : 0;
+            last = top;
+            if (calm < 3 && looks++ < 40) setTimeout(look, 100);
+            else if (top < 60 || top > innerHeight * 0.8) place.scrollIntoView({ block: "center" });
+        };
+        look();
     }""",
 )
 

@@ -25,10 +25,17 @@ from ingest.chunk import Chunk
 from ingest.originals import Originals
 from ingest.table import StoredDocument
 
+_NUM_WORDS = 50
+"""So many passages stand beside a page at most."""
+
 _STYLE = """
 .st-key-source-marked { background: rgba(255, 215, 64, 0.22); border-left: 4px solid rgb(214, 158, 0);
   padding: 0.75rem 1rem; border-radius: 0.25rem; }
-.st-key-source-side { position: sticky; top: 4.5rem; }
+.st-key-source-side { position: sticky; top: 4.5rem; max-height: calc(100vh - 6rem); overflow-y: auto; }
+.st-key-source-side [data-testid="stMarkdownContainer"] { font-size: 0.9rem; }
+.st-key-source-text { max-width: 48rem; }
+[class*="st-key-scroll-to"] { position: absolute; }
+@media (max-width: 640px) { .st-key-source-side { position: static; max-height: none; } }
 """
 
 
@@ -103,14 +110,15 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     st.title(markup.plain(document.title), anchor=False)
     path = Originals(pipeline().table.home).path(document)
     if path.suffix in SUFFIXES and path.is_file():
+        st.caption(_place(chunk) if chunk else markup.plain(document.name))
         _show_paged(document, path, chunk)
         return
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.caption(_place(chunk) if chunk else markup.plain(document.name), width="content")
-        _show_download(document, path)
-    chunks = pipeline().table.chunks_of(document.id)
-    if chunks:
-        show_text(chunks, chunk)
+    with st.container(key="source-text"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.caption(_place(chunk) if chunk else markup.plain(document.name), width="content")
+            _show_download(document, path)
+        if chunks := pipeline().table.chunks_of(document.id):
+            show_text(chunks, chunk)
 
 
 @st.fragment
@@ -120,21 +128,20 @@ def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> No
     with left:
         number = show_page(document, path, chunk)
     with right, st.container(key="source-side"):
-        st.caption(_place(chunk) if chunk else markup.plain(document.name))
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown("**Cited passage**" if chunk else "**Text of this page**", width="content")
+            _show_download(document, path)
         if chunk:
-            st.markdown("**Cited passage**")
             with st.container(key="source-marked"):
                 st.markdown(markup.passage(chunk.text))
         else:
-            _show_words(pipeline().table.chunks_of(document.id), number)
-        _show_download(document, path)
+            st.markdown(_words_of(pipeline().table.chunks_of(document.id), number))
 
 
-def _show_words(chunks: Sequence[Chunk], number: int | None) -> None:
-    """What the passages of a page say, to search and to copy."""
+def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
+    """Markdown of what the passages of a page say, to search and to copy; None: of the first passages."""
     here = [chunk for chunk in chunks if number in (None, chunk.page, *(box.page for box in chunk.boxes))]
-    with st.expander("Text of this page" if number else "Text", expanded=True):
-        st.markdown(as_markdown(here[:50]) if here else "There is no text on this page.")
+    return as_markdown(here[:_NUM_WORDS]) or "There is no text on this page."
 
 
 def _show_download(document: StoredDocument, path: Path) -> None:

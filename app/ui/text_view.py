@@ -45,7 +45,7 @@ def _show_round(chunks: Sequence[Chunk], index: int, first: int, last: int, abov
     if heading:
         st.markdown(heading)
     with st.container(key="source-marked"):
-        scroll_here(key=f"scroll-to-{chunks[index].id}", block="center")
+        scroll_here(key="scroll-to-marked", block="center")
         st.markdown(markup.passage(chunks[index].text))
     if chunks[index + 1 : last]:
         st.markdown(as_markdown(chunks[index + 1 : last], chunks[index]))

@@ -113,6 +113,7 @@ def parse(path: Path, name: str | None = None) -> Document:
         sha256=hashlib.sha256(data).hexdigest(),
         pages=parsed.pages,
         headings=parsed.headings,
+        note=parsed.note,
     )
 
 

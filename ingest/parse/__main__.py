@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -21,7 +22,7 @@ from pydantic import TypeAdapter
 
 from ingest.parse import Document, ParseError, document, parse
 
-_CONVERTERS = ("docutils.core", "lxml.etree", "openpyxl", "pdfplumber", "pptx")
+_CONVERTERS = ("docutils.core", "lxml.etree", "openpyxl", "pptx")
 """Loaded before the first fork, so that no file pays for it."""
 
 _WALL_SECONDS_PER_CPU_SECOND = 10
@@ -62,8 +63,7 @@ def _answer(request: Mapping[str, Any]) -> bytes:
 
 def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
     """In the forked process: parse within the limits, write the answer, end without any clean-up."""
-    _limit(request, num_pages=0)
-    document.on_pages = lambda num_pages: _limit(request, num_pages)
+    document.effort = _LimitedEffort(request)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard_stream in range(3):  # converters print; the answers must stay readable
         os.dup2(nowhere, standard_stream)
@@ -84,16 +84,32 @@ def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
     os._exit(0)
 
 
-def _limit(request: Mapping[str, Any], num_pages: int) -> None:
-    """Set the limits of this process for a document of so many pages. Raises ParseError when they are too many."""
-    if num_pages > request["pages"]:
-        raise ParseError(f"it has {num_pages:,} pages, at most {request['pages']:,} are read; split it")
-    seconds = int(request["cpu_seconds"] + request["cpu_seconds_per_page"] * num_pages)
-    wanted = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_DATA: request["memory_mb"] << 20, resource.RLIMIT_CORE: 0}
-    for kind, amount in wanted.items():
-        _, hard = resource.getrlimit(kind)  # what the administrator set stays
-        resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
-    signal.alarm(seconds * _WALL_SECONDS_PER_CPU_SECOND)
+class _LimitedEffort(document.Effort):
+    """Sets the limits of this process; a longer document has more time."""
+
+    def __init__(self, limits: Mapping[str, Any]) -> None:
+        self._limits = limits
+        self._num_scans = 0
+        resource.setrlimit(resource.RLIMIT_DATA, (limits["memory_mb"] << 20, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        self._seconds: float = 0
+        self._allow(limits["cpu_seconds"])
+
+    def pages(self, num_pages: int) -> None:
+        if num_pages > self._limits["pages"]:
+            raise ParseError(f"it has {num_pages:,} pages, at most {self._limits['pages']:,} are read; split it")
+        self._allow(self._limits["cpu_seconds_per_page"] * num_pages)
+
+    def scan(self) -> None:
+        self._num_scans += 1
+        if self._num_scans > self._limits["scans"]:
+            raise ParseError(f"more than {self._limits['scans']:,} of its pages are scans; split it")
+        self._allow(self._limits["cpu_seconds_per_scan"])
+
+    def _allow(self, more_seconds: float) -> None:
+        self._seconds += more_seconds
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(self._seconds), resource.RLIM_INFINITY))
+        signal.alarm(math.ceil(self._seconds) * _WALL_SECONDS_PER_CPU_SECOND)
 
 
 def _why_stopped(exit_code: int, cpu_seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -69,6 +69,7 @@ class Document:
     name: what people see and judgements name, such as `handbook/leave.md`.
     source: where it came from, an absolute path.
     sha256: hex digest of the file's bytes.
+    note: what of the file could not be read, or ''.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Document:
     sha256: str
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...] = ()
+    note: str = ""
 
     @property
     def text(self) -> str:
@@ -91,24 +93,38 @@ class ParseError(CiteloopError):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a format's parser finds: pages, headings, and the title that the file gives itself, or ''."""
+    """What a format's parser finds: pages, headings, and the title that the file gives itself, or ''.
+
+    note: what of the file could not be read, or ''.
+    """
 
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...]
     title: str
+    note: str = ""
 
 
-def _ignore(num_pages: int) -> None:
-    pass
+class Effort:
+    """Told how much there is to read; one who limits what a file may cost puts its own in place of `effort`."""
+
+    def pages(self, num_pages: int) -> None:
+        """A file has so many pages, told before they are read. Raises ParseError where these are too many."""
+
+    def scan(self) -> None:
+        """One more page is read by text recognition, which takes long. Raises ParseError where these are too many."""
 
 
-on_pages: Callable[[int], None] = _ignore
-"""What `note_pages` calls; one who limits the time of parsing puts his own in its place."""
+effort = Effort()
 
 
 def note_pages(num_pages: int) -> None:
     """Tell how many pages a file has, before they are read. Raises ParseError where these are too many."""
-    on_pages(num_pages)
+    effort.pages(num_pages)
+
+
+def note_scan() -> None:
+    """Tell that a page is about to be read by text recognition. Raises ParseError where these are too many."""
+    effort.scan()
 
 
 def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | None = None) -> Document:

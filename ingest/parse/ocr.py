@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.parse.columns import lines_of_parts
-from ingest.parse.document import Box, Parsed, ParseError, note_pages
+from ingest.parse.document import Box, Parsed, ParseError, note_pages, note_scan
 from ingest.parse.layout import Part, Printed, around, turned
 from ingest.parse.prose import prose
 
@@ -91,6 +91,7 @@ def read_picture(picture: Picture, number: int) -> list[Printed]:
     """The printed lines of a picture, whichever way up it is."""
     if picture.min() == picture.max():
         return []
+    note_scan()
     quarters = 0
     seen = _seen(picture, number)
     if _is_sideways(seen, picture):

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pypdf
@@ -19,7 +20,6 @@ from ingest.parse.layout import Printed, char_lines, is_readable, sheet_of, text
 from ingest.parse.prose import Bookmark, headings, prose
 from ingest.parse.ruled_tables import grids, with_tables
 
-logger = logging.getLogger(__name__)
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it can read around
 logging.getLogger("pypdfium2").setLevel(logging.ERROR)
 
@@ -35,11 +35,12 @@ def parse_pdf(data: bytes) -> Parsed:
         return _by_pypdf(data)
     try:
         note_pages(len(pdf))
-        lines = _pages(pdf)
+        unread: list[int] = []
+        lines = _pages(pdf, unread)
         if all(page is None for page in lines):
             return _by_pypdf(data)
-        bookmarks = list(_bookmarks(pdf))
-        return _parsed([page or [] for page in lines], bookmarks, pdf.get_metadata_value("Title"))
+        parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
+        return replace(parsed, note=_unread_note(unread))
     finally:
         pdf.close()
 
@@ -61,8 +62,8 @@ def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
 # pages -------------------------------------------------------------------------------------------------
 
 
-def _pages(pdf: pypdfium2.PdfDocument) -> list[list[Printed] | None]:
-    """The lines of each page; None where pdfium cannot load it."""
+def _pages(pdf: pypdfium2.PdfDocument, unread: list[int]) -> list[list[Printed] | None]:
+    """The lines of each page; None where pdfium cannot load it. Scans that cannot be read are added to unread."""
     pages: list[list[Printed] | None] = []
     for index in range(len(pdf)):
         try:
@@ -70,12 +71,12 @@ def _pages(pdf: pypdfium2.PdfDocument) -> list[list[Printed] | None]:
         except pypdfium2.PdfiumError:
             pages.append(None)
             continue
-        pages.append(_lines(page, index + 1))
+        pages.append(_lines(page, index + 1, unread))
         page.close()
     return pages
 
 
-def _lines(page: pypdfium2.PdfPage, number: int) -> list[Printed]:
+def _lines(page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Printed]:
     textpage = page.get_textpage()
     sheet = sheet_of(page, textpage, number)
     chars = char_lines(textpage, sheet)
@@ -85,8 +86,15 @@ def _lines(page: pypdfium2.PdfPage, number: int) -> list[Printed]:
     if _is_scan(page, sum(char.isalnum() for char in text)):
         if ocr.available():
             return ocr.read_page(page, number)
-        logger.warning('page %d is a scan, which needs text recognition: pip install "citeloop[ocr]"', number)
+        unread.append(number)
     return with_marks(with_tables(chars, grids(page, sheet), sheet))
+
+
+def _unread_note(unread: list[int]) -> str:
+    if not unread:
+        return ""
+    pages = ", ".join(map(str, unread[:10])) + (", ..." if len(unread) > 10 else "")
+    return f'scanned and not read: page {pages}; text recognition (OCR) needs: pip install "citeloop[ocr]"'
 
 
 def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.chunk import Chunk, chunk, label
-from ingest.parse import PAGE_BREAK, Document, parse, parse_text
+from ingest.chunk import DEFAULT_POLICY, POLICIES, Chunk, Policy, chunk, label
+from ingest.parse import PAGE_BREAK, Box, Document, Page, parse, parse_text
+from ingest.parse.document import Line
 from tests.conftest import SHARED_DATA
 
 WORDS = ["annual", "leave", "travel", "hotel", "tunnel", "key", "parent", "birth", "night", "café", "straße", "4400"]
@@ -21,8 +22,13 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-def cut(document: Document, max_tokens: int = MAX_TOKENS) -> list[Chunk]:
-    return chunk(document, count_words, max_tokens)
+def cut(document: Document, max_tokens: int = MAX_TOKENS, policy: Policy = DEFAULT_POLICY) -> list[Chunk]:
+    return chunk(document, count_words, max_tokens, policy)
+
+
+def own_text(piece: Chunk) -> str:
+    """The text without the header of a table that it repeats."""
+    return piece.text[len(piece.text) - (piece.end - piece.start) :]
 
 
 def sentence(chance: random.Random) -> str:
@@ -85,7 +91,7 @@ def test_random_documents_are_worth_the_name() -> None:
 def test_chunk_is_the_text_at_its_place() -> None:
     for seed in SEEDS:
         document = random_document(seed)
-        assert all(piece.text == document.text[piece.start : piece.end] != "" for piece in cut(document)), seed
+        assert all(own_text(piece) == document.text[piece.start : piece.end] != "" for piece in cut(document)), seed
 
 
 @pytest.mark.parametrize("max_tokens", [MAX_TOKENS, 250])
@@ -131,7 +137,7 @@ def test_every_word_is_in_one_chunk_and_in_order() -> None:
     for seed in SEEDS:
         document = random_document(seed)
         chunks = cut(document)
-        assert [word for piece in chunks for word in piece.text.split()] == body_of(document).split(), seed
+        assert [word for piece in chunks for word in own_text(piece).split()] == body_of(document).split(), seed
         assert all(before.end <= after.start for before, after in pairwise(chunks)), seed
 
 
@@ -249,6 +255,187 @@ def test_label_is_one_line() -> None:
     assert label("Handbook", ("Leave", "Annual")) == "Handbook > Leave > Annual"
 
 
+# tables ----------------------------------------------------------------------------------------------
+
+HEADER = "| Day | Rate of the day |\n| --- | --- |\n"
+
+
+def table(num_rows: int, header: str = HEADER) -> str:
+    return header + "".join(f"| Day {number} | {'x ' * (number % 7)}{number} euros |\n" for number in range(num_rows))
+
+
+def test_table_that_is_cut_repeats_its_header_within_the_budget() -> None:
+    document = parse_text(f"{table(60)}\nAfter the table.", "a.md", "T")
+    chunks = cut(document)
+    assert len(chunks) > 5
+    starts = [piece.text.count(HEADER.strip()) for piece in chunks]
+    assert starts[:-1] == [1] * (len(chunks) - 1)
+    assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
+    rows = [line for piece in chunks for line in piece.text.splitlines() if "euros" in line]
+    assert rows == [line for line in document.text.splitlines() if "euros" in line]
+
+
+def test_table_that_fits_has_its_header_once() -> None:
+    (piece,) = cut(parse_text(f"Rates.\n\n{table(5)}", "a.md", "T"))
+    assert piece.text.count("Rate of the day") == 1
+
+
+def test_text_after_a_table_does_not_get_its_header() -> None:
+    chunks = cut(parse_text(f"{table(12)}\n{'After. ' * 200}", "a.md", "T"))
+    assert all(HEADER not in piece.text for piece in chunks if not piece.text.lstrip("|").count("euros"))
+    assert len(chunks) > 2
+
+
+def test_header_that_leaves_no_room_for_rows_is_not_repeated() -> None:
+    chunks = cut(parse_text(table(40, f"| {'word ' * 70}|\n| --- |\n"), "a.md", "T"))
+    assert sum("word word" in piece.text for piece in chunks) == 1
+    assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
+
+
+@pytest.mark.parametrize("word", ["| Day |", "| --- |", "Day | Rate\n--- | ---\n1 | 2"])
+def test_bars_alone_are_no_table(word: str) -> None:
+    chunks = cut(parse_text(f"{word}\n\n" + "Text goes on. " * 100, "a.md", "T"))
+    assert all(own_text(piece) == piece.text for piece in chunks)
+
+
+# boxes -----------------------------------------------------------------------------------------------
+
+
+def printed(*pages: list[str]) -> Document:
+    """A document whose every line stands on its page: ten to a page, over its whole width."""
+    parts = []
+    for number, lines in enumerate(pages, 1):
+        starts = [sum(len(line) + 1 for line in lines[:index]) for index in range(len(lines))]
+        boxes = [Box(number, 0.0, index / 10, 1.0, (index + 1) / 10) for index in range(len(lines))]
+        placed = [Line(start, start + len(line), box) for start, line, box in zip(starts, lines, boxes, strict=True)]
+        parts.append(Page(number, "\n".join(lines), tuple(placed)))
+    return replace(parse_text("", "a.pdf", "T"), pages=tuple(parts))
+
+
+def test_boxes_are_those_of_the_printed_lines() -> None:
+    (piece,) = cut(printed(["one", "two"]))
+    assert piece.boxes == (Box(1, 0, 0, 1, 0.1), Box(1, 0, 0.1, 1, 0.2))
+
+
+def test_boxes_of_a_chunk_over_two_pages_name_both() -> None:
+    (piece,) = cut(printed(["It begins here"], ["and ends there."]))
+    assert piece.boxes == (Box(1, 0, 0, 1, 0.1), Box(2, 0, 0, 1, 0.1))
+
+
+def test_line_that_is_cut_lends_each_chunk_its_share() -> None:
+    line = "One two three four five. " * 30
+    first, second = cut(printed([line.strip()]), 76)
+    (left,), (right,) = first.boxes, second.boxes
+    assert left.left == 0
+    assert right.right == 1
+    assert left.right == pytest.approx(first.end / len(line.strip()), abs=1e-3)
+    assert right.left == pytest.approx(second.start / len(line.strip()), abs=1e-3)
+    assert left.right < right.left
+
+
+def test_boxes_of_all_chunks_cover_every_line_once() -> None:
+    pages = [[f"{word} line {number} of the page." for number, word in enumerate(WORDS)] for _ in range(6)]
+    boxes = [box for piece in cut(printed(*pages), 70) for box in piece.boxes]
+    for page in range(1, 7):
+        for index in range(len(WORDS)):
+            widths = [box.right - box.left for box in boxes if (box.page, round(box.top * 10)) == (page, index)]
+            assert sum(widths) == pytest.approx(1, abs=0.1), (page, index)
+
+
+def test_text_between_two_lines_has_no_box() -> None:
+    page = Page(1, "first  added  last", (Line(0, 5, Box(1, 0, 0, 1, 0.1)), Line(14, 18, Box(1, 0, 0.1, 1, 0.2))))
+    (piece,) = cut(replace(parse_text("", "a.pdf", "T"), pages=(page,)))
+    assert len(piece.boxes) == 2
+
+
+def test_formats_without_pages_have_no_boxes() -> None:
+    assert all(piece.boxes == () for seed in SEEDS[:10] for piece in cut(random_document(seed)))
+
+
+# policies --------------------------------------------------------------------------------------------
+
+
+def words_at(document: Document, chunks: list[Chunk]) -> str:
+    """Every character that is in a chunk, without white space."""
+    covered = set[int]()
+    for piece in chunks:
+        covered.update(range(piece.start, piece.end))
+    return "".join(document.text[index] for index in sorted(covered) if not document.text[index].isspace())
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_every_policy_keeps_every_word_and_the_budget(policy: Policy) -> None:
+    for seed in SEEDS[:60]:
+        document = random_document(seed)
+        chunks = cut(document, policy=policy)
+        whole = body_of(document) if policy.along_headings and not policy.min_tokens else document.text
+        there = words_at(document, chunks)
+        if policy.min_tokens:  # headings inside a joined section are part of its text
+            assert set(body_of(document).split()) <= set(" ".join(piece.text for piece in chunks).split()), seed
+        else:
+            assert there == "".join(whole.split()), seed
+        assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks), seed
+        assert len({piece.id for piece in chunks}) == len(chunks), seed
+        assert cut(document, policy=policy) == chunks, seed
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_chunk_of_every_policy_is_the_text_at_its_place(policy: Policy) -> None:
+    for seed in SEEDS[:60]:
+        document = random_document(seed)
+        for piece in cut(document, policy=policy):
+            assert own_text(piece) == document.text[piece.start : piece.end] != "", seed
+
+
+def test_names_of_the_policies_are_their_keys() -> None:
+    assert all(policy.name == name for name, policy in POLICIES.items())
+    assert POLICIES[DEFAULT_POLICY.name] is DEFAULT_POLICY
+
+
+def test_window_fills_every_chunk_wherever_a_sentence_stands() -> None:
+    document = parse_text("One two three four five. " * 100, "a.md", "T")
+    chunks = cut(document, 73, POLICIES["window/2"])
+    assert {count_words(piece.text) for piece in chunks[:-1]} == {72}
+    assert any(not piece.text.endswith(".") for piece in chunks[:-1])
+
+
+@pytest.mark.parametrize("name", ["window/2", "sentence/2"])
+def test_policies_without_headings_join_what_stands_below_several(name: str) -> None:
+    (piece,) = cut(parse_text(TWO_SECTIONS, "a.md", "Handbook"), policy=POLICIES[name])
+    assert piece.headings == ()
+    assert "30 days." in piece.text
+    assert "Trains first." in piece.text
+
+
+def test_sentences_stay_whole_without_headings_too() -> None:
+    chunks = cut(parse_text("One two three four five. " * 100, "a.md", "T"), 73, POLICIES["sentence/2"])
+    assert all(piece.text.endswith("five.") for piece in chunks)
+
+
+def test_overlap_repeats_the_end_of_the_chunk_before() -> None:
+    sentences = " ".join(f"Sentence {number} is here." for number in range(100))
+    chunks = cut(parse_text(sentences, "a.md", "T"), 80, POLICIES["heading-overlap/2"])
+    overlaps = [before.end - after.start for before, after in pairwise(chunks)]
+    assert len(overlaps) > 3
+    assert min(overlaps) > 0
+    shared = [count_words(sentences[after.start : before.end]) for before, after in pairwise(chunks)]
+    assert max(shared) <= POLICIES["heading-overlap/2"].overlap_tokens
+
+
+def test_small_sections_join_under_the_heading_that_they_share() -> None:
+    text = "# Handbook\n\n## Leave\n\n### Annual\n\n30 days.\n\n### Parental\n\n" + "Eight weeks. " * 40
+    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/2"])
+    assert [piece.headings for piece in joined] == [("Handbook", "Leave")]
+    assert "30 days." in joined[0].text
+    assert "Parental" in joined[0].text
+
+
+def test_sections_that_are_large_enough_stay_apart() -> None:
+    text = "".join(f"## {title}\n\n{'Some words. ' * 40}\n\n" for title in ("A", "B"))
+    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/2"])
+    assert [piece.headings for piece in joined] == [("A",), ("B",)]
+
+
 # real documents --------------------------------------------------------------------------------------
 
 
@@ -260,5 +447,6 @@ def test_real_documents_keep_every_letter() -> None:
     for path in paths:
         document = parse(path)
         chunks = cut(document)
-        assert all(piece.text == document.text[piece.start : piece.end] for piece in chunks), path.name
-        assert "".join("".join(piece.text for piece in chunks).split()) == "".join(body_of(document).split()), path.name
+        assert all(own_text(piece) == document.text[piece.start : piece.end] for piece in chunks), path.name
+        together = "".join("".join(own_text(piece) for piece in chunks).split())
+        assert together == "".join(body_of(document).split()), path.name

@@ -22,7 +22,7 @@ APP.command()(ingest_command)
 @pytest.fixture(autouse=True)
 def fake_embedder(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """No model is loaded, and the home is the test's own wherever the option is left out."""
-    monkeypatch.setattr("ingest.embed.load_embedder", FakeEmbedder)
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: FakeEmbedder())
     monkeypatch.setenv("CITELOOP_HOME", str(home))
 
 
@@ -66,9 +66,9 @@ def test_failed_file_is_shown_with_its_reason_and_makes_the_status_one(documents
 
 
 def test_skipped_file_is_shown_and_no_failure(documents: Path) -> None:
-    (documents / "photo.png").write_bytes(b"")
+    (documents / "photo.xyz").write_bytes(b"")
     lines = call(documents).splitlines()
-    assert "skipped   photo.png  not a format that can be read: .png" in lines
+    assert "skipped   photo.xyz  not a format that can be read: .xyz" in lines
     assert "3 added, 1 skipped" in lines
 
 
@@ -89,13 +89,13 @@ def test_json_is_all_that_is_printed_and_names_every_file(documents: Path) -> No
     (documents / "it" / "vpn.md").unlink()
     report = json.loads(call(documents, "--json", "--prune", status=1))
     assert [(file["name"], file["status"]) for file in report["files"]] == [
-        ("a.docx", "failed"),
         ("handbook/leave.md", "unchanged"),
         ("handbook/travel.md", "unchanged"),
+        ("a.docx", "failed"),
         ("it/vpn.md", "removed"),
     ]
-    assert set(report["files"][0]) == {"name", "source", "status", "num_chunks", "reason"}
-    assert "damaged" in report["files"][0]["reason"]
+    assert set(report["files"][2]) == {"name", "source", "status", "num_chunks", "reason"}
+    assert "damaged" in report["files"][2]["reason"]
     assert report["files"][3]["source"] == str((documents / "it" / "vpn.md").resolve())
     assert report["num_chunks"] == 3
 
@@ -136,7 +136,7 @@ def test_waiting_for_another_writer_is_said_on_stderr(documents: Path, table: Ch
 def test_mistyped_path_is_said_before_a_model_is_loaded(
     documents: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: pytest.fail("a model was loaded"))
     result = CliRunner().invoke(APP, [str(documents), str(documents / "nowhere")])
     assert "no such file or folder" in str(result.exception)
     assert not home.exists()

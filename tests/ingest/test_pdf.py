@@ -299,11 +299,12 @@ def test_file_that_pdfium_cannot_open_is_read_by_pypdf(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("limit", [2, 3])
 def test_number_of_pages_is_told_before_they_are_read(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def at_most(num_pages: int) -> None:
-        if num_pages > limit:
-            raise ParseError(f"{num_pages} pages")
+    class AtMost(document.Effort):
+        def pages(self, num_pages: int) -> None:
+            if num_pages > limit:
+                raise ParseError(f"{num_pages} pages")
 
-    monkeypatch.setattr(document, "on_pages", at_most)
+    monkeypatch.setattr(document, "effort", AtMost())
     data = make_pdf([["one"], ["two"], ["three"]])
     if limit < 3:
         with pytest.raises(ParseError, match="3 pages"):

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ingest import CiteloopError
 from ingest.embed import Vectors
-from ingest.pipeline import FileResult, find_files, ingest
+from ingest.isolation import ParserPool
+from ingest.pipeline import FileResult, Progress, StoppedError, find_files, ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import make_pdf
@@ -110,12 +113,22 @@ def test_new_files_are_added(documents: Path, empty: ChunkTable, embedder: Count
     assert embedder.num_passages == empty.num_chunks() == 4
 
 
-def test_results_come_file_by_file(documents: Path, empty: ChunkTable, embedder: CountingEmbedder) -> None:
-    results = ingest([documents], empty, embedder)
+def test_result_is_told_once_its_file_is_stored(
+    documents: Path, empty: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.pipeline._BATCH_CHARACTERS", 0)
+    results = ingest([documents], empty, FakeEmbedder())
     assert next(results).name == "handbook/leave.md"
     assert names(empty) == ["handbook/leave.md"]
     results.close()  # type: ignore[attr-defined]  # an Iterator to its users, a generator in truth
     assert bring(empty, documents) == dict(zip(ALL, ("unchanged", "added", "added"), strict=True))
+
+
+def test_small_files_go_in_together(documents: Path, empty: ChunkTable) -> None:
+    results = ingest([documents], empty, FakeEmbedder())
+    next(results)
+    assert names(empty) == ALL
+    results.close()  # type: ignore[attr-defined]
 
 
 def test_passages_are_stored_with_the_vectors_of_their_headings_too(documents: Path, table: ChunkTable) -> None:
@@ -154,14 +167,14 @@ def test_files_of_the_same_bytes_are_two_documents(documents: Path, table: Chunk
 
 
 def test_formats_that_are_not_known_are_skipped_with_a_reason(documents: Path, empty: ChunkTable) -> None:
-    (documents / "photo.png").write_bytes(b"\x89PNG")
+    (documents / "photo.xyz").write_bytes(b"?")
     (documents / "Makefile").write_text("all:")
     results = {result.name: result for result in ingest([documents], empty, FakeEmbedder())}
     assert {name: result.status for name, result in results.items() if name not in ALL} == {
-        "photo.png": "skipped",
+        "photo.xyz": "skipped",
         "Makefile": "skipped",
     }
-    assert ".png" in results["photo.png"].reason
+    assert ".xyz" in results["photo.xyz"].reason
     assert "none" in results["Makefile"].reason
     assert names(empty) == ALL
 
@@ -196,14 +209,41 @@ def test_file_that_vanishes_meanwhile_has_failed(documents: Path, empty: ChunkTa
     if known:
         bring(empty, documents)
 
-    def vanish(num_files: int) -> None:
-        assert num_files == 3
-        (documents / "handbook" / "travel.md").unlink()
+    def vanish(progress: Progress) -> None:
+        assert progress.num_files == 3
+        (documents / "handbook" / "travel.md").unlink(missing_ok=True)
 
-    results = list(ingest([documents], empty, FakeEmbedder(), on_start=vanish))
+    results = {result.name: result for result in ingest([documents], empty, FakeEmbedder(), on_progress=vanish)}
     rest = "unchanged" if known else "added"
-    assert [result.status for result in results] == [rest, "failed", rest]
-    assert results[1].reason
+    assert [results[name].status for name in ALL] == [rest, "failed", rest]
+    assert "No such file" in results[ALL[1]].reason
+
+
+def test_file_that_vanishes_before_it_is_stored_has_failed(documents: Path, empty: ChunkTable) -> None:
+    class Slow(FakeEmbedder):
+        def embed(self, texts: list[str]) -> Vectors:
+            (documents / "handbook" / "travel.md").unlink()
+            return super().embed(texts)
+
+    results = {result.name: result for result in ingest([documents], empty, Slow())}
+    assert [results[name].status for name in ALL] == ["added", "failed", "added"]
+    assert "No such file" in results[ALL[1]].reason
+    assert names(empty) == [ALL[0], ALL[2]]
+
+
+def test_file_that_changes_before_it_is_stored_has_failed_and_goes_in_next_time(
+    documents: Path, empty: ChunkTable
+) -> None:
+    class Slow(FakeEmbedder):
+        def embed(self, texts: list[str]) -> Vectors:
+            (documents / "it" / "vpn.md").write_text("Call 5500.")
+            return super().embed(texts)
+
+    results = {result.name: result for result in ingest([documents], empty, Slow())}
+    assert results["it/vpn.md"].status == "failed"
+    assert "changed while it was being read" in results["it/vpn.md"].reason
+    assert bring(empty, documents)["it/vpn.md"] == "added"
+    assert texts(empty, "it/vpn.md") == ["Call 5500."]
 
 
 HALF_A_PAIR = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar <41> <d83d> endbfchar endcmap"
@@ -228,6 +268,128 @@ def test_file_of_headings_only_is_not_added_again_and_again(documents: Path, emp
     (documents / "plan.md").write_text("# Plan\n\n## First\n\n## Second\n")
     bring(empty, documents)
     assert bring(empty, documents)["plan.md"] != "added"
+
+
+# what is embedded anew -------------------------------------------------------------------------------
+
+
+def chunk_ids(table: ChunkTable, name: str) -> list[str]:
+    (document,) = (each for each in table.documents() if each.name == name)
+    return [piece.id for piece in table.chunks_of(document.id)]
+
+
+def test_only_the_passages_that_changed_are_embedded(
+    documents: Path, table: ChunkTable, embedder: CountingEmbedder
+) -> None:
+    leave = documents / "handbook" / "leave.md"
+    annual, parental = chunk_ids(table, "handbook/leave.md")
+    leave.write_text(leave.read_text().replace("30 days", "31 days"))
+    embedder.num_passages = 0
+    assert {result.name: result.num_chunks for result in ingest([leave], table, embedder)} == {"leave.md": 2}
+    assert embedder.num_passages == 1
+    assert chunk_ids(table, "leave.md")[1] == parental
+    assert annual not in chunk_ids(table, "leave.md")
+    assert table.verify() == set()
+
+
+def test_same_passage_twice_is_embedded_once(documents: Path, empty: ChunkTable, embedder: CountingEmbedder) -> None:
+    for name in ("a", "b"):
+        (documents / name).mkdir()
+        (documents / name / "note.md").write_text("# Note\n\nThe same.\n")
+    list(ingest([documents / "a", documents / "b"], empty, embedder))
+    assert (embedder.num_passages, empty.num_chunks()) == (1, 2)
+
+
+def test_unchanged_files_are_not_even_parsed(
+    documents: Path, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ParserPool, "parse", lambda *_: pytest.fail("a file was parsed"))
+    assert set(bring(table, documents).values()) == {"unchanged"}
+
+
+def test_document_whose_file_is_no_longer_kept_is_read_again_but_not_embedded(
+    documents: Path, table: ChunkTable, home: Path, embedder: CountingEmbedder
+) -> None:
+    before, embedder.num_passages = chunk_ids(table, "it/vpn.md"), 0
+    (kept,) = (path for path in (home / "originals").rglob("*.md") if "VPN" in path.read_text())
+    kept.unlink()
+    results = {result.name: result.status for result in ingest([documents], table, embedder)}
+    assert results == dict(zip(ALL, ("unchanged", "unchanged", "replaced"), strict=True))
+    assert (chunk_ids(table, "it/vpn.md"), embedder.num_passages, kept.exists()) == (before, 0, True)
+
+
+# moved and renamed -----------------------------------------------------------------------------------
+
+
+def ids(table: ChunkTable) -> dict[str, str]:
+    return {document.name: document.id for document in table.documents()}
+
+
+@pytest.mark.parametrize("new_name", ["it/tunnel.md", "handbook/vpn.md", "vpn.md"])
+@pytest.mark.parametrize("prune", [False, True])
+def test_file_that_moved_keeps_its_document_and_its_chunks(
+    documents: Path, table: ChunkTable, embedder: CountingEmbedder, new_name: str, prune: bool
+) -> None:
+    before, pieces, embedder.num_passages = ids(table), chunk_ids(table, "it/vpn.md"), 0
+    (documents / "it" / "vpn.md").rename(documents / new_name)
+    results = {result.name: result for result in ingest([documents], table, embedder, prune=prune)}
+    assert {name: result.status for name, result in results.items()} == {
+        ALL[0]: "unchanged",
+        ALL[1]: "unchanged",
+        new_name: "renamed",
+    }
+    assert results[new_name].source == str(documents.resolve() / new_name)
+    assert ids(table)[new_name] == before["it/vpn.md"]
+    assert chunk_ids(table, new_name) == pieces
+    assert len(ids(table)) == 3
+    assert embedder.num_passages == 0
+    assert set(bring(table, documents, prune=True).values()) == {"unchanged"}
+
+
+def test_new_file_under_the_name_of_one_that_moved_is_a_new_document(documents: Path, table: ChunkTable) -> None:
+    before = ids(table)["it/vpn.md"]
+    (documents / "it" / "vpn.md").rename(documents / "it" / "tunnel.md")
+    assert bring(table, documents)["it/tunnel.md"] == "renamed"
+    (documents / "it" / "vpn.md").write_text("# Another\n\nQuite another text.\n")
+    assert bring(table, documents)["it/vpn.md"] == "added"
+    assert ids(table)["it/tunnel.md"] == before != ids(table)["it/vpn.md"]
+    assert len(texts(table, "it/vpn.md")) == len(texts(table, "it/tunnel.md")) == 1
+    assert set(bring(table, documents, prune=True).values()) == {"unchanged"}
+
+
+def test_rename_and_a_new_file_under_the_old_name_at_once_lose_nothing(documents: Path, table: ChunkTable) -> None:
+    (documents / "it" / "vpn.md").rename(documents / "it" / "tunnel.md")
+    (documents / "it" / "vpn.md").write_text("# Another\n\nQuite another text.\n")
+    results = bring(table, documents, prune=True)
+    assert (results["it/tunnel.md"], results["it/vpn.md"]) == ("added", "replaced")
+    assert texts(table, "it/vpn.md") == ["Quite another text."]
+    assert "4400" in texts(table, "it/tunnel.md")[0]
+    assert len(set(ids(table).values())) == 4
+
+
+def test_two_files_that_swapped_their_names_are_both_replaced(documents: Path, table: ChunkTable) -> None:
+    vpn, travel = documents / "it" / "vpn.md", documents / "handbook" / "travel.md"
+    vpn.rename(documents / "aside")
+    travel.rename(vpn)
+    (documents / "aside").rename(travel)
+    results = bring(table, documents, prune=True)
+    assert [results[name] for name in ALL] == ["unchanged", "replaced", "replaced"]
+    assert "hotel" in texts(table, "it/vpn.md")[0]
+    assert "VPN" in texts(table, "handbook/travel.md")[0]
+
+
+def test_copy_is_a_document_of_its_own(documents: Path, table: ChunkTable) -> None:
+    shutil.copy(documents / "it" / "vpn.md", documents / "it" / "copy.md")
+    bring(table, documents)
+    assert len(set(ids(table).values())) == 4
+    assert not set(chunk_ids(table, "it/copy.md")) & set(chunk_ids(table, "it/vpn.md"))
+
+
+def test_file_that_moved_and_changed_is_a_new_document(documents: Path, table: ChunkTable) -> None:
+    (documents / "it" / "vpn.md").unlink()
+    (documents / "it" / "tunnel.md").write_text("# VPN\n\nCall 5500.\n")
+    results = bring(table, documents, prune=True)
+    assert (results["it/tunnel.md"], results["it/vpn.md"]) == ("added", "removed")
 
 
 # prune -----------------------------------------------------------------------------------------------
@@ -267,11 +429,20 @@ def test_prune_of_a_single_file_removes_nothing(documents: Path, table: ChunkTab
     assert names(table) == ALL
 
 
-def test_file_that_moved_is_removed_and_added(documents: Path, table: ChunkTable) -> None:
-    (documents / "it" / "vpn.md").rename(documents / "it" / "tunnel.md")
-    results = bring(table, documents, prune=True)
-    assert (results["it/tunnel.md"], results["it/vpn.md"]) == ("added", "removed")
-    assert names(table) == [*ALL[:2], "it/tunnel.md"]
+def test_prune_of_a_folder_spares_uploads(documents: Path, table: ChunkTable, tmp_path: Path) -> None:
+    upload = tmp_path / "upload" / "note.md"
+    upload.parent.mkdir()
+    upload.write_text("A note.")
+    assert [result.source for result in ingest([upload], table, FakeEmbedder(), uploaded=True)] == ["upload:note.md"]
+    shutil.rmtree(upload.parent)
+    assert "removed" not in bring(table, documents, prune=True).values()
+    assert "note.md" in names(table)
+
+
+def test_pruned_document_leaves_no_file_behind(documents: Path, table: ChunkTable, home: Path) -> None:
+    (documents / "it" / "vpn.md").unlink()
+    bring(table, documents, prune=True)
+    assert len(list((home / "originals").iterdir())) == 2
 
 
 def test_folder_that_was_emptied_and_pruned_can_be_filled_again(documents: Path, table: ChunkTable) -> None:
@@ -282,14 +453,153 @@ def test_folder_that_was_emptied_and_pruned_can_be_filled_again(documents: Path,
     assert set(bring(table, documents).values()) == {"added"}
 
 
+# names and kinds of files ----------------------------------------------------------------------------
+
+STRANGE_NAMES = [
+    "two\nlines.md",
+    'quote\'s "double" $HOME `ls`.md',
+    "smile 🙂 größe 日本.md",
+    "--prune.md",
+    "; rm -rf x.md",
+    "a%20b%s{0}.md",
+    " .md",
+    f"{'long' * 60}.md",
+    "UPPER.MD",
+    "trailing .md",
+    "\x1b[31mred.md",
+]
+
+
+def test_strange_names_are_only_names(tmp_path: Path, empty: ChunkTable) -> None:
+    folder = tmp_path / "strange"
+    folder.mkdir()
+    for name in STRANGE_NAMES:
+        (folder / name).write_text(f"# Title\n\nThe text of file {STRANGE_NAMES.index(name)}.\n")
+    assert set(bring(empty, folder).values()) == {"added"}
+    assert set(names(empty)) == set(STRANGE_NAMES)
+    assert set(bring(empty, folder, prune=True).values()) == {"unchanged"}
+    assert texts(empty, STRANGE_NAMES[0]) == ["The text of file 0."]
+
+
+def test_name_that_is_not_utf_8_fails_alone_and_says_so(documents: Path, table: ChunkTable) -> None:
+    Path(os.fsdecode(os.fsencode(documents) + b"/caf\xe9.md")).write_text("text")
+    (documents / "new.md").write_text("A new text.")
+    results = {result.name: result for result in ingest([documents], table, FakeEmbedder())}
+    assert results["new.md"].status == "added"
+    assert (results["caf\ufffd.md"].status, results["caf\ufffd.md"].source) == (
+        "failed",
+        str(documents.resolve() / "caf\ufffd.md"),
+    )
+    assert "not valid UTF-8" in results["caf\ufffd.md"].reason
+
+
+def test_what_is_no_file_is_passed_over(documents: Path, empty: ChunkTable) -> None:
+    os.mkfifo(documents / "pipe.md")
+    (documents / "loop.md").symlink_to(documents / "loop.md")
+    (documents / "self").symlink_to(documents, target_is_directory=True)
+    (documents / "dangling.md").symlink_to(documents / "nowhere.md")
+    (documents / "folder.md").mkdir()
+    (documents / "device.md").symlink_to("/dev/zero")
+    assert bring(empty, documents) == dict.fromkeys(ALL, "added")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_file_that_may_not_be_read_fails_alone(documents: Path, empty: ChunkTable) -> None:
+    (documents / "it" / "vpn.md").chmod(0)
+    results = {result.name: result for result in ingest([documents], empty, FakeEmbedder())}
+    assert [results[name].status for name in ALL] == ["added", "added", "failed"]
+    assert "Permission denied" in results["it/vpn.md"].reason
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_folder_that_may_not_be_looked_into_fails_alone_and_is_not_pruned(
+    documents: Path, empty: ChunkTable, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    if known:
+        bring(empty, documents)
+    usual = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "vpn.md":
+            raise PermissionError(13, "Permission denied")
+        return usual(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    results = {result.name: result for result in ingest([documents], empty, FakeEmbedder(), prune=True)}
+    assert results["it/vpn.md"].status == "failed"
+    assert "Permission denied" in results["it/vpn.md"].reason
+    assert ("it/vpn.md" in names(empty)) == known
+    assert set(ALL[:2]) < set(results)
+
+
+# uploads ---------------------------------------------------------------------------------------------
+
+
+def test_upload_of_the_same_name_replaces_the_one_before(empty: ChunkTable, tmp_path: Path) -> None:
+    for number, words in enumerate(("First.", "Second.")):
+        staging = tmp_path / str(number)
+        staging.mkdir()
+        (staging / "note.md").write_text(words)
+        list(ingest([staging], empty, FakeEmbedder(), uploaded=True))
+        shutil.rmtree(staging)
+    assert [(document.name, document.source) for document in empty.documents()] == [("note.md", "upload:note.md")]
+    assert texts(empty, "note.md") == ["Second."]
+
+
+def test_removed_document_is_gone_with_its_file(table: ChunkTable, home: Path) -> None:
+    documents = [each for each in table.documents() if each.name != "it/vpn.md"]
+    with table.writing():
+        remove(documents, table)
+    assert names(table) == ["it/vpn.md"]
+    assert len(list((home / "originals").iterdir())) == 1
+
+
 # telling and waiting ---------------------------------------------------------------------------------
 
 
-def test_number_of_files_is_told_before_the_first_result(documents: Path, empty: ChunkTable) -> None:
-    told: list[int] = []
-    for _ in ingest([documents], empty, FakeEmbedder(), on_start=told.append):
-        assert told == [3]
-    assert told == [3]
+def test_progress_grows_from_nothing_to_all(documents: Path, empty: ChunkTable) -> None:
+    told: list[Progress] = []
+    results = list(ingest([documents], empty, FakeEmbedder(), on_progress=told.append))
+    assert told[0] == Progress(num_files=3)
+    assert told[-1].num_files_done == 3
+    assert told[-1].num_chunks_done == sum(result.num_chunks for result in results) == 4
+    for before, after in pairwise(told):
+        assert before.num_files_done <= after.num_files_done
+        assert before.num_chunks_done <= after.num_chunks_done
+    assert {progress.current for progress in told} >= set(ALL)
+
+
+def test_progress_counts_unchanged_and_skipped_files_too(documents: Path, table: ChunkTable) -> None:
+    (documents / "notes.xyz").write_text("?")
+    told: list[Progress] = []
+    list(ingest([documents], table, FakeEmbedder(), on_progress=told.append))
+    assert (told[-1].num_files, told[-1].num_files_done, told[-1].num_chunks_done) == (4, 4, 0)
+
+
+def test_stop_between_two_files_leaves_what_was_reported(
+    documents: Path, empty: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.pipeline._BATCH_CHARACTERS", 0)
+    done: list[str] = []
+    with pytest.raises(StoppedError):
+        for result in ingest([documents], empty, FakeEmbedder(), should_stop=lambda: len(done) == 2):
+            done.append(result.name)
+    assert names(empty) == done == ALL[:2]
+    assert bring(empty, documents) == dict(zip(ALL, ("unchanged", "unchanged", "added"), strict=True))
+
+
+def test_stop_between_two_embeddings_leaves_the_table_as_it_was(
+    documents: Path, table: ChunkTable, embedder: CountingEmbedder
+) -> None:
+    text = "".join(f"## Part {number}\n\nText {number}.\n\n" for number in range(200))
+    (documents / "it" / "vpn.md").write_text(text)
+    embedder.num_passages = 0
+    before = table.documents()
+    with pytest.raises(StoppedError):
+        list(ingest([documents], table, embedder, should_stop=lambda: embedder.num_passages > 0))
+    assert 0 < embedder.num_passages < 200
+    assert table.documents() == before
+    assert bring(table, documents)["it/vpn.md"] == "replaced"
 
 
 def test_nobody_waits_where_nobody_writes(documents: Path, empty: ChunkTable) -> None:
