@@ -104,10 +104,9 @@ def jobs_command(
     from ingest.home import DEFAULT_HOME
     from ingest.jobs import JobStore
 
-    context.obj = store = JobStore(home or DEFAULT_HOME)
     if context.invoked_subcommand:
         return
-    jobs = store.jobs(last)
+    jobs = JobStore(home or DEFAULT_HOME).jobs(last)
     if as_json:
         print(json.dumps({"jobs": [job.as_record() for job in jobs]}))
         return
@@ -122,26 +121,33 @@ def jobs_command(
 
 @jobs_cli.command()
 def cancel(
-    context: typer.Context, job_id: Annotated[str, typer.Argument(help="As `citeloop jobs` prints it.")]
+    job_id: Annotated[str, typer.Argument(help="As `citeloop jobs` prints it.")], home: HomeOption = None
 ) -> None:
     """Ask a job to stop; what it has done stays. Example: citeloop jobs cancel 1f2e3d4c5b6a"""
-    context.obj.cancel(job_id)
-    print(f"job {job_id}: {'cancelled' if not context.obj.job(job_id).is_open else 'asked to stop'}")
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
+
+    store = JobStore(home or DEFAULT_HOME)
+    store.cancel(job_id)
+    print(f"job {job_id}: {'asked to stop' if store.job(job_id).is_open else 'cancelled'}")
 
 
 @jobs_cli.command()
 def resume(
-    context: typer.Context,
     job_id: Annotated[str | None, typer.Argument(help="By default all whose process was killed.")] = None,
+    home: HomeOption = None,
     embedder: EmbedderOption = DEFAULT_EMBEDDER,
 ) -> None:
     """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
+    from ingest.home import DEFAULT_HOME
+    from ingest.jobs import JobStore
     from ingest.worker import resume as resume_jobs
 
+    store = JobStore(home or DEFAULT_HOME)
     if job_id:
-        context.obj.queue_again(job_id)
-    resume_jobs(context.obj.home, embedder)
-    waiting = [job.id for job in context.obj.jobs() if job.state == "queued"]
+        store.queue_again(job_id)
+    resume_jobs(store.home, embedder)
+    waiting = [job.id for job in store.jobs() if job.state == "queued"]
     print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
 
 

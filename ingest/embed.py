@@ -101,17 +101,13 @@ def _packed_bert(model: SentenceTransformer) -> _PackedBert | None:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from transformers import BertModel
 
-    first, *others = model
-    bert = first.auto_model if isinstance(first, Transformer) else None
-    match others:
-        case [Pooling(pooling_mode="mean")] | [Pooling(pooling_mode="mean"), Normalize()]:
-            averaged = not model.default_prompt_name and model.truncate_dim is None
-        case _:
-            averaged = False
-    # A subclass may compute something else.
-    if type(bert) is not BertModel or bert.config.is_decoder or not averaged:
-        return None
-    return _PackedBert(bert, model)
+    match list(model):
+        case [Transformer(auto_model=BertModel() as bert), Pooling(pooling_mode="mean"), *rest]:
+            normalized_at_most = all(isinstance(module, Normalize) for module in rest)
+            bare = not model.default_prompt_name and model.truncate_dim is None
+            if normalized_at_most and bare and not bert.config.is_decoder:
+                return _PackedBert(bert, model)
+    return None
 
 
 class _PackedBert:
@@ -173,11 +169,10 @@ def attend_within_passages(
     import torch
 
     sizes = [count * length for count, length in groups]
+    queries, keys, values = (row[0].split_with_sizes(sizes, 1) for row in (query * scaling, key, value))
     contexts = []
-    for group, *parts in zip(
-        groups, *(part[0].split_with_sizes(sizes, 1) for part in (query * scaling, key, value)), strict=True
-    ):
-        q, k, v = (part.unflatten(1, group) for part in parts)  # (heads, passages, tokens, width)
+    for group, *rows in zip(groups, queries, keys, values, strict=True):
+        q, k, v = (torch.unflatten(row, 1, group) for row in rows)  # (heads, passages, tokens, width)
         contexts.append((torch.softmax(q @ k.mT, dim=-1) @ v).flatten(1, 2))
     return torch.cat(contexts, dim=1).transpose(0, 1)[None], None
 
@@ -202,13 +197,13 @@ def pack_weights(model: torch.nn.Module) -> None:
     """
     import torch
 
-    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (onednn and torch.cpu.get_capabilities().get("avx2")):
+    # The operator is one of torch's inner ones, and measured on x86 only: where it is missing, all works without.
+    if not (hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.cpu.get_capabilities().get("avx2")):
         return
     for layer in model.modules():
         if isinstance(layer, torch.nn.Linear):
             packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _BATCH_TOKENS)
-            layer.weight = torch.nn.Parameter(packed, requires_grad=False)
+            layer.weight = torch.nn.Parameter(packed, requires_grad=False)  # the plain weights need not stay
             bias = None if layer.bias is None else layer.bias.detach()
             layer.forward = partial(  # type: ignore[method-assign]
                 torch.ops.mkldnn._linear_pointwise, W=packed, B=bias, attr="none", scalars=[], algorithm=""

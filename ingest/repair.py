@@ -86,7 +86,7 @@ def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -
     with table.writing():
         table.remove([each.id for each in originals])
         for result in Ingest(table, embedder, Limits()).store(files):
-            if result.status == "failed":
+            if result.reason:
                 yield Finding(False, f"{result.name} could not be read again: {result.reason}")
             else:
                 yield Finding(True, f"{result.name} was damaged or missing and has been read again from its kept file")

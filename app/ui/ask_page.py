@@ -39,8 +39,7 @@ def show() -> None:
     """The page."""
     conversation_id = _conversation_id()
     turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS)
-    if came_back_to := st.query_params.pop("a", None):
-        st.session_state["scroll-to"] = came_back_to
+    _come_back()
     welcome = st.empty()
     if len(turns) == NUM_SHOWN_TURNS:
         st.caption(f"The last {NUM_SHOWN_TURNS} questions of this conversation.")
@@ -51,6 +50,7 @@ def show() -> None:
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable")
     question = typed or st.session_state.pop("example", None)
     if question and question.strip():
+        st.query_params.pop("a", None)
         if any(turn.user != current_user() for turn in turns):
             _start_conversation()  # somebody else's is read, not continued
             conversation_id = _conversation_id()
@@ -72,6 +72,13 @@ def _conversation_id() -> str:
     if named != mine:
         st.query_params["c"] = mine
     return mine
+
+
+def _come_back() -> None:
+    """Scroll to the answer from whose source the user comes, once."""
+    answer_id = st.query_params.get("a")  # it stays: changed this early, the browser's history would be wrong
+    if answer_id and answer_id != st.session_state.get("came-back-to"):
+        st.session_state["came-back-to"] = st.session_state["scroll-to"] = answer_id
 
 
 def _start_conversation() -> None:

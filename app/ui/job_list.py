@@ -19,8 +19,9 @@ from ingest.jobs import Job, JobError
 from ingest.pipeline import FileResult, Status
 
 _NUM_JOBS = 50
-_NUM_FAILURES = 20
-"""So many are written out; the command line prints the others."""
+_NUM_FAILURES = 5
+"""So many are seen at once, the others at a click."""
+_MAX_FAILURES = 500
 _NUM_NAMED = 5
 """So few files are named one by one even when all is well."""
 _JUST_ENDED = timedelta(minutes=10)
@@ -62,7 +63,7 @@ def _show_open(shown: Sequence[str]) -> None:
         st.rerun()
     is_worked_at = any(job.heartbeat_at and not job.is_dead for job in jobs)
     for job in jobs:
-        with st.container(border=True, key=f"job-{job.id}"):
+        with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
             _show_progress(job, is_stuck=job.is_dead or (not is_worked_at and _age(job.created_at) > _QUEUED_FOR_LONG))
 
 
@@ -139,7 +140,7 @@ _FAILURES: tuple[Status, ...] = ("failed", "skipped")
 
 def _show_ended(job: Job, *, can_sync: bool) -> None:
     results = job_store().results(job.id)
-    with st.container(border=True, key=f"job-{job.id}"):
+    with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             failed = any(result.status == "failed" for result in results)
             icon = ":orange[:material/warning:]" if job.state == "done" and failed else _ICONS[job.state]
@@ -153,6 +154,9 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
             st.markdown(markup.plain(job.message))
         if lines := result_lines(results):
             st.markdown(lines)
+        if failures := [result for result in results if result.status in _FAILURES][_NUM_FAILURES:]:
+            with st.expander(f"{len(failures):,} more that failed or were skipped"):
+                st.markdown("\n".join(_line(result) for result in failures[:_MAX_FAILURES]))
 
 
 def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
@@ -165,12 +169,10 @@ def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
 
 
 def result_lines(results: Sequence[FileResult]) -> str:
-    """Markdown: every file that failed with the reason, and the others where they are few."""
+    """Markdown: the first files that failed, with the reason, and the others where they are few."""
     failures = [result for result in results if result.status in _FAILURES]
     good = [result for result in results if result.status not in _FAILURES]
     lines = [_line(result) for result in failures[:_NUM_FAILURES]]
-    if len(failures) > _NUM_FAILURES:
-        lines.append(f"- and {len(failures) - _NUM_FAILURES:,} more that failed or were skipped")
     if len(good) <= _NUM_NAMED:
         lines += [_line(result) for result in good]
     return "\n".join(lines)

@@ -39,19 +39,21 @@ def show_page(document: StoredDocument, path: Path, marked: Chunk | None) -> int
         st.warning(str(error), icon=":material/image_not_supported:")
         return None
     number = min(number, picture.num_pages)
-    _turn_pages(key, number, picture.num_pages, home if marked else None)
+    on_passage = {home, *(box.page for box in marked.boxes)} if marked else set()
+    _turn_pages(key, number, picture.num_pages, None if number in on_passage or not marked else home)
     _show_picture(document, number, picture)
     return number
 
 
 def _turn_pages(key: str, number: int, num_pages: int, home: int | None) -> None:
+    """Buttons that turn pages; home: the page of the passage, when another one is being looked at."""
     if num_pages == 1:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _turn("Previous", key, number - 1, num_pages, icon=":material/chevron_left:")
         st.markdown(f"page {number} of {num_pages}", width="content")
         _turn("Next", key, number + 1, num_pages, icon=":material/chevron_right:")
-        if home not in (None, number):
+        if home is not None:
             st.button(
                 "Back to the passage",
                 icon=":material/my_location:",

@@ -31,11 +31,13 @@ _NUM_WORDS = 50
 _STYLE = """
 .st-key-source-marked { background: rgba(255, 215, 64, 0.22); border-left: 4px solid rgb(214, 158, 0);
   padding: 0.75rem 1rem; border-radius: 0.25rem; }
-.st-key-source-side { position: sticky; top: 4.5rem; max-height: calc(100vh - 6rem); overflow-y: auto; }
+@media (min-width: 641px) {
+  [data-testid="stColumn"]:has(.st-key-source-side) { position: sticky; top: 4.5rem; align-self: flex-start;
+    max-height: calc(100vh - 6rem); overflow-y: auto; }
+}
 .st-key-source-side [data-testid="stMarkdownContainer"] { font-size: 0.9rem; }
 .st-key-source-text { max-width: 48rem; }
 [class*="st-key-scroll-to"] { position: absolute; }
-@media (max-width: 640px) { .st-key-source-side { position: static; max-height: none; } }
 """
 
 
@@ -176,6 +178,13 @@ def _place(chunk: Chunk) -> str:
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.headings else "",
         markup.plain(chunk.document),
-        f"page {chunk.page}" if chunk.page else "",
+        _pages(chunk),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _pages(chunk: Chunk) -> str:
+    numbers = sorted({box.page for box in chunk.boxes})
+    if len(numbers) > 1:
+        return f"pages {numbers[0]} and {numbers[-1]}" if len(numbers) == 2 else f"pages {numbers[0]} to {numbers[-1]}"
+    return f"page {chunk.page}" if chunk.page else ""

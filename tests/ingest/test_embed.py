@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from ingest import CiteloopError
 from ingest.embed import (
     SentenceTransformerEmbedder,
+    batches_of_like_length,
     default_embedder_path,
     load_embedder,
     preferred_dtype,
@@ -112,3 +116,51 @@ def test_half_precision_only_where_the_cpu_computes_in_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert preferred_dtype() is dtype
+
+
+def assert_agrees_with_plain_encode(embedder: SentenceTransformerEmbedder, path: Path) -> None:
+    lengths = (1, 40, 7, 250, 7, 400, 254, 3, 120)  # unsorted, some equal, one cut off; more than one batch
+    texts = ["", *(" ".join(["travel card", "leave", "tunnel"][i % 3] for i in range(n)) for n in lengths * 2)]
+    plain = SentenceTransformer(str(path), device="cpu", local_files_only=True).encode(texts)
+    plain /= np.linalg.norm(plain, axis=1, keepdims=True)
+    assert np.sum(embedder.embed(texts) * plain, axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_vectors_agree_with_plain_encode(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
+    monkeypatch.setattr("ingest.embed.preferred_dtype", lambda: dtype)
+    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(default_embedder_path()), default_embedder_path())
+
+
+def test_vectors_agree_without_packed_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(default_embedder_path()), default_embedder_path())
+
+
+def test_a_model_that_takes_the_first_token_agrees_with_plain_encode(tmp_path: Path) -> None:
+    transformer = Transformer(str(default_embedder_path()))
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="cls")
+    SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(tmp_path))
+    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(tmp_path), tmp_path)
+
+
+def test_a_model_that_is_no_bert_agrees_with_plain_encode(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertModel
+
+    weights = tmp_path / "weights"
+    DistilBertModel(DistilBertConfig(n_layers=1, dim=32, n_heads=2, hidden_dim=64)).save_pretrained(weights)
+    SentenceTransformer(str(default_embedder_path()), device="cpu").tokenizer.save_pretrained(weights)
+    transformer = Transformer(str(weights), max_seq_length=256)
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
+    SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(tmp_path / "model"))
+    embedder = SentenceTransformerEmbedder(tmp_path / "model")
+    assert embedder.dimension == 32
+    assert_agrees_with_plain_encode(embedder, tmp_path / "model")
+
+
+def test_batches_hold_like_lengths_and_all_passages_once() -> None:
+    assert batches_of_like_length([10, 3000, 1000, 1000, 200, 48]) == [[1], [2, 3], [4, 5, 0]]
+
+
+def test_no_passages_make_no_batches() -> None:
+    assert batches_of_like_length([]) == []

@@ -581,9 +581,9 @@ def test_stop_between_two_files_leaves_what_was_reported(
 ) -> None:
     monkeypatch.setattr("ingest.pipeline._BATCH_CHARACTERS", 0)
     done: list[str] = []
+    results = ingest([documents], empty, FakeEmbedder(), should_stop=lambda: len(done) == 2)
     with pytest.raises(StoppedError):
-        for result in ingest([documents], empty, FakeEmbedder(), should_stop=lambda: len(done) == 2):
-            done.append(result.name)
+        done.extend(result.name for result in results)
     assert names(empty) == done == ALL[:2]
     assert bring(empty, documents) == dict(zip(ALL, ("unchanged", "unchanged", "added"), strict=True))
 

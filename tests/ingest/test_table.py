@@ -288,7 +288,7 @@ def test_table_of_another_embedder_is_refused_at_once(home: Path, another: FakeE
 @pytest.mark.usefixtures("table")
 def test_table_of_an_older_schema_is_refused_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Identity.__init__, "__defaults__", ("later",))
-    with pytest.raises(MismatchError, match="schema 2, this program uses later; .*citeloop reindex"):
+    with pytest.raises(MismatchError, match=r"schema 2, this program uses later; .*citeloop reindex"):
         ChunkTable(home, EMBEDDER)
 
 
@@ -296,7 +296,7 @@ def test_table_of_older_chunking_is_read_but_not_written(home: Path, table: Chun
     newer = ChunkTable(home, EMBEDDER, replace(DEFAULT_POLICY, name="later/9"))
     assert newer.documents() == table.documents()
     assert newer.search_text("hotel", 1) == table.search_text("hotel", 1) != []
-    with pytest.raises(MismatchError, match="chunking heading-sentence/2, .* uses later/9; .*reindex"), newer.writing():
+    with pytest.raises(MismatchError, match=r"chunking heading-sentence/2, .* uses later/9; .*reindex"), newer.writing():
         pytest.fail("it may be written")
 
 

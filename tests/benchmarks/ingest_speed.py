@@ -1,0 +1,137 @@
+"""How fast documents become vectors here, next to plain sentence-transformers: python -m tests.benchmarks.ingest_speed
+
+The two sides take turns on the same passages, so that a machine's bad minute falls on both; what counts is the
+ratio of neighbours, and its median. Nothing is asserted: a time is a fact about a machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+
+from ingest.chunk import chunk
+from ingest.embed import Embedder, Vectors, default_embedder_path, load_embedder, preferred_dtype
+from ingest.parse import ParseError, parse
+from ingest.pipeline import find_files
+
+_CPU_FLAGS = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that was timed: chunks per second of both sides, and how many times as fast ours was, by round."""
+
+    name: str
+    num_chunks: int
+    plain_per_second: float
+    ours_per_second: float
+    ratios: list[float]
+    cpu_ratio: float
+    """The ratio of the processor time of both sides: other programs disturb it least."""
+    agreement: float
+    """Mean cosine of our vectors with the plain ones."""
+
+    def __str__(self) -> str:
+        ratio = f"{median(self.ratios):.2f} ({min(self.ratios):.2f}..{max(self.ratios):.2f})"
+        speeds = f"{self.plain_per_second:>10.1f}{self.ours_per_second:>10.1f}"
+        return f"{self.name:<10}{self.num_chunks:>8}{speeds}  {ratio:<20}{self.cpu_ratio:>6.2f}{self.agreement:>11.5f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one call: on the clock, and of all processor cores together."""
+
+    wall: float
+    cpu: float
+
+
+def main() -> None:
+    options = _options()
+    embedder = load_embedder()
+    passages = list(read_passages(options.folder, embedder))
+    if not passages:
+        raise SystemExit(f"no passages in {options.folder}")
+    rows = [measure_embedding(passages, embedder, options.rounds)]
+    if options.json:
+        print(json.dumps({"machine": machine(), "rounds": options.rounds, "rows": [asdict(row) for row in rows]}))
+        return
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    print(f"{'':<10}{'chunks':>8}{'plain/s':>10}{'ours/s':>10}  {'times as fast':<20}{'CPU':>6}{'agreement':>11}")
+    print(*rows, sep="\n")
+
+
+def read_passages(folder: Path, embedder: Embedder) -> Iterator[str]:
+    """The passages of the documents in the folder; a file that cannot be read is left out."""
+    for file in find_files([folder]):
+        try:
+            document = parse(file.path, file.name)
+        except ParseError:
+            continue
+        yield from (piece.passage for piece in chunk(document, embedder.count_tokens, embedder.max_tokens))
+
+
+def measure_embedding(passages: list[str], embedder: Embedder, rounds: int) -> Row:
+    """Our embedder next to SentenceTransformer.encode as it comes: float32, batches of 32."""
+    model = SentenceTransformer(str(default_embedder_path()), device="cpu", local_files_only=True)
+
+    def plain(texts: list[str]) -> Vectors:
+        return np.asarray(model.encode(texts, show_progress_bar=False), np.float32)
+
+    agreement = float(np.sum(plain(passages) * embedder.embed(passages), axis=1).mean())  # and both are warm
+    timings = [(_time(lambda: plain(passages)), _time(lambda: embedder.embed(passages))) for _ in range(rounds)]
+    return Row(
+        name="embed",
+        num_chunks=len(passages),
+        plain_per_second=len(passages) / median(theirs.wall for theirs, _ in timings),
+        ours_per_second=len(passages) / median(ours.wall for _, ours in timings),
+        ratios=[theirs.wall / ours.wall for theirs, ours in timings],
+        cpu_ratio=median(theirs.cpu / ours.cpu for theirs, ours in timings),
+        agreement=agreement,
+    )
+
+
+def machine() -> dict[str, str]:
+    """What the numbers depend on."""
+    capabilities = torch.cpu.get_capabilities()
+    return {
+        "cpu": _cpu_name(),
+        "flags": " ".join(flag for flag in _CPU_FLAGS if capabilities.get(flag)),
+        "threads": str(torch.get_num_threads()),
+        "dtype": str(preferred_dtype()).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
+
+
+def _cpu_name() -> str:
+    about = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", about.read_text()) if about.exists() else None
+    return found[1] if found else platform.processor()
+
+
+def _time(call: Callable[[], object]) -> Timing:
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return Timing(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ingest_speed", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/sample"), help="documents to embed")
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each side")
+    parser.add_argument("--json", action="store_true", help="print a record instead of a table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
