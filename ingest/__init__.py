@@ -3,7 +3,7 @@
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in processes of their own, with limits
     chunk      Chunk       document -> passages that fit the embedder, each with its place
-    embed      Embedder    passages -> unit vectors
+    embed      Embedder    passages -> unit vectors; packed_bert: the quick way to compute them
     rows       Embedded    chunks and vectors -> rows with digests
     table      ChunkTable  rows -> one LanceDB table, one document one transaction
     originals  Original    the files as they were read

@@ -147,7 +147,7 @@ def resume(
     if job_id:
         store.queue_again(job_id)
     resume_jobs(store.home, embedder)
-    waiting = [job.id for job in store.jobs() if job.state == "queued"]
+    waiting = [job.id for job in store.jobs() if job.is_waiting]
     print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
 
 

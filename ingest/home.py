@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ingest import CiteloopError
+
 DEFAULT_HOME = Path(__file__).resolve().parent.parent / "data" / "home"
 """Where everything lies that the program creates at run time, unless CITELOOP_HOME names another folder."""
 
@@ -36,19 +38,22 @@ def make_current(home: Path, name: str) -> None:
 def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Be the one writer of this home; on_wait is called, once or each second, while another one is at work.
 
-    on_wait may raise to give up.
+    on_wait may raise to give up. Raises CiteloopError when the home cannot be written.
     """
-    home.mkdir(parents=True, exist_ok=True)
     lock = FileLock(home / "table.lock")
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except Timeout:
-            on_wait()
-        with suppress(Timeout):
-            lock.acquire(timeout=1)
-            break
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                lock.acquire(timeout=0)
+                break
+            except Timeout:
+                on_wait()
+            with suppress(Timeout):
+                lock.acquire(timeout=1)
+                break
+    except OSError as error:
+        raise CiteloopError(f"cannot write in {home}: {error.strerror or error}; look at the permissions") from error
     try:
         yield
     finally:

@@ -143,6 +143,7 @@ class _ParserProcess:
                 process.stdin.flush()
                 reply = process.stdout.readline()
         if not reply.endswith(b"\n"):
+            self._end()
             return {"error": "the process that reads files was stopped; ingest this file again"}
         answer: dict[str, Any] = json.loads(reply)
         return answer
@@ -151,10 +152,14 @@ class _ParserProcess:
         """End it for good, with the file that it is reading."""
         with self._starting:
             self._killed = True
-            if self._process:
-                with suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+        self._end()
+
+    def _end(self) -> None:
+        """End what is running, also what the process has left behind if it was killed."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _started(self) -> subprocess.Popen[bytes] | None:
         """The running process; None once it was killed, whoever still asks."""

@@ -59,6 +59,11 @@ class Job:
         return self.state in ("queued", "running")
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether no process has begun it."""
+        return self.state == "queued" and self.heartbeat_at is None
+
+    @property
     def is_dead(self) -> bool:
         """Whether a process began it and has not been heard of since."""
         if not self.is_open or self.heartbeat_at is None:
@@ -171,7 +176,7 @@ class JobStore:
         if not job.is_open:
             raise JobError(f"job {job_id} has ended already: {job.state}")
         self.update(job_id, cancel_requested=True)
-        if job.heartbeat_at is None or job.is_dead:
+        if job.is_waiting or job.is_dead:
             self.end(job_id, "cancelled")
 
     def queue_again(self, job_id: str) -> None:

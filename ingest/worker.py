@@ -48,7 +48,7 @@ def resume(home: Path, embedder: str = DEFAULT_EMBEDDER) -> None:
     """Go on with what was queued or killed before; to be called when a server starts."""
     store = JobStore(home)
     store.revive()
-    if any(job.state == "queued" for job in store.jobs()):
+    if any(job.is_waiting for job in store.jobs()):
         start(home, embedder)
 
 

@@ -26,6 +26,8 @@ _NUM_NAMED = 5
 """So few files are named one by one even when all is well."""
 _JUST_ENDED = timedelta(minutes=10)
 _NUM_JUST_ENDED = 3
+_SECONDS_TO_TELL = 3
+"""Before that, a rate says little; and of a job that was resumed, the numbers are those of before."""
 _QUEUED_FOR_LONG = timedelta(seconds=30)
 
 
@@ -38,6 +40,8 @@ def show_jobs() -> None:
     if open_ids or latest:
         st.subheader("Ingest jobs", anchor=False)
     if open_ids:
+        # What is drawn every second must not fade in between, as Streamlit would have it on a busy machine.
+        st.html("<style>[class*='st-key-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
         st.fragment(_show_open, run_every=1.0)(open_ids)
     for job in latest:
         _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
@@ -91,7 +95,7 @@ def title(job: Job, results: Sequence[FileResult] = ()) -> str:
     num_files = job.num_files or len(names)
     if names and len(names) == num_files <= 2:
         return "Upload of " + " and ".join(names)
-    return f"Upload of {_files(num_files)}" if num_files else "Upload"
+    return f"Upload of {_counted(num_files, 'file')}" if num_files else "Upload"
 
 
 def state_words(job: Job) -> str:
@@ -109,14 +113,14 @@ def state_words(job: Job) -> str:
 
 def progress_words(job: Job) -> str:
     """How many of the files are done."""
-    return f"{job.num_files_done:,} of {_files(job.num_files)}" if job.num_files else "Looking at the files"
+    return f"{job.num_files_done:,} of {_counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
 
 
 def _pace(job: Job, num_changed: int) -> list[str]:
     """Passages, their rate, and the remaining time where it can be told."""
-    if job.state != "running" or job.is_dead or not job.num_chunks_done:
+    if job.state != "running" or job.is_dead or not job.num_chunks_done or job.seconds < _SECONDS_TO_TELL:
         return []
-    parts = [f"{job.num_chunks_done:,} passages", f"{job.chunks_per_second:.0f} a second"]
+    parts = [_counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} a second"]
     remaining = job.num_files - job.num_files_done
     if num_changed >= 3 and remaining:  # unchanged files come first and cost nothing: they say nothing about the rest
         parts.append(f"about {_duration(job.seconds / num_changed * remaining)} left")
@@ -149,9 +153,9 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
                 _button("Sync again", job, _sync_again, icon=":material/sync:")
             elif job.state != "done" and _has_files(job):
                 _button("Run again", job, _resume, icon=":material/replay:")
-        st.caption(" · ".join((outcome_words(job, results), f"{_duration(_age(job.ended_at).total_seconds())} ago")))
-        if job.message:
-            st.markdown(markup.plain(job.message))
+        st.caption(" · ".join((outcome_words(job, results), _ago(job.ended_at))))
+        if job.message and job.state == "failed":
+            st.markdown(f":red[{_inline(job.message)}]")
         if lines := result_lines(results):
             st.markdown(lines)
         if failures := [result for result in results if result.status in _FAILURES][_NUM_FAILURES:]:
@@ -179,7 +183,13 @@ def result_lines(results: Sequence[FileResult]) -> str:
 
 
 def _line(result: FileResult) -> str:
-    detail = f": {result.reason}" if result.reason else f", {result.num_chunks} passages" if result.num_chunks else ""
+    detail = (
+        f": {result.reason}"
+        if result.reason
+        else f", {_counted(result.num_chunks, 'passage')}"
+        if result.num_chunks
+        else ""
+    )
     words = f"{result.status}{detail}"
     colour = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
     return f"- **{_inline(result.name)}** :{colour}[{result.status}]{_inline(words.removeprefix(result.status))}"
@@ -239,8 +249,13 @@ def _age(at: str | None) -> timedelta:
     return datetime.now(UTC) - datetime.fromisoformat(at) if at else timedelta(0)
 
 
-def _files(number: int) -> str:
-    return f"{number:,} file{'' if number == 1 else 's'}"
+def _ago(at: str | None) -> str:
+    seconds = _age(at).total_seconds()
+    return "just now" if seconds < 10 else f"{_duration(seconds)} ago"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:

@@ -10,15 +10,15 @@ _place = st.components.v2.component(
     "citeloop_scroll",
     html='<i style="display: block; scroll-margin-top: 5rem"></i>',
     js="""export default ({ parentElement, data }) => {
-        const place = parentElement.querySelector("i");
-        if (data.block === "start") return void setTimeout(() => place.scrollIntoView(), 50);
+        const find = () => parentElement.querySelector("i");  // anew each time: Streamlit may put another in its place
+        if (data.block === "start") return void setTimeout(() => find()?.scrollIntoView(), 50);
         let last, calm = 0, looks = 0;
         const look = () => {  // pictures above may still be loading: wait until nothing moves
-            const { top } = place.getBoundingClientRect();
-            calm = top === last ? calm + 1 : 0;
+            const { top } = find()?.getBoundingClientRect() ?? {};
+            calm = top === last && [...document.images].every(image => image.complete) ? calm + 1 : 0;
             last = top;
             if (calm < 3 && looks++ < 40) setTimeout(look, 100);
-            else if (top < 60 || top > innerHeight * 0.8) place.scrollIntoView({ block: "center" });
+            else if (top < 60 || top > innerHeight * 0.8) find()?.scrollIntoView({ block: "center" });
         };
         look();
     }""",

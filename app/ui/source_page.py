@@ -29,8 +29,8 @@ _NUM_WORDS = 50
 """So many passages stand beside a page at most."""
 
 _STYLE = """
-.st-key-source-marked { background: rgba(255, 215, 64, 0.22); border-left: 4px solid rgb(214, 158, 0);
-  padding: 0.75rem 1rem; border-radius: 0.25rem; }
+.st-key-source-marked { position: relative; padding: 0.75rem 1rem; border-radius: 0.25rem;
+  background: rgba(255, 215, 64, 0.22); border-left: 4px solid rgb(214, 158, 0); }
 @media (min-width: 641px) {
   [data-testid="stColumn"]:has(.st-key-source-side) { position: sticky; top: 4.5rem; align-self: flex-start;
     max-height: calc(100vh - 6rem); overflow-y: auto; }
@@ -59,10 +59,14 @@ def show() -> None:
     st.html(f"<style>{_STYLE}{PAGE_STYLE}</style>")
     named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a")}
     source = _find(**named)
-    if source.answer:
-        links.to_answer("Back to the answer", conversation_id=source.answer.conversation_id, answer_id=source.answer.id)
-    else:
-        links.to_documents("All documents")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        if source.answer:
+            conversation_id = source.answer.conversation_id
+            links.to_answer("Back to the answer", conversation_id=conversation_id, answer_id=source.answer.id)
+        else:
+            links.to_documents("All documents")
+        if source.document:
+            _show_download(source.document)
     if source.is_gone and source.chunk:
         _show_gone(source.chunk, source.document)
     elif source.document is None:
@@ -76,11 +80,8 @@ def _find(chunk: str, document: str, a: str) -> _Source:
     table = pipeline().table
     answer = feedback_store().answer(a) if a else None
     found = table.chunk(chunk) if chunk else None
-    cited = (
-        next((citation.chunk for citation in answer.answer.citations if citation.chunk.id == chunk), None)
-        if answer
-        else None
-    )
+    citations = answer.answer.citations if answer else ()
+    cited = next((citation.chunk for citation in citations if citation.chunk.id == chunk), None)
     passage = found or cited
     document_id = passage.document_id if passage else document
     stored = next((each for each in table.documents() if each.id == document_id), None) if document_id else None
@@ -110,15 +111,14 @@ def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
 
 def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     st.title(markup.plain(document.title), anchor=False)
-    path = Originals(pipeline().table.home).path(document)
+    st.caption(_place(chunk) if chunk else markup.plain(document.name))
+    path = _original(document)
     if path.suffix in SUFFIXES and path.is_file():
-        st.caption(_place(chunk) if chunk else markup.plain(document.name))
         _show_paged(document, path, chunk)
         return
+    if not path.is_file():
+        st.caption("The original file is not kept here; this is its text as it was stored.")
     with st.container(key="source-text"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.caption(_place(chunk) if chunk else markup.plain(document.name), width="content")
-            _show_download(document, path)
         if chunks := pipeline().table.chunks_of(document.id):
             show_text(chunks, chunk)
 
@@ -130,14 +130,17 @@ def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> No
     with left:
         number = show_page(document, path, chunk)
     with right, st.container(key="source-side"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown("**Cited passage**" if chunk else "**Text of this page**", width="content")
-            _show_download(document, path)
         if chunk:
+            st.markdown("**Cited passage**")
             with st.container(key="source-marked"):
                 st.markdown(markup.passage(chunk.text))
         else:
+            st.markdown("**Text of this page**" if number else "**Text**")
             st.markdown(_words_of(pipeline().table.chunks_of(document.id), number))
+
+
+def _original(document: StoredDocument) -> Path:
+    return Originals(pipeline().table.home).path(document)
 
 
 def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
@@ -146,9 +149,10 @@ def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
     return as_markdown(here[:_NUM_WORDS]) or "There is no text on this page."
 
 
-def _show_download(document: StoredDocument, path: Path) -> None:
+def _show_download(document: StoredDocument) -> None:
+    """Outside every fragment: drawn again while it is being clicked, it would know no file any more."""
+    path = _original(document)
     if not path.is_file():
-        st.caption("The original file is not kept here; this is its text as it was stored.")
         return
 
     def opened() -> BinaryIO:

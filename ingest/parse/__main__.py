@@ -90,8 +90,8 @@ class _LimitedEffort(document.Effort):
     def __init__(self, limits: Mapping[str, Any]) -> None:
         self._limits = limits
         self._num_scans = 0
-        resource.setrlimit(resource.RLIMIT_DATA, (limits["memory_mb"] << 20, resource.RLIM_INFINITY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit(resource.RLIMIT_DATA, limits["memory_mb"] << 20)
+        _limit(resource.RLIMIT_CORE, 0)
         self._seconds: float = 0
         self._allow(limits["cpu_seconds"])
 
@@ -108,8 +108,14 @@ class _LimitedEffort(document.Effort):
 
     def _allow(self, more_seconds: float) -> None:
         self._seconds += more_seconds
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(self._seconds), resource.RLIM_INFINITY))
+        _limit(resource.RLIMIT_CPU, math.ceil(self._seconds))
         signal.alarm(math.ceil(self._seconds) * _WALL_SECONDS_PER_CPU_SECOND)
+
+
+def _limit(kind: int, amount: int) -> None:
+    """Set a limit of this process, below the one that an administrator has set."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
 
 
 def _why_stopped(exit_code: int, cpu_seconds: float) -> str:

@@ -129,10 +129,15 @@ def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, em
     report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=3)
     assert (report.benchmark, report.judged) == ("by passage", "passages")
     assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, 3)
-    assert report.num_chunks == benchmark_table(
-        by_passage, home, embedder, DEFAULT_POLICY, lambda items, _: items
-    ).num_chunks()
-    assert (report.embedder, report.chunking, report.fingerprint) == ("fake", DEFAULT_POLICY.name, by_passage.fingerprint)
+    assert (
+        report.num_chunks
+        == benchmark_table(by_passage, home, embedder, DEFAULT_POLICY, lambda items, _: items).num_chunks()
+    )
+    assert (report.embedder, report.chunking, report.fingerprint) == (
+        "fake",
+        DEFAULT_POLICY.name,
+        by_passage.fingerprint,
+    )
 
 
 def test_documents_are_judged_where_there_is_no_evidence(
@@ -161,7 +166,13 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     embedded = embedder.passages
     second = evaluate(by_document, home, embedder, {"none": None}, track=track)
     assert embedded == embedder.passages > 0
-    assert labels == ["embed (heading-sentence/2)", "search (hybrid)", "rerank (hybrid, none)", "search (hybrid)", "rerank (hybrid, none)"]
+    assert labels == [
+        "embed (heading-sentence/2)",
+        "search (hybrid)",
+        "rerank (hybrid, none)",
+        "search (hybrid)",
+        "rerank (hybrid, none)",
+    ]
     assert means(first.results[0]) == means(second.results[0])
 
 

@@ -11,12 +11,13 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from ingest import CiteloopError
 from ingest.embed import (
+    DeferredEmbedder,
     SentenceTransformerEmbedder,
-    batches_of_like_length,
     default_embedder_path,
     load_embedder,
     preferred_dtype,
 )
+from ingest.packed_bert import batches_of_like_length
 
 pytestmark = pytest.mark.slow
 
@@ -159,8 +160,32 @@ def test_a_model_that_is_no_bert_agrees_with_plain_encode(tmp_path: Path) -> Non
 
 
 def test_batches_hold_like_lengths_and_all_passages_once() -> None:
-    assert batches_of_like_length([10, 3000, 1000, 1000, 200, 48]) == [[1], [2, 3], [4, 5, 0]]
+    assert batches_of_like_length([10, 3000, 1000, 1000, 200, 48], 2) == [[1], [2, 3], [4, 5, 0]]
+
+
+def test_each_worker_gets_a_batch() -> None:
+    assert batches_of_like_length([20, 30, 10, 20], 2) == [[1], [0, 3], [2]]
+
+
+def test_an_embedder_leaves_torch_its_threads() -> None:
+    before = torch.get_num_threads()
+    SentenceTransformerEmbedder(default_embedder_path())
+    assert torch.get_num_threads() == before
 
 
 def test_no_passages_make_no_batches() -> None:
-    assert batches_of_like_length([]) == []
+    assert batches_of_like_length([], 2) == []
+
+
+def test_a_deferred_embedder_is_not_loaded_for_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda name: pytest.fail(f"loaded {name}"))
+    embedder = DeferredEmbedder("all-MiniLM-L6-v2", 384)
+    assert (embedder.name, embedder.dimension) == ("all-MiniLM-L6-v2", 384)
+
+
+def test_a_deferred_embedder_embeds_like_the_one_that_it_names(real: SentenceTransformerEmbedder) -> None:
+    embedder = DeferredEmbedder("all-MiniLM-L6-v2")
+    assert (embedder.dimension, embedder.max_tokens) == (384, 254)
+    assert embedder.count_tokens("one two") == real.count_tokens("one two")
+    assert np.array_equal(embedder.embed(["a pump"]), real.embed(["a pump"]))
+    assert np.array_equal(embedder.embed_query("a pump"), real.embed_query("a pump"))

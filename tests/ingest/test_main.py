@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ingest.__main__ import ingest_command, run
+from ingest.__main__ import run
+from ingest.commands import ingest_command
 from ingest.table import ChunkTable, TableError
 from tests.conftest import FakeEmbedder
 

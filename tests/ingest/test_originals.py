@@ -99,7 +99,9 @@ def test_removed_file_is_gone_with_its_record(originals: Originals, document: Do
     assert (list(originals), files_below(home)) == ([], [])
 
 
-def test_folder_that_cannot_be_written_is_said(originals: Originals, document: Document, file: Path, home: Path) -> None:
+def test_folder_that_cannot_be_written_is_said(
+    originals: Originals, document: Document, file: Path, home: Path
+) -> None:
     home.mkdir()
     (home / "originals").write_text("in the way")
     with pytest.raises(OriginalError, match=r"cannot keep a copy .*: .*; .* free space and the permissions"):
@@ -112,9 +114,10 @@ def test_what_was_half_written_is_never_taken_for_the_file(
     def full(_: Path, __: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as broken, pytest.raises(OriginalError, match="No space left"):
+    with monkeypatch.context() as broken:
         broken.setattr(Path, "replace", full)
-        originals.keep(document, file)
+        with pytest.raises(OriginalError, match="No space left"):
+            originals.keep(document, file)
     assert files_below(home) == []
     originals.keep(document, file)
     assert originals.is_whole(document)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,9 @@ def test_table_is_made_anew_with_other_chunking(home: Path, table: ChunkTable, e
     assert ChunkTable(home, embedder).num_chunks() < table.num_chunks()
 
 
-def test_folder_is_unchanged_after_reindex(home: Path, documents: Path, table: ChunkTable, other: OtherEmbedder) -> None:
+def test_folder_is_unchanged_after_reindex(
+    home: Path, documents: Path, table: ChunkTable, other: OtherEmbedder
+) -> None:
     list(reindex(home, other))
     assert {result.status for result in ingest([documents], ChunkTable(home, other), other)} == {"unchanged"}
 
@@ -151,9 +154,9 @@ def test_document_that_cannot_be_read_again_keeps_the_old_table(
         if "hotel" in path.read_text():
             path.write_text(" ")
     results = reindex(home, other)
-    statuses = {}
+    statuses: dict[str, str] = {}
     with pytest.raises(TableError, match=r"1 documents could not be read again, .* stays as it was"):
-        statuses.update((result.name, result.status) for result in results)
+        statuses.update({result.name: result.status for result in results})
     assert (current_name(home), read_identity(home)) == (name, Identity("fake", 64, DEFAULT_POLICY.name))
     assert len(table.documents()) == 3
 
@@ -183,13 +186,15 @@ def test_reindex_of_an_empty_home_makes_an_empty_table(home: Path, other: OtherE
     assert ChunkTable(home, other).documents() == []
 
 
-def test_reindex_twice_with_the_same_embedder_swaps_twice(home: Path, table: ChunkTable, embedder: FakeEmbedder) -> None:
+def test_reindex_twice_with_the_same_embedder_swaps_twice(
+    home: Path, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
     names = [current_name(home)]
     for _ in range(3):
         list(reindex(home, embedder))
         names.append(current_name(home))
         assert {each.name for each in stored_documents(home)} == set(DOCUMENTS)
-    assert all(before != after for before, after in zip(names, names[1:], strict=False))
+    assert all(before != after for before, after in pairwise(names))
     assert len(list((home / "table").iterdir())) <= 2
 
 

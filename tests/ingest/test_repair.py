@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingest.embed import Vectors
-from ingest.originals import Originals
-from ingest.pipeline import ingest, remove
+from ingest.home import write_lock
+from ingest.isolation import Limits
+from ingest.pipeline import Ingest, find_files, ingest, remove
 from ingest.repair import Finding, examine
 from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents
@@ -43,6 +44,12 @@ def assert_whole(home: Path, names: set[str] = set(DOCUMENTS)) -> None:  # noqa:
         ((piece, _),) = table.search_text("hardware key", 1)
         assert piece.text == "The VPN needs the hardware key. Call extension 4400 when the tunnel fails."
     assert all(finding.ok for finding in repaired(home))
+
+
+def store_all(folder: Path, table: ChunkTable) -> None:
+    """Ingest without the transactions that tidy up afterwards; inside the lock."""
+    results = Ingest(table, FakeEmbedder(), Limits()).store(find_files([folder]))
+    assert "failed" not in {result.status for result in results}
 
 
 def everything_below(home: Path) -> dict[str, bytes]:
@@ -166,30 +173,20 @@ def test_broken_manifest_is_put_aside_and_not_deleted(home: Path) -> None:
 
 def test_document_that_was_lost_with_its_manifest_comes_back(home: Path, documents: Path, table: ChunkTable) -> None:
     (documents / "new.md").write_text("# New\n\nQuite a new text.\n")
-    with pytest.raises(KeyboardInterrupt), table.writing():  # without the transactions of optimizing
-        list_of_new(documents, table)
-        raise KeyboardInterrupt
+    with write_lock(home):
+        store_all(documents, table)
     truncate(newest_manifest(home))
     findings = repaired(home)
     assert any("new.md" in finding.detail for finding in findings)
     assert_whole(home, {*DOCUMENTS, "new.md"})
 
 
-def list_of_new(documents: Path, table: ChunkTable) -> None:
-    from ingest.isolation import Limits
-    from ingest.pipeline import Ingest, find_files
-
-    statuses = [result.status for result in Ingest(table, FakeEmbedder(), Limits()).store(find_files([documents]))]
-    assert set(statuses) <= {"unchanged", "added", "replaced"}
-
-
 def test_changed_document_whose_manifest_is_lost_gets_its_newer_version(
     home: Path, documents: Path, table: ChunkTable
 ) -> None:
     (documents / "it" / "vpn.md").write_text("# VPN\n\nCall 5500.\n")
-    with pytest.raises(KeyboardInterrupt), table.writing():
-        list_of_new(documents, table)
-        raise KeyboardInterrupt
+    with write_lock(home):
+        store_all(documents, table)
     truncate(newest_manifest(home))
     assert all(finding.ok for finding in repaired(home))
     again = ChunkTable(home, FakeEmbedder())
@@ -209,9 +206,8 @@ def test_removed_document_does_not_come_back(home: Path, documents: Path, table:
 
 def test_removed_document_does_not_come_back_with_an_older_manifest(home: Path, table: ChunkTable) -> None:
     (document,) = (each for each in table.documents() if each.name == "it/vpn.md")
-    with pytest.raises(KeyboardInterrupt), table.writing():
+    with write_lock(home):
         remove([document], table)
-        raise KeyboardInterrupt
     truncate(newest_manifest(home))
     assert all(finding.ok for finding in repaired(home))
     assert_whole(home, set(DOCUMENTS) - {"it/vpn.md"})

@@ -43,16 +43,43 @@ def take(page: Page, address: str, folder: Path, suffix: str) -> None:
     page.screenshot(path=folder / f"struck-out{suffix}.png")
 
 
+def take_source(page: Page, address: str, folder: Path) -> None:
+    """Open a citation on the page that it stands on."""
+    page.goto(address)
+    page.get_by_placeholder("Ask about your documents").fill("What may a hotel cost a night in London?")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Open [1]").click()
+    expect(page.get_by_role("img", name="the passage marked")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=folder / "source.png")
+
+
+def take_documents(page: Page, address: str, folder: Path, uploads: Path) -> None:
+    """Upload a file that can be read and one that cannot."""
+    (uploads / "pump-maintenance.md").write_text("# Pump maintenance\n\nThe pump is opened once a year.")
+    (uploads / "scan-0417.pdf").write_bytes(b"%PDF-1.4 cut off")
+    page.goto(f"{address}/documents")
+    page.locator("input[type=file]").set_input_files([*uploads.iterdir()])
+    expect(page.get_by_role("button", name="Remove scan-0417.pdf")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Add to the documents").click()
+    expect(page.get_by_text("1 added, 1 failed")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=folder / "documents.png")
+
+
 def main() -> None:
     """Take the pictures at 1280 pixels in light and 390 pixels in dark."""
     folder = DATA / "screenshots"
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as uploads:
         embedder = load_embedder()
         list(ingest([DATA / "sample"], ChunkTable(Path(home), embedder), embedder))
         with serving(Path(home)) as address:
             with browsing(1280, "light") as page:
                 take(page, address, folder, "")
+                take_source(page, address, folder)
+                take_documents(page, address, folder, Path(uploads))
             with browsing(390, "dark") as page:
                 take(page, address, folder, "-phone")
     print(f"screenshots in {folder}", file=sys.stderr)

@@ -18,6 +18,7 @@ from app.settings import Settings
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.ingest.samples import Bookmark, make_pdf
 from tests.ui.browser import CHROMIUM, browsing, serving
 
 pytestmark = [
@@ -30,6 +31,8 @@ pytestmark = [
 def server(home: Path, documents: Path) -> Iterator[str]:
     """The address of a server over the tiny documents and a conversation that wants the browser to call out."""
     embedder = load_embedder()
+    lines = [["Pumps", "", "The drain pump runs at 3000 turns."], ["Valves", "", "The inlet valve opens to the left."]]
+    (documents / "it" / "manual.pdf").write_bytes(make_pdf(lines, [Bookmark("Pumps", 0), Bookmark("Valves", 1)]))
     list(ingest([documents], ChunkTable(home, embedder), embedder))
     answer = Pipeline(Settings(home=home)).ask("What does the VPN need?")
     hostile = "The VPN ![x](http://127.0.0.2:9/a.png) <img src=http://127.0.0.2:9/b.png> [1] [y](http://127.0.0.2:9/)"
@@ -83,9 +86,9 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
 
     page.get_by_role("button", name="Before and after reranking").click()
     drawer = page.get_by_role("dialog")
-    expect(drawer.locator(".before li")).to_have_count(4)
+    expect(drawer.locator(".before li")).to_have_count(6)
     expect(drawer.locator(".after li.used")).to_have_count(1)
-    expect(drawer.locator(".ranking svg path")).to_have_count(4)
+    expect(drawer.locator(".ranking svg path")).to_have_count(6)
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
 
@@ -103,6 +106,78 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     expect(page.get_by_text("2 of 2 events")).to_be_visible()
     assert foreign == []
     assert problems == []
+
+
+def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
+    foreign: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
+    page.goto(server)
+    question = page.get_by_placeholder("Ask about your documents")
+    question.fill("How fast is the drain pump?")
+    question.press("Enter")
+    link = page.get_by_role("link", name="Open [1]")
+    expect(link).to_have_attribute("href", re.compile(r"^source\?chunk=\w+&a=\w+$"))
+    link.click()
+    expect(page.get_by_role("heading", name="Manual")).to_be_visible()
+    whole = page.get_by_role("img", name="Page 1 of 2 of it/manual.pdf, the passage marked")
+    expect(whole).to_be_visible()
+    assert whole.evaluate("image => image.complete && image.naturalWidth") == 1440
+    expect(page.get_by_role("img", name="the part with the passage")).to_be_hidden()
+    source = page.url
+
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("img", name="Page 2 of 2 of it/manual.pdf")).to_be_visible()
+    page.get_by_role("button", name="Back to the passage").click()
+    expect(whole).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the original").click()
+    assert download.value.suggested_filename == "manual.pdf"
+    page.get_by_role("link", name="Back to the answer").click()
+    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+    page.go_back()
+    expect(whole).to_be_visible()
+
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(source)  # as a colleague would
+    part = page.get_by_role("img", name="the part with the passage")
+    expect(part).to_be_visible()
+    expect(whole).to_be_hidden()
+    page.get_by_text("Whole page").click()
+    expect(whole).to_be_visible()
+    expect(part).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert foreign == []
+
+
+def test_the_marked_passage_of_a_long_text_is_in_view(server: str, home: Path, documents: Path, page: Page) -> None:
+    sections = "\n\n".join(f"## Part {number}\n\n" + f"Number {number} of them. " * 40 for number in range(40))
+    (documents / "long.md").write_text(f"# Long\n\n{sections}\n")
+    embedder = load_embedder()
+    table = ChunkTable(home, embedder)
+    list(ingest([documents], table, embedder))
+    document = next(document for document in table.documents() if document.name == "long.md")
+    chunk = next(chunk for chunk in table.chunks_of(document.id) if "Number 20" in chunk.text)
+    page.goto(f"{server}/source?chunk={chunk.id}")
+    expect(page.locator(".st-key-source-marked")).to_be_in_viewport()
+
+
+def test_an_upload_is_followed_until_it_is_listed(server: str, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "pump.md").write_text("# Pump\n\nThe pump has two valves.")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
+    page.goto(server)
+    page.get_by_role("link", name="Documents").click()
+    expect(page.get_by_text("4 documents")).to_be_visible()
+    page.locator("input[type=file]").set_input_files([tmp_path / "pump.md", tmp_path / "broken.pdf"])
+    expect(page.get_by_role("button", name="Remove pump.md")).to_be_visible()
+    page.wait_for_timeout(500)  # until the files are with the server
+    page.get_by_role("button", name="Add to the documents").click()
+    expect(page.get_by_text("Upload of broken.pdf and pump.md")).to_be_visible()
+    expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
+    expect(page.get_by_text("pump.md added, 1 passage")).to_be_visible()
+    expect(page.get_by_text("broken.pdf failed: the file is damaged")).to_be_visible()
+    expect(page.get_by_text("5 documents")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
 
 
 def _is_foreign(url: str, server: str) -> bool:

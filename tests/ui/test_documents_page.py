@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+from streamlit.testing.v1 import AppTest
 
+from app.pipeline import Pipeline
 from app.settings import Settings
 from app.ui import documents_page
+from ingest import worker
+from ingest.jobs import JobStore
+from ingest.originals import Originals
 from ingest.table import ChunkTable
 from tests.ui.conftest import Run
 
@@ -16,10 +23,26 @@ def documents() -> None:
     documents_page.show()
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The homes for which a worker was started; none really is."""
+    homes: list[Path] = []
+    monkeypatch.setattr("ingest.worker.start", lambda home, embedder: homes.append(home))
+    return homes
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    page.file_uploader[0].set_value([(name, data, "text/markdown") for name, data in files])
+    next(button for button in page.button if button.label == "Add to the documents").click().run()
+    assert not page.exception
+    return page
+
+
 def test_what_is_in_is_listed(run_page: Run) -> None:
     page = run_page(documents)
     assert not page.exception
     assert sorted(page.dataframe[0].value["Document"]) == ["handbook/leave.md", "handbook/travel.md", "it/vpn.md"]
+    assert not page.subheader  # no jobs
 
 
 def test_the_list_can_be_searched(run_page: Run) -> None:
@@ -28,46 +51,121 @@ def test_the_list_can_be_searched(run_page: Run) -> None:
     assert list(page.dataframe[0].value["Document"]) == ["it/vpn.md"]
 
 
-def test_removing_takes_the_document_and_its_upload_out(run_page: Run, table: ChunkTable, settings: Settings) -> None:
-    run_page(documents)
-    upload = settings.home / "uploads" / "note.md"
-    upload.parent.mkdir()
-    upload.write_text("# Note\n\nSomething short and true.")
-    kept = next(document for document in table.documents() if document.name == "it/vpn.md")
-    from ingest.pipeline import ingest
-    from tests.conftest import FakeEmbedder
-
-    list(ingest([upload], table, FakeEmbedder()))
-    documents_page._remove([document for document in table.documents() if document.name in ("note.md", kept.name)])
-    assert [document.name for document in table.documents()] == ["handbook/leave.md", "handbook/travel.md"]
-    assert not upload.exists()
-    assert Path(kept.source).exists()
+def test_what_the_curator_should_do_is_said_at_the_top(run_page: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pipeline, "hint", "To use another embedder, run: citeloop reindex")
+    assert "citeloop reindex" in run_page(documents).info[0].value
 
 
-class Upload:
-    """What streamlit hands over, as far as the page uses it."""
-
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name = name
-        self._data = data
-
-    def getbuffer(self) -> memoryview:
-        return memoryview(self._data)
-
-
-def test_an_upload_cannot_leave_its_folder(run_page: Run, settings: Settings) -> None:
-    run_page(documents)
-    paths = documents_page._save([Upload("../../evil.md", b"x")])  # type: ignore[list-item]
-    assert paths == [settings.home / "uploads" / "evil.md"]
+def test_an_upload_becomes_a_job_and_its_files_wait_for_it(
+    run_page: Run, settings: Settings, started: list[Path]
+) -> None:
+    page = upload(run_page(documents), ("pump.md", b"# Pump"), ("../../evil.md", b"# Evil"))
+    (job,) = JobStore(settings.home).jobs()
+    assert job.kind == "upload"
+    folder = worker.uploads_folder(settings.home, job.id)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"pump.md": b"# Pump", "evil.md": b"# Evil"}
+    assert started == [settings.home]
+    assert "**Upload of evil.md and pump.md**" in [element.value for element in page.markdown]
 
 
-@pytest.mark.slow
-def test_uploads_go_in_through_a_process_of_their_own(run_page: Run, settings: Settings, tmp_path: Path) -> None:
-    run_page(documents)
-    good, bad = tmp_path / "pump.md", tmp_path / "broken.pdf"
-    good.write_text("# Pump\n\nThe pump has two valves.")
-    bad.write_bytes(b"%PDF-1.4 nothing more")
-    settings.home.joinpath("table").rename(settings.home / "table-of-fakes")  # the process uses the real embedder
-    messages = documents_page._ingest([good, bad])
-    assert ("success", "pump.md added") in messages
-    assert [kind for kind, _ in messages] == ["error", "success"]
+def test_nothing_is_chosen_nothing_happens(run_page: Run, settings: Settings, started: list[Path]) -> None:
+    page = upload(run_page(documents))
+    assert "Choose one or more files" in page.warning[0].value
+    assert not JobStore(settings.home).jobs()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([("a.md", b"1"), ("x/a.md", b"2")], r"two of the files are called a\.md"),
+        ([("x" * 300 + ".md", b"1")], "File name too long"),
+    ],
+)
+def test_an_upload_that_cannot_be_kept_is_refused_as_a_whole(
+    run_page: Run, settings: Settings, started: list[Path], files: list[tuple[str, bytes]], message: str
+) -> None:
+    page = upload(run_page(documents), *files)
+    assert "Nothing was added" in page.error[0].value
+    assert message.replace("\\", "") in page.error[0].value.replace("\\", "")
+    assert_nothing_is_left(settings, started)
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    run_page: Run, settings: Settings, started: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", no_space)
+    page = upload(run_page(documents), ("pump.md", b"# Pump"))
+    assert "No space left on device" in page.error[0].value
+    assert_nothing_is_left(settings, started)
+
+
+def assert_nothing_is_left(settings: Settings, started: list[Path]) -> None:
+    uploads = settings.home / "uploads"
+    assert not uploads.exists() or not list(uploads.iterdir())
+    assert not JobStore(settings.home).jobs()
+    assert not started
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("../../evil.md", "evil.md"),
+        ("..\\..\\evil.md", "evil.md"),
+        ("/etc/passwd", "passwd"),
+        (".hidden.md", "hidden.md"),
+        ("a\nb\x00c\u202e.md", "a_b_c_.md"),
+        ("..", "file"),
+    ],
+)
+def test_an_upload_cannot_leave_its_folder_or_hide_in_it(name: str, kept: str) -> None:
+    assert documents_page._safe_name(name) == kept
+
+
+def remove(*names: str) -> Callable[[], None]:
+    """A page that removes documents of the table, as the button does."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from app.ui import documents_page
+        from app.ui.resources import pipeline
+
+        if "removed" not in st.session_state:
+            st.session_state["removed"] = True
+            wanted = [
+                document for document in pipeline().table.documents() if document.name in st.query_params["names"]
+            ]
+            documents_page._remove(wanted)
+        documents_page.show()
+
+    return page
+
+
+def removing(*names: str) -> AppTest:
+    page = AppTest.from_function(remove(), default_timeout=30)
+    page.query_params["names"] = " ".join(names)
+    page.run()
+    assert not page.exception
+    return page
+
+
+def test_removing_takes_the_document_and_its_kept_file_out(run_page: Run, table: ChunkTable) -> None:
+    vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
+    assert Originals(table.home).is_whole(vpn)
+    page = removing("it/vpn.md", "handbook/leave.md")
+    assert "2 documents removed" in page.success[0].value
+    assert [document.name for document in table.documents()] == ["handbook/travel.md"]
+    assert not Originals(table.home).path(vpn).exists()
+    assert Path(vpn.source).exists()
+
+
+def test_while_an_ingest_is_writing_nothing_is_removed_and_the_page_does_not_wait(
+    run_page: Run, table: ChunkTable
+) -> None:
+    with FileLock(table.home / "table.lock"):
+        page = removing("it/vpn.md")
+    assert "An ingest is running" in page.error[0].value
+    assert len(table.documents()) == 3

@@ -3,6 +3,8 @@ from __future__ import annotations
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
 from app.settings import Settings
+from ingest.pipeline import remove
+from ingest.table import ChunkTable
 from tests.ui.conftest import Run
 
 
@@ -33,3 +35,18 @@ def test_the_log_is_shown_newest_first_and_can_be_filtered(
     page.selectbox(key="feedback-reason").set_value("all").run()
     page.text_input(key="feedback-filter").set_value("hotel cost").run()
     assert list(page.dataframe[0].value["By"]) == ["ann"]
+
+
+def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
+    run_page: Run, settings: Settings, pipeline: Pipeline, table: ChunkTable
+) -> None:
+    store = FeedbackStore(settings.home)
+    store.save_answer(pipeline.ask("How much may a hotel cost?"), "one", "ann")
+    (shown,) = store.conversation("one")
+    chunk = shown.answer.citations[0].chunk
+    store.record(shown, chunk.id, "deleted", "ann")
+    with table.writing():
+        remove(table.documents(), table)
+    page = run_page(feedback)
+    assert list(page.dataframe[0].value["Passage"]) == [chunk.text]
+    assert list(page.dataframe[0].value["Document"]) == [chunk.document]
