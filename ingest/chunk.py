@@ -24,6 +24,8 @@ Span = tuple[int, int]
 
 _MIN_TEXT_TOKENS = 64
 """However long the title and headings are, this many word pieces are left to the text."""
+_MAX_CHARACTERS_PER_TOKEN = 12
+_BLOCK_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def chunk(
     Only a title with headings so long that they leave the text less than 64 pieces makes a passage longer.
     """
     text = document.text
+    count_tokens = _at_least_by_length(count_tokens)
     pages = _Pages(document.pages)
     seen: Counter[str] = Counter()
     chunks = []
@@ -124,6 +127,11 @@ def chunk(
                 )
             )
     return chunks
+
+
+def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
+    """Counts a token for every so many characters at least: to a tokenizer a word without end is one unknown piece."""
+    return lambda text: max(count_tokens(text), len(text) // _MAX_CHARACTERS_PER_TOKEN)
 
 
 def _cut(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[tuple[Span, str]]:
@@ -151,8 +159,26 @@ def _spans(text: str, section: Span, count_tokens: CountTokens, room: int, polic
         yield from _windows(content, start, count_tokens, room)
         return
     splitter = TextSplitter.from_callback(count_tokens, room, overlap=min(policy.overlap_tokens, room - 1))
-    for offset, piece in splitter.chunk_indices(content):
-        yield start + offset, start + offset + len(piece)
+    for block_start, block in _blocks(content):
+        for offset, piece in splitter.chunk_indices(block):
+            yield start + block_start + offset, start + block_start + offset + len(piece)
+
+
+def _blocks(content: str) -> Iterator[tuple[int, str]]:
+    """The content in parts that the splitter cuts quickly, each up to a paragraph, a line or a word if there is one.
+
+    A long section takes it a time that grows with the square of its length.
+    """
+    start = 0
+    while len(content) - start > _BLOCK_CHARACTERS:
+        end = start + _BLOCK_CHARACTERS
+        for mark in ("\n\n", "\n", " "):
+            if (found := content.rfind(mark, start + _BLOCK_CHARACTERS // 2, end)) > 0:
+                end = found + len(mark)
+                break
+        yield start, content[start:end]
+        start = end
+    yield start, content[start:]
 
 
 def _windows(content: str, offset: int, count_tokens: CountTokens, room: int) -> Iterator[Span]:

@@ -153,18 +153,18 @@ def resume(
 
 def run_job(store: JobStore, job: Job, embedder: str, *, as_json: bool = False) -> bool:
     """Do a job in this process and print what happened to each file; returns whether every file could be read."""
-    from ingest.embed import load_embedder
     from ingest.table import stored_documents
-    from ingest.worker import run
+    from ingest.worker import embedder_for, run
 
     results: list[FileResult] = []
     with _ProgressBar() as bar:
-        for result in run(store, job, lambda: load_embedder(embedder), bar.show, bar.wait):
+        for result in run(store, job, lambda: embedder_for(store.home, embedder), bar.show, bar.wait):
             results.append(result)
             if not as_json and result.status != "unchanged":
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
                 detail = "; ".join(filter(None, (chunks, result.reason)))
-                bar.write(f"{result.status:9} {result.name}  {detail}".rstrip(), sys.stdout)
+                line = f"{result.status:9} {result.name}  {detail}".rstrip()
+                bar.write("".join(each if each.isprintable() else "?" for each in line), sys.stdout)
     documents = stored_documents(store.home)
     num_chunks = sum(document.num_chunks for document in documents)
     if as_json:

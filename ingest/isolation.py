@@ -29,6 +29,8 @@ from ingest.parse import Document, ParseError
 
 _DOCUMENT = TypeAdapter(Document)
 _POLL_SECONDS = 0.2
+_READ_AHEAD = 16
+"""So many documents wait in memory at most while others are embedded."""
 
 
 class Limits(BaseSettings):
@@ -101,7 +103,7 @@ class ParserPool:
         remaining = iter(files)
         with self._threads() as threads:
             while True:
-                while len(waiting) < 2 * self._num_processes and (file := next(remaining, None)) is not None:
+                while len(waiting) < _READ_AHEAD + self._num_processes and (file := next(remaining, None)) is not None:
                     waiting.append((file, threads.submit(self.parse, file)))
                 if not waiting:
                     return

@@ -11,7 +11,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -184,7 +184,7 @@ class JobStore:
         job = self.job(job_id)
         if job.state == "done" or (job.is_open and not job.is_dead):
             raise JobError(f"job {job_id} is {job.state}; only one that failed or was stopped can be resumed")
-        again = replace(job, state="queued", heartbeat_at=None, cancel_requested=False, ended_at=None, message="")
+        again = Job(job.id, job.kind, job.paths, job.prune, "queued", job.created_at, attempts=job.attempts)
         self._write(again)
 
     def revive(self) -> None:

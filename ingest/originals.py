@@ -10,10 +10,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ingest import CiteloopError
 from ingest.parse import Document, ParseError
@@ -68,15 +68,14 @@ class Originals:
         """
         kept = self.path(document)
         if not kept.exists():
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                raise ParseError(f"cannot open the file: {error.strerror or error}") from error
-            if hashlib.sha256(data).hexdigest() != document.sha256:
-                raise ParseError("the file changed while it was being read; ingest it again")
-            _write(kept, data)
+            with _opened(path) as source, _unfinished(kept) as copy:
+                with copy.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+                if file_digest(copy) != document.sha256:
+                    raise ParseError("the file changed while it was being read; ingest it again")
         original = Original(document.id, document.name, document.source, document.sha256)
-        _write(kept.with_name(_RECORD), json.dumps(asdict(original)).encode())
+        with _unfinished(kept.with_name(_RECORD)) as record:
+            record.write_text(json.dumps(asdict(original)), encoding="utf-8")
 
     def keep_only(self, document: Document) -> None:
         """Drop the older versions of a document's file, once the table has the new one."""
@@ -105,20 +104,29 @@ class Originals:
                 yield original
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise ParseError(f"cannot open the file: {error.strerror or error}") from error
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """A place to write a file that is then there whole or not at all. Raises OriginalError."""
     unfinished = path.with_name("unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(data)
+        yield unfinished
         unfinished.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise OriginalError(
             f"cannot keep a copy of the file in {path.parent}: {error.strerror or error}; what was stored before is "
             "still there. Look at the free space and the permissions, then run it again"
         ) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def file_digest(path: Path) -> str:

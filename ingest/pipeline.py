@@ -189,7 +189,11 @@ class Ingest:
         limits: Limits,
         on_progress: Callable[[Progress], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
+        *,
+        again: bool = False,
     ) -> None:
+        """again: read also what has not changed."""
+        self._again = again
         self._table, self._embedder, self._policy, self._limits = table, embedder, table.policy, limits
         self._on_progress, self._should_stop = on_progress, should_stop
         self._originals = Originals(table.home)
@@ -249,11 +253,12 @@ class Ingest:
             return FileResult(
                 file.name, file.source, "failed", reason=f"cannot open the file: {error.strerror or error}"
             )
+        if known and digest == known.sha256 and self._originals.path(known).exists() and not self._again:
+            return FileResult(file.name, file.source, "unchanged")
         if known:
-            same = digest == known.sha256 and self._originals.path(known).exists()
-            return FileResult(file.name, file.source, "unchanged") if same else _ChangedFile(file, known.id, "replaced")
+            return _ChangedFile(file, known.id, "replaced")
         if file.document_id:
-            return _ChangedFile(file, file.document_id, "added")
+            return _ChangedFile(file, file.document_id, "replaced" if file.document_id in self._ids else "added")
         if moved := self._moved.pop(digest, None):
             return _ChangedFile(file, moved.id, "renamed")
         return _ChangedFile(file, self._new_id(file.source), "added")
@@ -276,15 +281,13 @@ class Ingest:
             documents, self._embedder, known, policy=self._policy, on_embedded=self._tell_embedded
         ):
             each = files[embedded.document.id]
-            reason = "" if embedded.chunks else "it has headings but no text below them"
             try:
+                if not embedded.chunks:
+                    raise ParseError("it has headings but no text below them")
                 self._originals.keep(embedded.document, each.path)
-            except ParseError as error:
-                reason = str(error)
-            if reason:
-                yield self._done(FileResult(each.name, each.file.source, "failed", reason=reason))
-            else:
                 kept.append(embedded)
+            except ParseError as error:
+                yield self._done(FileResult(each.name, each.file.source, "failed", reason=str(error)))
         self._table.append([each for each in kept if files[each.document.id].status == "added"])
         self._table.replace([each for each in kept if files[each.document.id].status != "added"])
         for document, chunks, _ in kept:

@@ -37,10 +37,9 @@ def reindex(
         before = current_name(home)
         table = ChunkTable(home, embedder, policy, _new_name(before, embedder, policy))
         drop_others(home, {before, table.name})
-        files = _files(home)
         run = Ingest(table, embedder, limits or Limits(), on_progress, should_stop)
         num_failed = 0
-        for result in run.store(files):
+        for result in run.store(_files(home)):
             num_failed += result.status == "failed"
             yield result
         if num_failed:
@@ -48,8 +47,6 @@ def reindex(
                 f"{num_failed} documents could not be read again, so the table stays as it was; remove them, or add "
                 "their files anew, then run the command again"
             )
-        wanted = {file.document_id for file in files}
-        table.remove([document.id for document in table.documents() if document.id not in wanted])
         table.optimize()
         make_current(home, table.name)
 

@@ -80,13 +80,12 @@ def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Itera
 
 
 def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -> Iterator[Finding]:
-    """Read documents again from their kept files, which stay, so that one who is stopped here loses nothing."""
+    """Read documents again from their kept files; what cannot be read again stays in the table as it is."""
     kept = Originals(table.home)
     files = [source_of(each, kept) for each in originals]
     with table.writing():
-        table.remove([each.id for each in originals])
-        for result in Ingest(table, embedder, Limits()).store(files):
-            if result.reason:
+        for result in Ingest(table, embedder, Limits(), again=True).store(files):
+            if result.status in ("failed", "skipped"):
                 yield Finding(False, f"{result.name} could not be read again: {result.reason}")
             else:
                 yield Finding(True, f"{result.name} was damaged or missing and has been read again from its kept file")

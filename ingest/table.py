@@ -79,7 +79,7 @@ def stored_documents(home: Path) -> list[StoredDocument]:
     """The documents of the table that serves, whatever it was made with. Raises TableError when it does not open."""
     table = _open(_connect(home), current_name(home), home)
     try:
-        return [] if table is None else _documents(table)
+        return [] if table is None else _documents(table.search())
     except _LANCE_ERRORS as error:
         raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
 
@@ -118,7 +118,15 @@ class ChunkTable:
         if table is None:
             return []
         with self._clear_errors("read"):
-            return _documents(table)
+            return _documents(table.search())
+
+    def document(self, document_id: str) -> StoredDocument | None:
+        """The document of this id, or None if it is not there."""
+        table = self._table()
+        if table is None:
+            return None
+        with self._clear_errors("read"):
+            return next(iter(_documents(table.search().where(col("document_id") == lit(document_id)))), None)
 
     def num_chunks(self) -> int:
         """Rows in the table; 0 when there is none yet."""
@@ -329,8 +337,8 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         ) from error
 
 
-def _documents(table: Any) -> list[StoredDocument]:
-    rows = table.search().select(_DOCUMENT_COLUMNS).to_arrow()
+def _documents(query: Any) -> list[StoredDocument]:
+    rows = query.select(_DOCUMENT_COLUMNS).to_arrow()
     first = [(column, "min") for column in _DOCUMENT_COLUMNS[1:]]
     found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
     documents = [

@@ -18,15 +18,22 @@ from typing import Annotated
 import typer
 
 from ingest import CiteloopError
-from ingest.embed import DEFAULT_EMBEDDER, Embedder, load_embedder
+from ingest.embed import DEFAULT_EMBEDDER, DeferredEmbedder, Embedder, recorded_name
 from ingest.jobs import Job, JobError, JobStore, now
 from ingest.pipeline import FileResult, Progress, StoppedError, ingest
 from ingest.reindex import reindex
-from ingest.table import ChunkTable
+from ingest.table import ChunkTable, read_identity
 
 _HEARTBEAT_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
+
+
+def embedder_for(home: Path, name: str) -> Embedder:
+    """The embedder of this name, which is not loaded for a table that it made as long as nothing has changed."""
+    made_with = read_identity(home)
+    is_its_own = made_with is not None and made_with.embedder == recorded_name(name)
+    return DeferredEmbedder(name, made_with.dimension if made_with and is_its_own else None)
 
 
 def uploads_folder(home: Path, job_id: str) -> Path:
@@ -164,10 +171,12 @@ def main(
     store = JobStore(home)
     while job := store.claim():
         try:
-            for _ in run(store, job, lambda: load_embedder(embedder)):
+            for _ in run(store, job, lambda: embedder_for(home, embedder)):
                 pass
         except CiteloopError as error:
             _log.error("job %s: %s", job.id, error)
+        except Exception:  # the jobs behind it shall not wait for the next start
+            _log.exception("job %s", job.id)
 
 
 if __name__ == "__main__":

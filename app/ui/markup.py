@@ -17,7 +17,7 @@ def plain(text: str) -> str:
 
 def passage(text: str) -> str:
     """A passage: its tables and lists as such, everything else as it stands."""
-    blocks = re.split(r"\n{2,}", text)
+    blocks = re.split(r"\n{2,}|\s*\f\s*", text)  # a table goes on after a page break with a header of its own
     return "\n\n".join(_table(block) if _is_table(block) else plain(block) for block in blocks)
 
 

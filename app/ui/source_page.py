@@ -84,7 +84,7 @@ def _find(chunk: str, document: str, a: str) -> _Source:
     cited = next((citation.chunk for citation in citations if citation.chunk.id == chunk), None)
     passage = found or cited
     document_id = passage.document_id if passage else document
-    stored = next((each for each in table.documents() if each.id == document_id), None) if document_id else None
+    stored = table.document(document_id) if document_id else None
     return _Source(stored, passage, answer, is_gone=found is None and cited is not None)
 
 

@@ -306,7 +306,7 @@ def test_files_are_asked_for_only_as_they_are_read(tmp_path: Path) -> None:
         results = pool.parse_all(files())
         while next(results) is None:
             pass
-        assert len(asked) < 5
+        assert len(asked) < 25
         results.close()  # type: ignore[attr-defined]
 
 

@@ -307,7 +307,7 @@ Citeloop = Callable[..., Any]
 @pytest.fixture
 def citeloop(home: Path, monkeypatch: pytest.MonkeyPatch) -> Citeloop:
     monkeypatch.setenv("CITELOOP_HOME", str(home))
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: FakeEmbedder())
+    monkeypatch.setattr("ingest.worker.embedder_for", lambda *_: FakeEmbedder())
     return lambda *arguments: CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 

@@ -23,7 +23,7 @@ APP.command()(ingest_command)
 @pytest.fixture(autouse=True)
 def fake_embedder(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """No model is loaded, and the home is the test's own wherever the option is left out."""
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: FakeEmbedder())
+    monkeypatch.setattr("ingest.worker.embedder_for", lambda *_: FakeEmbedder())
     monkeypatch.setenv("CITELOOP_HOME", str(home))
 
 

@@ -52,6 +52,25 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
     assert "Strike out [1]" in labels(page)
 
 
+def test_each_source_opens_where_it_stands(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    shown = [(link.proto.label, link.proto.page, link.proto.query_string) for link in page.get("page_link")]
+    assert shown == [
+        (rf"Open \[{each.number}\]", "source", f"chunk={each.chunk.id}&a={turn.id}") for each in turn.answer.citations
+    ]
+
+
+def test_who_comes_back_from_a_source_is_led_to_the_answer_once(run_page: Run) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    page.query_params["a"] = "the-answer"
+    page.run()
+    assert page.session_state["scroll-to"] == "the-answer"
+    ask(page, "What does the VPN need?")
+    assert page.session_state["scroll-to"] != "the-answer"
+    assert "a" not in page.query_params
+
+
 def test_the_reranker_decides_the_order_and_the_toggle_takes_it_away(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     assert page.toggle[0].value

@@ -68,6 +68,14 @@ def test_an_upload_becomes_a_job_and_its_files_wait_for_it(
     assert "**Upload of evil.md and pump.md**" in [element.value for element in page.markdown]
 
 
+def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
+    monkeypatch.setattr("app.ui.documents_page._choose", lambda documents: [vpn])
+    (link,) = run_page(documents).get("page_link")
+    assert link.proto.label == r"Open vpn.md"
+    assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
+
+
 def test_nothing_is_chosen_nothing_happens(run_page: Run, settings: Settings, started: list[Path]) -> None:
     page = upload(run_page(documents))
     assert "Choose one or more files" in page.warning[0].value

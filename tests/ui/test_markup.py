@@ -75,3 +75,8 @@ def test_written_text_keeps_lists_but_no_links_or_images() -> None:
 def test_numbers_become_links_to_their_cards() -> None:
     assert markup.with_citation_links(markup.plain("So [2]."), "a") == r"So [\[2\]](#a-s2)."
     assert markup.with_citation_links("So [2].", "a") == r"So [\[2\]](#a-s2)."
+
+
+def test_a_table_that_goes_on_after_a_page_break_is_a_table_of_its_own() -> None:
+    shown = markup.passage("| a | b |\n| --- | --- |\n| 1 | 2 |\f| a | b |\n| --- | --- |\n| 3 | 4 |")
+    assert shown.split("\n\n") == ["| a | b |\n| --- | --- |\n| 1 | 2 |", "| a | b |\n| --- | --- |\n| 3 | 4 |"]
