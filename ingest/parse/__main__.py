@@ -22,8 +22,8 @@ from pydantic import TypeAdapter
 
 from ingest.parse import Document, ParseError, document, parse
 
-_CONVERTERS = ("docutils.core", "lxml.etree", "openpyxl", "pptx")
-"""Loaded before the first fork, so that no file pays for it."""
+_CONVERTERS = {".rst": "docutils.core", ".pptx": "pptx", ".xlsx": "openpyxl", ".xlsm": "openpyxl"}
+"""Suffix -> what is loaded before the first fork for such a file, so that the others do not pay for it."""
 
 _WALL_SECONDS_PER_CPU_SECOND = 10
 """On a busy machine a file waits; one that waits longer than this hangs."""
@@ -33,11 +33,12 @@ _DOCUMENT = TypeAdapter(Document)
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    for module in _CONVERTERS:
-        importlib.import_module(module)
-    gc.freeze()  # what is loaded stays shared between the forks
     for line in sys.stdin.buffer:
-        answer = _answer(json.loads(line)) + b"\n"
+        request = json.loads(line)
+        if module := _CONVERTERS.get(Path(request["path"]).suffix.lower()):
+            importlib.import_module(module)
+        gc.freeze()  # what is loaded stays shared between the forks
+        answer = _answer(request) + b"\n"
         try:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()

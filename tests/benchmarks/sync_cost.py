@@ -1,0 +1,66 @@
+"""What a sync costs when one file of many has changed, next to the first ingest: python -m tests.benchmarks.sync_cost
+
+Both go through the command line in a process of its own, start-up included, on small files made for it. Nothing
+is asserted: a time is a fact about a machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Print the seconds of a first ingest, of one with nothing changed and of one with a file changed."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, home = Path(scratch, "documents"), Path(scratch, "home")
+        write_documents(folder, options.files)
+        seconds = {"first": sync(folder, home), "unchanged": sync(folder, home)}
+        (folder / "0" / "0.md").write_text("# Changed\n\nThis text is new.")
+        seconds["one changed"] = sync(folder, home)
+    shares = {name: value / seconds["first"] for name, value in seconds.items()}
+    if options.json:
+        print(json.dumps({"files": options.files, "seconds": seconds, "shares": shares}))
+        return
+    print(f"{options.files} files")
+    for name, value in seconds.items():
+        print(f"{name:<12}{value:>8.1f} s {shares[name]:>8.2%} of the first")
+
+
+def write_documents(folder: Path, num_files: int) -> None:
+    """Small Markdown files of one to three passages, of made-up words."""
+    chance = random.Random(0)  # text, not a secret
+    words = [
+        f"{chance.choice('bdfgklmnprst')}{vowel}{end}" for vowel in "aeiou" for end in ("", "n", "rt", "sk", "lly")
+    ]
+    for number in range(num_files):
+        path = folder / str(number % 100) / f"{number}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parts = (f"## Part {part}\n\n{' '.join(chance.choices(words, k=80))}." for part in range(chance.randint(1, 3)))
+        path.write_text(f"# Document {number}\n\n" + "\n\n".join(parts))
+
+
+def sync(folder: Path, home: Path) -> float:
+    """Seconds of `citeloop ingest FOLDER --prune`."""
+    command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "--prune", "--home", str(home)]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # our own module
+    return time.perf_counter() - started
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sync_cost", description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000, help="how many documents")
+    parser.add_argument("--json", action="store_true", help="print a record instead of a table")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
