@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -87,6 +88,7 @@ class Zygote:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.ingest.faults"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._asking = threading.Lock()  # else one lane takes the answer to another, or waits for a line it has
 
     def start(self, home: Path, folder: Path, what: str, report: Path) -> int:
         """The id of a process that does this, and writes into the file `report` when it begins and what it did."""
@@ -94,9 +96,10 @@ class Zygote:
         report.write_text("")
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        with self._asking:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
 
     def close(self) -> None:
         self._process.communicate()

@@ -137,7 +137,7 @@ class Lane:
             for number in range(self.chance.randrange(3, 8)):
                 name = f"new-{len(self.kills)}-{number}.md"
                 self.write(name)
-                allowed[name] = {0, -1}  # -1: not there
+                allowed[name] = {before.get(name, -1), self.versions[name]}  # -1: not there
         elif what == "prune":
             for name in self.chance.sample(sorted(before), len(before) // 2):
                 (self.folder / name).unlink()
