@@ -120,8 +120,8 @@ class Lane:
         name = self.chance.choice(sorted(self.versions))
         hits = table.search_text(f"{name}", 100)
         assert {name} <= {piece.document for piece, _ in hits}
-        ((nearest, _),) = table.search_vector(EMBEDDER.embed_query(hits[0][0].passage), 1)
-        assert nearest.passage == hits[0][0].passage
+        near = table.search_vector(EMBEDDER.embed_query(hits[0][0].passage), 20)  # the index is approximate
+        assert hits[0][0].passage in {piece.passage for piece, _ in near}
 
     def disturb(self) -> str:
         """Change the folder, run, kill; returns what was done. Nothing is asserted of a run that came to its end."""
