@@ -1,5 +1,6 @@
 """The document side: files become a searchable table.
 
+    files      SourceFile  paths -> the files at and below them
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in processes of their own, with limits
     chunk      Chunk       document -> passages that fit the embedder, each with its place

@@ -43,9 +43,9 @@ def ingest_command(
     Unchanged files cost a hash, changed ones are replaced, renamed ones keep their feedback; a file that cannot
     be read is reported, and the rest goes on (exit status 1 at the end). Example: citeloop ingest ~/handbook --prune
     """
+    from ingest.files import check_paths
     from ingest.home import DEFAULT_HOME
     from ingest.jobs import JobStore
-    from ingest.pipeline import check_paths
 
     check_paths(paths)  # a mistyped path is said before seconds are spent on loading
     store = JobStore(home or DEFAULT_HOME)

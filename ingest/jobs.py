@@ -144,16 +144,16 @@ class JobStore:
         known = ", ".join(job.id for job in self.jobs(5)) or "none"
         raise JobError(f"no job {job_id}; the last ones are: {known}")
 
-    def claim(self, job_id: str | None = None) -> Job | None:
-        """Take a queued job, this one or the oldest, so that no other process runs it; None when there is none."""
+    def claim(self) -> Job | None:
+        """Take the oldest queued job, so that no other process runs it; None when there is none."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            condition = "state = 'queued' AND heartbeat_at IS NULL AND id = coalesce(?, id)"
+            condition = "state = 'queued' AND heartbeat_at IS NULL"
             row = connection.execute(
                 "UPDATE jobs SET heartbeat_at = ?, attempts = attempts + 1 WHERE id ="
                 f" (SELECT id FROM jobs WHERE {condition} ORDER BY created_at, rowid LIMIT 1)"
                 f" RETURNING {', '.join(_COLUMNS)}",
-                (now(), job_id),
+                (now(),),
             ).fetchone()
         return _from_row(row) if row else None
 

@@ -12,6 +12,7 @@ import numpy as np
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Policy, chunk
 from ingest.embed import Embedder, Vectors
+from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.isolation import Limits, ParserPool
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
@@ -19,9 +20,6 @@ from ingest.rows import Embedded
 from ingest.table import ChunkTable, StoredDocument
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
-
-UPLOAD = "upload:"
-"""Stands before the name in the source of a document that came through the browser."""
 
 _BATCH_CHARACTERS = 100_000
 """Small documents are embedded and stored together, in one transaction for about so much text."""
@@ -42,20 +40,6 @@ class FileResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file to ingest, the name that people will see, and the source by which the table knows it.
-
-    The name is the path below the folder that was given; the source is the absolute path, or UPLOAD and
-    the name. document_id: of a kept file, whose document it is; else ''.
-    """
-
-    path: Path
-    name: str
-    source: str
-    document_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an ingest is: files and chunks done, and the file that is at work, or ''."""
 
@@ -67,31 +51,6 @@ class Progress:
 
 class StoppedError(CiteloopError):
     """The ingest was asked to stop; what it has reported is stored."""
-
-
-def check_paths(paths: Iterable[Path]) -> None:
-    """Raise CiteloopError when a path does not exist; costs no walk through the folders."""
-    for path in paths:
-        if not path.exists():
-            raise CiteloopError(f"no such file or folder: {path}")
-
-
-def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceFile]:
-    """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
-
-    uploaded: the paths are where an upload was put for the moment. Raises CiteloopError when a path does not exist.
-    """
-    paths = list(paths)
-    check_paths(paths)
-    files: dict[Path, SourceFile] = {}
-    for root in paths:
-        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            below = path.relative_to(root) if root.is_dir() else Path(path.name)
-            hidden = root.is_dir() and any(part.startswith(".") for part in below.parts)
-            if not hidden and _may_be_file(path):
-                name, resolved = _printable(below), path.resolve()
-                files.setdefault(resolved, SourceFile(path, name, UPLOAD + name if uploaded else _printable(resolved)))
-    return list(files.values())
 
 
 def ingest(
@@ -119,10 +78,10 @@ def ingest(
     paths = list(paths)
     check_paths(paths)  # said before waiting
     with table.writing(on_wait):
-        run = Ingest(table, embedder, limits or Limits(), on_progress, should_stop)
-        yield from run.store(find_files(paths, uploaded=uploaded))
+        files = find_files(paths, uploaded=uploaded)
+        yield from Ingest(table, embedder, limits or Limits(), on_progress, should_stop).store(files)
         if prune:
-            yield from _prune(paths, table)
+            yield from _prune(paths, {file.source for file in files}, table)
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
@@ -200,12 +159,18 @@ class Ingest:
         documents = table.documents()
         self._known = {document.source: document for document in documents}
         self._ids = {document.id for document in documents}
-        self._moved = {document.sha256: document for document in documents if _is_gone(document)}
+        self._moved: dict[str, StoredDocument] = {}
         self._progress = Progress(0)
 
     def store(self, files: list[SourceFile]) -> Iterator[FileResult]:
         """Bring the files in; yields the result of each once it is stored."""
         self._tell(num_files=len(files))
+        found = {file.source for file in files}
+        self._moved = {
+            document.sha256: document
+            for source, document in self._known.items()
+            if source not in found and is_gone(source)
+        }
         changed: list[_ChangedFile] = []
         for file in files:
             result = self._compare(file)
@@ -223,7 +188,7 @@ class Ingest:
                 each, outcome = parsed
                 self._tell(current=each.name)
                 if isinstance(outcome, ParseError):
-                    yield self._done(FileResult(each.name, each.file.source, "failed", reason=str(outcome)))
+                    yield self._done(_failed(each.file, str(outcome)))
                     continue
                 waiting.append((each, outcome))
                 num_characters += sum(len(page.text) for page in outcome.pages)
@@ -236,23 +201,20 @@ class Ingest:
         """What there is to do about a file: nothing, or to read it."""
         suffix = file.path.suffix.lower()
         if suffix not in PARSERS:
-            return FileResult(
-                file.name, file.source, "skipped", reason=f"not a format that can be read: {suffix or 'none'}"
-            )
+            reason = f"not a format that can be read: {suffix or 'none'}"
+            return FileResult(file.name, file.source, "skipped", reason=reason)
         self._tell(current=file.name)
-        if _printable(absolute := file.path.absolute()) != absolute.as_posix():
-            return FileResult(file.name, file.source, "failed", reason="its name is not valid UTF-8; rename it")
+        if printable(absolute := file.path.absolute()) != absolute.as_posix():
+            return _failed(file, "its name is not valid UTF-8; rename it")
         known = self._known.get(file.source)
         try:
             num_megabytes = file.path.stat().st_size >> 20
             if num_megabytes > self._limits.memory_mb:
-                reason = f"it has {num_megabytes:,} MB, at most {self._limits.memory_mb:,} MB are read; split it"
-                return FileResult(file.name, file.source, "failed", reason=reason)
+                at_most = f"at most {self._limits.memory_mb:,} MB are read"
+                return _failed(file, f"it has {num_megabytes:,} MB, {at_most}; split it")
             digest = file_digest(file.path) if known or self._moved else ""
         except OSError as error:
-            return FileResult(
-                file.name, file.source, "failed", reason=f"cannot open the file: {error.strerror or error}"
-            )
+            return _failed(file, f"cannot open the file: {error.strerror or error}")
         if known and digest == known.sha256 and self._originals.path(known).exists() and not self._again:
             return FileResult(file.name, file.source, "unchanged")
         if known:
@@ -287,7 +249,7 @@ class Ingest:
                 self._originals.keep(embedded.document, each.path)
                 kept.append(embedded)
             except ParseError as error:
-                yield self._done(FileResult(each.name, each.file.source, "failed", reason=str(error)))
+                yield self._done(_failed(each.file, str(error)))
         self._table.append([each for each in kept if files[each.document.id].status == "added"])
         self._table.replace([each for each in kept if files[each.document.id].status != "added"])
         for document, chunks, _ in kept:
@@ -312,31 +274,15 @@ class Ingest:
             self._on_progress(self._progress)
 
 
-def _is_gone(document: StoredDocument) -> bool:
-    """Whether the file of a document is no longer where it was; what was uploaded stays in the home folder."""
-    try:
-        return not document.source.startswith(UPLOAD) and not Path(document.source).exists()
-    except OSError:  # it is in a folder that may not be looked into
-        return False
+def _failed(file: SourceFile, reason: str) -> FileResult:
+    return FileResult(file.name, file.source, "failed", reason=reason)
 
 
-def _may_be_file(path: Path) -> bool:
-    """Whether it is a file, or in a folder that may not be looked into, which is said when it is opened."""
-    try:
-        return path.is_file()
-    except OSError:
-        return True
-
-
-def _printable(path: Path) -> str:
-    """The path as text; bytes that are not UTF-8 are replaced."""
-    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _prune(paths: list[Path], table: ChunkTable) -> Iterator[FileResult]:
+def _prune(paths: list[Path], found: set[str], table: ChunkTable) -> Iterator[FileResult]:
+    """Take out the documents from below the folders whose files are gone. found: sources of the files there."""
     folders = [path.resolve() for path in paths if path.is_dir()]
-    for document in table.documents():
+    for document in [document for document in table.documents() if document.source not in found]:
         inside = any(Path(document.source).is_relative_to(folder) for folder in folders)
-        if inside and _is_gone(document):
+        if inside and is_gone(document.source):
             remove([document], table)
             yield FileResult(document.name, document.source, "removed")

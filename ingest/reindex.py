@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
+from ingest.files import SourceFile
 from ingest.home import current_name, make_current, write_lock
 from ingest.isolation import Limits
 from ingest.originals import Original, Originals
-from ingest.pipeline import FileResult, Ingest, Progress, SourceFile
+from ingest.pipeline import FileResult, Ingest, Progress
 from ingest.table import ChunkTable, StoredDocument, TableError, drop_others, stored_documents
 
 

@@ -189,7 +189,8 @@ class ChunkTable:
         with write_lock(self.home, on_wait):
             if self.name != (serving := current_name(self.home)):  # another one took its place meanwhile
                 self.name, self._opened = serving, None
-            self._check_policy()
+            if (table := self._table()) is not None:
+                self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
             yield
             self.optimize()
@@ -266,26 +267,19 @@ class ChunkTable:
         if self._opened is None:
             table = _open(self._connection, self.name, self.home)
             if table is not None:
-                self._check(identity_of(table.schema.metadata))
+                self._check(identity_of(table.schema.metadata), "embedder", "dimension", "schema")
             self._opened = table
         return self._opened
 
-    def _check(self, found: Identity) -> None:
-        for part in ("embedder", "dimension", "schema"):
+    def _check(self, found: Identity, *parts: str) -> None:
+        """Raises MismatchError where one of the parts is not what this program uses."""
+        for part in parts:
             made_with, expected = getattr(found, part), getattr(self._identity, part)
             if made_with != expected:
                 raise MismatchError(
                     f"the table in {self.home} was made with {part} {made_with}, this program uses {expected}; "
                     "make it anew with: citeloop reindex"
                 )
-
-    def _check_policy(self) -> None:
-        table = self._table()
-        if table is not None and (made_with := identity_of(table.schema.metadata).chunking) != self._identity.chunking:
-            raise MismatchError(
-                f"the table in {self.home} was made with chunking {made_with}, this program uses "
-                f"{self._identity.chunking}; make it anew with: citeloop reindex"
-            )
 
     def _table_to_write(self) -> Any:
         if self._table() is None:

@@ -12,8 +12,8 @@ import typer
 
 from app.evaluation import write_corpus
 from ingest.__main__ import run
+from ingest.files import find_files
 from ingest.parse import PARSERS, parse
-from ingest.pipeline import find_files
 
 
 def corpus_command(

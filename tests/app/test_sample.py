@@ -9,8 +9,8 @@ from pathlib import Path
 from app.evaluation import read_benchmark, write_corpus
 from app.evaluation.benchmark import resolve_evidence
 from ingest.chunk import chunk
+from ingest.files import find_files
 from ingest.parse import parse
-from ingest.pipeline import find_files
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SAMPLE = DATA / "sample"

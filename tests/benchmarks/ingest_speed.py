@@ -24,8 +24,9 @@ from sentence_transformers import SentenceTransformer
 
 from ingest.chunk import chunk
 from ingest.embed import Embedder, Vectors, default_embedder_path, load_embedder, preferred_dtype
+from ingest.files import find_files
 from ingest.parse import ParseError, parse
-from ingest.pipeline import find_files, ingest
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 
 Plain = Callable[[list[str]], Vectors]

@@ -1,7 +1,7 @@
 """What a sync costs when one file of many has changed, next to the first ingest: python -m tests.benchmarks.sync_cost
 
-Both go through the command line in a process of its own, start-up included, on small files made for it. Nothing
-is asserted: a time is a fact about a machine.
+Both go through the command line in a process of its own, start-up included, on files of a page or so, made for it.
+Nothing is asserted: a time is a fact about a machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def write_documents(folder: Path, num_files: int) -> None:
-    """Small Markdown files of one to three passages, of made-up words."""
+    """Markdown files of 240 to 560 made-up words, which is a page or so."""
     chance = random.Random(0)  # text, not a secret
     words = [
         f"{chance.choice('bdfgklmnprst')}{vowel}{end}" for vowel in "aeiou" for end in ("", "n", "rt", "sk", "lly")
@@ -43,7 +43,7 @@ def write_documents(folder: Path, num_files: int) -> None:
     for number in range(num_files):
         path = folder / str(number % 100) / f"{number}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts = (f"## Part {part}\n\n{' '.join(chance.choices(words, k=80))}." for part in range(chance.randint(1, 3)))
+        parts = (f"## Part {part}\n\n{' '.join(chance.choices(words, k=80))}." for part in range(chance.randint(3, 7)))
         path.write_text(f"# Document {number}\n\n" + "\n\n".join(parts))
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,12 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from ingest import CiteloopError
 from ingest.embed import (
     DeferredEmbedder,
+    Embedder,
+    PackedBertEmbedder,
     SentenceTransformerEmbedder,
     default_embedder_path,
     load_embedder,
+    open_embedder,
     preferred_dtype,
 )
 from ingest.packed_bert import batches_of_like_length
@@ -23,49 +28,58 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def real() -> SentenceTransformerEmbedder:
+def real() -> Embedder:
     return load_embedder()
 
 
-def test_default_embedder_is_loaded_once(real: SentenceTransformerEmbedder) -> None:
+def test_default_embedder_is_loaded_once(real: Embedder) -> None:
     assert load_embedder() is real
 
 
-def test_default_embedder_says_what_it_is(real: SentenceTransformerEmbedder) -> None:
+def test_default_embedder_says_what_it_is(real: Embedder) -> None:
     assert (real.name, real.dimension, real.max_tokens) == ("all-MiniLM-L6-v2", 384, 254)
 
 
-def test_another_folder_is_named_by_itself() -> None:
-    assert SentenceTransformerEmbedder(default_embedder_path()).name == default_embedder_path().name
+def test_the_default_embedder_and_its_saved_copy_take_the_quick_way(tmp_path: Path, real: Embedder) -> None:
+    SentenceTransformer(str(default_embedder_path()), device="cpu").save(str(tmp_path))
+    assert isinstance(real, PackedBertEmbedder)
+    assert isinstance(open_embedder(tmp_path, "copy"), PackedBertEmbedder)
+    assert_agrees_with_plain_encode(open_embedder(tmp_path, "copy"), tmp_path)
 
 
-def test_passages_become_unit_rows(real: SentenceTransformerEmbedder) -> None:
+def test_the_quick_way_needs_no_transformers() -> None:
+    code = "import sys; from ingest.embed import load_embedder; load_embedder().embed_query('a'); "
+    code += "assert not {'transformers', 'sentence_transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_passages_become_unit_rows(real: Embedder) -> None:
     vectors = real.embed(["30 days of leave", "", "a hotel may cost 150 euros " * 50])
     assert vectors.shape == (3, 384)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_no_passages_become_no_rows(real: SentenceTransformerEmbedder) -> None:
+def test_no_passages_become_no_rows(real: Embedder) -> None:
     vectors = real.embed([])
     assert vectors.shape == (0, 384)
     assert vectors.dtype == np.float32
 
 
-def test_query_becomes_one_unit_vector(real: SentenceTransformerEmbedder) -> None:
+def test_query_becomes_one_unit_vector(real: Embedder) -> None:
     vector = real.embed_query("how many days of leave?")
     assert vector.shape == (384,)
     assert vector.dtype == np.float32
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_rows_come_in_the_order_of_the_passages(real: SentenceTransformerEmbedder) -> None:
+def test_rows_come_in_the_order_of_the_passages(real: Embedder) -> None:
     texts = [f"{word} " * length for word, length in zip(("leave", "hotel", "tunnel") * 12, range(1, 37), strict=True)]
     together, alone = real.embed(texts), np.stack([real.embed_query(text) for text in texts])
     assert (np.sum(together * alone, axis=1) > 0.99).all()
 
 
-def test_question_is_nearest_to_its_answer(real: SentenceTransformerEmbedder) -> None:
+def test_question_is_nearest_to_its_answer(real: Embedder) -> None:
     passages = real.embed(
         ["Employees have 30 days of vacation a year.", "A hotel may cost 150 euros.", "The VPN needs a hardware key."]
     )
@@ -73,23 +87,23 @@ def test_question_is_nearest_to_its_answer(real: SentenceTransformerEmbedder) ->
     assert [int(np.argmax(passages @ real.embed_query(question))) for question in questions] == [0, 1, 2]
 
 
-def test_tokens_are_word_pieces_without_the_special_ones(real: SentenceTransformerEmbedder) -> None:
+def test_tokens_are_word_pieces_without_the_special_ones(real: Embedder) -> None:
     assert real.count_tokens("") == 0
     assert real.count_tokens("hotel") == 1
     assert real.count_tokens("Unbelievably") > 1
 
 
-def test_tokens_are_counted_beyond_what_the_model_reads(real: SentenceTransformerEmbedder) -> None:
+def test_tokens_are_counted_beyond_what_the_model_reads(real: Embedder) -> None:
     assert real.count_tokens("hotel " * 1000) == 1000
 
 
-def test_counting_does_not_switch_truncation_off_for_embedding(real: SentenceTransformerEmbedder) -> None:
+def test_counting_does_not_switch_truncation_off_for_embedding(real: Embedder) -> None:
     real.count_tokens("hotel " * 1000)
     full = real.embed_query("hotel " * real.max_tokens)
     assert real.embed_query("hotel " * 1000) @ full == pytest.approx(1, abs=1e-4)
 
 
-def test_the_last_of_max_tokens_is_still_read_and_the_next_is_not(real: SentenceTransformerEmbedder) -> None:
+def test_the_last_of_max_tokens_is_still_read_and_the_next_is_not(real: Embedder) -> None:
     start = "hotel " * (real.max_tokens - 1)
     inside, ends_otherwise = real.embed_query(f"{start} hotel"), real.embed_query(f"{start} photosynthesis")
     beyond = real.embed_query(f"{start} hotel photosynthesis")
@@ -119,7 +133,7 @@ def test_half_precision_only_where_the_cpu_computes_in_it(
     assert preferred_dtype() is dtype
 
 
-def assert_agrees_with_plain_encode(embedder: SentenceTransformerEmbedder, path: Path) -> None:
+def assert_agrees_with_plain_encode(embedder: Embedder, path: Path) -> None:
     lengths = (1, 40, 7, 250, 7, 400, 254, 3, 120)  # unsorted, some equal, one cut off; more than one batch
     texts = ["", *(" ".join(["travel card", "leave", "tunnel"][i % 3] for i in range(n)) for n in lengths * 2)]
     plain = SentenceTransformer(str(path), device="cpu", local_files_only=True).encode(texts)
@@ -130,19 +144,20 @@ def assert_agrees_with_plain_encode(embedder: SentenceTransformerEmbedder, path:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_vectors_agree_with_plain_encode(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
     monkeypatch.setattr("ingest.embed.preferred_dtype", lambda: dtype)
-    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(default_embedder_path()), default_embedder_path())
+    assert_agrees_with_plain_encode(open_embedder(default_embedder_path(), "MiniLM"), default_embedder_path())
 
 
 def test_vectors_agree_without_packed_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(default_embedder_path()), default_embedder_path())
+    assert_agrees_with_plain_encode(open_embedder(default_embedder_path(), "MiniLM"), default_embedder_path())
 
 
 def test_a_model_that_takes_the_first_token_agrees_with_plain_encode(tmp_path: Path) -> None:
     transformer = Transformer(str(default_embedder_path()))
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="cls")
     SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(tmp_path))
-    assert_agrees_with_plain_encode(SentenceTransformerEmbedder(tmp_path), tmp_path)
+    assert isinstance(open_embedder(tmp_path, "first token"), SentenceTransformerEmbedder)
+    assert_agrees_with_plain_encode(open_embedder(tmp_path, "first token"), tmp_path)
 
 
 def test_a_model_that_is_no_bert_agrees_with_plain_encode(tmp_path: Path) -> None:
@@ -154,7 +169,7 @@ def test_a_model_that_is_no_bert_agrees_with_plain_encode(tmp_path: Path) -> Non
     transformer = Transformer(str(weights), max_seq_length=256)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
     SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(tmp_path / "model"))
-    embedder = SentenceTransformerEmbedder(tmp_path / "model")
+    embedder = open_embedder(tmp_path / "model", "DistilBERT")
     assert embedder.dimension == 32
     assert_agrees_with_plain_encode(embedder, tmp_path / "model")
 
@@ -169,7 +184,7 @@ def test_each_worker_gets_a_batch() -> None:
 
 def test_an_embedder_leaves_torch_its_threads() -> None:
     before = torch.get_num_threads()
-    SentenceTransformerEmbedder(default_embedder_path())
+    open_embedder(default_embedder_path(), "MiniLM")
     assert torch.get_num_threads() == before
 
 
@@ -183,7 +198,7 @@ def test_a_deferred_embedder_is_not_loaded_for_what_is_known(monkeypatch: pytest
     assert (embedder.name, embedder.dimension) == ("all-MiniLM-L6-v2", 384)
 
 
-def test_a_deferred_embedder_embeds_like_the_one_that_it_names(real: SentenceTransformerEmbedder) -> None:
+def test_a_deferred_embedder_embeds_like_the_one_that_it_names(real: Embedder) -> None:
     embedder = DeferredEmbedder("all-MiniLM-L6-v2")
     assert (embedder.dimension, embedder.max_tokens) == (384, 254)
     assert embedder.count_tokens("one two") == real.count_tokens("one two")

@@ -18,9 +18,10 @@ import pypdf
 import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
+from ingest.files import SourceFile
 from ingest.isolation import Limits, ParserPool
 from ingest.parse import PARSERS, Document, ParseError, parse
-from ingest.pipeline import FileResult, SourceFile, StoppedError, ingest
+from ingest.pipeline import FileResult, StoppedError, ingest
 from ingest.table import ChunkTable
 from tests.conftest import SHARED_DATA, FakeEmbedder
 from tests.ingest.samples import Bookmark, make_docx, make_pdf, zipped

@@ -62,16 +62,6 @@ def test_oldest_job_is_claimed_first_and_only_once(store: JobStore, tmp_path: Pa
     assert store.job(first.id).heartbeat_at is not None
 
 
-def test_one_job_can_be_claimed_by_its_id(store: JobStore, tmp_path: Path) -> None:
-    first, second = store.add("folder", [tmp_path]), store.add("folder", [tmp_path])
-    claimed = store.claim(second.id)
-    assert claimed
-    assert claimed.id == second.id
-    assert store.claim(second.id) is None
-    assert store.claim("nothing") is None
-    assert store.job(first.id).heartbeat_at is None
-
-
 def test_job_that_its_asker_runs_himself_is_never_claimed(store: JobStore, tmp_path: Path) -> None:
     store.add("folder", [tmp_path], begin=True)
     assert store.claim() is None
@@ -197,7 +187,7 @@ def test_dead_job_is_queued_again_and_a_living_one_is_not(store: JobStore, tmp_p
 def test_job_that_was_killed_three_times_fails_and_says_where(store: JobStore, tmp_path: Path) -> None:
     job = store.add("folder", [tmp_path])
     for _ in range(3):
-        assert store.claim(job.id)
+        assert store.claim()
         store.update(job.id, current="bad.pdf")
         kill(store, job.id)
         store.revive()

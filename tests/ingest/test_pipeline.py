@@ -9,8 +9,9 @@ import pytest
 
 from ingest import CiteloopError
 from ingest.embed import Vectors
+from ingest.files import find_files
 from ingest.isolation import ParserPool
-from ingest.pipeline import FileResult, Progress, StoppedError, find_files, ingest, remove
+from ingest.pipeline import FileResult, Progress, StoppedError, ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import make_pdf

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ingest.embed import Vectors
+from ingest.files import find_files
 from ingest.home import write_lock
 from ingest.isolation import Limits
-from ingest.pipeline import Ingest, find_files, ingest, remove
+from ingest.pipeline import Ingest, ingest, remove
 from ingest.repair import Finding, examine
 from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents

@@ -1,0 +1,83 @@
+"""paths -> SourceFile: the files at and below the paths that were given, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest import CiteloopError
+
+UPLOAD = "upload:"
+"""Stands before the name in the source of a document that came through the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to ingest, the name that people will see, and the source by which the table knows it.
+
+    The name is the path below the folder that was given; the source is the absolute path, or UPLOAD and
+    the name. document_id: of a kept file, whose document it is; else ''.
+    """
+
+    path: Path
+    name: str
+    source: str
+    document_id: str = ""
+
+
+def check_paths(paths: Iterable[Path]) -> None:
+    """Raise CiteloopError when a path does not exist; costs no walk through the folders."""
+    for path in paths:
+        if not path.exists():
+            raise CiteloopError(f"no such file or folder: {path}")
+
+
+def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceFile]:
+    """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
+
+    uploaded: the paths are where an upload was put for the moment. Raises CiteloopError when a path does not exist.
+    """
+    paths = list(paths)
+    check_paths(paths)
+    files: dict[Path, SourceFile] = {}
+    for root in paths:
+        folder = root if root.is_dir() else root.parent
+        real_folder = folder.resolve()  # once: with many files it is what takes the time
+        for below in sorted(_files_below(root)) if root.is_dir() else [Path(root.name)]:
+            path, name = folder / below, printable(below)
+            resolved = path.resolve() if os.path.islink(path) else real_folder / below
+            source = UPLOAD + name if uploaded else printable(resolved)
+            files.setdefault(resolved, SourceFile(path, name, source))
+    return list(files.values())
+
+
+def is_gone(source: str) -> bool:
+    """Whether a file is no longer where it was; what was uploaded stays in the home folder."""
+    try:
+        return not source.startswith(UPLOAD) and not Path(source).exists()
+    except OSError:  # it is in a folder that may not be looked into
+        return False
+
+
+def printable(path: Path) -> str:
+    """The path as text; bytes that are not UTF-8 are replaced."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Files below a folder, as paths from there; nothing hidden, and no folder that is only linked to."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        here = Path(parent)
+        below = here.relative_to(folder)
+        yield from (below / name for name in names if not name.startswith(".") and _may_be_file(here / name))
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether it is a file, or in a folder that may not be looked into, which is said when it is opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
