@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from app import rerankers
 from app.rerank import Blend, Reranker, RerankerError, rerank
 from app.rerankers import (
     DESCRIPTIONS,
@@ -20,6 +19,8 @@ from app.rerankers import (
     CrossEncoderReranker,
     HttpReranker,
     LateInteractionReranker,
+    cross_encoder,
+    late_interaction,
     load_reranker,
 )
 from app.settings import Settings
@@ -217,7 +218,7 @@ def save_bert(folder: Path, *, bias: float = 0.0, num_labels: int = 1, headless:
 def float32(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    monkeypatch.setattr(rerankers, "preferred_dtype", lambda: torch.float32)
+    monkeypatch.setattr(cross_encoder, "preferred_dtype", lambda: torch.float32)
 
 
 def logits(folder: Path, query: str, passages: Sequence[str]) -> list[float]:
@@ -360,7 +361,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> TokenEncoder:
             "against": [[-0.6, -0.8]],
         }
     )
-    monkeypatch.setattr(rerankers, "_embedder_tokens", lambda: encoder)
+    monkeypatch.setattr(late_interaction, "_embedder_tokens", lambda: encoder)
     return encoder
 
 
@@ -381,7 +382,7 @@ def test_a_passage_is_encoded_once(encoder: TokenEncoder) -> None:
 def test_more_passages_than_the_cache_holds_are_scored_all_the_same(
     encoder: TokenEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rerankers, "_CACHE_BYTES", 24)  # three vectors of two float32
+    monkeypatch.setattr(late_interaction, "_CACHE_BYTES", 24)  # three vectors of two float32
     reranker = LateInteractionReranker()
     passages = ["one side", "both", "against"]
     assert reranker.score("query", passages) == reranker.score("query", passages) == pytest.approx([0.5, 0.9, -0.7])
@@ -401,8 +402,8 @@ class PatientText(str):
 def test_threads_share_a_full_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     passages = [PatientText(f"passage {number}") for number in range(20)]
     encoder = TokenEncoder({text: [[1.0, 0.0]] for text in ("query", *passages)})
-    monkeypatch.setattr(rerankers, "_embedder_tokens", lambda: encoder)
-    monkeypatch.setattr(rerankers, "_CACHE_BYTES", 8 * 10)
+    monkeypatch.setattr(late_interaction, "_embedder_tokens", lambda: encoder)
+    monkeypatch.setattr(late_interaction, "_CACHE_BYTES", 8 * 10)
     reranker = LateInteractionReranker()
     errors: list[Exception] = []
 

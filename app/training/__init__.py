@@ -1,0 +1,1 @@
+"""deleted citations and pairs -> a better reranker: pairs, examples, late_interaction, blend."""

@@ -1,0 +1,104 @@
+"""judged questions -> TrainingExample: a question, what answers it, and passages that only look as if they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.evaluation import Benchmark
+from app.search import Candidate, search
+from ingest.embed import Embedder
+from ingest.table import ChunkTable
+
+_NEAR_DUPLICATE = 0.92
+"""Cosine similarity above which a passage says the same as the positive, and is no negative."""
+_SAME_QUESTION = 0.88
+"""Cosine similarity of two questions above which the passage of one may well answer the other."""
+_MINED_DEPTH = 30
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """A query with passages that answer it and passages that do not, and where it came from.
+
+    weight: how much it counts, 1 for a judgement that is sure.
+    """
+
+    query: str
+    positives: tuple[str, ...]
+    negatives: tuple[str, ...]
+    weight: float = 1.0
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query, its candidates as search found them, and the documents that are relevant to it."""
+
+    query: str
+    candidates: tuple[Candidate, ...]
+    relevant: frozenset[str]
+
+
+def judged_queries(
+    benchmark: Benchmark,
+    table: ChunkTable,
+    embedder: Embedder,
+    num_candidates: int = 50,
+    track: Callable[[Iterable[str], str], Iterable[str]] = lambda items, _: items,
+) -> list[JudgedQuery]:
+    """Search every query of a benchmark that judges documents."""
+    return [
+        JudgedQuery(
+            benchmark.queries[query_id],
+            tuple(search(benchmark.queries[query_id], table, embedder, num_candidates=num_candidates)),
+            frozenset(benchmark.qrels[query_id]),
+        )
+        for query_id in track(benchmark.queries, f"search ({benchmark.name})")
+    ]
+
+
+def mine(
+    judged: Sequence[JudgedQuery],
+    table: ChunkTable,
+    embedder: Embedder,
+    questions_of: Mapping[str, str],
+    *,
+    num_negatives: int,
+    seed: int,
+    origin: str,
+) -> list[TrainingExample]:
+    """Examples with hard negatives: of the best candidates those that are not relevant, the better the likelier.
+
+    A candidate is passed over when its text is nearly that of the positive, or when the question that it is
+    known to answer is nearly the query: it may be relevant, and nobody judged it. questions_of: document ->
+    that question. A query whose answer search did not find, or with too few negatives, gives no example.
+    """
+    passages = table.vectors_of([document.id for document in table.documents()])
+    questions = list({*questions_of.values(), *(each.query for each in judged)})
+    vectors = passages | dict(zip(questions, embedder.embed(questions), strict=True))
+
+    def similarity(text: str, other: str) -> float:
+        return float(vectors[text] @ vectors[other])
+
+    chance = np.random.default_rng(seed)
+    examples = []
+    for each in judged:
+        positive = next((c.chunk for c in each.candidates if c.chunk.document in each.relevant), None)
+        others = [c.chunk for c in each.candidates[:_MINED_DEPTH] if c.chunk.document not in each.relevant]
+        if positive is None:
+            continue
+        sure = [
+            chunk.passage
+            for chunk in others
+            if similarity(chunk.passage, positive.passage) < _NEAR_DUPLICATE
+            and similarity(questions_of[chunk.document], each.query) < _SAME_QUESTION
+        ]
+        if len(sure) < num_negatives:
+            continue
+        likelihood = 1 / (5 + np.arange(len(sure)))
+        drawn = chance.choice(len(sure), num_negatives, replace=False, p=likelihood / likelihood.sum())
+        examples.append(TrainingExample(each.query, (positive.passage,), tuple(sure[i] for i in drawn), origin=origin))
+    return examples

@@ -1,0 +1,92 @@
+"""JSON lines of questions and the passages that answer them -> list[Pair], and a split that keeps sources apart."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from app.evaluation import Benchmark
+from ingest import CiteloopError
+from ingest.parse import parse_text
+
+_MIN_QUESTION_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and a passage that answers it; source: where both come from, a repository or a page."""
+
+    question: str
+    passage: str
+    title: str
+    source: str
+
+    @property
+    def document(self) -> str:
+        """The name of the passage as a document: a digest, the same for the same passage."""
+        return hashlib.sha256(f"{self.title}\n{self.passage}".encode()).hexdigest()[:16]
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Read JSON lines with question, passage and, if there, title and source (or doc); `.gz` as well.
+
+    Questions of one or two words, and questions that several passages answer, say too little and are left out.
+    Raises CiteloopError naming the line that is not as expected.
+    """
+    pairs = []
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                source = row.get("source") or row.get("doc", "").partition("#")[0] or path.name
+                pairs.append(Pair(row["question"].strip(), row["passage"].strip(), row.get("title") or "", source))
+            except (ValueError, KeyError, AttributeError) as error:
+                raise CiteloopError(f"{path} line {number}: expected an object with question and passage") from error
+    asked = Counter(pair.question.lower() for pair in pairs)
+    return [
+        pair
+        for pair in pairs
+        if asked[pair.question.lower()] == 1 and len(pair.question.split()) >= _MIN_QUESTION_WORDS
+    ]
+
+
+def spread(pairs: Iterable[Pair], num_pairs: int, seed: int) -> list[Pair]:
+    """At most num_pairs, taken from the sources in turn, so that a large one does not drown the others."""
+    by_source: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_source.setdefault(pair.source, []).append(pair)
+    chance = random.Random(seed)  # noqa: S311  # a draw, not a secret
+    for same in by_source.values():
+        chance.shuffle(same)
+    return [pair for pair in chain.from_iterable(zip_longest(*by_source.values())) if pair][:num_pairs]
+
+
+def split_by_source(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
+    """The pairs of most sources, and those of about this share of the sources, the same ones each time."""
+    parts: tuple[list[Pair], list[Pair]] = [], []
+    for pair in pairs:
+        place = int(hashlib.sha256(pair.source.encode()).hexdigest()[:8], 16) / 2**32
+        parts[place < share].append(pair)
+    return parts
+
+
+def as_benchmark(name: str, questions: Iterable[Pair], passages: Iterable[Pair]) -> Benchmark:
+    """The questions as judged queries over the passages (those of the questions included)."""
+    questions = list(questions)
+    documents = {pair.document: pair for pair in chain(questions, passages)}
+    corpus = "\n".join(sorted(documents))
+    return Benchmark(
+        name=name,
+        documents=tuple(parse_text(pair.passage, name=key, title=pair.title) for key, pair in documents.items()),
+        queries={str(number): pair.question for number, pair in enumerate(questions)},
+        qrels={str(number): {pair.document: 1} for number, pair in enumerate(questions)},
+        evidence={},
+        fingerprint=hashlib.sha256(corpus.encode()).hexdigest(),
+    )
