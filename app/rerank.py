@@ -28,8 +28,9 @@ class RerankerError(CiteloopError):
 class RankedChunk:
     """A candidate in its final place.
 
-    rank: from 1. score: what the order was made by, higher is better, comparable within one ranking only.
-    reranker_score: the reranker's raw output, None without one.
+    rank: from 1. score: what the order was made by, higher is better; with a calibrated reranker the probability
+    that the passage answers, else comparable within one ranking only. reranker_score: the reranker's raw output,
+    None without one.
     """
 
     candidate: Candidate
@@ -70,39 +71,72 @@ class RankedChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns a blended score into the probability that a passage answers: the logistic function of a sum.
+
+    The blended score says how a passage stands among the candidates of its query; whether any of them is near
+    say the best raw score of the reranker and the best similarity. Both are the same for all candidates of a
+    query, so that the order stays.
+    """
+
+    intercept: float
+    blended: float
+    best_reranker: float
+    best_vector: float
+
+    def probabilities(
+        self, blended: NDArray[np.float64], raw: Sequence[float], candidates: Sequence[Candidate]
+    ) -> list[float]:
+        """One for each candidate, between 0 and 1."""
+        near = self.best_reranker * max(raw) + self.best_vector * _filled(candidates, "vector_score").max()
+        return [float(value) for value in 1 / (1 + np.exp(-(self.intercept + self.blended * blended + near)))]
+
+
+@dataclass(frozen=True, slots=True)
 class Blend:
     """Weights of three scores, each standardised over the candidates of one query before they are added."""
 
     reranker: float
     vector: float
     text: float
+    calibration: Calibration | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Blend | None:
         """The blend of the reranker in this folder, None if it has none.
 
-        Raises RerankerError when its blend.json does not hold exactly the three numbers.
+        Raises RerankerError when its blend.json does not hold exactly the numbers of a blend.
         """
         path = folder / "blend.json"
         if not path.exists():
             return None
         try:
-            blend = cls(**{name: float(weight) for name, weight in json.loads(path.read_text())["weights"].items()})
-            if not np.isfinite([blend.reranker, blend.vector, blend.text]).all():
-                raise ValueError("a weight is not finite")
+            record = json.loads(path.read_text())
+            calibration = Calibration(**_finite(record["calibration"])) if "calibration" in record else None
+            return cls(**_finite(record["weights"]), calibration=calibration)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(f"{path} must hold weights for reranker, vector and text: {error}") from error
-        return blend
 
-    def combine(self, scores: Sequence[float], candidates: Sequence[Candidate]) -> list[float]:
-        """One score for each candidate. One that is missing from a list counts as that list's last."""
-        parts = {
-            "reranker": np.array(scores, float),
-            "vector": _filled([candidate.vector_score for candidate in candidates]),
-            "text": _filled([candidate.text_score for candidate in candidates]),
-        }
-        total = sum(weight * _standardised(parts[name]) for name, weight in asdict(self).items())
-        return [float(score) for score in np.atleast_1d(total)]
+    def save(self, folder: Path) -> None:
+        """Write blend.json, rounded to what matters."""
+        record = {name: round(value, 4) for name, value in asdict(self).items() if name != "calibration"}
+        content = {"weights": record}
+        if self.calibration:
+            content["calibration"] = {name: round(value, 4) for name, value in asdict(self.calibration).items()}
+        (folder / "blend.json").write_text(json.dumps(content, indent=1) + "\n")
+
+    def combine(self, raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """The blended score of each candidate. raw: what the reranker says of each."""
+        return np.asarray(features(raw, candidates) @ np.array([self.reranker, self.vector, self.text]))
+
+
+def features(raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """What a blend weighs: raw, vector and text scores, standardised, shape (len(candidates), 3).
+
+    A candidate that is missing from a list counts as that list's last.
+    """
+    columns = [np.array(raw, float), _filled(candidates, "vector_score"), _filled(candidates, "text_score")]
+    return np.column_stack([_standardised(column) for column in columns])
 
 
 class Reranker(Protocol):
@@ -129,15 +163,27 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
     raw = reranker.score(query, [candidate.chunk.passage for candidate in candidates])
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
-    scores = reranker.blend.combine(raw, candidates) if reranker.blend else raw
-    order = sorted(range(len(candidates)), key=lambda index: (-scores[index], candidates[index].fused_rank))
+    blend = reranker.blend
+    values = blend.combine(raw, candidates) if blend else np.array(raw, float)
+    scores = values.tolist()
+    if blend and blend.calibration:
+        scores = blend.calibration.probabilities(values, raw, candidates)
+    order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))
     return [RankedChunk(candidates[index], rank, scores[index], raw[index]) for rank, index in enumerate(order, 1)]
 
 
-def _filled(scores: Sequence[float | None]) -> NDArray[np.float64]:
-    known = [score for score in scores if score is not None]
-    last = min(known, default=0.0)
-    return np.array([last if score is None else score for score in scores])
+def _filled(candidates: Sequence[Candidate], name: str) -> NDArray[np.float64]:
+    """A score of each candidate by its name; one that has none has the lowest of the others, or 0."""
+    scores = [getattr(candidate, name) for candidate in candidates]
+    last = min((score for score in scores if score is not None), default=0.0)
+    return np.array([last if score is None else score for score in scores], float)
+
+
+def _finite(numbers: dict[str, object]) -> dict[str, float]:
+    found = {name: float(str(number)) for name, number in numbers.items()}
+    if not np.isfinite(list(found.values())).all():
+        raise ValueError("a number is not finite")
+    return found
 
 
 def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:

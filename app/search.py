@@ -1,19 +1,22 @@
 """query -> list[Candidate]: two ranked lists of chunks, fused into one, every rank and score kept.
 
-The fused order is what people see with the reranker off, and the "before" of every comparison.
+The fused order is what people see with the reranker off, and the "before" of every comparison. It is a
+weighted sum of both scores, each divided by the best of its kind (Bruch, Gai and Ingber, ACM TOIS 2023):
+a list that is much surer of its best than of its second says so, which reciprocal ranks cannot.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ingest.chunk import Chunk
 from ingest.embed import Embedder
 from ingest.table import ChunkTable
 
-RRF_K = 60
-"""The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+VECTOR_WEIGHT = 0.7
+"""Share of the similarity in the fused score; learned on training questions (README, Search)."""
 
 MAX_QUERY_CHARACTERS = 2000
 """Longer questions are cut: the embedder reads no more, and a megabyte of one word holds up full-text search."""
@@ -26,7 +29,8 @@ RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
 class Candidate:
     """A chunk of the first stage with its rank (from 1) and score in each list; None where it is not in it.
 
-    vector_score: cosine similarity. text_score: BM25. fused_score: sum of 1 / (60 + rank) over the lists.
+    vector_score: cosine similarity, of a hybrid search also where it is in the text list only. text_score: BM25.
+    fused_score: 0 to 1.
     """
 
     chunk: Chunk
@@ -53,14 +57,32 @@ def search(
     query = query.strip()[:MAX_QUERY_CHARACTERS]
     if not query:
         return []
-    by_vector = table.search_vector(embedder.embed_query(query), num_candidates) if retriever != "text" else []
+    query_vector = embedder.embed_query(query) if retriever != "text" else None
+    by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates)
     by_text = table.search_text(query, num_candidates) if retriever != "vector" else []
     chunks = {chunk.id: chunk for chunk, _ in (*by_vector, *by_text)}
-    vector = {chunk.id: (rank, score) for rank, (chunk, score) in enumerate(by_vector, 1)}
+    vector: dict[str, tuple[int | None, float]] = {
+        chunk.id: (rank, score) for rank, (chunk, score) in enumerate(by_vector, 1)
+    }
     text = {chunk.id: (rank, score) for rank, (chunk, score) in enumerate(by_text, 1)}
-    fused = {id: sum(1 / (RRF_K + found[id][0]) for found in (vector, text) if id in found) for id in chunks}
-    order = sorted(chunks, key=lambda id: -fused[id])[:num_candidates]
+    if query_vector is not None:
+        missing = [id for id in chunks if id not in vector]
+        similarities = table.similarities(query_vector, missing)
+        vector |= {id: (None, similarities[id]) for id in missing}
+    candidates = [
+        Candidate(chunk, 0, 0.0, *vector.get(id, (None, None)), *text.get(id, (None, None)))
+        for id, chunk in chunks.items()
+    ]
+    best = sorted(zip(_fused(candidates), candidates, strict=True), key=lambda pair: -pair[0])[:num_candidates]
+    return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
+
+
+def _fused(candidates: Sequence[Candidate]) -> list[float]:
+    """The score of each in fused order. A similarity lies between -1 and 1, BM25 above 0, which is that of no match."""
+    similarities = [1.0 + (each.vector_score if each.vector_score is not None else -1.0) for each in candidates]
+    matches = [each.text_score or 0.0 for each in candidates]
+    best_similarity, best_match = max(similarities, default=0.0) or 1.0, max(matches, default=0.0) or 1.0
     return [
-        Candidate(chunks[id], rank, fused[id], *vector.get(id, (None, None)), *text.get(id, (None, None)))
-        for rank, id in enumerate(order, 1)
+        VECTOR_WEIGHT * similarity / best_similarity + (1 - VECTOR_WEIGHT) * match / best_match
+        for similarity, match in zip(similarities, matches, strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ingest import CiteloopError
 from ingest.embed import DEFAULT_EMBEDDER
 from ingest.home import DEFAULT_HOME
+
+RerankShape = Literal["cohere", "jina", "voyage", "tei", "vllm"]
+"""The kinds of reranking service whose requests and answers `app/rerankers/http.py` knows."""
 
 
 class Settings(BaseSettings):
@@ -36,7 +40,9 @@ class Settings(BaseSettings):
     """The model that writes answers, used when a key or a base URL is set."""
 
     rerank_url: str | None = None
-    """Base URL of a reranking service, for the `http` reranker: /v1/rerank is added."""
+    """Base URL of a reranking service, for the `http` reranker: the path of its shape is added."""
+    rerank_shape: RerankShape | None = None
+    """What the service speaks; None: guessed from its host, else `vllm`, which most understand."""
     rerank_model: str = "default"
     rerank_api_key: SecretStr | None = None
 

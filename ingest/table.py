@@ -168,6 +168,17 @@ class ChunkTable:
         rows = match.select([*CHUNK_COLUMNS, "_score"]).limit(num_results)
         return [(to_chunk(row), row["_score"]) for row in self._whole_rows(rows)]
 
+    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Chunk id -> cosine similarity, of these chunks."""
+        table = self._table()
+        if table is None or not chunk_ids:
+            return {}
+        query = table.search().where(col("id").isin(list(chunk_ids))).select(["id", "vector"])
+        with self._clear_errors("read"):
+            rows = query.to_arrow()
+        vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+        return dict(zip(rows["id"].to_pylist(), (vectors @ query_vector).tolist(), strict=True))
+
     def vectors_of(self, document_ids: Sequence[str]) -> dict[str, Vectors]:
         """Passage -> vector of these documents: a passage that has not changed need not be embedded again."""
         table = self._table()

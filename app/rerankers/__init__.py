@@ -7,12 +7,15 @@ http               a reranking service
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from app.rerank import Blend, Reranker, RerankerError
 from app.rerankers.cross_encoder import CrossEncoderReranker
-from app.rerankers.http import HttpReranker
+from app.rerankers.http import SHAPES, HttpReranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
 
@@ -30,10 +33,17 @@ def _shipped(_target: str | None, _settings: Settings) -> Reranker:
 def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
     if target is None:
         raise RerankerError("cross-encoder needs a folder or hub id: cross-encoder:PATH_OR_ID")
+    _require(target, f"cross-encoder:{target}")
+    if _is_late_interaction(target):  # it would load all the same, with a head made of random numbers
+        raise RerankerError(f"{target} is a late interaction model (ColBERT), use late-interaction:{target}")
     return CrossEncoderReranker(target)
 
 
 def _late_interaction(target: str | None, _settings: Settings) -> Reranker:
+    if target:
+        _require(target, f"late-interaction:{target}")
+        if not _is_late_interaction(target):  # it would load all the same, with a projection of random numbers
+            raise RerankerError(f"{target} gives no vectors of tokens: expected a ColBERT or a MultiVectorEncoder")
     return LateInteractionReranker(target)
 
 
@@ -41,8 +51,7 @@ def _http(target: str | None, settings: Settings) -> Reranker:
     url = target or settings.rerank_url
     if url is None:
         raise RerankerError("the http reranker needs its address: set CITELOOP_RERANK_URL or use http:URL")
-    key = settings.rerank_api_key
-    return HttpReranker(url, settings.rerank_model, key.get_secret_value() if key else None)
+    return HttpReranker(url, settings.rerank_model, settings.rerank_api_key, settings.rerank_shape)
 
 
 RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
@@ -52,21 +61,53 @@ RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
     "cross-encoder": _cross_encoder,
     "http": _http,
 }
-"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; a bare folder or hub id is a cross-encoder."""
+"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; a bare folder or hub id is what its files say."""
+
+EXAMPLES = {
+    "late-interaction": ("answerdotai/answerai-colbert-small-v1",),
+    "cross-encoder": (
+        "cross-encoder/ms-marco-MiniLM-L6-v2",
+        "cross-encoder/ms-marco-MiniLM-L12-v2",
+        "cross-encoder/ettin-reranker-17m-v1",
+        "Alibaba-NLP/gte-reranker-modernbert-base",
+        "BAAI/bge-reranker-base",
+        "BAAI/bge-reranker-large",
+    ),
+}
+"""Kind -> well-known models on the Hugging Face hub; any other of the kind will do."""
 
 DESCRIPTIONS = {
     "none": "the order of search",
     "shipped": "late interaction and search scores; comes with the program",
-    "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID",
-    "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id means the same",
-    "http": "a reranking service, CITELOOP_RERANK_URL or http:URL",
+    "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID, "
+    f"such as {', '.join(EXAMPLES['late-interaction'])}",
+    "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id is what its files say; "
+    f"such as {', '.join(EXAMPLES['cross-encoder'])}",
+    "http": f"a reranking service, CITELOOP_RERANK_URL or http:URL; speaks {', '.join(SHAPES)} (CITELOOP_RERANK_SHAPE)",
 }
+
+
+def describe(settings: Settings) -> dict[str, str]:
+    """Kind -> what it is and whether it is ready on this machine. Loads no model and reaches no network."""
+    return {kind: f"{text} [{_readiness(kind, settings)}]" for kind, text in DESCRIPTIONS.items()}
+
+
+def _readiness(kind: str, settings: Settings) -> str:
+    if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "blend.json").exists():
+        return "not here: install from a whole checkout"
+    if kind == "http":
+        return "address set" if settings.rerank_url else "needs an address"
+    if kind in EXAMPLES:
+        here = ", ".join(model for model in EXAMPLES[kind] if _is_downloaded(model)) or "none of these"
+        return f"{'ready over the embedder; ' if kind == 'late-interaction' else ''}downloaded: {here}"
+    return "ready"
 
 
 def load_reranker(name: str, settings: Settings) -> Reranker | None:
     """The reranker of this name, None for `none`.
 
-    Raises RerankerError for an unknown name (listing the known ones) or when it cannot be loaded.
+    Raises RerankerError for an unknown name (listing the known ones) or when it cannot be loaded (saying
+    how to get it).
     """
     kind, _, target = name.partition(":")
     if name.startswith(("http://", "https://")):
@@ -74,6 +115,68 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
-        return CrossEncoderReranker(name)
+        _require(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
+        return LateInteractionReranker(name) if _is_late_interaction(name) else CrossEncoderReranker(name)
     known = ", ".join(RERANKERS)
     raise RerankerError(f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name")
+
+
+def _is_late_interaction(target: str) -> bool:
+    """Whether a model's own files say that it gives a vector for each token; never its name.
+
+    The signs: sentence-transformers writes MultiVectorEncoder, PyLate and Stanford's library write ColBERT and
+    HF_ColBERT, the latter beside artifact.metadata. A Dense module is none: cross-encoders have one, too.
+    """
+    declared = {str(_read(target, "config_sentence_transformers.json", dict).get("model_type"))}
+    declared.update(map(str, _read(target, "config.json", dict).get("architectures") or []))
+    listed = [module for module in _read(target, "modules.json", list) if isinstance(module, dict)]
+    modules = {str(module.get("type")).rpartition(".")[2] for module in listed}
+    signs = {"MultiVectorEncoder", "ColBERT", "HF_ColBERT", "MultiVectorMask"}
+    return bool(signs & (declared | modules)) or _file(target, "artifact.metadata") is not None
+
+
+def _require(target: str, names: str) -> None:
+    """Raises RerankerError that says how to get it when a model is neither a folder nor to be had from the hub.
+
+    No model library is imported for that. names: what it is called once it is here.
+    """
+    if Path(target).is_dir() or _file(target, "config.json") or _file(target, "modules.json"):
+        return
+    download = f"download it (HF_HUB_OFFLINE=0 hf download {target}) and use {names}; or " if _is_hub_id(target) else ""
+    raise RerankerError(
+        f"cannot load {target}: there is no such folder, and no such model of the hub on this machine; {download}"
+        "name a folder with config.json and model.safetensors"
+    )
+
+
+def _is_hub_id(target: str) -> bool:
+    return re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", target) is not None
+
+
+def _read(target: str, filename: str, expected: type) -> Any:
+    """The contents of a model's JSON file, or an empty one where there is none of the expected type."""
+    path = _file(target, filename)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path else None
+    except ValueError:  # whoever loads the model will say that it is damaged
+        found = None
+    return found if isinstance(found, expected) else expected()
+
+
+def _file(target: str, filename: str) -> Path | None:
+    """A file of a model: in its folder, else from the hub or what was downloaded of it; None where there is none."""
+    if Path(target).is_dir():
+        path = Path(target) / filename
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(target, filename))
+    except Exception:  # no such model, no such file, no network, no id: each has errors of its own
+        return None
+
+
+def _is_downloaded(model: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
-from app.rerank import Blend, RerankerError
-from app.rerankers.cross_encoder import not_loaded
+from app.rerank import Blend
+from app.rerankers.cross_encoder import not_loaded, refuse_pickles
 from ingest.embed import default_embedder_path, preferred_dtype
 
 if TYPE_CHECKING:
     import torch
 
-_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _CACHE_BYTES = 256 * 2**20
+
+
+class TokenEncoder(Protocol):
+    """Texts -> unit vectors of their tokens, each of shape (tokens, dimension)."""
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]: ...
+    def encode_query(self, query: str) -> torch.Tensor: ...
 
 
 class LateInteractionReranker:
@@ -31,47 +37,89 @@ class LateInteractionReranker:
         """target: a folder or hub id that MultiVectorEncoder reads; None: the embedder's own token vectors."""
         self.name = name or (f"late-interaction:{target}" if target else "late-interaction")
         self.blend = blend or (Blend.load(Path(target)) if target else None)
-        self._model = _embedder_tokens() if target is None else _multi_vector_encoder(target)
+        self._encoder = _token_encoder(target)
         self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
         self._lock = threading.Lock()  # reading moves an entry to the front: not for two threads at once
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        from sentence_transformers.util import maxsim
-
         with self._lock:
             vectors = {passage: self._vectors[passage] for passage in passages if passage in self._vectors}
         if missing := [passage for passage in dict.fromkeys(passages) if passage not in vectors]:
-            encoded = self._model.encode_document(missing, batch_size=16, show_progress_bar=False)
-            vectors |= dict(zip(missing, encoded, strict=True))
+            vectors |= dict(zip(missing, self._encoder.encode_document(missing), strict=True))
             with self._lock:
                 for passage in missing:
                     self._vectors[passage] = vectors[passage]
-        query_vectors = self._model.encode_query(query, show_progress_bar=False)
-        scores = maxsim([query_vectors], [vectors[passage] for passage in passages], length_normalize=True)
-        return [float(score) for score in scores[0].tolist()]
+        return mean_maxsim(self._encoder.encode_query(query), [vectors[passage] for passage in passages])
+
+    def forget(self) -> None:
+        """Drop the vectors of passages, so that the next ones are all new."""
+        with self._lock:
+            self._vectors.clear()
 
 
-def _embedder_tokens() -> Any:
-    from sentence_transformers import MultiVectorEncoder
-    from sentence_transformers.base.modules import Normalize, Transformer
-    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+def mean_maxsim(query: torch.Tensor, passages: Sequence[torch.Tensor]) -> list[float]:
+    """For each passage the mean over the query's tokens of the best cosine similarity; all rows are unit vectors."""
+    import torch
 
-    # MultiVectorEncoder(folder) would put a random projection on top of a plain encoder: build it by hand.
-    transformer = Transformer(str(default_embedder_path()), model_kwargs={"dtype": preferred_dtype()})
-    modules = [transformer, MultiVectorMask(), Normalize(module_input_name="token_embeddings")]
-    return MultiVectorEncoder(modules=modules)
+    similarities = query.float() @ torch.cat(list(passages)).float().T
+    best = [part.amax(1).mean() for part in torch.split(similarities, [len(passage) for passage in passages], 1)]
+    return [float(score) for score in best]
 
 
-def _multi_vector_encoder(target: str) -> Any:
-    from sentence_transformers import MultiVectorEncoder
+class _PackedTokens:
+    """A plain BERT, computed without padding."""
 
-    pickled = (
-        [path.name for path in Path(target).rglob("*") if path.suffix in _PICKLES] if Path(target).is_dir() else []
-    )
-    if pickled:  # use_safetensors reaches the transformer only, not the modules behind it
-        raise RerankerError(f"{target} holds pickled weights ({pickled[0]}), which can run code; expected safetensors")
-    options = {"dtype": preferred_dtype(), "use_safetensors": True}
+    def __init__(self, folder: Path) -> None:
+        from ingest.packed_bert import PackedBert
+
+        self._bert = PackedBert(folder, preferred_dtype())
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
+        from torch.nn.functional import normalize
+
+        return self._bert.encode(passages, lambda tokens: normalize(tokens, dim=1))
+
+    def encode_query(self, query: str) -> torch.Tensor:
+        return self.encode_document([query])[0]
+
+
+class _MultiVectorTokens:
+    """Whatever sentence-transformers' MultiVectorEncoder reads."""
+
+    def __init__(self, target: str) -> None:
+        from sentence_transformers import MultiVectorEncoder
+
+        refuse_pickles(target)
+        options = {"dtype": preferred_dtype(), "use_safetensors": True}
+        try:
+            self._model = MultiVectorEncoder(target, model_kwargs=options)
+        except Exception as error:  # damaged weights make the libraries raise anything
+            raise not_loaded(target, error) from error
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
+        encoded: Any = self._model.encode_document(passages, batch_size=16, show_progress_bar=False)
+        return list(encoded)
+
+    def encode_query(self, query: str) -> torch.Tensor:
+        return self._model.encode_query(query, show_progress_bar=False)
+
+
+def _token_encoder(target: str | None) -> TokenEncoder:
+    """The quickest way to the token vectors of a model; None: the embedder's own, which has no head for them."""
+    from ingest.packed_bert import is_plain_bert, read_modules
+
+    folder = Path(target) if target else default_embedder_path()
+    plain = [module for module in read_modules(folder) if not _drops_tokens(module.config)]
+    if not is_plain_bert(folder) or (target and [module.kind for module in plain] != _PLAIN_MODULES):
+        return _MultiVectorTokens(str(target))
     try:
-        return MultiVectorEncoder(target, model_kwargs=options)
-    except Exception as error:  # damaged weights make the libraries raise anything
-        raise not_loaded(target, error) from error
+        return _PackedTokens(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise not_loaded(str(folder), error) from error
+
+
+_PLAIN_MODULES = ["Transformer", "MultiVectorMask", "Normalize"]
+
+
+def _drops_tokens(config: Any) -> bool:
+    return bool(config.get("skiplist_words") or config.get("keep_only_token_ids"))

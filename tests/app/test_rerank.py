@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.rerank import Blend, RankedChunk, RerankerError, rerank
+from app.rerank import Blend, Calibration, RankedChunk, RerankerError, rerank
 from app.search import Candidate
 from tests.app.builders import make_candidate, make_candidates, make_chunk
 from tests.conftest import FakeReranker
@@ -119,16 +119,16 @@ def test_each_weight_belongs_to_its_own_score() -> None:
     ]
     assert Blend(0, 1, 0).combine([5.0, 1.0], candidates) == pytest.approx([-1, 1])
     assert Blend(1, 0, 0).combine([5.0, 1.0], candidates) == pytest.approx([1, -1])
-    assert Blend(0, 0, 1).combine([5.0, 1.0], candidates) == [0, 0]  # the same text score says nothing
+    assert Blend(0, 0, 1).combine([5.0, 1.0], candidates).tolist() == [0, 0]  # the same text score says nothing
 
 
 def test_constant_scores_add_nothing_instead_of_dividing_by_zero() -> None:
     candidates = [make_candidate("a", 1, vector_score=0.3), make_candidate("b", 2, vector_score=0.3)]
-    assert Blend(1, 1, 1).combine([0.1 + 0.2, 0.3], candidates) == [0, 0]
+    assert Blend(1, 1, 1).combine([0.1 + 0.2, 0.3], candidates).tolist() == [0, 0]
 
 
 def test_a_single_candidate_is_blended_to_zero() -> None:
-    assert Blend(1, 1, 1).combine([7.0], [make_candidate("a", 1, vector_score=0.3, text_score=4.0)]) == [0]
+    assert Blend(1, 1, 1).combine([7.0], [make_candidate("a", 1, vector_score=0.3, text_score=4.0)]).tolist() == [0]
 
 
 def test_a_blend_makes_the_order_and_the_raw_score_stays_to_be_seen() -> None:
@@ -136,6 +136,35 @@ def test_a_blend_makes_the_order_and_the_raw_score_stays_to_be_seen() -> None:
     best, last = rerank("q", candidates, RawReranker(1.0, 2.0, blend=Blend(reranker=1, vector=3, text=0)))
     assert (best.chunk.text, best.reranker_score) == ("a", 1.0)
     assert [best.score, last.score] == pytest.approx([2, -2])  # -1 + 3 and 1 - 3
+
+
+CALIBRATION = Calibration(intercept=-3.0, blended=1.0, best_reranker=2.0, best_vector=1.0)
+
+
+def test_a_calibrated_blend_shows_probabilities_in_the_same_order() -> None:
+    candidates = [make_candidate("a", 1, vector_score=0.9), make_candidate("b", 2, vector_score=0.1)]
+    blend = Blend(reranker=1, vector=3, text=0, calibration=CALIBRATION)
+    best, last = rerank("q", candidates, RawReranker(0.2, 0.5, blend=blend))
+    assert (best.chunk.text, best.reranker_score) == ("a", 0.2)
+    near = -3 + 2 * 0.5 + 0.9  # the best of all candidates, not one's own
+    assert best.score == pytest.approx(1 / (1 + math.exp(-(near + 2))))
+    assert last.score == pytest.approx(1 / (1 + math.exp(-(near - 2))))
+
+
+def test_probabilities_fall_when_nothing_is_near() -> None:
+    blend = Blend(reranker=1, vector=1, text=0, calibration=CALIBRATION)
+
+    def best(similarity: float, raw: float) -> float:
+        candidates = [make_candidate("a", 1, vector_score=similarity), make_candidate("b", 2, vector_score=0.0)]
+        return rerank("q", candidates, RawReranker(raw, 0.0, blend=blend))[0].score
+
+    assert best(0.9, 0.9) > best(0.9, 0.1) > best(0.1, 0.1)
+
+
+def test_a_blend_is_read_as_it_was_saved(tmp_path: Path) -> None:
+    for blend in (Blend(1.25, 0.5, 3.0), Blend(1.0, 0.0, 2.5, CALIBRATION)):
+        blend.save(tmp_path)
+        assert Blend.load(tmp_path) == blend
 
 
 def test_a_folder_without_blend_json_has_no_blend(tmp_path: Path) -> None:
@@ -161,6 +190,7 @@ def test_a_blend_is_read_from_its_folder(tmp_path: Path) -> None:
         '{"weights": {"reranker": 1, "vector": 1, "text": 1, "fame": 1}}',
         '{"weights": {"reranker": 1, "vector": 1, "text": "much"}}',
         '{"weights": {"reranker": 1, "vector": 1, "text": null}}',
+        '{"weights": {"reranker": 1, "vector": 1, "text": 1}, "calibration": {"intercept": 1}}',
     ],
 )
 def test_a_broken_blend_is_named_with_what_it_must_hold(content: str, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -8,21 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import SecretStr
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
+from app import rerankers
 from app.rerank import Blend, Reranker, RerankerError, rerank
-from app.rerankers import (
-    DESCRIPTIONS,
-    RERANKERS,
-    CrossEncoderReranker,
-    HttpReranker,
-    LateInteractionReranker,
-    cross_encoder,
-    late_interaction,
-    load_reranker,
-)
+from app.rerankers import DESCRIPTIONS, EXAMPLES, RERANKERS, cross_encoder, describe, late_interaction, load_reranker
+from app.rerankers.cross_encoder import CrossEncoderReranker
+from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
 from tests.app.builders import make_candidates
 
@@ -75,109 +69,169 @@ def test_an_empty_name_is_unknown(settings: Settings) -> None:
         load_reranker("", settings)
 
 
-# HTTP ------------------------------------------------------------------------------------------------
+# Which kind of model ---------------------------------------------------------------------------------
+
+HUB_IDS = [model for models in EXAMPLES.values() for model in models]
 
 
-def results(*scores: tuple[int, Any]) -> dict[str, Any]:
-    return {"results": [{"index": index, "relevance_score": score} for index, score in scores]}
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder where the hub's downloads would lie."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
 
 
-def test_the_http_request_has_the_shape_that_services_share(httpserver: HTTPServer) -> None:
-    body = {"model": "fast", "query": "q", "documents": ["a", "b", "c"], "top_n": 3}
-    httpserver.expect_request("/v1/rerank", method="POST", json=body).respond_with_json(results((0, 1), (1, 2), (2, 3)))
-    assert HttpReranker(httpserver.url_for(""), "fast", None).score("q", ["a", "b", "c"]) == [1.0, 2.0, 3.0]
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of what was loaded, as KIND:TARGET, with no model behind."""
+    names: list[str] = []
+    monkeypatch.setattr(rerankers, "CrossEncoderReranker", lambda target: names.append(f"cross-encoder:{target}"))
+    monkeypatch.setattr(rerankers, "LateInteractionReranker", lambda target: names.append(f"late-interaction:{target}"))
+    return names
 
 
-def test_http_results_come_back_in_the_order_of_the_passages(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/rerank").respond_with_json(results((2, 0.9), (0, 0.5), (1, -0.1)))
-    assert HttpReranker(httpserver.url_for(""), "m", None).score("q", ["a", "b", "c"]) == [0.5, -0.1, 0.9]
+def download(hub: Path, model: str, **files: object) -> None:
+    """Lay files as the hub's own library does; a file's name has _ for the dot."""
+    folder = hub / f"models--{model.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    for name, content in files.items():
+        (folder / "snapshots" / ("0" * 40) / ".".join(name.rsplit("_", 1))).write_text(json.dumps(content))
 
 
-@pytest.mark.parametrize("end", ["", "/", "/v1/rerank", "/v1/rerank/"])
-def test_the_address_may_hold_the_endpoint_already(end: str, httpserver: HTTPServer, settings: Settings) -> None:
-    httpserver.expect_request("/v1/rerank").respond_with_json(results((0, 1.0)))
-    reranker = must_load(f"http:{httpserver.url_for('')}{end}", settings)
-    assert reranker.score("q", ["a"]) == [1.0]
+def save_colbert(folder: Path) -> Path:
+    """A BERT with random weights and a projection of its tokens, as sentence-transformers saves it."""
+    from sentence_transformers import MultiVectorEncoder
+
+    MultiVectorEncoder(str(save_bert(folder.with_name("bert"), headless=True))).save(str(folder))
+    return folder
 
 
-def test_address_model_and_key_come_from_the_settings(httpserver: HTTPServer, settings: Settings) -> None:
-    httpserver.expect_request(
-        "/v1/rerank",
-        headers={"Authorization": "Bearer secret"},
-        json={"model": "big", "query": "q", "documents": ["a"], "top_n": 1},
-    ).respond_with_json(results((0, 4.5)))
-    configured = settings.model_copy(
-        update={"rerank_url": httpserver.url_for(""), "rerank_model": "big", "rerank_api_key": SecretStr("secret")}
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("model", HUB_IDS)
+def test_a_well_known_model_that_is_not_here_says_in_a_line_how_to_get_it(model: str, settings: Settings) -> None:
+    with pytest.raises(RerankerError) as caught:
+        load_reranker(model, settings)
+    message = str(caught.value)
+    assert f"hf download {model})" in message
+    assert "name a folder" in message
+    assert f"cross-encoder:{model} or, for a ColBERT, late-interaction:{model}" in message
+    assert "\n" not in message
+
+
+def test_a_model_that_is_not_here_costs_no_import_of_a_model_library(tmp_path: Path) -> None:
+    script = (
+        "import sys; from app.rerankers import load_reranker; from app.settings import Settings\n"
+        "try: load_reranker('BAAI/bge-reranker-base', Settings())\n"
+        "except Exception as error: print(type(error).__name__, {'torch', 'sentence_transformers'} & set(sys.modules))"
     )
-    reranker = must_load("http", configured)
-    assert reranker.score("q", ["a"]) == [4.5]
-    assert (reranker.name, reranker.blend) == ("http:big", None)
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    printed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert printed.stdout == "RerankerError set()\n", printed.stderr
 
 
-def test_without_a_key_no_authorization_is_sent(httpserver: HTTPServer) -> None:
-    seen: list[Request] = []
-
-    def answer(request: Request) -> Response:
-        seen.append(request)
-        return Response(json.dumps(results((0, 1.0))), content_type="application/json")
-
-    httpserver.expect_request("/v1/rerank").respond_with_handler(answer)
-    HttpReranker(httpserver.url_for(""), "m", None).score("q", ["a"])
-    assert "Authorization" not in seen[0].headers
-
-
-@pytest.mark.parametrize("status", [302, 401, 404, 500, 503])
-def test_an_http_failure_names_the_address_and_the_status(status: int, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/rerank").respond_with_data("no", status=status)
-    with pytest.raises(
-        RerankerError, match=rf"service at {httpserver.url_for('/v1/rerank')} did not answer: .*{status}"
-    ):
-        HttpReranker(httpserver.url_for(""), "m", None).score("q", ["a"])
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("name", ["/no/such/folder", "./no/folder", "cross-encoder:~/model"])
+def test_a_path_that_is_not_there_is_no_reason_to_download(name: str, settings: Settings) -> None:
+    with pytest.raises(RerankerError, match="there is no such folder") as caught:
+        load_reranker(name, settings)
+    assert "hf download" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "body",
+    "files",
     [
-        "not json",
-        "<html>Sign in</html>",
-        "null",
-        "[]",
-        "{}",
-        '{"results": null}',
-        '{"results": [1, 2]}',
-        json.dumps(results((0, 1.0))),
-        json.dumps(results((0, 1.0), (2, 1.0))),
-        json.dumps(results((0, 1.0), (1, None))),
-        json.dumps(results((0, 1.0), (1, "high"))),
-        '{"results": [{"index": 0, "score": 1}, {"index": 1, "score": 1}]}',
+        {"config_json": {"architectures": ["HF_ColBERT"]}},
+        {
+            "config_json": {"architectures": ["BertModel"]},
+            "config_sentence_transformers_json": {"model_type": "ColBERT"},
+        },
+        {
+            "config_json": {"architectures": ["BertModel"]},
+            "config_sentence_transformers_json": {"model_type": "MultiVectorEncoder"},
+        },
+        {"config_json": {}, "artifact_metadata": {"dim": 96}},
+        {
+            "config_json": {},
+            "modules_json": [{"type": "sentence_transformers.multi_vector_encoder.modules.MultiVectorMask"}],
+        },
     ],
 )
-def test_an_http_answer_that_lacks_a_score_is_shown_with_what_was_expected(body: str, httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/v1/rerank").respond_with_data(body, content_type="application/json")
-    with pytest.raises(RerankerError, match="expected results with index and relevance_score"):
-        HttpReranker(httpserver.url_for(""), "m", None).score("q", ["a", "b"])
+def test_a_downloaded_colbert_is_known_by_its_files(
+    files: dict[str, Any], hub: Path, loaded: list[str], settings: Settings
+) -> None:
+    download(hub, "someone/small-v1", **files)
+    load_reranker("someone/small-v1", settings)
+    assert loaded == ["late-interaction:someone/small-v1"]
+    with pytest.raises(RerankerError, match="use late-interaction:someone/small-v1"):
+        load_reranker("cross-encoder:someone/small-v1", settings)
 
 
-def test_an_http_score_that_is_no_number_does_not_reach_the_ranking(httpserver: HTTPServer) -> None:
-    body = '{"results": [{"index": 0, "relevance_score": NaN}, {"index": 1, "relevance_score": 1}]}'
-    httpserver.expect_request("/v1/rerank").respond_with_data(body, content_type="application/json")
-    with pytest.raises(RerankerError, match="http:m must return 2 finite scores"):
-        rerank("q", make_candidates("a", "b"), HttpReranker(httpserver.url_for(""), "m", None))
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"config_json": {"architectures": ["BertForSequenceClassification"]}},
+        {
+            "config_json": {"architectures": ["ModernBertModel"]},
+            "config_sentence_transformers_json": {"model_type": "CrossEncoder"},
+            "modules_json": [{"type": "sentence_transformers.base.modules.dense.Dense", "path": "1_Dense"}],
+        },
+    ],
+)
+def test_a_name_that_sounds_like_a_colbert_makes_none(
+    files: dict[str, Any], hub: Path, loaded: list[str], settings: Settings
+) -> None:
+    download(hub, "someone/colbert-teacher", **files)
+    load_reranker("someone/colbert-teacher", settings)
+    load_reranker("cross-encoder:someone/colbert-teacher", settings)
+    assert loaded == ["cross-encoder:someone/colbert-teacher"] * 2
 
 
-def test_a_slow_http_service_is_not_waited_for(httpserver: HTTPServer) -> None:
-    def answer(_request: Request) -> Response:
-        time.sleep(0.5)
-        return Response("{}")
+@pytest.mark.parametrize("config", ["{", "[]", "[[1]]", "null", '{"architectures": null}'])
+def test_a_config_that_tells_nothing_leaves_the_word_to_the_loader(
+    config: str, tmp_path: Path, loaded: list[str], settings: Settings
+) -> None:
+    for name in ("config.json", "config_sentence_transformers.json", "modules.json"):
+        (tmp_path / name).write_text(config)
+    load_reranker(str(tmp_path), settings)
+    assert loaded == [f"cross-encoder:{tmp_path}"]
 
-    httpserver.expect_request("/v1/rerank").respond_with_handler(answer)
-    with pytest.raises(RerankerError, match="did not answer: timed out"):
-        HttpReranker(httpserver.url_for(""), "m", None, timeout_seconds=0.1).score("q", ["a"])
+
+def test_a_folder_with_a_colbert_is_loaded_as_one(tmp_path: Path, settings: Settings) -> None:
+    folder = save_colbert(tmp_path / "saved")
+    reranker = must_load(str(folder), settings)
+    assert isinstance(reranker, LateInteractionReranker)
+    (score,) = reranker.score("where is gold", ["gold is where silver is"])
+    assert -1 <= score <= 1
+    assert reranker.name == f"late-interaction:{folder}"
 
 
-def test_a_refused_connection_is_a_reranker_error(settings: Settings) -> None:
-    with pytest.raises(RerankerError, match=r"http://127\.0\.0\.1:1/v1/rerank did not answer"):
-        must_load("http:http://127.0.0.1:1", settings).score("q", ["a"])
+def test_each_kind_says_whether_it_is_ready(hub: Path, settings: Settings) -> None:
+    download(hub, HUB_IDS[-1], model_safetensors=None)
+    before = describe(settings)
+    after = describe(settings.model_copy(update={"rerank_url": "http://localhost:8080"}))
+    assert list(before) == list(RERANKERS)
+    assert all(description.startswith(DESCRIPTIONS[kind]) for kind, description in before.items())
+    assert before["none"].endswith("[ready]")
+    assert before["late-interaction"].endswith("[ready over the embedder; downloaded: none of these]")
+    assert before["cross-encoder"].endswith(f"[downloaded: {HUB_IDS[-1]}]")
+    assert (before["http"].endswith("[needs an address]"), after["http"].endswith("[address set]")) == (True, True)
+
+
+@pytest.mark.parametrize(("exists", "ready"), [(True, "[ready]"), (False, "[not here: install from a whole checkout]")])
+def test_the_shipped_one_is_ready_where_its_blend_lies(
+    exists: bool, ready: str, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerankers, "MODELS_FOLDER", tmp_path)
+    if exists:
+        (tmp_path / "shipped").mkdir()
+        (tmp_path / "shipped" / "blend.json").touch()
+    assert describe(settings)["shipped"].endswith(ready)
+
+
+def test_the_examples_are_told_with_their_kind() -> None:
+    assert all(model in DESCRIPTIONS[kind] for kind, models in EXAMPLES.items() for model in models)
 
 
 # Cross-encoder ---------------------------------------------------------------------------------------
@@ -271,12 +325,16 @@ def test_an_encoder_without_a_head_is_no_reranker(tmp_path: Path) -> None:
         CrossEncoderReranker(str(folder))
 
 
+def save_kind(kind: str, folder: Path) -> Path:
+    return save_colbert(folder) if kind == "late-interaction" else save_bert(folder)
+
+
 @pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
 def test_a_folder_without_a_file_of_the_model_is_named(
     kind: str, missing: str, tmp_path: Path, settings: Settings
 ) -> None:
-    folder = save_bert(tmp_path / "model")
+    folder = save_kind(kind, tmp_path / "model")
     (folder / missing).unlink()
     with pytest.raises(RerankerError, match=f"cannot load {folder}: it is neither a folder with config.json and"):
         load_reranker(f"{kind}:{folder}", settings)
@@ -298,8 +356,43 @@ def test_a_pickled_module_behind_the_transformer_is_refused(tmp_path: Path, sett
     folder = save_bert(tmp_path / "model")
     (folder / "1_Dense").mkdir()
     torch.save({}, folder / "1_Dense" / "pytorch_model.bin")
-    with pytest.raises(RerankerError, match=r"pickled weights \(pytorch_model\.bin\)"):
+    modules = {"": "base.modules.Transformer", "1_Dense": "base.modules.Dense", "2": "modules.MultiVectorMask"}
+    rows = [
+        {"idx": place, "name": path, "path": path, "type": kind} for place, (path, kind) in enumerate(modules.items())
+    ]
+    (folder / "2").mkdir()
+    (folder / "modules.json").write_text(json.dumps(rows))
+    for kind in (CrossEncoderReranker, LateInteractionReranker):
+        with pytest.raises(RerankerError, match=r"pickled weights \(pytorch_model\.bin\)"):
+            kind(str(folder))
+
+
+def test_a_plain_encoder_is_no_late_interaction_model(tmp_path: Path, settings: Settings) -> None:
+    folder = save_bert(tmp_path / "model", headless=True)
+    with pytest.raises(RerankerError, match="expected a ColBERT or a MultiVectorEncoder"):
         load_reranker(f"late-interaction:{folder}", settings)
+
+
+def test_a_head_in_a_module_of_its_own_is_a_head(tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from torch.nn import Identity
+
+    folder, weights = tmp_path / "model", save_bert(tmp_path / "weights", headless=True)
+    transformer = Transformer(str(weights))
+    head = Dense(16, 1, activation_function=Identity(), module_output_name="scores")
+    CrossEncoder(modules=[transformer, Pooling(16, pooling_mode="cls"), head]).save_pretrained(str(folder))
+    assert len(CrossEncoderReranker(str(folder)).score("where is gold", ["gold", "iron"])) == 2
+
+
+def test_a_plain_bert_is_computed_without_the_large_libraries(tmp_path: Path) -> None:
+    folder = save_bert(tmp_path / "model")
+    code = (
+        f"from app.rerankers.cross_encoder import CrossEncoderReranker as R; R({str(folder)!r}).score('gold', ['iron'])"
+    )
+    code += "; import sys; assert not {'transformers', 'sentence_transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, settings: Settings) -> None:
@@ -317,7 +410,7 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, settings: Setti
 def test_weights_cut_short_by_a_broken_download_are_a_reranker_error(
     kind: str, tmp_path: Path, settings: Settings
 ) -> None:
-    weights = save_bert(tmp_path / "model") / "model.safetensors"
+    weights = save_kind(kind, tmp_path / "model") / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(RerankerError, match="cannot load"):
         load_reranker(f"{kind}:{weights.parent}", settings)
@@ -325,7 +418,9 @@ def test_weights_cut_short_by_a_broken_download_are_a_reranker_error(
 
 @pytest.mark.parametrize("name", ["nobody/nothing", "cross-encoder:nobody/nothing", "late-interaction:nobody/nothing"])
 def test_a_hub_id_that_cannot_be_had_says_to_download_it(name: str, settings: Settings) -> None:
-    with pytest.raises(RerankerError, match=r"cannot load nobody/nothing: .*download it and name its folder"):
+    with pytest.raises(
+        RerankerError, match=r"cannot load nobody/nothing: .*hf download nobody/nothing\) .*or name a folder"
+    ):
         load_reranker(name, settings)
 
 
@@ -361,7 +456,7 @@ def encoder(monkeypatch: pytest.MonkeyPatch) -> TokenEncoder:
             "against": [[-0.6, -0.8]],
         }
     )
-    monkeypatch.setattr(late_interaction, "_embedder_tokens", lambda: encoder)
+    monkeypatch.setattr(late_interaction, "_token_encoder", lambda _: encoder)
     return encoder
 
 
@@ -402,7 +497,7 @@ class PatientText(str):
 def test_threads_share_a_full_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     passages = [PatientText(f"passage {number}") for number in range(20)]
     encoder = TokenEncoder({text: [[1.0, 0.0]] for text in ("query", *passages)})
-    monkeypatch.setattr(late_interaction, "_embedder_tokens", lambda: encoder)
+    monkeypatch.setattr(late_interaction, "_token_encoder", lambda _: encoder)
     monkeypatch.setattr(late_interaction, "_CACHE_BYTES", 8 * 10)
     reranker = LateInteractionReranker()
     errors: list[Exception] = []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +32,9 @@ class ScriptedTable:
         self.text_queries.append((query, num_results))
         return self._by_text[:num_results]
 
+    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
+        return dict.fromkeys(chunk_ids, 0.5)
+
 
 class RecordingEmbedder(FakeEmbedder):
     def __init__(self) -> None:
@@ -53,23 +57,29 @@ def find(
     return search(query, cast(ChunkTable, table), embedder, retriever=retriever, num_candidates=num_candidates)
 
 
-def test_a_chunk_of_both_lists_gets_the_sum_of_its_reciprocal_ranks(scripted: ScriptedTable) -> None:
-    best = find(scripted)[0]
-    assert best.chunk == C
-    assert best.fused_score == pytest.approx(0.0322664584)  # 1/63 + 1/61
+def test_fused_score_is_the_weighted_sum_of_both_scores_each_by_the_best_of_its_kind(scripted: ScriptedTable) -> None:
+    found = {candidate.chunk.text: candidate.fused_score for candidate in find(scripted)}
+    assert found["A"] == pytest.approx(0.7)  # the most similar, no word in common
+    assert found["C"] == pytest.approx(0.7 * 1.7 / 1.9 + 0.3)
+    assert found["D"] == pytest.approx(0.7 * 1.5 / 1.9 + 0.3 * 3.25 / 12.5)
 
 
 def test_fused_order_is_by_score_and_a_tie_keeps_the_vector_list_first(scripted: ScriptedTable) -> None:
-    found = find(scripted)
-    assert [candidate.chunk for candidate in found] == [C, A, B, D]  # B and D are both second of one list
-    assert found[2].fused_score == found[3].fused_score == pytest.approx(0.0161290323)  # 1/62
+    assert [candidate.chunk for candidate in find(scripted)] == [C, A, B, D]
+    tied = ScriptedTable([(A, 0.5), (B, 0.5)], [(C, 1.0), (D, 1.0)])
+    assert [candidate.chunk for candidate in find(tied)] == [C, D, A, B]
+
+
+def test_a_list_that_is_sure_of_its_best_puts_it_first(scripted: ScriptedTable) -> None:
+    sure = ScriptedTable([(A, 0.41), (B, 0.40), (C, 0.39)], [(C, 30.0), (A, 3.0)])
+    assert find(sure)[0].chunk == C
 
 
 def test_fused_ranks_count_from_one_without_gaps(scripted: ScriptedTable) -> None:
     assert [candidate.fused_rank for candidate in find(scripted)] == [1, 2, 3, 4]
 
 
-def test_rank_and_score_of_each_list_are_kept_and_none_where_absent(scripted: ScriptedTable) -> None:
+def test_rank_and_score_of_each_list_are_kept_and_no_rank_where_absent(scripted: ScriptedTable) -> None:
     found = {candidate.chunk.text: candidate for candidate in find(scripted)}
     ranks_and_scores = {
         name: (each.vector_rank, each.vector_score, each.text_rank, each.text_score) for name, each in found.items()
@@ -78,7 +88,7 @@ def test_rank_and_score_of_each_list_are_kept_and_none_where_absent(scripted: Sc
         "A": (1, 0.9, None, None),
         "B": (2, 0.8, None, None),
         "C": (3, 0.7, 1, 12.5),
-        "D": (None, None, 2, 3.25),
+        "D": (None, 0.5, 2, 3.25),  # known, though it is not in the list
     }
 
 
@@ -100,8 +110,7 @@ def test_text_mode_reads_the_text_list_only_and_embeds_nothing(scripted: Scripte
 
 def test_both_lists_are_read_to_the_same_depth_and_the_fusion_is_cut_to_it(scripted: ScriptedTable) -> None:
     found = find(scripted, num_candidates=2)
-    # To depth two C is first by text only, which ties with A: the vector list goes first.
-    assert [candidate.chunk for candidate in found] == [A, C]
+    assert [candidate.chunk for candidate in found] == [C, A]
     assert scripted.vector_depths == [2]
     assert scripted.text_queries == [("question", 2)]
 

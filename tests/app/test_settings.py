@@ -20,6 +20,7 @@ VARIABLES = {
     "CITELOOP_RERANK_URL": "http://127.0.0.1:8080",
     "CITELOOP_RERANK_MODEL": "reranker-1",
     "CITELOOP_RERANK_API_KEY": "key two",
+    "CITELOOP_RERANK_SHAPE": "tei",
 }
 
 
@@ -50,6 +51,7 @@ def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> 
         "openai_base_url": "http://127.0.0.1:11434/v1",
         "openai_model": "writer-1",
         "rerank_url": "http://127.0.0.1:8080",
+        "rerank_shape": "tei",
         "rerank_model": "reranker-1",
     }
     assert settings.openai_api_key is not None
