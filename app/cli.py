@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.evaluation.commands import evaluate_command
+from app.training.commands import train_command
 from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from app.evaluation import EvaluationReport
     from app.settings import Settings
 
 cli = typer.Typer(
@@ -37,6 +36,8 @@ cli.add_typer(jobs_cli, name="jobs")
 cli.command("ingest")(ingest_command)
 cli.command("watch")(watch_command)
 cli.command("reindex")(reindex_command)
+cli.command("evaluate")(evaluate_command)
+cli.command("train")(train_command)
 
 RerankerOption = Annotated[
     str | None,
@@ -110,49 +111,6 @@ def serve(
     serve_pages(host, port)
 
 
-@cli.command()
-def evaluate(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="A folder in BEIR layout.")],
-    rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
-    retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
-    chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
-    num_candidates: Annotated[int, typer.Option(min=1, max=1000, help="Candidates for the reranker.")] = 50,
-    max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
-    home: HomeOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure retrievers and rerankers on judged questions.
-
-    Example: citeloop evaluate data/eval/sample --rerankers none,shipped --retrievers vector,text,hybrid
-    """
-    from app.evaluation import evaluate as run_evaluation
-    from app.evaluation import read_benchmark
-    from app.rerankers import load_reranker
-    from app.search import RETRIEVERS
-    from ingest.chunk import DEFAULT_POLICY, POLICIES
-    from ingest.embed import load_embedder
-
-    chosen = [retriever for retriever in RETRIEVERS if retriever in retrievers.split(",")]
-    if len(chosen) != len(retrievers.split(",")):
-        raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {retrievers}")
-    names = list(POLICIES) if chunkings == "all" else [name for name in chunkings.split(",") if name]
-    if unknown := set(names) - set(POLICIES):
-        raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
-    policies = [POLICIES[name] for name in names] or [DEFAULT_POLICY]
-    settings = _settings(home)
-    benchmark, embedder = read_benchmark(folder, max_queries), load_embedder(settings.embedder)
-    loaded = {name: load_reranker(name, settings) for name in rerankers.split(",")}
-    reports = [
-        run_evaluation(benchmark, settings.home, embedder, loaded, chosen, num_candidates, policy=policy, track=_track)
-        for policy in policies
-    ]
-    if as_json:
-        records = [asdict(report) for report in reports]
-        print(json.dumps(records if chunkings else records[0]))
-    else:
-        print("\n\n".join(_table(report) for report in reports))
-
-
 @feedback_cli.command()
 def export(
     output: Annotated[Path | None, typer.Option(help="File to write; the default is standard output.")] = None,
@@ -172,13 +130,14 @@ def export(
 
 @cli.command()
 def models(as_json: JsonOption = False) -> None:
-    """List the kinds of reranker that can be named. Example: citeloop models"""
-    from app.rerankers import DESCRIPTIONS
+    """List the kinds of reranker that can be named, and what of each is on this machine. Example: citeloop models"""
+    from app.rerankers import describe
 
+    described = describe(_settings(None))
     if as_json:
-        print(json.dumps({"rerankers": DESCRIPTIONS}))
+        print(json.dumps({"rerankers": described}))
     else:
-        print("\n".join(f"{name:18} {description}" for name, description in DESCRIPTIONS.items()))
+        print("\n".join(f"{name:18} {description}" for name, description in described.items()))
 
 
 @cli.command()
@@ -211,37 +170,8 @@ def _settings(home: Path | None) -> Settings:
     return read_settings(home)
 
 
-def _track(items: Iterable[str], label: str) -> Iterable[str]:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, leave=False, disable=None)
-
-
 def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _table(report: EvaluationReport) -> str:
-    """The report as a Markdown table, a row for each retriever and reranker."""
-    names = list(report.results[0].metrics)
-    lines = [
-        f"{report.benchmark}: {report.num_queries} questions judged by {report.judged}, {report.num_documents} "
-        f"documents, {report.num_chunks} chunks ({report.chunking}), {report.num_candidates} candidates",
-        "",
-        f"| retriever | reranker | {' | '.join(names)} | search p50/p95 ms | rerank p50/p95 ms |",
-        "|" + "---|" * (len(names) + 4),
-    ]
-    for result in report.results:
-        values = [f"{value.mean:.3f} ({value.low:.3f}-{value.high:.3f})" for value in result.metrics.values()]
-        times = [
-            f"{result.latency_ms[stage].p50:.0f}/{result.latency_ms[stage].p95:.0f}" for stage in ("search", "rerank")
-        ]
-        lines.append(f"| {result.retriever} | {result.reranker} | {' | '.join(values)} | {' | '.join(times)} |")
-    for result in report.results:
-        if result.reranker == report.results[0].reranker:
-            oracle = " | ".join(f"{result.oracle[name]:.3f}" for name in names)
-            lines.append(f"| {result.retriever} | best possible order | {oracle} | | |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,64 @@
 """judged questions -> EvaluationReport: is the ranking good, and does the reranker pay?
 
-    benchmark   Benchmark   a BEIR folder -> documents, queries, judgements
-    metrics     Interval    qrels + run -> the field's measures with confidence intervals
-    report      EvaluationReport  every retriever with every reranker on the same candidates
+    benchmark     Benchmark         a BEIR folder -> documents, queries, judgements
+    tables        JudgedTable       a benchmark -> a table of its documents, with what is relevant in it
+    judgements    JudgedTable       a CSV of one's own questions -> the same on the documents that are in
+    metrics       Interval          qrels + run -> the field's measures, their intervals and paired differences
+    changes       QuestionChange    the questions that a reranker helped and hurt most
+    report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth
+    decision      Verdict           the report in one sentence
+    charts                          the report as charts
+    report_text                     the report as Markdown
+    report_files  SavedReport       the report as a folder, with TREC runs
+    commands                        evaluate
 
 The candidates of a query are searched once and ranked by every reranker, so that a comparison is paired.
 """
 
 from __future__ import annotations
 
-from app.evaluation.benchmark import Benchmark, Qrels, Run, read_benchmark, write_corpus
-from app.evaluation.metrics import Interval, measure
-from app.evaluation.report import EvaluationReport, Latency, Result, evaluate
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.evaluation.benchmark import Benchmark, Qrels, Run, read_benchmark, write_corpus
+    from app.evaluation.decision import Verdict, verdict
+    from app.evaluation.metrics import Difference, Interval, measure
+    from app.evaluation.report import EvaluationReport, Latency, Result, evaluate, evaluate_table
+    from app.evaluation.report_files import SavedReport, read_reports, write_report
+    from app.evaluation.tables import JudgedTable, benchmark_table
 
 __all__ = [
     "Benchmark",
+    "Difference",
     "EvaluationReport",
     "Interval",
+    "JudgedTable",
     "Latency",
     "Qrels",
     "Result",
     "Run",
+    "SavedReport",
+    "Verdict",
+    "benchmark_table",
     "evaluate",
+    "evaluate_table",
     "measure",
     "read_benchmark",
+    "read_reports",
+    "verdict",
     "write_corpus",
+    "write_report",
 ]
+
+_MODULES = ("benchmark", "tables", "metrics", "report", "decision", "report_files")
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for: the command line, which needs `commands`, starts quickly."""
+    if name in __all__:
+        for module in _MODULES:
+            defined = vars(import_module(f"app.evaluation.{module}"))
+            if name in defined:
+                return defined[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

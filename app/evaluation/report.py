@@ -1,41 +1,32 @@
-"""benchmark -> EvaluationReport: every retriever with every reranker on the same candidates."""
+"""judged questions -> EvaluationReport: every retriever with every reranker on the same candidates."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
-from app.evaluation.metrics import Interval, interval, measure
+from app.evaluation.benchmark import Benchmark, Qrels, Run
+from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
+from app.evaluation.metrics import Difference, Interval, difference, interval, measure
+from app.evaluation.tables import JudgedTable, Track, judged_table
 from app.rerank import RankedChunk, Reranker, rerank
 from app.search import Candidate, Retriever, search
 from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
-from ingest.pipeline import embed_documents
-from ingest.rows import Embedded
-from ingest.table import ChunkTable
 
-_BATCH_DOCUMENTS = 64
-_BATCH_CHUNKS = 512
+NO_RERANKER = "none"
+"""What every reranker is compared with."""
 
+PerQuery = Mapping[str, Mapping[str, float]]
+"""Measure -> query id -> value."""
 
-def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    """The items in lists of this size; the last one may be shorter."""
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
-
-
-Track = Callable[[Iterable[str], str], Iterable[str]]
-"""Shows progress: given items and a label, yields the items."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +39,38 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One retriever with one reranker: measure -> interval, and milliseconds by stage (search, rerank).
+    """One retriever with one reranker of num_candidates candidates: measure -> interval, stage -> milliseconds.
 
-    oracle: the same measures if the same candidates were in the best possible order.
+    oracle: the same measures if the same candidates were in the best possible order. latency_ms: of search, rerank,
+    and both together (total). gain: measure -> paired difference against no reranker on the same candidates; empty
+    for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
+    without a reranker; None without one. share_new: of the passages that it scored, those that it met for the first
+    time; others it may have kept in memory, as in the app. per_query: measure -> query id ->
+    value. changes: the questions that gained most, then those that lost most. run: query id -> chunk id or document
+    -> score that falls with the rank; not in the report's file but in files of its own.
     """
 
     retriever: Retriever
     reranker: str
+    num_candidates: int
     metrics: Mapping[str, Interval]
     oracle: Mapping[str, float]
     latency_ms: Mapping[str, Latency]
+    gain: Mapping[str, Difference]
+    slow_down: float | None
+    share_new: float
+    per_query: PerQuery
+    changes: tuple[QuestionChange, ...]
+    run: Run = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Results on one benchmark, and what is needed to repeat them.
+    """Results on one set of judged questions, and what is needed to repeat them.
 
-    judged: 'passages' or 'documents'. fingerprint: hex digest of the corpus.
+    judged: 'passages' or 'documents'. num_candidates: the depths. fingerprint: hex digest of the documents.
+    evaluated_at: UTC, ISO 8601. left_out: questions or evidence that could not be used, a line each. qrels: what
+    is relevant; like the runs not in the report's file but beside it.
     """
 
     benchmark: str
@@ -72,11 +78,14 @@ class EvaluationReport:
     num_queries: int
     num_documents: int
     num_chunks: int
-    num_candidates: int
+    num_candidates: tuple[int, ...]
     embedder: str
     chunking: str
     fingerprint: str
+    evaluated_at: str
+    left_out: tuple[str, ...]
     results: tuple[Result, ...]
+    qrels: Qrels = field(default_factory=dict, repr=False)
 
 
 def evaluate(
@@ -85,123 +94,153 @@ def evaluate(
     embedder: Embedder,
     rerankers: Mapping[str, Reranker | None],
     retrievers: Sequence[Retriever] = ("hybrid",),
-    num_candidates: int = 50,
+    num_candidates: Sequence[int] = (50,),
     *,
     policy: Policy = DEFAULT_POLICY,
     track: Track = lambda items, _: items,
 ) -> EvaluationReport:
-    """Search every query once with each retriever and let each reranker order the same candidates.
+    """Measure on a benchmark, whose table is built below home on first use and kept.
 
-    The benchmark's table is built below home on first use and kept. A document counts as found where its
-    best chunk is. Raises BenchmarkError, RerankerError.
+    Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
     """
-    table = benchmark_table(benchmark, home, embedder, policy, track)
-    qrels = _passage_qrels(benchmark, table) if benchmark.judges_passages else benchmark.qrels
+    judged = judged_table(benchmark, home, embedder, policy, track)
+    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, track)
+
+
+def evaluate_table(
+    judged: JudgedTable,
+    embedder: Embedder,
+    rerankers: Mapping[str, Reranker | None],
+    retrievers: Sequence[Retriever] = ("hybrid",),
+    num_candidates: Sequence[int] = (50,),
+    track: Track = lambda items, _: items,
+) -> EvaluationReport:
+    """Search every query with each retriever to each depth, and let each reranker order the same candidates.
+
+    A document counts as found where its best chunk is. For each result a reranker begins with nothing in memory
+    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError.
+    """
     results = []
     for retriever in retrievers:
-        candidates: dict[str, list[Candidate]] = {}
-        search_ms = []
-        for query_id in track(benchmark.queries, f"search ({retriever})"):
-            started = time.perf_counter()
-            candidates[query_id] = search(
-                benchmark.queries[query_id], table, embedder, retriever=retriever, num_candidates=num_candidates
-            )
-            search_ms.append((time.perf_counter() - started) * 1000)
-        for name, reranker in rerankers.items():
-            rankings: dict[str, list[RankedChunk]] = {}
-            rerank_ms = []
-            for query_id in track(benchmark.queries, f"rerank ({retriever}, {name})"):
-                started = time.perf_counter()
-                rankings[query_id] = rerank(benchmark.queries[query_id], candidates[query_id], reranker)
-                rerank_ms.append((time.perf_counter() - started) * 1000)
-            results.append(
-                _result(retriever, name, benchmark, qrels, rankings, {"search": search_ms, "rerank": rerank_ms})
-            )
+        for depth in num_candidates:
+            found = _find(judged, embedder, retriever, depth, track)
+            for name, reranker in rerankers.items():
+                compared = name != NO_RERANKER and NO_RERANKER in rerankers
+                results.append(_result(judged, found, name, reranker, compared=compared, track=track))
     return EvaluationReport(
-        benchmark=benchmark.name,
-        judged="passages" if benchmark.judges_passages else "documents",
-        num_queries=len(benchmark.queries),
-        num_documents=len(benchmark.documents),
-        num_chunks=table.num_chunks(),
-        num_candidates=num_candidates,
+        benchmark=judged.name,
+        judged=judged.judged,
+        num_queries=len(judged.queries),
+        num_documents=judged.num_documents,
+        num_chunks=judged.table.num_chunks(),
+        num_candidates=tuple(num_candidates),
         embedder=embedder.name,
-        chunking=policy.name,
-        fingerprint=benchmark.fingerprint,
+        chunking=judged.chunking,
+        fingerprint=judged.fingerprint,
+        evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        left_out=judged.left_out,
         results=tuple(results),
+        qrels=judged.qrels,
     )
 
 
-def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
-    """The table of the benchmark's documents, built in a folder that gets its name only when it is whole."""
-    identity = "\n".join((benchmark.fingerprint, embedder.name, policy.name))
-    folder = home / "evaluation" / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-        _fill(ChunkTable(unfinished, embedder, policy), benchmark, embedder, policy, track)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another evaluation has built the same table meanwhile
-            shutil.rmtree(unfinished)
-    return ChunkTable(folder, embedder, policy)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one retriever found for every query, to one depth; rankings: in the order of search."""
+
+    retriever: Retriever
+    num_candidates: int
+    candidates: Mapping[str, list[Candidate]]
+    rankings: Rankings
+    search_ms: Sequence[float]
 
 
-def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: Policy, track: Track) -> None:
-    by_id = {document.id: document for document in benchmark.documents}
-    batch: list[Embedded] = []
-    with table.writing():
-        for document_ids in batched(track(by_id, f"embed ({policy.name})"), _BATCH_DOCUMENTS):
-            documents = [by_id[document_id] for document_id in document_ids]
-            batch += [each for each in embed_documents(documents, embedder, policy=policy) if each.chunks]
-            if sum(len(each.chunks) for each in batch) >= _BATCH_CHUNKS:
-                table.append(batch)
-                batch = []
-        table.append(batch)
+def _find(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> _Found:
+    def find(query_id: str) -> list[Candidate]:
+        query = judged.queries[query_id]
+        return search(query, judged.table, embedder, retriever=retriever, num_candidates=depth)
 
-
-def _passage_qrels(benchmark: Benchmark, table: ChunkTable) -> Qrels:
-    documents = {document.name: document for document in benchmark.documents}
-    judged = {item.document for items in benchmark.evidence.values() for item in items}
-    if unknown := judged - set(documents):
-        raise BenchmarkError(f"evidence names documents that are not in the corpus: {', '.join(sorted(unknown))}")
-    chunks = {name: table.chunks_of(documents[name].id) for name in judged}
-    return {
-        query_id: {
-            resolve_evidence(item, chunks[item.document], documents[item.document].text).id: 1
-            for item in benchmark.evidence[query_id]
-        }
-        for query_id in benchmark.queries
-    }
+    candidates, search_ms = _timed(find, track(judged.queries, f"search ({retriever}, {depth})"))
+    rankings = {query_id: rerank(judged.queries[query_id], found, None) for query_id, found in candidates.items()}
+    return _Found(retriever, depth, candidates, rankings, search_ms)
 
 
 def _result(
-    retriever: Retriever,
-    reranker: str,
-    benchmark: Benchmark,
-    qrels: Qrels,
-    rankings: Mapping[str, Sequence[RankedChunk]],
-    milliseconds: Mapping[str, Sequence[float]],
+    judged: JudgedTable,
+    found: _Found,
+    name: str,
+    reranker: Reranker | None,
+    *,
+    compared: bool,
+    track: Track,
 ) -> Result:
-    def unit(ranked: RankedChunk) -> str:
-        return ranked.chunk.id if benchmark.judges_passages else ranked.chunk.document
+    """One reranker on what was found. compared: with no reranker."""
 
-    orders = {query_id: list(dict.fromkeys(map(unit, ranking))) for query_id, ranking in rankings.items()}
-    best = {
-        query_id: sorted(order, key=lambda found: -qrels[query_id].get(found, 0)) for query_id, order in orders.items()
-    }
+    def order(query_id: str) -> list[RankedChunk]:
+        return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
+
+    getattr(reranker, "forget", lambda: None)()  # what it kept of another result would make this one look quicker
+    rankings, rerank_ms = _timed(
+        order, track(judged.queries, f"rerank ({found.retriever}, {found.num_candidates}, {name})")
+    )
+    run, latency = _run(judged, rankings), _latency(found.search_ms, rerank_ms)
+    after, before = measure(judged.qrels, run), measure(judged.qrels, _run(judged, found.rankings))
+    changed = {query_id: (before[CHANGE_MEASURE][query_id], value) for query_id, value in after[CHANGE_MEASURE].items()}
     return Result(
-        retriever=retriever,
-        reranker=reranker,
-        metrics={name: interval(list(values.values())) for name, values in _measured(qrels, orders).items()},
-        oracle={name: float(np.mean(list(values.values()))) for name, values in _measured(qrels, best).items()},
-        latency_ms={
-            stage: Latency(*(float(value) for value in np.percentile(times, [50, 95])))
-            for stage, times in milliseconds.items()
-        },
+        retriever=found.retriever,
+        reranker=name,
+        num_candidates=found.num_candidates,
+        metrics={measured: interval(list(values.values())) for measured, values in after.items()},
+        oracle=_oracle(judged, found.rankings),
+        latency_ms=latency,
+        gain={measured: difference(after[measured], before[measured]) for measured in after} if compared else {},
+        slow_down=None if name == NO_RERANKER else latency["total"].p50 / latency["search"].p50,
+        share_new=_share_new(found),
+        per_query=after,
+        changes=largest_changes(judged, found.rankings, rankings, changed) if compared else (),
+        run=run,
     )
 
 
-def _measured(qrels: Qrels, orders: Mapping[str, Sequence[str]]) -> dict[str, dict[str, float]]:
-    # Scores that fall with the rank make the measures see exactly this order, ties or not.
-    run = {query_id: {found: 1 / rank for rank, found in enumerate(order, 1)} for query_id, order in orders.items()}
-    return measure(qrels, run)
+def _share_new(found: _Found) -> float:
+    """How much of what was found no earlier query had found."""
+    chunk_ids = [candidate.chunk.id for candidates in found.candidates.values() for candidate in candidates]
+    return len(set(chunk_ids)) / len(chunk_ids) if chunk_ids else 0.0
+
+
+def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str, T], list[float]]:
+    """What the step gives for each query, and how many milliseconds it took."""
+    results, milliseconds = {}, []
+    for query_id in query_ids:
+        started = time.perf_counter()
+        results[query_id] = step(query_id)
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    return results, milliseconds
+
+
+def _latency(search_ms: Sequence[float], rerank_ms: Sequence[float]) -> dict[str, Latency]:
+    stages = {"search": search_ms, "rerank": rerank_ms, "total": np.add(search_ms, rerank_ms)}
+    return {
+        stage: Latency(*(float(value) for value in np.percentile(times, [50, 95]))) for stage, times in stages.items()
+    }
+
+
+def _run(judged: JudgedTable, rankings: Rankings) -> Run:
+    """What is judged, in its order: scores that fall with the rank make the measures see exactly it, ties or not."""
+    orders = {
+        query_id: dict.fromkeys(judged.unit(ranked.chunk) for ranked in ranking)
+        for query_id, ranking in rankings.items()
+    }
+    return {query_id: {unit: 1 / rank for rank, unit in enumerate(order, 1)} for query_id, order in orders.items()}
+
+
+def _oracle(judged: JudgedTable, rankings: Rankings) -> dict[str, float]:
+    """The measures' means if what is relevant came first, the most relevant before all."""
+    best: Run = {
+        query_id: {
+            unit: judged.qrels[query_id].get(unit, 0) + score / 2  # among equals the order does not matter
+            for unit, score in scores.items()
+        }
+        for query_id, scores in _run(judged, rankings).items()
+    }
+    return {name: float(np.mean(list(values.values()))) for name, values in measure(judged.qrels, best).items()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.training.examples import TrainingExample
 
 if TYPE_CHECKING:
+    from datasets import DatasetDict
     from sentence_transformers import MultiVectorEncoder
 
 
@@ -19,16 +20,15 @@ class Recipe:
     """How a model is trained.
 
     temperature: the scores of a batch are divided by it before the softmax. max_tokens: passages are cut there,
-    in training only. lora_rank: 0 trains all weights; else only two thin matrices beside each layer's.
+    in training only.
     """
 
     num_epochs: int = 1
-    batch_size: int = 32
-    num_negatives: int = 2
+    batch_size: int = 16
+    num_negatives: int = 5
     learning_rate: float = 3e-5
     temperature: float = 0.03
-    max_tokens: int = 160
-    lora_rank: int = 0
+    max_tokens: int = 128
     seed: int = 0
 
 
@@ -53,13 +53,13 @@ def train(
 ) -> None:
     """Train on the examples and save to the output folder, in half precision.
 
-    Each question is told from its own passage against all other passages of the batch (InfoNCE; van den Oord
-    et al., 2018), scored by MaxSim. on_loss: told step, number of steps and loss. Deterministic with the seed.
+    The model learns to tell a question's own passage from all other passages of the batch (InfoNCE; van den
+    Oord et al., 2018), scored by MaxSim. A batch is of one origin, whose passages are the harder to tell apart.
+    on_loss: told step, number of steps and loss. Deterministic with the seed.
     """
     import torch
-    from datasets import Dataset
     from sentence_transformers import MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
-    from sentence_transformers.base.sampler import BatchSamplers
+    from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
     from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
     from sentence_transformers.multi_vector_encoder.scoring import mean_colbert_scores
     from transformers import TrainerCallback
@@ -72,13 +72,6 @@ def train(
                 on_loss(state.global_step, state.max_steps, found["logs"]["loss"])
 
     model = untrained(base)
-    if recipe.lora_rank:
-        from peft import LoraConfig
-
-        model.add_adapter(LoraConfig(r=recipe.lora_rank, lora_alpha=2 * recipe.lora_rank, target_modules="all-linear"))
-    columns = {"query": [each.query for each in examples], "positive": [each.positives[0] for each in examples]}
-    for number in range(recipe.num_negatives):
-        columns[f"negative_{number}"] = [each.negatives[number] for each in examples]
     with tempfile.TemporaryDirectory() as scratch:
         arguments = MultiVectorEncoderTrainingArguments(
             output_dir=scratch,
@@ -91,6 +84,7 @@ def train(
             use_cpu=not torch.cuda.is_available(),
             max_length={"query": 64, "document": recipe.max_tokens},
             batch_sampler=BatchSamplers.NO_DUPLICATES,
+            multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,
             seed=recipe.seed,
             logging_steps=10,
             save_strategy="no",
@@ -100,13 +94,23 @@ def train(
         trainer = MultiVectorEncoderTrainer(
             model=model,
             args=arguments,
-            train_dataset=Dataset.from_dict(columns),
+            train_dataset=_datasets(examples, recipe.num_negatives),
             loss=MultiVectorMultipleNegativesRankingLoss(
                 model, scale=1 / recipe.temperature, similarity_fct=mean_colbert_scores
             ),
             callbacks=[Told()],
         )
         trainer.train()
-    if recipe.lora_rank:
-        model[0].model = model[0].model.merge_and_unload()
     model.half().save_pretrained(str(output), create_model_card=False)
+
+
+def _datasets(examples: Sequence[TrainingExample], num_negatives: int) -> DatasetDict:
+    """The examples as columns, by origin."""
+    from datasets import Dataset, DatasetDict
+
+    by_origin: dict[str, list[dict[str, str]]] = {}
+    for each in examples:
+        row = {"query": each.query, "positive": each.positives[0]}
+        row |= {f"negative_{number}": each.negatives[number] for number in range(num_negatives)}
+        by_origin.setdefault(each.origin, []).append(row)
+    return DatasetDict({origin: Dataset.from_list(rows) for origin, rows in by_origin.items()})

@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 import typer
 
-from app.cli import cli, main
+from app.cli import cli
 from app.feedback import FeedbackStore
-from app.rerank import Reranker, RerankerError
-from app.settings import Settings
 from ingest.table import ChunkTable
-from tests.app.builders import WordScorer, make_answer, write_benchmark
-from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
+from tests.app.builders import make_answer
+from tests.app.conftest import Citeloop, Outcome
+from tests.conftest import FakeEmbedder
 
 ROW = [
     "chunk_id",
@@ -53,59 +52,7 @@ RECORD = [
 ]
 CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "text"]
 
-
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.stdout)
-
-
-Citeloop = Callable[..., Outcome]
-
-
-@pytest.fixture(autouse=True)
-def _fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_reranker(name: str, _settings: Settings) -> Reranker | None:
-        if name not in ("none", "shipped", "trains"):
-            raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
-        return {"none": None, "shipped": WordScorer(), "trains": FakeReranker({"Trains": 5.0})}[name]
-
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("app.doctor.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
-    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
-
-
-@pytest.fixture
-def citeloop(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Citeloop:
-    """Run `citeloop ARGUMENTS` on the tiny home, in this process, through the real entry point."""
-    monkeypatch.setenv("CITELOOP_HOME", str(home))
-
-    def run(*arguments: str | Path) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["citeloop", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        status = stopped.value.code or 0
-        assert isinstance(status, int)
-        return Outcome(status, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def benchmark(tmp_path: Path) -> Path:
-    corpus = [{"_id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
-    queries = [{"_id": "q1", "text": "hotel a night"}, {"_id": "q2", "text": "parental leave"}]
-    return write_benchmark(
-        tmp_path / "tiny", corpus, queries, [("q1", "handbook/travel.md", 1), ("q2", "handbook/leave.md", 1)]
-    )
+pytestmark = pytest.mark.usefixtures("fake_models")
 
 
 # Help and wrong usage --------------------------------------------------------------------------------
@@ -348,66 +295,6 @@ def test_the_home_of_the_option_goes_before_the_variable(
     monkeypatch.setenv("CITELOOP_HOME", str(tmp_path / "empty"))
     assert citeloop("search", "leave", "--json").json["ranking"] == []
     assert citeloop("search", "leave", "--json", "--home", home).json["ranking"]
-
-
-# evaluate --------------------------------------------------------------------------------------------
-
-
-def test_evaluate_prints_the_report_with_these_names(citeloop: Citeloop, benchmark: Path) -> None:
-    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,trains", "--retrievers", "text,vector", "--json")
-    assert (outcome.status, outcome.stderr) == (0, "")
-    report = outcome.json
-    assert list(report) == [
-        "benchmark",
-        "judged",
-        "num_queries",
-        "num_documents",
-        "num_chunks",
-        "num_candidates",
-        "embedder",
-        "chunking",
-        "fingerprint",
-        "results",
-    ]
-    assert {(result["retriever"], result["reranker"]) for result in report["results"]} == {
-        (retriever, reranker) for retriever in ("vector", "text") for reranker in ("none", "trains")
-    }
-    for result in report["results"]:
-        assert list(result) == ["retriever", "reranker", "metrics", "oracle", "latency_ms"]
-        assert list(result["metrics"]) == ["nDCG@10", "MRR@10", "hit rate@5", "hit rate@10", "recall@50"]
-        assert list(result["metrics"]["MRR@10"]) == ["mean", "low", "high"]
-        assert list(result["latency_ms"]["rerank"]) == ["p50", "p95"]
-
-
-def test_evaluate_prints_a_table_with_the_best_possible_order(citeloop: Citeloop, benchmark: Path) -> None:
-    lines = citeloop("evaluate", benchmark, "--rerankers", "none,trains", "--max-queries", "1").stdout.splitlines()
-    assert lines[0].startswith("tiny: 1 questions judged by documents, 3 documents, ")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| hybrid")]
-    assert [row[1] for row in rows] == ["none", "trains", "best possible order"]
-    assert rows[1][2] == "1.000 (1.000-1.000)"
-    assert {len(line.strip("|").split("|")) for line in lines[2:]} == {9}
-
-
-def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path) -> None:
-    outcome = citeloop("evaluate", benchmark, "--retrievers", "vector,magic")
-    assert (outcome.status, outcome.stdout) == (2, "")
-    assert "vector, text, hybrid" in " ".join(outcome.stderr.replace("│", " ").split())
-
-
-def test_an_unknown_reranker_is_said_before_anything_is_measured(citeloop: Citeloop, benchmark: Path) -> None:
-    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,nonsense")
-    assert (outcome.status, outcome.stdout) == (1, "")
-    assert "unknown reranker 'nonsense'" in outcome.stderr
-
-
-def test_a_folder_of_documents_becomes_a_corpus(tmp_path: Path, documents: Path) -> None:
-    corpus = tmp_path / "corpus.jsonl"
-    arguments = [sys.executable, "-m", "app.evaluation", str(documents), str(corpus)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    rows = [json.loads(line) for line in corpus.read_text().splitlines()]
-    assert {row["_id"] for row in rows} == set(DOCUMENTS)
-    assert all(row["text"] and row["title"] and row["metadata"]["headings"] for row in rows)
 
 
 # feedback, models, doctor, serve ---------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.evaluation import Interval, measure
-from app.evaluation.metrics import MEASURES, interval
+from app.evaluation.metrics import MEASURES, Difference, difference, interval
 
 
 def run_of(*order: str) -> dict[str, float]:
@@ -95,3 +95,58 @@ def test_more_queries_make_a_narrower_interval() -> None:
 def test_an_interval_is_the_same_every_time() -> None:
     values = [0.0, 0.2, 0.9, 1.0, 0.4]
     assert interval(values) == interval(values)
+
+
+# Two orders compared -----------------------------------------------------------------------------------
+
+
+def by_query(*values: float) -> dict[str, float]:
+    return {f"q{number}": value for number, value in enumerate(values)}
+
+
+@pytest.mark.parametrize(
+    ("gains", "p_value"),
+    [
+        # All signs of 4 gains: only the two in which all agree are as large as what was found.
+        ((0.1, 0.2, 0.3, 0.4), 2 / 16),
+        ((-0.1, -0.2, -0.3, -0.4), 2 / 16),
+        # Sums of +-.5 +-.3 +-.1 that are .7 or more either way: .9, .7, -.7, -.9.
+        ((0.5, 0.3, -0.1), 4 / 8),
+        # A gain of 0 counts with both signs and changes nothing.
+        ((0.25, 0.25, 0.0), 4 / 8),
+        # Sums of +-1 +-1 +-1 +-1 +-1 that are 3 or more either way: 1 + 5 of each sign.
+        ((1.0, 1.0, 1.0, 1.0, -1.0), 12 / 32),
+        ((0.5, -0.5), 1),
+    ],
+)
+def test_the_p_value_is_the_share_of_sign_flips_as_large(gains: tuple[float, ...], p_value: float) -> None:
+    found = difference(by_query(*(0.5 + gain for gain in gains)), by_query(*[0.5] * len(gains)))
+    assert found.p_value == pytest.approx(p_value)
+    assert found.mean == pytest.approx(sum(gains) / len(gains))
+
+
+def test_many_questions_are_flipped_at_random_and_the_same_every_time() -> None:
+    values, baseline = by_query(*[1.0] * 14, *[0.0] * 6), by_query(*[0.0] * 14, *[1.0] * 6)
+    found = difference(values, baseline)
+    # 14 or more heads of 20 coins, or as few: 2 * 60460 / 2**20.
+    assert found.p_value == pytest.approx(0.1153, abs=0.01)
+    assert found.mean == pytest.approx(0.4)
+    assert found == difference(values, baseline)
+
+
+def test_the_same_run_has_no_difference() -> None:
+    values = by_query(0.0, 0.3, 1.0)
+    assert difference(values, values) == Difference(0.0, 0.0, 0.0, 1.0)
+
+
+def test_queries_are_paired_by_name_and_not_by_place() -> None:
+    values = by_query(0.0, 0.3, 1.0)
+    assert difference(values, dict(reversed(values.items()))) == Difference(0.0, 0.0, 0.0, 1.0)
+
+
+def test_the_interval_is_that_of_the_gains_and_not_of_the_values() -> None:
+    baseline = np.random.default_rng(2).random(50)  # values far apart, gains nearly equal
+    gains = 0.1 + 0.01 * np.random.default_rng(3).random(50)
+    found = difference(by_query(*(baseline + gains)), by_query(*baseline))
+    assert 0.1 < found.low < found.mean < found.high < 0.11
+    assert found.p_value < 0.001

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from app.evaluation import Benchmark, EvaluationReport, Result, evaluate, read_benchmark
+from app.evaluation import Benchmark, EvaluationReport, JudgedTable, Qrels, Result, evaluate, measure, read_benchmark
 from app.evaluation.benchmark import BenchmarkError
-from app.evaluation.report import benchmark_table
-from app.rerank import Reranker
+from app.evaluation.changes import largest_changes
+from app.evaluation.report import _oracle
+from app.evaluation.tables import benchmark_table
+from app.rerank import RankedChunk, Reranker, rerank
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed import Vectors
-from tests.app.builders import write_benchmark
+from tests.app.builders import make_candidate, write_benchmark
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
 
 CORPUS = [{"_id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
@@ -126,9 +130,9 @@ def test_none_is_the_order_of_search_and_each_reranker_sees_the_same_candidates(
 
 
 def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
-    report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=3)
+    report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=[3])
     assert (report.benchmark, report.judged) == ("by passage", "passages")
-    assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, 3)
+    assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, (3,))
     assert (
         report.num_chunks
         == benchmark_table(by_passage, home, embedder, DEFAULT_POLICY, lambda items, _: items).num_chunks()
@@ -150,7 +154,7 @@ def test_documents_are_judged_where_there_is_no_evidence(
 
 def test_latency_is_given_by_stage(by_document: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
     (result,) = report_of(by_document, home, embedder, fake=FakeReranker()).results
-    assert list(result.latency_ms) == ["search", "rerank"]
+    assert list(result.latency_ms) == ["search", "rerank", "total"]
     assert all(0 < latency.p50 <= latency.p95 for latency in result.latency_ms.values())
 
 
@@ -168,10 +172,10 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     assert embedded == embedder.passages > 0
     assert labels == [
         "embed (heading-sentence/2)",
-        "search (hybrid)",
-        "rerank (hybrid, none)",
-        "search (hybrid)",
-        "rerank (hybrid, none)",
+        "search (hybrid, 50)",
+        "rerank (hybrid, 50, none)",
+        "search (hybrid, 50)",
+        "rerank (hybrid, 50, none)",
     ]
     assert means(first.results[0]) == means(second.results[0])
 
@@ -218,3 +222,159 @@ def test_evidence_of_a_document_that_is_not_in_the_corpus_is_an_error(
     wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (unknown,)})
     with pytest.raises(BenchmarkError, match=r"gone\.md"):
         report_of(wrong, home, embedder, none=None)
+
+
+# Depths, gains, changes, runs ---------------------------------------------------------------------------
+
+
+class Judge(FakeReranker):
+    """Puts the passage with the right quote first."""
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        super().score(query, passages)
+        quote = next(quote for question, _, quote in QUESTIONS.values() if question == query)
+        return [float(quote in passage) for passage in passages]
+
+
+def test_every_depth_is_searched_again_and_reranked_by_all(by_passage: Benchmark, home: Path) -> None:
+    embedder, judge = CountingEmbedder(), Judge()
+    report = evaluate(by_passage, home, embedder, {"none": None, "judge": judge}, ["vector", "text"], [1, 3])
+    assert report.num_candidates == (1, 3)
+    assert [(each.retriever, each.num_candidates, each.reranker) for each in report.results] == [
+        (retriever, depth, reranker)
+        for retriever in ("vector", "text")
+        for depth in (1, 3)
+        for reranker in ("none", "judge")
+    ]
+    assert len(embedder.queries) == 2 * 4  # each depth of vector search; full text embeds no question
+    assert {len(passages) for _, passages in judge.calls[:4]} == {1}
+    assert {len(passages) for _, passages in judge.calls[4:8]} == {3}
+    assert all(len(scores) <= each.num_candidates for each in report.results for scores in each.run.values())
+
+
+def test_the_gain_is_the_paired_difference_against_no_reranker(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    bad, same = FakeReranker({"30 days": -9.0, "Trains": 1.0}), FakeReranker()
+    none, spoiler, kept = report_of(by_passage, home, embedder, none=None, bad=bad, same=same).results
+    assert none.gain == {}
+    assert none.slow_down is None
+    assert none.changes == ()
+    for name, gain in spoiler.gain.items():
+        gains = [spoiler.per_query[name][query_id] - none.per_query[name][query_id] for query_id in QUESTIONS]
+        assert gain.mean == pytest.approx(np.mean(gains))
+        assert gain.mean == pytest.approx(means(spoiler)[name] - means(none)[name])
+    assert spoiler.gain["MRR@10"].mean < 0
+    assert {gain.p_value for gain in kept.gain.values()} == {1.0}
+    assert kept.changes == ()
+
+
+def test_where_no_reranker_was_not_run_there_is_nothing_to_gain(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    (judge,) = report_of(by_passage, home, embedder, judge=Judge()).results
+    assert judge.gain == {}
+    assert judge.changes == ()
+    assert judge.slow_down is not None  # the search was timed all the same
+
+
+def test_the_slow_down_is_of_the_whole_question(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
+    class Slow(FakeReranker):
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            time.sleep(0.05)
+            return super().score(query, passages)
+
+    _, slow = report_of(by_passage, home, embedder, none=None, slow=Slow()).results
+    assert slow.latency_ms["rerank"].p50 >= 50
+    assert slow.latency_ms["total"].p50 >= 50 + slow.latency_ms["search"].p50 * 0.9
+    assert slow.slow_down == pytest.approx(slow.latency_ms["total"].p50 / slow.latency_ms["search"].p50)
+
+
+def test_it_is_told_how_many_passages_no_earlier_query_had_brought(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    rerankers = {"one": FakeReranker(), "two": FakeReranker()}
+    report = evaluate(by_passage, home, embedder, rerankers, ["vector"], [50])
+    found = sum(len(scores) for scores in report.results[0].run.values())
+    new = len({chunk for scores in report.results[0].run.values() for chunk in scores})
+    assert [each.share_new for each in report.results] == [new / found, new / found]
+    assert 0 < new < found
+
+
+def test_each_result_begins_with_nothing_in_memory(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
+    class Forgetful(FakeReranker):
+        num_forgotten = 0
+
+        def forget(self) -> None:
+            self.num_forgotten += 1
+
+    reranker = Forgetful()
+    evaluate(by_passage, home, embedder, {"none": None, "ours": reranker}, ["vector", "text"], [50, 2])
+    assert reranker.num_forgotten == 4
+
+
+def test_questions_that_changed_are_told_with_both_orders(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    bad = FakeReranker({"30 days": -9.0, "Trains": 1.0})
+    none, spoiler = report_of(by_passage, home, embedder, none=None, bad=bad).results
+    assert spoiler.changes[0].query_id == "leave"
+    assert [change.gain for change in spoiler.changes] == sorted(change.gain for change in spoiler.changes)
+    for change in spoiler.changes:
+        assert change.before == none.per_query["nDCG@10"][change.query_id]
+        assert change.after == spoiler.per_query["nDCG@10"][change.query_id]
+        assert change.question == QUESTIONS[change.query_id][0]
+        assert change.places_before[0].relevant
+        assert QUESTIONS[change.query_id][2] in change.places_before[0].text
+        assert sum(place.relevant for place in change.places_after) == 1
+        assert "Trains" in change.places_after[0].text
+        assert set(change.places_before) == set(change.places_after)  # four passages in all
+
+
+def ranked(query_id: str, *names: str) -> list[RankedChunk]:
+    return rerank(query_id, [make_candidate(name, rank) for rank, name in enumerate(names, 1)], None)
+
+
+def judged_by(qrels: Qrels) -> JudgedTable:
+    """Questions of these ids on no table at all."""
+    none: Any = None
+    return JudgedTable("tiny", none, "passages", {query_id: query_id for query_id in qrels}, qrels, 1, "", "")
+
+
+def test_the_oracle_puts_the_most_relevant_first() -> None:
+    ranking = ranked("q", *"abcdefghijkl")
+    ids = [each.chunk.id for each in ranking]
+    found = _oracle(judged_by({"q": {ids[10]: 1, ids[11]: 2}}), {"q": ranking})
+    assert found == dict.fromkeys(found, 1.0)
+    missing = _oracle(judged_by({"q": {ids[11]: 1, "never found": 1}}), {"q": ranking})
+    assert (missing["MRR@10"], missing["recall@50"]) == (1.0, 0.5)
+
+
+def test_the_ten_largest_changes_of_each_kind_are_kept_the_largest_first() -> None:
+    gains = {f"q{number}": number / 100 for number in range(-12, 13)}
+    judged = judged_by({query_id: {} for query_id in gains})
+    orders = {query_id: ranked(query_id, *"abcdefg") for query_id in gains}
+    changes = largest_changes(judged, orders, orders, {id: (0.5, 0.5 + gain) for id, gain in gains.items()})
+    assert [change.query_id for change in changes] == [
+        *(f"q{number}" for number in range(12, 2, -1)),
+        *(f"q{number}" for number in range(-12, -2)),
+    ]
+    assert [place.text for place in changes[0].places_after] == list("abcde")
+
+
+def test_where_documents_are_judged_each_has_one_place(
+    by_document: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    order = FakeReranker({"Annual leave": 3.0, "Trains": 2.0, "Parental leave": 1.0})
+    _, result = report_of(by_document, home, embedder, none=None, order=order).results
+    change = next(change for change in result.changes if change.query_id == "vpn")
+    assert [place.document for place in change.places_after] == ["handbook/leave.md", "handbook/travel.md", "it/vpn.md"]
+    assert [place.relevant for place in change.places_after] == [False, False, True]
+    assert "30 days" in change.places_after[0].text  # its best passage and not its last
+    assert list(result.run["vpn"]) == ["handbook/leave.md", "handbook/travel.md", "it/vpn.md"]
+
+
+def test_the_run_measures_as_the_report_says(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
+    report = report_of(by_passage, home, embedder, none=None, judge=Judge())
+    for result in report.results:
+        assert measure(report.qrels, result.run) == result.per_query

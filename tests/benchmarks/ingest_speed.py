@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import torch
 from sentence_transformers import SentenceTransformer
 
 from ingest.chunk import chunk
-from ingest.embed import Embedder, Vectors, default_embedder_path, load_embedder, preferred_dtype
+from ingest.embed import Embedder, Vectors, default_embedder_path, load_embedder
 from ingest.files import find_files
 from ingest.parse import ParseError, parse
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.benchmarks.timing import machine, timed
 
 Plain = Callable[[list[str]], Vectors]
-
-_CPU_FLAGS = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +44,6 @@ class Row:
         ratio = f"{median(self.ratios):.2f} ({min(self.ratios):.2f}..{max(self.ratios):.2f})"
         speeds = f"{self.plain_per_second:>10.1f}{self.ours_per_second:>10.1f}"
         return f"{self.name:<10}{self.num_chunks:>8}{speeds}  {ratio:<20}{self.cpu_ratio:>6.2f}"
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds of one call: on the clock, and of all processor cores together."""
-
-    wall: float
-    cpu: float
 
 
 def main() -> None:
@@ -110,7 +96,7 @@ def measure_ingest(folder: Path, passages: list[str], plain: Plain, embedder: Em
 
 def _compare(name: str, num_chunks: int, plain: Callable[[], object], ours: Callable[[], object], rounds: int) -> Row:
     plain(), ours()  # both are warm
-    timings = [(_time(plain), _time(ours)) for _ in range(rounds)]
+    timings = [(timed(plain), timed(ours)) for _ in range(rounds)]
     return Row(
         name=name,
         num_chunks=num_chunks,
@@ -125,35 +111,6 @@ def plain_encode() -> Plain:
     """SentenceTransformer.encode as it comes: float32, batches of 32."""
     model = SentenceTransformer(str(default_embedder_path()), device="cpu", local_files_only=True)
     return lambda texts: np.asarray(model.encode(texts, show_progress_bar=False), np.float32)
-
-
-def machine() -> dict[str, str]:
-    """What the numbers depend on."""
-    capabilities = torch.cpu.get_capabilities()
-    return {
-        "cpu": _cpu_name(),
-        "flags": " ".join(flag for flag in _CPU_FLAGS if capabilities.get(flag)),
-        "threads": str(torch.get_num_threads()),
-        "dtype": str(preferred_dtype()).removeprefix("torch."),
-        "torch": torch.__version__,
-    }
-
-
-def _cpu_name() -> str:
-    about = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", about.read_text()) if about.exists() else None
-    return found[1] if found else platform.processor()
-
-
-def _time(call: Callable[[], object]) -> Timing:
-    wall, cpu = time.perf_counter(), _cpu_seconds()
-    call()
-    return Timing(time.perf_counter() - wall, _cpu_seconds() - cpu)
-
-
-def _cpu_seconds() -> float:
-    """Processor time of this process and of those that it has started and that have ended."""
-    return sum(os.times()[:4])
 
 
 def _options() -> argparse.Namespace:

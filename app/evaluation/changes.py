@@ -1,0 +1,91 @@
+"""two orders of the same candidates -> QuestionChange: the questions that a reranker helped and hurt most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+
+from app.evaluation.tables import JudgedTable
+from app.rerank import RankedChunk
+
+CHANGE_MEASURE = "nDCG@10"
+"""What gained and lost is told by."""
+
+_NUM_CHANGES = 10
+_NUM_PLACES = 5
+_TEXT_CHARACTERS = 200
+_TABLE_LINES = re.compile(r"\||-{3,}")
+
+Rankings = Mapping[str, Sequence[RankedChunk]]
+"""Query id -> ranking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A passage at its place in an order; text: its beginning in one line. relevant: itself, or its document."""
+
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    text: str
+    relevant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionChange:
+    """What a reranker did to one question: nDCG@10 and the first 5 places, before and after."""
+
+    query_id: str
+    question: str
+    before: float
+    after: float
+    places_before: tuple[Place, ...]
+    places_after: tuple[Place, ...]
+
+    @property
+    def gain(self) -> float:
+        """How much better the order has become; negative: worse."""
+        return self.after - self.before
+
+
+def largest_changes(
+    judged: JudgedTable, before: Rankings, after: Rankings, values: Mapping[str, tuple[float, float]]
+) -> tuple[QuestionChange, ...]:
+    """The up to 10 questions that gained most, then the up to 10 that lost most, each the largest change first.
+
+    values: query id -> nDCG@10 before and after.
+    """
+    gains = {query_id: after_it - before_it for query_id, (before_it, after_it) in values.items()}
+    gained = sorted((query_id for query_id in gains if gains[query_id] > 0), key=lambda query_id: -gains[query_id])
+    lost = sorted((query_id for query_id in gains if gains[query_id] < 0), key=lambda query_id: gains[query_id])
+    return tuple(
+        QuestionChange(
+            query_id,
+            judged.queries[query_id],
+            *values[query_id],
+            _first_places(judged, query_id, before[query_id]),
+            _first_places(judged, query_id, after[query_id]),
+        )
+        for query_id in (*gained[:_NUM_CHANGES], *lost[:_NUM_CHANGES])
+    )
+
+
+def _first_places(judged: JudgedTable, query_id: str, ranking: Sequence[RankedChunk]) -> tuple[Place, ...]:
+    """The first places as they are measured: where documents are judged, each has one, that of its best passage."""
+    best: dict[str, RankedChunk] = {}
+    for ranked in ranking:
+        best.setdefault(judged.unit(ranked.chunk), ranked)
+    return tuple(
+        Place(
+            document=ranked.chunk.document,
+            title=ranked.chunk.title,
+            heading=ranked.chunk.heading,
+            page=ranked.chunk.page,
+            text=shorten(_TABLE_LINES.sub(" ", ranked.chunk.text), _TEXT_CHARACTERS, placeholder=" ..."),
+            relevant=unit in judged.qrels[query_id],
+        )
+        for unit, ranked in list(best.items())[:_NUM_PLACES]
+    )

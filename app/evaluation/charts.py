@@ -1,0 +1,82 @@
+"""EvaluationReport -> charts: quality with its intervals, and quality against milliseconds.
+
+The colours can be told apart on a light and on a dark page; no font is named, so that the page's own is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair
+
+from app.evaluation.decision import usual_depth
+from app.evaluation.report import EvaluationReport, Result
+
+CHART_MEASURES = ("nDCG@10", "hit rate@5")
+
+_COLOURS = ("#8a8f98", "#3f7fd0", "#d9822b", "#2a9d6f", "#9b6bd3", "#cf5c5c", "#b89b2f", "#4aa5b5")
+_ROW_PIXELS, _AXIS_PIXELS = 28, 60
+
+
+def quality_chart(report: EvaluationReport, measure: str, depth: int | None = None) -> altair.LayerChart:
+    """A bar for each retriever and reranker at one depth (by default the usual one), with its 95% interval."""
+    shown = [each for each in report.results if each.num_candidates == (depth or usual_depth(report))]
+    rows = [_quality(result, measure) | {"row": f"{result.retriever}, {result.reranker}"} for result in shown]
+    base = altair.Chart(altair.InlineData(values=rows)).encode(
+        y=altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=190, labelOverlap=False)),
+        color=_colour(report, legend=None),
+        tooltip=_tooltip(measure),
+    )
+    # A bar begins at 0: cut off, small gains would look large.
+    values = altair.X("value:Q", title=f"{measure}, 95% interval", scale=altair.Scale(domain=[0, 1], nice=False))
+    bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=values)
+    intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
+    height = _ROW_PIXELS * len(rows) + _AXIS_PIXELS
+    return altair.LayerChart(layer=[bars, intervals]).properties(height=height, width="container")
+
+
+def cost_chart(report: EvaluationReport, measure: str = "nDCG@10") -> altair.LayerChart:
+    """Quality against the milliseconds of a median question; a line joins the depths of one combination."""
+    rows = [_quality(result, measure) | {"milliseconds": result.latency_ms["total"].p50} for result in report.results]
+    base = altair.Chart(altair.InlineData(values=rows)).encode(
+        x=altair.X(
+            "milliseconds:Q",
+            title="milliseconds a question, search and reranking",
+            scale=altair.Scale(type="log", nice=False, padding=20),
+            axis=altair.Axis(tickCount=4),
+        ),
+        y=altair.Y("value:Q", title=measure, scale=altair.Scale(zero=False, padding=20)),
+        color=_colour(report, legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1)),
+        tooltip=[*_tooltip(measure), altair.Tooltip("milliseconds:Q", format=".0f")],
+    )
+    shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLOURS[0], symbolStrokeColor=_COLOURS[0])
+    lines = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="retriever:N", order="candidates:Q")
+    points = base.mark_point(size=90, filled=True, opacity=1).encode(shape=altair.Shape("retriever:N", legend=shapes))
+    return altair.LayerChart(layer=[lines, points]).properties(height=440, width="container")
+
+
+def _quality(result: Result, measure: str) -> dict[str, object]:
+    value = result.metrics[measure]
+    return {
+        "retriever": result.retriever,
+        "reranker": result.reranker,
+        "candidates": result.num_candidates,
+        "value": value.mean,
+        "low": value.low,
+        "high": value.high,
+    }
+
+
+def _tooltip(measure: str) -> Sequence[altair.Tooltip]:
+    return [
+        *(altair.Tooltip(name) for name in ("retriever:N", "reranker:N", "candidates:Q")),
+        altair.Tooltip("value:Q", title=measure, format=".3f"),
+        *(altair.Tooltip(f"{edge}:Q", format=".3f") for edge in ("low", "high")),
+    ]
+
+
+def _colour(report: EvaluationReport, legend: altair.Legend | None) -> altair.Color:
+    """One colour a reranker, the same in every chart."""
+    names = list(dict.fromkeys(result.reranker for result in report.results))
+    colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(names))]
+    return altair.Color("reranker:N", scale=altair.Scale(domain=names, range=colours), legend=legend)

@@ -1,0 +1,122 @@
+"""The command `evaluate`. Heavy imports stand inside it, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.commands import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from app.evaluation.tables import JudgedTable
+    from app.search import Retriever
+    from app.settings import Settings
+    from ingest.chunk import Policy
+    from ingest.embed import Embedder
+
+_MAX_CANDIDATES = 1000
+
+
+def evaluate_command(
+    source: Annotated[Path, typer.Argument(exists=True, help="A folder in BEIR layout, or a CSV of judged questions.")],
+    rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
+    retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
+    chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
+    num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker; several by commas.")] = "50",
+    max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A new folder for the report; else below HOME/reports.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure whether reranking pays, on judged questions; writes a report with charts and TREC runs.
+
+    A CSV has the columns question, document, quote and is about the documents that are in; a folder brings its own.
+    Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
+    """
+    from app.evaluation.decision import verdict
+    from app.evaluation.report import evaluate_table
+    from app.evaluation.report_files import as_record, check_output, write_report
+    from app.evaluation.report_text import description, latency_table, quality_table
+    from app.rerankers import load_reranker
+    from app.settings import read_settings
+
+    depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
+    if chunkings and source.is_file():
+        raise typer.BadParameter("--chunkings is for a folder: the documents that are in are cut already")
+    check_output(output)
+    settings = read_settings(home)
+    loaded = {name: load_reranker(name, settings) for name in rerankers.split(",")}
+    records, texts = [], []
+    for judged, embedder in _judged(source, settings, policies, max_queries):
+        report = evaluate_table(judged, embedder, loaded, chosen, depths, _track)
+        folder = output / judged.chunking.replace("/", "-") if output and len(policies) > 1 else output
+        written, decided = write_report(report, settings.home, folder), verdict(report)
+        records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
+        tables = quality_table(report), latency_table(report)
+        texts += [description(report), *tables, decided.sentence, f"Report: {written / 'report.html'}"]
+        for line in report.left_out:
+            print(f"left out: {line}", file=sys.stderr)
+    print(json.dumps(records if chunkings else records[0]) if as_json else "\n\n".join(texts))
+
+
+def _judged(
+    source: Path, settings: Settings, policies: Sequence[Policy], max_queries: int | None
+) -> Iterator[tuple[JudgedTable, Embedder]]:
+    """The questions on the documents that are in, or on the benchmark's as each policy cuts them."""
+    if source.is_file():
+        from app.evaluation.judgements import read_judgements
+        from app.pipeline import Pipeline
+
+        pipeline = Pipeline(settings)
+        yield read_judgements(source, pipeline.table, max_queries), pipeline.embedder
+        return
+    from app.evaluation.benchmark import read_benchmark
+    from app.evaluation.tables import judged_table
+    from ingest.embed import load_embedder
+
+    benchmark, embedder = read_benchmark(source, max_queries), load_embedder(settings.embedder)
+    for policy in policies:
+        yield judged_table(benchmark, settings.home, embedder, policy, _track), embedder
+
+
+def _depths(named: str) -> list[int]:
+    try:
+        depths = [int(depth) for depth in named.split(",")]
+    except ValueError:
+        depths = [0]
+    if not all(1 <= depth <= _MAX_CANDIDATES for depth in depths) or len(set(depths)) < len(depths):
+        raise typer.BadParameter(
+            f"expected different numbers from 1 to {_MAX_CANDIDATES} for --num-candidates, such as 20,50, got {named}"
+        )
+    return depths
+
+
+def _retrievers(named: str) -> list[Retriever]:
+    from app.search import RETRIEVERS
+
+    chosen = [retriever for retriever in RETRIEVERS if retriever in named.split(",")]
+    if len(chosen) != len(named.split(",")):
+        raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
+    return chosen
+
+
+def _policies(named: str) -> list[Policy]:
+    from ingest.chunk import DEFAULT_POLICY, POLICIES
+
+    names = list(POLICIES) if named == "all" else [name for name in named.split(",") if name]
+    if unknown := set(names) - set(POLICIES):
+        raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
+    return [POLICIES[name] for name in names] or [DEFAULT_POLICY]
+
+
+def _track(items: Iterable[str], label: str) -> Iterable[str]:
+    from tqdm import tqdm
+
+    return tqdm(items, desc=label, leave=False, disable=None)

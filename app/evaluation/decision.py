@@ -1,0 +1,95 @@
+"""EvaluationReport -> Verdict: does reranking pay on these questions, in one plain sentence?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.evaluation.metrics import Difference
+from app.evaluation.report import NO_RERANKER, EvaluationReport, Result
+
+Outcome = Literal["pays", "does not pay", "too few questions", "nothing to compare"]
+
+USUAL_RETRIEVER, USUAL_DEPTH, USUAL_RERANKER = "hybrid", 50, "shipped"
+"""What the app does, and what is judged where the report has it."""
+SMALL_USEFUL_GAIN = 0.01
+"""A gain in nDCG@10 that nobody would notice is no reason to wait for a reranker."""
+MIN_QUESTIONS = 20
+"""Below this the interval of a mean by bootstrap is too narrow to be believed."""
+_P_VALUE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a reranker pays, of which one that is said, and the sentence that says it."""
+
+    outcome: Outcome
+    sentence: str
+    retriever: str
+    reranker: str
+    num_candidates: int
+
+
+def decide(gain: Mapping[str, Difference], num_questions: int) -> Outcome:
+    """The rule, on the paired gains against no reranker.
+
+    It does not pay when at best it gains too little in nDCG@10 to be noticed, or surely loses hits among the first
+    five. It pays when chance alone would hardly make such a gain in nDCG@10, and hits are not fewer.
+    """
+    ndcg, hits = gain["nDCG@10"], gain["hit rate@5"]
+    if num_questions < MIN_QUESTIONS:
+        return "too few questions"
+    if ndcg.high < SMALL_USEFUL_GAIN or hits.high < 0:
+        return "does not pay"
+    if ndcg.mean > 0 and ndcg.p_value < _P_VALUE and hits.mean >= 0:
+        return "pays"
+    return "too few questions"
+
+
+def verdict(report: EvaluationReport) -> Verdict:
+    """Judges the shipped reranker, or else the one with the best nDCG@10, at hybrid search and 50 candidates.
+
+    Where the report lacks these, at what it has first.
+    """
+    here = usual_results(report)
+    compared = [result for result in here if result.gain]
+    if not compared:
+        none = here[0]
+        sentence = f"Nothing to compare: evaluate {NO_RERANKER} and at least one reranker."
+        return Verdict("nothing to compare", sentence, none.retriever, none.reranker, none.num_candidates)
+    best = max(compared, key=lambda result: (result.reranker == USUAL_RERANKER, result.metrics["nDCG@10"].mean))
+    none = next(result for result in here if result.reranker == NO_RERANKER)
+    outcome = decide(best.gain, report.num_queries)
+    sentence = _sentence(outcome, best, none, report.num_queries)
+    return Verdict(outcome, sentence, best.retriever, best.reranker, best.num_candidates)
+
+
+def usual_results(report: EvaluationReport) -> list[Result]:
+    """The results of all rerankers as the app would use them, or as the report has them first."""
+    retrievers = [result.retriever for result in report.results]
+    retriever = USUAL_RETRIEVER if USUAL_RETRIEVER in retrievers else retrievers[0]
+    depth = usual_depth(report)
+    return [result for result in report.results if (result.retriever, result.num_candidates) == (retriever, depth)]
+
+
+def usual_depth(report: EvaluationReport) -> int:
+    """50 candidates, or the first depth of the report."""
+    return USUAL_DEPTH if USUAL_DEPTH in report.num_candidates else report.num_candidates[0]
+
+
+def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) -> str:
+    hits, ndcg = best.gain["hit rate@5"], best.gain["nDCG@10"]
+    before, after = none.metrics["hit rate@5"].mean, best.metrics["hit rate@5"].mean
+    ranges = f"95% interval {ndcg.low:+.3f} to {ndcg.high:+.3f}, p = {ndcg.p_value:.2g}"
+    figures = (
+        f"{100 * hits.mean:+.1f} points hit rate@5 (from {100 * before:.1f}% to {100 * after:.1f}%) and "
+        f"{ndcg.mean:+.3f} nDCG@10 ({ranges}) for {best.latency_ms['rerank'].p50:.0f} ms a question "
+        f"({best.share_new:.0%} of the passages new to it)"
+    )
+    opening = {
+        "pays": "Reranking pays here",
+        "does not pay": "Reranking does not pay here",
+        "too few questions": f"Too few questions to tell ({num_questions})",
+    }[outcome]
+    return f"{opening}: {figures}, by {best.reranker} on {best.num_candidates} candidates of {best.retriever} search."

@@ -1,0 +1,123 @@
+"""a CSV of one's own judged questions -> JudgedTable over the documents that are in.
+
+Columns `question, document, quote`: the words of the document that answer the question. Several rows with one
+question name several passages. A row that cannot be used is left out, and the report says which and why.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from app.evaluation.benchmark import BenchmarkError, Evidence, Qrels, resolve_evidence
+from app.evaluation.tables import JudgedTable
+from ingest.chunk import Chunk
+from ingest.table import ChunkTable, StoredDocument, read_identity
+
+COLUMNS = ("question", "document", "quote")
+
+
+def read_judgements(path: Path, table: ChunkTable, max_queries: int | None = None) -> JudgedTable:
+    """The questions of the file, judged on the chunks of this table; max_queries keeps the first so many.
+
+    Raises BenchmarkError when columns are missing, the table is empty or no row can be used.
+    """
+    documents = {document.name: document for document in table.documents()}
+    identity = read_identity(table.home)
+    if not documents or identity is None:
+        raise BenchmarkError(f"there are no documents in {table.home}; add some with: citeloop ingest PATH")
+    passages = _Passages(table, documents)
+    relevant: dict[str, dict[str, int]] = {}
+    left_out = []
+    for number, question, document, quote in _rows(path):
+        try:
+            if not question:
+                raise BenchmarkError("the question is empty")
+            chunk_id = passages.find(document, quote)
+            relevant.setdefault(question, {})[chunk_id] = 1
+        except BenchmarkError as error:
+            left_out.append(f"row {number}: {error}")
+    if not relevant:
+        raise BenchmarkError(f"no row of {path} can be used; {'; '.join(left_out[:5]) or 'it has no rows'}")
+    kept = list(relevant.items())[:max_queries]
+    qrels: Qrels = {str(number): chunks for number, (_, chunks) in enumerate(kept, 1)}
+    return JudgedTable(
+        name=path.stem,
+        table=table,
+        judged="passages",
+        queries={str(number): question for number, (question, _) in enumerate(kept, 1)},
+        qrels=qrels,
+        num_documents=len(documents),
+        chunking=identity.chunking,
+        fingerprint=_fingerprint(documents.values()),
+        left_out=tuple(left_out),
+    )
+
+
+class _Passages:
+    """Finds quotes in the chunks of the table's documents; each document is read once."""
+
+    def __init__(self, table: ChunkTable, documents: dict[str, StoredDocument]) -> None:
+        self._table = table
+        self._documents = documents
+        self._read: dict[str, tuple[list[Chunk], str]] = {}
+
+    def find(self, name: str, quote: str) -> str:
+        """The id of the chunk that holds the quote. Raises BenchmarkError."""
+        if name not in self._documents:
+            raise BenchmarkError(f"there is no document {name!r}; {self._close_names(name)}")
+        if name not in self._read:
+            chunks = self._table.chunks_of(self._documents[name].id)
+            self._read[name] = chunks, text_of(chunks)
+        return resolve_evidence(Evidence(name, quote), *self._read[name]).id
+
+    def _close_names(self, name: str) -> str:
+        """Names that are spelt alike, in whatever folder, or the first ones of all."""
+        stems = [PurePosixPath(known).stem.lower() for known in self._documents]
+        alike = set(difflib.get_close_matches(PurePosixPath(name).stem.lower(), stems, n=3))
+        if close := [known for known, stem in zip(self._documents, stems, strict=True) if stem in alike]:
+            return f"close to it: {', '.join(close[:3])}"
+        return f"the documents are {', '.join(sorted(self._documents)[:3])} and so on"
+
+
+def text_of(chunks: Sequence[Chunk]) -> str:
+    """A document's text as far as its chunks hold it, each at its place, with spaces between.
+
+    So a quote is found in what is searched, whatever the parser would make of the file today.
+    """
+    text = [" "] * max((chunk.end for chunk in chunks), default=0)
+    for chunk in chunks:
+        length = chunk.end - chunk.start
+        text[chunk.start : chunk.end] = chunk.text[len(chunk.text) - length :]  # above it may stand a table's header
+    return "".join(text)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """Number as a spreadsheet counts, question, document and quote of each row.
+
+    Raises BenchmarkError when columns are missing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{path} is not UTF-8; save it as CSV UTF-8 ({error})") from error
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)  # spreadsheets write semicolons where the comma is the decimal mark
+    reader = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
+    if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
+        raise BenchmarkError(
+            f"{path} lacks {', '.join(missing)}: expected the columns {', '.join(COLUMNS)} in its first line, "
+            f"got {head.strip()!r}"
+        )
+    for number, row in enumerate(reader, 2):
+        question, document, quote = ((row[column] or "").strip() for column in COLUMNS)
+        if question or document or quote:
+            yield number, question, document, quote
+
+
+def _fingerprint(documents: Iterable[StoredDocument]) -> str:
+    lines = sorted(f"{document.id} {document.sha256}" for document in documents)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

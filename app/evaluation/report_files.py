@@ -1,0 +1,208 @@
+"""EvaluationReport <-> a folder: report.json, report.md, report.html with charts, and TREC runs.
+
+A folder is there under its name only when it is whole, and nothing in it is fetched from elsewhere.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+from markdown_it import MarkdownIt
+from pydantic import TypeAdapter, ValidationError
+
+from app.evaluation.benchmark import Qrels, Run
+from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
+from app.evaluation.decision import verdict
+from app.evaluation.report import EvaluationReport, Result
+from app.evaluation.report_text import sections
+from ingest import CiteloopError
+
+_REPORT = TypeAdapter(EvaluationReport)
+_CHART_PIXELS = 340
+_TEXT_COLOUR, _LINE_COLOUR = "#010203", "#010204"
+"""Stand for the page's own colours in a chart until it is drawn, since it has to be read on light and dark ground."""
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { max-width: 84rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.5rem; } h3 { font-size: 1.05rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.9rem; }
+th, td { text-align: left; vertical-align: top; padding: 0.3rem 0.7rem; border-bottom: 1px solid #8886; }
+td:not(:has(strong)) { white-space: nowrap; } td:has(strong) { min-width: 14rem; }
+figure { margin: 1rem 0; overflow-x: auto; } figcaption { font-weight: 600; }
+svg { max-width: 100%; height: auto; }
+.charts { display: flex; flex-wrap: wrap; gap: 0 2rem; }
+"""
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<style>{style}</style></head><body>
+{body}
+</body></html>
+"""
+_SVG_STYLE = "<style>svg { color: #1c1f24 } @media (prefers-color-scheme: dark) { svg { color: #e8eaed } }</style>"
+
+
+class ReportError(CiteloopError):
+    """A report cannot be written or read; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedReport:
+    """A report and the folder in which it lies."""
+
+    folder: Path
+    report: EvaluationReport
+
+
+def reports_folder(home: Path) -> Path:
+    """Where the reports of a home folder lie."""
+    return home / "reports"
+
+
+def write_report(report: EvaluationReport, home: Path, folder: Path | None = None) -> Path:
+    """Write a report to a new folder and return it: `HOME/reports/<UTC time>-<benchmark>`, or the one given.
+
+    Raises ReportError when the given folder is there already.
+    """
+    check_output(folder)
+    wanted = folder or reports_folder(home) / _folder_name(report)
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=wanted.parent))
+    try:
+        unfinished.chmod(0o755)
+        _fill(unfinished, report)
+        return _renamed(unfinished, wanted)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def check_output(folder: Path | None) -> None:
+    """Raises ReportError when a report cannot be written there, before minutes are spent on measuring."""
+    if folder and folder.exists():
+        raise ReportError(f"{folder} is there already; name a new folder for the report")
+
+
+def read_reports(home: Path) -> list[SavedReport]:
+    """The reports of a home folder, newest first; damaged ones are passed over."""
+    reports = []
+    for path in reports_folder(home).glob("[!.]*/report.json"):
+        try:
+            reports.append(SavedReport(path.parent, _REPORT.validate_json(path.read_bytes())))
+        except (OSError, ValidationError):
+            continue
+    return sorted(reports, key=lambda saved: (saved.report.evaluated_at, saved.folder.name), reverse=True)
+
+
+def as_record(report: EvaluationReport) -> dict[str, object]:
+    """The report as report.json holds it, without runs and judgements."""
+    record = asdict(report)
+    del record["qrels"]
+    for result in record["results"]:
+        del result["run"]
+    return record
+
+
+def run_name(result: Result) -> str:
+    """The name of a combination's run, which is its tag in the file too."""
+    return _file_name(f"{result.retriever}-{result.num_candidates}-{result.reranker}")
+
+
+def _folder_name(report: EvaluationReport) -> str:
+    at = datetime.fromisoformat(report.evaluated_at)
+    return f"{at:%Y%m%dT%H%M%SZ}-{_file_name(report.benchmark)}"
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def _renamed(unfinished: Path, wanted: Path) -> Path:
+    """Give the folder its name, or with a number behind it the next that is free."""
+    for number in count(1):
+        name = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            return unfinished.rename(name)
+        except OSError:
+            if not name.exists():
+                raise
+    raise AssertionError  # count has no end
+
+
+def _fill(folder: Path, report: EvaluationReport) -> None:
+    (folder / "runs").mkdir()
+    for result in report.results:
+        path = folder / "runs" / f"{run_name(result)}.run"
+        path.write_text(_trec_run(result.run, run_name(result)), encoding="utf-8")
+    (folder / "runs" / "judgements.qrels").write_text(_trec_qrels(report.qrels), encoding="utf-8")
+    drawn = _charts(report)
+    for number, chart in enumerate(drawn.values(), 1):
+        (folder / f"chart-{number}.svg").write_text(chart, encoding="utf-8")
+    title, decided, *others = sections(report)
+    figures = "\n\n".join(f"![{title}](chart-{number}.svg)" for number, title in enumerate(drawn, 1))
+    (folder / "report.md").write_text("\n\n".join([title, decided, figures, *others]) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(_html(report, drawn), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(as_record(report), ensure_ascii=False), encoding="utf-8")
+
+
+def _trec_run(run: Run, tag: str) -> str:
+    return "".join(
+        f"{_word(query_id)} Q0 {_word(found)} {rank} {score:.6f} {tag}\n"
+        for query_id, scores in run.items()
+        for rank, (found, score) in enumerate(scores.items(), 1)
+    )
+
+
+def _trec_qrels(qrels: Qrels) -> str:
+    return "".join(
+        f"{_word(query_id)} 0 {_word(found)} {relevance}\n"
+        for query_id, judged in qrels.items()
+        for found, relevance in judged.items()
+    )
+
+
+def _word(name: str) -> str:
+    """A name without the spaces that would break a TREC line, as in an address."""
+    return re.sub(r"[\s%]", lambda found: quote(found[0]), name)
+
+
+def _charts(report: EvaluationReport) -> Mapping[str, str]:
+    """Title -> SVG."""
+    charts = {measure: quality_chart(report, measure) for measure in CHART_MEASURES}
+    charts["Quality against milliseconds"] = cost_chart(report)
+    return {title: _svg(chart.to_dict()) for title, chart in charts.items()}
+
+
+def _svg(specification: dict[str, object]) -> str:
+    from vl_convert import vegalite_to_svg  # a compiler of Vega-Lite: only for this
+
+    texts = {"labelColor": _TEXT_COLOUR, "titleColor": _TEXT_COLOUR, "labelFontSize": 12, "titleFontSize": 12}
+    axis = texts | {"gridColor": _LINE_COLOUR, "gridOpacity": 0.15}
+    view = {"stroke": "transparent"}
+    padding = {"left": 40, "right": 20, "top": 5, "bottom": 5}  # the reader's font may be wider than the one measured
+    config = {"background": "transparent", "font": "sans-serif", "axis": axis, "legend": texts, "view": view}
+    svg = vegalite_to_svg(specification | {"width": _CHART_PIXELS, "padding": padding, "config": config})
+    svg = svg.replace(_TEXT_COLOUR, "currentColor").replace(_LINE_COLOUR, "currentColor")
+    return str(re.sub(r"(<svg[^>]*>)", rf"\1{_SVG_STYLE}", svg, count=1))
+
+
+def _html(report: EvaluationReport, charts: Mapping[str, str]) -> str:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    title, decided, *others = map(markdown.render, sections(report))
+    figures = [f"<figure><figcaption>{title}</figcaption>{chart}</figure>" for title, chart in charts.items()]
+    return _PAGE.format(
+        title=html.escape(verdict(report).sentence),
+        style=_STYLE,
+        body="\n".join([title, decided, '<div class="charts">', *figures, "</div>", *others]),
+    )

@@ -1,0 +1,155 @@
+"""EvaluationReport -> Markdown: the verdict, the tables, and the questions that changed most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
+from textwrap import shorten
+
+from app.evaluation.changes import Place, QuestionChange
+from app.evaluation.decision import usual_depth, usual_results, verdict
+from app.evaluation.metrics import Difference
+from app.evaluation.report import EvaluationReport, Result
+from app.search import RETRIEVERS
+
+_SHOWN_CHARACTERS = 120
+_LATENCY_NOTE = """\
+In brackets how many times as long the median question takes as with search alone, and how many of the passages no
+earlier question had brought to the reranker, which take longest:"""
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
+
+HOW_MEASURED = """\
+Intervals are 95% bootstrap intervals of the mean over the questions. The gain is that against no reranker on the same
+candidates, question by question; p is how often chance alone would make as large a difference (paired randomisation
+test). The best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the
+questions, one at a time. For each row the reranker begins with nothing in memory and then keeps what it keeps in the
+app; how many passages were new to it is said beside the time."""
+
+
+def sections(report: EvaluationReport) -> list[str]:
+    """The report in Markdown, piece by piece: title, verdict, tables, changes, how it was measured."""
+    judged = verdict(report)
+    shown = max(usual_results(report), key=lambda result: result.reranker == judged.reranker)
+    return [
+        f"# Does reranking pay? {plain(report.benchmark)}",
+        f"**{plain(judged.sentence)}**\n\n{plain(description(report))}",
+        "## Quality\n\n" + quality_table(report),
+        *(["## Quality by depth\n\n" + depth_table(report)] if len(report.num_candidates) > 1 else []),
+        "## Latency\n\n" + latency_table(report),
+        *([_changes_section(shown)] if shown.changes else []),
+        f"## How it was measured\n\n{HOW_MEASURED}" + _left_out(report.left_out),
+    ]
+
+
+def description(report: EvaluationReport) -> str:
+    """What was measured, in one line."""
+    depths = ", ".join(map(str, report.num_candidates))
+    return (
+        f"{report.benchmark}: {report.num_queries} questions judged by {report.judged}, {report.num_documents} "
+        f"documents, {report.num_chunks} chunks ({report.chunking}), {depths} candidates, {report.embedder}, "
+        f"{report.evaluated_at}"
+    )
+
+
+def quality_table(report: EvaluationReport) -> str:
+    """A row for each retriever and reranker at the usual depth, and the best possible order of each retriever."""
+    depth = usual_depth(report)
+    shown = [result for result in report.results if result.num_candidates == depth]
+    names = list(shown[0].metrics)
+    rows = []
+    for result in shown:
+        values = [f"{value.mean:.3f} ({value.low:.3f}-{value.high:.3f})" for value in result.metrics.values()]
+        rows.append([result.retriever, result.reranker, *values, _gain(result.gain.get("nDCG@10"))])
+    oracles = {result.retriever: result.oracle for result in shown}
+    rows += [
+        [retriever, "best possible order", *(f"{oracle[name]:.3f}" for name in names), ""]
+        for retriever, oracle in oracles.items()
+    ]
+    return f"With {depth} candidates:\n\n" + _table(["retriever", "reranker", *names, "gain in nDCG@10"], rows)
+
+
+def depth_table(report: EvaluationReport) -> str:
+    """Quality of each retriever and reranker by the number of candidates."""
+
+    def cell(result: Result) -> str:
+        return f"{result.metrics['nDCG@10'].mean:.3f} / {result.metrics['hit rate@5'].mean:.3f}"
+
+    heads = [f"{depth}: nDCG@10 / hit rate@5" for depth in report.num_candidates]
+    return _table(["retriever", "reranker", *heads], _by_depth(report.results, cell))
+
+
+def latency_table(report: EvaluationReport) -> str:
+    """Milliseconds of search and of each reranker by the number of candidates, and the slow-down of a question."""
+
+    def milliseconds(result: Result, stage: str) -> str:
+        latency = result.latency_ms[stage]
+        return f"{latency.p50:.0f} / {latency.p95:.0f}"
+
+    def reranking(result: Result) -> str:
+        return f"{milliseconds(result, 'rerank')} ({result.slow_down:.1f} times; {result.share_new:.0%} new)"
+
+    first = report.results[0].reranker
+    searches = [result for result in report.results if result.reranker == first]
+    rerankers = [result for result in report.results if result.slow_down is not None]
+    rows = _by_depth(searches, lambda result: milliseconds(result, "search"), "search alone")
+    rows += _by_depth(rerankers, reranking)
+    heads = [f"{depth} candidates: p50 / p95 ms" for depth in report.num_candidates]
+    order: list[str] = list(RETRIEVERS)
+    rows.sort(key=lambda row: order.index(row[0]))
+    return f"{_LATENCY_NOTE}\n\n{_table(['retriever', 'step', *heads], rows)}"
+
+
+def plain(text: str) -> str:
+    """Any text as Markdown that shows it in one line as it stands: no link, no image, no mark."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _by_depth(results: Iterable[Result], cell: Callable[[Result], str], step: str | None = None) -> list[list[str]]:
+    """A row for each retriever and reranker, with a cell for each depth."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        rows.setdefault((result.retriever, step or result.reranker), []).append(cell(result))
+    return [[*names, *cells] for names, cells in rows.items()]
+
+
+def _gain(gain: Difference | None) -> str:
+    return f"{gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}), p = {gain.p_value:.2g}" if gain else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell for cell in line)} |" for line in lines)
+
+
+def _changes_section(result: Result) -> str:
+    named = f"{result.reranker} on {result.num_candidates} candidates of {result.retriever} search"
+    gained = [change for change in result.changes if change.gain > 0]
+    lost = [change for change in result.changes if change.gain < 0]
+    return "\n\n".join(
+        [f"## Questions that changed most\n\nBy {plain(named)}; what is relevant is marked with ✓."]
+        + ["### Gained", *map(_change, gained)] * bool(gained)
+        + ["### Lost", *map(_change, lost)] * bool(lost)
+    )
+
+
+def _change(change: QuestionChange) -> str:
+    orders = zip_longest(change.places_before, change.places_after)
+    rows = [[str(rank), _place(before), _place(after)] for rank, (before, after) in enumerate(orders, 1)]
+    head = f"**{plain(change.question)}** nDCG@10 {change.before:.3f} to {change.after:.3f} ({change.gain:+.3f})"
+    return f"{head}\n\n{_table(['', 'before', 'after'], rows)}"
+
+
+def _place(place: Place | None) -> str:
+    if place is None:
+        return ""
+    page = f", page {place.page}" if place.page else ""
+    where = " > ".join(filter(None, (place.title, place.heading)))
+    text = shorten(place.text, _SHOWN_CHARACTERS, placeholder=" ...")
+    return f"{'✓ ' if place.relevant else ''}**{plain(where)}** ({plain(place.document)}{page}): {plain(text)}"
+
+
+def _left_out(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    return f"\n\nLeft out, {len(lines)}:\n\n" + "\n".join(f"- {plain(line)}" for line in lines)

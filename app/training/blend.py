@@ -1,0 +1,109 @@
+"""judged queries and a reranker's scores -> Blend: how much each score counts, and what a blended score means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from app.rerank import Blend, Calibration, Reranker, features
+from app.search import Candidate
+from app.training.examples import JudgedQuery
+
+_MIN_CANDIDATES = 2
+_PENALTY = 1e-3
+"""On the squares of the weights: keeps them finite where the training questions are all easy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredQuery:
+    """The candidates of a judged query, what the reranker says of each, and which are relevant."""
+
+    candidates: tuple[Candidate, ...]
+    raw: tuple[float, ...]
+    relevant: tuple[bool, ...]
+
+    def without_relevant(self) -> ScoredQuery:
+        """As if the documents did not hold the answer."""
+        kept = [place for place, relevant in enumerate(self.relevant) if not relevant]
+        return ScoredQuery(
+            tuple(self.candidates[place] for place in kept),
+            tuple(self.raw[place] for place in kept),
+            (False,) * len(kept),
+        )
+
+
+def scored_queries(
+    judged: Sequence[JudgedQuery],
+    reranker: Reranker,
+    track: Callable[[Iterable[JudgedQuery], str], Iterable[JudgedQuery]] = lambda items, _: items,
+) -> list[ScoredQuery]:
+    """Let the reranker score the candidates of each query that search found an answer to."""
+    return [
+        ScoredQuery(
+            each.candidates,
+            tuple(reranker.score(each.query, [candidate.chunk.passage for candidate in each.candidates])),
+            tuple(candidate.chunk.document in each.relevant for candidate in each.candidates),
+        )
+        for each in track(judged, "score")
+        if len(each.candidates) >= _MIN_CANDIDATES
+        and any(candidate.chunk.document in each.relevant for candidate in each.candidates)
+    ]
+
+
+def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]]) -> Blend:
+    """The weights under which the softmax over a query's candidates gives most to the relevant ones.
+
+    scored: by collection, each of which counts the same. Weights are not negative.
+    """
+    queries = [
+        (features(each.raw, each.candidates), np.array(each.relevant), 1 / (len(scored) * len(collection)))
+        for collection in scored.values()
+        for each in collection
+    ]
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        total, gradient = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights
+        for matrix, relevant, share in queries:
+            scores = matrix @ weights
+            likelihoods = np.exp(scores - scores.max())
+            among_all, among_relevant = likelihoods / likelihoods.sum(), np.where(relevant, likelihoods, 0)
+            total -= share * float(np.log(among_relevant.sum() / likelihoods.sum()))
+            gradient = gradient + share * (among_all - among_relevant / among_relevant.sum()) @ matrix
+        return total, gradient
+
+    found = minimize(loss, np.ones(3), jac=True, method="L-BFGS-B", bounds=[(0, None)] * 3)
+    reranker, vector, text = (float(weight) for weight in found.x)
+    return Blend(reranker, vector, text)
+
+
+def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:
+    """The blend with what makes its score a probability: a logistic regression on every candidate.
+
+    Each query is there twice, with its relevant candidates and without them, so that the probability also
+    tells when the documents do not hold the answer.
+    """
+    rows, labels, shares = [], [], []
+    for collection in scored.values():
+        for each in (*collection, *(each.without_relevant() for each in collection)):
+            if len(each.candidates) < _MIN_CANDIDATES:
+                continue
+            blended = blend.combine(each.raw, each.candidates)
+            similarity = max(candidate.vector_score or 0.0 for candidate in each.candidates)
+            near = np.broadcast_to([1.0, max(each.raw), similarity], (len(blended), 3))
+            rows.append(np.column_stack([near[:, 0], blended, near[:, 1:]]))
+            labels.append(np.array(each.relevant, float))
+            shares.append(np.full(len(blended), 1 / (len(scored) * len(collection))))
+    matrix, label, share = np.concatenate(rows), np.concatenate(labels), np.concatenate(shares)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = matrix @ weights
+        total = float(share @ (np.logaddexp(0, logits) - label * logits))
+        return total, (share * (1 / (1 + np.exp(-logits)) - label)) @ matrix
+
+    bounds = [(None, None), (0, None), (None, None), (None, None)]  # a better score must not mean less
+    found = minimize(loss, np.array([-4.0, 1.0, 0.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return replace(blend, calibration=Calibration(*(float(weight) for weight in found.x)))

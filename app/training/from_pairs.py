@@ -1,0 +1,160 @@
+"""files of pairs -> a reranker's folder: mine, train, fit the blend on sources kept aside, write the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from app.evaluation import benchmark_table
+from app.rerank import Blend
+from app.rerankers.late_interaction import LateInteractionReranker
+from app.training.blend import ScoredQuery, fit_blend, fit_calibration, scored_queries
+from app.training.examples import TrainingExample, judged_queries, mine
+from app.training.late_interaction import Recipe, train
+from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from ingest import CiteloopError
+from ingest.chunk import DEFAULT_POLICY
+from ingest.embed import default_embedder_path, load_embedder
+
+T = TypeVar("T")
+
+_ASIDE_SHARE = 0.15
+"""Of the sources: their questions are not trained on but fit the blend, since a model is too sure of its own."""
+_PASSAGES_PER_QUESTION = 2
+"""Passages of the same file that are searched; the more, the harder the negatives."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairsFile:
+    """A file of pairs and how many of its questions to use at most."""
+
+    path: Path
+    num_questions: int
+
+
+class Track(Protocol):
+    """Shows progress: given items and a label, yields the items."""
+
+    def __call__(self, items: Iterable[T], label: str) -> Iterable[T]: ...
+
+
+def train_from_pairs(
+    files: Sequence[PairsFile],
+    output: Path,
+    home: Path,
+    recipe: Recipe,
+    *,
+    exclude: frozenset[str] = frozenset(),
+    track: Track,
+    on_loss: Callable[[int, int, float], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """Train on the pairs and write model, blend and card to the output folder; returns what the card says.
+
+    exclude: sources that are left out. Tables of the passages are built below home and kept. Raises
+    CiteloopError when a file is not as expected or too small.
+    """
+    collections = [_Collection.read(file, exclude, recipe.seed) for file in files]
+    examples = [example for each in collections for example in each.examples(home, recipe, track)]
+    if not examples:
+        raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
+    train(examples, default_embedder_path(), output, recipe, on_loss)
+    reranker = LateInteractionReranker(str(output))
+    scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
+    if not scored:
+        raise CiteloopError("no source could be kept aside to fit the blend: expected pairs of several sources")
+    blend = fit_calibration(scored, fit_blend(scored))
+    blend.save(output)
+    summary = {
+        "files": [each.summary() for each in collections],
+        "excluded": sorted(exclude),
+        "num_examples": len(examples),
+        "recipe": asdict(recipe),
+        "blend": asdict(blend),
+        "reliability": reliability(scored, blend),
+        "fingerprint": fingerprint(output),
+    }
+    (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    """The pairs of one file: to train on, to fit the blend on, and all that is searched."""
+
+    name: str
+    pairs: list[Pair]
+    aside: list[Pair]
+    passages: list[Pair]
+
+    @classmethod
+    def read(cls, file: PairsFile, exclude: frozenset[str], seed: int) -> _Collection:
+        found = [pair for pair in read_pairs(file.path) if pair.source not in exclude]
+        questions = spread(found, file.num_questions, seed)
+        pairs, aside = split_by_source(questions, _ASIDE_SHARE)
+        passages = spread(found, _PASSAGES_PER_QUESTION * len(questions), seed)
+        return cls(file.path.name.partition(".")[0], pairs, aside, passages)
+
+    def examples(self, home: Path, recipe: Recipe, track: Track) -> list[TrainingExample]:
+        """Mined among the passages of the file."""
+        embedder = load_embedder()
+        benchmark = as_benchmark(self.name, self.pairs, self.passages)
+        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
+        judged = judged_queries(benchmark, table, embedder, track=track)
+        questions_of = {pair.document: pair.question for pair in chain(self.pairs, self.passages)}
+        return mine(
+            judged,
+            table,
+            embedder,
+            questions_of,
+            num_negatives=recipe.num_negatives,
+            seed=recipe.seed,
+            origin=self.name,
+        )
+
+    def scored(self, home: Path, reranker: LateInteractionReranker, track: Track) -> list[ScoredQuery]:
+        """The questions kept aside, with the candidates that search finds and the new model's scores."""
+        if not self.aside:
+            return []
+        embedder = load_embedder()
+        benchmark = as_benchmark(f"{self.name} aside", self.aside, self.passages)
+        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
+        return scored_queries(judged_queries(benchmark, table, embedder, track=track), reranker, track)
+
+    def summary(self) -> dict[str, Any]:
+        return {"name": self.name, "num_questions": len(self.pairs), "num_aside": len(self.aside)}
+
+
+def reliability(
+    scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend, num_bins: int = 10
+) -> list[dict[str, float]]:
+    """By probability that was said: how many candidates, their mean probability, and the share that is relevant."""
+    if blend.calibration is None:
+        return []
+    said: list[float] = []
+    true: list[bool] = []
+    for each in chain.from_iterable(scored.values()):
+        said += blend.calibration.probabilities(blend.combine(each.raw, each.candidates), each.raw, each.candidates)
+        true += each.relevant
+    probability, relevant = np.array(said), np.array(true)
+    bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
+    return [
+        {
+            "candidates": int((bins == each).sum()),
+            "said": round(float(probability[bins == each].mean()), 4),
+            "relevant": round(float(relevant[bins == each].mean()), 4),
+        }
+        for each in range(num_bins)
+        if (bins == each).any()
+    ]
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the weights and the blend, in hex digits: two folders with the same one rank alike."""
+    return sha256(b"".join((folder / name).read_bytes() for name in ("model.safetensors", "blend.json"))).hexdigest()

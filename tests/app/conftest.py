@@ -1,0 +1,75 @@
+"""The command line on the tiny home, with fakes for the models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import main
+from app.rerank import Reranker, RerankerError
+from app.settings import Settings
+from tests.app.builders import WordScorer, write_benchmark
+from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+Citeloop = Callable[..., Outcome]
+
+
+@pytest.fixture
+def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_reranker(name: str, _settings: Settings) -> Reranker | None:
+        if name not in ("none", "shipped", "trains"):
+            raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
+        return {"none": None, "shipped": WordScorer(), "trains": FakeReranker({"Trains": 5.0})}[name]
+
+    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("app.doctor.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
+    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+
+
+@pytest.fixture
+def citeloop(
+    fake_models: None, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Citeloop:
+    """Run `citeloop ARGUMENTS` on the tiny home, in this process, through the real entry point."""
+    monkeypatch.setenv("CITELOOP_HOME", str(home))
+
+    def run(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["citeloop", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        status = stopped.value.code or 0
+        assert isinstance(status, int)
+        return Outcome(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path) -> Path:
+    """The tiny documents with two questions, in BEIR layout."""
+    corpus = [{"_id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
+    queries = [{"_id": "q1", "text": "hotel a night"}, {"_id": "q2", "text": "parental leave"}]
+    return write_benchmark(
+        tmp_path / "tiny", corpus, queries, [("q1", "handbook/travel.md", 1), ("q2", "handbook/leave.md", 1)]
+    )

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from ingest import CiteloopError
+
+
+def pair(number: int, source: str = "docs") -> Pair:
+    return Pair(f"What is number {number}?", f"It is {number}.", f"Number {number}", source)
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def test_pairs_are_read_with_title_and_source(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "faq.jsonl",
+        {"question": " How long is leave? ", "passage": "30 days.", "title": "Leave", "source": "handbook"},
+        {"question": "What is a quorum here?", "passage": "Five.", "doc": "en/board.html#quorum"},
+        {"question": "Who opens the gate?", "passage": "The porter."},
+    )
+    assert read_pairs(path) == [
+        Pair("How long is leave?", "30 days.", "Leave", "handbook"),
+        Pair("What is a quorum here?", "Five.", "", "en/board.html"),
+        Pair("Who opens the gate?", "The porter.", "", "faq.jsonl"),
+    ]
+
+
+def test_pairs_may_be_gzipped(tmp_path: Path) -> None:
+    path = tmp_path / "faq.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"question": "Who opens the gate?", "passage": "The porter."}\n'))
+    assert [found.passage for found in read_pairs(path)] == ["The porter."]
+
+
+def test_questions_that_say_too_little_or_have_several_answers_are_left_out(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "faq.jsonl",
+        {"question": "Prerequisites", "passage": "A key."},
+        {"question": "How does it work?", "passage": "By steam."},
+        {"question": "how does it work?", "passage": "By wind."},
+        {"question": "Who opens the gate?", "passage": "The porter."},
+    )
+    assert [found.question for found in read_pairs(path)] == ["Who opens the gate?"]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"question": "Who opens the gate?"}', '{"question": 1, "passage": "x"}'])
+def test_a_line_that_is_no_pair_is_named(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "faq.jsonl"
+    path.write_text('{"question": "Who opens the gate?", "passage": "The porter."}\n' + line + "\n")
+    with pytest.raises(CiteloopError, match=r"faq\.jsonl line 2: expected an object with question and passage"):
+        read_pairs(path)
+
+
+def test_sources_take_turns_so_that_a_large_one_does_not_drown_the_others() -> None:
+    pairs = [pair(number, "large") for number in range(20)] + [pair(number, "small") for number in range(20, 23)]
+    chosen = spread(pairs, 8, seed=0)
+    assert sorted(found.source for found in chosen) == ["large"] * 5 + ["small"] * 3
+    assert chosen == spread(pairs, 8, seed=0) != spread(pairs, 8, seed=1)
+    assert len(set(spread(pairs, 100, seed=0))) == 23
+
+
+def test_a_source_is_kept_aside_whole_or_not_at_all() -> None:
+    pairs = [pair(number, f"source {number % 50}") for number in range(500)]
+    main, aside = split_by_source(pairs, 0.2)
+    assert not {found.source for found in main} & {found.source for found in aside}
+    assert len(main) + len(aside) == 500
+    assert 0.05 < len(aside) / 500 < 0.4
+    assert (main, aside) == split_by_source(pairs, 0.2)
+
+
+def test_pairs_become_judged_queries_over_all_passages() -> None:
+    benchmark = as_benchmark("faq", [pair(1), pair(2)], [pair(2), pair(3)])
+    assert sorted(document.title for document in benchmark.documents) == ["Number 1", "Number 2", "Number 3"]
+    assert list(benchmark.queries.values()) == ["What is number 1?", "What is number 2?"]
+    titles = {document.name: document.title for document in benchmark.documents}
+    relevant = [[titles[name] for name in benchmark.qrels[query_id]] for query_id in benchmark.queries]
+    assert relevant == [["Number 1"], ["Number 2"]]
+    assert benchmark.fingerprint != as_benchmark("faq", [pair(1)], [pair(2)]).fingerprint
