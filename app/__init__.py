@@ -8,10 +8,12 @@
     language_model                messages -> text, from the configured endpoint
     pipeline    Pipeline          the three above on one table, with loaded models and timings
     feedback    FeedbackEvent     what was shown and what people did with it, kept in SQLite
+    training    TrainingExample   questions and their passages -> a reranker in a folder
     evaluation  EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
     doctor      Check             is everything at hand, and does it work?
     cli         `citeloop`        all of it from the command line
     ui          the pages         all of it in a browser; the only package that imports streamlit
 
-Imports point upstream: ui and cli -> evaluation -> pipeline, feedback -> answer -> rerank -> search -> ingest.
+Imports point upstream:
+ui and cli -> training -> evaluation -> pipeline, feedback -> answer -> rerank -> search -> ingest.
 """

@@ -100,8 +100,8 @@ class Pipeline:
 
     @property
     def sentence_scorer(self) -> Reranker:
-        """What finds the sentences of an extractive answer: the shipped reranker, whichever one ranks."""
-        return self._given_sentence_scorer or cast(Reranker, self.reranker("shipped"))  # only `none` is None
+        """What finds the sentences of an extractive answer, whichever reranker ranks: the embedder's token vectors."""
+        return self._given_sentence_scorer or cast(Reranker, self.reranker("late-interaction"))  # only `none` is None
 
     def reranker(self, name: str) -> Reranker | None:
         """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""

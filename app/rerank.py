@@ -28,15 +28,15 @@ class RerankerError(CiteloopError):
 class RankedChunk:
     """A candidate in its final place.
 
-    rank: from 1. score: what the order was made by, higher is better; with a calibrated reranker the probability
-    that the passage answers, else comparable within one ranking only. reranker_score: the reranker's raw output,
-    None without one.
+    rank: from 1. score: what the order was made by, higher is better, comparable within one ranking only; where it
+    is_probability, that the passage answers the query. reranker_score: the reranker's raw output, None without one.
     """
 
     candidate: Candidate
     rank: int
     score: float
     reranker_score: float | None = None
+    is_probability: bool = False
 
     @property
     def chunk(self) -> Chunk:
@@ -76,13 +76,15 @@ class Calibration:
 
     The blended score says how a passage stands among the candidates of its query; whether any of them is near
     say the best raw score of the reranker and the best similarity. Both are the same for all candidates of a
-    query, so that the order stays.
+    query, so that the order stays. floor: where the best probability is below it, the documents may well not hold
+    the answer.
     """
 
     intercept: float
     blended: float
     best_reranker: float
     best_vector: float
+    floor: float
 
     def probabilities(
         self, blended: NDArray[np.float64], raw: Sequence[float], candidates: Sequence[Candidate]
@@ -165,11 +167,13 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
     blend = reranker.blend
     values = blend.combine(raw, candidates) if blend else np.array(raw, float)
-    scores = values.tolist()
-    if blend and blend.calibration:
-        scores = blend.calibration.probabilities(values, raw, candidates)
+    calibration = blend.calibration if blend else None
+    scores = calibration.probabilities(values, raw, candidates) if calibration else values.tolist()
     order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))
-    return [RankedChunk(candidates[index], rank, scores[index], raw[index]) for rank, index in enumerate(order, 1)]
+    return [
+        RankedChunk(candidates[index], rank, scores[index], raw[index], calibration is not None)
+        for rank, index in enumerate(order, 1)
+    ]
 
 
 def _filled(candidates: Sequence[Candidate], name: str) -> NDArray[np.float64]:

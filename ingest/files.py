@@ -41,15 +41,15 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceF
     """
     paths = list(paths)
     check_paths(paths)
-    files: dict[Path, SourceFile] = {}
+    files: dict[str, SourceFile] = {}
     for root in paths:
         folder = root if root.is_dir() else root.parent
-        real_folder = folder.resolve()  # once: with many files it is what takes the time
-        for below in sorted(_files_below(root)) if root.is_dir() else [Path(root.name)]:
-            path, name = folder / below, printable(below)
-            resolved = path.resolve() if os.path.islink(path) else real_folder / below
+        real_folder = os.path.realpath(folder)  # once: with many files it is what takes the time
+        for below in sorted(_files_below(root), key=_parts) if root.is_dir() else [root.name]:
+            path, name = os.path.join(folder, below), printable(below)
+            resolved = os.path.realpath(path) if os.path.islink(path) else os.path.join(real_folder, below)
             source = UPLOAD + name if uploaded else printable(resolved)
-            files.setdefault(resolved, SourceFile(path, name, source))
+            files.setdefault(resolved, SourceFile(Path(path), name, source))
     return list(files.values())
 
 
@@ -61,18 +61,23 @@ def is_gone(source: str) -> bool:
         return False
 
 
-def printable(path: Path) -> str:
-    """The path as text; bytes that are not UTF-8 are replaced."""
-    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def printable(path: str) -> str:
+    """The path with forward slashes, as text; bytes that are not UTF-8 are replaced."""
+    return path.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _parts(path: str) -> list[str]:
+    return path.split(os.sep)
+
+
+def _files_below(folder: Path) -> Iterator[str]:
     """Files below a folder, as paths from there; nothing hidden, and no folder that is only linked to."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        here = Path(parent)
-        below = here.relative_to(folder)
-        yield from (below / name for name in names if not name.startswith(".") and _may_be_file(here / name))
+        below = os.path.relpath(parent, folder)
+        for name in names:
+            if not name.startswith(".") and _may_be_file(Path(parent, name)):
+                yield name if below == os.curdir else os.path.join(below, name)
 
 
 def _may_be_file(path: Path) -> bool:

@@ -8,6 +8,7 @@ vectors are the same. Needs torch alone, which also starts three seconds sooner 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from safetensors.torch import load_file
-from tokenizers import Encoding, Tokenizer
-from torch.nn.functional import embedding, gelu, layer_norm, linear
+for _cache in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+    # They are read as torch starts. With their 1,024 entries, one for each shape, and no two batches of a shape,
+    # a process grew to 8 GB.
+    os.environ.setdefault(_cache, "64")
+
+import torch  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
+from tokenizers import Encoding, Tokenizer  # noqa: E402
+from torch.nn.functional import embedding, gelu, layer_norm, linear  # noqa: E402
 
 Text = str | tuple[str, str]
 """A text, or a pair of texts that are read together."""

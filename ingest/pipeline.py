@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,8 +204,9 @@ class Ingest:
         if suffix not in PARSERS:
             reason = f"not a format that can be read: {suffix or 'none'}"
             return FileResult(file.name, file.source, "skipped", reason=reason)
-        self._tell(current=file.name)
-        if printable(absolute := file.path.absolute()) != absolute.as_posix():
+        self._tell()
+        absolute = os.path.abspath(file.path)
+        if printable(absolute) != absolute.replace(os.sep, "/"):
             return _failed(file, "its name is not valid UTF-8; rename it")
         known = self._known.get(file.source)
         try:

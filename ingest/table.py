@@ -203,8 +203,15 @@ class ChunkTable:
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
+            before = self._version()
             yield
-            self.optimize()
+            if self._version() != before:
+                self.optimize()
+
+    def _version(self) -> int | None:
+        """Grows with every write; None where there is no table yet."""
+        table = self._table()
+        return None if table is None else int(table.version)
 
     def optimize(self) -> None:
         """Let the indexes take in what is new, and build the one of the vectors once it pays."""

@@ -3,7 +3,8 @@
 The layout of BEIR (Thakur et al., 2021): `corpus.jsonl` with `_id, title, text`, `queries.jsonl` with
 `_id, text`, and `qrels.tsv` or `qrels/test.tsv` with `query-id, corpus-id, score`; the first two may be
 gzipped. A query whose `metadata` holds `evidence`, a list of `{document, quote}`, is judged by passage:
-quotes outlive chunk ids, which change when the rules of chunking do. A document whose `metadata` holds
+quotes outlive chunk ids, which change when the rules of chunking do; an empty list says that the documents do not
+answer it. A document whose `metadata` holds
 `headings` is chunked along these, another along the headings of its text as Markdown.
 """
 
@@ -15,7 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,7 +51,8 @@ class Evidence:
 class Benchmark:
     """queries: id -> text, of judged queries only. qrels: by document name. evidence: by query, where given.
 
-    fingerprint: hex digest of the corpus, which names the table that is built for it.
+    fingerprint: hex digest of the corpus, which names the table that is built for it. unanswerable: queries that
+    the documents do not answer.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Benchmark:
     qrels: Qrels
     evidence: Mapping[str, tuple[Evidence, ...]]
     fingerprint: str
+    unanswerable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judges_passages(self) -> bool:
@@ -75,7 +78,8 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     queries_path = _find(folder, "queries.jsonl", "queries.jsonl.gz")
     qrels_path = _find(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
     qrels = _read_qrels(qrels_path)
-    rows = [row for row in _read_jsonl(queries_path, "text") if row["_id"] in qrels][:max_queries]
+    queries = list(_read_jsonl(queries_path, "text"))
+    rows = [row for row in queries if row["_id"] in qrels][:max_queries]
     if not rows:
         raise BenchmarkError(f"no query of {queries_path} is judged in {qrels_path}")
     evidence = {row["_id"]: _metadata(row, "evidence", _EVIDENCE, queries_path) or () for row in rows}
@@ -95,6 +99,9 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
         qrels={row["_id"]: qrels[row["_id"]] for row in rows},
         evidence=evidence,
         fingerprint=hashlib.sha256(corpus_path.read_bytes()).hexdigest(),
+        unanswerable={
+            row["_id"]: row["text"] for row in queries if _metadata(row, "evidence", _EVIDENCE, queries_path) == ()
+        },
     )
 
 

@@ -43,7 +43,7 @@ def evaluate_command(
     from app.evaluation.decision import verdict
     from app.evaluation.report import evaluate_table
     from app.evaluation.report_files import as_record, check_output, write_report
-    from app.evaluation.report_text import description, latency_table, quality_table
+    from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
     from app.rerankers import load_reranker
     from app.settings import read_settings
 
@@ -60,10 +60,11 @@ def evaluate_command(
         written, decided = write_report(report, settings.home, folder), verdict(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
         tables = quality_table(report), latency_table(report)
-        texts += [description(report), *tables, decided.sentence, f"Report: {written / 'report.html'}"]
+        texts += [description(report), *tables, decided.sentence, abstention_text(report)]
+        texts += [f"Report: {written / 'report.html'}"]
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
-    print(json.dumps(records if chunkings else records[0]) if as_json else "\n\n".join(texts))
+    print(json.dumps(records if chunkings else records[0]) if as_json else "\n\n".join(filter(None, texts)))
 
 
 def _judged(

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from app.evaluation.abstention import Abstention, abstention
 from app.evaluation.benchmark import Benchmark, Qrels, Run
 from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
@@ -46,7 +47,8 @@ class Result:
     for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
     without a reranker; None without one. share_new: of the passages that it scored, those that it met for the first
     time; others it may have kept in memory, as in the app. per_query: measure -> query id ->
-    value. changes: the questions that gained most, then those that lost most. run: query id -> chunk id or document
+    value. abstention: where the reranker is calibrated and there are questions without an answer. changes: the
+    questions that gained most, then those that lost most. run: query id -> chunk id or document
     -> score that falls with the rank; not in the report's file but in files of its own.
     """
 
@@ -61,6 +63,7 @@ class Result:
     share_new: float
     per_query: PerQuery
     changes: tuple[QuestionChange, ...]
+    abstention: Abstention | None = None
     run: Run = field(default_factory=dict, repr=False)
 
 
@@ -153,16 +156,19 @@ class _Found:
     candidates: Mapping[str, list[Candidate]]
     rankings: Rankings
     search_ms: Sequence[float]
+    unanswerable: Mapping[str, list[Candidate]]
 
 
 def _find(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> _Found:
-    def find(query_id: str) -> list[Candidate]:
-        query = judged.queries[query_id]
+    def found(query: str) -> list[Candidate]:
         return search(query, judged.table, embedder, retriever=retriever, num_candidates=depth)
 
-    candidates, search_ms = _timed(find, track(judged.queries, f"search ({retriever}, {depth})"))
-    rankings = {query_id: rerank(judged.queries[query_id], found, None) for query_id, found in candidates.items()}
-    return _Found(retriever, depth, candidates, rankings, search_ms)
+    candidates, search_ms = _timed(
+        lambda query_id: found(judged.queries[query_id]), track(judged.queries, f"search ({retriever}, {depth})")
+    )
+    unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
+    rankings = {query_id: rerank(judged.queries[query_id], each, None) for query_id, each in candidates.items()}
+    return _Found(retriever, depth, candidates, rankings, search_ms, unanswerable)
 
 
 def _result(
@@ -198,8 +204,20 @@ def _result(
         share_new=_share_new(found),
         per_query=after,
         changes=largest_changes(judged, found.rankings, rankings, changed) if compared else (),
+        abstention=_abstention(judged, found, rankings, reranker),
         run=run,
     )
+
+
+def _abstention(judged: JudgedTable, found: _Found, rankings: Rankings, reranker: Reranker | None) -> Abstention | None:
+    """None where the scores are no probabilities, or every question has an answer."""
+    if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
+        return None
+    orders = [rerank(judged.unanswerable[query_id], each, reranker) for query_id, each in found.unanswerable.items()]
+    answerable, unanswerable = (
+        [ranking[0].score if ranking else 0.0 for ranking in each] for each in (rankings.values(), orders)
+    )
+    return abstention(answerable, unanswerable, reranker.blend.calibration.floor)
 
 
 def _share_new(found: _Found) -> float:

@@ -37,6 +37,7 @@ def sections(report: EvaluationReport) -> list[str]:
         "## Quality\n\n" + quality_table(report),
         *(["## Quality by depth\n\n" + depth_table(report)] if len(report.num_candidates) > 1 else []),
         "## Latency\n\n" + latency_table(report),
+        *([f"## Questions without an answer\n\n{text}"] if (text := abstention_text(report)) else []),
         *([_changes_section(shown)] if shown.changes else []),
         f"## How it was measured\n\n{HOW_MEASURED}" + _left_out(report.left_out),
     ]
@@ -147,6 +148,20 @@ def _place(place: Place | None) -> str:
     where = " > ".join(filter(None, (place.title, place.heading)))
     text = shorten(place.text, _SHOWN_CHARACTERS, placeholder=" ...")
     return f"{'✓ ' if place.relevant else ''}**{plain(where)}** ({plain(place.document)}{page}): {plain(text)}"
+
+
+def abstention_text(report: EvaluationReport) -> str:
+    """How well low scores of the judged reranker tell questions without an answer, '' where that was not measured."""
+    judged = verdict(report).reranker
+    found = next((result.abstention for result in usual_results(report) if result.reranker == judged), None)
+    if found is None:
+        return ""
+    return (
+        f"Where the best score of {plain(judged)} is below {found.floor:.2f}, the documents may not hold the answer. "
+        f"Of {found.num_unanswerable} questions without one that is said of {found.recall:.0%}, and of "
+        f"{found.num_turned_away} of the {found.num_answerable} that have one: precision {found.precision:.2f}, "
+        f"recall {found.recall:.2f}, F1 {found.f1:.2f}."
+    )
 
 
 def _left_out(lines: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -30,7 +30,7 @@ class JudgedTable:
     """A table with judged questions on its documents.
 
     queries: id -> text. qrels: by chunk id if passages are judged, else by document name. fingerprint: hex digest
-    of the documents. left_out: what could not be judged and why, a line each.
+    of the documents. left_out: what could not be judged and why, a line each. unanswerable: queries without answer.
     """
 
     name: str
@@ -42,6 +42,7 @@ class JudgedTable:
     chunking: str
     fingerprint: str
     left_out: tuple[str, ...] = ()
+    unanswerable: Mapping[str, str] = field(default_factory=dict)
 
     def unit(self, chunk: Chunk) -> str:
         """What is judged of a chunk: itself, or its document."""
@@ -65,6 +66,7 @@ def judged_table(
         num_documents=len(benchmark.documents),
         chunking=policy.name,
         fingerprint=benchmark.fingerprint,
+        unanswerable=benchmark.unanswerable,
     )
 
 

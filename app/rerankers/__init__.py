@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.rerank import Blend, Reranker, RerankerError
+from app.rerank import Reranker, RerankerError
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.http import SHAPES, HttpReranker
 from app.rerankers.late_interaction import LateInteractionReranker
@@ -24,10 +24,10 @@ MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models
 
 
 def _shipped(_target: str | None, _settings: Settings) -> Reranker:
-    blend = Blend.load(MODELS_FOLDER / "shipped")
-    if blend is None:
-        raise RerankerError(f"{MODELS_FOLDER / 'shipped'} lacks blend.json; install from a whole checkout")
-    return LateInteractionReranker(name="shipped", blend=blend)
+    folder = MODELS_FOLDER / "shipped"
+    if missing := [name for name in ("model.safetensors", "blend.json") if not (folder / name).exists()]:
+        raise RerankerError(f"{folder} lacks {', '.join(missing)}; install from a whole checkout")
+    return LateInteractionReranker(str(folder), name="shipped")
 
 
 def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
@@ -78,7 +78,7 @@ EXAMPLES = {
 
 DESCRIPTIONS = {
     "none": "the order of search",
-    "shipped": "late interaction and search scores; comes with the program",
+    "shipped": "late interaction trained on documentation, and search scores; comes with the program",
     "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID, "
     f"such as {', '.join(EXAMPLES['late-interaction'])}",
     "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id is what its files say; "
@@ -93,7 +93,7 @@ def describe(settings: Settings) -> dict[str, str]:
 
 
 def _readiness(kind: str, settings: Settings) -> str:
-    if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "blend.json").exists():
+    if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "model.safetensors").exists():
         return "not here: install from a whole checkout"
     if kind == "http":
         return "address set" if settings.rerank_url else "needs an address"

@@ -33,10 +33,10 @@ class LateInteractionReranker:
     Token vectors of passages are kept in memory up to 256 MB, so that a passage is encoded once.
     """
 
-    def __init__(self, target: str | None = None, *, name: str | None = None, blend: Blend | None = None) -> None:
+    def __init__(self, target: str | None = None, *, name: str | None = None) -> None:
         """target: a folder or hub id that MultiVectorEncoder reads; None: the embedder's own token vectors."""
         self.name = name or (f"late-interaction:{target}" if target else "late-interaction")
-        self.blend = blend or (Blend.load(Path(target)) if target else None)
+        self.blend = Blend.load(Path(target)) if target else None
         self._encoder = _token_encoder(target)
         self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
         self._lock = threading.Lock()  # reading moves an entry to the front: not for two threads at once

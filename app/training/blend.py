@@ -16,6 +16,10 @@ from app.training.examples import JudgedQuery
 _MIN_CANDIDATES = 2
 _PENALTY = 1e-3
 """On the squares of the weights: keeps them finite where the training questions are all easy."""
+_TURNED_AWAY = 0.05
+"""Share of the training questions with an answer that the floor may turn away."""
+_UNANSWERED_SHARE = 0.25
+"""How much a query without its relevant candidates counts next to itself: so many are asked in vain, we suppose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +85,16 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]]) -> Blend:
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:
-    """The blend with what makes its score a probability: a logistic regression on every candidate.
+    """The blend with what makes its score a probability, a logistic regression on every candidate, and with a floor.
 
-    Each query is there twice, with its relevant candidates and without them, so that the probability also
-    tells when the documents do not hold the answer.
+    Each query is there twice, with its relevant candidates and, counting less, without them, so that the
+    probability also tells when the documents do not hold the answer.
     """
     rows, labels, shares = [], [], []
     for collection in scored.values():
-        for each in (*collection, *(each.without_relevant() for each in collection)):
+        queries = [(each, 1.0) for each in collection]
+        queries += [(each.without_relevant(), _UNANSWERED_SHARE) for each in collection]
+        for each, counts in queries:
             if len(each.candidates) < _MIN_CANDIDATES:
                 continue
             blended = blend.combine(each.raw, each.candidates)
@@ -96,7 +102,7 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
             near = np.broadcast_to([1.0, max(each.raw), similarity], (len(blended), 3))
             rows.append(np.column_stack([near[:, 0], blended, near[:, 1:]]))
             labels.append(np.array(each.relevant, float))
-            shares.append(np.full(len(blended), 1 / (len(scored) * len(collection))))
+            shares.append(np.full(len(blended), counts / (len(scored) * len(collection))))
     matrix, label, share = np.concatenate(rows), np.concatenate(labels), np.concatenate(shares)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -106,4 +112,19 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
 
     bounds = [(None, None), (0, None), (None, None), (None, None)]  # a better score must not mean less
     found = minimize(loss, np.array([-4.0, 1.0, 0.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return replace(blend, calibration=Calibration(*(float(weight) for weight in found.x)))
+    intercept, blended_weight, best_reranker, best_vector = (float(weight) for weight in found.x)
+    calibrated = replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, 0.0))
+    floor = np.mean([np.quantile(best_scores(each, calibrated), _TURNED_AWAY) for each in scored.values()])
+    return replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, float(floor)))
+
+
+def best_scores(scored: Iterable[ScoredQuery], blend: Blend) -> list[float]:
+    """The probability that a calibrated blend gives to the best candidate of each query."""
+    return [max(probabilities(each, blend)) for each in scored]
+
+
+def probabilities(scored: ScoredQuery, blend: Blend) -> list[float]:
+    """What a calibrated blend says of each candidate. Raises ValueError when it is not calibrated."""
+    if blend.calibration is None:
+        raise ValueError("expected a calibrated blend; see fit_calibration")
+    return blend.calibration.probabilities(blend.combine(scored.raw, scored.candidates), scored.raw, scored.candidates)

@@ -42,7 +42,7 @@ def train_command(
 
     if output.exists() and any(output.iterdir()):
         raise CiteloopError(f"{output} is not empty; name a new folder for the model")
-    files = [_pairs_file(name, max_questions) for name in from_pairs]
+    files = [parse_pairs_file(name, max_questions) for name in from_pairs]
     excluded = frozenset(source for source in exclude.split(",") if source)
     summary = train_from_pairs(
         [PairsFile(path, num_questions) for path, num_questions in files],
@@ -59,8 +59,8 @@ def train_command(
         print(f"{output}: {summary['num_examples']} examples; use it as --reranker late-interaction:{output}")
 
 
-def _pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
-    """PATH or PATH:QUESTIONS."""
+def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
+    """PATH or PATH:QUESTIONS. Raises BadParameter when there is no such file."""
     path, colon, number = name.rpartition(":")
     if not (colon and number.isdigit()):
         path, number = name, str(max_questions)

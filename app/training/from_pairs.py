@@ -15,7 +15,7 @@ import numpy as np
 from app.evaluation import benchmark_table
 from app.rerank import Blend
 from app.rerankers.late_interaction import LateInteractionReranker
-from app.training.blend import ScoredQuery, fit_blend, fit_calibration, scored_queries
+from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.examples import TrainingExample, judged_queries, mine
 from app.training.late_interaction import Recipe, train
 from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
@@ -135,12 +135,10 @@ def reliability(
     scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend, num_bins: int = 10
 ) -> list[dict[str, float]]:
     """By probability that was said: how many candidates, their mean probability, and the share that is relevant."""
-    if blend.calibration is None:
-        return []
     said: list[float] = []
     true: list[bool] = []
     for each in chain.from_iterable(scored.values()):
-        said += blend.calibration.probabilities(blend.combine(each.raw, each.candidates), each.raw, each.candidates)
+        said += probabilities(each, blend)
         true += each.relevant
     probability, relevant = np.array(said), np.array(true)
     bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)

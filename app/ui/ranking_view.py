@@ -53,8 +53,8 @@ def view_data(answer: Answer) -> dict[str, object]:
 
 
 def shown_score(ranked: RankedChunk) -> str:
-    """The score for people: fused scores are small, and need more digits than a reranker's."""
-    return f"score {ranked.score:.4f}" if ranked.reranker_score is None else f"score {ranked.score:.2f}"
+    """The score for people: how likely the passage answers, where the reranker is calibrated."""
+    return f"{ranked.score:.0%} likely" if ranked.is_probability else f"score {ranked.score:.2f}"
 
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:

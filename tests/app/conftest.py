@@ -35,9 +35,11 @@ Citeloop = Callable[..., Outcome]
 @pytest.fixture
 def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_reranker(name: str, _settings: Settings) -> Reranker | None:
-        if name not in ("none", "shipped", "trains"):
+        known: dict[str, Reranker | None] = {"none": None, "shipped": WordScorer(), "late-interaction": WordScorer()}
+        known["trains"] = FakeReranker({"Trains": 5.0})
+        if name not in known:
             raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
-        return {"none": None, "shipped": WordScorer(), "trains": FakeReranker({"Trains": 5.0})}[name]
+        return known[name]
 
     monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
     monkeypatch.setattr("ingest.embed.load_embedder", lambda _: embedder)

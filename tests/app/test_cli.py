@@ -81,6 +81,7 @@ def test_these_are_the_commands() -> None:
         "search",
         "serve",
         "evaluate",
+        "train",
         "feedback export",
         "models",
         "doctor",

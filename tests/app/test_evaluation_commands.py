@@ -59,6 +59,7 @@ def test_evaluate_prints_the_report_with_these_names(citeloop: Citeloop, benchma
             "share_new",
             "per_query",
             "changes",
+            "abstention",
         ]
         assert list(result["metrics"]) == ["nDCG@10", "MRR@10", "hit rate@5", "hit rate@10", "recall@50"]
         assert list(result["metrics"]["MRR@10"]) == ["mean", "low", "high"]

@@ -33,6 +33,7 @@ def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
     known: dict[str, Reranker | None] = {
         "none": None,
         "shipped": WordScorer(),
+        "late-interaction": WordScorer(),
         "likes trains": FakeReranker({"Trains": 5.0}),
         "broken": BrokenReranker(),
     }
@@ -269,16 +270,16 @@ def test_the_note_of_a_fall_back_stays_beside_the_language_models(
     assert last.note.endswith(" cut off")
 
 
-def test_the_shipped_reranker_finds_the_sentences_whichever_one_ranks(
+def test_the_embedders_token_vectors_find_the_sentences_whichever_reranker_ranks(
     pipeline: Pipeline, rerankers: dict[str, Reranker | None]
 ) -> None:
-    assert pipeline.sentence_scorer is rerankers["shipped"]
+    assert pipeline.sentence_scorer is rerankers["late-interaction"]
     answer = pipeline.ask(QUESTION, "likes trains")
     assert answer.citations[0].chunk.document == "handbook/travel.md"
     assert "Everybody has 30 days of leave a year." in answer.text
 
 
-def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_shipped_one(
+def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_usual_one(
     settings: Settings, table: ChunkTable, embedder: FakeEmbedder
 ) -> None:
     likes_hotels = FakeReranker({"A hotel": 0.9})
@@ -289,7 +290,7 @@ def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_shipped_one(
 def test_a_written_answer_needs_no_sentence_scorer(
     written_by: Callable[..., Pipeline], rerankers: dict[str, Reranker | None]
 ) -> None:
-    del rerankers["shipped"]
+    del rerankers["late-interaction"]
     assert written_by("Thirty days [1].").ask(QUESTION).complete
 
 

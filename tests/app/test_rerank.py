@@ -138,7 +138,7 @@ def test_a_blend_makes_the_order_and_the_raw_score_stays_to_be_seen() -> None:
     assert [best.score, last.score] == pytest.approx([2, -2])  # -1 + 3 and 1 - 3
 
 
-CALIBRATION = Calibration(intercept=-3.0, blended=1.0, best_reranker=2.0, best_vector=1.0)
+CALIBRATION = Calibration(intercept=-3.0, blended=1.0, best_reranker=2.0, best_vector=1.0, floor=0.1)
 
 
 def test_a_calibrated_blend_shows_probabilities_in_the_same_order() -> None:

@@ -220,13 +220,14 @@ def test_each_kind_says_whether_it_is_ready(hub: Path, settings: Settings) -> No
 
 
 @pytest.mark.parametrize(("exists", "ready"), [(True, "[ready]"), (False, "[not here: install from a whole checkout]")])
-def test_the_shipped_one_is_ready_where_its_blend_lies(
+def test_the_shipped_one_is_ready_where_its_weights_lie(
     exists: bool, ready: str, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rerankers, "MODELS_FOLDER", tmp_path)
     if exists:
         (tmp_path / "shipped").mkdir()
-        (tmp_path / "shipped" / "blend.json").touch()
+        for name in ("model.safetensors", "blend.json"):
+            (tmp_path / "shipped" / name).touch()
     assert describe(settings)["shipped"].endswith(ready)
 
 

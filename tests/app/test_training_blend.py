@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.training.blend import ScoredQuery, fit_blend, fit_calibration, scored_queries
+from app.training.blend import ScoredQuery, best_scores, fit_blend, fit_calibration, scored_queries
 from app.training.examples import JudgedQuery
 from app.training.from_pairs import reliability
 from tests.app.builders import make_candidate
@@ -61,8 +61,8 @@ def test_probabilities_are_as_often_right_as_they_say() -> None:
     answered = {"made up": made_up(400, reranker=2, vector=1, seed=1)}
     bins = [each for each in reliability(answered, blend) if each["candidates"] > 100]
     assert len(bins) >= 2
-    for each in bins:  # half of the training rows had no answer, so that what is said of these is rather low
-        assert each["said"] <= each["relevant"] <= each["said"] + 0.35
+    for each in bins:  # some training rows had no answer, so that what is said of these is rather low
+        assert each["said"] <= each["relevant"] <= each["said"] + 0.25
 
 
 def test_a_query_without_its_answer_gets_lower_probabilities() -> None:
@@ -74,14 +74,9 @@ def test_a_query_without_its_answer_gets_lower_probabilities() -> None:
         "there": scored["made up"],
         "gone": [each.without_relevant() for each in scored["made up"]],
     }.items():
-        best[name] = np.mean(
-            [
-                max(
-                    blend.calibration.probabilities(blend.combine(each.raw, each.candidates), each.raw, each.candidates)
-                )
-                for each in queries
-            ]
-        )
+        best[name] = np.mean(best_scores(queries, blend))
+    turned_away = np.mean([score < blend.calibration.floor for score in best_scores(scored["made up"], blend)])
+    assert turned_away == pytest.approx(0.05, abs=0.01)
     assert best["there"] > 0.6 > 0.3 > best["gone"]
 
 

@@ -53,6 +53,12 @@ def test_the_quick_way_needs_no_transformers() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_caches_of_shapes_are_bounded_before_torch_starts() -> None:
+    code = "import os, sys; import ingest.embed; assert 'torch' not in sys.modules; import ingest.packed_bert; "
+    code += "assert os.environ['LRU_CACHE_CAPACITY'] == os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'] == '64'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_passages_become_unit_rows(real: Embedder) -> None:
     vectors = real.embed(["30 days of leave", "", "a hotel may cost 150 euros " * 50])
     assert vectors.shape == (3, 384)

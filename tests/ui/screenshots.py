@@ -8,6 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from app.evaluation import evaluate, read_benchmark
+from app.evaluation.report_files import write_report
+from app.rerankers import load_reranker
+from app.settings import Settings
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -68,6 +72,21 @@ def take_documents(page: Page, address: str, folder: Path, uploads: Path) -> Non
     page.screenshot(path=folder / "documents.png")
 
 
+def take_quality(page: Page, address: str, folder: Path) -> None:
+    """The report that was made before."""
+    page.goto(f"{address}/quality")
+    expect(page.get_by_role("heading", name="Quality against time")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=folder / "quality.png")
+
+
+def evaluate_sample(home: Path) -> None:
+    """Leave a report for the Quality page."""
+    settings = Settings(home=home)
+    rerankers = {name: load_reranker(name, settings) for name in ("none", "late-interaction", "shipped")}
+    write_report(evaluate(read_benchmark(DATA / "eval" / "sample"), home, load_embedder(), rerankers), home)
+
+
 def main() -> None:
     """Take the pictures at 1280 pixels in light and 390 pixels in dark."""
     folder = DATA / "screenshots"
@@ -75,10 +94,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as uploads:
         embedder = load_embedder()
         list(ingest([DATA / "sample"], ChunkTable(Path(home), embedder), embedder))
+        evaluate_sample(Path(home))
         with serving(Path(home)) as address:
             with browsing(1280, "light") as page:
                 take(page, address, folder, "")
                 take_source(page, address, folder)
+                take_quality(page, address, folder)
                 take_documents(page, address, folder, Path(uploads))
             with browsing(390, "dark") as page:
                 take(page, address, folder, "-phone")

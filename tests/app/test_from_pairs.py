@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from app.rerank import Blend
+from app.rerankers.late_interaction import LateInteractionReranker
+from app.training.commands import parse_pairs_file
+from app.training.from_pairs import PairsFile, fingerprint, train_from_pairs
+from app.training.late_interaction import Recipe
+from ingest import CiteloopError
+
+T = TypeVar("T")
+
+THINGS = ["crane", "gate", "lock", "pilot"]
+
+
+def write_pairs(path: Path, num_sources: int = 30) -> Path:
+    rows = [
+        {
+            "question": f"Who looks after the {thing} at pier {source}?",
+            "passage": f"The {thing} at pier {source} is looked after by team {len(thing) + source} of the port.",
+            "title": f"The {thing}",
+            "source": f"pier {source}",
+        }
+        for source in range(num_sources)
+        for thing in THINGS
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def plain(items: Iterable[T], label: str) -> Iterable[T]:
+    return items
+
+
+RECIPE = Recipe(batch_size=8, num_negatives=2)
+
+
+@pytest.mark.slow
+def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Path) -> None:
+    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    losses: list[tuple[int, int, float]] = []
+    output = tmp_path / "model"
+    summary = train_from_pairs(
+        [pairs],
+        output,
+        tmp_path / "home",
+        RECIPE,
+        exclude=frozenset({"pier 0"}),
+        track=plain,
+        on_loss=lambda *told: losses.append(told),
+    )
+    assert json.loads((output / "training.json").read_text()) == json.loads(json.dumps(summary))
+    assert summary["excluded"] == ["pier 0"]
+    assert summary["fingerprint"] == fingerprint(output)
+    (file,) = summary["files"]
+    assert file["num_questions"] + file["num_aside"] == 48
+    assert 0 < file["num_aside"] < 48
+    assert summary["num_examples"] <= file["num_questions"]
+    blend = Blend.load(output)
+    assert blend
+    assert blend.calibration
+    scores = LateInteractionReranker(str(output)).score("Who looks after the crane?", ["The crane.", "Soup is served."])
+    assert scores[0] > scores[1]
+    (tmp_path / "copy").mkdir()
+    for name in ("model.safetensors", "blend.json"):
+        (tmp_path / "copy" / name).write_bytes((output / name).read_bytes())
+    assert fingerprint(tmp_path / "copy") == fingerprint(output)
+    (tmp_path / "copy" / "blend.json").write_text("{}")
+    assert fingerprint(tmp_path / "copy") != fingerprint(output)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 24)
+    for name in ("one", "two"):
+        train_from_pairs([pairs], tmp_path / name, tmp_path / "home", RECIPE, track=plain)
+    assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_pairs_of_one_source_cannot_fit_a_blend(tmp_path: Path) -> None:
+    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl", num_sources=1), 10)
+    with pytest.raises(CiteloopError, match="expected"):
+        train_from_pairs([pairs], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+
+
+def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
+    path = write_pairs(tmp_path / "port.jsonl")
+    assert parse_pairs_file(f"{path}:200", 9) == (path, 200)
+    assert parse_pairs_file(str(path), 9) == (path, 9)
