@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
+from app.rerank import Reranker, RerankerError
 from app.settings import Settings
+from tests.conftest import FakeReranker
 from tests.ui.conftest import Run
 
 
@@ -84,10 +87,16 @@ def test_the_reranker_decides_the_order_and_the_toggle_takes_it_away(run_page: R
     assert without.answer.ranking[0].chunk.document == "it/vpn.md"
 
 
-def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(run_page: Run) -> None:
-    page = run_page(ask_page)
-    page.selectbox[0].set_value("late-interaction").run()
-    ask(page, "VPN hardware key")
+def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, _settings: Settings) -> Reranker:
+        if name == "shipped":
+            raise RerankerError("its weights are not at hand")
+        return FakeReranker()
+
+    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    page = ask(run_page(ask_page), "VPN hardware key")
     assert "its weights are not at hand" in texts(page)
     assert "Strike out [1]" in labels(page)
 
