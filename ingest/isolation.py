@@ -168,7 +168,9 @@ class _ParserProcess:
         with self._starting:
             if not self._killed and (self._process is None or self._process.poll() is not None):
                 command = [sys.executable, "-m", "ingest.parse"]
+                # With an arena for each thread, text recognition now and then ran into the limit on memory.
+                environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
                 self._process = subprocess.Popen(  # noqa: S603  # our own module
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment
                 )
             return None if self._killed else self._process

@@ -117,7 +117,12 @@ def _engine() -> Any:
 
 
 def _seen(picture: Picture, number: int) -> list[_Seen]:
-    found = _engine()(np.ascontiguousarray(picture), use_det=True, use_cls=True, use_rec=True)
+    try:
+        found = _engine()(np.ascontiguousarray(picture), use_det=True, use_cls=True, use_rec=True)
+    except Exception as error:
+        if "bad_alloc" in str(error):  # how ONNX Runtime says it
+            raise MemoryError from error
+        raise
     if found.boxes is None or found.txts is None:
         return []
     corners = (found.boxes / np.array([picture.shape[1], picture.shape[0]])).clip(0, 1)

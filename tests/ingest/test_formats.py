@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pytest
 from bs4 import BeautifulSoup
@@ -22,7 +23,7 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.oxml.ns import qn
 from pptx.util import Inches
 
-from ingest.parse import PAGE_BREAK, PARSERS, ParseError, archive
+from ingest.parse import PAGE_BREAK, PARSERS, ParseError, archive, ocr
 from ingest.parse.document import Heading, Page, Parsed, joined
 from tests.conftest import SHARED_DATA
 from tests.ingest.samples import make_docx, make_epub, zipped
@@ -741,3 +742,14 @@ def test_heavy_libraries_wait_for_a_file_that_needs_them() -> None:
     code = "import sys, ingest.parse; print({'pptx', 'openpyxl', 'docutils'} & set(sys.modules) or '')"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+def test_text_recognition_that_runs_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def engine(*_: object, **__: object) -> None:
+        raise RuntimeError("Non-zero status code returned while running Add node: std::bad_alloc")
+
+    monkeypatch.setattr(ocr, "_engine", lambda: engine)
+    picture = np.zeros((20, 20, 3), np.uint8)
+    picture[5:15, 5:15] = 255
+    with pytest.raises(MemoryError):
+        ocr.read_picture(picture, 1)
