@@ -172,9 +172,10 @@ def open_embedder(path: Path, name: str) -> Embedder:
     """The embedder of a sentence-transformers folder, computed the quickest way that gives its vectors."""
     from ingest.packed_bert import is_plain_bert, read_modules
 
-    kinds = [module.kind for module in read_modules(path)]
+    modules = read_modules(path)
+    kinds = [module.kind for module in modules]
     means = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
-    if means and is_plain_bert(path) and _takes_mean(read_modules(path)[1].config):
+    if means and is_plain_bert(path) and _takes_mean(modules[1].config):
         return PackedBertEmbedder(path, name)
     return SentenceTransformerEmbedder(path, name)
 

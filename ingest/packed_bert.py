@@ -73,14 +73,11 @@ def is_plain_bert(folder: Path) -> bool:
 class PackedBert:
     """A BERT that reads texts end to end in one row, so that nothing is spent on padding and masks."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype, max_length: int | None = None) -> None:
-        """max_length: word pieces after which a text is cut; None means what the folder says.
-
-        Raises OSError or ValueError when a file is damaged, KeyError when a weight is missing.
-        """
+    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
+        """Raises OSError or ValueError when a file is damaged, KeyError when a weight is missing."""
         config = json.loads((folder / "config.json").read_text())
         self.width: int = config["hidden_size"]
-        self.max_length = min(max_length or _max_length(folder, config), int(config["max_position_embeddings"]))
+        self.max_length = min(_max_length(folder, config), int(config["max_position_embeddings"]))
         self.weights = {
             name.removeprefix(_MODEL_PREFIX): weight.to(dtype)
             for name, weight in load_file(folder / "model.safetensors").items()
