@@ -21,6 +21,7 @@ EXTRACTIVE = "extractive"
 NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
 NOTHING_MATCHES = "Nothing in the documents matches this question."
 NOT_FOUND = "The documents do not seem to answer this. The closest passages are listed below."
+ALL_STRUCK_OUT = "All sources of this answer are struck out, so there is nothing left to answer from."
 
 MIN_SIMILARITY = 0.44
 """Below this similarity of question and best sentence, the documents do not say: a floor for what is off the topic.
@@ -52,7 +53,9 @@ class Answer:
     answered_by: 'extractive' or the language model's name. citations: the passages shown; the ones that the
     text uses are `used`. ranking: all candidates. timings_ms: search, rerank, answer. found: False when the
     documents do not say. complete: False while the text grows, and for good when it was cut off. note: what
-    went wrong on the way, for the person who asked.
+    went wrong on the way, for the person who asked; ranking_note: what of it went wrong before the writing.
+    reranker_version: fingerprint of the reranker in hex, embedder: its name; '' where they were not noted yet.
+    without: ids of the chunks that were struck out when the text was written, in the order of the citations.
     """
 
     question: str
@@ -65,6 +68,10 @@ class Answer:
     found: bool = True
     complete: bool = True
     note: str = ""
+    ranking_note: str = ""
+    reranker_version: str = ""
+    embedder: str = ""
+    without: tuple[str, ...] = ()
 
     @property
     def used(self) -> frozenset[int]:
@@ -95,6 +102,8 @@ class Answer:
             ],
             "ranking": [ranked.as_row() for ranked in self.ranking],
             "reranker": self.reranker,
+            "reranker_version": self.reranker_version,
+            "embedder": self.embedder,
             "timings_ms": dict(self.timings_ms),
         }
 

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.evaluation.commands import evaluate_command
+from app.registry_commands import models_command, promote_command, rollback_command
 from app.training.commands import train_command
+from app.training.feedback_commands import feedback_cli
 from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
 
@@ -30,7 +32,6 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-feedback_cli = typer.Typer(help="What people struck out.", no_args_is_help=True)
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.command("ingest")(ingest_command)
@@ -38,10 +39,15 @@ cli.command("watch")(watch_command)
 cli.command("reindex")(reindex_command)
 cli.command("evaluate")(evaluate_command)
 cli.command("train")(train_command)
+cli.command("promote")(promote_command)
+cli.command("rollback")(rollback_command)
+cli.command("models")(models_command)
 
 RerankerOption = Annotated[
     str | None,
-    typer.Option(help="none, shipped, late-interaction, cross-encoder:PATH_OR_ID, http:URL, or a folder or hub id."),
+    typer.Option(
+        help="live, none, shipped, trained:NAME, late-interaction, cross-encoder:PATH_OR_ID, http:URL, or a folder."
+    ),
 ]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Keep the order of search.")]
 
@@ -109,35 +115,6 @@ def serve(
     from app.ui.server import serve as serve_pages
 
     serve_pages(host, port)
-
-
-@feedback_cli.command()
-def export(
-    output: Annotated[Path | None, typer.Option(help="File to write; the default is standard output.")] = None,
-    home: HomeOption = None,
-) -> None:
-    """Write the feedback log as JSON lines, oldest first. Example: citeloop feedback export --output log.jsonl"""
-    from app.feedback import FeedbackStore
-
-    lines = "".join(
-        json.dumps(asdict(event), ensure_ascii=False) + "\n" for event in FeedbackStore(_settings(home).home).events()
-    )
-    if output:
-        output.write_text(lines, encoding="utf-8")
-    else:
-        print(lines, end="")
-
-
-@cli.command()
-def models(as_json: JsonOption = False) -> None:
-    """List the kinds of reranker that can be named, and what of each is on this machine. Example: citeloop models"""
-    from app.rerankers import describe
-
-    described = describe(_settings(None))
-    if as_json:
-        print(json.dumps({"rerankers": described}))
-    else:
-        print("\n".join(f"{name:18} {description}" for name, description in described.items()))
 
 
 @cli.command()

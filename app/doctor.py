@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
+from app.registry import Registry
+from app.rerankers import LIVE
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed import load_embedder
@@ -33,6 +35,7 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
         *_documents(settings, repair=repair),
         _attempt("table", lambda: _table(settings)),
         _attempt("reranker", lambda: _reranker(settings)),
+        _attempt("models", lambda: _models(settings)),
         _attempt("feedback", lambda: f"{len(FeedbackStore(settings.home).events())} events"),
         _attempt("answers", lambda: _answers(settings)),
     ]
@@ -76,7 +79,17 @@ def _reranker(settings: Settings) -> str:
     reranker = Pipeline(settings).reranker(settings.reranker)
     if reranker:
         reranker.score("a question", ["a passage"])
-    return settings.reranker
+    return f"{LIVE}: {reranker.name}" if reranker and settings.reranker == LIVE else settings.reranker
+
+
+def _models(settings: Settings) -> str:
+    """Every trained model, since a rollback or a fallback may lead to any."""
+    registry = Registry(settings.home)
+    names = [model.name for model in registry.models()]
+    for name in names:
+        registry.check(name)
+    trained = f"trained and as they were registered: {', '.join(names)}" if names else "none trained yet"
+    return f"{registry.live()} is live; {trained}"
 
 
 def _answers(settings: Settings) -> str:

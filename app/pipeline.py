@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal, cast
 
+from cachetools import LRUCache
+
 from app.answer import (
+    ALL_STRUCK_OUT,
     EXTRACTIVE,
     NO_DOCUMENTS,
     NOTHING_MATCHES,
     Answer,
+    Citation,
     LanguageModel,
     LanguageModelError,
     checked,
@@ -23,8 +27,10 @@ from app.answer import (
     prompt,
     quote,
 )
+from app.live import NONE, LiveReranker, Reranked
+from app.registry import Registry, RegistryError
 from app.rerank import Reranker, RerankerError, rerank
-from app.rerankers import load_reranker
+from app.rerankers import LIVE, load_reranker, name_of, version_of
 from app.search import Candidate, search
 from app.settings import Settings
 from ingest.embed import Embedder, load_embedder, recorded_name
@@ -32,6 +38,9 @@ from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
 
 Step = Literal["search", "rerank", "answer"]
+
+_MAX_LOADED = 4
+"""Rerankers that are kept in memory: the live one, what finds sentences, and two that were live or chosen before."""
 
 
 class Pipeline:
@@ -52,7 +61,10 @@ class Pipeline:
         self._opened: tuple[ChunkTable, Embedder] | None = None
         self._given_language_model = language_model
         self._given_sentence_scorer = sentence_scorer
-        self._rerankers: dict[str, Reranker | None] = {}
+        self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
+        self._versions: dict[str, str] = {}
+        self._registry = Registry(settings.home)
+        self._live = LiveReranker(self._registry, self.reranker, settings.rerank_budget_ms)
         self._loading = threading.Lock()
 
     @property
@@ -105,9 +117,15 @@ class Pipeline:
 
     def reranker(self, name: str) -> Reranker | None:
         """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
+        if name == LIVE:
+            try:
+                name = name_of(self._registry.live())
+            except RegistryError as error:
+                raise RerankerError(str(error)) from error
         with self._loading:
             if name not in self._rerankers:
                 self._rerankers[name] = load_reranker(name, self.settings)
+                self._versions[_shown(name)] = version_of(name, self.settings)
             return self._rerankers[name]
 
     def search(self, question: str) -> list[Candidate]:
@@ -126,7 +144,8 @@ class Pipeline:
         """Search and rerank: an Answer that has its sources and, as yet, no text.
 
         reranker: a name; None means the one of the settings. fall_back: when the reranker fails, show the
-        order of search with a note instead of raising RerankerError. on_step is called as a step begins.
+        order of search with a note instead of raising RerankerError. `live` names no reranker, so that it always
+        falls back, to what was live before. on_step is called as a step begins.
         """
         question = question.encode("utf-8", "replace").decode()  # a terminal may hand on broken characters
         name = self.settings.reranker if reranker is None else reranker
@@ -137,65 +156,105 @@ class Pipeline:
         on_step("rerank")
         note = _damage(self.table)
         with _timed(timings, "rerank"):
-            try:
-                ranking = rerank(question, candidates, self.reranker(name))
-            except RerankerError as error:
-                if not fall_back:
-                    raise
-                note += f"Reranker {name} could not be used, so this is the order of search: {error}"
-                name = "none"
-                ranking = rerank(question, candidates, None)
+            reranked = self._reranked(question, candidates, name, fall_back=fall_back)
+        ranking = reranked.ranking
         return Answer(
             question=question,
             text="",
             answered_by=self.language_model.name if self.language_model and ranking else EXTRACTIVE,
             citations=cite(ranking, self.settings.num_citations),
             ranking=tuple(ranking),
-            reranker=name,
+            reranker=reranked.reranker,
+            reranker_version=self._versions.get(reranked.reranker, ""),
+            embedder=self.embedder.name,
             timings_ms=timings,
             found=False,
             complete=False,
-            note=note,
+            note=note + reranked.note,
         )
+
+    def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
+        if name == LIVE:
+            return self._live.rerank(question, candidates)
+        try:
+            return Reranked(_shown(name), rerank(question, candidates, self.reranker(name)))
+        except RerankerError as error:
+            if not fall_back:
+                raise
+            note = f"Reranker {name} could not be used, so this is the order of search: {error}"
+            return Reranked(NONE, rerank(question, candidates, None), note)
 
     def write(self, ranked: Answer) -> Iterator[Answer]:
         """The answer as its text grows; the last one is complete, or cut off with a note that says why."""
+        return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations)
+
+    def rewrite(self, answer: Answer, without: Collection[str]) -> Iterator[Answer]:
+        """The answer written again from its citations whose chunk ids are not in `without`, as its text grows.
+
+        Ranking, citations and their numbers stay as they are; the last one is as that of `write`. With nothing left
+        to write from, the text says so.
+        """
+        remaining = [citation for citation in answer.citations if citation.chunk.id not in without]
+        unwritten = replace(
+            answer,
+            text="",
+            answered_by=self.language_model.name if self.language_model and remaining else EXTRACTIVE,
+            found=False,
+            complete=False,
+            note=answer.ranking_note,  # a language model that failed then may not fail now
+            without=tuple(citation.chunk.id for citation in answer.citations if citation.chunk.id in without),
+        )
+        return self._written(unwritten, remaining)
+
+    def _written(self, ranked: Answer, citations: Sequence[Citation]) -> Iterator[Answer]:
+        """The answer with a text from these of its citations, as it grows."""
         started = time.perf_counter()
 
         def now(text: str, **changes: object) -> Answer:
             timings = {**ranked.timings_ms, "answer": (time.perf_counter() - started) * 1000}
             return replace(ranked, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
 
-        if not ranked.citations:
-            yield now(NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS, complete=True)
+        if not citations:
+            yield now(self._nothing_to_write_from(ranked), complete=True)
             return
         if self.language_model is None:
-            yield self._quoted(ranked, now)
+            yield self._quoted(ranked.question, citations, now)
             return
         text = ""
         try:
-            for piece in self.language_model.stream(prompt(ranked.question, ranked.citations)):
+            for piece in self.language_model.stream(prompt(ranked.question, citations)):
                 text += piece
                 yield now(text)
         except LanguageModelError as error:
             note = f"{ranked.note} {error}".strip()
             if not text:  # nothing was written: what would be quoted without a language model is better than nothing
-                yield replace(self._quoted(ranked, now), note=note)
+                yield replace(self._quoted(ranked.question, citations, now), note=note)
                 return
-            text, found = checked(text, ranked.citations)
+            text, found = checked(text, citations)
             yield now(text, found=found, note=note)
             return
-        text, found = checked(text, ranked.citations)
+        text, found = checked(text, citations)
         yield now(text, found=found, complete=True)
 
-    def _quoted(self, ranked: Answer, now: Callable[..., Answer]) -> Answer:
-        sentences = extract(ranked.question, ranked.citations, self.sentence_scorer)
+    def _nothing_to_write_from(self, ranked: Answer) -> str:
+        """Why there is nothing, in words."""
+        if ranked.without:
+            return ALL_STRUCK_OUT
+        return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
+
+    def _quoted(self, question: str, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
+        sentences = extract(question, citations, self.sentence_scorer)
         return now(quote(sentences), found=bool(sentences), complete=True, answered_by=EXTRACTIVE)
 
     def ask(self, question: str, reranker: str | None = None) -> Answer:
         """The whole way: search, rerank, answer. Raises RerankerError."""
         *_, answer = self.write(self.rank(question, reranker))
         return answer
+
+
+def _shown(name: str) -> str:
+    """What answers call a reranker: a trained one by the name that the registry has for it."""
+    return name.removeprefix("trained:")
 
 
 def _damage(table: ChunkTable) -> str:

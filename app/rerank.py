@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.memory import Memory
 from app.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
@@ -96,18 +97,24 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Weights of three scores, each standardised over the candidates of one query before they are added."""
+    """Weights of three scores, each standardised over the candidates of one query before they are added.
+
+    kept, struck: weights of what the memory recalls of each passage; a passage that was struck out is worth less.
+    """
 
     reranker: float
     vector: float
     text: float
     calibration: Calibration | None = None
+    kept: float = 0.0
+    struck: float = 0.0
+    memory: Memory | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Blend | None:
         """The blend of the reranker in this folder, None if it has none.
 
-        Raises RerankerError when its blend.json does not hold exactly the numbers of a blend.
+        Raises RerankerError when its blend.json does not hold exactly the numbers of a blend, or its memory is damaged.
         """
         path = folder / "blend.json"
         if not path.exists():
@@ -115,30 +122,43 @@ class Blend:
         try:
             record = json.loads(path.read_text())
             calibration = Calibration(**_finite(record["calibration"])) if "calibration" in record else None
-            return cls(**_finite(record["weights"]), calibration=calibration)
+            return cls(**_finite(record["weights"]), calibration=calibration, memory=Memory.load(folder))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RerankerError(f"{path} must hold weights for reranker, vector and text: {error}") from error
+            raise RerankerError(
+                f"{path} must hold weights for reranker, vector and text, and memory.json what is remembered: {error}"
+            ) from error
 
     def save(self, folder: Path) -> None:
-        """Write blend.json, rounded to what matters."""
-        record = {name: round(value, 4) for name, value in asdict(self).items() if name != "calibration"}
-        content = {"weights": record}
+        """Write blend.json, rounded to what matters, and memory.json."""
+        content = {"weights": {name: round(float(getattr(self, name)), 4) for name in WEIGHTS}}
         if self.calibration:
             content["calibration"] = {name: round(value, 4) for name, value in asdict(self.calibration).items()}
         (folder / "blend.json").write_text(json.dumps(content, indent=1) + "\n")
+        if self.memory:
+            self.memory.save(folder)
 
-    def combine(self, raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        """The blended score of each candidate. raw: what the reranker says of each."""
-        return np.asarray(features(raw, candidates) @ np.array([self.reranker, self.vector, self.text]))
+    def combine(
+        self, raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """The blended score of each candidate. raw: what the reranker says of each; recalled: what the memory does."""
+        weights = [getattr(self, name) for name in WEIGHTS]
+        return np.asarray(features(raw, candidates, recalled) @ np.array(weights))
 
 
-def features(raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    """What a blend weighs: raw, vector and text scores, standardised, shape (len(candidates), 3).
+WEIGHTS = ("reranker", "vector", "text", "kept", "struck")
+"""The names of a blend's weights, in the order of `features`."""
 
-    A candidate that is missing from a list counts as that list's last.
+
+def features(
+    raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """What a blend weighs, shape (len(candidates), 5): raw, vector and text scores, standardised; kept; minus struck.
+
+    A candidate that is missing from a list counts as that list's last. recalled: as `Memory.recall` gives it.
     """
     columns = [np.array(raw, float), _filled(candidates, "vector_score"), _filled(candidates, "text_score")]
-    return np.column_stack([_standardised(column) for column in columns])
+    remembered = np.zeros((len(candidates), 2)) if recalled is None else recalled * [1, -1]
+    return np.column_stack([*(_standardised(column) for column in columns), remembered])
 
 
 class Reranker(Protocol):
@@ -162,11 +182,13 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
     """
     if reranker is None or not candidates:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
-    raw = reranker.score(query, [candidate.chunk.passage for candidate in candidates])
+    passages = [candidate.chunk.passage for candidate in candidates]
+    raw = reranker.score(query, passages)
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
     blend = reranker.blend
-    values = blend.combine(raw, candidates) if blend else np.array(raw, float)
+    recalled = blend.memory.recall(query, passages, reranker.score) if blend and blend.memory else None
+    values = blend.combine(raw, candidates, recalled) if blend else np.array(raw, float)
     calibration = blend.calibration if blend else None
     scores = calibration.probabilities(values, raw, candidates) if calibration else values.tolist()
     order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))

@@ -27,8 +27,10 @@ class Settings(BaseSettings):
     """Folder of the table, the feedback database and everything else made at run time."""
     embedder: str = DEFAULT_EMBEDDER
     """The embedder of new tables; one that is filled keeps its own until it is made anew."""
-    reranker: str = "shipped"
-    """The reranker used where a command or a page names none."""
+    reranker: str = "live"
+    """The reranker used where a command or a page names none; `live`: the one that was promoted last."""
+    rerank_budget_ms: float = Field(default=3000, gt=0)
+    """If the live reranker takes longer in the median, this process uses the one before it."""
     num_candidates: int = Field(default=50, ge=1, le=1000)
     """How many fused candidates the reranker scores."""
     num_citations: int = Field(default=5, ge=1, le=20)

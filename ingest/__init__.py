@@ -11,6 +11,7 @@
     pipeline   FileResult  paths -> all of the above, with what happened to each file
     reindex                the kept files -> a new table, which takes the place of the old one
     repair     Finding     a damaged table -> a whole one
+    job_store  BaseJob     the life of a job: queued, running, ended, killed, resumed
     jobs       Job         an ingest as a row that a page can read
     worker                 queued jobs -> done ones, in a process of its own
     home, database         the home folder and who writes in it; SQLite

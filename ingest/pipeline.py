@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Policy, chunk
 from ingest.embed import Embedder, Vectors
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.isolation import Limits, ParserPool
+from ingest.job_store import StoppedError
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
 from ingest.rows import Embedded
@@ -48,10 +48,6 @@ class Progress:
     num_files_done: int = 0
     num_chunks_done: int = 0
     current: str = ""
-
-
-class StoppedError(CiteloopError):
-    """The ingest was asked to stop; what it has reported is stored."""
 
 
 def ingest(

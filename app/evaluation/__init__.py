@@ -3,6 +3,7 @@
     benchmark     Benchmark         a BEIR folder -> documents, queries, judgements
     tables        JudgedTable       a benchmark -> a table of its documents, with what is relevant in it
     judgements    JudgedTable       a CSV of one's own questions -> the same on the documents that are in
+    csv_rows                        what spreadsheets write -> rows by the names of their columns
     metrics       Interval          qrels + run -> the field's measures, their intervals and paired differences
     changes       QuestionChange    the questions that a reranker helped and hurt most
     report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth

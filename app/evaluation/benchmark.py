@@ -15,7 +15,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,6 +69,16 @@ class Benchmark:
         return all(self.evidence.get(query_id) for query_id in self.queries)
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One judgement with its texts. place: its file and line. document: the row of the corpus."""
+
+    place: str
+    query: str
+    document: Mapping[str, Any]
+    relevance: int
+
+
 def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     """Read a BEIR folder; max_queries keeps the first so many judged queries in order of the file.
 
@@ -103,6 +113,27 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
             row["_id"]: row["text"] for row in queries if _metadata(row, "evidence", _EVIDENCE, queries_path) == ()
         },
     )
+
+
+def read_scores(folder: Path) -> Iterator[Score]:
+    """Every judgement of a BEIR folder with its texts, in order of the file, also those of score 0.
+
+    A benchmark has no use for these, but they say what is not relevant. Raises BenchmarkError.
+    """
+    qrels_path = _find(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
+    scores = list(_scores(qrels_path))
+    queries = _rows_by_id(
+        _find(folder, "queries.jsonl", "queries.jsonl.gz"), {query_id for _, query_id, _, _ in scores}
+    )
+    documents = _rows_by_id(
+        _find(folder, "corpus.jsonl", "corpus.jsonl.gz"), {document for _, _, document, _ in scores}
+    )
+    for number, query_id, document, relevance in scores:
+        place = f"{qrels_path} line {number}"
+        if query_id not in queries or document not in documents:
+            missing = f"query {query_id!r}" if query_id not in queries else f"document {document!r}"
+            raise BenchmarkError(f"{place}: there is no {missing}")
+        yield Score(place, queries[query_id]["text"], documents[document], relevance)
 
 
 def write_corpus(documents: Iterable[Document], path: Path) -> None:
@@ -175,14 +206,23 @@ def _read_jsonl(path: Path, *required: str) -> Iterator[dict[str, Any]]:
             yield row
 
 
+def _rows_by_id(path: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    return {row["_id"]: row for row in _read_jsonl(path, "text") if row["_id"] in ids}
+
+
 def _read_qrels(path: Path) -> Qrels:
     qrels: Qrels = {}
+    for _, query_id, document, relevance in _scores(path):
+        if relevance > 0:
+            qrels.setdefault(query_id, {})[document] = relevance
+    return qrels
+
+
+def _scores(path: Path) -> Iterator[tuple[int, str, str, int]]:
+    """Line, query id, document and relevance of each judgement."""
     with path.open(encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), 2):
             try:
-                query_id, document, relevance = row["query-id"], row["corpus-id"], int(row["score"])
+                yield number, row["query-id"], row["corpus-id"], int(row["score"])
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchmarkError(f"{path} line {number}: expected query-id, corpus-id, score: {row}") from error
-            if relevance > 0:
-                qrels.setdefault(query_id, {})[document] = relevance
-    return qrels

@@ -6,13 +6,13 @@ question name several passages. A row that cannot be used is left out, and the r
 
 from __future__ import annotations
 
-import csv
 import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from app.evaluation.benchmark import BenchmarkError, Evidence, Qrels, resolve_evidence
+from app.evaluation.csv_rows import csv_rows
 from app.evaluation.tables import JudgedTable
 from ingest.chunk import Chunk
 from ingest.table import ChunkTable, StoredDocument, read_identity
@@ -104,18 +104,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BenchmarkError(f"{path} is not UTF-8; save it as CSV UTF-8 ({error})") from error
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)  # spreadsheets write semicolons where the comma is the decimal mark
-    reader = csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
-    if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-        raise BenchmarkError(
-            f"{path} lacks {', '.join(missing)}: expected the columns {', '.join(COLUMNS)} in its first line, "
-            f"got {head.strip()!r}"
-        )
-    for number, row in enumerate(reader, 2):
-        question, document, quote = ((row[column] or "").strip() for column in COLUMNS)
-        if question or document or quote:
-            yield number, question, document, quote
+    for number, row in csv_rows(path, text, COLUMNS):
+        yield number, row["question"], row["document"], row["quote"]
 
 
 def _fingerprint(documents: Iterable[StoredDocument]) -> str:

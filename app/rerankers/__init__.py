@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from app.registry import SHIPPED, Registry, RegistryError, fingerprint
 from app.rerank import Reranker, RerankerError
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.http import SHAPES, HttpReranker
@@ -21,6 +23,30 @@ from app.settings import Settings
 
 MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models"
 """Where the rerankers lie that come with the program."""
+
+
+LIVE = "live"
+"""The reranker that was promoted last, whichever that is at the time."""
+
+
+def _live(_target: str | None, settings: Settings) -> Reranker | None:
+    try:
+        return load_reranker(name_of(Registry(settings.home).live()), settings)
+    except RegistryError as error:
+        raise RerankerError(str(error)) from error
+
+
+def _trained(target: str | None, settings: Settings) -> Reranker:
+    registry = Registry(settings.home)
+    try:
+        model = registry.model(target or "")
+        registry.check(model.name)
+    except RegistryError as error:
+        raise RerankerError(str(error)) from error
+    folder = str(registry.folder(model.name))
+    if model.kind == "cross-encoder":
+        return CrossEncoderReranker(folder, name=model.name)
+    return LateInteractionReranker(folder, name=model.name)
 
 
 def _shipped(_target: str | None, _settings: Settings) -> Reranker:
@@ -34,7 +60,7 @@ def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
     if target is None:
         raise RerankerError("cross-encoder needs a folder or hub id: cross-encoder:PATH_OR_ID")
     _require(target, f"cross-encoder:{target}")
-    if _is_late_interaction(target):  # it would load all the same, with a head made of random numbers
+    if is_late_interaction(target):  # it would load all the same, with a head made of random numbers
         raise RerankerError(f"{target} is a late interaction model (ColBERT), use late-interaction:{target}")
     return CrossEncoderReranker(target)
 
@@ -42,7 +68,7 @@ def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
 def _late_interaction(target: str | None, _settings: Settings) -> Reranker:
     if target:
         _require(target, f"late-interaction:{target}")
-        if not _is_late_interaction(target):  # it would load all the same, with a projection of random numbers
+        if not is_late_interaction(target):  # it would load all the same, with a projection of random numbers
             raise RerankerError(f"{target} gives no vectors of tokens: expected a ColBERT or a MultiVectorEncoder")
     return LateInteractionReranker(target)
 
@@ -56,7 +82,9 @@ def _http(target: str | None, settings: Settings) -> Reranker:
 
 RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
     "none": lambda _target, _settings: None,
-    "shipped": _shipped,
+    LIVE: _live,
+    SHIPPED: _shipped,
+    "trained": _trained,
     "late-interaction": _late_interaction,
     "cross-encoder": _cross_encoder,
     "http": _http,
@@ -78,7 +106,9 @@ EXAMPLES = {
 
 DESCRIPTIONS = {
     "none": "the order of search",
-    "shipped": "late interaction trained on documentation, and search scores; comes with the program",
+    LIVE: "the one that was promoted last; citeloop promote, citeloop rollback",
+    SHIPPED: "late interaction trained on documentation, and search scores; comes with the program",
+    "trained": "trained:NAME, a model that was trained on this home's feedback",
     "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID, "
     f"such as {', '.join(EXAMPLES['late-interaction'])}",
     "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id is what its files say; "
@@ -95,12 +125,41 @@ def describe(settings: Settings) -> dict[str, str]:
 def _readiness(kind: str, settings: Settings) -> str:
     if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "model.safetensors").exists():
         return "not here: install from a whole checkout"
+    if kind == LIVE:
+        return f"now {Registry(settings.home).live()}"
+    if kind == "trained":
+        return ", ".join(model.name for model in Registry(settings.home).models()) or "none yet"
     if kind == "http":
         return "address set" if settings.rerank_url else "needs an address"
     if kind in EXAMPLES:
         here = ", ".join(model for model in EXAMPLES[kind] if _is_downloaded(model)) or "none of these"
         return f"{'ready over the embedder; ' if kind == 'late-interaction' else ''}downloaded: {here}"
     return "ready"
+
+
+def name_of(model: str) -> str:
+    """What `load_reranker` calls a model that the registry knows by this name."""
+    return model if model == SHIPPED else f"trained:{model}"
+
+
+def folder_of(model: str, settings: Settings) -> Path:
+    """Where the files of a model lie that the registry knows by this name."""
+    return MODELS_FOLDER / SHIPPED if model == SHIPPED else Registry(settings.home).folder(model)
+
+
+def version_of(name: str, settings: Settings) -> str:
+    """The first 12 hex digits of the fingerprint of what `load_reranker` gives by this name, '' for what has none."""
+    kind, _, model = name.partition(":")
+    try:
+        if kind == SHIPPED:
+            return _fingerprint(MODELS_FOLDER / SHIPPED)[:12]
+        return Registry(settings.home).model(model).fingerprint[:12] if kind == "trained" else ""
+    except RegistryError:
+        return ""
+
+
+_fingerprint = lru_cache(fingerprint)
+"""Of what comes with the program: it does not change while that runs."""
 
 
 def load_reranker(name: str, settings: Settings) -> Reranker | None:
@@ -116,12 +175,12 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
         _require(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
-        return LateInteractionReranker(name) if _is_late_interaction(name) else CrossEncoderReranker(name)
+        return LateInteractionReranker(name) if is_late_interaction(name) else CrossEncoderReranker(name)
     known = ", ".join(RERANKERS)
     raise RerankerError(f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name")
 
 
-def _is_late_interaction(target: str) -> bool:
+def is_late_interaction(target: str) -> bool:
     """Whether a model's own files say that it gives a vector for each token; never its name.
 
     The signs: sentence-transformers writes MultiVectorEncoder, PyLate and Stanford's library write ColBERT and

@@ -23,9 +23,9 @@ _HEAD = ("pooler.dense", "classifier")
 class CrossEncoderReranker:
     """Reads query and passage together; any sequence classification model with one output."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, name: str | None = None) -> None:
         """target: a local folder or a model's id on the Hugging Face hub."""
-        self.name = f"cross-encoder:{target}"
+        self.name = name or f"cross-encoder:{target}"
         self.blend = Blend.load(Path(target))
         folder = local_folder(target)
         try:

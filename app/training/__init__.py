@@ -1,11 +1,18 @@
-"""questions and the passages that answer them -> a reranker in a folder of its own.
+"""what people did, or files of questions and passages -> a reranker that has to prove itself before it goes live.
 
-    pairs             Pair             JSON lines -> pairs, split so that a source is on one side only
-    examples          TrainingExample  judged queries -> hard negatives that are hardly answers themselves
-    late_interaction  Recipe           examples -> weights, by sentence-transformers' own trainer
-    blend             ScoredQuery      judged queries and scores -> Blend and what its score means
-    from_pairs                         all of the above, and what the card has to say
-    commands                           `citeloop train`
-
-It knows nothing of feedback yet: what people strike out does not train anything so far.
+    rules             LabeledPassage    events and judgements -> what they mean, by rules in one place
+    split             Part              which questions train, which stop the training, which only compare
+    from_feedback     FeedbackExamples  labelled passages -> examples with mined negatives, and what is missing
+    pairs             Pair              JSON lines -> pairs, split so that a source is on one side only
+    examples          TrainingExample   judged queries -> hard negatives that are hardly answers themselves
+    fit               Recipe, Loss      one trainer for every kind of model, watched step by step
+    late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers
+    blend             ScoredQuery       judged queries and scores -> Blend and what its score means
+    gate              GateReport        candidate, live and no reranker on the gate's questions -> promote or keep
+    card                                what was done -> the model card
+    candidate         Candidate         all of the above on the feedback of a home folder
+    from_pairs                          the same from files, for the reranker that ships
+    jobs, worker      TrainingJob       a training as a process of its own that a page can follow
+    exchange                            labelled passages <-> the files of other tools
+    commands, feedback_commands         `citeloop train`, `citeloop feedback`
 """

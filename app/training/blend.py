@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
-from app.rerank import Blend, Calibration, Reranker, features
+from app.rerank import WEIGHTS, Blend, Calibration, Reranker, features
 from app.search import Candidate
 from app.training.examples import JudgedQuery
 
 _MIN_CANDIDATES = 2
 _PENALTY = 1e-3
 """On the squares of the weights: keeps them finite where the training questions are all easy."""
+_PRIOR_QUERIES = 5.0
+"""How strongly a prior holds: with so many queries, a weight that is off by 1 costs as much as a whole unit of loss."""
 _TURNED_AWAY = 0.05
 """Share of the training questions with an answer that the floor may turn away."""
 _UNANSWERED_SHARE = 0.25
@@ -24,11 +27,23 @@ _UNANSWERED_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ScoredQuery:
-    """The candidates of a judged query, what the reranker says of each, and which are relevant."""
+    """The candidates of a judged query, what the reranker says of each, and which are relevant.
+
+    recalled: as `Memory.recall` gives it, but without this query's own judgements; None without a memory.
+    """
 
     candidates: tuple[Candidate, ...]
     raw: tuple[float, ...]
     relevant: tuple[bool, ...]
+    recalled: NDArray[np.float64] | None = None
+
+    def features(self) -> NDArray[np.float64]:
+        """What a blend weighs."""
+        return features(self.raw, self.candidates, self.recalled)
+
+    def combined(self, blend: Blend) -> NDArray[np.float64]:
+        """The blended score of each candidate."""
+        return blend.combine(self.raw, self.candidates, self.recalled)
 
     def without_relevant(self) -> ScoredQuery:
         """As if the documents did not hold the answer."""
@@ -37,6 +52,7 @@ class ScoredQuery:
             tuple(self.candidates[place] for place in kept),
             tuple(self.raw[place] for place in kept),
             (False,) * len(kept),
+            None if self.recalled is None else self.recalled[kept],
         )
 
 
@@ -58,19 +74,28 @@ def scored_queries(
     ]
 
 
-def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]]) -> Blend:
+def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None = None) -> Blend:
     """The weights under which the softmax over a query's candidates gives most to the relevant ones.
 
-    scored: by collection, each of which counts the same. Weights are not negative.
+    scored: by collection, each of which counts the same. Weights are not negative. prior: what the weights stay
+    near to when there are few queries; the calibration is the prior's.
     """
+    start = np.array([getattr(prior, name) for name in WEIGHTS] if prior else [0.0] * len(WEIGHTS))
+    penalty = _PRIOR_QUERIES / max(1, sum(map(len, scored.values()))) if prior else _PENALTY
     queries = [
-        (features(each.raw, each.candidates), np.array(each.relevant), 1 / (len(scored) * len(collection)))
+        (
+            features(each.raw, each.candidates, each.recalled),
+            np.array(each.relevant),
+            1 / (len(scored) * len(collection)),
+        )
         for collection in scored.values()
         for each in collection
     ]
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        total, gradient = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights
+        """The likelihood that is missing, and its gradient."""
+        away = weights - start
+        total, gradient = penalty * float(away @ away), 2 * penalty * away
         for matrix, relevant, share in queries:
             scores = matrix @ weights
             likelihoods = np.exp(scores - scores.max())
@@ -79,9 +104,10 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]]) -> Blend:
             gradient = gradient + share * (among_all - among_relevant / among_relevant.sum()) @ matrix
         return total, gradient
 
-    found = minimize(loss, np.ones(3), jac=True, method="L-BFGS-B", bounds=[(0, None)] * 3)
-    reranker, vector, text = (float(weight) for weight in found.x)
-    return Blend(reranker, vector, text)
+    begin = start if prior else np.ones(len(WEIGHTS))
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(WEIGHTS))
+    reranker, vector, text, kept, struck = (float(weight) for weight in found.x)
+    return Blend(reranker, vector, text, prior.calibration if prior else None, kept, struck)
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:
@@ -97,7 +123,7 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
         for each, counts in queries:
             if len(each.candidates) < _MIN_CANDIDATES:
                 continue
-            blended = blend.combine(each.raw, each.candidates)
+            blended = each.combined(blend)
             similarity = max(candidate.vector_score or 0.0 for candidate in each.candidates)
             near = np.broadcast_to([1.0, max(each.raw), similarity], (len(blended), 3))
             rows.append(np.column_stack([near[:, 0], blended, near[:, 1:]]))
@@ -108,7 +134,7 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logits = matrix @ weights
         total = float(share @ (np.logaddexp(0, logits) - label * logits))
-        return total, (share * (1 / (1 + np.exp(-logits)) - label)) @ matrix
+        return total, (share * (expit(logits) - label)) @ matrix
 
     bounds = [(None, None), (0, None), (None, None), (None, None)]  # a better score must not mean less
     found = minimize(loss, np.array([-4.0, 1.0, 0.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
@@ -127,4 +153,4 @@ def probabilities(scored: ScoredQuery, blend: Blend) -> list[float]:
     """What a calibrated blend says of each candidate. Raises ValueError when it is not calibrated."""
     if blend.calibration is None:
         raise ValueError("expected a calibrated blend; see fit_calibration")
-    return blend.calibration.probabilities(blend.combine(scored.raw, scored.candidates), scored.raw, scored.candidates)
+    return blend.calibration.probabilities(scored.combined(blend), scored.raw, scored.candidates)

@@ -1,58 +1,123 @@
-"""`citeloop train`: from files of questions and passages to a reranker in a folder, with its card."""
+"""`citeloop train`: from feedback, or from files of questions and passages, to a reranker with its card.
+
+Heavy imports stand inside the command, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.training.candidate import Plan
+    from app.training.fit import Loss
+
 T = TypeVar("T")
 
 
+class TrainingKind(StrEnum):
+    """As `Kind` in candidate.py, which takes too long to import for --help."""
+
+    RERANKER = "reranker"
+    CROSS_ENCODER = "cross-encoder"
+    LATE_INTERACTION = "late-interaction"
+
+
 def train_command(
+    kind: Annotated[TrainingKind, typer.Option(help="The live reranker, further; or a new one.")] = (
+        TrainingKind.RERANKER
+    ),
+    base: Annotated[str, typer.Option(help="Folder or hub id to begin with; else the live reranker or embedder.")] = "",
     from_pairs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            help="JSON lines with question and passage, title and source; PATH or PATH:QUESTIONS. Repeatable."
+            help="Not from feedback: JSON lines with question and passage, title and source; PATH or PATH:QUESTIONS. "
+            "Repeatable."
         ),
-    ],
-    output: Annotated[Path, typer.Option(help="The new model's folder.")],
-    exclude: Annotated[
-        str, typer.Option(help="Sources to leave out, for tests of one's own; separated by commas.")
-    ] = "",
-    max_questions: Annotated[int, typer.Option(min=1, help="Of each file at most so many.")] = 2500,
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
+    exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
+    max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: of each file at most so many.")] = 2500,
     seed: Annotated[int, typer.Option(help="Of every draw; the same seed gives the same model.")] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a late-interaction reranker on questions and the passages that answer them.
+    """Train a reranker on people's feedback, and compare it with the live one; what is live stays so.
 
-    Example: citeloop train --from-pairs faq.jsonl.gz --from-pairs headings.jsonl.gz:2400 --output models/mine
+    Example: citeloop train; then, if the comparison says so: citeloop promote reranker-1.
+    From files: citeloop train --from-pairs faq.jsonl.gz --from-pairs headings.jsonl.gz:2400 --output models/mine
+    On several processors or machines: torchrun --nproc-per-node 2 -m app.cli train
     """
     from app.settings import read_settings
-    from app.training.from_pairs import PairsFile, train_from_pairs
-    from app.training.late_interaction import Recipe
 
-    if output.exists() and any(output.iterdir()):
+    settings = read_settings(home)
+    if from_pairs:
+        if output is None:
+            raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
+        files = [parse_pairs_file(name, max_questions) for name in from_pairs]
+        _train_from_pairs(files, output, settings, exclude, seed, as_json=as_json)
+        return
+    from app.training.candidate import Plan
+
+    _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
+
+
+def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
+    from app.pipeline import Pipeline
+    from app.registry_commands import user_name
+    from app.training.candidate import help_training
+    from app.training.fit import is_main_process
+    from app.training.jobs import TrainingJobStore
+    from app.training.worker import run
+
+    if not is_main_process():
+        help_training(plan, Pipeline(settings))
+        return
+    store = TrainingJobStore(settings.home)
+    job = store.add(plan, user_name(), begin=True)
+    made = run(store, job, Pipeline(settings), _tell_loss, lambda what: print(what, file=sys.stderr))
+    if made is None:
+        raise CiteloopError("the training was cancelled; no model was made")
+    if as_json:
+        print(json.dumps({"job": job.id, "model": made.name, **asdict(made.report)}, ensure_ascii=False))
+        return
+    print(f"{made.name}: {made.report.sentence}")
+    for reason in made.report.reasons:
+        print(f"  {reason}")
+    if made.report.verdict == "promote":
+        print(f"Let it go live with: citeloop promote {made.name}")
+
+
+def _train_from_pairs(
+    files: list[tuple[Path, int]], output: Path, settings: Settings, exclude: str, seed: int, *, as_json: bool
+) -> None:
+    from app.training.fit import Recipe, Watch, is_main_process
+    from app.training.from_pairs import PairsFile, train_from_pairs
+
+    if is_main_process() and output.exists() and any(output.iterdir()):
         raise CiteloopError(f"{output} is not empty; name a new folder for the model")
-    files = [parse_pairs_file(name, max_questions) for name in from_pairs]
-    excluded = frozenset(source for source in exclude.split(",") if source)
     summary = train_from_pairs(
         [PairsFile(path, num_questions) for path, num_questions in files],
         output,
-        read_settings(home).home,
+        settings.home,
         Recipe(seed=seed),
-        exclude=excluded,
+        exclude=frozenset(source for source in exclude.split(",") if source),
         track=_track,
-        on_loss=lambda step, steps, loss: print(f"step {step} of {steps}: loss {loss:.3f}", file=sys.stderr),
+        watch=Watch(_tell_loss),
     )
+    if not is_main_process():
+        return
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
@@ -67,6 +132,11 @@ def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
     if not Path(path).is_file():
         raise typer.BadParameter(f"no such file: {path}")
     return Path(path), int(number)
+
+
+def _tell_loss(loss: Loss) -> None:
+    kind, value = ("loss", loss.training) if loss.training is not None else ("validation loss", loss.validation)
+    print(f"step {loss.step} of {loss.num_steps}: {kind} {value:.3f}", file=sys.stderr)
 
 
 def _track(items: Iterable[T], label: str) -> Iterable[T]:

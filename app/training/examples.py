@@ -12,7 +12,7 @@ from app.search import Candidate, search
 from ingest.embed import Embedder
 from ingest.table import ChunkTable
 
-_NEAR_DUPLICATE = 0.92
+NEAR_DUPLICATE = 0.92
 """Cosine similarity above which a passage says the same as the positive, and is no negative."""
 _SAME_QUESTION = 0.88
 """Cosine similarity of two questions above which the passage of one may well answer the other."""
@@ -21,9 +21,11 @@ _MINED_DEPTH = 30
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A query with passages that answer it and passages that do not, and where it came from.
+    """A query with passages that answer it and passages that do not.
 
-    weight: how much it counts, 1 for a judgement that is sure.
+    weight: how much it counts, 1 for a judgement that is sure. origin: the collection that it is of. evidence: who
+    or what says so, in words. scores: of the positive and of each negative, by a teacher to stay near to; empty where
+    the labels teach.
     """
 
     query: str
@@ -31,6 +33,8 @@ class TrainingExample:
     negatives: tuple[str, ...]
     weight: float = 1.0
     origin: str = ""
+    evidence: str = ""
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def mine(
         sure = [
             chunk.passage
             for chunk in others
-            if similarity(chunk.passage, positive.passage) < _NEAR_DUPLICATE
+            if similarity(chunk.passage, positive.passage) < NEAR_DUPLICATE
             and similarity(questions_of[chunk.document], each.query) < _SAME_QUESTION
         ]
         if len(sure) < num_negatives:

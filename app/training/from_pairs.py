@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,11 +12,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from app.evaluation import benchmark_table
+from app.registry import fingerprint
 from app.rerank import Blend
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.examples import TrainingExample, judged_queries, mine
-from app.training.late_interaction import Recipe, train
+from app.training.fit import Recipe, Watch, is_main_process
+from app.training.late_interaction import train
 from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY
@@ -53,9 +54,11 @@ def train_from_pairs(
     *,
     exclude: frozenset[str] = frozenset(),
     track: Track,
-    on_loss: Callable[[int, int, float], None] = lambda *_: None,
+    watch: Watch = Watch(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
     """Train on the pairs and write model, blend and card to the output folder; returns what the card says.
+
+    Under torchrun, the processes that only help with the training return nothing.
 
     exclude: sources that are left out. Tables of the passages are built below home and kept. Raises
     CiteloopError when a file is not as expected or too small.
@@ -64,7 +67,9 @@ def train_from_pairs(
     examples = [example for each in collections for example in each.examples(home, recipe, track)]
     if not examples:
         raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
-    train(examples, default_embedder_path(), output, recipe, on_loss)
+    train(examples, str(default_embedder_path()), output, recipe, watch=watch)
+    if not is_main_process():
+        return {}
     reranker = LateInteractionReranker(str(output))
     scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
     if not scored:
@@ -151,8 +156,3 @@ def reliability(
         for each in range(num_bins)
         if (bins == each).any()
     ]
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the weights and the blend, in hex digits: two folders with the same one rank alike."""
-    return sha256(b"".join((folder / name).read_bytes() for name in ("model.safetensors", "blend.json"))).hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.elements.lib.mutable_status_container import StatusContainer
@@ -14,7 +16,8 @@ from app.ui import markup
 from app.ui.ranking_view import show_ranking
 from app.ui.resources import current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
-from app.ui.source_cards import show_sources
+from app.ui.source_cards import show_places, show_sources
+from ingest import CiteloopError
 
 NUM_SHOWN_TURNS = 10
 """Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
@@ -47,13 +50,15 @@ def show() -> None:
         _show_turn(turn)
     reranker = _choose_reranker(has_turns=bool(turns))
     with st.bottom:  # at the root of the page it would scroll to the last source after every answer
-        typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable")
+        typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
     question = typed or st.session_state.pop("example", None)
     if question and question.strip():
         st.query_params.pop("a", None)
         if any(turn.user != current_user() for turn in turns):
             _start_conversation()  # somebody else's is read, not continued
             conversation_id = _conversation_id()
+        elif turns:  # who goes on to the next question has read the answer before it, and left it as it is
+            feedback_store().record_kept(turns[-1], current_user())
         _answer(question.strip(), reranker, conversation_id)
     elif not turns:
         with welcome.container():
@@ -165,28 +170,70 @@ class _Steps:
 
 @st.fragment
 def _show_turn(turn: StoredAnswer) -> None:
-    """A kept question with its answer; a click in here draws only this turn again."""
-    answer = turn.answer
+    """A kept question with its answer; a click in here draws only this turn again.
+
+    Where the answer was written from other sources than the ones that are left, it is written again.
+    """
+    turn = feedback_store().answer(turn.id) or turn  # it may have been written again since the page was drawn
+    answer, deleted = turn.answer, feedback_store().deleted(turn.id, current_user())
     if st.session_state.get("scroll-to") == turn.id:
         scroll_here(key=f"scroll-{turn.id}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
-        st.caption(_timings(answer))
-        if answer.note:
-            st.warning(markup.plain(answer.note), icon=":material/warning:")
-        if not answer.complete and not answer.note:
-            st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
-        if answer.found and answer.answered_by == EXTRACTIVE:
-            st.markdown("**Closest passages found**")
-        st.markdown(_answer_markdown(answer, turn.id))
-        if answer.citations:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
-                label = "Before and after reranking" if answer.reranker != "none" else "How these were ranked"
-                if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
-                    show_ranking(answer)
-            show_sources(turn)
+        text = st.empty()
+        with text.container():
+            _show_text(turn)
+        if not answer.citations:
+            return
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
+            label = "Before and after reranking" if answer.reranker != "none" else "How these were ranked"
+            if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
+                show_ranking(turn)
+        places = show_sources(turn, deleted)
+    is_outdated = turn.user == current_user() and set(answer.without) != set(deleted)
+    if is_outdated and not st.session_state.get("question"):  # a new question does not wait for an old answer
+        try:
+            with text.container():
+                turn = _write_again(turn, deleted)
+        except CiteloopError as error:  # what is below the answer, and the question to come, do not need it
+            with text.container():
+                _show_text(turn)
+                st.error(markup.plain(str(error)), icon=":material/error:")
+            return
+        with text.container():
+            _show_text(turn)
+        show_places(turn.answer, places)
+
+
+def _write_again(turn: StoredAnswer, without: Collection[str]) -> StoredAnswer:
+    """Write the answer again before the user's eyes and keep it, in place of the one that it was.
+
+    A click on the way ends this before anything is kept, and the next drawing of the turn begins again.
+    """
+    numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in without]
+    st.status(f"Writing again {'without ' + ', '.join(numbers) if numbers else 'with all sources'}", type="compact")
+    text = st.empty()
+    text.markdown(_answer_markdown(turn.answer, turn.id))
+    answer = turn.answer
+    for answer in pipeline().rewrite(turn.answer, without):
+        text.markdown(_answer_markdown(answer, turn.id))
+    feedback_store().save_answer(answer, turn.conversation_id, turn.user, turn.id)
+    return replace(turn, answer=answer)
+
+
+def _show_text(turn: StoredAnswer) -> None:
+    """What a kept answer says, below how it came about and what went wrong."""
+    answer = turn.answer
+    st.caption(_timings(answer))
+    if answer.note:
+        st.warning(markup.plain(answer.note), icon=":material/warning:")
+    if not answer.complete and not answer.note:
+        st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+    if answer.found and answer.answered_by == EXTRACTIVE:
+        st.markdown("**Closest passages found**")
+    st.markdown(_answer_markdown(answer, turn.id))
 
 
 def _answer_markdown(answer: Answer, anchor: str) -> str:

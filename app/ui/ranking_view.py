@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.answer import Answer
+from app.feedback import StoredAnswer
 from app.rerank import RankedChunk
 
 NUM_ROWS = 10
@@ -23,8 +24,9 @@ _lists = st.components.v2.component(
 
 
 @st.dialog("How these sources were chosen", position="right", width="medium")
-def show_ranking(answer: Answer) -> None:
-    """A drawer with both orders of an answer's candidates."""
+def show_ranking(turn: StoredAnswer) -> None:
+    """A drawer with both orders of an answer's candidates, each a link to where it stands in its document."""
+    answer = turn.answer
     reranked = answer.reranker != "none"
     if reranked:
         st.markdown(
@@ -34,7 +36,7 @@ def show_ranking(answer: Answer) -> None:
         )
     else:
         st.markdown("The reranker was off: this is the order of search. Ask again with it on to compare.")
-    _lists(data=view_data(answer), key="ranking-lists")
+    _lists(data={**view_data(answer), "answer_id": turn.id}, key="ranking-lists")
     with st.expander("As a table"):
         st.dataframe(_table(answer), hide_index=True)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from app.answer import Citation
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.answer import Answer, Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.rerank import RankedChunk
 from app.ui import links, markup
@@ -14,21 +18,44 @@ from app.ui.resources import current_user, feedback_store
 _PREVIEW_CHARACTERS = 420
 
 
-def show_sources(turn: StoredAnswer) -> None:
-    """All cards of a kept answer, struck-out ones collapsed."""
-    deleted = feedback_store().deleted(turn.id, current_user())
-    ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
+@dataclass(slots=True)
+class _Drawn:
+    """One drawing of a card: once its button has done what it says, what it says is no longer so.
+
+    Clicks that come while the page is busy are handled together later, in no order: the second half of a double
+    click on one button may then follow the click on the other that took its place.
+    """
+
+    is_done: bool = False
+
+
+def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> dict[int, DeltaGenerator]:
+    """All cards of a kept answer, struck-out ones collapsed; returns where each other one says its place.
+
+    deleted: as of FeedbackStore.deleted. The places go by the number of the citation, and are for `show_places`.
+    """
+    places = {}
     for citation in turn.answer.citations:
         with st.container(border=True):
             if event := deleted.get(citation.chunk.id):
                 _show_deleted(turn, citation, event)
             else:
-                _show_card(turn, citation, ranked_by_id[citation.chunk.id])
+                places[citation.number] = _show_card(turn, citation)
+    show_places(turn.answer, places)
     if message := st.session_state.pop(f"toast-{turn.id}", None):
         st.toast(message, icon=":material/thumb_down:")
+    return places
 
 
-def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
+def show_places(answer: Answer, places: Mapping[int, DeltaGenerator]) -> None:
+    """Say on each card where its passage stands and whether the answer, as it is now, uses it."""
+    ranked_by_id = {ranked.chunk.id: ranked for ranked in answer.ranking}
+    for citation in answer.citations:
+        if place := places.get(citation.number):
+            place.caption(_place(ranked_by_id[citation.chunk.id], used=citation.number in answer.used))
+
+
+def _show_card(turn: StoredAnswer, citation: Citation) -> DeltaGenerator:
     chunk = citation.chunk
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(
@@ -45,15 +72,16 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
                 key=f"strike-{turn.id}-{citation.number}",
                 icon=":material/thumb_down:",
                 on_click=_record,
-                args=(turn, chunk.id, "deleted"),
+                args=(turn, chunk.id, "deleted", _Drawn()),
             )
-    st.caption(_place(ranked, used=citation.number in turn.answer.used))
+    place = st.empty()
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))
     else:
         st.markdown(markup.passage(_preview(chunk.text)))
         with st.expander(f"Whole passage [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
+    return place
 
 
 def _preview(text: str) -> str:
@@ -66,6 +94,7 @@ def _preview(text: str) -> str:
 
 
 def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:
+    drawn = _Drawn()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
         reason = f" as {event.reason}" if event.reason else ""
@@ -75,7 +104,7 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             key=f"undo-{turn.id}-{citation.number}",
             icon=":material/undo:",
             on_click=_record,
-            args=(turn, citation.chunk.id, "undone"),
+            args=(turn, citation.chunk.id, "undone", drawn),
         )
     key = f"reason-{turn.id}-{citation.number}"
     st.pills(
@@ -85,20 +114,23 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
         key=key,
         required=event.reason is not None,
         on_change=_record_reason,
-        args=(turn, citation.chunk.id, key),
+        args=(turn, citation.chunk.id, key, drawn),
     )
 
 
-def _record(turn: StoredAnswer, chunk_id: str, action: Action) -> None:
+def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) -> None:
+    if drawn.is_done:
+        return
     event = feedback_store().record(turn, chunk_id, action, current_user())
-    if event:
+    drawn.is_done = True
+    if event:  # last: Streamlit may leave the callback where it touches the session state
         words = "struck out and noted" if action == "deleted" else "is back"
         st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
 
 
-def _record_reason(turn: StoredAnswer, chunk_id: str, key: str) -> None:
+def _record_reason(turn: StoredAnswer, chunk_id: str, key: str, drawn: _Drawn) -> None:
     reason: Reason | None = st.session_state[key]
-    if reason:
+    if reason and not drawn.is_done:
         feedback_store().record(turn, chunk_id, "deleted", current_user(), reason)
 
 

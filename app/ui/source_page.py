@@ -19,7 +19,7 @@ from app.ui import links, markup
 from app.ui.page_picture import SUFFIXES
 from app.ui.page_view import STYLE as PAGE_STYLE
 from app.ui.page_view import show_page
-from app.ui.resources import feedback_store, pipeline
+from app.ui.resources import current_user, feedback_store, pipeline
 from app.ui.text_view import as_markdown, show_text
 from ingest.chunk import Chunk
 from ingest.originals import Originals
@@ -43,7 +43,7 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What the address names: a document, a passage in it, the answer that cites it; None where there is none.
+    """What the address names: a document, a passage in it, the answer that ranked it; None where there is none.
 
     is_gone: the answer knows the passage, the documents no longer do.
     """
@@ -59,6 +59,7 @@ def show() -> None:
     st.html(f"<style>{_STYLE}{PAGE_STYLE}</style>")
     named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a")}
     source = _find(**named)
+    _record_opened(source)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if source.answer:
             conversation_id = source.answer.conversation_id
@@ -80,12 +81,19 @@ def _find(chunk: str, document: str, a: str) -> _Source:
     table = pipeline().table
     answer = feedback_store().answer(a) if a else None
     found = table.chunk(chunk) if chunk else None
-    citations = answer.answer.citations if answer else ()
-    cited = next((citation.chunk for citation in citations if citation.chunk.id == chunk), None)
-    passage = found or cited
+    ranking = answer.answer.ranking if answer else ()
+    ranked = next((ranked.chunk for ranked in ranking if ranked.chunk.id == chunk), None)
+    passage = found or ranked
     document_id = passage.document_id if passage else document
     stored = table.document(document_id) if document_id else None
-    return _Source(stored, passage, answer, is_gone=found is None and cited is not None)
+    return _Source(stored, passage, answer, is_gone=found is None and ranked is not None)
+
+
+def _record_opened(source: _Source) -> None:
+    """Somebody looks up a passage of an answer where it stands; the store notes it once."""
+    ids = {ranked.chunk.id for ranked in source.answer.answer.ranking} if source.answer else set()
+    if source.answer and source.chunk and source.chunk.id in ids:
+        feedback_store().record(source.answer, source.chunk.id, "opened", current_user())
 
 
 def _show_nothing(*, is_named: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.answer import Answer, cite
+from app.registry import Registry
 from app.rerank import rerank
 from app.search import Candidate
 from ingest.chunk import Chunk
@@ -79,6 +80,22 @@ def make_answer(
         reranker="none",
         timings_ms={"search": 1.5, "rerank": 0.1},
     )
+
+
+def write_model(folder: Path, weights: str = "weights") -> Path:
+    """A folder with the files of a model, which nothing could load."""
+    (folder / "1_Dense").mkdir(parents=True)
+    for name in ("model.safetensors", "blend.json", "tokenizer.json", "1_Dense/model.safetensors", "README.md"):
+        (folder / name).write_text(f"{weights} in {name}")
+    return folder
+
+
+def add_model(home: Path, weights: str = "weights", kind: str = "late-interaction") -> str:
+    """Register such a model; returns its name."""
+    registry = Registry(home)
+    with registry.unfinished() as folder:
+        folder.rmdir()
+        return registry.add(write_model(folder, weights), kind=kind, base="the shipped one").name
 
 
 def write_benchmark(

@@ -229,6 +229,8 @@ def test_a_record_has_these_names() -> None:
         "citations",
         "ranking",
         "reranker",
+        "reranker_version",
+        "embedder",
         "timings_ms",
     ]
     first, second = record["citations"]

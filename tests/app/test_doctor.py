@@ -8,10 +8,12 @@ import pytest
 from pydantic import SecretStr
 
 from app.doctor import Check, check
+from app.registry import Registry
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed import Vectors
 from ingest.table import ChunkTable, read_identity
+from tests.app.builders import add_model
 from tests.conftest import FakeEmbedder, FakeReranker
 
 
@@ -36,13 +38,14 @@ def failed(settings: Settings) -> list[str]:
 
 def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> None:
     found = check(settings)
-    assert [each.name for each in found] == ["embedder", "documents", "table", "reranker", "feedback", "answers"]
+    assert " ".join(each.name for each in found) == "embedder documents table reranker models feedback answers"
     assert all(each.ok for each in found)
     assert [each.detail for each in found] == [
         "fake, 64 dimensions",
         f"{table.num_chunks()} passages of 3 documents are as they were stored",
         f"3 documents, {table.num_chunks()} chunks in {settings.home}",
         "none",
+        "shipped is live; none trained yet",
         "0 events",
         "extractive (set OPENAI_API_KEY or OPENAI_BASE_URL to have them written)",
     ]
@@ -64,6 +67,28 @@ def test_a_part_that_fails_does_not_stop_the_others(settings: Settings, table: C
     broken = settings.model_copy(update={"reranker": "http:http://127.0.0.1:1"})
     assert failed(broken) == ["reranker"]
     assert "did not answer" in checks(broken)["reranker"].detail
+
+
+def test_the_live_model_is_loaded_and_every_trained_one_is_looked_through(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, _settings: Settings) -> FakeReranker:
+        Registry(settings.home).check(name.removeprefix("trained:"))
+        return FakeReranker()
+
+    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    registry, live = Registry(settings.home), settings.model_copy(update={"reranker": "live"})
+    for weights in ("one", "two"):
+        registry.promote(add_model(settings.home, weights), "ann", "")
+    found = checks(live)
+    assert found["reranker"] == Check("reranker", True, "live: fake")
+    assert found["models"].detail == "reranker-2 is live; trained and as they were registered: reranker-2, reranker-1"
+    (registry.folder("reranker-1") / "tokenizer.json").unlink()
+    assert failed(live) == ["models"]
+    assert "reranker-1 lacks tokenizer.json" in checks(live)["models"].detail
+    (registry.folder("reranker-2") / "blend.json").write_text("{}")
+    assert failed(live) == ["reranker", "models"]
+    assert "not as they were registered" in checks(live)["reranker"].detail
 
 
 def test_an_unknown_reranker_is_named(settings: Settings) -> None:

@@ -1,17 +1,38 @@
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from app.answer import Answer, cite
-from app.feedback import REASONS, Action, FeedbackEvent, FeedbackStore, StoredAnswer, new_id
+from app.feedback import (
+    ACTIONS,
+    LABELS,
+    REASONS,
+    Action,
+    FeedbackEvent,
+    FeedbackStore,
+    Judgement,
+    Label,
+    StoredAnswer,
+    new_id,
+)
 from app.pipeline import Pipeline
 from app.rerank import Blend, rerank
 from app.search import Candidate
@@ -62,6 +83,10 @@ def test_an_answer_comes_back_as_it_was(store: FeedbackStore) -> None:
         found=False,
         complete=False,
         note='cut "off"',
+        ranking_note="cut",
+        reranker_version="c0ffee",
+        embedder="fake",
+        without=(bare.id,),
     )
     id = store.save_answer(answer, "talk", "ada")
     (stored,) = store.conversation("talk")
@@ -137,6 +162,9 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
         "answer_id",
         "question",
         "reranker",
+        "reranker_version",
+        "embedder",
+        "answered_by",
         "number",
         "chunk_id",
         "document",
@@ -250,11 +278,278 @@ def test_users_answers_and_citations_are_kept_apart(store: FeedbackStore, shown:
     assert store.deleted(again.id, "bob") == {}
 
 
-def test_a_passage_that_the_answer_does_not_cite_cannot_be_struck(store: FeedbackStore, shown: StoredAnswer) -> None:
+@pytest.mark.parametrize("action", ["deleted", "undone", "kept"])
+def test_a_passage_that_the_answer_does_not_cite_cannot_be_struck_or_kept(
+    action: Action, store: FeedbackStore, shown: StoredAnswer
+) -> None:
     for chunk_id in (chunk_ids(shown)[2], "no such chunk"):
-        with pytest.raises(KeyError):
-            store.record(shown, chunk_id, "deleted", "ada")
+        with pytest.raises(KeyError, match=f"answer {shown.id} does not cite chunk {chunk_id}"):
+            store.record(shown, chunk_id, action, "ada")
     assert store.events() == []
+
+
+def test_an_event_says_what_the_answer_came_from(store: FeedbackStore, shown: StoredAnswer) -> None:
+    answer = replace(shown.answer, reranker="shipped", reranker_version="c0ffee", embedder="fake", answered_by="writer")
+    event = store.record(replace(shown, answer=answer), chunk_ids(shown)[0], "opened", "ada")
+    assert event is not None
+    assert (event.reranker, event.reranker_version) == ("shipped", "c0ffee")
+    assert (event.embedder, event.answered_by) == ("fake", "writer")
+    assert store.events() == [event]
+
+
+# Kept and opened -------------------------------------------------------------------------------------
+
+
+def test_actions_are_these_four() -> None:
+    assert ACTIONS == ("deleted", "undone", "kept", "opened")
+
+
+@pytest.mark.parametrize("action", ["kept", "opened"])
+def test_kept_and_opened_are_noted_once_for_each_user(
+    action: Action, store: FeedbackStore, shown: StoredAnswer
+) -> None:
+    first, second, _ = chunk_ids(shown)
+    assert store.record(shown, first, action, "ada") is not None
+    assert store.record(shown, first, action, "ada") is None
+    assert store.record(shown, first, action, "bob") is not None
+    assert store.record(shown, second, action, "ada") is not None
+    assert acts(store) == [(action, None)] * 3
+
+
+def test_kept_and_opened_change_nothing_in_what_is_deleted(store: FeedbackStore, shown: StoredAnswer) -> None:
+    first = chunk_ids(shown)[0]
+    actions: tuple[Action, ...] = ("opened", "deleted", "kept", "deleted", "opened", "undone", "kept", "deleted")
+    struck = []
+    for action in actions:
+        store.record(shown, first, action, "ada")
+        struck.append(bool(store.deleted(shown.id, "ada")))
+    assert struck == [False, True, True, True, True, False, False, True]
+    assert [action for action, _ in acts(store)] == ["opened", "deleted", "kept", "undone", "deleted"]
+    assert len({event.id for event in store.events()}) == 5
+
+
+def test_what_was_opened_and_not_deleted_cannot_be_undone(store: FeedbackStore, shown: StoredAnswer) -> None:
+    store.record(shown, chunk_ids(shown)[0], "opened", "ada")
+    assert store.record(shown, chunk_ids(shown)[0], "undone", "ada") is None
+
+
+def test_a_passage_that_was_ranked_and_not_cited_can_be_opened(store: FeedbackStore, shown: StoredAnswer) -> None:
+    event = store.record(shown, chunk_ids(shown)[2], "opened", "ada")
+    assert event is not None
+    assert (event.number, event.rank, event.text) == (None, 3, "Three.")
+    assert store.events() == [event]
+    with pytest.raises(KeyError, match="does not rank chunk nowhere"):
+        store.record(shown, "nowhere", "opened", "ada")
+
+
+def keep(store: FeedbackStore, **changes: object) -> StoredAnswer:
+    """An answer with three citations, of which the text uses the first and the last."""
+    answer = make_answer("One [1]. Three [3].", passages=("One.", "Two.", "Three.", "Four."), num_citations=3)
+    store.save_answer(replace(answer, **changes), "kept", "ada")  # type: ignore[arg-type]
+    return store.conversation("kept")[-1]
+
+
+def test_what_the_text_used_is_kept(store: FeedbackStore) -> None:
+    shown = keep(store)
+    events = store.record_kept(shown, "ada")
+    assert [(event.action, event.number, event.user) for event in events] == [("kept", 1, "ada"), ("kept", 3, "ada")]
+    assert store.events() == events
+    assert store.record_kept(shown, "ada") == []
+    assert len(store.record_kept(shown, "bob")) == 2
+
+
+def test_what_is_struck_out_is_not_kept_and_what_is_undone_is(store: FeedbackStore) -> None:
+    shown = keep(store)
+    first, _, third, _ = chunk_ids(shown)
+    store.record(shown, first, "deleted", "ada")
+    store.record(shown, first, "opened", "ada")
+    store.record(shown, third, "deleted", "bob")
+    assert [event.chunk_id for event in store.record_kept(shown, "ada")] == [third]
+    store.record(shown, first, "undone", "ada")
+    assert [event.chunk_id for event in store.record_kept(shown, "ada")] == [first]
+
+
+@pytest.mark.parametrize("state", ["complete", "found"])
+def test_an_answer_that_was_cut_off_or_found_nothing_is_not_kept(state: str, store: FeedbackStore) -> None:
+    assert store.record_kept(keep(store, **{state: False}), "ada") == []
+    assert store.events() == []
+
+
+# Judgements ------------------------------------------------------------------------------------------
+
+
+def say(label: Label = "relevant", text: str = "One.", question: str = "How many?", **more: str) -> Judgement:
+    return Judgement(user="cara", question=question, label=label, text=text, **more)  # type: ignore[arg-type]
+
+
+def said(store: FeedbackStore) -> list[tuple[str, str, str]]:
+    return [(each.question, each.text, each.label) for each in store.judgements()]
+
+
+def test_a_judgement_copies_the_place_of_what_it_judges(store: FeedbackStore, shown: StoredAnswer) -> None:
+    event = store.record(shown, chunk_ids(shown)[1], "deleted", "ada")
+    assert event is not None
+    assert store.judge([Judgement.of(event, "not relevant", "cara", "imported from log.jsonl")]) == 1
+    (judgement,) = store.judgements()
+    place = ("question", "chunk_id", "document", "title", "heading", "page", "text")
+    assert [getattr(judgement, name) for name in place] == [getattr(event, name) for name in place]
+    assert (judgement.user, judgement.label, judgement.origin) == ("cara", "not relevant", "imported from log.jsonl")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(judgement.at)) < timedelta(minutes=1)
+    assert judgement.id
+
+
+def test_a_judgement_has_these_names() -> None:
+    assert list(asdict(say())) == [
+        "id",
+        "at",
+        "user",
+        "question",
+        "label",
+        "origin",
+        "chunk_id",
+        "document",
+        "title",
+        "heading",
+        "page",
+        "text",
+    ]
+    assert LABELS == ("relevant", "not relevant", "left out")
+
+
+def test_the_last_judgement_stands(store: FeedbackStore) -> None:
+    assert store.judge([say("relevant"), say("relevant", "Two."), say("left out", question="Why?")]) == 3
+    assert store.judge([say("not relevant"), say("left out")]) == 2
+    assert said(store) == [
+        ("How many?", "Two.", "relevant"),
+        ("Why?", "One.", "left out"),
+        ("How many?", "One.", "left out"),
+    ]
+    assert len({each.id for each in store.judgements()}) == 3
+
+
+def test_a_judgement_that_repeats_what_stands_is_not_new(store: FeedbackStore) -> None:
+    assert store.judge([say(), say(), say(origin="imported from a.csv")]) == 1
+    before = store.judgements()
+    assert store.judge([say()]) == 0
+    assert store.judgements() == before
+    assert before[0].origin == "curator"
+    assert store.judge([say("left out"), say("relevant")]) == 2  # it is what stood, but no longer
+
+
+def test_capitals_spaces_and_closing_marks_make_no_other_question(store: FeedbackStore) -> None:
+    assert store.judge([say(question="How many days?"), say(question=" how  MANY days ")]) == 1
+    assert store.judge([say("left out", question="how many days")]) == 1
+    assert said(store) == [("how many days", "One.", "left out")]
+    assert store.judge([say(question="How many?", text="days\0One."), say(question="How many", text="One.")]) == 2
+
+
+def test_judgements_that_cannot_all_be_kept_are_none(store: FeedbackStore) -> None:
+    with pytest.raises(RuntimeError):
+        store.judge(_break_after(say(), say(text="Two.")))
+    assert store.judgements() == []
+
+
+def _break_after(*judgements: Judgement) -> Iterator[Judgement]:
+    yield from judgements
+    raise RuntimeError
+
+
+def test_many_threads_that_judge_at_once_make_one_judgement(store: FeedbackStore) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(lambda _: store.judge([say(), say(text="Two.")]), range(8))) == 2
+    assert len(store.judgements()) == 2
+
+
+# Older files -----------------------------------------------------------------------------------------
+
+OLD_EVENT = {
+    "id": "e1",
+    "at": "2025-11-03T10:00:00.000+00:00",
+    "user": "ada",
+    "action": "deleted",
+    "reason": "outdated",
+    "answer_id": "a1",
+    "question": "How many days?",
+    "reranker": "shipped",
+    "number": 1,
+    "chunk_id": "c1",
+    "document": "guide.md",
+    "title": "Guide",
+    "heading": "",
+    "page": None,
+    "text": "One.",
+    "rank": 1,
+    "score": 0.5,
+    "reranker_score": 2.5,
+    "fused_rank": 2,
+    "fused_score": 0.01,
+    "vector_rank": 1,
+    "vector_score": 0.75,
+    "text_rank": None,
+    "text_score": None,
+}
+OLD_SCHEMA = f"""
+CREATE TABLE answers (
+    id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, user TEXT NOT NULL, asked_at TEXT NOT NULL,
+    answer TEXT NOT NULL
+);
+CREATE INDEX answers_by_conversation ON answers (conversation_id, asked_at);
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(OLD_EVENT)}, UNIQUE (id)
+);
+CREATE INDEX events_by_citation ON events (answer_id, chunk_id, user);
+"""
+NEW_FIELDS = ("ranking_note", "reranker_version", "embedder", "without")
+
+
+@pytest.fixture
+def old_home(home: Path) -> Path:
+    """A home whose feedback was written by version 0.1: an answer and an event."""
+    home.mkdir()
+    answer = json.loads(TypeAdapter(Answer).dump_json(make_answer()))
+    stored = {name: value for name, value in answer.items() if name not in NEW_FIELDS}
+    assert len(answer) == len(stored) + len(NEW_FIELDS)
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:
+        connection.executescript(OLD_SCHEMA)
+        connection.execute(
+            "INSERT INTO answers VALUES ('a1', 'talk', 'ada', '2025-11-03T09:00:00.000+00:00', ?)",
+            (json.dumps(stored),),
+        )
+        names = ", ".join(OLD_EVENT)
+        connection.execute(
+            f"INSERT INTO events ({names}) VALUES ({', '.join('?' * len(OLD_EVENT))})", list(OLD_EVENT.values())
+        )
+    return home
+
+
+def test_an_older_file_keeps_what_is_in_it(old_home: Path) -> None:
+    store = FeedbackStore(old_home)
+    (event,) = store.events()
+    new = {"reranker_version": "", "embedder": "", "answered_by": ""}
+    assert asdict(event) == {**OLD_EVENT, **new}
+    (stored,) = store.conversation("talk")
+    assert stored.answer == make_answer()
+    assert (stored.answer.reranker_version, stored.answer.embedder, stored.answer.without) == ("", "", ())
+
+
+def test_an_older_file_goes_on(old_home: Path) -> None:
+    store = FeedbackStore(old_home)
+    (shown,) = store.conversation("talk")
+    shown = replace(shown, answer=replace(shown.answer, embedder="fake"))
+    actions: tuple[Action, ...] = ("opened", "deleted", "undone", "kept")
+    events = [store.record(shown, chunk_ids(shown)[0], action, "ada") for action in actions]
+    assert FeedbackStore(old_home).events()[1:] == events
+    assert {event.embedder for event in events if event} == {"fake"}
+    assert store.judge([say()]) == 1
+
+
+def test_an_older_file_may_be_opened_by_many_at_once(old_home: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        stores = list(threads.map(FeedbackStore, [old_home] * 8))
+    assert [len(store.events()) for store in stores] == [1] * 8
+
+
+# The log ---------------------------------------------------------------------------------------------
 
 
 def test_the_log_is_oldest_first(store: FeedbackStore, shown: StoredAnswer) -> None:
@@ -276,35 +571,87 @@ def test_opening_the_file_again_finds_everything(home: Path, store: FeedbackStor
     assert reopened.record(shown, chunk_ids(shown)[0], "deleted", "ada", "other") is None
 
 
-APPEND_FOR_EVER = """
-import sys
+# Processes that are killed ---------------------------------------------------------------------------
+
+NUM_KILLS = int(os.environ.get("CITELOOP_TEST_KILLS", "12"))
+SEED = int(os.environ.get("CITELOOP_TEST_SEED", "20"))
+
+ACT_FOR_EVER = """
+import os, signal, sys
 from pathlib import Path
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackStore, Judgement
 
 store = FeedbackStore(Path(sys.argv[1]))
-shown = store.conversation("talk")[0]
-while True:
-    for action in ("deleted", "undone"):
-        if event := store.record(shown, shown.answer.citations[0].chunk.id, action, "ada"):
-            print(event.id, flush=True)
+(question,) = store.conversation("talk")
+first, second, third = (citation.chunk.id for citation in question.answer.citations)
+
+
+def act_for_ever():
+    while True:
+        answer_id = store.save_answer(question.answer, "acts", "ada")
+        shown = store.answer(answer_id)
+        for chunk_id, action in [(first, "opened"), (first, "deleted"), (first, "undone"), (second, "deleted")]:
+            print(store.record(shown, chunk_id, action, "ada").id, flush=True)
+        print(*(event.id for event in store.record_kept(shown, "ada")), flush=True)
+        said = [Judgement(user="cara", question=answer_id, label="relevant", text=text) for text in ("One.", "Two.")]
+        print("judged", answer_id, store.judge(said), flush=True)
+
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
+for _ in sys.stdin:
+    process = os.fork()
+    if not process:
+        act_for_ever()
+    print("begin", process, flush=True)
 """
 
 
-def test_a_killed_writer_loses_nothing_that_it_acknowledged(
-    home: Path, store: FeedbackStore, shown: StoredAnswer
-) -> None:
-    for _ in range(2):
-        writer = subprocess.Popen([sys.executable, "-c", APPEND_FOR_EVER, str(home)], stdout=subprocess.PIPE, text=True)
-        assert writer.stdout is not None
-        acknowledged = [writer.stdout.readline().strip() for _ in range(40)]
-        writer.kill()
-        acknowledged += [line.strip() for line in writer.stdout if line.endswith("\n")]
-        writer.wait()
-        writer.stdout.close()
-        stored = [event.id for event in FeedbackStore(home).events()]
-        assert set(acknowledged) <= set(stored)
-        assert len(stored) - stored.index(acknowledged[-1]) <= 2  # at most one more, which it had no time to tell
-    with sqlite3.connect(home / "feedback.sqlite3") as connection:
+def kill_writers(home: Path) -> list[list[str]]:
+    """Start one after the other and kill it at any moment; returns the words of each line that they have told.
+
+    Each is a fork of one that has imported everything, so that the kill meets it at work.
+    """
+    chance = random.Random(SEED)
+    told: list[list[str]] = []
+    command = [sys.executable, "-W", "ignore", "-c", ACT_FOR_EVER, str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdin
+        assert starter.stdout
+        for _ in range(NUM_KILLS):
+            print("go", file=starter.stdin, flush=True)
+            while not told or told[-1][0] != "begin":
+                told.append(starter.stdout.readline().split())
+            process = int(told[-1][1])
+            told += [starter.stdout.readline().split() for _ in range(chance.randrange(15))]
+            time.sleep(chance.random() * 0.02)
+            os.kill(process, signal.SIGKILL)
+            told.append(["killed"])
+        return told + [line.split() for line in starter.communicate()[0].splitlines()]
+
+
+def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store: FeedbackStore) -> None:
+    answer = make_answer("One [1]. Two [2]. Three [3].", passages=("One.", "Two.", "Three."))
+    store.save_answer(answer, "talk", "ada")
+    told = kill_writers(home)
+    told_events = [word for words in told for word in words if words[0] not in ("begin", "killed", "judged")]
+    told_judgements = [words[1] for words in told if words[0] == "judged"]
+    assert told_events
+    stored = FeedbackStore(home).events()
+    ids = [event.id for event in stored]
+    assert len(ids) == len(set(ids)) >= len(told_events) == len(set(told_events))
+    assert set(told_events) <= set(ids)
+    assert len(ids) <= len(told_events) + 2 * NUM_KILLS  # of each that was killed, the act that it did not come to tell
+    assert {(event.text, event.rank, event.fused_rank) for event in stored} <= {
+        ("One.", 1, 1),
+        ("Two.", 2, 2),
+        ("Three.", 3, 3),
+    }
+    kept = Counter(event.answer_id for event in stored if event.action == "kept")
+    assert set(kept.values()) <= {2}  # both or none
+    judged = Counter(judgement.question for judgement in FeedbackStore(home).judgements())
+    assert set(judged.values()) <= {2}
+    assert set(told_judgements) <= set(judged)
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    connection.close()
-    assert store.record(shown, chunk_ids(shown)[1], "deleted", "ada") is not None
+    (question,) = store.conversation("talk")
+    assert store.record(question, chunk_ids(question)[1], "deleted", "ada") is not None

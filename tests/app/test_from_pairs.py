@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from app.registry import fingerprint
 from app.rerank import Blend
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.training.commands import parse_pairs_file
-from app.training.from_pairs import PairsFile, fingerprint, train_from_pairs
-from app.training.late_interaction import Recipe
+from app.training.fit import Loss, Recipe, Watch
+from app.training.from_pairs import PairsFile, train_from_pairs
 from ingest import CiteloopError
 
 T = TypeVar("T")
@@ -44,7 +48,7 @@ RECIPE = Recipe(batch_size=8, num_negatives=2)
 @pytest.mark.slow
 def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
-    losses: list[tuple[int, int, float]] = []
+    losses: list[Loss] = []
     output = tmp_path / "model"
     summary = train_from_pairs(
         [pairs],
@@ -53,7 +57,7 @@ def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Pa
         RECIPE,
         exclude=frozenset({"pier 0"}),
         track=plain,
-        on_loss=lambda *told: losses.append(told),
+        watch=Watch(losses.append),
     )
     assert json.loads((output / "training.json").read_text()) == json.loads(json.dumps(summary))
     assert summary["excluded"] == ["pier 0"]
@@ -94,3 +98,24 @@ def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
     path = write_pairs(tmp_path / "port.jsonl")
     assert parse_pairs_file(f"{path}:200", 9) == (path, 200)
     assert parse_pairs_file(str(path), 9) == (path, 9)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_one_writes(tmp_path: Path) -> None:
+    pairs = write_pairs(tmp_path / "port.jsonl", num_sources=60)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    options = ["--from-pairs", str(pairs), "--output", str(tmp_path / "model"), "--home", str(tmp_path), "--json"]
+    done = subprocess.run(
+        [*torchrun, "-m", "app.cli", "train", *options],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    assert json.loads(line)["fingerprint"] == fingerprint(tmp_path / "model")
+    scores = LateInteractionReranker(str(tmp_path / "model")).score(
+        "Who looks after the crane?", ["The crane.", "Soup."]
+    )
+    assert scores[0] > scores[1]

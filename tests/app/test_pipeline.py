@@ -4,12 +4,22 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from app.answer import EXTRACTIVE, NO_DOCUMENTS, NOT_FOUND, NOTHING_MATCHES, LanguageModelError, extract, quote
+from app.answer import (
+    ALL_STRUCK_OUT,
+    EXTRACTIVE,
+    NO_DOCUMENTS,
+    NOT_FOUND,
+    NOTHING_MATCHES,
+    LanguageModelError,
+    extract,
+    quote,
+)
 from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
@@ -268,6 +278,91 @@ def test_the_note_of_a_fall_back_stays_beside_the_language_models(
     *_, last = pipeline.write(pipeline.rank(QUESTION, "broken", fall_back=True))
     assert "the service is down" in last.note
     assert last.note.endswith(" cut off")
+
+
+# Writing again ---------------------------------------------------------------------------------------
+
+
+def test_an_answer_knows_its_embedder(pipeline: Pipeline) -> None:
+    assert pipeline.ask(QUESTION).embedder == "fake"
+
+
+def test_an_extractive_answer_is_written_again_from_what_remains(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("Parents request parental leave; a year of leave")
+    struck = answer.citations[0].chunk.id
+    assert 1 in answer.used
+    (again,) = pipeline.rewrite(answer, {struck})
+    assert again.without == (struck,)
+    assert 1 not in again.used
+    assert again.used
+    assert again.complete
+    assert (again.citations, again.ranking, again.question) == (answer.citations, answer.ranking, answer.question)
+    assert (again.reranker, again.embedder) == (answer.reranker, answer.embedder)
+    (back,) = pipeline.rewrite(again, [])
+    assert replace(back, timings_ms={}) == replace(answer, timings_ms={})
+
+
+def test_writing_again_is_timed_and_the_times_of_the_ranking_stay(pipeline: Pipeline) -> None:
+    answer = pipeline.ask(QUESTION)
+    (again,) = pipeline.rewrite(answer, ())
+    assert list(again.timings_ms) == list(answer.timings_ms)
+    assert again.timings_ms["search"] == answer.timings_ms["search"]
+    assert again.timings_ms["answer"] != answer.timings_ms["answer"]
+
+
+def test_with_all_sources_struck_out_the_answer_says_so(
+    pipeline: Pipeline, written_by: Callable[..., Pipeline]
+) -> None:
+    for each in (pipeline, written_by("Thirty days [1].")):
+        answer = each.ask(QUESTION)
+        (again,) = each.rewrite(answer, {citation.chunk.id for citation in answer.citations})
+        assert (again.text, again.answered_by) == (ALL_STRUCK_OUT, EXTRACTIVE)
+        assert (again.found, again.complete) == (False, True)
+        assert again.without == tuple(citation.chunk.id for citation in answer.citations)
+
+
+def test_a_language_model_writes_again_from_what_remains_under_the_same_numbers(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    writer = FakeLanguageModel("Thirty", " days [1]", " or so [2].")
+    pipeline = Pipeline(settings, embedder, writer)
+    answer = pipeline.ask(QUESTION)
+    first, second, *_ = answer.citations
+    *growing, last = pipeline.rewrite(answer, {first.chunk.id})
+    assert [each.text for each in growing] == ["Thirty", "Thirty days [1]", "Thirty days [1] or so [2]."]
+    assert not any(each.complete or each.found for each in growing)
+    assert (last.text, last.answered_by, last.complete) == ("Thirty days or so [2].", "fake-writer", True)
+    content = writer.messages[-1]["content"]
+    assert first.chunk.text not in content
+    assert f"[2] {second.chunk.passage}" in content
+
+
+def test_what_is_no_citation_is_not_noted_as_left_out(pipeline: Pipeline) -> None:
+    (again,) = pipeline.rewrite(pipeline.ask(QUESTION), {"somewhere else"})
+    assert again.without == ()
+
+
+def test_a_failure_of_the_first_writing_is_not_said_of_the_second(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    down = Pipeline(settings, embedder, FakeLanguageModel(LanguageModelError("no connection")))
+    *_, answer = down.write(down.rank(QUESTION, "broken", fall_back=True))
+    assert answer.note.endswith("no connection")
+    *_, still = down.rewrite(answer, ())
+    assert still.note == answer.note  # once, not twice
+    *_, again = Pipeline(settings, embedder, FakeLanguageModel("Thirty days [1].")).rewrite(still, ())
+    assert again.note == answer.ranking_note
+    assert "the service is down" in again.note
+    assert again.answered_by == "fake-writer"
+
+
+def test_writing_again_that_is_cut_off_says_so(written_by: Callable[..., Pipeline]) -> None:
+    answer = written_by("Thirty days [1].").ask(QUESTION)
+    *_, last = written_by("Thirty days [2]", LanguageModelError("cut off")).rewrite(answer, ())
+    assert (last.text, last.complete, last.note) == ("Thirty days [2]", False, "cut off")
+
+
+# Who finds the sentences -----------------------------------------------------------------------------
 
 
 def test_the_embedders_token_vectors_find_the_sentences_whichever_reranker_ranks(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import rerankers
+from app.registry import Registry
 from app.rerank import Blend, Reranker, RerankerError, rerank
 from app.rerankers import DESCRIPTIONS, EXAMPLES, RERANKERS, cross_encoder, describe, late_interaction, load_reranker
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
-from tests.app.builders import make_candidates
+from tests.app.builders import add_model, make_candidates
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +49,7 @@ def test_an_unknown_name_lists_the_known_ones(settings: Settings) -> None:
     with pytest.raises(RerankerError) as caught:
         load_reranker("shiped", settings)
     assert "'shiped'" in str(caught.value)
-    for name in ("none", "shipped", "late-interaction", "cross-encoder", "http"):
+    for name in ("none", "live", "shipped", "trained", "late-interaction", "cross-encoder", "http"):
         assert name in str(caught.value)
 
 
@@ -214,6 +215,10 @@ def test_each_kind_says_whether_it_is_ready(hub: Path, settings: Settings) -> No
     assert list(before) == list(RERANKERS)
     assert all(description.startswith(DESCRIPTIONS[kind]) for kind, description in before.items())
     assert before["none"].endswith("[ready]")
+    assert (before["live"].endswith("[now shipped]"), before["trained"].endswith("[none yet]")) == (True, True)
+    Registry(settings.home).promote(add_model(settings.home), "ann", "")
+    assert describe(settings)["live"].endswith("[now reranker-1]")
+    assert describe(settings)["trained"].endswith("[reranker-1]")
     assert before["late-interaction"].endswith("[ready over the embedder; downloaded: none of these]")
     assert before["cross-encoder"].endswith(f"[downloaded: {HUB_IDS[-1]}]")
     assert (before["http"].endswith("[needs an address]"), after["http"].endswith("[address set]")) == (True, True)

@@ -12,6 +12,7 @@ VARIABLES = {
     "CITELOOP_HOME": "/srv/citeloop",
     "CITELOOP_EMBEDDER": "/srv/models/ours",
     "CITELOOP_RERANKER": "late-interaction",
+    "CITELOOP_RERANK_BUDGET_MS": "1500",
     "CITELOOP_NUM_CANDIDATES": "30",
     "CITELOOP_NUM_CITATIONS": "3",
     "OPENAI_API_KEY": "key one",
@@ -31,8 +32,8 @@ def _no_variables(settings: Settings) -> None:
 
 def test_without_variables_everything_has_a_default() -> None:
     settings = Settings()
-    assert (settings.home, settings.reranker) == (DEFAULT_HOME, "shipped")
-    assert (settings.num_candidates, settings.num_citations) == (50, 5)
+    assert (settings.home, settings.reranker) == (DEFAULT_HOME, "live")
+    assert (settings.num_candidates, settings.num_citations, settings.rerank_budget_ms) == (50, 5, 3000)
     assert (settings.openai_api_key, settings.openai_base_url, settings.openai_model) == (None, None, "gpt-4o-mini")
     assert (settings.rerank_url, settings.rerank_model, settings.rerank_api_key) == (None, "default", None)
     assert settings.writes_answers is False
@@ -46,6 +47,7 @@ def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> 
         "home": Path("/srv/citeloop"),
         "embedder": "/srv/models/ours",
         "reranker": "late-interaction",
+        "rerank_budget_ms": 1500.0,
         "num_candidates": 30,
         "num_citations": 3,
         "openai_base_url": "http://127.0.0.1:11434/v1",
@@ -89,6 +91,7 @@ def test_a_key_or_an_address_alone_lets_a_model_write(name: str, monkeypatch: py
         ("CITELOOP_NUM_CANDIDATES", "many"),
         ("CITELOOP_NUM_CITATIONS", "0"),
         ("CITELOOP_NUM_CITATIONS", "21"),
+        ("CITELOOP_RERANK_BUDGET_MS", "0"),
     ],
 )
 def test_a_number_out_of_range_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from ingest.files import SourceFile
 from ingest.isolation import Limits, ParserPool
+from ingest.job_store import StoppedError
 from ingest.parse import PARSERS, Document, ParseError, parse
-from ingest.pipeline import FileResult, StoppedError, ingest
+from ingest.pipeline import FileResult, ingest
 from ingest.table import ChunkTable
 from tests.conftest import SHARED_DATA, FakeEmbedder
 from tests.ingest.samples import Bookmark, make_docx, make_pdf, zipped

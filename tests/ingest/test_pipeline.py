@@ -11,7 +11,8 @@ from ingest import CiteloopError
 from ingest.embed import Vectors
 from ingest.files import find_files
 from ingest.isolation import ParserPool
-from ingest.pipeline import FileResult, Progress, StoppedError, ingest, remove
+from ingest.job_store import StoppedError
+from ingest.pipeline import FileResult, Progress, ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import make_pdf

@@ -13,7 +13,8 @@ from app.settings import Settings
 from ingest.chunk import DEFAULT_POLICY, POLICIES
 from ingest.embed import Vectors
 from ingest.home import current_name
-from ingest.pipeline import Progress, StoppedError, ingest
+from ingest.job_store import StoppedError
+from ingest.pipeline import Progress, ingest
 from ingest.reindex import reindex
 from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents

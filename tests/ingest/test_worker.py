@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import CiteloopError, worker
+from ingest import CiteloopError, job_store, worker
 from ingest.embed import Embedder, Vectors
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import Progress
@@ -31,7 +31,7 @@ def store(home: Path) -> JobStore:
 
 @pytest.fixture(autouse=True)
 def _quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(job_store, "_HEARTBEAT_SECONDS", 0.02)
 
 
 def do(store: JobStore, job: Job, embedder: Embedder | None = None) -> list[str]:
@@ -245,7 +245,7 @@ def test_job_that_waits_can_be_cancelled(store: JobStore, documents: Path, table
 def test_store_that_cannot_be_written_does_not_stop_the_work(
     store: JobStore, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest.jobs import JobError
+    from ingest.job_store import JobError
 
     job = store.add("folder", [documents], begin=True)
     beats: list[str] = []
@@ -269,7 +269,7 @@ WORKER = """
 import sys
 import time
 from pathlib import Path
-from ingest import worker
+from ingest import job_store, worker
 from tests.conftest import FakeEmbedder
 
 class Embedder(FakeEmbedder):
@@ -277,7 +277,7 @@ class Embedder(FakeEmbedder):
         time.sleep(float(sys.argv[2]))
         return super().embed(texts)
 
-worker._HEARTBEAT_SECONDS = 0.1
+job_store._HEARTBEAT_SECONDS = 0.1
 worker.embedder_for = lambda home, name: Embedder()
 import ingest.pipeline
 ingest.pipeline._BATCH_CHARACTERS = 0

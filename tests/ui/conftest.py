@@ -13,6 +13,18 @@ from tests.conftest import FakeEmbedder, FakeReranker
 
 Run = Callable[[Callable[[], None]], AppTest]
 
+_WHO_ASK_WHO_IT_IS = (
+    "answer_search",
+    "ask_page",
+    "feedback_files",
+    "feedback_questions",
+    "model_list",
+    "source_cards",
+    "source_page",
+    "training_page",
+    "training_progress",
+)
+
 
 @pytest.fixture
 def run_page(
@@ -26,8 +38,8 @@ def run_page(
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
     monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load)
-    for page in ("ask_page", "source_cards"):
-        monkeypatch.setattr(f"app.ui.{page}.current_user", lambda: "ann")  # AppTest has no cookies
+    for module in _WHO_ASK_WHO_IT_IS:
+        monkeypatch.setattr(f"app.ui.{module}.current_user", lambda: "ann")  # AppTest has no cookies
     st.cache_resource.clear()
     yield lambda page: AppTest.from_function(page, default_timeout=30).run()
     st.cache_resource.clear()

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackStore
+from app.answer import ALL_STRUCK_OUT, Answer
+from app.feedback import FeedbackStore, StoredAnswer
 from app.pipeline import Pipeline
 from app.rerank import Reranker, RerankerError
 from app.settings import Settings
-from tests.conftest import FakeReranker
+from tests.conftest import FakeLanguageModel, FakeReranker
 from tests.ui.conftest import Run
 
 
@@ -118,6 +123,212 @@ def test_a_reason_is_kept_with_the_deletion(run_page: Run, settings: Settings) -
     page.pills[0].set_value("outdated").run()
     assert FeedbackStore(settings.home).events()[-1].reason == "outdated"
     assert "struck out as outdated" in texts(page)
+
+
+# Writing again ---------------------------------------------------------------------------------------
+
+HOTEL = "A hotel may cost 150 euros a night"
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+def said(page: AppTest) -> str:
+    """What the last answer says, without its sources."""
+    shown = [element.value for element in page.chat_message[-1].markdown]
+    return "\n".join(shown[: next(place for place, each in enumerate(shown) if each.startswith("**Sources**"))])
+
+
+def only_turn(page: AppTest, settings: Settings) -> StoredAnswer:
+    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    return turn
+
+
+def test_striking_out_writes_the_answer_again_and_undo_brings_it_back(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    before = only_turn(page, settings)
+    assert HOTEL in said(page)
+    click(page, "Strike out [1]")
+    assert HOTEL not in said(page)
+    after = only_turn(page, settings)
+    assert after.id == before.id
+    assert after.answer.without == (before.answer.citations[0].chunk.id,)
+    assert after.answer.citations == before.answer.citations
+    assert 1 not in after.answer.used
+    assert after.answer.complete
+    in_the_answer = [caption.value for caption in page.caption if "**in the answer**" in caption.value]
+    assert len(in_the_answer) == len(after.answer.used)
+    click(page, "Undo [1]")
+    assert HOTEL in said(page)
+    back = only_turn(page, settings).answer
+    assert replace(back, timings_ms={}) == replace(before.answer, timings_ms={})
+
+
+def test_with_every_source_struck_out_the_answer_says_so(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    for citation in only_turn(page, settings).answer.citations:
+        click(page, f"Strike out [{citation.number}]")
+    assert ALL_STRUCK_OUT in said(page)
+    click(page, "Undo [1]")
+    assert HOTEL in said(page)
+
+
+def test_what_is_written_already_is_not_written_again(
+    run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = click(ask(run_page(ask_page), "How much may a hotel cost a night?"), "Strike out [1]")
+    monkeypatch.setattr("app.pipeline.Pipeline.rewrite", None)
+    page.pills[0].set_value("not relevant").run()
+    assert not page.exception
+    assert only_turn(page, settings).answer.without
+
+
+def test_somebody_elses_answer_stays_as_it_was_written(run_page: Run, settings: Settings, pipeline: Pipeline) -> None:
+    store = FeedbackStore(settings.home)
+    store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["c"] = "theirs"
+    page.run()
+    before = said(page)
+    click(page, "Strike out [1]")
+    assert "Undo [1]" in labels(page)
+    assert said(page) == before
+    (turn,) = store.conversation("theirs")
+    assert turn.answer.without == ()
+    assert set(store.deleted(turn.id, "ann")) == {turn.answer.citations[0].chunk.id}
+
+
+class Writer(FakeLanguageModel):
+    """Writes of the first two passages; can be stopped in the middle, as by another click."""
+
+    def __init__(self) -> None:
+        super().__init__("A hotel may cost 150 euros [1]", ", and that is all [2].")
+        self.is_stopped = False
+        self.questions: list[str] = []
+
+    def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        self.questions.append(messages[-1]["content"].rsplit("Question: ")[-1])
+        first, second = super().stream(messages)
+        yield first
+        if self.is_stopped:
+            st.stop()
+        yield second
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
+    """The language model of every pipeline."""
+    writer = Writer()
+    monkeypatch.setattr("app.pipeline.Pipeline.language_model", writer)
+    return writer
+
+
+def test_a_language_model_writes_again_from_the_other_sources(
+    run_page: Run, settings: Settings, writer: Writer
+) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    struck = only_turn(page, settings).answer.citations[0].chunk
+    click(page, "Strike out [1]")
+    assert struck.text not in writer.messages[-1]["content"]
+    answer = only_turn(page, settings).answer
+    assert answer.text == "A hotel may cost 150 euros, and that is all [2]."
+    assert (answer.without, answer.answered_by) == ((struck.id,), "fake-writer")
+    assert "that is all" in said(page)
+    assert not page.status
+
+
+def test_an_interrupted_rewrite_leaves_the_old_text_and_is_tried_again(
+    run_page: Run, settings: Settings, writer: Writer
+) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    before = only_turn(page, settings)
+    writer.is_stopped = True
+    click(page, "Strike out [1]")
+    assert [status.label for status in page.status] == ["Writing again without [1]"]
+    assert "Undo [1]" in labels(page)  # the click itself does not wait
+    assert only_turn(page, settings) == before
+    assert set(FeedbackStore(settings.home).deleted(before.id, "ann")) == {before.answer.citations[0].chunk.id}
+    click(page, "Strike out [2]")
+    assert [status.label for status in page.status] == ["Writing again without [1], [2]"]
+    click(page, "Undo [2]")
+    writer.is_stopped = False
+    page.run()
+    assert not page.status
+    assert only_turn(page, settings).answer.without == (before.answer.citations[0].chunk.id,)
+    writer.is_stopped = True
+    click(page, "Undo [1]")
+    assert [status.label for status in page.status] == ["Writing again with all sources"]
+
+
+def test_a_new_question_does_not_wait_for_an_old_answer(run_page: Run, settings: Settings, writer: Writer) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    turn = only_turn(page, settings)
+    FeedbackStore(settings.home).record(turn, turn.answer.citations[0].chunk.id, "deleted", "ann")
+    writer.questions.clear()
+    ask(page, "What does the VPN need?")
+    assert writer.questions == ["What does the VPN need?", "How much may a hotel cost a night?"]
+    first, second = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    assert (len(first.answer.without), second.answer.without) == (1, ())
+
+
+def test_a_rewrite_that_fails_says_why_and_leaves_the_rest_of_the_page(
+    run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    before = only_turn(page, settings)
+
+    def rewrite(*_: object) -> Iterator[Answer]:
+        raise RerankerError("its weights are [gone](x)")
+
+    monkeypatch.setattr("app.pipeline.Pipeline.rewrite", rewrite)
+    click(page, "Strike out [1]")
+    assert page.error[0].value == r"its weights are \[gone\](x)"
+    assert HOTEL in said(page)
+    assert page.chat_input
+    assert only_turn(page, settings) == before
+
+
+# Read and not corrected ------------------------------------------------------------------------------
+
+
+def kept(settings: Settings) -> list[tuple[str, int | None]]:
+    events = FeedbackStore(settings.home).events()
+    return [(event.question, event.number) for event in events if event.action == "kept"]
+
+
+def test_who_asks_the_next_question_has_kept_the_answer_before(run_page: Run, settings: Settings) -> None:
+    question = "How much may a hotel cost a night?"
+    page = ask(run_page(ask_page), question)
+    used = only_turn(page, settings).answer.used
+    assert kept(settings) == []
+    ask(page, "What does the VPN need?")
+    assert kept(settings) == [(question, number) for number in sorted(used)]
+    click(page, "New")
+    ask(page, question)
+    assert {asked for asked, _ in kept(settings)} == {question}
+
+
+def test_a_source_that_was_struck_out_is_not_kept(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    click(page, "Strike out [1]")
+    used = only_turn(page, settings).answer.used
+    ask(page, "What does the VPN need?")
+    assert kept(settings) == [("How much may a hotel cost a night?", number) for number in sorted(used)]
+    assert 1 not in used
+
+
+def test_who_reads_somebody_elses_conversation_keeps_nothing(
+    run_page: Run, settings: Settings, pipeline: Pipeline
+) -> None:
+    store = FeedbackStore(settings.home)
+    store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["c"] = "theirs"
+    ask(page.run(), "How much may a hotel cost a night?")
+    assert store.events() == []
 
 
 def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:

@@ -89,6 +89,12 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     expect(drawer.locator(".before li")).to_have_count(6)
     expect(drawer.locator(".after li.used")).to_have_count(1)
     expect(drawer.locator(".ranking svg path")).to_have_count(6)
+    link = drawer.locator(".after a").last
+    expect(link).to_have_attribute("href", re.compile(r"^source\?chunk=\w+&a=\w+$"))
+    with page.context.expect_page() as opened:
+        link.click()
+    expect(opened.value.get_by_role("link", name="Back to the answer")).to_be_visible()
+    opened.value.close()
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
 
@@ -103,7 +109,8 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     expect(page.get_by_text("A hotel may cost 150 euros a night.").first).to_be_visible()
 
     page.get_by_role("link", name="Feedback").click()
-    expect(page.get_by_text("2 of 2 events")).to_be_visible()
+    page.get_by_role("radio", name="Log").click()
+    expect(page.get_by_text("3 of 3 events")).to_be_visible()  # opened, struck out, undone
     assert foreign == []
     assert problems == []
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,46 @@ def test_a_passage_is_shown_in_its_document_with_a_way_back(
     assert "### Parental leave" in texts(page)  # what comes after
     assert links(page) == {"Back to the answer": f"ask?c=talk&a={answer.id}"}
     assert page.get("download_button")
+
+
+def test_that_a_passage_was_opened_is_noted_once(
+    open_source: Open, table: ChunkTable, settings: Settings, pipeline: Pipeline
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?")
+    chunk = only(table, "30 days")
+    page = open_source(chunk=chunk.id, a=answer.id)
+    page.run()
+    open_source(chunk=chunk.id, a=answer.id)
+    (event,) = FeedbackStore(settings.home).events()
+    assert (event.action, event.user, event.answer_id, event.chunk_id) == ("opened", "ann", answer.id, chunk.id)
+    assert event.number is not None
+
+
+def test_a_passage_that_was_ranked_and_not_cited_is_opened_too(
+    open_source: Open, settings: Settings, pipeline: Pipeline
+) -> None:
+    answer = pipeline.ask("How much leave does everybody have?")
+    store = FeedbackStore(settings.home)
+    answer_id = store.save_answer(replace(answer, citations=answer.citations[:1]), "talk", "ann")
+    page = open_source(chunk=answer.ranking[-1].chunk.id, a=answer_id)
+    assert links(page) == {"Back to the answer": f"ask?c=talk&a={answer_id}"}
+    assert [(event.action, event.number, event.rank) for event in store.events()] == [
+        ("opened", None, len(answer.ranking))
+    ]
+
+
+def test_what_is_opened_without_an_answer_that_ranked_it_is_not_noted(
+    open_source: Open, table: ChunkTable, settings: Settings, pipeline: Pipeline
+) -> None:
+    store = FeedbackStore(settings.home)
+    answer = pipeline.ask("How much leave does everybody have?")
+    answer_id = store.save_answer(replace(answer, citations=(), ranking=()), "talk", "ann")
+    chunk = only(table, "VPN")
+    open_source(chunk=chunk.id)
+    open_source(chunk=chunk.id, a="nobody's")
+    open_source(chunk=chunk.id, a=answer_id)
+    open_source(document=chunk.document_id, a=answer_id)
+    assert store.events() == []
 
 
 def test_without_an_answer_the_way_back_is_the_list_of_documents(open_source: Open, table: ChunkTable) -> None:

@@ -1,0 +1,29 @@
+"""What was shown, what people did with it and what curators say of it, in one SQLite file. The log only grows.
+
+    events      StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
+    judgements  Judgement                     what a curator says of a passage for a question
+    store       FeedbackStore                 keeps and returns them, each act one transaction
+
+What they mean for training is decided elsewhere.
+"""
+
+from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
+from app.feedback.judgements import LABELS, Judgement, Label, question_key
+from app.feedback.store import FeedbackError, FeedbackStore, new_id
+
+__all__ = [
+    "ACTIONS",
+    "LABELS",
+    "REASONS",
+    "Action",
+    "FeedbackError",
+    "FeedbackEvent",
+    "FeedbackStore",
+    "Judgement",
+    "Label",
+    "Reason",
+    "ShownAnswer",
+    "StoredAnswer",
+    "new_id",
+    "question_key",
+]

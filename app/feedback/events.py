@@ -1,0 +1,114 @@
+"""Answer, as it was shown, and act of a user -> FeedbackEvent, which keeps its meaning without either."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from app.answer import Answer
+
+Action = Literal["deleted", "undone", "kept", "opened"]
+"""deleted: a citation struck out; undone: taken back; kept: the answer was read and left as it is; opened: looked
+up where it stands in its document."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
+Reason = Literal["not relevant", "outdated", "duplicate", "wrong page", "other"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer as it was shown, with its id, when it was asked (UTC), by whom and in which conversation."""
+
+    id: str
+    conversation_id: str
+    user: str
+    asked_at: datetime
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnswer:
+    """Of an answer, what can be counted without reading it: asked_at as in StoredAnswer, ISO 8601 in UTC."""
+
+    id: str
+    asked_at: str
+    reranker: str
+    num_citations: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackEvent:
+    """One act of one user on one passage of an answer, with all that was true then.
+
+    number: of the citation, None for a passage that was ranked and not cited. The passage's text, ranks and
+    scores are copied, so that the event keeps its meaning when the document is changed or removed. reason: None
+    until the user gives one. reranker_version: its fingerprint in hex, '' where it was not noted yet; so embedder,
+    and answered_by, which is 'extractive' or the language model's name.
+    """
+
+    id: str
+    at: str
+    user: str
+    action: Action
+    reason: Reason | None
+    answer_id: str
+    question: str
+    reranker: str
+    reranker_version: str
+    embedder: str
+    answered_by: str
+    number: int | None
+    chunk_id: str
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    text: str
+    rank: int
+    score: float
+    reranker_score: float | None
+    fused_rank: int
+    fused_score: float
+    vector_rank: int | None
+    vector_score: float | None
+    text_rank: int | None
+    text_score: float | None
+
+
+EVENT_COLUMNS = tuple(field.name for field in fields(FeedbackEvent))
+
+
+def event_of(
+    answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
+) -> FeedbackEvent:
+    """What a user does now with a passage of an answer; its id says whose, on what, and not yet which one.
+
+    Raises KeyError if the answer does not cite the chunk or, for `opened`, did not rank it.
+    """
+    shown = answer.answer
+    numbers = {citation.chunk.id: citation.number for citation in shown.citations}
+    ranked = next((ranked for ranked in shown.ranking if ranked.chunk.id == chunk_id), None)
+    if ranked is None or (chunk_id not in numbers and action != "opened"):
+        raise KeyError(f"answer {answer.id} does not {'rank' if action == 'opened' else 'cite'} chunk {chunk_id}")
+    row = {name: value for name, value in ranked.as_row().items() if name in EVENT_COLUMNS}
+    return FeedbackEvent(
+        **row,  # type: ignore[arg-type]  # a row of plain values by name
+        id=f"{answer.id}-{chunk_id}-{user}",
+        at=now(),
+        user=user,
+        action=action,
+        reason=reason,
+        answer_id=answer.id,
+        question=shown.question,
+        reranker=shown.reranker,
+        reranker_version=shown.reranker_version,
+        embedder=shown.embedder,
+        answered_by=shown.answered_by,
+        number=numbers.get(chunk_id),
+    )
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

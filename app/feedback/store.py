@@ -1,0 +1,230 @@
+"""Answers, FeedbackEvents and Judgements in one SQLite file. Events and judgements are only ever appended."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, replace
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.answer import Answer
+from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer, event_of, now
+from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement
+from ingest import CiteloopError
+from ingest.database import transaction
+
+_ANSWER = TypeAdapter(Answer)
+_EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS answers (
+    id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, user TEXT NOT NULL, asked_at TEXT NOT NULL,
+    answer TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS answers_by_conversation ON answers (conversation_id, asked_at);
+CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, {_EVENTS}, UNIQUE (id));
+CREATE INDEX IF NOT EXISTS events_by_citation ON events (answer_id, chunk_id, user);
+CREATE TABLE IF NOT EXISTS judgements (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, {_JUDGEMENTS}, UNIQUE (id)
+);
+CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
+"""
+
+
+class FeedbackError(CiteloopError):
+    """The feedback database cannot be read or written."""
+
+
+class FeedbackStore:
+    """The feedback database of one home folder; every method is one transaction that survives a crash.
+
+    Every method raises FeedbackError when the file is damaged or the disk is full.
+    """
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self._path = home / "feedback.sqlite3"
+        with self._connection() as connection:
+            connection.executescript(_SCHEMA)
+            _add_missing_columns(connection)
+
+    def save_answer(self, answer: Answer, conversation_id: str, user: str, answer_id: str | None = None) -> str:
+        """Keep an answer as shown and return its id; with answer_id, in place of its earlier version."""
+        answer_id = answer_id or new_id()
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT INTO answers VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET answer = excluded.answer",
+                (answer_id, conversation_id, user, now(), _ANSWER.dump_json(answer).decode()),
+            )
+        return answer_id
+
+    def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
+        """The last answers of a conversation, by default all, in the order in which they were asked."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, conversation_id, user, asked_at, answer FROM answers"
+                " WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
+                (conversation_id, last),
+            ).fetchall()[::-1]
+        return [_to_answer(row) for row in rows]
+
+    def answer(self, answer_id: str) -> StoredAnswer | None:
+        """The answer of this id, or None."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT id, conversation_id, user, asked_at, answer FROM answers WHERE id = ?", (answer_id,)
+            ).fetchone()
+        return _to_answer(row) if row else None
+
+    def shown(self, since: str = "") -> list[ShownAnswer]:
+        """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT id, asked_at, json_extract(answer, '$.reranker'), json_array_length(answer, '$.citations')"
+                " AS number FROM answers WHERE asked_at >= ? AND number > 0 ORDER BY asked_at",
+                (since,),
+            )
+            return [ShownAnswer(*row) for row in rows]
+
+    def record(
+        self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
+    ) -> FeedbackEvent | None:
+        """Append what a user did with a passage of an answer; None when that is how it stood already.
+
+        So clicking twice, or a page that sends a click again, makes one event, and a reason once given is
+        not lost by striking out again. Undoing what was not deleted is nothing either. `kept` and `opened` are
+        appended once, and change nothing in what is deleted. Raises KeyError if the answer does not cite the
+        chunk or, for `opened`, did not rank it.
+        """
+        event = event_of(answer, chunk_id, action, user, reason if action == "deleted" else None)
+        with self._writing() as connection:
+            return _append(connection, event)
+
+    def record_kept(self, answer: StoredAnswer, user: str) -> list[FeedbackEvent]:
+        """Append, at once, that a user read an answer and left it as it is; returns the new events.
+
+        They are of the citations that the text uses and this user has not struck out: what nobody put to use says
+        nothing. An answer that is not complete, or found nothing, has none.
+        """
+        shown = answer.answer
+        if not (shown.complete and shown.found):
+            return []
+        used = [citation.chunk.id for citation in shown.citations if citation.number in shown.used]
+        events = [event_of(answer, chunk_id, "kept", user) for chunk_id in used]
+        with self._writing() as connection:
+            struck = _deleted(connection, answer.id, user)
+            appended = [_append(connection, event) for event in events if event.chunk_id not in struck]
+        return [event for event in appended if event]
+
+    def events(self) -> list[FeedbackEvent]:
+        """The whole log, oldest first."""
+        with self._connection() as connection:
+            return _events(connection, "ORDER BY sequence")
+
+    def deleted(self, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
+        """Chunk id -> event of the citations of an answer that this user has struck out and not undone."""
+        with self._connection() as connection:
+            return _deleted(connection, answer_id, user)
+
+    def judge(self, judgements: Iterable[Judgement]) -> int:
+        """Append what a curator says, all or nothing; returns how much of it is new.
+
+        What says the same as the one that stands is not appended. The store gives each its id and time.
+        """
+        with self._writing() as connection:
+            return sum([_append_judgement(connection, judgement) for judgement in judgements])
+
+    def judgements(self) -> list[Judgement]:
+        """The judgements that stand, of each passage for each question the last, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                f"SELECT {_JUDGEMENTS} FROM judgements"
+                " WHERE sequence IN (SELECT MAX(sequence) FROM judgements GROUP BY key) ORDER BY sequence"
+            )
+            return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with transaction(self._path) as connection:
+                yield connection
+        except (sqlite3.DatabaseError, ValidationError) as error:
+            raise FeedbackError(
+                f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "
+                "or put the file aside to begin a new one"
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Nobody else writes between what is read here and what is written."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+
+def new_id() -> str:
+    """A random id for an answer or a conversation: 32 hex digits that nobody can guess."""
+    return uuid.uuid4().hex
+
+
+def _add_missing_columns(connection: sqlite3.Connection) -> None:
+    """What an older version has recorded stays, with nothing in the columns that it did not know."""
+    connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
+    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(events)")}
+    for column in EVENT_COLUMNS:
+        if column not in present:
+            connection.execute(f"ALTER TABLE events ADD COLUMN {column} DEFAULT ''")
+
+
+def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
+    """The event as it was appended, with an id that only it can have; None if that is how it stood already."""
+    if event.action in ("deleted", "undone"):
+        before = connection.execute(
+            "SELECT action, reason, COUNT(*) OVER () FROM events WHERE answer_id = ? AND chunk_id = ? AND user = ?"
+            " AND action IN ('deleted', 'undone') ORDER BY sequence DESC LIMIT 1",
+            (event.answer_id, event.chunk_id, event.user),
+        ).fetchone() or ("undone", None, 0)
+        if event.action == before[0] and event.reason in (None, before[1]):
+            return None
+        event = replace(event, id=f"{event.id}-{before[2] + 1}")
+    else:
+        event = replace(event, id=f"{event.id}-{event.action}")
+    marks = ", ".join("?" * len(EVENT_COLUMNS))
+    inserted = connection.execute(
+        f"INSERT INTO events ({_EVENTS}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING", astuple(event)
+    )
+    return event if inserted.rowcount else None
+
+
+def _events(connection: sqlite3.Connection, condition: str, *parameters: str) -> list[FeedbackEvent]:
+    return [FeedbackEvent(*row) for row in connection.execute(f"SELECT {_EVENTS} FROM events {condition}", parameters)]
+
+
+def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
+    condition = "WHERE answer_id = ? AND user = ? AND action IN ('deleted', 'undone') ORDER BY sequence"
+    last = {event.chunk_id: event for event in _events(connection, condition, answer_id, user)}
+    return {chunk_id: event for chunk_id, event in last.items() if event.action == "deleted"}
+
+
+def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> bool:
+    """Whether it was appended, rather than what stands already."""
+    label, count = connection.execute(
+        "SELECT label, COUNT(*) OVER () FROM judgements WHERE key = ? ORDER BY sequence DESC LIMIT 1", (judgement.key,)
+    ).fetchone() or (None, 0)
+    if judgement.label == label:
+        return False
+    new = replace(judgement, id=f"{judgement.key}-{count + 1}", at=now())
+    marks = ", ".join("?" * (1 + len(JUDGEMENT_COLUMNS)))
+    connection.execute(f"INSERT INTO judgements (key, {_JUDGEMENTS}) VALUES ({marks})", (new.key, *astuple(new)))
+    return True
+
+
+def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:
+    answer_id, conversation_id, user, asked_at, answer = row
+    return StoredAnswer(
+        answer_id, conversation_id, user, datetime.fromisoformat(asked_at), _ANSWER.validate_json(answer)
+    )

@@ -1,0 +1,122 @@
+"""The files of a model's folder: are they there, as they were, and on the disk?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import get_args
+
+from filelock import FileLock, Timeout
+
+from app.registry.entries import Decision, RegistryError, Verdict
+
+_WEIGHTS = ("model.safetensors", "blend.json")
+_CARDS = ("README.md", "training.json", "gate.json")
+"""What is read by people and pages: it may be written later, and a model ranks without it."""
+_UNFINISHED = ".unfinished-"
+_REMEDY = "put it back from a copy, or promote another model and remove this one"
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the weights and, if there is one, the blend, in hex digits: folders with the same one rank alike.
+
+    Raises RegistryError when the weights are not there, or cannot be read.
+    """
+    weights, blend = (folder / name for name in _WEIGHTS)
+    try:
+        return _digest([weights, blend] if blend.exists() else [weights])
+    except OSError as error:
+        raise RegistryError(f"{folder} lacks {weights.name} ({error.strerror}); {_REMEDY}") from error
+
+
+def other_files(folder: Path) -> dict[str, str]:
+    """Path below the folder -> SHA-256 of every file that a model is loaded from, but for weights and blend."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name: _digest([folder / name]) for name in names if name not in (*_WEIGHTS, *_CARDS)}
+
+
+def check_files(folder: Path, expected: str, others: Mapping[str, str]) -> None:
+    """Raise RegistryError when the files of a model are not those with this fingerprint and these other files."""
+    found = fingerprint(folder)
+    if found != expected:
+        raise RegistryError(
+            f"weights and blend in {folder} are not as they were registered: expected sha256 {expected[:12]}, "
+            f"found {found[:12]}; {_REMEDY}"
+        )
+    for name, digest in others.items():
+        if not (folder / name).is_file():
+            raise RegistryError(f"{folder} lacks {name}; {_REMEDY}")
+        if _digest([folder / name]) != digest:
+            raise RegistryError(f"{folder / name} is not as it was registered; {_REMEDY}")
+
+
+def read_verdict(folder: Path) -> Verdict | None:
+    """What gate.json says, None where there is none. Raises RegistryError when it does not hold a verdict."""
+    path = folder / "gate.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["verdict"] not in get_args(Decision):
+            raise ValueError(f"unknown verdict {record['verdict']!r}")
+        return Verdict(record["verdict"], str(record["sentence"]), str(record.get("live", "")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        known = ", ".join(get_args(Decision))
+        raise RegistryError(f"{path} must hold a sentence and a verdict ({known}): {error}") from error
+
+
+def flush(folder: Path) -> None:
+    """Have a folder with all below it on the disk, so that no power cut leaves a row with empty files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            flush_entries(path)
+    flush_entries(folder)
+
+
+def flush_entries(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def unfinished_folder(parent: Path) -> Iterator[Path]:
+    """A new hidden folder in which a model is made; deleted in the end if it is still there.
+
+    What a process that was killed has left is deleted too: it does not hold its lock any more.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_UNFINISHED}*.lock"):
+        with suppress(Timeout), FileLock(left, timeout=0):
+            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+            left.unlink(missing_ok=True)
+    folder = parent / f"{_UNFINISHED}{uuid.uuid4().hex[:12]}"
+    lock = folder.with_suffix(".lock")
+    with FileLock(lock):
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while piece := file.read(2**20):
+                digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,307 @@
+"""Registry: the rows of the models and of their history, and the folders that belong to them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import astuple, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.registry.entries import RERANKER_KINDS, SHIPPED, Action, Promotion, RegistryError, TrainedModel, Verdict
+from app.registry.files import (
+    check_files,
+    fingerprint,
+    flush,
+    flush_entries,
+    other_files,
+    read_verdict,
+    unfinished_folder,
+)
+from ingest.database import transaction
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
+"""Names under which rerankers are known that are not of a registry."""
+
+_BY_ITSELF = "promotes by itself"
+_MODEL = ", ".join(field.name for field in fields(TrainedModel))
+_PROMOTION = ", ".join(field.name for field in fields(Promotion))
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS models (name TEXT PRIMARY KEY, kind TEXT NOT NULL, base TEXT NOT NULL,"
+    " created_at TEXT NOT NULL, fingerprint TEXT NOT NULL, job_id TEXT NOT NULL, note TEXT NOT NULL,"
+    " files TEXT NOT NULL, removed_at TEXT)",  # a row stays when its model is removed: its name is not used again
+    "CREATE TABLE IF NOT EXISTS promotions (sequence INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL,"
+    " who TEXT NOT NULL, model TEXT NOT NULL, previous TEXT NOT NULL, action TEXT NOT NULL, why TEXT NOT NULL,"
+    " verdict TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL)",
+)
+
+
+class Registry:
+    """The models of one home folder; every method is one transaction that survives a crash.
+
+    Reading makes no files. Every method raises RegistryError when the file is damaged or the disk is full.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.models_folder = home / "models"
+        self._path = home / "models.sqlite3"
+
+    def folder(self, name: str) -> Path:
+        """Where the files of the model of this name lie."""
+        return self.models_folder / name
+
+    # which there are ---------------------------------------------------------------------------------
+
+    def models(self) -> list[TrainedModel]:
+        """All that are there, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {_MODEL} FROM models WHERE removed_at IS NULL ORDER BY rowid DESC")
+            return [TrainedModel(*row) for row in rows]
+
+    def model(self, name: str) -> TrainedModel:
+        """The model of this name. Raises RegistryError, with the names that there are."""
+        with self._reading() as connection:
+            return _model(connection, name)
+
+    def check(self, name: str) -> None:
+        """Read every file of a model; what comes with the program is not looked at here.
+
+        Raises RegistryError when its folder lacks a file, or has one that is not as it was registered.
+        """
+        if name != SHIPPED:
+            with self._reading() as connection:
+                self._check(connection, name)
+
+    def verdict(self, name: str) -> Verdict | None:
+        """What the gate says of a model, None where it was not asked. Raises RegistryError when that cannot be read."""
+        return read_verdict(self.folder(name))
+
+    def new_name(self) -> str:
+        """The next free name: reranker-1, reranker-2, and so on."""
+        with self._reading() as connection:
+            return _next_name(connection)
+
+    def unfinished(self) -> AbstractContextManager[Path]:
+        """A new hidden folder to make a model in. What `add` has not taken of it is deleted in the end."""
+        return unfinished_folder(self.models_folder)
+
+    def add(
+        self, unfinished: Path, name: str | None = None, *, kind: str, base: str, job_id: str = "", note: str = ""
+    ) -> TrainedModel:
+        """Make a model of a folder as `unfinished` gave it: it moves to its place and gets its row.
+
+        name: by default the next free one. A crash leaves a folder without a row, which is no model and is removed
+        here the next time. Raises RegistryError when the name is taken.
+        """
+        flush(unfinished)
+        with self._writing() as connection:
+            self._remove_strays(connection)
+            name = name or _next_name(connection)
+            _expect_free(connection, name)
+            model = TrainedModel(name, kind, base, _now(), fingerprint(unfinished), job_id, note)
+            self.models_folder.mkdir(exist_ok=True)
+            unfinished.rename(self.folder(name))
+            flush_entries(self.models_folder)
+            _insert(connection, model, self.folder(name))
+        return model
+
+    def register(
+        self, name: str, kind: str, base: str, fingerprint: str, *, job_id: str = "", note: str = ""
+    ) -> TrainedModel:
+        """Give a folder that lies in its place its row. Raises RegistryError when it is not as said."""
+        model = TrainedModel(name, kind, base, _now(), fingerprint, job_id, note)
+        with self._writing() as connection:
+            _expect_free(connection, name)
+            check_files(self.folder(name), fingerprint, {})
+            _insert(connection, model, self.folder(name))
+        return model
+
+    def remove(self, name: str) -> None:
+        """Delete a model. Raises RegistryError for the live one and for the one that a rollback would lead to."""
+        with self._writing() as connection:
+            _model(connection, name)
+            if name == _standing(connection)[0]:
+                raise RegistryError(f"{name} is live; promote another one first, or roll back")
+            if name == self._rollback_target(connection):
+                raise RegistryError(f"{name} is what a rollback would lead to; promote another one first")
+            connection.execute("UPDATE models SET removed_at = ? WHERE name = ?", (_now(), name))
+        shutil.rmtree(self.folder(name), ignore_errors=True)  # what is left of it is a folder without a row
+
+    # which one is live -------------------------------------------------------------------------------
+
+    def live(self) -> str:
+        """The name of the live model, by default `shipped`."""
+        return self.standing()[0]
+
+    def standing(self) -> list[str]:
+        """The live model, and behind it those that rollbacks would lead to, one after the other. Cheap."""
+        with self._reading() as connection:
+            return _standing(connection)
+
+    def history(self) -> list[Promotion]:
+        """Every promotion, rollback and fallback, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {_PROMOTION} FROM promotions ORDER BY sequence DESC")
+            return [Promotion(*row) for row in rows]
+
+    def promote(self, name: str, who: str, why: str, verdict: str = "") -> Promotion:
+        """Make a model live, if its files are as they were registered. Raises RegistryError."""
+        with self._writing() as connection:
+            live = _standing(connection)[0]
+            if name == live:
+                raise RegistryError(f"{name} is live already")
+            if name != SHIPPED:
+                kind = _model(connection, name).kind
+                if kind not in RERANKER_KINDS:
+                    raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
+                self._check(connection, name)
+            return _note(connection, "promote", name, live, who, why, verdict)
+
+    def rollback(self, who: str, why: str) -> Promotion:
+        """Make live what was live before the promotion that stands; each further rollback goes one further back.
+
+        A model whose files are not whole is passed over. Raises RegistryError where there is nothing to go back to.
+        """
+        with self._writing() as connection:
+            live, *_ = _standing(connection)
+            target = self._rollback_target(connection)
+            if target is None:
+                raise RegistryError(f"nothing to go back to: {live} is live, and nothing from before is still whole")
+            return _note(connection, "rollback", target, live, who, why)
+
+    @property
+    def promotes_by_itself(self) -> bool:
+        """Whether a model that the gate lets pass goes live without anybody's click; by default not."""
+        with self._reading() as connection:
+            row = connection.execute("SELECT is_on FROM switches WHERE name = ?", (_BY_ITSELF,)).fetchone()
+        return bool(row and row[0])
+
+    def set_promotes_by_itself(self, is_on: bool) -> None:
+        """Switch that on or off."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (_BY_ITSELF, is_on))
+
+    def note_fallback(self, model: str, used_instead: str, why: str) -> None:
+        """Write into the history that a model failed; once for each model and reason."""
+        with self._writing() as connection:
+            known = "SELECT 1 FROM promotions WHERE action = 'fallback' AND previous = ? AND why = ?"
+            if not connection.execute(known, (model, why)).fetchone():
+                _note(connection, "fallback", used_instead, model, "", why)
+
+    # inside ------------------------------------------------------------------------------------------
+
+    def _check(self, connection: sqlite3.Connection, name: str) -> None:
+        model = _model(connection, name)
+        (files,) = connection.execute("SELECT files FROM models WHERE name = ?", (name,)).fetchone()
+        check_files(self.folder(name), model.fingerprint, json.loads(files))
+
+    def _rollback_target(self, connection: sqlite3.Connection) -> str | None:
+        for name in _standing(connection)[1:]:
+            try:
+                if name != SHIPPED:
+                    self._check(connection, name)
+            except RegistryError:
+                continue
+            return name
+        return None
+
+    def _remove_strays(self, connection: sqlite3.Connection) -> None:
+        """Delete folders that are no models; one that is being made is hidden and stays."""
+        known = {name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL")}
+        for folder in self.models_folder.glob("[!.]*/"):
+            if folder.name not in known:
+                shutil.rmtree(folder)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        path = self._path if self._path.exists() else Path(":memory:")
+        with self._connection(path) as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Nobody else writes, or moves folders, between what is read here and what is written."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connection(self._path) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextmanager
+    def _connection(self, path: Path) -> Iterator[sqlite3.Connection]:
+        try:
+            with transaction(path) as connection:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+                yield connection
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise RegistryError(
+                f"the models in {self._path} cannot be used: {error}; look at the free space and the permissions"
+            ) from error
+
+
+def _standing(connection: sqlite3.Connection) -> list[str]:
+    """What was live, one after the other, as far as rollbacks have not undone it; newest first, each name once."""
+    stack = [SHIPPED]
+    rows = connection.execute("SELECT action, model FROM promotions WHERE action != 'fallback' ORDER BY sequence")
+    for action, model in rows:
+        if action == "rollback":
+            stack.pop()
+            while stack[-1] != model:
+                stack.pop()
+        else:
+            stack.append(model)
+    here = {SHIPPED, *(name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL"))}
+    return [name for name in dict.fromkeys(reversed(stack)) if name in here]
+
+
+def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
+    where = "WHERE removed_at IS NULL"
+    row = connection.execute(f"SELECT {_MODEL} FROM models {where} AND name = ?", (name,)).fetchone()
+    if row:
+        return TrainedModel(*row)
+    known = [known for (known,) in connection.execute(f"SELECT name FROM models {where} ORDER BY rowid")]
+    raise RegistryError(f"no trained model {name!r}; there are: {', '.join(known) or 'none yet'}")
+
+
+def _next_name(connection: sqlite3.Connection) -> str:
+    names = [re.fullmatch(r"reranker-(\d+)", name) for (name,) in connection.execute("SELECT name FROM models")]
+    return f"reranker-{1 + max((int(match[1]) for match in names if match), default=0)}"
+
+
+def _expect_free(connection: sqlite3.Connection, name: str) -> None:
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        raise RegistryError(
+            f"{name!r} is no name for a model: expected small letters, digits, dots and dashes, "
+            f"and none of {', '.join(_TAKEN)}"
+        )
+    if connection.execute("SELECT 1 FROM models WHERE name = ?", (name,)).fetchone():
+        raise RegistryError(f"there is, or was, a model {name}; the next free name is {_next_name(connection)}")
+
+
+def _insert(connection: sqlite3.Connection, model: TrainedModel, folder: Path) -> None:
+    files = json.dumps(other_files(folder))
+    connection.execute(
+        f"INSERT INTO models ({_MODEL}, files) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*astuple(model), files)
+    )
+
+
+def _note(
+    connection: sqlite3.Connection, action: Action, model: str, previous: str, who: str, why: str, verdict: str = ""
+) -> Promotion:
+    row: tuple[Any, ...] = connection.execute(
+        "INSERT INTO promotions (at, who, model, previous, action, why, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        f" RETURNING {_PROMOTION}",
+        (_now(), who, model, previous, action, why, verdict),
+    ).fetchone()
+    return Promotion(*row)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,83 @@
+"""Losses and GateReport -> charts: how a training goes, and how the candidate compares.
+
+The colours can be told apart on a light and on a dark page; no font is named, so that the page's own is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair
+
+from app.training.fit import Loss
+from app.training.gate import GateReport
+
+MEASURE_TITLES = {
+    "nDCG@10": "Order of the first ten (nDCG@10)",
+    "MRR@10": "How far up the first right one is (MRR@10)",
+    "hit rate@5": "A right one among the first five (hit rate@5)",
+}
+"""Measure of a GateReport -> what it says, for people."""
+
+LEARNED, HELD_BACK = "questions it learns from", "questions held back"
+_COLOURS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
+_ROW_PIXELS, _AXIS_PIXELS = 30, 70
+
+
+def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
+    """How wrong the model still is by step, on what it learns from and on what is held back; lower is better."""
+    rows = [
+        {"step": loss.step, "loss": value, "on": name}
+        for loss in losses
+        for name, value in ((LEARNED, loss.training), (HELD_BACK, loss.validation))
+        if value is not None
+    ]
+    num_steps = max((loss.num_steps for loss in losses), default=1)
+    base = altair.Chart(altair.InlineData(values=rows)).encode(
+        x=altair.X("step:Q", title="step", scale=altair.Scale(domain=[0, num_steps], nice=False)),
+        y=altair.Y("loss:Q", title="error, lower is better", scale=altair.Scale(zero=False, padding=10)),
+        color=altair.Color(
+            "on:N",
+            scale=altair.Scale(domain=[LEARNED, HELD_BACK], range=_COLOURS[1:]),
+            legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1),
+        ),
+        tooltip=[altair.Tooltip("on:N", title="on"), "step:Q", altair.Tooltip("loss:Q", title="error", format=".4f")],
+    )
+    lines = base.mark_line(strokeWidth=2)
+    points = base.mark_point(filled=True, opacity=1, size=45)  # of a single value no line can be drawn
+    return altair.LayerChart(layer=[lines, points]).properties(height=300, width="container")
+
+
+def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
+    """A bar for search alone, the live model and the candidate, with its 95% interval."""
+    names = {"none": "search alone", "live": report.live, "candidate": report.candidate}
+    rows = [
+        {
+            "order": name,
+            "row": f"{name}  {100 * value.mean:.1f}",
+            "points": 100 * value.mean,
+            "low": 100 * value.low,
+            "high": 100 * value.high,
+        }
+        for key, name in names.items()
+        for value in [report.metrics[key][measure]]
+    ]
+    base = altair.Chart(altair.InlineData(values=rows)).encode(
+        y=altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=170, labelOverlap=False)),
+        color=altair.Color(
+            "order:N", scale=altair.Scale(domain=list(names.values()), range=list(_COLOURS)), legend=None
+        ),
+        tooltip=["order:N", *(altair.Tooltip(f"{value}:Q", format=".1f") for value in ("points", "low", "high"))],
+    )
+    # A bar begins at 0: cut off, small gains would look large.
+    points = altair.X(
+        "points:Q",
+        title="points, 95% interval",
+        scale=altair.Scale(domain=[0, 100], nice=False),
+        axis=altair.Axis(values=[0, 25, 50, 75, 100]),
+    )
+    bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=points)
+    intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
+    height = _ROW_PIXELS * len(rows) + _AXIS_PIXELS
+    layers = altair.LayerChart(layer=[bars, intervals])
+    return layers.properties(height=height, width="container")

@@ -1,0 +1,7 @@
+"""Labelled passages to and from the files that other libraries read.
+
+    exports  ExportFormat  LabeledPassage -> triplets, pairs, BEIR, FlagEmbedding, Argilla
+    imports  Judgement     the same files, and a CSV of questions and answers
+
+It does not know what people's acts mean: that stands in `app.training.rules`.
+"""

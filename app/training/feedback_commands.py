@@ -1,0 +1,163 @@
+"""`citeloop feedback`: what people say of passages, to other libraries, from files, and in the terminal.
+
+Heavy imports stand inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ingest.commands import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from app.feedback import FeedbackStore
+    from app.training.exchange.exports import ExportFormat
+    from app.training.rules import LabeledPassage
+
+feedback_cli = typer.Typer(help="What people say of the passages that were found.", no_args_is_help=True)
+
+_SHOWN_CHARACTERS = 100
+
+
+@feedback_cli.command("export")
+def export_command(
+    export_format: Annotated[
+        Literal["log", "triplets", "pairs", "beir", "flagembedding", "argilla"],
+        typer.Option("--format", help="log: every event; the others: passages labelled relevant or not."),
+    ] = "log",
+    output: Annotated[
+        Path | None, typer.Option(help="File to write, for beir a new folder; the default is standard output.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the feedback log as JSON lines, oldest first, or the labelled passages as other libraries read them.
+
+    triplets and pairs are for sentence-transformers, beir for citeloop evaluate and others.
+    Example: citeloop feedback export --format triplets --output triplets.jsonl
+    """
+    if export_format == "log":
+        from app.training.exchange.exports import event_lines
+
+        _put(event_lines(_store(home).events()).encode(), output)
+    elif export_format == "beir" and not output:
+        raise typer.BadParameter("beir is a folder; name a new one with --output")
+    else:
+        _export_labels(export_format, _labeled(_store(home)), output)
+
+
+@feedback_cli.command("import")
+def import_command(
+    path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder in BEIR layout.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take labels from a file as a curator's judgements; a second time adds nothing.
+
+    It may be any export but the log, or a CSV with the columns question, answer and perhaps label (1 or 0, yes or
+    no). Whatever they weighed before, they count fully. Nothing is stored unless all of it is good.
+    Example: citeloop feedback import answers.csv
+    """
+    from app.training.exchange.imports import import_labels
+
+    result = import_labels(path, _store(home), user="command line")
+    num_known = result.num_read - result.num_new - result.num_overruled
+    counts = {"read": result.num_read, "new": result.num_new, "already_there": num_known}
+    if as_json:
+        print(json.dumps({**counts, "overruled": result.num_overruled}))
+        return
+    overruled = f", {result.num_overruled} not taken because a curator says otherwise" if result.num_overruled else ""
+    print(f"{result.num_read} labels read, {result.num_new} new, {num_known} already there{overruled}")
+
+
+@feedback_cli.command("list")
+def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print what people say of passages, question by question, with its weight and where it comes from.
+
+    + is relevant, - not relevant, ? undecided. Example: citeloop feedback list
+    """
+    labeled = _labeled(_store(home))
+    counts = _counts(labeled)
+    if as_json:
+        print(json.dumps({**counts, "passages": [asdict(each) for each in labeled]}, ensure_ascii=False))
+        return
+    for same in _by_question(labeled):
+        print(_printable(same[0].question), *map(_line, same), sep="\n")
+    print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path | None) -> None:
+    from app.training.exchange.exports import export_bytes, judged_questions, needs_both, write_export
+
+    if output:
+        write_export(export_format, labeled, output)
+    else:
+        _put(export_bytes(export_format, labeled)[1], None)
+    questions = judged_questions(labeled)
+    num_left_out = sum(needs_both(export_format) and not each.has_both for each in questions)
+    if num_left_out:
+        print(
+            f"{num_left_out} of {len(questions)} questions are left out: {export_format} needs both a relevant "
+            "passage and one that is not",
+            file=sys.stderr,
+        )
+
+
+def _put(content: bytes, output: Path | None) -> None:
+    if output:
+        output.write_bytes(content)
+    else:
+        sys.stdout.write(content.decode())
+
+
+def _counts(labeled: Iterable[LabeledPassage]) -> dict[str, int]:
+    """A passage that users contradict each other on may be relevant, not relevant or undecided as well."""
+    labeled = list(labeled)
+    return {
+        "relevant": sum(each.relevant is True for each in labeled),
+        "not_relevant": sum(each.relevant is False for each in labeled),
+        "undecided": sum(each.relevant is None for each in labeled),
+        "contradicted": sum(each.is_contradicted for each in labeled),
+    }
+
+
+def _by_question(labeled: Iterable[LabeledPassage]) -> list[list[LabeledPassage]]:
+    from app.feedback import question_key
+
+    by_question: dict[str, list[LabeledPassage]] = {}
+    for each in labeled:
+        by_question.setdefault(question_key(each.question), []).append(each)
+    return list(by_question.values())
+
+
+def _line(passage: LabeledPassage) -> str:
+    mark = "?" if passage.relevant is None else "+" if passage.relevant else "-"
+    page = f", page {passage.page}" if passage.page else ""
+    place = f" ({passage.document}{page})" if passage.document else ""
+    text = " ".join(passage.passage.split())
+    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    return _printable(f"  {mark} {passage.weight:.2f}  {passage.origin}: {shown}{place}")
+
+
+def _printable(line: str) -> str:
+    """Without what a document could do to a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _labeled(store: FeedbackStore) -> list[LabeledPassage]:
+    from app.training.rules import label
+
+    return label(store.events(), store.judgements())
+
+
+def _store(home: Path | None) -> FeedbackStore:
+    from app.feedback import FeedbackStore
+    from app.settings import read_settings
+
+    return FeedbackStore(read_settings(home).home)

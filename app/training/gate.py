@@ -1,0 +1,356 @@
+"""candidate, live and no reranker on the gate's questions -> GateReport: may the candidate go live?
+
+The questions are those of people's feedback that no model was ever trained on. Of the passages, people judged only
+what they were shown, by the live model, so what nobody judged is left out of both orders before they are compared
+(condensed lists; Sakai, 2007). That the candidate brings up what nobody has judged is watched apart, as is what it
+has forgotten, on questions about other documents.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from app.evaluation import EvaluationReport, JudgedTable, Qrels, Run
+from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, largest_changes
+from app.evaluation.metrics import Difference, Interval, difference, interval, measure
+from app.rerank import RankedChunk, Reranker, rerank
+from app.search import search
+from app.training.from_feedback import MIN_GATE_QUESTIONS
+from app.training.rules import MIN_USERS, LabeledPassage
+from ingest.embed import Embedder
+from ingest.table import ChunkTable
+
+Decision = Literal["promote", "keep", "too little data"]
+
+USEFUL_GAIN = 0.01
+"""Of nDCG@10: less is not worth a new model."""
+MAX_FORGOTTEN = 0.005
+"""Of nDCG@10 on the probe: more is forgetting."""
+MAX_SLOW_DOWN = 1.5
+"""Times the milliseconds of the live model."""
+MAX_QUESTIONS_OF_ONE = 0.2
+"""Share of the gate's questions that one user may have judged alone, where three or more people take part."""
+_P_VALUE = 0.05
+_MEASURES = ("nDCG@10", "MRR@10", "hit rate@5")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The questions whose answer lies in one folder of the documents: nDCG@10 by the live model and the candidate."""
+
+    name: str
+    num_questions: int
+    live: float
+    candidate: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The comparison and what follows from it.
+
+    metrics: none, live, candidate -> measure -> mean and interval. gain: measure -> of the candidate over the live
+    model; gain_over_none likewise. shown_gain: hit rate@5 with what nobody judged counted as wrong. probe: nDCG@10 of
+    the candidate against the live model on questions about other documents; None where there is none. latency_ms:
+    live, candidate -> median milliseconds to rerank the probe's candidates. sentence: the decision in words;
+    reasons: what it rests on, a sentence each.
+    """
+
+    candidate: str
+    live: str
+    decided_at: str
+    verdict: Decision
+    sentence: str
+    reasons: tuple[str, ...]
+    num_questions: int
+    metrics: Mapping[str, Mapping[str, Interval]]
+    gain: Mapping[str, Difference]
+    gain_over_none: Mapping[str, Difference]
+    shown_gain: Difference
+    probe: Difference | None
+    latency_ms: Mapping[str, float]
+    groups: tuple[Group, ...]
+    changes: tuple[QuestionChange, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write gate.json."""
+        (folder / "gate.json").write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> GateReport | None:
+        """What gate.json in this folder says; None where there is none, or not one of ours."""
+        try:
+            return _REPORT.validate_json((folder / "gate.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+
+_REPORT = TypeAdapter(GateReport)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A reranker under the name that the history knows it by."""
+
+    name: str
+    reranker: Reranker | None
+
+
+def compare(
+    candidate: Contender,
+    live: Contender,
+    gate: Mapping[str, Sequence[LabeledPassage]],
+    table: ChunkTable,
+    embedder: Embedder,
+    probe: EvaluationReport | None,
+    budget_ms: float,
+) -> GateReport:
+    """Rank the gate's questions by the candidate, the live model and search alone, and decide.
+
+    probe: a report with the rerankers live and candidate. budget_ms: that reranking may take at most.
+    """
+    judged, condensed = _judged(fair_share(gate), table)
+    candidates = {query_id: search(query, table, embedder) for query_id, query in judged.queries.items()}
+    rankings = {
+        name: {query_id: rerank(judged.queries[query_id], each, reranker) for query_id, each in candidates.items()}
+        for name, reranker in {"none": None, "live": live.reranker, "candidate": candidate.reranker}.items()
+    }
+    shown = {name: measure(judged.qrels, _run(each)) for name, each in rankings.items()}
+    values = {name: measure(judged.qrels, _only(_run(each), condensed)) for name, each in rankings.items()}
+    compared = {
+        query_id: (values["live"][CHANGE_MEASURE][query_id], values["candidate"][CHANGE_MEASURE][query_id])
+        for query_id in judged.queries
+    }
+    found = Found(
+        num_questions=len(judged.queries),
+        gain=_gains(values["candidate"], values["live"]),
+        gain_over_none=_gains(values["candidate"], values["none"]),
+        shown_gain=_gain(shown["candidate"], shown["live"], "hit rate@5"),
+        probe=_probed(probe),
+        latency_ms=_latency(probe),
+        budget_ms=budget_ms,
+    )
+    verdict, sentence, reasons = decide(found, candidate.name, live.name)
+    return GateReport(
+        candidate=candidate.name,
+        live=live.name,
+        decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        verdict=verdict,
+        sentence=sentence,
+        reasons=reasons,
+        num_questions=found.num_questions,
+        metrics={name: _means(each) for name, each in values.items()} if judged.queries else {},
+        gain=found.gain,
+        gain_over_none=found.gain_over_none,
+        shown_gain=found.shown_gain,
+        probe=found.probe,
+        latency_ms=found.latency_ms,
+        groups=_groups(gate, judged, compared),
+        changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
+    )
+
+
+# the decision --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the decision rests on; the fields are those of GateReport."""
+
+    num_questions: int
+    gain: Mapping[str, Difference]
+    gain_over_none: Mapping[str, Difference]
+    shown_gain: Difference
+    probe: Difference | None
+    latency_ms: Mapping[str, float]
+    budget_ms: float
+
+
+def decide(found: Found, candidate: str, live: str) -> tuple[Decision, str, tuple[str, ...]]:
+    """The rule: verdict, sentence, reasons.
+
+    What is surely bad is kept out first: forgetting, slowness, answers pushed down. Then a gain that chance alone
+    would hardly make, and that is worth it, promotes. What is surely no better is kept out, and for the rest there
+    is too little data.
+    """
+    against = _objections(found, candidate, live)
+    gain = found.gain["nDCG@10"]
+    facts = (
+        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions that no model was "
+        f"trained on (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
+    )
+    if against:
+        return "keep", f"Keep {live}: {against[0]}", (*against, facts)
+    if found.num_questions < MIN_GATE_QUESTIONS:
+        needed = f"{found.num_questions} questions to compare by, and at least {MIN_GATE_QUESTIONS} are needed"
+        return "too little data", f"Too little data to tell: there are {needed}.", (facts,)
+    if gain.mean >= USEFUL_GAIN and gain.p_value < _P_VALUE:
+        return "promote", f"Promote {candidate}: {facts}.", _assurances(found)
+    if gain.high < USEFUL_GAIN:
+        return "keep", f"Keep {live}: {candidate} is not better by a point. {facts}.", (facts,)
+    return "too little data", f"Too little data to tell: {facts}.", (facts,)
+
+
+def _objections(found: Found, candidate: str, live: str) -> list[str]:
+    """What speaks against the candidate whatever it gains."""
+    against = []
+    if found.probe and found.probe.mean < -MAX_FORGOTTEN:
+        against.append(
+            f"{candidate} has forgotten: {100 * found.probe.mean:+.1f} points nDCG@10 on other documents' questions."
+        )
+    if found.shown_gain.mean < 0 and found.shown_gain.p_value < _P_VALUE:
+        against.append(
+            f"{candidate} pushes answers out of the first five: {100 * found.shown_gain.mean:+.1f} points hit rate@5."
+        )
+    over_none = found.gain_over_none["nDCG@10"]
+    if over_none.mean < 0 and found.num_questions >= MIN_GATE_QUESTIONS:
+        against.append(f"{candidate} ranks worse than search alone: {100 * over_none.mean:+.1f} points nDCG@10.")
+    new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
+    if new > found.budget_ms or (old and new > MAX_SLOW_DOWN * old):
+        against.append(
+            f"{candidate} is too slow: {new:.0f} ms a question, {live} {old:.0f} ms, the budget is "
+            f"{found.budget_ms:.0f} ms and {MAX_SLOW_DOWN} times {live}."
+        )
+    return against
+
+
+def _assurances(found: Found) -> tuple[str, ...]:
+    """What was looked at besides the gain, and is in order."""
+    over_none = found.gain_over_none["nDCG@10"]
+    reasons = [f"{100 * over_none.mean:+.1f} points nDCG@10 against search alone"]
+    if found.probe:
+        reasons.append(f"{100 * found.probe.mean:+.1f} points nDCG@10 on questions about other documents")
+    if found.latency_ms:
+        reasons.append(f"{found.latency_ms['candidate']:.0f} ms a question, before {found.latency_ms['live']:.0f} ms")
+    return tuple(reasons)
+
+
+# the questions -------------------------------------------------------------------------------------------
+
+
+def fair_share(gate: Mapping[str, Sequence[LabeledPassage]]) -> dict[str, Sequence[LabeledPassage]]:
+    """The questions that have a passage that answers them, and of one user's own no more than a fifth.
+
+    A user's own are those that nobody else has judged; a curator's word counts always.
+    """
+    usable = {
+        question: passages
+        for question, passages in gate.items()
+        if any(each.relevant and each.chunk_id for each in passages)  # what was imported may be of no document here
+    }
+    own: dict[str, list[str]] = {}
+    users = {question: _users(passages) for question, passages in usable.items()}
+    for question, names in users.items():
+        if len(names) == 1 and not any(each.judged_by for each in usable[question]):
+            own.setdefault(next(iter(names)), []).append(question)
+    if len(set().union(*users.values())) < MIN_USERS:
+        return usable
+    num_allowed = _num_allowed([len(questions) for questions in own.values()], len(usable))
+    surplus = {question for questions in own.values() for question in questions[num_allowed:]}
+    return {question: passages for question, passages in usable.items() if question not in surplus}
+
+
+def _num_allowed(owned: Sequence[int], num_questions: int) -> int:
+    """How many questions of one user may stay so that they are at most the share of all that stay."""
+    for allowed in range(num_questions, 0, -1):
+        left = num_questions - sum(max(0, number - allowed) for number in owned)
+        if allowed <= MAX_QUESTIONS_OF_ONE * left or max(owned, default=0) <= MAX_QUESTIONS_OF_ONE * left:
+            return allowed
+    return 1
+
+
+def _users(passages: Sequence[LabeledPassage]) -> set[str]:
+    return {user for each in passages for user in (*each.struck_by, *each.kept_by, *each.opened_by)}
+
+
+def _judged(
+    gate: Mapping[str, Sequence[LabeledPassage]], table: ChunkTable
+) -> tuple[JudgedTable, Mapping[str, frozenset[str]]]:
+    """The gate's questions on the table, and by query the ids of the chunks that people judged.
+
+    A chunk's id comes from its text: one that the documents no longer hold is simply never found.
+    """
+    queries = {str(number): question for number, question in enumerate(gate)}
+    here = {
+        query_id: {each.chunk_id: bool(each.relevant) for each in gate[question] if each.chunk_id}
+        for query_id, question in queries.items()
+    }
+    qrels: Qrels = {
+        query_id: {chunk_id: 1 for chunk_id, relevant in judged.items() if relevant}
+        for query_id, judged in here.items()
+    }
+    judged = JudgedTable(
+        name="gate",
+        table=table,
+        judged="passages",
+        queries=queries,
+        qrels=qrels,
+        num_documents=len(table.documents()),
+        chunking="",
+        fingerprint="",
+    )
+    return judged, {query_id: frozenset(each) for query_id, each in here.items()}
+
+
+def _run(rankings: Mapping[str, Sequence[RankedChunk]]) -> Run:
+    return {
+        query_id: {ranked.chunk.id: 1 / ranked.rank for ranked in ranking} for query_id, ranking in rankings.items()
+    }
+
+
+def _only(run: Run, kept: Mapping[str, frozenset[str]]) -> Run:
+    return {
+        query_id: {chunk_id: score for chunk_id, score in scores.items() if chunk_id in kept[query_id]}
+        for query_id, scores in run.items()
+    }
+
+
+# the figures ---------------------------------------------------------------------------------------------
+
+PerQuery = Mapping[str, Mapping[str, float]]
+
+
+def _gains(values: PerQuery, baseline: PerQuery) -> dict[str, Difference]:
+    return {name: _gain(values, baseline, name) for name in _MEASURES}
+
+
+def _gain(values: PerQuery, baseline: PerQuery, name: str) -> Difference:
+    return difference(values[name], baseline[name]) if values[name] else Difference(0.0, 0.0, 0.0, 1.0)
+
+
+def _means(values: PerQuery) -> dict[str, Interval]:
+    return {name: interval(list(values[name].values())) for name in _MEASURES}
+
+
+def _probed(probe: EvaluationReport | None) -> Difference | None:
+    if probe is None:
+        return None
+    values = {result.reranker: result.per_query["nDCG@10"] for result in probe.results}
+    return difference(values["candidate"], values["live"])
+
+
+def _latency(probe: EvaluationReport | None) -> dict[str, float]:
+    results = probe.results if probe else ()
+    return {result.reranker: result.latency_ms["rerank"].p50 for result in results if result.reranker != "none"}
+
+
+def _groups(
+    gate: Mapping[str, Sequence[LabeledPassage]], judged: JudgedTable, values: Mapping[str, tuple[float, float]]
+) -> tuple[Group, ...]:
+    """By the uppermost folder of the first passage that answers."""
+    members: dict[str, list[tuple[float, float]]] = {}
+    for query_id, question in judged.queries.items():
+        document = next(each.document for each in gate[question] if each.relevant and each.chunk_id)
+        folder = document.partition("/")[0] if "/" in document else "(no folder)"
+        members.setdefault(folder, []).append(values[query_id])
+    return tuple(
+        Group(name, len(each), *(float(value) for value in np.mean(each, axis=0)))
+        for name, each in sorted(members.items(), key=lambda member: -len(member[1]))
+    )

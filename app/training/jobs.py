@@ -1,0 +1,90 @@
+"""Trainings as jobs: a row for each that a page can read, with its curves, while a process of its own does the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.training.candidate import Kind, Plan
+from app.training.fit import Loss
+from ingest.job_store import BaseJob, BaseJobStore, new_job_id, now, start_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob(BaseJob):
+    """One training: what was asked for by whom, how far it is, and the model that came of it.
+
+    kind, base, seed: as in Plan. step: of num_steps. model: its name, once it is made. current: what is at work.
+    """
+
+    kind: Kind
+    base: str
+    seed: int
+    user: str
+    step: int = 0
+    num_steps: int = 0
+    model: str = ""
+    verdict: str = ""
+
+    @property
+    def plan(self) -> Plan:
+        """What to do."""
+        return Plan(self.kind, self.base, self.seed)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the training steps, at the pace so far; None before the first and after the last."""
+        if not (self.is_open and 0 < self.step < self.num_steps):
+            return None
+        return self.seconds / self.step * (self.num_steps - self.step)
+
+
+_LOSSES = """
+CREATE TABLE IF NOT EXISTS losses (
+    job_id TEXT NOT NULL, step INTEGER NOT NULL, num_steps INTEGER NOT NULL, training REAL, validation REAL
+);
+"""
+
+
+class TrainingJobStore(BaseJobStore[TrainingJob]):
+    """The trainings of one home folder with their curves."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, TrainingJob, "training_jobs.sqlite3", more_tables=_LOSSES)
+
+    def add(self, plan: Plan, user: str, *, begin: bool = False) -> TrainingJob:
+        """Queue a training; with begin, as one that the caller runs himself."""
+        job = TrainingJob(id=new_job_id(), created_at=now(), kind=plan.kind, base=plan.base, seed=plan.seed, user=user)
+        return self.put(job, begin=begin)
+
+    def record(self, job_id: str, loss: Loss) -> None:
+        """Note a point of the curves."""
+        row = (job_id, loss.step, loss.num_steps, loss.training, loss.validation)
+        with self._connection() as connection:
+            connection.execute("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", row)
+
+    def losses(self, job_id: str) -> list[Loss]:
+        """The curves of a training, in order."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT step, num_steps, training, validation FROM losses WHERE job_id = ? ORDER BY rowid", (job_id,)
+            )
+            return [Loss(*row) for row in rows]
+
+    def forget_losses(self, job_id: str) -> None:
+        """Drop the curves of a training that begins anew."""
+        with self._connection() as connection:
+            connection.execute("DELETE FROM losses WHERE job_id = ?", (job_id,))
+
+
+def start(home: Path) -> None:
+    """Begin to run the queued trainings of this home in a process of its own. What it says goes to `training.log`."""
+    start_process("app.training.worker", home, log="training.log")
+
+
+def resume(home: Path) -> None:
+    """Begin again what was queued or killed before; to be called when a server starts."""
+    store = TrainingJobStore(home)
+    store.revive()
+    if any(job.is_waiting for job in store.jobs()):
+        start(home)

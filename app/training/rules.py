@@ -1,0 +1,162 @@
+"""FeedbackEvents and Judgements -> list[LabeledPassage]: what people's acts mean for training. All rules stand here.
+
+1. A passage that a user has struck out without a reason, or as not relevant, is a negative vote of that user.
+   Outdated, duplicate, wrong page and other say nothing about relevance.
+2. What has been undone does not count. A passage that a user has kept or opened, and not struck out, is a weak
+   positive vote.
+3. One user has one vote on a passage for a question, however often the question was asked.
+4. Where users contradict each other, their votes cancel: what remains is the majority's, with less weight.
+5. Where three or more people take part, none has more than a fifth of all votes, an equal share, or twenty votes,
+   whichever is most.
+6. What a curator says counts fully and ends the matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from app.feedback import FeedbackEvent, Judgement, question_key
+
+STRUCK_OUT, KEPT, OPENED, CURATOR = 0.7, 0.3, 0.2, 1.0
+"""How much one user's act weighs; a curator's judgement weighs 1."""
+MAX_USER_SHARE, FREE_VOTES, MIN_USERS = 0.2, 20, 3
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledPassage:
+    """What people say of a passage for a question.
+
+    rank: its first place in the ranking when people saw it, None if nobody did. relevant: None where they do not say,
+    or not with one voice. weight: from 0 to 1, 0 where relevant is None.
+    origin: where the label comes from, in words. struck_by, kept_by, opened_by: users.
+    """
+
+    question: str
+    chunk_id: str
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    text: str
+    rank: int | None = None
+    relevant: bool | None = None
+    weight: float = 0.0
+    origin: str = ""
+    struck_by: tuple[str, ...] = ()
+    kept_by: tuple[str, ...] = ()
+    opened_by: tuple[str, ...] = ()
+    judged_by: str = ""
+
+    @property
+    def passage(self) -> str:
+        """What a reranker reads, as `Chunk.passage`."""
+        return f"{' > '.join(filter(None, (self.title, self.heading)))}\n{self.text}"
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether some users have struck out what others kept or opened."""
+        return bool(self.struck_by) and bool(self.kept_by or self.opened_by)
+
+
+def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> list[LabeledPassage]:
+    """All passages that people did something with, question by question, in the order of the log."""
+    stances: dict[tuple[str, str], dict[str, _Stance]] = {}
+    passages: dict[tuple[str, str], LabeledPassage] = {}
+    for event in events:
+        key = question_key(event.question), event.text
+        passages.setdefault(key, _passage(event))
+        stances.setdefault(key, {}).setdefault(event.user, _Stance()).take(event)
+    shares = _shares([stance for each in stances.values() for stance in each.items()])
+    labeled = {key: _from_votes(passages[key], users, shares) for key, users in stances.items()}
+    for judgement in judgements:
+        key = question_key(judgement.question), judgement.text
+        labeled[key] = _from_curator(labeled.get(key) or _passage(judgement), judgement)
+    order = {key: place for place, key in enumerate(dict.fromkeys(question for question, _ in labeled))}
+    return sorted(labeled.values(), key=lambda each: order[question_key(each.question)])
+
+
+@dataclass(slots=True)
+class _Stance:
+    """Where one user stands on one passage after all that he did."""
+
+    struck: bool = False
+    other_reason: str = ""
+    seen: set[str] = field(default_factory=set)
+
+    def take(self, event: FeedbackEvent) -> None:
+        if event.action in ("kept", "opened"):
+            self.seen.add(event.action)
+            return
+        is_irrelevant = event.action == "deleted" and event.reason in (None, "not relevant")
+        self.struck = is_irrelevant
+        self.other_reason = event.reason or "" if event.action == "deleted" and not is_irrelevant else ""
+
+    @property
+    def strength(self) -> float:
+        """Negative: against the passage."""
+        if self.struck:
+            return -STRUCK_OUT
+        if self.other_reason:
+            return 0.0
+        return KEPT * ("kept" in self.seen) + OPENED * ("opened" in self.seen)
+
+
+def _shares(stances: Sequence[tuple[str, _Stance]]) -> Mapping[str, float]:
+    """User -> how much of each of that user's votes counts."""
+    totals: dict[str, float] = {}
+    for user, stance in stances:
+        totals[user] = totals.get(user, 0.0) + abs(stance.strength)
+    totals = {user: total for user, total in totals.items() if total}
+    if len(totals) < MIN_USERS:
+        return dict.fromkeys(totals, 1.0)
+    capped, share = totals, max(MAX_USER_SHARE, 1 / len(totals))
+    for _ in range(100):  # capping one lowers the sum of which all may have their share: until it stands
+        largest = max(share * sum(capped.values()), FREE_VOTES * STRUCK_OUT)
+        capped = {user: min(total, largest) for user, total in totals.items()}
+    return {user: capped[user] / totals[user] for user in totals}
+
+
+def _from_votes(passage: LabeledPassage, users: Mapping[str, _Stance], shares: Mapping[str, float]) -> LabeledPassage:
+    against = {user: shares[user] for user, stance in users.items() if stance.strength < 0}
+    in_favour = {user: shares[user] for user, stance in users.items() if stance.strength > 0}
+    passage = replace(
+        passage,
+        struck_by=tuple(against),
+        kept_by=tuple(user for user in in_favour if "kept" in users[user].seen),
+        opened_by=tuple(user for user in in_favour if "opened" in users[user].seen),
+    )
+    margin, total = sum(in_favour.values()) - sum(against.values()), sum((*in_favour.values(), *against.values()))
+    if not total:
+        reasons = sorted({stance.other_reason for stance in users.values() if stance.other_reason})
+        return replace(passage, origin=f"struck out as {', '.join(reasons)}" if reasons else "undone")
+    if abs(margin) < 1e-9:
+        return replace(passage, origin="users contradict each other")
+    winners = in_favour if margin > 0 else against
+    strength = min(1.0, sum(abs(users[user].strength) * share for user, share in winners.items()))
+    return replace(
+        passage, relevant=margin > 0, weight=strength * abs(margin) / total, origin=_words(passage, margin > 0)
+    )
+
+
+def _words(passage: LabeledPassage, relevant: bool) -> str:
+    if not relevant:
+        return f"struck out by {len(passage.struck_by)}"
+    kept = f"kept by {len(passage.kept_by)}" if passage.kept_by else ""
+    opened = f"opened by {len(passage.opened_by)}" if passage.opened_by else ""
+    return ", ".join(filter(None, (kept, opened)))
+
+
+def _from_curator(passage: LabeledPassage, judgement: Judgement) -> LabeledPassage:
+    if judgement.label == "left out":
+        return replace(
+            passage, relevant=None, weight=0.0, origin=f"left out ({judgement.origin})", judged_by=judgement.user
+        )
+    relevant = judgement.label == "relevant"
+    return replace(passage, relevant=relevant, weight=CURATOR, origin=judgement.origin, judged_by=judgement.user)
+
+
+def _passage(said: FeedbackEvent | Judgement) -> LabeledPassage:
+    rank = said.rank if isinstance(said, FeedbackEvent) else None
+    place = said.chunk_id, said.document, said.title, said.heading, said.page
+    return LabeledPassage(said.question, *place, said.text, rank)

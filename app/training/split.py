@@ -1,0 +1,76 @@
+"""questions -> Part: which are trained on, which stop the training, and which only ever compare models.
+
+Questions that ask nearly the same go together, and a question keeps its part for good: what a model was trained
+on, however long ago, never compares it with another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from app.feedback import question_key
+from ingest.database import transaction
+from ingest.embed import Embedder, Vectors
+
+Part = Literal["train", "validation", "gate", "left out"]
+
+SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
+SAME_QUESTION = 0.75
+"""Cosine similarity from which two questions ask nearly the same."""
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
+
+
+def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[str, Part]:
+    """Question -> its part, for good: new questions are given one, and noted in the home folder."""
+    by_key = {question_key(question): question for question in questions}
+    home.mkdir(parents=True, exist_ok=True)
+    with transaction(home / "training.sqlite3") as connection:
+        connection.execute(_SCHEMA)
+        connection.execute("BEGIN IMMEDIATE")
+        known = {key: cast(Part, part) for key, part in connection.execute("SELECT question, part FROM parts")}
+        if new := [key for key in by_key if key not in known]:
+            keys = [*known, *new]
+            known = assign(keys, embedder.embed([by_key.get(key, key) for key in keys]), known)
+            connection.executemany("INSERT INTO parts VALUES (?, ?)", [(key, known[key]) for key in new])
+    return {question: known[question_key(question)] for question in questions}
+
+
+def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> dict[str, Part]:
+    """Key -> part. vectors: unit vectors, shape (len(keys), dimension); known: keys that have one already.
+
+    A group of like questions takes the part that one of them has; where they have several, the new ones are
+    left out. Other groups go where most is missing, in an order that hangs on their words alone.
+    """
+    parts = dict(known)
+    members: dict[int, list[str]] = {}
+    for key, number in zip(keys, groups_of(vectors), strict=True):
+        members.setdefault(number, []).append(key)
+    for group in sorted(members.values(), key=lambda group: _digest(min(group))):
+        there = {known[key] for key in group if key in known}
+        part = _most_missing(parts) if not there else there.pop() if len(there) == 1 else "left out"
+        parts |= {key: part for key in group if key not in known}
+    return parts
+
+
+def groups_of(vectors: Vectors) -> list[int]:
+    """The number of each row's group: all that a chain of like rows connects."""
+    rows, columns = np.nonzero(vectors @ vectors.T >= SAME_QUESTION)
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(vectors), len(vectors)))
+    return [int(group) for group in connected_components(graph, directed=False)[1]]
+
+
+def _most_missing(parts: Mapping[str, Part]) -> Part:
+    counts = {part: sum(each == part for each in parts.values()) for part in SHARES}
+    return min(SHARES, key=lambda part: (counts[part] + 1) / SHARES[part])
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.feedback import FeedbackStore, Judgement, Label
+from app.training.exchange.exports import EXPORT_FORMATS
+from tests.app.builders import make_answer
+from tests.app.conftest import Citeloop
+
+pytestmark = pytest.mark.usefixtures("fake_models")
+
+DAYS, HOTEL, TRAINS = "Dreißig Tage.", "A hotel costs 150.", "Trains come first."
+
+
+def judge(home: Path, question: str, **labels: Label) -> None:
+    texts = {"days": DAYS, "hotel": HOTEL, "trains": TRAINS}
+    FeedbackStore(home).judge(
+        Judgement(user="eve", question=question, label=label, document="a.pdf", page=2, title="Guide", text=texts[name])
+        for name, label in labels.items()
+    )
+
+
+@pytest.fixture
+def labels(home: Path) -> None:
+    """A question with one relevant and one irrelevant passage, and one that has a relevant one only."""
+    judge(home, "How many days?", days="relevant", hotel="not relevant", trains="left out")
+    judge(home, "Which way?", trains="relevant")
+
+
+# list --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("labels")
+def test_list_prints_the_passages_question_by_question(citeloop: Citeloop) -> None:
+    outcome = citeloop("feedback", "list")
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.stdout.splitlines() == [
+        "How many days?",
+        "  + 1.00  curator: Guide Dreißig Tage. (a.pdf, page 2)",
+        "  - 1.00  curator: Guide A hotel costs 150. (a.pdf, page 2)",
+        "  ? 0.00  left out (curator): Guide Trains come first. (a.pdf, page 2)",
+        "Which way?",
+        "  + 1.00  curator: Guide Trains come first. (a.pdf, page 2)",
+        "2 relevant, 1 not relevant, 1 undecided, 0 contradicted",
+    ]
+
+
+@pytest.mark.usefixtures("labels")
+def test_list_as_json_has_the_counts_and_every_passage(citeloop: Citeloop) -> None:
+    listed = citeloop("feedback", "list", "--json").json
+    passages = listed.pop("passages")
+    assert listed == {"relevant": 2, "not_relevant": 1, "undecided": 1, "contradicted": 0}
+    assert [(each["question"], each["text"], each["relevant"]) for each in passages] == [
+        ("How many days?", DAYS, True),
+        ("How many days?", HOTEL, False),
+        ("How many days?", TRAINS, None),
+        ("Which way?", TRAINS, True),
+    ]
+
+
+def test_list_counts_what_users_contradict_each_other_on(citeloop: Citeloop, home: Path) -> None:
+    store = FeedbackStore(home)
+    store.save_answer(make_answer(), "talk", "ada")
+    (shown,) = store.conversation("talk")
+    chunk_id = shown.answer.citations[0].chunk.id
+    store.record(shown, chunk_id, "deleted", "ada")
+    store.record(shown, chunk_id, "kept", "bob")
+    assert citeloop("feedback", "list").stdout.endswith(
+        "users contradict each other: Guide Thirty days. (guide.md)\n"
+        "0 relevant, 0 not relevant, 1 undecided, 1 contradicted\n"
+    )
+
+
+def test_list_shows_the_beginning_of_a_passage_and_nothing_that_a_terminal_obeys(
+    citeloop: Citeloop, home: Path
+) -> None:
+    text = "\x1b[31mred " + "word " * 100
+    FeedbackStore(home).judge([Judgement(user="eve", question="how\x1b?", label="relevant", text=text)])
+    question, line, _ = citeloop("feedback", "list").stdout.splitlines()
+    assert question == "how??"
+    assert line.startswith("  + 1.00  curator: ?[31mred word")
+    assert line.endswith("...")
+    assert len(line) < 130
+
+
+def test_list_of_nothing_says_so(citeloop: Citeloop) -> None:
+    assert citeloop("feedback", "list").stdout == "0 relevant, 0 not relevant, 0 undecided, 0 contradicted\n"
+
+
+# export and import -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("labels")
+@pytest.mark.parametrize("export_format", EXPORT_FORMATS)
+def test_an_export_is_taken_by_another_installation_once(
+    export_format: str, citeloop: Citeloop, tmp_path: Path
+) -> None:
+    num_labels = 2 if export_format in ("triplets", "flagembedding") else 3
+    path, other = tmp_path / "exported", tmp_path / "other"
+    exported = citeloop("feedback", "export", "--format", export_format, "--output", path)
+    assert (exported.status, exported.stdout) == (0, "")
+    imported = citeloop("feedback", "import", path, "--home", other)
+    assert imported.stdout == f"{num_labels} labels read, {num_labels} new, 0 already there\n"
+    again = citeloop("feedback", "import", path, "--home", other, "--json")
+    assert again.json == {"read": num_labels, "new": 0, "already_there": num_labels, "overruled": 0}
+    listed = citeloop("feedback", "list", "--home", other, "--json").json
+    assert {each["origin"] for each in listed["passages"]} == {"imported from exported"}
+    assert listed["relevant"] + listed["not_relevant"] == num_labels
+
+
+@pytest.mark.usefixtures("labels")
+@pytest.mark.parametrize("export_format", ["triplets", "pairs", "flagembedding", "argilla"])
+def test_an_export_is_printed_as_it_is_written(export_format: str, citeloop: Citeloop, tmp_path: Path) -> None:
+    printed = citeloop("feedback", "export", "--format", export_format).stdout
+    citeloop("feedback", "export", "--format", export_format, "--output", tmp_path / "file")
+    assert printed == (tmp_path / "file").read_text(encoding="utf-8")
+    assert HOTEL in printed
+
+
+@pytest.mark.usefixtures("labels")
+def test_questions_that_are_left_out_are_said(citeloop: Citeloop) -> None:
+    assert citeloop("feedback", "export", "--format", "triplets").stderr == (
+        "1 of 2 questions are left out: triplets needs both a relevant passage and one that is not\n"
+    )
+    assert citeloop("feedback", "export", "--format", "pairs").stderr == ""
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_beir_export_is_evaluated(citeloop: Citeloop, tmp_path: Path) -> None:
+    citeloop("feedback", "export", "--format", "beir", "--output", tmp_path / "beir")
+    outcome = citeloop("evaluate", tmp_path / "beir", "--rerankers", "none", "--json")
+    assert outcome.status == 0
+    assert outcome.json["num_queries"] == 2
+
+
+def test_beir_wants_a_new_folder(citeloop: Citeloop, home: Path, tmp_path: Path) -> None:
+    judge(home, "How many days?", days="relevant")
+    outcome = citeloop("feedback", "export", "--format", "beir")
+    assert outcome.status == 2
+    assert "beir is a folder" in outcome.stderr
+    (tmp_path / "file").touch()
+    outcome = citeloop("feedback", "export", "--format", "beir", "--output", tmp_path)
+    assert (outcome.status, outcome.stderr) == (
+        1,
+        f"error: {tmp_path} is there already; name a new folder for the export\n",
+    )
+
+
+def test_without_labels_an_export_fails_and_writes_nothing(citeloop: Citeloop, tmp_path: Path) -> None:
+    outcome = citeloop("feedback", "export", "--format", "pairs", "--output", tmp_path / "pairs.jsonl")
+    assert outcome.status == 1
+    assert outcome.stderr == "error: there is nothing to export as pairs: no question has a labelled passage\n"
+    assert not (tmp_path / "pairs.jsonl").exists()
+
+
+def test_a_file_with_one_wrong_line_leaves_nothing_behind(citeloop: Citeloop, tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("question,answer,label\nHow many?,Thirty.,1\nHow much?,150.,maybe\n")
+    outcome = citeloop("feedback", "import", path)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith(f"error: {path} row 3: expected the label 1 or 0")
+    assert outcome.stderr.count("\n") == 1
+    assert citeloop("feedback", "list", "--json").json["passages"] == []
+
+
+@pytest.mark.usefixtures("labels")
+def test_a_log_is_no_file_of_labels(citeloop: Citeloop, home: Path, tmp_path: Path) -> None:
+    store = FeedbackStore(home)
+    store.save_answer(make_answer(), "talk", "ada")
+    (shown,) = store.conversation("talk")
+    store.record(shown, shown.answer.citations[0].chunk.id, "deleted", "ada")
+    citeloop("feedback", "export", "--format", "log", "--output", tmp_path / "log.jsonl")
+    assert [json.loads(line)["action"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == ["deleted"]
+    outcome = citeloop("feedback", "import", tmp_path / "log.jsonl")
+    assert outcome.status == 1
+    assert "a log of events, which cannot be imported" in outcome.stderr
+
+
+def test_what_a_curator_has_said_is_not_undone_by_importing_again(
+    citeloop: Citeloop, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "answers.csv").write_text(f"question,answer\nHow many days?,{DAYS}\nHow?,So.\n", encoding="utf-8")
+    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout == "2 labels read, 2 new, 0 already there\n"
+    judge(home, "how many days", days="not relevant")
+    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout == (
+        "2 labels read, 0 new, 1 already there, 1 not taken because a curator says otherwise\n"
+    )
+    assert citeloop("feedback", "list", "--json").json["not_relevant"] == 1
+
+
+def test_a_later_import_stands_over_an_earlier_one(citeloop: Citeloop, tmp_path: Path) -> None:
+    for label, counted in (("yes", "relevant"), ("no", "not_relevant")):
+        (tmp_path / "answers.csv").write_text(f"question,answer,label\nHow?,So.,{label}\n")
+        assert citeloop("feedback", "import", tmp_path / "answers.csv", "--json").json["new"] == 1
+        assert citeloop("feedback", "list", "--json").json[counted] == 1
+
+
+def test_wrong_usage(citeloop: Citeloop) -> None:
+    for arguments in (["import", "no such file"], ["export", "--format", "nonsense"], ["import"]):
+        outcome = citeloop("feedback", *arguments)
+        assert (outcome.status, outcome.stdout) == (2, "")

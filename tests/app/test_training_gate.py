@@ -1,0 +1,173 @@
+"""The gate: models that are better, equal, worse, forgetful or slow, and too little to tell by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.evaluation import Difference
+from app.rerank import Reranker
+from app.search import search
+from app.training.from_feedback import MIN_GATE_QUESTIONS
+from app.training.gate import Contender, Decision, Found, GateReport, compare, decide, fair_share
+from app.training.rules import LabeledPassage
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder, FakeReranker
+
+NOTHING = Difference(0.0, 0.0, 0.0, 1.0)
+SURE_GAIN = Difference(0.05, 0.02, 0.08, 0.001)
+SURE_LOSS = Difference(-0.05, -0.08, -0.02, 0.001)
+UNSURE_GAIN = Difference(0.03, -0.01, 0.07, 0.2)
+
+
+def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
+    """What was found of a model that is in order but for what is changed."""
+    gains = {"nDCG@10": gain, "MRR@10": gain, "hit rate@5": gain}
+    good = Found(
+        num_questions=60,
+        gain=gains,
+        gain_over_none=dict.fromkeys(gains, SURE_GAIN),
+        shown_gain=NOTHING,
+        probe=NOTHING,
+        latency_ms={"live": 100.0, "candidate": 110.0},
+        budget_ms=3000.0,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    ("case", "verdict"),
+    [
+        (found(SURE_GAIN), "promote"),
+        (found(SURE_GAIN, probe=None, latency_ms={}), "promote"),
+        (found(SURE_LOSS), "keep"),
+        (found(Difference(0.001, -0.004, 0.006, 0.7)), "keep"),
+        (found(Difference(0.004, 0.001, 0.007, 0.01)), "keep"),
+        (found(UNSURE_GAIN), "too little data"),
+        (found(SURE_GAIN, num_questions=MIN_GATE_QUESTIONS - 1), "too little data"),
+        (found(SURE_GAIN, probe=Difference(-0.006, -0.02, 0.01, 0.4)), "keep"),
+        (found(SURE_GAIN, shown_gain=SURE_LOSS), "keep"),
+        (found(SURE_GAIN, latency_ms={"live": 100.0, "candidate": 151.0}), "keep"),
+        (found(SURE_GAIN, latency_ms={"live": 2900.0, "candidate": 3001.0}), "keep"),
+        (found(SURE_GAIN, gain_over_none={"nDCG@10": Difference(-0.001, -0.05, 0.05, 0.9)}), "keep"),
+    ],
+)
+def test_the_rule(case: Found, verdict: Decision) -> None:
+    decided, sentence, reasons = decide(case, "reranker-2", "reranker-1")
+    assert decided == verdict
+    assert reasons
+    opening = {"promote": "Promote reranker-2: ", "keep": "Keep reranker-1: ", "too little data": "Too little data"}
+    assert sentence.startswith(opening[verdict])
+
+
+def test_what_is_bad_is_said_even_where_there_is_too_little_data() -> None:
+    verdict, sentence, _ = decide(found(UNSURE_GAIN, num_questions=3, probe=SURE_LOSS), "new", "old")
+    assert verdict == "keep"
+    assert "forgotten" in sentence
+
+
+def passage(question: str, *, relevant: bool = True, users: Sequence[str] = (), curator: str = "") -> LabeledPassage:
+    kept, struck = (tuple(users), ()) if relevant else ((), tuple(users))
+    return LabeledPassage(
+        question, "id", "a.md", "A", "", None, "Text.", None, relevant, 1.0, "", struck, kept, judged_by=curator
+    )
+
+
+def test_one_users_own_questions_are_at_most_a_fifth() -> None:
+    own = {f"m{number}": [passage("", users=["mallory"])] for number in range(50)}
+    others = {f"{user}{n}": [passage("", users=[user])] for user in "abcdefghij" for n in range(4)}
+    kept = fair_share({**own, **others})
+    assert set(others) <= set(kept)
+    assert len(set(own) & set(kept)) <= 0.2 * len(kept)
+    assert len(set(own) & set(kept)) >= 8, "not fewer than needed"
+
+
+def test_what_a_curator_confirms_counts_whoever_asked() -> None:
+    own = {f"m{number}": [passage("", users=["mallory"], curator="curator")] for number in range(50)}
+    others = {user: [passage("", users=[user])] for user in "abc"}
+    assert len(fair_share({**own, **others})) == 53
+
+
+def test_a_team_of_two_is_not_capped() -> None:
+    gate = {
+        f"{user}{n}": [passage("", users=[user])] for user, times in (("ann", 30), ("bob", 2)) for n in range(times)
+    }
+    assert len(fair_share(gate)) == 32
+
+
+def test_questions_without_a_passage_that_answers_cannot_compare() -> None:
+    assert fair_share({"q": [passage("", relevant=False, users=["ann"])]}) == {}
+
+
+@pytest.fixture
+def gate_table(tmp_path: Path) -> ChunkTable:
+    """Forty documents: number n is about item n, and every other one is golden."""
+    folder = tmp_path / "items"
+    folder.mkdir()
+    for number in range(40):
+        kind = "gold" if number % 2 else "tin"
+        (folder / f"item-{number}.md").write_text(f"# Item{number}\n\nThe colour of item{number} is {kind} colour.\n")
+    table = ChunkTable(tmp_path / "home", FakeEmbedder())
+    list(ingest([folder], table, FakeEmbedder()))
+    return table
+
+
+def judged(table: ChunkTable, num_questions: int, *, relevant_word: str) -> Mapping[str, Sequence[LabeledPassage]]:
+    """Questions of whose first candidates those with the word answer, and the others do not."""
+    gate = {}
+    for number in range(num_questions):
+        question = f"What is the colour of thing number {number} of all?"
+        first = [each.chunk for each in search(question, table, FakeEmbedder())][:6]
+        gate[question] = [
+            LabeledPassage(
+                question, c.id, c.document, c.title, c.heading, c.page, c.text, None, relevant_word in c.text, 1.0
+            )
+            for c in first
+        ]
+    return gate
+
+
+@pytest.mark.parametrize(
+    ("candidate", "live", "verdict"),
+    [("gold", "tin", "promote"), ("tin", "gold", "keep"), ("gold", "gold", "keep")],
+)
+def test_models_are_compared_on_what_people_judged(
+    gate_table: ChunkTable, candidate: str, live: str, verdict: str, tmp_path: Path
+) -> None:
+    gate = judged(gate_table, 30, relevant_word="gold")
+    liking: dict[str, Reranker] = {word: FakeReranker({word: 1.0}) for word in ("gold", "tin")}
+    report = compare(
+        Contender("new", liking[candidate]),
+        Contender("old", liking[live]),
+        gate,
+        gate_table,
+        FakeEmbedder(),
+        None,
+        3000,
+    )
+    assert report.verdict == verdict
+    assert report.num_questions == 30
+    assert set(report.metrics) == {"none", "live", "candidate"}
+    assert report.metrics["candidate"]["nDCG@10"].mean == pytest.approx(1.0 if candidate == "gold" else 0.6, abs=0.2)
+    assert bool(report.changes) == (candidate != live)
+    assert [(group.name, group.num_questions) for group in report.groups] == [("(no folder)", 30)]
+    report.save(tmp_path)
+    assert GateReport.load(tmp_path) == report
+
+
+def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
+    gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
+    for number in (0, MIN_GATE_QUESTIONS - 1):
+        gate = judged(gate_table, number, relevant_word="gold")
+        report = compare(Contender("new", gold), Contender("old", tin), gate, gate_table, FakeEmbedder(), None, 3000)
+        assert report.verdict == "too little data"
+
+
+def test_a_damaged_report_is_none(tmp_path: Path) -> None:
+    assert GateReport.load(tmp_path) is None
+    (tmp_path / "gate.json").write_text('{"verdict": "promote"}')
+    assert GateReport.load(tmp_path) is None

@@ -1,0 +1,142 @@
+"""Trainings as jobs: rows and curves, one at a time, cancelled, failed, killed, and who may promote."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from app.evaluation import Difference
+from app.pipeline import Pipeline
+from app.registry import Registry
+from app.settings import Settings
+from app.training import worker
+from app.training.candidate import Candidate, Plan, TooLittleFeedbackError, make_candidate
+from app.training.fit import Loss, Watch
+from app.training.gate import Decision, GateReport
+from app.training.jobs import TrainingJob, TrainingJobStore
+from ingest.job_store import StoppedError
+from tests.app.builders import add_model
+from tests.conftest import FakeEmbedder
+
+LOSSES = [Loss(1, 4, 2.0), Loss(2, 4, None, 1.5), Loss(2, 4, 1.0)]
+NOTHING = Difference(0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def store(home: Path) -> TrainingJobStore:
+    return TrainingJobStore(home)
+
+
+def report_of(verdict: Decision) -> GateReport:
+    return GateReport(
+        "new", "shipped", "2026-11-21", verdict, f"{verdict}: words.", (), 30, {}, {}, {}, NOTHING, None, {}, (), ()
+    )
+
+
+def maker(verdict: Decision = "promote", during: Callable[[Watch], None] = lambda _: None) -> Any:
+    """Stands for make_candidate: tells a few losses and adds a model to the registry."""
+
+    def make(plan: Plan, pipeline: Pipeline, user: str, job_id: str, watch: Watch, tell: Callable[[str], None]) -> Any:
+        tell("training")
+        for loss in LOSSES:
+            watch.on_loss(loss)
+        during(watch)
+        return Candidate(add_model(pipeline.settings.home), report_of(verdict))
+
+    return make
+
+
+def run(store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, make: Any) -> TrainingJob:
+    """Do one training; returns its row afterwards."""
+    job = store.add(Plan(seed=3), "ann", begin=True)
+    monkeypatch.setattr(worker, "make_candidate", make)
+    worker.run(store, job, pipeline)
+    return store.job(job.id)
+
+
+def test_a_training_notes_its_curves_and_its_end(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = run(store, pipeline, monkeypatch, maker())
+    assert (job.state, job.step, job.num_steps, job.model, job.verdict) == ("done", 2, 4, "reranker-1", "promote")
+    assert (job.plan, job.user) == (Plan("reranker", "", 3), "ann")
+    assert store.losses(job.id) == LOSSES
+
+
+@pytest.mark.parametrize("verdict", ["promote", "keep", "too little data"])
+@pytest.mark.parametrize("is_on", [True, False])
+def test_only_what_the_gate_lets_through_is_promoted_and_only_where_that_is_switched_on(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, verdict: Decision, is_on: bool
+) -> None:
+    registry = Registry(store.home)
+    registry.set_promotes_by_itself(is_on)
+    run(store, pipeline, monkeypatch, maker(verdict))
+    assert registry.live() == ("reranker-1" if is_on and verdict == "promote" else "shipped")
+    if registry.history():
+        assert (registry.history()[0].who, registry.history()[0].verdict) == ("ann", "promote")
+
+
+def test_a_cancelled_training_ends_as_such_and_promotes_nothing(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel(watch: Watch) -> None:
+        store.cancel(store.jobs()[0].id)
+        for _ in range(100):
+            if watch.should_stop():
+                raise StoppedError("cancelled; no model was made")
+            threading.Event().wait(0.1)
+
+    job = run(store, pipeline, monkeypatch, maker(during=cancel))
+    assert (job.state, job.model) == ("cancelled", "")
+    assert Registry(store.home).models() == []
+
+
+def test_a_training_that_fails_says_why(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Watch) -> None:
+        raise TooLittleFeedbackError("missing: everything")
+
+    with pytest.raises(TooLittleFeedbackError):
+        run(store, pipeline, monkeypatch, maker(during=fail))
+    assert (store.jobs()[0].state, store.jobs()[0].message) == ("failed", "missing: everything")
+
+
+def test_a_training_waits_for_its_turn(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FileLock(store.home / "training.lock", thread_local=False)
+    other.acquire()
+    threading.Timer(1.5, other.release).start()
+    job = run(store, pipeline, monkeypatch, maker(during=lambda _: None))
+    assert job.state == "done"
+
+
+def test_a_training_begun_again_begins_its_curves_anew(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "make_candidate", maker())
+    job = store.add(Plan(), "ann", begin=True)
+    store.record(job.id, Loss(9, 9, 9.0))
+    worker.run(store, job, pipeline)
+    assert store.losses(job.id) == LOSSES
+
+
+def test_what_is_left_is_told_by_the_pace(store: TrainingJobStore) -> None:
+    job = store.add(Plan(), "ann", begin=True)
+    assert job.seconds_left is None
+    running = replace(job, state="running", started_at="2026-11-21T10:00:00+00:00", step=1, num_steps=3)
+    assert running.seconds_left == pytest.approx(2 * running.seconds, rel=0.01)
+    assert replace(running, step=3).seconds_left is None
+
+
+def test_feedback_that_is_too_little_is_refused_before_anything_is_loaded(home: Path, settings: Settings) -> None:
+    with pytest.raises(TooLittleFeedbackError, match="67 more questions with a passage that answers them"):
+        make_candidate(Plan(), Pipeline(settings, FakeEmbedder()), "ann", "job", Watch())
+    assert not list(home.glob("models/*"))

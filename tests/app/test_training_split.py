@@ -1,0 +1,60 @@
+"""Questions and their parts: like ones together, for good, and about as many in each part as there should be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.training.split import SHARES, Part, assign, parts_of
+from ingest.embed import Vectors
+from tests.conftest import FakeEmbedder
+
+
+def apart(number: int) -> Vectors:
+    """Unit vectors of which no two are alike."""
+    return np.eye(number, dtype=np.float32)
+
+
+def test_parts_have_about_their_shares() -> None:
+    parts = assign([f"question {number}" for number in range(200)], apart(200), {})
+    counts = Counter(parts.values())
+    for part, share in SHARES.items():
+        assert counts[part] == pytest.approx(200 * share, abs=2)
+
+
+def test_like_questions_go_together() -> None:
+    vectors = apart(20)
+    vectors[7] = vectors[3]
+    vectors[11] = (vectors[3] + 0.6 * vectors[11]) / np.linalg.norm(vectors[3] + 0.6 * vectors[11])
+    parts = assign([f"question {number}" for number in range(20)], vectors, {})
+    assert parts["question 3"] == parts["question 7"] == parts["question 11"]
+
+
+def test_a_question_keeps_its_part_for_good() -> None:
+    first = assign([f"question {number}" for number in range(30)], apart(50)[:30], {})
+    later = assign([f"question {number}" for number in range(50)], apart(50), first)
+    assert {key: later[key] for key in first} == first
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "gate"])
+def test_a_new_question_takes_the_part_of_the_one_that_it_is_like(part: Part) -> None:
+    vectors = np.ones((2, 1), np.float32)
+    assert assign(["known", "new"], vectors, {"known": part})["new"] == part
+
+
+def test_a_new_question_between_two_parts_is_left_out() -> None:
+    near_both = np.array([[1, 0], [np.cos(1.3), np.sin(1.3)], [np.cos(0.65), np.sin(0.65)]], np.float32)
+    parts = assign(["taught", "compared", "between"], near_both, {"taught": "train", "compared": "gate"})
+    assert parts == {"taught": "train", "compared": "gate", "between": "left out"}
+
+
+def test_parts_are_kept_in_the_home_folder(tmp_path: Path) -> None:
+    questions = [f"word{number} thing{number} place{number}" for number in range(40)]
+    first = parts_of(questions[:25], tmp_path, FakeEmbedder())
+    again = parts_of([*questions, questions[0].upper() + " ?"], tmp_path, FakeEmbedder())
+    assert {question: again[question] for question in first} == first
+    assert again[questions[0].upper() + " ?"] == first[questions[0]], "the same question, written otherwise"
+    assert set(again.values()) >= {"train", "gate"}

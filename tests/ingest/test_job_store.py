@@ -1,0 +1,183 @@
+"""The life of a job, with a kind of job that only the tests know."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ingest import CiteloopError, job_store
+from ingest.job_store import (
+    BaseJob,
+    BaseJobStore,
+    Heart,
+    JobError,
+    StoppedError,
+    at_work,
+    new_job_id,
+    now,
+    start_process,
+)
+from ingest.jobs import JobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bake(BaseJob):
+    """What was asked for has no default, how far it is has one."""
+
+    settings: str
+    flavours: tuple[str, ...]
+    is_vegan: bool
+    step: int = 0
+    loss: float = 0.0
+
+
+class Bakery(BaseJobStore[Bake]):
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, Bake, "bakery.sqlite3")
+
+    def add(self, *, begin: bool = False) -> Bake:
+        job = Bake(id=new_job_id(), created_at=now(), settings='{"a": 1}', flavours=("größe", "b"), is_vegan=True)
+        return self.put(job, begin=begin)
+
+
+@pytest.fixture
+def store(home: Path) -> Bakery:
+    return Bakery(home)
+
+
+@pytest.fixture(autouse=True)
+def _quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_store, "_HEARTBEAT_SECONDS", 0.02)
+
+
+def wait_until_beaten(store: Bakery, job: Bake) -> None:
+    before, deadline = store.job(job.id).heartbeat_at, time.monotonic() + 20
+    while store.job(job.id).heartbeat_at == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_fields_of_its_own_come_back_as_they_went_in(store: Bakery, home: Path) -> None:
+    job = store.add()
+    assert Bakery(home).job(job.id) == job
+    assert (store.claim() or job).flavours == ("größe", "b")
+    assert (store.job(job.id).is_vegan, store.job(job.id).cancel_requested) == (True, False)
+
+
+def test_what_was_asked_for_is_kept_and_how_far_it_was_is_not(store: Bakery) -> None:
+    job = store.add(begin=True)
+    store.update(job.id, step=7, loss=0.5, current="oven")
+    store.end(job.id, "failed", "it burnt")
+    store.queue_again(job.id)
+    again = store.job(job.id)
+    assert (again.settings, again.flavours, again.is_vegan) == (job.settings, job.flavours, True)
+    assert (again.step, again.loss, again.current, again.message) == (0, 0.0, "", "")
+    assert (again.state, again.attempts, again.created_at) == ("queued", 1, job.created_at)
+
+
+def test_kinds_of_jobs_do_not_meet(store: Bakery, home: Path, tmp_path: Path) -> None:
+    store.add()
+    ingests = JobStore(home)
+    assert ingests.jobs() == []
+    ingests.add("folder", [tmp_path])
+    assert len(store.jobs()) == 1
+
+
+def test_database_whose_columns_stand_in_another_order_is_read_and_written(home: Path, tmp_path: Path) -> None:
+    home.mkdir()
+    connection = sqlite3.connect(home / "jobs.sqlite3")
+    connection.execute(  # as version 0.1.0 made it
+        "CREATE TABLE jobs (id, kind, paths, prune, state, created_at, started_at, ended_at, heartbeat_at,"
+        " cancel_requested, attempts, num_files, num_files_done, num_chunks_done, current, message, PRIMARY KEY (id))"
+    )
+    row = ("old", "folder", '["/a"]', 1, "failed", now(), None, now(), None, 0, 1, 3, 2, 9, "", "the disk was full")
+    connection.execute(f"INSERT INTO jobs VALUES ({', '.join('?' * len(row))})", row)
+    connection.commit()
+    connection.close()
+    store = JobStore(home)
+    old = store.job("old")
+    assert (old.kind, old.paths, old.prune, old.state, old.num_chunks_done) == ("folder", ("/a",), True, "failed", 9)
+    new = store.add("upload", [tmp_path])
+    assert store.job(new.id) == new
+    store.queue_again("old")
+    assert (store.job("old").paths, store.job("old").state) == (("/a",), "queued")
+
+
+# at work ---------------------------------------------------------------------------------------------
+
+
+def test_heart_writes_how_far_it_is(store: Bakery) -> None:
+    job = store.add(begin=True)
+    with Heart(store, job.id) as heart:
+        wait_until_beaten(store, job)
+        assert (store.job(job.id).state, store.job(job.id).started_at) == ("queued", None)
+        heart.tell(step=3)
+        assert store.job(job.id).state == "running"
+        heart.tell(loss=0.25)
+        wait_until_beaten(store, job)
+        assert (store.job(job.id).step, store.job(job.id).loss) == (3, 0.25)
+        heart.tell(step=4)
+    assert store.job(job.id).step == 4
+
+
+def test_heart_hears_that_the_job_was_cancelled(store: Bakery) -> None:
+    job = store.add(begin=True)
+    with Heart(store, job.id) as heart:
+        heart.wait("for flour")
+        wait_until_beaten(store, job)
+        assert store.job(job.id).message == "for flour"
+        store.cancel(job.id)
+        assert heart.stop_requested.wait(20)
+        with pytest.raises(StoppedError):
+            heart.wait("for flour")
+
+
+def test_block_that_ends_is_done(store: Bakery) -> None:
+    job = store.add(begin=True)
+    with at_work(store, job) as heart:
+        heart.tell(current="oven")
+    assert (store.job(job.id).state, store.job(job.id).current) == ("done", "")
+
+
+def test_block_that_stops_is_cancelled_and_the_program_goes_on(store: Bakery) -> None:
+    job = store.add(begin=True)
+    with at_work(store, job):
+        raise StoppedError("as asked")
+    assert (store.job(job.id).state, store.job(job.id).message) == ("cancelled", "as asked")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (CiteloopError("no flour"), "no flour"),
+        (ValueError("?"), "it was interrupted (ValueError)"),
+        (KeyboardInterrupt(), "it was interrupted (KeyboardInterrupt)"),
+    ],
+)
+def test_block_that_fails_says_why_and_the_error_goes_on(store: Bakery, error: BaseException, message: str) -> None:
+    job = store.add(begin=True)
+    with pytest.raises(type(error)), at_work(store, job):
+        raise error
+    assert (store.job(job.id).state, store.job(job.id).message) == ("failed", message)
+
+
+def test_process_is_started_with_its_home_and_arguments(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    (home / "says.py").write_text("import os, sys; print(sys.argv[1:], os.getsid(0) == os.getpid())")
+    monkeypatch.setenv("PYTHONPATH", str(home))
+    start_process("says", home, "--more", "x", log="said.log")
+    deadline = time.monotonic() + 20
+    while not (home / "said.log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (home / "said.log").read_text() == f"['--home', '{home.resolve()}', '--more', 'x'] True\n"
+
+
+def test_damaged_database_is_said(home: Path) -> None:
+    home.mkdir()
+    (home / "bakery.sqlite3").write_text("this is no database " * 100)
+    with pytest.raises(JobError, match=r"bakery\.sqlite3 cannot be used"):
+        Bakery(home)
