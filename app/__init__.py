@@ -3,13 +3,17 @@
     settings    Settings          environment -> what this installation uses
     search      Candidate         question -> candidates of two lists, fused
     rerank      RankedChunk       candidates -> ranking, with who moved where
+    registry    Registry          the trained models of a home folder, which one is live, and the history
     rerankers   Reranker          name -> a loaded reranker
+    live        LiveReranker      candidates -> ranking by the live model, else by the one before it
     answer      Answer            ranking -> text with citations, quoted or written
     language_model                messages -> text, from the configured endpoint
     pipeline    Pipeline          the three above on one table, with loaded models and timings
     feedback    FeedbackEvent     what was shown and what people did with it, kept in SQLite
+    deletion_rates                do people strike out more since another model is live?
     training    TrainingExample   questions and their passages -> a reranker in a folder
     evaluation  EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
+    registry_commands             promote, rollback, models
     doctor      Check             is everything at hand, and does it work?
     cli         `citeloop`        all of it from the command line
     ui          the pages         all of it in a browser; the only package that imports streamlit

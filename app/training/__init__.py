@@ -8,6 +8,7 @@
     fit               Recipe, Loss      one trainer for every kind of model, watched step by step
     late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers
     blend             ScoredQuery       judged queries and scores -> Blend and what its score means
+    charts                              curves of a training, bars of a comparison
     gate              GateReport        candidate, live and no reranker on the gate's questions -> promote or keep
     card                                what was done -> the model card
     candidate         Candidate         all of the above on the feedback of a home folder
@@ -15,4 +16,6 @@
     jobs, worker      TrainingJob       a training as a process of its own that a page can follow
     exchange                            labelled passages <-> the files of other tools
     commands, feedback_commands         `citeloop train`, `citeloop feedback`
+
+What a model is worth is said by `app/evaluation`; which one is live, by `app/registry`.
 """

@@ -17,8 +17,8 @@ from app.training.examples import JudgedQuery
 _MIN_CANDIDATES = 2
 _PENALTY = 1e-3
 """On the squares of the weights: keeps them finite where the training questions are all easy."""
-_PRIOR_QUERIES = 5.0
-"""How strongly a prior holds: with so many queries, a weight that is off by 1 costs as much as a whole unit of loss."""
+_PRIOR_QUERIES = 1.0
+"""How strongly a prior holds: a weight that is off by 1 costs as much as a unit of loss of one query."""
 _TURNED_AWAY = 0.05
 """Share of the training questions with an answer that the floor may turn away."""
 _UNANSWERED_SHARE = 0.25

@@ -35,7 +35,7 @@ from app.training.from_feedback import (
     replay_examples,
 )
 from app.training.gate import Contender, GateReport, compare
-from app.training.rules import LabeledPassage, label
+from app.training.rules import KEPT, LabeledPassage, label
 from ingest import CiteloopError
 from ingest.embed import default_embedder_path
 from ingest.job_store import StoppedError
@@ -105,8 +105,10 @@ def make_candidate(
             raise StoppedError("cancelled; no model was made")
         tell("weighing its scores")
         prior = Blend.load(folder_of(live if plan.kind == "reranker" else SHIPPED, pipeline.settings))
-        blend = _blend(material, load(kind, folder), pipeline, prior)
-        blend.save(folder)
+        if kind == "late-interaction":
+            prior = _blend(material, load(kind, folder), pipeline, prior)
+        if prior:
+            prior.save(folder)
         name = registry.new_name()
         _describe(folder, name, plan, base, user, material, recipe)
         tell("comparing it with the live one")
@@ -114,8 +116,7 @@ def make_candidate(
         report.save(folder)
         if watch.should_stop():
             raise StoppedError("cancelled; no model was made")
-        note = report.sentence
-        registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=note)
+        registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=report.sentence)
     return Candidate(name, report)
 
 
@@ -176,25 +177,29 @@ def load(kind: str, folder: Path) -> Reranker:
     return (CrossEncoderReranker if kind == "cross-encoder" else LateInteractionReranker)(str(folder))
 
 
-def _blend(material: _Material, reranker: Reranker, pipeline: Pipeline, prior: Blend | None) -> Blend:
-    """How much the new model's scores and memory count beside the scores of search, as the training questions say.
+def _blend(material: _Material, trained: Reranker, pipeline: Pipeline, prior: Blend | None) -> Blend:
+    """How much a reranker's scores and the memory count beside the scores of search, as the training questions say.
 
-    Few questions move the weights little, and the model has seen most of them: the prior holds. The memory is asked
-    without what it knows of the question itself.
+    The scores are those of the live model, which has not seen these questions: one that was trained on them is too sure
+    of itself. Few questions move the weights little: the prior holds. The memory is asked without what it knows of the
+    question itself. A cross-encoder has no memory, since it cannot say how like two questions are.
     """
+    live = pipeline.reranker(LIVE)
+    scorer = live if isinstance(live, LateInteractionReranker) else trained
     questions = dict.fromkeys(each.query for each in (*material.examples.train, *material.examples.validation))
     memory = Memory(
-        Remembered(question, digest(each.passage), bool(each.relevant), each.weight)
+        # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
+        Remembered(question, digest(each.passage), bool(each.relevant), min(1.0, each.weight / KEPT))
         for question in questions
         for each in material.questions[question]
     )
-    scored = [_scored(question, material.questions[question], reranker, memory, pipeline) for question in questions]
+    scored = [_scored(question, material.questions[question], scorer, memory, pipeline) for question in questions]
     usable = [each for each in scored if any(each.relevant) and not all(each.relevant)]
     return replace(fit_blend({"feedback": usable}, prior), memory=memory)
 
 
 def _scored(
-    question: str, passages: Sequence[LabeledPassage], reranker: Reranker, memory: Memory, pipeline: Pipeline
+    question: str, passages: Sequence[LabeledPassage], scorer: Reranker, memory: Memory, pipeline: Pipeline
 ) -> ScoredQuery:
     """The candidates of a question that people judged. Relevant is what the training takes for it."""
     candidates = pipeline.search(question)
@@ -202,9 +207,9 @@ def _scored(
     relevant = {each.text for each in answering(passages)}
     return ScoredQuery(
         tuple(candidates),
-        tuple(reranker.score(question, texts)),
+        tuple(scorer.score(question, texts)),
         tuple(each.chunk.text in relevant for each in candidates),
-        memory.recall(question, texts, reranker.score, without=question),
+        memory.recall(question, texts, scorer.score, without=question),
     )
 
 

@@ -15,8 +15,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app.ui import links, markup
 from app.ui.job_list import queue_upload, show_jobs
 from app.ui.resources import pipeline
+from app.ui.uploads import safe_name
 from ingest import CiteloopError
-from ingest.jobs import new_job_id
+from ingest.job_store import new_job_id
 from ingest.parse import PARSERS
 from ingest.pipeline import remove
 from ingest.table import StoredDocument
@@ -114,7 +115,7 @@ def _queue(files: Sequence[UploadedFile], home: Path) -> None:
 
 def _save(files: Sequence[UploadedFile], folder: Path) -> None:
     """Write uploads into a new folder. Raises UploadError when two have one name, or one cannot be written."""
-    names = [_safe_name(file.name) for file in files]
+    names = [safe_name(file.name) for file in files]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise UploadError(f"two of the files are called {', '.join(twice)}; rename one of them and try again")
     try:
@@ -125,12 +126,6 @@ def _save(files: Sequence[UploadedFile], folder: Path) -> None:
     except OSError as error:  # a name that is too long, a full disk
         name = Path(error.filename or "").name[:60]
         raise UploadError(": ".join(part for part in (name, error.strerror or str(error)) if part)) from error
-
-
-def _safe_name(name: str) -> str:
-    """A file name that leads nowhere else, cannot hide its file and shows all its characters."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    return "".join(each if each.isprintable() else "_" for each in last).lstrip(".") or "file"
 
 
 # removing ------------------------------------------------------------------------------------------------

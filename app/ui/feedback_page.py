@@ -1,66 +1,70 @@
-"""Feedback: the log of what people struck out, to read, filter and export."""
+"""Feedback: what people say of passages, by question, by document, as a log, and to and from files."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 
-import pandas as pd
 import streamlit as st
 
-from app.feedback import REASONS, FeedbackEvent
-from app.ui.resources import feedback_store
+from app.ui import links
+from app.ui.answer_search import find_answer
+from app.ui.feedback_counts import Feedback
+from app.ui.feedback_documents import show_documents
+from app.ui.feedback_files import show_files
+from app.ui.feedback_log import show_log
+from app.ui.feedback_questions import show_questions
+from app.ui.messages import show_messages
+from app.ui.resources import feedback
+from app.ui.words import counted, passages_that_answer
+
+_VIEWS: Mapping[str, Callable[[Feedback], None]] = {
+    "By question": show_questions,
+    "By document": show_documents,
+    "Log": show_log,
+    "Files": show_files,
+}
 
 
 def show() -> None:
     """The page."""
-    st.title("Feedback")
-    events = feedback_store().events()[::-1]
-    if not events:
-        st.info("Nothing yet. Strike out a wrong source below an answer, and it is noted here.")
+    st.title("Feedback", anchor=False)
+    show_messages()
+    said = feedback()
+    if not said.labeled:
+        _show_empty(said)
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", placeholder="Part of a question, document or passage", key="feedback-filter")
-        action = st.selectbox("Action", ["all", "deleted", "undone"], key="feedback-action", width=160)
-        reason = st.selectbox("Reason", ["all", "none given", *REASONS], key="feedback-reason", width=180)
-    shown = [event for event in events if _matches(event, words.lower(), action, reason)]
-    st.markdown(f"**{len(shown)}** of {len(events)} events, newest first")
-    st.dataframe(
-        _table(shown),
-        hide_index=True,
-        column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+    st.markdown(count_words(said))
+    links.to_training("See what is missing for training" if said.ready.missing else "Train the reranker on it")
+    view = st.segmented_control(
+        "View",
+        list(_VIEWS),
+        default="By question",
+        required=True,
+        key="feedback-view",
+        label_visibility="collapsed",
     )
-    st.download_button(
-        "Export these as JSON lines",
-        data="".join(json.dumps(asdict(event), ensure_ascii=False) + "\n" for event in reversed(shown)),
-        file_name="citeloop-feedback.jsonl",
-        mime="application/jsonl",
-        icon=":material/download:",
-    )
+    _VIEWS[view or "By question"](said)  # only what is looked at is drawn
 
 
-def _matches(event: FeedbackEvent, words: str, action: str, reason: str) -> bool:
-    return (
-        words in f"{event.question}\n{event.document}\n{event.title}\n{event.text}".lower()
-        and action in ("all", event.action)
-        and (reason == "all" or (event.reason or "none given") == reason)
+def _show_empty(said: Feedback) -> None:
+    st.info(
+        "Nothing yet. Strike out a wrong source below an answer, and it is noted here. Questions whose answers are "
+        "known can be added one by one, or imported.",
+        icon=":material/info:",
     )
+    if st.button("Add a question and its answer", icon=":material/add:"):
+        find_answer("")
+    show_files(said)
 
 
-def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "When": pd.to_datetime([event.at for event in events], utc=True),
-            "Action": [event.action for event in events],
-            "Reason": [event.reason or "" for event in events],
-            "Question": [event.question for event in events],
-            "Document": [event.document for event in events],
-            "Heading": [event.heading for event in events],
-            "Passage": [event.text for event in events],
-            "Rank": [event.rank for event in events],
-            "Before": [event.fused_rank for event in events],
-            "Reranker": [event.reranker for event in events],
-            "By": [event.user for event in events],
-        }
+def count_words(said: Feedback) -> str:
+    """How much there is and what is missing, as Markdown."""
+    ready = said.ready
+    words = (
+        f"**{counted(ready.num_questions, 'question')}**: {passages_that_answer(ready.num_positives)}, "
+        f"{ready.num_negatives:,} that do not"
     )
+    if said.num_contradictions:
+        words += f", {said.num_contradictions:,} that people contradict each other on"
+    missing = f" Missing until training makes sense: {'; '.join(ready.missing)}." if ready.missing else ""
+    return f"{words}.{missing}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -14,8 +14,10 @@ import streamlit as st
 from app.settings import read_settings
 from app.ui import markup
 from app.ui.resources import job_store
+from app.ui.words import age, ago, counted, duration
 from ingest import worker
-from ingest.jobs import Job, JobError
+from ingest.job_store import JobError
+from ingest.jobs import Job
 from ingest.pipeline import FileResult, Status
 
 _NUM_JOBS = 50
@@ -36,7 +38,7 @@ def show_jobs() -> None:
     jobs = job_store().jobs(_NUM_JOBS)
     open_ids = tuple(job.id for job in jobs if job.is_open)
     ended = [job for job in jobs if not job.is_open]
-    latest = [job for job in ended if _age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
+    latest = [job for job in ended if age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
     if open_ids or latest:
         st.subheader("Ingest jobs", anchor=False)
     if open_ids:
@@ -68,7 +70,7 @@ def _show_open(shown: Sequence[str]) -> None:
     is_worked_at = any(job.heartbeat_at and not job.is_dead for job in jobs)
     for job in jobs:
         with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
-            _show_progress(job, is_stuck=job.is_dead or (not is_worked_at and _age(job.created_at) > _QUEUED_FOR_LONG))
+            _show_progress(job, is_stuck=job.is_dead or (not is_worked_at and age(job.created_at) > _QUEUED_FOR_LONG))
 
 
 def _show_progress(job: Job, *, is_stuck: bool) -> None:
@@ -95,7 +97,7 @@ def title(job: Job, results: Sequence[FileResult] = ()) -> str:
     num_files = job.num_files or len(names)
     if names and len(names) == num_files <= 2:
         return "Upload of " + " and ".join(names)
-    return f"Upload of {_counted(num_files, 'file')}" if num_files else "Upload"
+    return f"Upload of {counted(num_files, 'file')}" if num_files else "Upload"
 
 
 def state_words(job: Job) -> str:
@@ -113,17 +115,17 @@ def state_words(job: Job) -> str:
 
 def progress_words(job: Job) -> str:
     """How many of the files are done."""
-    return f"{job.num_files_done:,} of {_counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
+    return f"{job.num_files_done:,} of {counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
 
 
 def _pace(job: Job, num_changed: int) -> list[str]:
     """Passages, their rate, and the remaining time where it can be told."""
     if job.state != "running" or job.is_dead or not job.num_chunks_done or job.seconds < _SECONDS_TO_TELL:
         return []
-    parts = [_counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} a second"]
+    parts = [counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} a second"]
     remaining = job.num_files - job.num_files_done
     if num_changed >= 3 and remaining:  # unchanged files come first and cost nothing: they say nothing about the rest
-        parts.append(f"about {_duration(job.seconds / num_changed * remaining)} left")
+        parts.append(f"about {duration(job.seconds / num_changed * remaining)} left")
     return parts
 
 
@@ -153,7 +155,7 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
                 _button("Sync again", job, _sync_again, icon=":material/sync:")
             elif job.state != "done" and _has_files(job):
                 _button("Run again", job, _resume, icon=":material/replay:")
-        st.caption(" · ".join((outcome_words(job, results), _ago(job.ended_at))))
+        st.caption(" · ".join((outcome_words(job, results), ago(job.ended_at))))
         if job.message and job.state == "failed":
             st.markdown(f":red[{_inline(job.message)}]")
         if lines := result_lines(results):
@@ -186,7 +188,7 @@ def _line(result: FileResult) -> str:
     detail = (
         f": {result.reason}"
         if result.reason
-        else f", {_counted(result.num_chunks, 'passage')}"
+        else f", {counted(result.num_chunks, 'passage')}"
         if result.num_chunks
         else ""
     )
@@ -240,26 +242,3 @@ def _sync_again(job: Job) -> None:
 
 def _start() -> None:
     worker.start(job_store().home, read_settings().embedder)
-
-
-# words ---------------------------------------------------------------------------------------------------
-
-
-def _age(at: str | None) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(at) if at else timedelta(0)
-
-
-def _ago(at: str | None) -> str:
-    seconds = _age(at).total_seconds()
-    return "just now" if seconds < 10 else f"{_duration(seconds)} ago"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

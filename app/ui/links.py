@@ -31,5 +31,15 @@ def to_documents(label: str) -> None:
     )
 
 
+def to_feedback(label: str) -> None:
+    """A link to what people said."""
+    st.page_link(st.Page(_elsewhere, title="Feedback", url_path="feedback"), label=label, icon=":material/thumb_down:")
+
+
+def to_training(label: str) -> None:
+    """A link to where the reranker is trained."""
+    st.page_link(st.Page(_elsewhere, title="Training", url_path="training"), label=label, icon=":material/school:")
+
+
 def _elsewhere() -> None:
     """Stands for the page that is linked to, which Streamlit knows by its address alone."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import ask_page, documents_page, feedback_page, markup, quality_page, source_page
+from app.ui import ask_page, documents_page, feedback_page, markup, quality_page, source_page, training_page
 from ingest import CiteloopError
 
 # Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.
@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
         st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
         st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
+        st.Page(training_page.show, title="Training", icon=":material/school:", url_path="training"),
         st.Page(quality_page.show, title="Quality", icon=":material/bar_chart:", url_path="quality"),
         st.Page(source_page.show, title="Source", url_path="source", visibility="hidden"),
     ],

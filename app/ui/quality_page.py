@@ -8,7 +8,6 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import Outcome, usual_depth, verdict
 from app.evaluation.report import EvaluationReport, Result
@@ -16,6 +15,7 @@ from app.evaluation.report_files import SavedReport, read_reports
 from app.evaluation.report_text import HOW_MEASURED
 from app.settings import read_settings
 from app.ui import markup
+from app.ui.changes_view import show_changes
 
 _ICONS: dict[Outcome, str] = {
     "pays": ":material/trending_up:",
@@ -123,30 +123,4 @@ def _show_changes(results: Sequence[Result]) -> None:
     usual = max(by_name, key=lambda name: (by_name[name].retriever == "hybrid", by_name[name].metrics["nDCG@10"].mean))
     chosen = st.selectbox("Reranker", list(by_name), index=list(by_name).index(usual), key="quality-changes")
     result = by_name[chosen]
-    gained = [change for change in result.changes if change.gain > 0]
-    lost = [change for change in result.changes if change.gain < 0]
-    for tab, changes in zip(st.tabs([f"Gained ({len(gained)})", f"Lost ({len(lost)})"]), (gained, lost), strict=True):
-        with tab:
-            for change in changes:
-                _show_change(change)
-            if not changes:
-                st.caption("None.")
-
-
-def _show_change(change: QuestionChange) -> None:
-    with st.expander(f"{change.gain:+.2f}  {markup.plain(change.question)}"):
-        st.caption(f"nDCG@10 from {change.before:.3f} to {change.after:.3f}; ✓ marks what is relevant")
-        before, after = st.columns(2)
-        before.markdown(f"**Before**, search alone\n\n{_places(change.places_before)}")
-        after.markdown(f"**After**, reranked\n\n{_places(change.places_after)}")
-
-
-def _places(places: Sequence[Place]) -> str:
-    return "\n".join(f"{rank}. {_place(place)}" for rank, place in enumerate(places, 1))
-
-
-def _place(place: Place) -> str:
-    where = markup.plain(" > ".join(filter(None, (place.title, place.heading))))
-    page = f", page {place.page}" if place.page else ""
-    mark = ":green-background[✓ relevant] " if place.relevant else ""
-    return f"{mark}**{where}**{page}  \n   {markup.plain(place.text)}"
+    show_changes(result.changes, before="search alone", after="reranked")

@@ -15,7 +15,9 @@ export default function ({ data, parentElement }) {
       const item = make("li", row.used ? "used" : "");
       if (index && row.rank > rows[index - 1].rank + 1) item.classList.add("gap");
       item.dataset.id = row.id;
-      const title = make("span", "title", `${row.rank}. `);
+      const title = make("a", "title", `${row.rank}. `);
+      title.href = `source?${new URLSearchParams({ chunk: row.id, a: data.answer_id })}`;
+      title.target = "_blank"; // the ranking stays open beside it
       if (className === "before") title.textContent = `${row.rank}`;
       title.append(make("span", "", className === "before" ? `. ${row.title}` : row.title));
       title.title = row.title + (row.heading ? ` > ${row.heading}` : "");

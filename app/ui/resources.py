@@ -8,9 +8,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackEvent, FeedbackStore, Judgement
 from app.pipeline import Pipeline
+from app.registry import Registry
 from app.settings import read_settings
+from app.training.jobs import TrainingJobStore
+from app.training.rules import label
+from app.ui.feedback_counts import Feedback, gather
 from app.ui.page_picture import PagePicture
 from app.ui.page_picture import page_picture as draw_page
 from ingest import CiteloopError
@@ -36,6 +40,31 @@ def feedback_store() -> FeedbackStore:
 def job_store() -> JobStore:
     """The ingest jobs of the configured home folder."""
     return JobStore(read_settings().home)
+
+
+@st.cache_resource(show_spinner=False)
+def training_job_store() -> TrainingJobStore:
+    """The trainings of the configured home folder."""
+    return TrainingJobStore(read_settings().home)
+
+
+@st.cache_resource(show_spinner=False)
+def registry() -> Registry:
+    """The trained models of the configured home folder."""
+    return Registry(read_settings().home)
+
+
+def feedback() -> Feedback:
+    """All feedback and what it counts as; worked out again only when somebody has said something since."""
+    events, judgements = feedback_store().events(), feedback_store().judgements()
+    newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # what is new comes last
+    state = f"{read_settings().home} {len(events)} {len(judgements)} {newest}"
+    return _feedback(state, events, judgements)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgement]) -> Feedback:  # noqa: ARG001
+    return gather(_events, label(_events, _judgements))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

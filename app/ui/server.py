@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from app.settings import read_settings
+from app.training import jobs
 from app.ui.resources import USER_COOKIE, warm_up
 from ingest import CiteloopError, worker
 
@@ -88,15 +89,24 @@ def serve(host: str, port: int) -> None:
 
 @asynccontextmanager
 async def _begin(_app: App) -> AsyncIterator[None]:
-    """The first question should not wait for what every question needs, and ingests that were killed go on."""
+    """The first question should not wait for what every question needs, and jobs that were killed go on."""
     threading.Thread(target=_get_ready, daemon=True).start()
     yield
 
 
 def _get_ready() -> None:
-    try:
-        settings = read_settings()
-        worker.resume(settings.home, settings.embedder)
-    except (CiteloopError, OSError) as error:  # the Documents page will say it again, to somebody who can read it
-        logging.getLogger(__name__).warning("could not go on with the ingest jobs: %s", error)
+    for go_on in (_resume_ingests, _resume_trainings):
+        try:
+            go_on()
+        except (CiteloopError, OSError) as error:  # the pages will say it again, to somebody who can read it
+            logging.getLogger(__name__).warning("could not go on with the jobs: %s", error)
     warm_up()
+
+
+def _resume_ingests() -> None:
+    settings = read_settings()
+    worker.resume(settings.home, settings.embedder)
+
+
+def _resume_trainings() -> None:
+    jobs.resume(read_settings().home)

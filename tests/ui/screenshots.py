@@ -12,10 +12,12 @@ from app.evaluation import evaluate, read_benchmark
 from app.evaluation.report_files import write_report
 from app.rerankers import load_reranker
 from app.settings import Settings
+from app.training.jobs import TrainingJobStore
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.ui.browser import browsing, serving
+from tests.ui.training_home import begin_training, fill
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 QUESTION = "How many days a week can I work from home?"
@@ -80,6 +82,31 @@ def take_quality(page: Page, address: str, folder: Path) -> None:
     page.screenshot(path=folder / "quality.png")
 
 
+def take_feedback(page: Page, address: str, folder: Path, suffix: str = "") -> None:
+    """What people say of passages, contradictions first."""
+    page.goto(f"{address}/feedback")
+    expect(page.get_by_role("button", name="Add the passage that answers it").first).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=folder / f"feedback{suffix}.png")
+
+
+def take_training(page: Page, address: str, folder: Path, home: Path, suffix: str = "") -> None:
+    """A training that is at work, and the comparison of the last one."""
+    job_id = begin_training(home)
+    page.goto(f"{address}/training")
+    progress = page.get_by_text("Training now")
+    expect(progress).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2500)
+    page.screenshot(path=folder / f"training{suffix}.png")
+    progress.evaluate("heading => heading.scrollIntoView()")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=folder / f"training-progress{suffix}.png")
+    page.get_by_role("heading", name="The comparison").evaluate("heading => heading.scrollIntoView()")
+    page.wait_for_timeout(1000)
+    page.screenshot(path=folder / f"comparison{suffix}.png")
+    TrainingJobStore(home).end(job_id, "cancelled")
+
+
 def evaluate_sample(home: Path) -> None:
     """Leave a report for the Quality page."""
     settings = Settings(home=home)
@@ -103,6 +130,13 @@ def main() -> None:
                 take_documents(page, address, folder, Path(uploads))
             with browsing(390, "dark") as page:
                 take(page, address, folder, "-phone")
+            fill(Path(home))
+            with browsing(1280, "light") as page:
+                take_feedback(page, address, folder)
+                take_training(page, address, folder, Path(home))
+            with browsing(390, "dark") as page:
+                take_feedback(page, address, folder, "-phone")
+                take_training(page, address, folder, Path(home), "-phone")
     print(f"screenshots in {folder}", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui import documents_page
+from app.ui.uploads import safe_name
 from ingest import worker
 from ingest.jobs import JobStore
 from ingest.originals import Originals
@@ -129,7 +129,7 @@ def assert_nothing_is_left(settings: Settings, started: list[Path]) -> None:
     ],
 )
 def test_an_upload_cannot_leave_its_folder_or_hide_in_it(name: str, kept: str) -> None:
-    assert documents_page._safe_name(name) == kept
+    assert safe_name(name) == kept
 
 
 def remove(*names: str) -> Callable[[], None]:

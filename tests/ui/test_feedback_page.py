@@ -1,11 +1,26 @@
 from __future__ import annotations
 
-from app.feedback import FeedbackStore
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.feedback import FeedbackStore, Judgement
 from app.pipeline import Pipeline
 from app.settings import Settings
+from app.training.exchange.exports import export_bytes
+from app.training.rules import label
+from app.ui.feedback_documents import times
+from app.ui.feedback_questions import counts_as, people_words
 from ingest.pipeline import remove
 from ingest.table import ChunkTable
 from tests.ui.conftest import Run
+
+HOTEL, VPN = "How much may a hotel cost?", "What does the VPN need?"
 
 
 def feedback() -> None:
@@ -14,22 +29,58 @@ def feedback() -> None:
     feedback_page.show()
 
 
-def test_without_feedback_the_page_says_how_to_give_some(run_page: Run) -> None:
-    assert "Strike out a wrong source" in run_page(feedback).info[0].value
-
-
-def test_the_log_is_shown_newest_first_and_can_be_filtered(
-    run_page: Run, settings: Settings, pipeline: Pipeline
-) -> None:
+@pytest.fixture
+def store(settings: Settings, pipeline: Pipeline) -> FeedbackStore:
+    """Two questions asked, of each the first source struck out: by ann, and by ben as outdated."""
     store = FeedbackStore(settings.home)
-    for question in ("How much may a hotel cost?", "What does the VPN need?"):
-        store.save_answer(pipeline.ask(question), "one", "ann")
-    first, second = store.conversation("one")
-    store.record(first, first.answer.citations[0].chunk.id, "deleted", "ann")
-    store.record(second, second.answer.citations[0].chunk.id, "deleted", "ben", "outdated")
-    page = run_page(feedback)
+    for question, user, reason in ((HOTEL, "ann", None), (VPN, "ben", "outdated")):
+        shown = store.answer(store.save_answer(pipeline.ask(question), "one", "ann"))
+        assert shown is not None
+        store.record(shown, shown.answer.citations[0].chunk.id, "deleted", user, reason)  # type: ignore[arg-type]
+    return store
+
+
+def view(page: AppTest, name: str) -> AppTest:
+    """The page with this view open; without feedback it has no views, and shows Files."""
+    if page.button_group:
+        page.button_group(key="feedback-view").set_value(name).run()
     assert not page.exception
-    assert list(page.dataframe[0].value["Question"]) == ["What does the VPN need?", "How much may a hotel cost?"]
+    return page
+
+
+def texts(page: AppTest) -> str:
+    assert not page.exception
+    kinds = (page.subheader, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
+    return "\n".join(str(element.value) for elements in kinds for element in elements)
+
+
+def click(page: AppTest, label: str, place: int = 0) -> AppTest:
+    [button for button in page.button if button.label == label][place].click().run()
+    assert not page.exception
+    return page
+
+
+def contradict(store: FeedbackStore) -> None:
+    """What ann struck out for the first question, ben has opened."""
+    first = store.conversation("one")[0]
+    store.record(first, first.answer.citations[0].chunk.id, "opened", "ben")
+
+
+def test_without_feedback_the_page_says_how_to_give_some_and_can_still_import(run_page: Run) -> None:
+    page = run_page(feedback)
+    assert "Strike out a wrong source" in page.info[0].value
+    assert not page.text_input
+    assert "Import" in texts(page)
+    click(page, "Add a question and its answer")
+    assert page.text_input(key="answer-question")
+
+
+# the log -------------------------------------------------------------------------------------------------
+
+
+def test_the_log_is_shown_newest_first_and_can_be_filtered(run_page: Run, store: FeedbackStore) -> None:
+    page = view(run_page(feedback), "Log")
+    assert list(page.dataframe[0].value["Question"]) == [VPN, HOTEL]
     page.selectbox(key="feedback-reason").set_value("outdated").run()
     assert list(page.dataframe[0].value["By"]) == ["ben"]
     page.selectbox(key="feedback-reason").set_value("all").run()
@@ -38,15 +89,261 @@ def test_the_log_is_shown_newest_first_and_can_be_filtered(
 
 
 def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
-    run_page: Run, settings: Settings, pipeline: Pipeline, table: ChunkTable
+    run_page: Run, store: FeedbackStore, table: ChunkTable
 ) -> None:
-    store = FeedbackStore(settings.home)
-    store.save_answer(pipeline.ask("How much may a hotel cost?"), "one", "ann")
-    (shown,) = store.conversation("one")
-    chunk = shown.answer.citations[0].chunk
-    store.record(shown, chunk.id, "deleted", "ann")
+    event = store.events()[0]
     with table.writing():
         remove(table.documents(), table)
+    page = view(run_page(feedback), "Log")
+    assert page.dataframe[0].value["Passage"].iloc[-1] == event.text
+    assert page.dataframe[0].value["Document"].iloc[-1] == event.document
+
+
+# by question ---------------------------------------------------------------------------------------------
+
+
+def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run, store: FeedbackStore) -> None:
     page = run_page(feedback)
-    assert list(page.dataframe[0].value["Passage"]) == [chunk.text]
-    assert list(page.dataframe[0].value["Document"]) == [chunk.document]
+    assert "**1 question**: 0 passages that answer, 1 that do not." in texts(page)
+    assert "67 more questions with a passage that answers them" in texts(page)
+    assert "**How much may a hotel cost?**" in texts(page)
+    assert ":red-badge[does not answer]" in texts(page)
+    assert "People: struck out by 1 (reasons: no reason given 1)" in texts(page)
+    assert "Counts as no answer, 70% as much as a curator's word" in texts(page)
+    assert "People: struck out for another reason (reasons: outdated 1)" in texts(page)
+    assert "Not used: struck out as outdated" in texts(page)
+
+
+def test_contradictions_come_first_and_can_be_shown_alone(
+    run_page: Run, store: FeedbackStore, pipeline: Pipeline
+) -> None:
+    later = store.answer(store.save_answer(pipeline.ask(VPN), "two", "cleo"))
+    assert later is not None
+    for user, action in (("ann", "deleted"), ("cleo", "opened")):
+        store.record(later, later.answer.citations[0].chunk.id, action, user)  # type: ignore[arg-type]
+    page = run_page(feedback)
+    assert texts(page).index("What does the VPN need") < texts(page).index("How much may a hotel cost")
+    assert ":orange-badge[:material/warning: contradiction]" in texts(page)
+    page.selectbox(key="questions-shown").set_value("contradicted").run()
+    assert "How much may a hotel cost" not in texts(page)
+    assert page.selectbox(key="questions-shown").options == [
+        "All (2)",
+        "People contradict each other (1)",
+        "Without an answer (2)",
+        "Decided by a curator (0)",
+    ]
+
+
+def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackStore) -> None:
+    contradict(store)
+    page = run_page(feedback)
+    assert "that people contradict each other on" in texts(page)
+    key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"
+    for said, expected in (("relevant", "answers"), ("not relevant", "does not answer"), ("left out", "not used")):
+        page.button_group(key=key).set_value(said).run()
+        assert store.judgements()[0].label == said
+        assert store.judgements()[0].user == "ann"
+        assert f"Counts fully: {expected}, said by you" in texts(page)
+    assert "that people contradict each other on" not in texts(page)
+
+
+def test_the_drawer_that_searches_opens_with_the_question(run_page: Run, store: FeedbackStore) -> None:
+    page = click(run_page(feedback), "Add the passage that answers it")
+    assert page.text_input(key=f"answer-words-{HOTEL}").value == HOTEL
+    assert "A hotel may cost 150 euros" in texts(page)
+
+
+def finding() -> None:  # AppTest draws the whole page at every click, which would close the drawer
+    from app.ui import answer_search
+
+    answer_search.find_answer("How much may a hotel cost?")
+
+
+def finding_anything() -> None:
+    from app.ui import answer_search
+
+    answer_search.find_answer("")
+
+
+def test_the_passage_that_answers_is_searched_and_picked(run_page: Run, store: FeedbackStore) -> None:
+    page = run_page(finding)
+    page.text_input(key=f"answer-words-{HOTEL}").set_value("150 euros a night").run()
+    page = click(page, "This passage answers it (1)")
+    (judged,) = store.judgements()
+    assert (judged.question, judged.label, judged.user) == (HOTEL, "relevant", "ann")
+    assert judged.document == "handbook/travel.md"
+    assert "150 euros a night" in judged.text
+    assert ":green-badge[answers it already]" in texts(page)
+    assert ":green-badge[answers]" in texts(run_page(feedback))
+
+
+def test_a_question_that_nobody_asked_can_be_added(run_page: Run, store: FeedbackStore) -> None:
+    page = run_page(finding_anything)
+    assert "pick the passage that answers it" in texts(page)
+    page.text_input(key="answer-question").set_value("Which trains come first?").run()
+    click(page, "This passage answers it (1)")
+    assert store.judgements()[0].question == "Which trains come first?"
+
+
+def test_where_nothing_is_found_the_drawer_says_what_to_do(
+    run_page: Run, store: FeedbackStore, table: ChunkTable
+) -> None:
+    with table.writing():
+        remove(table.documents(), table)
+    assert "add the document first" in run_page(finding).info[0].value
+
+
+def test_thousands_of_passages_are_shown_page_by_page(run_page: Run, settings: Settings) -> None:
+    FeedbackStore(settings.home).judge(
+        Judgement(user="ann", question=f"Question {n // 5}?", label="relevant", text=f"Passage {n}.")
+        for n in range(3000)
+    )
+    page = run_page(feedback)
+    assert "**600 questions**" in texts(page)
+    assert texts(page).count("\\?**") + texts(page).count("?**") == 10
+    assert [toggle.label for toggle in page.toggle] == ["Show 2 more passages"] * 10
+    page.text_input(key="questions-filter").set_value("question 599").run()
+    assert "**Question 599?**" in texts(page)
+    page.toggle[0].set_value(True).run()
+    assert "Passage 2999" in texts(page)
+
+
+def test_text_of_questions_and_documents_is_shown_as_it_stands(run_page: Run, settings: Settings) -> None:
+    nasty = "![x](http://evil.example/x.png) <b>bold</b> :red[x]"
+    FeedbackStore(settings.home).judge(
+        [Judgement(user=nasty, question=nasty, label="relevant", text=nasty, title=nasty, document=nasty)]
+    )
+    shown = texts(run_page(feedback))
+    assert "![x]" not in shown.replace(r"\!\[x\]", "")
+    assert "<b>" not in shown.replace(r"\<b\>", "")
+    assert ":red[x]" not in shown.replace(r"\:red\[x\]", "")
+
+
+# by document ---------------------------------------------------------------------------------------------
+
+
+def test_documents_that_are_struck_out_most_come_first(run_page: Run, store: FeedbackStore) -> None:
+    first = store.conversation("one")[0]
+    store.record(first, first.answer.citations[0].chunk.id, "deleted", "ben", "not relevant")
+    page = view(run_page(feedback), "By document")
+    documents = [event.document for event in store.events()]
+    assert texts(page).index(documents[0]) < texts(page).index(documents[1])
+    assert "Struck out twice by 2 people: no reason given 1, not relevant 1" in texts(page)
+    assert "Struck out once by 1 person: outdated 1" in texts(page)
+    assert texts(page).count("may need care]") == 1
+    page.toggle(key="documents-feedback-care").set_value(True).run()
+    assert "Struck out twice" not in texts(page)
+    assert [expander.label for expander in page.expander] == ["1 passage struck out"]
+
+
+def test_of_a_document_that_is_gone_the_page_says_so(run_page: Run, store: FeedbackStore, table: ChunkTable) -> None:
+    with table.writing():
+        remove(table.documents(), table)
+    assert texts(view(run_page(feedback), "By document")).count("no longer in the documents") == 2
+
+
+def test_where_nothing_is_struck_out_there_are_no_documents(run_page: Run, settings: Settings) -> None:
+    FeedbackStore(settings.home).judge([Judgement(user="ann", question="q?", label="relevant", text="a")])
+    assert "No source is struck out." in texts(view(run_page(feedback), "By document"))
+
+
+# files ---------------------------------------------------------------------------------------------------
+
+
+def judged(*pairs: tuple[str, bool]) -> list[Judgement]:
+    return [
+        Judgement(user="ben", question="q?", label="relevant" if good else "not relevant", title="T", text=text)
+        for text, good in pairs
+    ]
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    page.file_uploader[0].set_value([(name, content, "application/octet-stream")])
+    return click(page, "Import")
+
+
+def packed(judgements: Sequence[Judgement]) -> bytes:
+    return export_bytes("beir", label([], judgements))[1]
+
+
+def test_what_each_format_would_hold_is_said_before_anything_is_built(
+    run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ui.feedback_files.export_bytes", lambda *_: pytest.fail("built without a click"))
+    FeedbackStore(settings.home).judge(judged(("yes", True)))
+    page = view(run_page(feedback), "Files")
+    buttons = {button.proto.label: button.proto.disabled for button in page.get("download_button")}
+    assert buttons == {
+        "Triplets (.jsonl)": True,
+        "Pairs (.jsonl)": False,
+        "BEIR (.zip)": False,
+        "FlagEmbedding (.jsonl)": True,
+        "Argilla (.json)": False,
+    }
+    assert "Holds 0 of 1 question: those with passages of both kinds." in texts(page)
+
+
+def test_a_csv_is_imported_with_a_report(run_page: Run, settings: Settings) -> None:
+    content = b"question,answer,label\nHow many days?,Thirty.,yes\nHow many days?,Trains first.,no\n"
+    page = upload(view(run_page(feedback), "Files"), "answers.csv", content)
+    assert "answers.csv: 2 labels read, 2 new, 0 already there" in texts(page).replace("\\:", ":")
+    assert {each.origin for each in FeedbackStore(settings.home).judgements()} == {"imported from answers.csv"}
+    page = upload(view(page, "Files"), "answers.csv", content)
+    assert "2 labels read, 0 new, 2 already there" in texts(page)
+
+
+def test_what_a_curator_said_otherwise_is_not_taken(run_page: Run, settings: Settings) -> None:
+    FeedbackStore(settings.home).judge([Judgement(user="ann", question="q?", label="not relevant", text="yes")])
+    page = upload(view(run_page(feedback), "Files"), "a.csv", b"question,answer\nq?,yes\n")
+    assert "1 not taken because a curator says otherwise" in texts(page)
+
+
+def test_the_zip_of_an_export_is_taken_back(run_page: Run, settings: Settings) -> None:
+    page = upload(view(run_page(feedback), "Files"), "citeloop-beir.zip", packed(judged(("yes", True), ("no", False))))
+    assert "2 labels read, 2 new" in texts(page)
+    assert {each.text: each.label for each in FeedbackStore(settings.home).judgements()} == {
+        "yes": "relevant",
+        "no": "not relevant",
+    }
+
+
+def with_entry(name: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(name, json.dumps({"_id": "1", "text": "x"}))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"question\nq?\n", "a.csv"),
+        ("a.jsonl", b"no json", "a.jsonl line 1 is no JSON"),
+        ("a.zip", b"PK\x03\x04 broken", "a.zip cannot be unpacked"),
+        ("a.zip", with_entry("../../corpus.jsonl"), "a"),
+        ("a.zip", with_entry("evil.txt"), "a"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_as_a_whole(
+    run_page: Run, settings: Settings, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    page = upload(view(run_page(feedback), "Files"), name, content)
+    assert page.error[0].value.replace("\\", "").startswith(f"Nothing was imported: {message}")
+    assert "/tmp/" not in page.error[0].value
+    assert not FeedbackStore(settings.home).judgements()
+
+
+def test_without_a_file_nothing_is_imported(run_page: Run) -> None:
+    assert "Choose a file first." in texts(click(view(run_page(feedback), "Files"), "Import"))
+
+
+# words ---------------------------------------------------------------------------------------------------
+
+
+def test_words() -> None:
+    (passage,) = label(
+        [], [Judgement(user="ben", question="q?", label="left out", text="t", origin="imported from a_b")]
+    )
+    assert counts_as(passage, "ann") == "Counts fully: not used, said by ben"
+    assert people_words(passage, {}) == ""
+    assert [times(number) for number in (1, 2, 1000)] == ["once", "twice", "1,000 times"]

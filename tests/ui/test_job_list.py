@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.settings import Settings
 from app.ui.job_list import outcome_words, progress_words, result_lines, state_words, title
-from ingest.jobs import Job, JobStore, now
+from ingest.job_store import now
+from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
 from ingest.worker import uploads_folder
 from tests.ui.conftest import Run
@@ -193,7 +194,7 @@ def test_many_failures_are_a_click_away(run_page: Run, store: JobStore, document
 
 # words -----------------------------------------------------------------------------------------------------
 
-JOB = Job("one", "folder", ("/srv/handbook",), False, "queued", now())
+JOB = Job(id="one", kind="folder", paths=("/srv/handbook",), prune=False, created_at=now())
 WORDS: list[tuple[Callable[[], str], str]] = [
     (lambda: title(JOB), "Ingest of handbook"),
     (lambda: state_words(JOB), "Queued"),

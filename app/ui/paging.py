@@ -1,0 +1,19 @@
+"""A long list, page by page: what is off the page is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+
+def page_of(items: Sequence[T], size: int, key: str) -> Sequence[T]:
+    """The items of the page that is chosen, with the choice above them where there are several pages."""
+    num_pages = -(-len(items) // size)
+    if num_pages < 2:
+        return items
+    number = st.pagination(num_pages, key=f"{key}-{num_pages}", max_visible_pages=5)
+    return items[(number - 1) * size : number * size]

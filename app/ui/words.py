@@ -1,0 +1,47 @@
+"""Numbers, times and names -> words, the same on every page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def passages_that_answer(number: int) -> str:
+    """So many of them."""
+    return "1 passage that answers" if number == 1 else f"{number:,} passages that answer"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its largest sensible unit."""
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def age(at: str | None) -> timedelta:
+    """How long ago it was; at: ISO 8601 in UTC, None for now."""
+    return datetime.now(UTC) - datetime.fromisoformat(at) if at else timedelta(0)
+
+
+def ago(at: str | None) -> str:
+    """How long ago it was, in words."""
+    seconds = age(at).total_seconds()
+    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+
+
+def moment(at: str) -> str:
+    """Day and minute; at: ISO 8601 in UTC."""
+    return f"{datetime.fromisoformat(at):%-d %b %Y, %H:%M} UTC"
+
+
+def person(user: str, me: str) -> str:
+    """Who that is: `you`, a name, or of a browser's long number its beginning."""
+    if user == me:
+        return "you"
+    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}", user) else user or "nobody"

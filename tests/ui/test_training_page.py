@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.deletion_rates import DeletionRate, DeletionRates
+from app.feedback import FeedbackStore, Judgement
+from app.registry import Promotion, Registry
+from app.settings import Settings
+from app.training.candidate import Plan
+from app.training.fit import Loss
+from app.training.jobs import TrainingJobStore
+from app.ui.comparison_view import card_markdown, headline, points
+from app.ui.model_list import history_line, rate_words
+from app.ui.training_progress import outcome_words, progress_words, steps_of
+from tests.app.gate_builder import add_model, add_training, make_gate_report, make_losses
+from tests.app.report_builder import make_change
+from tests.ui.conftest import Run
+
+LONG_AGO = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
+PROMOTED = Promotion(1, "2026-11-21T14:30:00.000+00:00", "ben", "reranker-1", "shipped", "promote", "", "promote")
+
+
+def training() -> None:
+    from app.ui import training_page
+
+    training_page.show()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The homes for which a training process was started; none really is."""
+    homes: list[Path] = []
+    monkeypatch.setattr("app.training.jobs.start", homes.append)
+    return homes
+
+
+def give_feedback(home: Path, num_questions: int) -> None:
+    """So many questions with a passage that answers, and one passage that does not."""
+    answers = [
+        Judgement(user="ann", question=f"Question {n}?", label="relevant", document="a/b.md", text=f"Answer {n}.")
+        for n in range(num_questions)
+    ]
+    wrong = Judgement(user="ann", question="Question 0?", label="not relevant", document="a/b.md", text="Nothing.")
+    FeedbackStore(home).judge([*answers, wrong])
+
+
+def texts(page: AppTest) -> str:
+    assert not page.exception
+    kinds = (page.subheader, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
+    return "\n".join(str(element.value) for elements in kinds for element in elements)
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+# what there is to learn from -----------------------------------------------------------------------------
+
+
+def test_without_feedback_the_page_says_what_to_do(run_page: Run) -> None:
+    page = run_page(training)
+    assert "Nothing yet" in texts(page)
+    assert "67 more questions with a passage that answers them" in texts(page)
+    assert "**shipped**, comes with Citeloop" in texts(page)
+    assert next(button for button in page.button if button.label == "Start training").disabled
+
+
+def test_what_there_is_to_learn_from_is_counted(run_page: Run, home: Path) -> None:
+    give_feedback(home, 10)
+    page = run_page(training)
+    assert "10 questions: 10 passages that answer, 1 that do not. About 3 of the questions" in texts(page)
+    assert page.get("progress")[0].proto.text == "10 questions with a passage that answers, 67 are needed"
+    table = page.expander[0].dataframe[0].value
+    assert table.to_dict("records") == [{"From": "Said by a curator", "Answer": 10, "Do not answer": 1, "Not used": 0}]
+
+
+def test_a_training_is_queued_and_started(run_page: Run, home: Path, started: list[Path]) -> None:
+    give_feedback(home, 70)
+    page = click(run_page(training), "Start training")
+    (job,) = TrainingJobStore(home).jobs()
+    assert (job.plan, job.user, job.state) == (Plan(), "ann", "queued")
+    assert started == [home]
+    assert "Training has begun" in texts(page)
+    assert next(button for button in page.button if button.label == "Start training").disabled
+
+
+def test_a_new_reranker_of_another_kind_can_be_trained(run_page: Run, home: Path, started: list[Path]) -> None:
+    give_feedback(home, 70)
+    page = run_page(training)
+    assert len(page.text_input) == 0
+    page.radio(key="training-kind").set_value("cross-encoder").run()
+    page.text_input(key="training-base").set_value(" some/base ").run()
+    page.number_input(key="training-seed").set_value(7).run()
+    click(page, "Start training")
+    assert TrainingJobStore(home).jobs()[0].plan == Plan("cross-encoder", "some/base", 7)
+
+
+def test_a_training_that_cannot_be_started_says_why(run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_home: Path) -> None:
+        raise OSError("no space left on device")
+
+    give_feedback(home, 70)
+    monkeypatch.setattr("app.training.jobs.start", fail)
+    assert "no space left on device" in texts(click(run_page(training), "Start training"))
+
+
+# trainings -----------------------------------------------------------------------------------------------
+
+
+def test_a_running_training_shows_how_far_it_is_with_its_curves(run_page: Run, home: Path) -> None:
+    ago = (datetime.now(UTC) - timedelta(seconds=80)).isoformat()
+    add_training(home, *make_losses(), current="training", step=80, num_steps=120, started_at=ago)
+    page = run_page(training)
+    assert "The live reranker, trained further" in texts(page)
+    assert "**Learning**" in texts(page)
+    assert page.get("progress")[1].proto.text == "Step 80 of 120, about 40 s left, then the comparison"
+    assert len(page.get("vega_lite_chart")) == 1
+    assert "Started by you" in texts(page)
+
+
+def test_a_running_training_is_asked_to_stop(run_page: Run, home: Path) -> None:
+    job = add_training(home, current="training")
+    page = click(run_page(training), "Cancel")
+    assert TrainingJobStore(home).job(job.id).cancel_requested
+    assert "Stopping" in texts(page)
+    assert "Cancel" not in labels(page)
+
+
+def test_a_training_whose_process_is_gone_can_be_resumed(run_page: Run, home: Path, started: list[Path]) -> None:
+    job = add_training(home, *make_losses(), current="training", step=80, num_steps=120, heartbeat_at=LONG_AGO)
+    page = run_page(training)
+    assert "Stopped: its process is gone" in texts(page)
+    assert page.get("progress")[1].proto.text == "Step 80 of 120"
+    click(page, "Resume")
+    assert TrainingJobStore(home).job(job.id).heartbeat_at is None
+    assert started == [home]
+
+
+def test_a_failed_training_says_why_and_can_be_run_again(run_page: Run, home: Path, started: list[Path]) -> None:
+    job = add_training(home)
+    TrainingJobStore(home).end(job.id, "failed", "no space [x](http://evil.example)")
+    page = run_page(training)
+    assert r":red[no space \[x\](http\://evil.example)]" in texts(page)
+    click(page, "Run again")
+    assert TrainingJobStore(home).job(job.id).state == "queued"
+    assert started == [home]
+
+
+def test_earlier_trainings_are_folded_away(run_page: Run, home: Path) -> None:
+    for verdict in ("keep", "promote"):
+        job = add_training(home, model="reranker-1", verdict=verdict)
+        TrainingJobStore(home).end(job.id, "done")
+    page = run_page(training)
+    (earlier,) = [each for each in page.expander if each.label == "Earlier trainings"]
+    assert "reranker-1 is made: not better" in earlier.markdown[0].value
+    assert "reranker-1 is made: better" in texts(page)
+
+
+# comparison and models -----------------------------------------------------------------------------------
+
+
+def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Path) -> None:
+    changes = [make_change("how many *days*?", 0.25, 1.0), make_change("lost one?", 1.0, 0.5)]
+    add_model(home, make_gate_report("reranker-1", changes=changes))
+    page = run_page(training)
+    assert page.success[0].value.startswith("reranker-1 orders the passages better than shipped\\: 79.0 of 100 points")
+    assert len(page.get("vega_lite_chart")) == 3
+    assert [tab.label for tab in page.tabs] == ["Gained (1)", "Lost (1)"]
+    assert page.tabs[0].expander[0].label == r"+75 points  how many \*days\*?"
+    assert page.dataframe[0].value["Change"].tolist() == ["+5.0", "+5.0"]
+    page.text_input(key="promote-why-comparison-reranker-1").set_value("better here")
+    click(page, "Promote reranker-1 now")
+    (line,) = Registry(home).history()
+    assert (line.model, line.who, line.why, line.verdict) == ("reranker-1", "ann", "better here", "promote")
+    assert "reranker-1 is in use now" in texts(page)
+    assert "by you: better here" in texts(page)
+
+
+def test_to_keep_changes_nothing_and_says_so(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1"))
+    page = click(run_page(training), "Keep shipped")
+    assert page.toast[0].value == "Nothing was changed: shipped stays in use."
+    assert not Registry(home).history()
+
+
+@pytest.mark.parametrize(
+    ("gain", "num_questions", "warning"),
+    [
+        (0.001, 48, "too little feedback to tell"),
+        (-0.2, 48, "not better than shipped"),
+        (0.05, 8, "too little feedback to tell"),
+    ],
+)
+def test_against_the_comparison_a_reason_is_demanded(
+    run_page: Run, home: Path, gain: float, num_questions: int, warning: str
+) -> None:
+    add_model(home, make_gate_report("reranker-1", gain=gain, p_value=0.5, num_questions=num_questions))
+    page = run_page(training)
+    assert warning in "".join(element.value for element in page.warning)
+    click(page, "Promote reranker-1 now")
+    assert not Registry(home).history()
+    assert "Say why" in texts(page)
+    page.text_input(key="promote-why-comparison-reranker-1").set_value("asked for by the board")
+    click(page, "Promote reranker-1 now")
+    assert Registry(home).live() == "reranker-1"
+    assert "against the comparison" in texts(page)
+
+
+def test_a_model_that_was_compared_with_another_live_one_is_promoted_for_a_reason_only(
+    run_page: Run, home: Path
+) -> None:
+    for name in ("reranker-1", "reranker-2"):
+        add_model(home, make_gate_report(name))
+    Registry(home).promote("reranker-1", "ben", "", "promote")
+    page = run_page(training)
+    assert "was compared with shipped, and reranker\\-1 is live now" in texts(page).replace("-1", "\\-1")
+    click(page, "Promote reranker-2 now")
+    assert Registry(home).live() == "reranker-1"
+
+
+def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run, home: Path) -> None:
+    add_model(home)
+    page = run_page(training)
+    assert "The comparison" not in [element.value for element in page.subheader]
+    assert "nobody knows whether it is better" in texts(page)
+
+
+def test_what_was_live_before_comes_back(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1"))
+    Registry(home).promote("reranker-1", "ben", "for a try", "promote")
+    page = run_page(training)
+    assert "by ben: for a try. Before it: shipped" in texts(page)
+    page.text_input(key="rollback-why").set_value("worse")
+    click(page, "Roll back to shipped")
+    assert Registry(home).live() == "shipped"
+    assert Registry(home).history()[0].why == "worse"
+    assert "Roll back to shipped" not in labels(page)
+
+
+def test_the_live_model_that_fails_is_told_of(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1"))
+    Registry(home).promote("reranker-1", "ben", "", "promote")
+    Registry(home).note_fallback("reranker-1", "shipped", "the file is damaged")
+    assert "reranker-1 could not be used, so shipped answers instead" in run_page(training).error[0].value
+
+
+def test_more_deletions_since_a_promotion_raise_a_flag(
+    run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = DeletionRate("shipped", 90, 400, 20), DeletionRate("reranker-1", 60, 300, 60)
+    monkeypatch.setattr(
+        "app.ui.model_list.deletion_rates_of", lambda _home: DeletionRates(PROMOTED, before, after, 0.001)
+    )
+    warning = run_page(training).warning[0].value
+    assert "**People strike out more** since reranker-1 is in use" in warning
+    assert "20% were struck out (60 answers), with shipped 5% (90 answers)" in warning
+
+
+def test_a_model_is_removed_after_asking(run_page: Run, home: Path) -> None:
+    for name in ("reranker-1", "reranker-2"):
+        add_model(home, make_gate_report(name))
+    page = click(run_page(training), "Remove reranker-1")
+    assert [model.name for model in Registry(home).models()] == ["reranker-2"]
+    assert "reranker-1 is removed" in texts(page)
+
+
+def test_the_comparison_of_another_model_can_be_opened(run_page: Run, home: Path) -> None:
+    for name, gain in (("reranker-1", -0.2), ("reranker-2", 0.05)):
+        add_model(home, make_gate_report(name, gain=gain))
+    page = run_page(training)
+    assert page.success
+    click(page, "Comparison of reranker-1")
+    assert not page.success
+    assert "Keep shipped" in texts(page)
+
+
+def test_promoting_by_itself_is_off_until_switched_on(run_page: Run, home: Path) -> None:
+    page = run_page(training)
+    assert not page.toggle(key="promotes-by-itself").value
+    page.toggle(key="promotes-by-itself").set_value(True).run()
+    assert Registry(home).promotes_by_itself
+    Registry(home).set_promotes_by_itself(False)
+    assert not page.run().toggle(key="promotes-by-itself").value
+
+
+def test_the_card_is_shown_without_what_could_call_out(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1"))
+    page = run_page(training)
+    card = (
+        next(each for each in page.expander if each.label.startswith("What reranker-1 has learned")).markdown[0].value
+    )
+    assert card.startswith("**Data**\n\n74 questions")
+    assert "| struck out by 2 x | 31 |" in card
+    assert "http" not in card
+
+
+def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
+    assert card_markdown(tmp_path) == ""
+
+
+# words ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "reranker-2 orders the passages better than shipped: 79.0 of 100 points, shipped has 74.0"),
+        ({"gain": 0.02, "p_value": 0.3}, "Nobody can tell yet whether reranker-2 is better than shipped; it may be"),
+        ({"num_questions": 7}, "Nobody can tell yet whether reranker-2 is better than shipped: there are only 7"),
+        ({"num_questions": 1}, "Nobody can tell yet whether reranker-2 is better than shipped: there is only 1 quest"),
+        ({"gain": -0.03}, "Keep shipped; reranker-2 is not better by enough: 71.0 of 100 points"),
+        ({"forgotten": 0.02}, "Keep shipped; something speaks against reranker-2, see below."),
+    ],
+)
+def test_the_verdict_is_one_sentence(changed: dict[str, float], expected: str) -> None:
+    assert headline(make_gate_report(**changed)).startswith(expected)  # type: ignore[arg-type]
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert [points(gain) for gain in (-0.0001, 0.0, 0.0123, -0.05)] == ["0.0", "0.0", "+1.2", "-5.0"]
+
+
+def test_steps_say_what_is_done_and_what_is_at_work(settings: Settings) -> None:
+    job = add_training(settings.home, current="weighing its scores")
+    assert [step.rpartition(" ")[0].count("check_circle") for step in steps_of(job)] == [1, 1, 0, 0]
+    assert "**Weighing it against search**" in steps_of(job)[2]
+    assert steps_of(add_training(settings.home, current="something *new*")) == [r"Something \*new\*"]
+    assert steps_of(add_training(settings.home, message="waiting for another")) == ["Waiting for another"]
+    assert steps_of(TrainingJobStore(settings.home).add(Plan(), "ann")) == ["Queued"]
+
+
+def test_after_learning_there_is_no_time_left_to_tell(settings: Settings) -> None:
+    job = add_training(settings.home, Loss(60, 120, 1.0), current="weighing its scores", step=60, num_steps=120)
+    assert progress_words(job) == "Step 60 of 120"
+
+
+def test_how_a_training_ended(settings: Settings) -> None:
+    job = add_training(settings.home, model="reranker-1", verdict="too little data", state="done")
+    assert outcome_words(job) == "reranker-1 is made: too little feedback to tell"
+    assert outcome_words(add_training(settings.home, state="cancelled")) == "Cancelled"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (PROMOTED, "21 Nov 2026, 14:30 UTC · **reranker-1** went live instead of shipped · by ben"),
+        (
+            Promotion(2, PROMOTED.at, "ann", "shipped", "reranker-1", "rollback", "too *many*", ""),
+            r"21 Nov 2026, 14:30 UTC · back to **shipped** from reranker-1 · by you · too \*many\*",
+        ),
+        (
+            Promotion(3, PROMOTED.at, "", "shipped", "reranker-1", "fallback", "no file", ""),
+            "21 Nov 2026, 14:30 UTC · reranker-1 could not be used, **shipped** was used instead · no file",
+        ),
+    ],
+)
+def test_the_history_in_words(line: Promotion, expected: str) -> None:
+    assert history_line(line, "ann") == expected
+
+
+def test_without_answers_before_only_the_share_since_is_told() -> None:
+    after, none = DeletionRate("reranker-1", 1, 5, 1), DeletionRate("shipped", 0, 0, 0)
+    assert rate_words(DeletionRates(PROMOTED, none, after, 1.0)) == "20% were struck out (1 answer)"
+
+
+def test_the_pages_load_no_model_library() -> None:
+    code = (
+        "import sys, app.ui.server, app.ui.training_page, app.ui.feedback_page\n"
+        "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
