@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from ingest.chunk import Chunk
-from ingest.embed import Embedder
-from ingest.table import ChunkTable
+from ingest.embed import Embedder, Vectors
 
 VECTOR_WEIGHT = 0.7
 """Share of the similarity in the fused score; learned on training questions (README, Search)."""
@@ -42,9 +41,17 @@ class Candidate:
     text_score: float | None = None
 
 
+class Searchable(Protocol):
+    """What can be searched by vector and by words: a ChunkTable, or what stands for one."""
+
+    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]: ...
+    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]: ...
+    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]: ...
+
+
 def search(
     query: str,
-    table: ChunkTable,
+    table: Searchable,
     embedder: Embedder,
     *,
     retriever: Retriever = "hybrid",

@@ -83,10 +83,10 @@ class Registry:
         """What the gate says of a model, None where it was not asked. Raises RegistryError when that cannot be read."""
         return read_verdict(self.folder(name))
 
-    def new_name(self) -> str:
-        """The next free name: reranker-1, reranker-2, and so on."""
+    def new_name(self, noun: str = "reranker") -> str:
+        """The next free name: reranker-1, reranker-2, and so on; or so with another noun."""
         with self._reading() as connection:
-            return _next_name(connection)
+            return _next_name(connection, noun)
 
     def unfinished(self) -> AbstractContextManager[Path]:
         """A new hidden folder to make a model in. What `add` has not taken of it is deleted in the end."""
@@ -160,7 +160,10 @@ class Registry:
             if name != SHIPPED:
                 kind = _model(connection, name).kind
                 if kind not in RERANKER_KINDS:
-                    raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
+                    raise RegistryError(
+                        f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank. An embedder goes live "
+                        f"with: citeloop reindex --embedder {self.folder(name)}; set CITELOOP_EMBEDDER to it, too"
+                    )
                 self._check(connection, name)
             return _note(connection, "promote", name, live, who, why, verdict)
 
@@ -270,9 +273,9 @@ def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
     raise RegistryError(f"no trained model {name!r}; there are: {', '.join(known) or 'none yet'}")
 
 
-def _next_name(connection: sqlite3.Connection) -> str:
-    names = [re.fullmatch(r"reranker-(\d+)", name) for (name,) in connection.execute("SELECT name FROM models")]
-    return f"reranker-{1 + max((int(match[1]) for match in names if match), default=0)}"
+def _next_name(connection: sqlite3.Connection, noun: str = "reranker") -> str:
+    names = [re.fullmatch(rf"{noun}-(\d+)", name) for (name,) in connection.execute("SELECT name FROM models")]
+    return f"{noun}-{1 + max((int(match[1]) for match in names if match), default=0)}"
 
 
 def _expect_free(connection: sqlite3.Connection, name: str) -> None:

@@ -20,22 +20,23 @@ from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.training.candidate import Plan
     from app.training.fit import Loss
+    from app.training.plan import Plan
 
 T = TypeVar("T")
 
 
 class TrainingKind(StrEnum):
-    """As `Kind` in candidate.py, which takes too long to import for --help."""
+    """As `Kind` in plan.py, which takes too long to import for --help."""
 
     RERANKER = "reranker"
     CROSS_ENCODER = "cross-encoder"
     LATE_INTERACTION = "late-interaction"
+    EMBEDDER = "embedder"
 
 
 def train_command(
-    kind: Annotated[TrainingKind, typer.Option(help="The live reranker, further; or a new one.")] = (
+    kind: Annotated[TrainingKind, typer.Option(help="reranker and embedder: the live one, further; others: new.")] = (
         TrainingKind.RERANKER
     ),
     base: Annotated[str, typer.Option(help="Folder or hub id to begin with; else the live reranker or embedder.")] = "",
@@ -68,13 +69,14 @@ def train_command(
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
         _train_from_pairs(files, output, settings, exclude, seed, as_json=as_json)
         return
-    from app.training.candidate import Plan
+    from app.training.plan import Plan
 
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
 
 
 def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
     from app.pipeline import Pipeline
+    from app.registry import Registry
     from app.registry_commands import user_name
     from app.training.candidate import help_training
     from app.training.fit import is_main_process
@@ -95,7 +97,9 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
     print(f"{made.name}: {made.report.sentence}")
     for reason in made.report.reasons:
         print(f"  {reason}")
-    if made.report.verdict == "promote":
+    if made.report.verdict == "promote" and plan.kind == "embedder":
+        print(f"Let it go live with: citeloop reindex --embedder {Registry(settings.home).folder(made.name)}")
+    elif made.report.verdict == "promote":
         print(f"Let it go live with: citeloop promote {made.name}")
 
 

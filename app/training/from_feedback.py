@@ -46,10 +46,13 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackExamples:
-    """train, validation: examples. gate: the labelled passages of each question that only compares models."""
+    """train, validation: examples. taught: all questions of these parts, also those that give no example. gate: the
+    labelled passages of each question that only compares models.
+    """
 
     train: tuple[TrainingExample, ...]
     validation: tuple[TrainingExample, ...]
+    taught: tuple[str, ...]
     gate: Mapping[str, tuple[LabeledPassage, ...]]
 
 
@@ -105,7 +108,8 @@ def feedback_examples(
         return tuple(chain.from_iterable(miner.examples(question, passages) for question, passages in chosen))
 
     gate = {question: tuple(passages) for question, passages in questions.items() if parts[question] == "gate"}
-    return FeedbackExamples(examples("train"), examples("validation"), gate)
+    taught = tuple(question for question in questions if parts[question] in ("train", "validation"))
+    return FeedbackExamples(examples("train"), examples("validation"), taught, gate)
 
 
 class _Miner:

@@ -9,8 +9,8 @@ has forgotten, on questions about other documents.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,11 +18,11 @@ from typing import Literal
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from app.evaluation import EvaluationReport, JudgedTable, Qrels, Run
+from app.evaluation import Benchmark, JudgedTable, Qrels, Run, evaluate
 from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.rerank import RankedChunk, Reranker, rerank
-from app.search import search
+from app.search import Candidate
 from app.training.from_feedback import MIN_GATE_QUESTIONS
 from app.training.rules import MIN_USERS, LabeledPassage
 from ingest.embed import Embedder
@@ -97,10 +97,36 @@ _REPORT = TypeAdapter(GateReport)
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A reranker under the name that the history knows it by."""
+    """A reranker with the search below it, under the name that people know it by."""
 
     name: str
     reranker: Reranker | None
+    search: Callable[[str], Sequence[Candidate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """gain: in nDCG@10, of the candidate over what is live. latency_ms: live, candidate -> median of reranking."""
+
+    gain: Difference
+    latency_ms: Mapping[str, float]
+
+
+def probe(
+    candidate: Contender,
+    live: Contender,
+    candidate_embedder: Embedder,
+    live_embedder: Embedder,
+    benchmark: Benchmark,
+    home: Path,
+) -> Probe:
+    """Compare both on questions about other documents, whose tables are built below home on first use."""
+    (after,) = evaluate(benchmark, home, candidate_embedder, {"candidate": candidate.reranker}).results
+    (before,) = evaluate(benchmark, home, live_embedder, {"live": live.reranker}).results
+    return Probe(
+        difference(after.per_query["nDCG@10"], before.per_query["nDCG@10"]),
+        {"live": before.latency_ms["rerank"].p50, "candidate": after.latency_ms["rerank"].p50},
+    )
 
 
 def compare(
@@ -108,19 +134,18 @@ def compare(
     live: Contender,
     gate: Mapping[str, Sequence[LabeledPassage]],
     table: ChunkTable,
-    embedder: Embedder,
-    probe: EvaluationReport | None,
+    probed: Probe | None,
     budget_ms: float,
 ) -> GateReport:
-    """Rank the gate's questions by the candidate, the live model and search alone, and decide.
+    """Rank the gate's questions by the candidate, the live model and its search alone, and decide.
 
-    probe: a report with the rerankers live and candidate. budget_ms: that reranking may take at most.
+    budget_ms: that reranking may take at most.
     """
     judged, condensed = _judged(fair_share(gate), table)
-    candidates = {query_id: search(query, table, embedder) for query_id, query in judged.queries.items()}
+    contenders = {"none": replace(live, reranker=None), "live": live, "candidate": candidate}
     rankings = {
-        name: {query_id: rerank(judged.queries[query_id], each, reranker) for query_id, each in candidates.items()}
-        for name, reranker in {"none": None, "live": live.reranker, "candidate": candidate.reranker}.items()
+        name: {query_id: rerank(query, each.search(query), each.reranker) for query_id, query in judged.queries.items()}
+        for name, each in contenders.items()
     }
     shown = {name: measure(judged.qrels, _run(each)) for name, each in rankings.items()}
     values = {name: measure(judged.qrels, _only(_run(each), condensed)) for name, each in rankings.items()}
@@ -133,8 +158,8 @@ def compare(
         gain=_gains(values["candidate"], values["live"]),
         gain_over_none=_gains(values["candidate"], values["none"]),
         shown_gain=_gain(shown["candidate"], shown["live"], "hit rate@5"),
-        probe=_probed(probe),
-        latency_ms=_latency(probe),
+        probe=probed.gain if probed else None,
+        latency_ms=probed.latency_ms if probed else {},
         budget_ms=budget_ms,
     )
     verdict, sentence, reasons = decide(found, candidate.name, live.name)
@@ -327,18 +352,6 @@ def _gain(values: PerQuery, baseline: PerQuery, name: str) -> Difference:
 
 def _means(values: PerQuery) -> dict[str, Interval]:
     return {name: interval(list(values[name].values())) for name in _MEASURES}
-
-
-def _probed(probe: EvaluationReport | None) -> Difference | None:
-    if probe is None:
-        return None
-    values = {result.reranker: result.per_query["nDCG@10"] for result in probe.results}
-    return difference(values["candidate"], values["live"])
-
-
-def _latency(probe: EvaluationReport | None) -> dict[str, float]:
-    results = probe.results if probe else ()
-    return {result.reranker: result.latency_ms["rerank"].p50 for result in results if result.reranker != "none"}
 
 
 def _groups(

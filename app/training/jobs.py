@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.training.candidate import Kind, Plan
 from app.training.fit import Loss
+from app.training.plan import Kind, Plan
 from ingest.job_store import BaseJob, BaseJobStore, new_job_id, now, start_process
 
 

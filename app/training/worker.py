@@ -36,7 +36,8 @@ def run(
     """Do a claimed training: curves, model, verdict and end are noted in the store; None when it was cancelled.
 
     Another training of the same home has its turn first. The candidate goes live only if the gate says so and the
-    curator has switched that on. Raises what make_candidate raises, but for StoppedError.
+    curator has switched that on; an embedder never, since all documents have to be embedded anew. Raises what
+    make_candidate raises, but for StoppedError.
     """
     made = None
     with at_work(store, job) as heart, _turn(store.home, heart):
@@ -55,7 +56,7 @@ def run(
         made = make_candidate(job.plan, pipeline, job.user, job.id, watch, tell)
         heart.tell(model=made.name, verdict=made.report.verdict)
         registry = Registry(store.home)
-        if made.report.verdict == "promote" and registry.promotes_by_itself:
+        if made.report.verdict == "promote" and registry.promotes_by_itself and job.kind != "embedder":
             registry.promote(made.name, job.user, "by itself, as switched on", made.report.verdict)
     return made
 

@@ -9,8 +9,8 @@ from typing import cast
 import pandas as pd
 import streamlit as st
 
-from app.training.candidate import Kind, Plan
 from app.training.from_feedback import Readiness
+from app.training.plan import Kind, Plan
 from app.training.split import SHARES
 from app.ui import links
 from app.ui.feedback_counts import Feedback, by_origin, num_questions_needed

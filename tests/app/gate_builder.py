@@ -8,10 +8,10 @@ from pathlib import Path
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
 from app.registry import Registry, TrainedModel
-from app.training.candidate import Plan
 from app.training.fit import Loss
 from app.training.gate import Found, GateReport, Group, decide
 from app.training.jobs import TrainingJob, TrainingJobStore
+from app.training.plan import Plan
 from ingest.job_store import now
 
 CARD = """---

@@ -131,6 +131,10 @@ def judged(table: ChunkTable, num_questions: int, *, relevant_word: str) -> Mapp
     return gate
 
 
+def contender(name: str, reranker: Reranker, table: ChunkTable) -> Contender:
+    return Contender(name, reranker, lambda query: search(query, table, FakeEmbedder()))
+
+
 @pytest.mark.parametrize(
     ("candidate", "live", "verdict"),
     [("gold", "tin", "promote"), ("tin", "gold", "keep"), ("gold", "gold", "keep")],
@@ -140,15 +144,8 @@ def test_models_are_compared_on_what_people_judged(
 ) -> None:
     gate = judged(gate_table, 30, relevant_word="gold")
     liking: dict[str, Reranker] = {word: FakeReranker({word: 1.0}) for word in ("gold", "tin")}
-    report = compare(
-        Contender("new", liking[candidate]),
-        Contender("old", liking[live]),
-        gate,
-        gate_table,
-        FakeEmbedder(),
-        None,
-        3000,
-    )
+    new, old = contender("new", liking[candidate], gate_table), contender("old", liking[live], gate_table)
+    report = compare(new, old, gate, gate_table, None, 3000)
     assert report.verdict == verdict
     assert report.num_questions == 30
     assert set(report.metrics) == {"none", "live", "candidate"}
@@ -163,7 +160,8 @@ def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
     for number in (0, MIN_GATE_QUESTIONS - 1):
         gate = judged(gate_table, number, relevant_word="gold")
-        report = compare(Contender("new", gold), Contender("old", tin), gate, gate_table, FakeEmbedder(), None, 3000)
+        new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
+        report = compare(new, old, gate, gate_table, None, 3000)
         assert report.verdict == "too little data"
 
 

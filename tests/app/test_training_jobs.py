@@ -16,10 +16,12 @@ from app.pipeline import Pipeline
 from app.registry import Registry
 from app.settings import Settings
 from app.training import worker
-from app.training.candidate import Candidate, Plan, TooLittleFeedbackError, make_candidate
+from app.training.candidate import Candidate, make_candidate
 from app.training.fit import Loss, Watch
 from app.training.gate import Decision, GateReport
 from app.training.jobs import TrainingJob, TrainingJobStore
+from app.training.material import TooLittleFeedbackError
+from app.training.plan import Plan
 from ingest.job_store import StoppedError
 from tests.app.builders import add_model
 from tests.conftest import FakeEmbedder

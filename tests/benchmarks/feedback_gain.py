@@ -18,8 +18,9 @@ import numpy as np
 
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.metrics import Difference, difference
-from app.training.candidate import Plan, make_candidate
+from app.training.candidate import make_candidate
 from app.training.fit import Loss, Watch
+from app.training.plan import Plan
 from tests.benchmarks.curator import NUM_USERS, Judge, ask_and_click, make_home, split_questions, strike_wrong
 
 

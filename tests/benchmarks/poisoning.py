@@ -20,8 +20,9 @@ from pathlib import Path
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.metrics import difference
 from app.pipeline import Pipeline
-from app.training.candidate import Plan, make_candidate
+from app.training.candidate import make_candidate
 from app.training.fit import Watch
+from app.training.plan import Plan
 from tests.benchmarks.curator import (
     NUM_USERS,
     Clicks,

@@ -12,9 +12,9 @@ from app.deletion_rates import DeletionRate, DeletionRates
 from app.feedback import FeedbackStore, Judgement
 from app.registry import Promotion, Registry
 from app.settings import Settings
-from app.training.candidate import Plan
 from app.training.fit import Loss
 from app.training.jobs import TrainingJobStore
+from app.training.plan import Plan
 from app.ui.comparison_view import card_markdown, headline, points
 from app.ui.model_list import history_line, rate_words
 from app.ui.training_progress import outcome_words, progress_words, steps_of

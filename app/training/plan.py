@@ -1,0 +1,30 @@
+"""What can be trained, how, and in which steps. Imports nothing heavy: pages and `--help` read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.training.fit import Recipe
+
+Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder"]
+"""What is trained: the live reranker, further; a new one of a kind, from a base model; or the embedder, further."""
+
+Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
+
+RECIPES: Mapping[Kind, Recipe] = {
+    "reranker": Recipe(num_epochs=4, learning_rate=1e-5),
+    "late-interaction": Recipe(num_epochs=4, learning_rate=3e-5),
+    "cross-encoder": Recipe(num_epochs=4, learning_rate=3e-5),
+    "embedder": Recipe(num_epochs=4, learning_rate=1e-5, temperature=0.05),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train. base: a folder or hub id; empty: what is live, or for a new reranker the embedder's weights."""
+
+    kind: Kind = "reranker"
+    base: str = ""
+    seed: int = 0

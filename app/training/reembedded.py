@@ -1,0 +1,35 @@
+"""a table and another embedder -> ReembeddedTable: what search would find if the documents were embedded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ingest.chunk import Chunk
+from ingest.embed import Embedder, Vectors
+from ingest.table import ChunkTable
+
+
+class ReembeddedTable:
+    """Searches as `ChunkTable` does, by vectors that are in memory only; the table itself stays as it is."""
+
+    def __init__(self, table: ChunkTable, embedder: Embedder) -> None:
+        self._table = table
+        self._chunks = [chunk for document in table.documents() for chunk in table.chunks_of(document.id)]
+        self._vectors = embedder.embed([chunk.passage for chunk in self._chunks])
+        self._rows = {chunk.id: row for row, chunk in enumerate(self._chunks)}
+
+    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
+        """The nearest chunks with their cosine similarity, best first."""
+        similarities = self._vectors @ query_vector
+        best = np.argsort(-similarities, kind="stable")[:num_results]
+        return [(self._chunks[row], float(similarities[row])) for row in best]
+
+    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
+        """As the table's own."""
+        return self._table.search_text(query, num_results)
+
+    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Chunk id -> cosine similarity."""
+        return {id: float(self._vectors[self._rows[id]] @ query_vector) for id in chunk_ids}

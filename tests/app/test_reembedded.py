@@ -1,0 +1,44 @@
+"""A table as another embedder would fill it: searched like one, and the table itself stays as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.search import search
+from app.training.reembedded import ReembeddedTable
+from ingest.embed import Vectors
+from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder
+
+
+class Upside(FakeEmbedder):
+    """Sees every passage as its opposite, but questions as they are."""
+
+    name = "upside"
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return np.asarray(-super().embed(texts), np.float32)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.asarray(super().embed([text])[0], np.float32)
+
+
+def test_with_the_same_embedder_it_finds_the_same(table: ChunkTable, embedder: FakeEmbedder) -> None:
+    again = ReembeddedTable(table, embedder)
+    for query in ("annual leave", "hotel a night", "tunnel"):
+        for retriever in ("vector", "text", "hybrid"):
+            mine = search(query, again, embedder, retriever=retriever)
+            theirs = search(query, table, embedder, retriever=retriever)
+            assert [each.chunk for each in mine] == [each.chunk for each in theirs]
+            assert [each.fused_score for each in mine] == pytest.approx([each.fused_score for each in theirs], abs=1e-5)
+
+
+def test_with_another_embedder_the_order_is_another(table: ChunkTable, embedder: FakeEmbedder) -> None:
+    usual = [each.chunk.id for each in search("annual leave", table, embedder, retriever="vector")]
+    turned = [
+        each.chunk.id for each in search("annual leave", ReembeddedTable(table, Upside()), embedder, retriever="vector")
+    ]
+    assert turned[0] != usual[0]
+    assert turned[-1] == usual[0]
+    assert [each.chunk.id for each in search("annual leave", table, embedder, retriever="vector")] == usual
