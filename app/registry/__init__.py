@@ -9,6 +9,7 @@ lacks its folder. Nothing here loads a model: whoever uses one asks `Registry.ch
 """
 
 from app.registry.entries import (
+    EMBEDDER,
     RERANKER_KINDS,
     SHIPPED,
     Action,
@@ -22,6 +23,7 @@ from app.registry.files import fingerprint
 from app.registry.store import Registry
 
 __all__ = [
+    "EMBEDDER",
     "RERANKER_KINDS",
     "SHIPPED",
     "Action",

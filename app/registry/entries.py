@@ -10,6 +10,8 @@ from ingest import CiteloopError
 SHIPPED = "shipped"
 """The reranker that comes with the program: live as long as none was promoted, and never in the table of models."""
 RERANKER_KINDS = ("late-interaction", "cross-encoder")
+EMBEDDER = "embedder"
+"""The kind of a model that does not rank: it goes live when the documents are embedded anew with it."""
 
 Action = Literal["promote", "rollback", "fallback"]
 Decision = Literal["promote", "keep", "too little data"]
@@ -23,7 +25,7 @@ class RegistryError(CiteloopError):
 class TrainedModel:
     """A model of a home folder.
 
-    kind: of RERANKER_KINDS, or another that cannot rank. base: what it was trained from. created_at: ISO 8601 in
+    kind: of RERANKER_KINDS, or EMBEDDER. base: what it was trained from. created_at: ISO 8601 in
     UTC. fingerprint: as `fingerprint` gives it. job_id: of the training, or ''.
     """
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from app.evaluation import read_benchmark
 from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
-from app.registry import SHIPPED, Registry
+from app.registry import EMBEDDER, SHIPPED, Registry
 from app.rerank import Blend, Reranker
 from app.rerankers import LIVE, folder_of, is_late_interaction
 from app.rerankers.cross_encoder import CrossEncoderReranker
@@ -57,10 +57,10 @@ def make_candidate(
         tell("training")
         kind = _train(plan, base, material, folder, watch)
         _stop_if_asked(watch)
-        if kind != "embedder":
+        if kind != EMBEDDER:
             tell("weighing its scores")
             _blend(plan, kind, folder, material, pipeline)
-        name = registry.new_name("embedder" if kind == "embedder" else "reranker")
+        name = registry.new_name("embedder" if kind == EMBEDDER else "reranker")
         describe(folder, name, plan, base, user, material, recipe)
         tell("comparing it with the live one")
         report = _compare(name, kind, folder, material, pipeline)
@@ -103,7 +103,7 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
         kind = "late-interaction" if is_late_interaction(base) else "cross-encoder"
         if kind == "late-interaction":
             replayed = _as_it_is(replayed, LateInteractionReranker(base))
-    trainers = {"late-interaction": late_interaction, "cross-encoder": cross_encoder, "embedder": embedder}
+    trainers = {"late-interaction": late_interaction, "cross-encoder": cross_encoder, EMBEDDER: embedder}
     train = trainers[kind].train
     train([*examples.train, *replayed], base, folder, RECIPES[plan.kind], examples.validation, watch)
     return kind
@@ -175,7 +175,7 @@ def _compare(name: str, kind: str, folder: Path, material: Material, pipeline: P
     live_name = Registry(pipeline.settings.home).live()
     now = pipeline.embedder
     live = Contender(live_name, pipeline.reranker(LIVE), pipeline.search)
-    if kind == "embedder":
+    if kind == EMBEDDER:
         new: Embedder = open_embedder(folder, name)
         table = ReembeddedTable(pipeline.table, new)
         live = replace(live, name=f"the embedder {Path(now.name).name}")

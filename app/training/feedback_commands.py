@@ -123,7 +123,7 @@ def _counts(labeled: Iterable[LabeledPassage]) -> dict[str, int]:
         "relevant": sum(each.relevant is True for each in labeled),
         "not_relevant": sum(each.relevant is False for each in labeled),
         "undecided": sum(each.relevant is None for each in labeled),
-        "contradicted": sum(each.is_contradicted for each in labeled),
+        "contradicted": sum(each.needs_decision for each in labeled),
     }
 
 

@@ -61,12 +61,12 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     labeled = list(labeled)
     questions = by_question(labeled)
     usable = [question for question, passages in questions.items() if any(each.relevant for each in passages)]
-    needed = max(MIN_TRAINING_QUESTIONS / SHARES["train"], MIN_GATE_QUESTIONS / SHARES["gate"])
+    needed = questions_needed()
     without = len(questions) - len(usable)
     missing = []
     if len(usable) < needed:
         missing.append(
-            f"{round(needed) - len(usable)} more questions with a passage that answers them (there are {len(usable)})"
+            f"{needed - len(usable)} more questions with a passage that answers them (there are {len(usable)})"
         )
     if missing and without:
         plural = f"{without} question{'s' * (without > 1)}"
@@ -76,12 +76,17 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     return Readiness(
         num_positives=sum(each.relevant is True for each in labeled),
         num_negatives=sum(each.relevant is False for each in labeled),
-        num_contradictions=sum(each.is_contradicted for each in labeled),
+        num_contradictions=sum(each.needs_decision for each in labeled),
         num_questions=len(questions),
         num_without_positive=without,
         num_users=len(set(chain.from_iterable((*each.struck_by, *each.kept_by, *each.opened_by) for each in labeled))),
         missing=tuple(missing),
     )
+
+
+def questions_needed() -> int:
+    """Questions with a passage that answers, from which training makes sense: each part must be large enough."""
+    return round(max(MIN_TRAINING_QUESTIONS / SHARES["train"], MIN_GATE_QUESTIONS / SHARES["gate"]))
 
 
 def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:

@@ -58,6 +58,11 @@ class LabeledPassage:
         """Whether some users have struck out what others kept or opened."""
         return bool(self.struck_by) and bool(self.kept_by or self.opened_by)
 
+    @property
+    def needs_decision(self) -> bool:
+        """Whether users contradict each other and no curator has said who is right."""
+        return self.is_contradicted and not self.judged_by
+
 
 def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> list[LabeledPassage]:
     """All passages that people did something with, question by question, in the order of the log."""

@@ -15,7 +15,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import EMBEDDER, Registry
 from app.settings import read_settings
 from app.training.candidate import Candidate, make_candidate
 from app.training.fit import Loss, Watch
@@ -56,7 +56,7 @@ def run(
         made = make_candidate(job.plan, pipeline, job.user, job.id, watch, tell)
         heart.tell(model=made.name, verdict=made.report.verdict)
         registry = Registry(store.home)
-        if made.report.verdict == "promote" and registry.promotes_by_itself and job.kind != "embedder":
+        if made.report.verdict == "promote" and registry.promotes_by_itself and job.kind != EMBEDDER:
             registry.promote(made.name, job.user, "by itself, as switched on", made.report.verdict)
     return made
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.feedback import FeedbackEvent, question_key
-from app.training.from_feedback import MIN_GATE_QUESTIONS, MIN_TRAINING_QUESTIONS, Readiness, readiness
+from app.training.from_feedback import Readiness, readiness
 from app.training.rules import LabeledPassage
-from app.training.split import SHARES
 
 NO_REASON = "no reason given"
 CARE_REASONS = ("outdated", "duplicate", "wrong page")
@@ -23,15 +22,13 @@ PassageKey = tuple[str, str]
 class Feedback:
     """All that people and curators said, and what it counts as.
 
-    reasons: of what stands as struck out, how often. num_contradictions: passages on which users contradict each
-    other, and that no curator has decided.
+    reasons: of what stands as struck out, how often.
     """
 
     events: tuple[FeedbackEvent, ...]
     labeled: tuple[LabeledPassage, ...]
     reasons: Mapping[PassageKey, Counter[str]]
     ready: Readiness
-    num_contradictions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class QuestionFeedback:
     @property
     def is_contradicted(self) -> bool:
         """Whether users contradict each other on a passage that no curator has decided."""
-        return any(is_open_contradiction(each) for each in self.passages)
+        return any(each.needs_decision for each in self.passages)
 
     @property
     def is_answered(self) -> bool:
@@ -80,18 +77,12 @@ def gather(events: Sequence[FeedbackEvent], labeled: Sequence[LabeledPassage]) -
     reasons: dict[PassageKey, Counter[str]] = {}
     for event in struck_out(events):
         reasons.setdefault(key_of(event), Counter())[event.reason or NO_REASON] += 1
-    num_contradictions = sum(is_open_contradiction(each) for each in labeled)
-    return Feedback(tuple(events), tuple(labeled), reasons, readiness(labeled), num_contradictions)
+    return Feedback(tuple(events), tuple(labeled), reasons, readiness(labeled))
 
 
 def key_of(passage: FeedbackEvent | LabeledPassage) -> PassageKey:
     """What makes it the same passage for the same question."""
     return question_key(passage.question), passage.text
-
-
-def is_open_contradiction(passage: LabeledPassage) -> bool:
-    """Whether users contradict each other on it and no curator has decided."""
-    return passage.is_contradicted and not passage.judged_by
 
 
 def struck_out(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
@@ -159,8 +150,3 @@ def _origin(passage: LabeledPassage) -> str:
     if not passage.relevant:
         return "struck out by people"
     return "kept by people" if passage.kept_by else "opened by people"
-
-
-def num_questions_needed() -> int:
-    """Questions with an answer from which training makes sense: each part of them must be large enough."""
-    return round(max(MIN_TRAINING_QUESTIONS / SHARES["train"], MIN_GATE_QUESTIONS / SHARES["gate"]))

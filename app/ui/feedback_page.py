@@ -64,7 +64,7 @@ def count_words(said: Feedback) -> str:
         f"**{counted(ready.num_questions, 'question')}**: {passages_that_answer(ready.num_positives)}, "
         f"{ready.num_negatives:,} that do not"
     )
-    if said.num_contradictions:
-        words += f", {said.num_contradictions:,} that people contradict each other on"
+    if said.ready.num_contradictions:
+        words += f", {said.ready.num_contradictions:,} that people contradict each other on"
     missing = f" Missing until training makes sense: {'; '.join(ready.missing)}." if ready.missing else ""
     return f"{words}.{missing}"

@@ -17,7 +17,6 @@ from app.ui.feedback_counts import (
     PassageKey,
     QuestionFeedback,
     by_question,
-    is_open_contradiction,
     key_of,
 )
 from app.ui.messages import try_to
@@ -120,7 +119,7 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
 
 def mark_of(passage: LabeledPassage) -> str:
     """What it counts as, as a mark."""
-    if is_open_contradiction(passage):
+    if passage.needs_decision:
         return ":orange-badge[:material/warning: contradiction]"
     if passage.relevant is None:
         return ":gray-badge[not used]"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.deletion_rates import DeletionRates, deletion_rates_of
-from app.registry import SHIPPED, Promotion, TrainedModel
+from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel
 from app.settings import read_settings
 from app.training.gate import GateReport
 from app.ui import markup
@@ -18,7 +18,11 @@ from app.ui.scroll import scroll_here
 from app.ui.words import counted, moment, person
 
 _NUM_HISTORY = 50
-_KINDS = {"late-interaction": "compares word by word", "cross-encoder": "reads question and passage together"}
+_KINDS = {
+    "late-interaction": "compares word by word",
+    "cross-encoder": "reads question and passage together",
+    EMBEDDER: "finds passages by likeness",
+}
 
 # what is live --------------------------------------------------------------------------------------------
 
@@ -181,8 +185,23 @@ def _live_mark(name: str, live: str) -> str:
     return " &nbsp;:green-badge[in use]" if name == live else ""
 
 
+def _is_embedder(name: str) -> bool:
+    return any(model.name == name and model.kind == EMBEDDER for model in registry().models())
+
+
+def _show_reindex(name: str, place: str) -> None:
+    """An embedder goes live with a new table, which takes as long as the first ingest: not by a click here."""
+    with st.popover(f"Use {markup.plain(name)}", icon=":material/publish:", key=f"promote-{place}-{name}"):
+        st.markdown("All documents are embedded anew; the old table serves until the new one is whole. Run")
+        st.code(f"citeloop reindex --embedder {registry().folder(name)}", language=None)
+        st.markdown("and set `CITELOOP_EMBEDDER` to the same folder, so that new documents go in with it.")
+
+
 def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     """A button that asks once more; where the comparison does not say so, with a warning and for a reason."""
+    if _is_embedder(name):
+        _show_reindex(name, place)
+        return
     warning = promotion_warning(name, registry().live())
     key = f"{place}-{name}"
     with (

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import cast
 
 import pandas as pd
 import streamlit as st
 
-from app.training.from_feedback import Readiness
-from app.training.plan import Kind, Plan
+from app.training.from_feedback import Readiness, questions_needed
+from app.training.plan import Plan
 from app.training.split import SHARES
 from app.ui import links
-from app.ui.feedback_counts import Feedback, by_origin, num_questions_needed
+from app.ui.feedback_counts import Feedback, by_origin
 from app.ui.messages import attempt, show_messages
 from app.ui.model_list import show_comparison, show_live, show_models
 from app.ui.resources import current_user, feedback, training_job_store
@@ -44,7 +43,7 @@ def show() -> None:
 def _show_ready(said: Feedback) -> None:
     ready = said.ready
     st.subheader("What there is to learn from", anchor=False)
-    num_usable, num_needed = ready.num_questions - ready.num_without_positive, num_questions_needed()
+    num_usable, num_needed = ready.num_questions - ready.num_without_positive, questions_needed()
     if not said.labeled:
         st.info(
             "Nothing yet. Ask questions, open and strike out sources below the answers, or import questions with "
@@ -76,8 +75,8 @@ def ready_words(said: Feedback) -> str:
     people = "1 person" if ready.num_users == 1 else f"{ready.num_users:,} people"
     by_people = f" by {people}" if ready.num_users else ""
     disagree = (
-        f" On {counted(said.num_contradictions, 'passage')} people contradict each other."
-        if said.num_contradictions
+        f" On {counted(said.ready.num_contradictions, 'passage')} people contradict each other."
+        if said.ready.num_contradictions
         else ""
     )
     return (
@@ -122,7 +121,7 @@ def _show_start(ready: Readiness) -> None:
     waits = is_training()
     if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(ready.missing) or waits):
         attempt(
-            lambda: _start(Plan(cast(Kind, kind), base.strip(), int(seed))),
+            lambda: _start(Plan(kind, base.strip(), int(seed))),
             "Training has begun; it goes on when you leave this page",
         )
     if waits:

@@ -10,20 +10,22 @@ import streamlit as st
 from app.training import jobs
 from app.training.charts import loss_chart
 from app.training.jobs import TrainingJob
+from app.training.plan import Kind, Step
 from app.ui import markup
 from app.ui.comparison_view import VERDICTS, choose_comparison
 from app.ui.messages import attempt
 from app.ui.resources import current_user, training_job_store
 from app.ui.words import age, ago, duration, moment, person
 
-KINDS = {
+KINDS: dict[Kind, str] = {
     "reranker": "The live reranker, trained further",
     "late-interaction": "A new one that compares word by word (late interaction)",
     "cross-encoder": "A new one that reads question and passage together (cross-encoder)",
+    "embedder": "The embedder, trained further: it decides what search finds by likeness",
 }
 """Kind of a plan -> what that is, for people."""
 
-_STEPS = {
+_STEPS: dict[Step, str] = {
     "reading the feedback": "Reading the feedback",
     "training": "Learning",
     "weighing its scores": "Weighing it against search",

@@ -30,8 +30,9 @@ from app.feedback import FeedbackStore, Judgement, question_key
 from app.pipeline import Pipeline
 from app.rerank import Reranker, rerank
 from app.settings import Settings
-from app.training.candidate import PROBE, Candidate, Plan, make_candidate
+from app.training.candidate import PROBE, Candidate, make_candidate
 from app.training.fit import Watch
+from app.training.plan import Plan
 from app.training.split import SAME_QUESTION
 from ingest.chunk import Chunk
 from ingest.embed import load_embedder
@@ -62,7 +63,7 @@ class QuestionError(ValueError):
 
 def main() -> None:
     """Print the figures as JSON."""
-    print(json.dumps(measure_jargon(read_questions(QUESTIONS), _options()), ensure_ascii=False, indent=1))
+    print(json.dumps(measure_jargon(read_questions(QUESTIONS), _options()), ensure_ascii=False))
 
 
 def measure_jargon(questions: Mapping[str, Question], options: argparse.Namespace) -> dict[str, object]:
@@ -124,7 +125,7 @@ def find_answer(question: Question, table: ChunkTable) -> Chunk:
 
 
 def check_names(questions: Collection[Question], table: ChunkTable) -> None:
-    """Raise QuestionError for a question without its code name, asked twice, or of which the control makes no sense."""
+    """Raise QuestionError for a question without its code name, asked twice, or a control whose name is known."""
     if len({question_key(each.question) for each in questions}) < len(questions):
         raise QuestionError("a question stands there twice")
     for each in questions:
@@ -169,7 +170,10 @@ def add_answers(pipeline: Pipeline, questions: Mapping[str, Question], answers: 
 
 
 def compare(pipeline: Pipeline, questions: Mapping[str, Question], made: Candidate) -> dict[str, object]:
-    """The figures of search alone, the live model and the new one; a document counts where its best chunk is."""
+    """The figures of search alone, the live model and the new one; a document counts where its best chunk is.
+
+    by_code_name: nDCG@10 of the live model and of the new one.
+    """
     judge = Judge.of(pipeline, benchmark_of(questions), questions)
     rerankers = {"none": "none", "live": "live", "tuned": f"trained:{made.name}"}
     ranks = {name: places(judge, pipeline.reranker(reranker)) for name, reranker in rerankers.items()}
@@ -181,10 +185,8 @@ def compare(pipeline: Pipeline, questions: Mapping[str, Question], made: Candida
         **{name: _figures(list(each.values())) for name, each in ranks.items()},
         "gain": _points(difference(values["tuned"], values["live"])),
         "gain_over_none": _points(difference(values["tuned"], values["none"])),
-        "nDCG@10, live and tuned": {
-            name: [_mean([value[key] for key in questions if questions[key].code_name == name]) for value in both]
-            for name in names
-            if (both := (values["live"], values["tuned"]))
+        "by_code_name": {
+            name: [_mean_of(values[which], questions, name) for which in ("live", "tuned")] for name in names
         },
     }
 
@@ -243,6 +245,10 @@ def _figures(ranks: Sequence[float]) -> dict[str, float]:
         "hit rate@1": _mean([rank <= 1 for rank in ranks]),
         "hit rate@5": _mean([rank <= 5 for rank in ranks]),
     }
+
+
+def _mean_of(values: Mapping[str, float], questions: Mapping[str, Question], code_name: str) -> float:
+    return _mean([values[query_id] for query_id, each in questions.items() if each.code_name == code_name])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from app.feedback import Judgement
+from app.training.from_feedback import questions_needed
 from app.training.rules import LabeledPassage, label
-from app.ui.feedback_counts import by_origin, by_question, num_questions_needed
+from app.ui.feedback_counts import by_origin, by_question
 
 
 def passage(text: str, relevant: bool | None = None, **said: object) -> LabeledPassage:
@@ -42,4 +43,4 @@ def test_to_decide_a_contradiction_does_not_move_it() -> None:
 
 
 def test_each_part_of_the_questions_must_be_large_enough() -> None:
-    assert num_questions_needed() == 67
+    assert questions_needed() == 67
