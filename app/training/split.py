@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -22,8 +23,11 @@ from ingest.embed import Embedder, Vectors
 Part = Literal["train", "validation", "gate", "left out"]
 
 SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
-SAME_QUESTION = 0.75
-"""Cosine similarity from which two questions ask nearly the same."""
+SAME_QUESTION = (0.75, 0.85, 0.95)
+"""Cosine similarity from which two questions ask nearly the same. Where that makes too large a group, as among
+questions of one form, the next one counts in it."""
+_LARGE_SHARE, _LARGE = 0.1, 8
+"""A group that is larger than this share of all questions, and than this number, is taken apart."""
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
 
@@ -62,9 +66,18 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
 
 def groups_of(vectors: Vectors) -> list[int]:
     """The number of each row's group: all that a chain of like rows connects."""
-    rows, columns = np.nonzero(vectors @ vectors.T >= SAME_QUESTION)
+    groups = _connected(vectors, SAME_QUESTION[0])
+    for threshold in SAME_QUESTION[1:]:
+        for group in np.flatnonzero(np.bincount(groups) > max(_LARGE, _LARGE_SHARE * len(vectors))):
+            rows = np.flatnonzero(groups == group)
+            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold)
+    return [int(group) for group in groups]
+
+
+def _connected(vectors: Vectors, threshold: float) -> NDArray[np.int_]:
+    rows, columns = np.nonzero(vectors @ vectors.T >= threshold)
     graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(vectors), len(vectors)))
-    return [int(group) for group in connected_components(graph, directed=False)[1]]
+    return np.asarray(connected_components(graph, directed=False)[1], int)
 
 
 def _most_missing(parts: Mapping[str, Part]) -> Part:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.training.split import SHARES, Part, assign, parts_of
+from app.training.split import SAME_QUESTION, SHARES, Part, assign, groups_of, parts_of
 from ingest.embed import Vectors
 from tests.conftest import FakeEmbedder
 
@@ -25,12 +25,28 @@ def test_parts_have_about_their_shares() -> None:
         assert counts[part] == pytest.approx(200 * share, abs=2)
 
 
+def test_a_few_unlike_questions_are_apart() -> None:
+    assert len(set(groups_of(apart(5)))) == 5
+
+
 def test_like_questions_go_together() -> None:
     vectors = apart(20)
     vectors[7] = vectors[3]
     vectors[11] = (vectors[3] + 0.6 * vectors[11]) / np.linalg.norm(vectors[3] + 0.6 * vectors[11])
-    parts = assign([f"question {number}" for number in range(20)], vectors, {})
+    parts = assign([f"question {number}" for number in range(20)], np.asarray(vectors, np.float32), {})
     assert parts["question 3"] == parts["question 7"] == parts["question 11"]
+
+
+def test_questions_of_one_form_are_taken_apart() -> None:
+    rng = np.random.default_rng(0)
+    form = rng.normal(size=64)
+    vectors = form + 0.35 * rng.normal(size=(60, 64))
+    vectors = np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+    assert (vectors @ vectors.T).min() > SAME_QUESTION[0], "all are like all"
+    vectors[41] = vectors[40]
+    parts = assign([f"question {number}" for number in range(60)], np.asarray(vectors, np.float32), {})
+    assert min(Counter(parts.values())[part] for part in SHARES) >= 5
+    assert parts["question 40"] == parts["question 41"], "what is the same stays together"
 
 
 def test_a_question_keeps_its_part_for_good() -> None:

@@ -1,0 +1,125 @@
+"""From stored clicks to a candidate in the registry, with the real embedder and reranker on a small table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.feedback import FeedbackStore
+from app.memory import Memory
+from app.pipeline import Pipeline
+from app.registry import EMBEDDER, Registry
+from app.rerank import Blend
+from app.settings import Settings
+from app.training import candidate as module
+from app.training.candidate import make_candidate
+from app.training.fit import Loss, Recipe, Watch
+from app.training.gate import GateReport
+from app.training.plan import RECIPES, Kind, Plan
+from app.training.split import parts_of
+from ingest.embed import load_embedder
+from ingest.job_store import StoppedError
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+from tests.app.builders import write_benchmark
+
+THINGS = ("crane", "canteen", "gate", "ferry", "tug", "dock", "buoy", "pilot", "barge", "winch")
+PLACES = ("north", "south", "east", "west", "upper", "lower", "old", "new")
+QUICK = Recipe(num_epochs=1, batch_size=8, num_negatives=2, max_tokens=48)
+
+
+def question_of(place: str, thing: str) -> str:
+    return f"Who looks after the {place} {thing}?"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with eighty documents and a click of two users on each of eighty answers."""
+    folder, home = tmp_path_factory.mktemp("port"), tmp_path_factory.mktemp("home")
+    for number, (place, thing) in enumerate((place, thing) for place in PLACES for thing in THINGS):
+        text = (
+            f"# The {place} {thing}\n\nTeam {number} looks after the {place} {thing} of the port, but not on Sundays.\n"
+        )
+        (folder / f"{place}-{thing}.md").write_text(text)
+    embedder = load_embedder()
+    assert {each.status for each in ingest([folder], ChunkTable(home, embedder), embedder)} == {"added"}
+    pipeline, store = Pipeline(Settings(home=home)), FeedbackStore(home)
+    for number, (place, thing) in enumerate((place, thing) for place in PLACES for thing in THINGS):
+        ranked = pipeline.rank(question_of(place, thing), "none")
+        shown = replace(ranked, text="[1] [2] [3] [4] [5]", found=True, complete=True)
+        user = ("ann", "bob")[number % 2]
+        answer = store.answer(store.save_answer(shown, "conversation", user))
+        assert answer
+        for citation in shown.citations:
+            if citation.chunk.document != f"{place}-{thing}.md":
+                store.record(answer, citation.chunk.id, "deleted", user)
+        store.record_kept(answer, user)
+    return home
+
+
+@pytest.fixture
+def home(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, with quick recipes and a probe of two questions."""
+    corpus = [{"_id": name, "title": name, "text": f"The {name} is painted red."} for name in ("mast", "keel")]
+    queries = [{"_id": name, "text": f"What colour has the {name}?"} for name in ("mast", "keel")]
+    probe = write_benchmark(tmp_path / "probe", corpus, queries, [("mast", "mast", 1), ("keel", "keel", 1)])
+    monkeypatch.setattr(module, "PROBE", probe)
+    monkeypatch.setattr(module, "RECIPES", dict.fromkeys(RECIPES, QUICK))
+    return filled
+
+
+def made(home: Path, kind: Kind, watch: Watch = Watch()) -> tuple[str, GateReport]:  # noqa: B008  # frozen
+    found = make_candidate(Plan(kind), Pipeline(Settings(home=home)), "ann", "a job", watch)
+    return found.name, found.report
+
+
+@pytest.mark.slow
+def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None:
+    told: list[Loss] = []
+    name, report = made(home, "reranker", Watch(told.append))
+    registry = Registry(home)
+    folder = registry.folder(name)
+    assert registry.model(name).kind == "late-interaction"
+    assert registry.live() == "shipped", "it is only a candidate"
+    assert GateReport.load(folder) == report
+    assert told
+    record = json.loads((folder / "training.json").read_text())
+    assert record["feedback"]["num_users"] == 2
+    assert record["num_examples"] > 30
+    assert all("mined" in evidence and "random" in evidence for evidence in record["evidence"])
+    assert name in (folder / "README.md").read_text()
+    memory = Memory.load(folder)
+    assert memory
+    questions = {question_of(place, thing) for place in PLACES for thing in THINGS}
+    parts = parts_of(sorted(questions), home, load_embedder())
+    remembered = {each.question for each in memory.remembered}
+    assert remembered
+    assert {parts[question] for question in remembered} <= {"train", "validation"}, "the gate's questions stay unknown"
+    assert report.num_questions == sum(part == "gate" for part in parts.values())
+    blend = Blend.load(folder)
+    assert blend
+    assert blend.calibration
+    trained = Pipeline(Settings(home=home)).rank(question_of("north", "crane"), f"trained:{name}")
+    assert trained.citations[0].chunk.document == "north-crane.md"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "registered"), [("cross-encoder", "cross-encoder"), ("embedder", EMBEDDER)])
+def test_other_kinds_are_trained_and_compared_as_well(home: Path, kind: Kind, registered: str) -> None:
+    name, report = made(home, kind)
+    assert Registry(home).model(name).kind == registered
+    assert report.num_questions >= 20
+    assert set(report.metrics) == {"none", "live", "candidate"}
+    assert report.probe
+
+
+@pytest.mark.slow
+def test_a_training_that_is_cancelled_leaves_nothing(home: Path) -> None:
+    before = [model.name for model in Registry(home).models()]
+    with pytest.raises(StoppedError):
+        made(home, "reranker", Watch(should_stop=lambda: True))
+    assert [model.name for model in Registry(home).models()] == before
+    assert not list(Registry(home).models_folder.glob(".unfinished-*"))
