@@ -14,7 +14,7 @@ Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder"]
 Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
 
 RECIPES: Mapping[Kind, Recipe] = {
-    "reranker": Recipe(num_epochs=4, learning_rate=1e-5),
+    "reranker": Recipe(num_epochs=4, learning_rate=2e-5),
     "late-interaction": Recipe(num_epochs=4, learning_rate=3e-5),
     "cross-encoder": Recipe(num_epochs=4, learning_rate=3e-5),
     "embedder": Recipe(num_epochs=4, learning_rate=1e-5, temperature=0.05),
