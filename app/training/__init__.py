@@ -9,7 +9,8 @@
     late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers
     blend             ScoredQuery       judged queries and scores -> Blend and what its score means
     charts                              curves of a training, bars of a comparison
-    gate              GateReport        candidate, live and no reranker on the gate's questions -> promote or keep
+    compare           Contender         candidate, live and no reranker on the gate's questions -> what is found
+    gate              GateReport        what is found -> promote, keep, or too little data to tell
     card                                what was done -> the model card
     candidate         Candidate         all of the above on the feedback of a home folder
     from_pairs                          the same from files, for the reranker that ships

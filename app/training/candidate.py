@@ -18,10 +18,11 @@ from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import search
 from app.training import cross_encoder, embedder, late_interaction
 from app.training.blend import ScoredQuery, fit_blend
+from app.training.compare import Contender, compare, probe
 from app.training.examples import TrainingExample
 from app.training.fit import Watch
 from app.training.from_feedback import answering
-from app.training.gate import Contender, GateReport, compare, probe
+from app.training.gate import GateReport
 from app.training.material import Material, describe, gather
 from app.training.plan import RECIPES, Plan, Step
 from app.training.reembedded import ReembeddedTable

@@ -83,56 +83,67 @@ def fit(
     seed, on the same machine. Under torchrun, each process takes its part of every batch.
     """
     import sentence_transformers
-    import torch
-    from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
-
-    from ingest.embed import preferred_dtype
 
     set_seed(recipe.seed)
     is_validated = len(validation) >= _MIN_VALIDATION
     rows = drawn(examples, recipe.num_epochs, recipe.seed)
-    num_steps = max(1, len(rows) // recipe.batch_size)
-    every = max(1, num_steps // NUM_VALIDATIONS)
-    callbacks = [_told(watch)] + ([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])
+    every = max(1, len(rows) // recipe.batch_size // NUM_VALIDATIONS)
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = getattr(sentence_transformers, f"{kind}TrainingArguments")(
-            output_dir=scratch,
-            num_train_epochs=1,  # the rows hold every epoch's
-            per_device_train_batch_size=recipe.batch_size,
-            per_device_eval_batch_size=recipe.batch_size,
-            learning_rate=recipe.learning_rate,
-            warmup_steps=0.1,
-            lr_scheduler_type="cosine",
-            bf16=preferred_dtype() == torch.bfloat16,
-            use_cpu=not torch.cuda.is_available(),
-            batch_sampler=BatchSamplers.NO_DUPLICATES,
-            multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,
-            seed=recipe.seed,
-            logging_steps=min(10, every),
-            eval_strategy="steps" if is_validated else "no",
-            eval_steps=every,
-            save_strategy="steps" if is_validated else "no",
-            save_steps=every,
-            save_total_limit=1,
-            save_only_model=True,
-            load_best_model_at_end=is_validated,
-            metric_for_best_model=_validation_loss(validation[0].origin) if is_validated else None,
-            report_to="none",
-            disable_tqdm=True,
-            **options,
-        )
+        settings = _settings(recipe, scratch) | {"logging_steps": min(10, every)}
+        if is_validated:
+            settings |= _validation_settings(validation[0].origin, every)
         trainer = getattr(sentence_transformers, f"{kind}Trainer")(
             model=model,
-            args=arguments,
+            args=getattr(sentence_transformers, f"{kind}TrainingArguments")(**settings, **options),
             train_dataset=_datasets(rows, recipe.num_negatives),
             eval_dataset=_datasets(validation, recipe.num_negatives) if is_validated else None,
             loss=loss,
-            callbacks=callbacks,
+            callbacks=[_told(watch), *([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])],
         )
         for unwanted in (PrinterCallback, trainer.model_card_callback_class):  # standard output is for results
             trainer.remove_callback(unwanted)
         trainer.train()
+
+
+def _settings(recipe: Recipe, scratch: str) -> dict[str, Any]:
+    """The trainer's arguments. scratch: folder for what it writes on the way."""
+    import torch
+    from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
+
+    from ingest.embed import preferred_dtype
+
+    return {
+        "output_dir": scratch,
+        "num_train_epochs": 1,  # the rows hold every epoch's
+        "per_device_train_batch_size": recipe.batch_size,
+        "per_device_eval_batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "warmup_steps": 0.1,
+        "lr_scheduler_type": "cosine",
+        "bf16": preferred_dtype() == torch.bfloat16,
+        "use_cpu": not torch.cuda.is_available(),
+        "batch_sampler": BatchSamplers.NO_DUPLICATES,
+        "multi_dataset_batch_sampler": MultiDatasetBatchSamplers.PROPORTIONAL,
+        "seed": recipe.seed,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def _validation_settings(origin: str, every: int) -> dict[str, Any]:
+    """What makes the trainer look at the validation examples, and keep the weights of the best moment."""
+    return {
+        "eval_strategy": "steps",
+        "eval_steps": every,
+        "save_strategy": "steps",
+        "save_steps": every,
+        "save_total_limit": 1,
+        "save_only_model": True,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": _validation_loss(origin),
+    }
 
 
 def drawn(examples: Sequence[TrainingExample], num_epochs: int, seed: int) -> list[TrainingExample]:
