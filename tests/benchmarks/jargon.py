@@ -142,7 +142,7 @@ def check_probe(questions: Collection[Question]) -> None:
     others = [*probe.queries.values(), *probe.unanswerable.values()]
     embedder, texts = load_embedder(), [each.question for each in questions]
     for text, similarity in zip(texts, embedder.embed(texts) @ embedder.embed(others).T, strict=True):
-        if similarity.max() >= SAME_QUESTION:
+        if similarity.max() >= SAME_QUESTION[0]:
             raise QuestionError(f"{text!r} asks what the probe asks: {others[int(similarity.argmax())]!r}")
 
 
