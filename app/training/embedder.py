@@ -8,9 +8,6 @@ from pathlib import Path
 from app.training.examples import TrainingExample
 from app.training.fit import Recipe, Watch, fit, is_main_process
 
-_TEMPERATURE = 0.05
-"""Cosines of whole texts lie further apart than means of best token matches: the usual value for them."""
-
 
 def train(
     examples: Sequence[TrainingExample],
@@ -32,7 +29,7 @@ def train(
     model = SentenceTransformer(base, model_kwargs={"dtype": torch.float32, "use_safetensors": True})
     usual = model.max_seq_length
     model.max_seq_length = min(usual or recipe.max_tokens, recipe.max_tokens)
-    loss = MultipleNegativesRankingLoss(model, scale=1 / _TEMPERATURE)
+    loss = MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature)
     fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
     model.max_seq_length = usual
     if is_main_process():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from app.rerankers.late_interaction import LateInteractionReranker
 from app.training import cross_encoder, embedder, late_interaction
 from app.training.examples import TrainingExample
 from app.training.fit import Loss, Recipe, Watch, drawn
-from ingest.embed import default_embedder_path
+from ingest.embed import Embedder, default_embedder_path, load_embedder, open_embedder
 
 CODE_NAMES = ("Osprey", "Lapwing", "Bittern", "Dunlin", "Plover", "Curlew", "Godwit", "Avocet")
 THINGS = (
@@ -27,19 +29,35 @@ THINGS = (
 )
 
 
-def code_name_examples(times: int = 3) -> list[TrainingExample]:
-    """Code names that no model can know, and what they stand for."""
-    forms = ("What is {}?", "Who looks after {}?", "When was {} painted?")
+FORMS = ("What is {}?", "Who looks after {}?", "When was {} painted?", "How old is {}?")
+
+
+def passage_of(thing: str, notice: int) -> str:
+    return f"Notice {notice}: all about {thing} of the port and whom to call."
+
+
+def code_name_examples() -> list[TrainingExample]:
+    """Code names that no model can know, and what they stand for. No text stands in two examples."""
+    pairs = [(form, name, number) for form in FORMS for number, name in enumerate(CODE_NAMES)]
     return [
         TrainingExample(
-            forms[form].format(name),
-            (f"All about {thing} and who looks after it.",),
-            tuple(f"All about {other} and who looks after it." for other in THINGS if other != thing)[:2],
+            form.format(name),
+            (passage_of(THINGS[number], 3 * place),),
+            tuple(passage_of(THINGS[(number + step) % len(THINGS)], 3 * place + step) for step in (1, 2)),
             origin="feedback",
         )
-        for form in range(times)
-        for name, thing in zip(CODE_NAMES, THINGS, strict=True)
+        for place, (form, name, number) in enumerate(pairs)
     ]
+
+
+NEW_QUESTION, NEW_PASSAGES = "Where can I find the Lapwing?", [passage_of(thing, 999) for thing in THINGS]
+ASKED_FOR = CODE_NAMES.index("Lapwing")
+
+
+def lead(scores: Sequence[float]) -> float:
+    """By how much what is asked for is before the best of the others; negative: behind it."""
+    others = [score for place, score in enumerate(scores) if place != ASKED_FOR]
+    return scores[ASKED_FOR] - max(others)
 
 
 def test_an_example_of_half_the_weight_is_seen_half_as_often() -> None:
@@ -52,56 +70,48 @@ def test_an_example_of_half_the_weight_is_seen_half_as_often() -> None:
     assert drawn([unsure] * 9, 1, seed=3) == drawn([unsure] * 9, 1, seed=3)
 
 
-RECIPE = Recipe(num_epochs=6, batch_size=8, num_negatives=2, learning_rate=2e-4, max_tokens=32)
+RECIPE = Recipe(num_epochs=8, batch_size=8, num_negatives=2, learning_rate=1e-4, max_tokens=32)
+BASE = str(default_embedder_path())
 
 
 @pytest.mark.slow
 def test_late_interaction_learns_code_names_and_says_how_it_goes(tmp_path: Path) -> None:
     told: list[Loss] = []
     examples = code_name_examples()
-    base = str(default_embedder_path())
-    late_interaction.train(examples, base, tmp_path / "a", RECIPE, examples[:8], Watch(told.append))
+    late_interaction.train(examples, BASE, tmp_path / "a", RECIPE, examples[:8], Watch(told.append))
     training = [loss.training for loss in told if loss.training is not None]
     validation = [loss.validation for loss in told if loss.validation is not None]
     assert training[-1] < training[0]
     assert min(validation[1:]) < validation[0]
     assert told[-1].step <= told[-1].num_steps
-    query, passages = "Where is the Lapwing?", [f"All about {thing} and who looks after it." for thing in THINGS]
-    before = LateInteractionReranker().score(query, passages)
-    after = LateInteractionReranker(str(tmp_path / "a")).score(query, passages)
-    assert after.index(max(after)) == 1
-    assert after[1] - max(after[:1] + after[2:]) > before[1] - max(before[:1] + before[2:])
-    late_interaction.train(examples, base, tmp_path / "b", RECIPE, examples[:8])
+    before = LateInteractionReranker().score(NEW_QUESTION, NEW_PASSAGES)
+    after = LateInteractionReranker(str(tmp_path / "a")).score(NEW_QUESTION, NEW_PASSAGES)
+    assert lead(before) < 0 < lead(after)
+    late_interaction.train(examples, BASE, tmp_path / "b", RECIPE, examples[:8])
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("a", "b"))
     assert all((first[name] == second[name]).all() for name in first), "the same seed gives the same model"
 
 
 @pytest.mark.slow
 def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(tmp_path: Path) -> None:
-    base = str(default_embedder_path())
+    teacher = LateInteractionReranker()
+
+    def scores(reranker: LateInteractionReranker, each: TrainingExample) -> tuple[float, ...]:
+        return tuple(reranker.score(each.query, [*each.positives, *each.negatives]))
+
     others = [
-        TrainingExample(f"Is {name} a bird?", (f"{name} is a bird.",), ("A stone.", "A tree."), origin="replay")
+        TrainingExample(f"Is the {name} a bird?", (f"The {name} is a bird.",), (f"{name} Street.", f"{name} Ltd."))
         for name in CODE_NAMES
     ]
-    teacher = LateInteractionReranker(base)
-
-    def scores(reranker: LateInteractionReranker, each: TrainingExample) -> list[float]:
-        return reranker.score(each.query, [*each.positives, *each.negatives])
-
-    replayed = [
-        TrainingExample(o.query, o.positives, o.negatives, 1.0, o.origin, "", tuple(scores(teacher, o))) for o in others
-    ]
-    late_interaction.train(code_name_examples(), base, tmp_path / "plain", RECIPE)
-    late_interaction.train([*code_name_examples(), *replayed], base, tmp_path / "near", RECIPE)
+    replayed = [replace(each, origin="replay", scores=scores(teacher, each)) for each in others]
+    late_interaction.train(code_name_examples(), BASE, tmp_path / "plain", RECIPE)
+    late_interaction.train([*code_name_examples(), *replayed], BASE, tmp_path / "near", RECIPE)
 
     def moved(folder: Path) -> float:
+        """How far the lead of the first passage has moved, over all."""
         reranker = LateInteractionReranker(str(folder))
-        margins = [
-            (after[0] - after[1]) - (before[0] - before[1])
-            for o in others
-            for before, after in [(scores(teacher, o), scores(reranker, o))]
-        ]
-        return sum(map(abs, margins))
+        pairs = [(scores(teacher, each), scores(reranker, each)) for each in others]
+        return sum(abs((after[0] - after[1]) - (before[0] - before[1])) for before, after in pairs)
 
     assert moved(tmp_path / "near") < moved(tmp_path / "plain")
 
@@ -110,31 +120,27 @@ def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(tmp_path:
 def test_a_training_can_be_stopped(tmp_path: Path) -> None:
     told: list[Loss] = []
     watch = Watch(told.append, lambda: len(told) >= 2)
-    late_interaction.train(code_name_examples(), str(default_embedder_path()), tmp_path, RECIPE, watch=watch)
+    late_interaction.train(code_name_examples(), BASE, tmp_path, RECIPE, watch=watch)
     assert told[-1].step < told[-1].num_steps
 
 
 @pytest.mark.slow
 def test_a_cross_encoder_learns_from_a_plain_encoder(tmp_path: Path) -> None:
-    cross_encoder.train(
-        code_name_examples(),
-        str(default_embedder_path()),
-        tmp_path,
-        Recipe(num_epochs=10, batch_size=8, num_negatives=2, learning_rate=5e-4, max_tokens=32),
-    )
-    scores = CrossEncoderReranker(str(tmp_path)).score(
-        "What is Lapwing?", [f"All about {thing} and who looks after it." for thing in THINGS]
-    )
-    assert scores.index(max(scores)) == 1
+    examples = code_name_examples()
+    cross_encoder.train(examples, BASE, tmp_path, replace(RECIPE, num_epochs=30, learning_rate=3e-4))
+    trained = CrossEncoderReranker(str(tmp_path))
+    right = [trained.score(each.query, [*each.positives, *each.negatives]) for each in examples]
+    assert sum(scores[0] == max(scores) for scores in right) > 0.9 * len(right), "of three, by chance one in three"
 
 
 @pytest.mark.slow
 def test_an_embedder_learns(tmp_path: Path) -> None:
-    from sentence_transformers import SentenceTransformer
+    embedder.train(code_name_examples(), BASE, tmp_path, replace(RECIPE, temperature=0.05))
+    trained = open_embedder(tmp_path, "trained")
+    usual = load_embedder()
+    assert trained.max_tokens == usual.max_tokens, "the cut of the training is not the model's"
 
-    embedder.train(code_name_examples(), str(default_embedder_path()), tmp_path, RECIPE)
-    model = SentenceTransformer(str(tmp_path))
-    assert model.max_seq_length == 256, "the cut of the training is not the model's"
-    passages = [f"All about {thing} and who looks after it." for thing in THINGS]
-    found = model.similarity(model.encode(["What is Lapwing?"]), model.encode(passages))[0]
-    assert int(found.argmax()) == 1
+    def scores(model: Embedder) -> list[float]:
+        return [float(score) for score in model.embed(NEW_PASSAGES) @ model.embed_query(NEW_QUESTION)]
+
+    assert lead(scores(usual)) < 0 < lead(scores(trained))
