@@ -15,10 +15,12 @@ from app.search import Candidate
 from app.training.examples import JudgedQuery
 
 _MIN_CANDIDATES = 2
+_NUM_SCORES = 3
+"""The first weights of a blend are of scores, the others of the memory."""
 _PENALTY = 1e-3
 """On the squares of the weights: keeps them finite where the training questions are all easy."""
 _PRIOR_QUERIES = 1.0
-"""How strongly a prior holds: a weight that is off by 1 costs as much as a unit of loss of one query."""
+"""How strongly nothing is expected of a memory: a weight of 1 costs as much as a unit of loss of one query."""
 _TURNED_AWAY = 0.05
 """Share of the training questions with an answer that the floor may turn away."""
 _UNANSWERED_SHARE = 0.25
@@ -77,11 +79,13 @@ def scored_queries(
 def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None = None) -> Blend:
     """The weights under which the softmax over a query's candidates gives most to the relevant ones.
 
-    scored: by collection, each of which counts the same. Weights are not negative. prior: what the weights stay
-    near to when there are few queries; the calibration is the prior's.
+    scored: by collection, each of which counts the same. Weights are not negative. prior: only what a memory is worth
+    is fitted, and weights of scores and calibration are the prior's: people judge what the live model shows them, from
+    which its own weights cannot be learned (measured: they get worse).
     """
     start = np.array([getattr(prior, name) for name in WEIGHTS] if prior else [0.0] * len(WEIGHTS))
     penalty = _PRIOR_QUERIES / max(1, sum(map(len, scored.values()))) if prior else _PENALTY
+    fixed = [(weight, weight) for weight in start[:_NUM_SCORES]] if prior else [(0, None)] * _NUM_SCORES
     queries = [
         (
             features(each.raw, each.candidates, each.recalled),
@@ -105,7 +109,7 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
         return total, gradient
 
     begin = start if prior else np.ones(len(WEIGHTS))
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(WEIGHTS))
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[*fixed, (0, None), (0, None)])
     reranker, vector, text, kept, struck = (float(weight) for weight in found.x)
     return Blend(reranker, vector, text, prior.calibration if prior else None, kept, struck)
 
