@@ -92,7 +92,8 @@ class Calibration:
     ) -> list[float]:
         """One for each candidate, between 0 and 1."""
         near = self.best_reranker * max(raw) + self.best_vector * _filled(candidates, "vector_score").max()
-        return [float(value) for value in 1 / (1 + np.exp(-(self.intercept + self.blended * blended + near)))]
+        logits = self.intercept + self.blended * blended + near
+        return [float(value) for value in np.exp(-np.logaddexp(0, -logits))]  # the logistic function, of any size
 
 
 @dataclass(frozen=True, slots=True)

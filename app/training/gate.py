@@ -128,7 +128,9 @@ def _objections(found: Found, candidate: str, live: str) -> list[str]:
             f"{candidate} pushes answers out of the first five: {100 * found.shown_gain.mean:+.1f} points hit rate@5."
         )
     over_none = found.gain_over_none["nDCG@10"]
-    if over_none.mean < 0 and found.num_questions >= MIN_GATE_QUESTIONS:
+    # What was struck out are mistakes of the live model, so that search alone looks better here than it is: only a
+    # sure loss counts.
+    if over_none.mean < 0 and over_none.p_value < _P_VALUE and found.num_questions >= MIN_GATE_QUESTIONS:
         against.append(f"{candidate} ranks worse than search alone: {100 * over_none.mean:+.1f} points nDCG@10.")
     new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
     if new > found.budget_ms or (old and new > MAX_SLOW_DOWN * old):

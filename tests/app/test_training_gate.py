@@ -54,7 +54,8 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
         (found(SURE_GAIN, shown_gain=SURE_LOSS), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 100.0, "candidate": 151.0}), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 2900.0, "candidate": 3001.0}), "keep"),
-        (found(SURE_GAIN, gain_over_none={"nDCG@10": Difference(-0.001, -0.05, 0.05, 0.9)}), "keep"),
+        (found(SURE_GAIN, gain_over_none={"nDCG@10": SURE_LOSS}), "keep"),
+        (found(SURE_GAIN, gain_over_none={"nDCG@10": Difference(-0.001, -0.05, 0.05, 0.9)}), "promote"),
     ],
 )
 def test_the_rule(case: Found, verdict: Decision) -> None:
