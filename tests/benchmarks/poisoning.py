@@ -22,6 +22,7 @@ from app.evaluation.metrics import difference
 from app.pipeline import Pipeline
 from app.training.candidate import make_candidate
 from app.training.fit import Watch
+from app.training.material import TooLittleFeedbackError
 from app.training.plan import Plan
 from tests.benchmarks.curator import (
     NUM_USERS,
@@ -93,7 +94,10 @@ def run(campaign: Campaign, benchmark: Benchmark, options: argparse.Namespace) -
         attackers = [f"attacker {number}" for number in range(campaign.num_names)]
         clicks, favourite = _attack(campaign, pipeline, benchmark, attacked)
         ask_and_click(pipeline, benchmark, attacked, clicks, attackers, campaign.seed, favourite=favourite)
-        made = make_candidate(Plan(seed=campaign.seed), pipeline, "simulated", "", Watch())
+        try:
+            made = make_candidate(Plan(seed=campaign.seed), pipeline, "simulated", "", Watch())
+        except TooLittleFeedbackError as error:  # attackers who strike out everything leave nothing to learn from
+            return Outcome(campaign, "refused", 0.0, 0.0, str(error))
         judge = Judge.of(pipeline, benchmark, questions.measured)
         before = judge.values(pipeline.reranker("live"))
         true = difference(judge.values(pipeline.reranker(f"trained:{made.name}")), before)
