@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
 
 from ingest import CiteloopError
-from ingest.database import transaction
+from ingest.database import now, transaction
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -289,6 +289,17 @@ def at_work(store: BaseJobStore[Any], job: BaseJob) -> Iterator[Heart]:
         store.end(job.id, "done")
 
 
+def run_queued(store: BaseJobStore[J], run: Callable[[J], object]) -> None:
+    """Claim and run the queued jobs until none is left; one that fails does not make those behind it wait."""
+    while job := store.claim():
+        try:
+            run(job)
+        except CiteloopError as error:
+            _log.error("job %s: %s", job.id, error)
+        except Exception:
+            _log.exception("job %s", job.id)
+
+
 def start_process(module: str, home: Path, *arguments: str, log: str) -> None:
     """Begin `python -m MODULE --home HOME ARGUMENTS` in a session of its own, which outlives this process.
 
@@ -305,8 +316,3 @@ def start_process(module: str, home: Path, *arguments: str, log: str) -> None:
 def new_job_id() -> str:
     """A random id: 12 hex digits."""
     return uuid.uuid4().hex[:12]
-
-
-def now() -> str:
-    """The time as jobs note it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -5,7 +5,6 @@ Whoever queues a job starts one such process and leaves it; it has its own sessi
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -14,15 +13,12 @@ from typing import Annotated
 
 import typer
 
-from ingest import CiteloopError
 from ingest.embed import DEFAULT_EMBEDDER, DeferredEmbedder, Embedder, recorded_name
-from ingest.job_store import Heart, at_work, start_process
+from ingest.job_store import Heart, at_work, run_queued, start_process
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest
 from ingest.reindex import reindex
 from ingest.table import ChunkTable, read_identity
-
-_log = logging.getLogger(__name__)
 
 
 def embedder_for(home: Path, name: str) -> Embedder:
@@ -107,14 +103,12 @@ def main(
 ) -> None:
     """Run the queued jobs of a home folder until none is left."""
     store = JobStore(home)
-    while job := store.claim():
-        try:
-            for _ in run(store, job, lambda: embedder_for(home, embedder)):
-                pass
-        except CiteloopError as error:
-            _log.error("job %s: %s", job.id, error)
-        except Exception:  # the jobs behind it shall not wait for the next start
-            _log.exception("job %s", job.id)
+
+    def run_whole(job: Job) -> None:
+        for _ in run(store, job, lambda: embedder_for(home, embedder)):
+            pass
+
+    run_queued(store, run_whole)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from ingest.chunk import Policy
     from ingest.embed import Embedder
+
+T = TypeVar("T")
 
 _MAX_CANDIDATES = 1000
 
@@ -55,7 +57,7 @@ def evaluate_command(
     loaded = {name: load_reranker(name, settings) for name in rerankers.split(",")}
     records, texts = [], []
     for judged, embedder in _judged(source, settings, policies, max_queries):
-        report = evaluate_table(judged, embedder, loaded, chosen, depths, _track)
+        report = evaluate_table(judged, embedder, loaded, chosen, depths, track)
         folder = output / judged.chunking.replace("/", "-") if output and len(policies) > 1 else output
         written, decided = write_report(report, settings.home, folder), verdict(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
@@ -84,7 +86,7 @@ def _judged(
 
     benchmark, embedder = read_benchmark(source, max_queries), load_embedder(settings.embedder)
     for policy in policies:
-        yield judged_table(benchmark, settings.home, embedder, policy, _track), embedder
+        yield judged_table(benchmark, settings.home, embedder, policy, track), embedder
 
 
 def _depths(named: str) -> list[int]:
@@ -117,7 +119,8 @@ def _policies(named: str) -> list[Policy]:
     return [POLICIES[name] for name in names] or [DEFAULT_POLICY]
 
 
-def _track(items: Iterable[str], label: str) -> Iterable[str]:
+def track(items: Iterable[T], label: str) -> Iterable[T]:
+    """Show progress on stderr, where that is a terminal."""
     from tqdm import tqdm
 
     return tqdm(items, desc=label, leave=False, disable=None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, get_args
 
 from app.answer import Answer
+from ingest.database import now
 
 Action = Literal["deleted", "undone", "kept", "opened"]
 """deleted: a citation struck out; undone: taken back; kept: the answer was read and left as it is; opened: looked
@@ -107,8 +108,3 @@ def event_of(
         answered_by=shown.answered_by,
         number=numbers.get(chunk_id),
     )
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601 to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

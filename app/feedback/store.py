@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from app.answer import Answer
-from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer, event_of, now
+from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement
 from ingest import CiteloopError
-from ingest.database import transaction
+from ingest.database import now, transaction
 
 _ANSWER = TypeAdapter(Answer)
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)

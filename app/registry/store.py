@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from app.registry.files import (
     read_verdict,
     unfinished_folder,
 )
-from ingest.database import transaction
+from ingest.database import now, transaction
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
@@ -105,7 +104,7 @@ class Registry:
             self._remove_strays(connection)
             name = name or _next_name(connection)
             _expect_free(connection, name)
-            model = TrainedModel(name, kind, base, _now(), fingerprint(unfinished), job_id, note)
+            model = TrainedModel(name, kind, base, now(), fingerprint(unfinished), job_id, note)
             self.models_folder.mkdir(exist_ok=True)
             unfinished.rename(self.folder(name))
             flush_entries(self.models_folder)
@@ -116,7 +115,7 @@ class Registry:
         self, name: str, kind: str, base: str, fingerprint: str, *, job_id: str = "", note: str = ""
     ) -> TrainedModel:
         """Give a folder that lies in its place its row. Raises RegistryError when it is not as said."""
-        model = TrainedModel(name, kind, base, _now(), fingerprint, job_id, note)
+        model = TrainedModel(name, kind, base, now(), fingerprint, job_id, note)
         with self._writing() as connection:
             _expect_free(connection, name)
             check_files(self.folder(name), fingerprint, {})
@@ -131,7 +130,7 @@ class Registry:
                 raise RegistryError(f"{name} is live; promote another one first, or roll back")
             if name == self._rollback_target(connection):
                 raise RegistryError(f"{name} is what a rollback would lead to; promote another one first")
-            connection.execute("UPDATE models SET removed_at = ? WHERE name = ?", (_now(), name))
+            connection.execute("UPDATE models SET removed_at = ? WHERE name = ?", (now(), name))
         shutil.rmtree(self.folder(name), ignore_errors=True)  # what is left of it is a folder without a row
 
     # which one is live -------------------------------------------------------------------------------
@@ -301,10 +300,6 @@ def _note(
     row: tuple[Any, ...] = connection.execute(
         "INSERT INTO promotions (at, who, model, previous, action, why, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)"
         f" RETURNING {_PROMOTION}",
-        (_now(), who, model, previous, action, why, verdict),
+        (now(), who, model, previous, action, why, verdict),
     ).fetchone()
     return Promotion(*row)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -88,7 +88,7 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
     fixed = [(weight, weight) for weight in start[:_NUM_SCORES]] if prior else [(0, None)] * _NUM_SCORES
     queries = [
         (
-            features(each.raw, each.candidates, each.recalled),
+            each.features(),
             np.array(each.relevant),
             1 / (len(scored) * len(collection)),
         )

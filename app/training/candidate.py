@@ -128,8 +128,8 @@ def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pi
     """Write how much the reranker's scores and its memory count beside the scores of search, as the questions say.
 
     The scores are those of the live model, which has not seen these questions: one that was trained on them is too sure
-    of itself. Few questions move the weights little: those of what it was trained from hold. The memory is asked
-    without what it knows of the question itself. A cross-encoder has none, since it cannot say how like questions are.
+    of itself. Only the memory is weighed by them; the other weights are those of what it was trained from. The memory
+    is asked without what it knows of the question itself. A cross-encoder has none: it cannot say how like two are.
     """
     live = Registry(pipeline.settings.home).live()
     prior = Blend.load(folder_of(live if plan.kind == "reranker" else SHIPPED, pipeline.settings))

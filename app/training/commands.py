@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.evaluation.commands import track
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from app.training.fit import Loss
     from app.training.plan import Plan
-
-T = TypeVar("T")
 
 
 class TrainingKind(StrEnum):
@@ -117,7 +115,7 @@ def _train_from_pairs(
         settings.home,
         Recipe(seed=seed),
         exclude=frozenset(source for source in exclude.split(",") if source),
-        track=_track,
+        track=track,
         watch=Watch(_tell_loss),
     )
     if not is_main_process():
@@ -141,9 +139,3 @@ def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
 def _tell_loss(loss: Loss) -> None:
     kind, value = ("loss", loss.training) if loss.training is not None else ("validation loss", loss.validation)
     print(f"step {loss.step} of {loss.num_steps}: {kind} {value:.3f}", file=sys.stderr)
-
-
-def _track(items: Iterable[T], label: str) -> Iterable[T]:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, leave=False, disable=None)

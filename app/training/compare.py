@@ -78,8 +78,15 @@ def compare(
     """
     judged, condensed = _judged(fair_share(gate), table)
     contenders = {"none": replace(live, reranker=None), "live": live, "candidate": candidate}
+    found_by = {  # most contenders share one search
+        search: {query_id: search(query) for query_id, query in judged.queries.items()}
+        for search in {live.search, candidate.search}
+    }
     rankings = {
-        name: {query_id: rerank(query, each.search(query), each.reranker) for query_id, query in judged.queries.items()}
+        name: {
+            query_id: rerank(query, found_by[each.search][query_id], each.reranker)
+            for query_id, query in judged.queries.items()
+        }
         for name, each in contenders.items()
     }
     shown = {name: measure(judged.qrels, _run(each)) for name, each in rankings.items()}

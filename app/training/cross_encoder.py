@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.training.examples import TrainingExample
-from app.training.fit import Recipe, Watch, fit, is_main_process
+from app.training.fit import Recipe, Watch, fit, save
 
 
 def train(
@@ -31,5 +31,4 @@ def train(
     model = CrossEncoder(base, num_labels=1, max_length=recipe.max_tokens, model_kwargs=options)
     loss = MultipleNegativesRankingLoss(model, num_negatives=recipe.batch_size // 4)
     fit("CrossEncoder", model, loss, examples, recipe, validation, watch)
-    if is_main_process():
-        model.half().save_pretrained(str(output), create_model_card=False)
+    save(model.half(), output)

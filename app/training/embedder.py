@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.training.examples import TrainingExample
-from app.training.fit import Recipe, Watch, fit, is_main_process
+from app.training.fit import Recipe, Watch, fit, save
 
 
 def train(
@@ -32,5 +32,4 @@ def train(
     loss = MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature)
     fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
     model.max_seq_length = usual
-    if is_main_process():
-        model.save_pretrained(str(output), create_model_card=False)
+    save(model, output)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,6 +186,12 @@ def _anywhere(said: bool) -> bool:
 def is_main_process() -> bool:
     """Whether this process is the only one or, under torchrun, the one that writes what is made."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def save(model: Any, output: Path) -> None:
+    """Write a trained model to a folder; under torchrun, one process does."""
+    if is_main_process():
+        model.save_pretrained(str(output), create_model_card=False)
 
 
 def _number(value: Any) -> float | None:

@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
+from app.registry import Decision
 from app.training.from_feedback import MIN_GATE_QUESTIONS
-
-Decision = Literal["promote", "keep", "too little data"]
 
 USEFUL_GAIN = 0.01
 """Of nDCG@10: less is not worth a new model."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from app.training.fit import Loss
 from app.training.plan import Kind, Plan
-from ingest.job_store import BaseJob, BaseJobStore, new_job_id, now, start_process
+from ingest.database import now
+from ingest.job_store import BaseJob, BaseJobStore, new_job_id, start_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

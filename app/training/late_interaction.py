@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.rerankers import is_late_interaction
 from app.training.examples import TrainingExample
-from app.training.fit import Recipe, Watch, fit, is_main_process
+from app.training.fit import Recipe, Watch, fit, save
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -40,8 +40,7 @@ def train(
     losses = {each.origin: by_scores if each.scores else by_labels for each in (*examples, *validation)}
     max_length = {"query": 64, "document": recipe.max_tokens}
     fit("MultiVectorEncoder", model, losses, examples, recipe, validation, watch, max_length=max_length)
-    if is_main_process():
-        model.half().save_pretrained(str(output), create_model_card=False)
+    save(model.half(), output)
 
 
 def _stay_near(model: MultiVectorEncoder, temperature: float) -> Any:

@@ -1,4 +1,4 @@
-"""What can be trained, how, and in which steps. Imports nothing heavy: pages and `--help` read it."""
+"""What can be trained, how, and in which steps. Imports no model library: pages read it."""
 
 from __future__ import annotations
 

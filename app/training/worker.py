@@ -5,7 +5,6 @@ Whoever queues a training starts one such process and leaves it; it has its own 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +19,7 @@ from app.settings import read_settings
 from app.training.candidate import Candidate, make_candidate
 from app.training.fit import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
-from ingest import CiteloopError
-from ingest.job_store import Heart, at_work
-
-_log = logging.getLogger(__name__)
+from ingest.job_store import Heart, at_work, run_queued
 
 
 def run(
@@ -79,13 +75,7 @@ def _turn(home: Path, heart: Heart) -> Iterator[None]:
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued trainings of a home folder until none is left."""
     store = TrainingJobStore(home)
-    while job := store.claim():
-        try:
-            run(store, job, Pipeline(read_settings(home)))
-        except CiteloopError as error:
-            _log.error("training %s: %s", job.id, error)
-        except Exception:  # the trainings behind it shall not wait for the next start
-            _log.exception("training %s", job.id)
+    run_queued(store, lambda job: run(store, job, Pipeline(read_settings(home))))
 
 
 if __name__ == "__main__":

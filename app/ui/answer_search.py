@@ -9,6 +9,7 @@ from app.rerank import RankedChunk
 from app.ui import links, markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.words import beginning_of
 from ingest.chunk import Chunk
 
 _NUM_FOUND = 10
@@ -56,17 +57,8 @@ def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
                 attempt(lambda: _say(question, chunk), f"Noted: {chunk.title} answers “{question}”")
         page = f", page {chunk.page}" if chunk.page else ""
         st.caption(f"{markup.plain(chunk.document)}{page}")
-        st.markdown(markup.passage(_preview(chunk.text)))
+        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         links.to_source("Read it in its document", chunk_id=chunk.id, icon=":material/visibility:")
-
-
-def _preview(text: str) -> str:
-    """The beginning of a passage, up to a line's end if there is one, so that a table keeps whole rows."""
-    if len(text) <= _PREVIEW_CHARACTERS:
-        return text
-    beginning = text[:_PREVIEW_CHARACTERS]
-    cut = beginning.rfind("\n") if beginning.rfind("\n") > _PREVIEW_CHARACTERS // 3 else beginning.rfind(" ")
-    return f"{beginning[:cut].rstrip()}\n\n…"
 
 
 def _say(question: str, chunk: Chunk) -> None:

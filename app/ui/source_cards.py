@@ -14,6 +14,7 @@ from app.rerank import RankedChunk
 from app.ui import links, markup
 from app.ui.ranking_view import shown_score
 from app.ui.resources import current_user, feedback_store
+from app.ui.words import beginning_of
 
 _PREVIEW_CHARACTERS = 420
 
@@ -78,19 +79,10 @@ def _show_card(turn: StoredAnswer, citation: Citation) -> DeltaGenerator:
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))
     else:
-        st.markdown(markup.passage(_preview(chunk.text)))
+        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         with st.expander(f"Whole passage [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
     return place
-
-
-def _preview(text: str) -> str:
-    """The beginning of a passage, up to a line's end if there is one, so that a table keeps whole rows."""
-    beginning = text[:_PREVIEW_CHARACTERS]
-    cut = beginning.rfind("\n")
-    if cut < _PREVIEW_CHARACTERS // 3:
-        cut = beginning.rfind(" ")
-    return f"{beginning[:cut].rstrip()}\n\n…"
 
 
 def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:

@@ -11,6 +11,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def beginning_of(text: str, num_characters: int) -> str:
+    """The beginning of a long text, up to a line's end if there is one, so that a table keeps whole rows; else all."""
+    if len(text) <= num_characters:
+        return text
+    beginning = text[:num_characters]
+    cut = beginning.rfind("\n")
+    if cut < num_characters // 3:
+        cut = beginning.rfind(" ")
+    return f"{beginning[:cut].rstrip()}\n\n…"
+
+
 def passages_that_answer(number: int) -> str:
     """So many of them."""
     return "1 passage that answers" if number == 1 else f"{number:,} passages that answer"

@@ -12,7 +12,7 @@ from app.training.fit import Loss
 from app.training.gate import Found, GateReport, Group, decide
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Plan
-from ingest.job_store import now
+from ingest.database import now
 
 CARD = """---
 library_name: sentence-transformers

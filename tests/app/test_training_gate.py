@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import Difference
+from app.registry import Decision
 from app.rerank import Reranker
 from app.search import search
 from app.training.compare import Contender, compare, fair_share
 from app.training.from_feedback import MIN_GATE_QUESTIONS
-from app.training.gate import Decision, Found, GateReport, decide
+from app.training.gate import Found, GateReport, decide
 from app.training.rules import LabeledPassage
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

@@ -13,12 +13,12 @@ from filelock import FileLock
 
 from app.evaluation import Difference
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import Decision, Registry
 from app.settings import Settings
 from app.training import worker
 from app.training.candidate import Candidate, make_candidate
 from app.training.fit import Loss, Watch
-from app.training.gate import Decision, GateReport
+from app.training.gate import GateReport
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.material import TooLittleFeedbackError
 from app.training.plan import Plan

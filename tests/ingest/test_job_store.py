@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest import CiteloopError, job_store
+from ingest.database import now
 from ingest.job_store import (
     BaseJob,
     BaseJobStore,
@@ -18,7 +19,6 @@ from ingest.job_store import (
     StoppedError,
     at_work,
     new_job_id,
-    now,
     start_process,
 )
 from ingest.jobs import JobStore

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.settings import Settings
 from app.ui.job_list import outcome_words, progress_words, result_lines, state_words, title
-from ingest.job_store import now
+from ingest.database import now
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
 from ingest.worker import uploads_folder
