@@ -2,6 +2,7 @@
 
     settings    Settings          environment -> what this installation uses
     search      Candidate         question -> candidates of two lists, fused
+    memory      Memory            what people said of a passage for like questions, kept beside a reranker
     rerank      RankedChunk       candidates -> ranking, with who moved where
     registry    Registry          the trained models of a home folder, which one is live, and the history
     rerankers   Reranker          name -> a loaded reranker
@@ -11,7 +12,7 @@
     pipeline    Pipeline          the three above on one table, with loaded models and timings
     feedback    FeedbackEvent     what was shown and what people did with it, kept in SQLite
     deletion_rates                do people strike out more since another model is live?
-    training    TrainingExample   questions and their passages -> a reranker in a folder
+    training    TrainingExample   feedback, or files of questions -> a candidate, and the gate it has to pass
     evaluation  EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
     registry_commands             promote, rollback, models
     doctor      Check             is everything at hand, and does it work?
