@@ -7,6 +7,7 @@ word. With one, it writes from the shown passages only. Neither knows how the ra
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -123,8 +124,11 @@ class LanguageModel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
-        """Pieces of the text as they come; raises LanguageModelError when it stops before its end."""
+    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+        """Pieces of the text as they come, and no more of them once `stop` is set, whatever is being waited for.
+
+        Raises LanguageModelError when it ends before its end.
+        """
         ...
 
 

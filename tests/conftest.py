@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -71,9 +72,11 @@ class FakeLanguageModel:
         self._pieces = pieces
         self.messages: list[Mapping[str, str]] = []
 
-    def stream(self, messages: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
         self.messages = list(messages)
         for piece in self._pieces:
+            if stop and stop.is_set():
+                return
             if isinstance(piece, LanguageModelError):
                 raise piece
             yield piece
