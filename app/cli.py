@@ -10,11 +10,13 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.api.commands import keys_cli, mcp_command
 from app.evaluation.commands import evaluate_command
 from app.registry_commands import models_command, promote_command, rollback_command
 from app.training.commands import train_command
@@ -23,6 +25,7 @@ from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
 
 if TYPE_CHECKING:
+    from app.filters import Filter
     from app.settings import Settings
 
 cli = typer.Typer(
@@ -34,6 +37,7 @@ cli = typer.Typer(
 )
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
+cli.add_typer(keys_cli, name="keys")
 cli.command("ingest")(ingest_command)
 cli.command("watch")(watch_command)
 cli.command("reindex")(reindex_command)
@@ -42,6 +46,7 @@ cli.command("train")(train_command)
 cli.command("promote")(promote_command)
 cli.command("rollback")(rollback_command)
 cli.command("models")(models_command)
+cli.command("mcp")(mcp_command)
 
 RerankerOption = Annotated[
     str | None,
@@ -49,6 +54,11 @@ RerankerOption = Annotated[
         help="live, none, shipped, trained:NAME, late-interaction, cross-encoder:PATH_OR_ID, http:URL, or a folder."
     ),
 ]
+CollectionOption = Annotated[list[str] | None, typer.Option(help="Only documents of this collection; repeatable.")]
+TypeOption = Annotated[list[str] | None, typer.Option(help="Only documents of this type, such as pdf; repeatable.")]
+DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this document, by its name; repeatable.")]
+SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in since this day.")]
+UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in until this day.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Keep the order of search.")]
 
 
@@ -57,6 +67,11 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotation marks.")],
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
+    collection: CollectionOption = None,
+    type: TypeOption = None,
+    document: DocumentOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +80,8 @@ def ask(
 
     if not question.strip():
         raise typer.BadParameter("the question is empty")
-    answer = Pipeline(_settings(home)).ask(question, "none" if no_rerank else reranker)
+    within = _filter(collection, document, type, since, until)
+    answer = Pipeline(_settings(home)).ask(question, "none" if no_rerank else reranker, within=within)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
@@ -84,13 +100,19 @@ def search(
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     num_results: Annotated[int, typer.Option(min=1, help="How many passages to print.")] = 10,
+    collection: CollectionOption = None,
+    type: TypeOption = None,
+    document: DocumentOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the ranking: where each passage stood before the reranker and after. Example: citeloop search vpn"""
     from app.pipeline import Pipeline
 
-    answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker)
+    within = _filter(collection, document, type, since, until)
+    answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
     if as_json:
         print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
@@ -108,13 +130,16 @@ def serve(
     home: HomeOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8501,
+    api: Annotated[
+        bool, typer.Option("--api", help="Also for programs: search, rerank, ask, feedback below /v1.")
+    ] = False,
 ) -> None:
     """Serve the app in a browser. Example: citeloop serve --port 8600"""
     if home:
         os.environ["CITELOOP_HOME"] = str(home.resolve())  # the page reads its settings by itself
     from app.ui.server import serve as serve_pages
 
-    serve_pages(host, port)
+    serve_pages(host, port, api=api)
 
 
 @cli.command()
@@ -145,6 +170,19 @@ def _settings(home: Path | None) -> Settings:
     from app.settings import read_settings
 
     return read_settings(home)
+
+
+def _filter(
+    collections: list[str] | None,
+    documents: list[str] | None,
+    types: list[str] | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Filter:
+    from app.filters import Filter
+
+    days = [day.date() if day else None for day in (since, until)]
+    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), *days)
 
 
 def _indented(text: str) -> str:

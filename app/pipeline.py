@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import Literal, cast
 
 from cachetools import LRUCache
@@ -20,24 +19,25 @@ from app.answer import (
     Answer,
     Citation,
     LanguageModel,
-    LanguageModelError,
-    checked,
     cite,
-    extract,
-    prompt,
-    quote,
 )
+from app.endpoint import Endpoint, read_endpoint
+from app.filters import EVERYTHING, Filter
 from app.live import NONE, LiveReranker, Reranked
+from app.prompts import read_prompts
 from app.registry import Registry, RegistryError
 from app.rerank import Reranker, RerankerError, rerank
 from app.rerankers import LIVE, load_reranker, name_of, version_of
 from app.search import Candidate, search
 from app.settings import Settings
+from app.tokens import token_counter
+from app.writing import Writer
 from ingest.embed import Embedder, load_embedder, recorded_name
 from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
 
 Step = Literal["search", "rerank", "answer"]
+_Connection = tuple[LanguageModel | None, Callable[[str], int], int]
 
 _MAX_LOADED = 4
 """Rerankers that are kept in memory: the live one, what finds sentences, and two that were live or chosen before."""
@@ -60,6 +60,7 @@ class Pipeline:
         self._given_embedder = embedder
         self._opened: tuple[ChunkTable, Embedder] | None = None
         self._given_language_model = language_model
+        self._connected: tuple[Endpoint, _Connection] | None = None
         self._given_sentence_scorer = sentence_scorer
         self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
         self._versions: dict[str, str] = {}
@@ -97,18 +98,35 @@ class Pipeline:
                 self._opened = ChunkTable(home, embedder), embedder
             return self._opened
 
-    @cached_property
-    def language_model(self) -> LanguageModel | None:
-        """Who writes the answers; None: they are extractive."""
-        settings = self.settings
-        if self._given_language_model or not settings.writes_answers:
-            return self._given_language_model
+    @property
+    def writer(self) -> Writer:
+        """Who writes answers now: by the endpoint that is set at this moment, or by quoting. Raises EndpointError."""
+        language_model, count_tokens, context_tokens = self._connection()
+        return Writer(
+            language_model,
+            lambda: self.sentence_scorer,  # loaded when it is needed
+            count_tokens,
+            context_tokens,
+            read_prompts(self.settings.home).answer,
+        )
+
+    def _connection(self) -> _Connection:
+        """The language model of this moment, how its tokens are counted, and how many it takes."""
+        endpoint = None if self._given_language_model else read_endpoint(self.settings)
+        if endpoint is None:
+            return self._given_language_model, self.embedder.count_tokens, self.settings.context_tokens
         from app.language_model import OpenAILanguageModel  # half a second to import
 
-        key = settings.openai_api_key
-        return OpenAILanguageModel(
-            settings.openai_model, key.get_secret_value() if key else None, settings.openai_base_url
-        )
+        with self._loading:
+            if self._connected is None or self._connected[0] != endpoint:
+                connection = OpenAILanguageModel(endpoint), token_counter(endpoint), endpoint.context_tokens
+                self._connected = endpoint, connection
+            return self._connected[1]
+
+    @property
+    def language_model(self) -> LanguageModel | None:
+        """Who writes the answers now; None: they are extractive."""
+        return self._connection()[0]
 
     @property
     def sentence_scorer(self) -> Reranker:
@@ -128,40 +146,47 @@ class Pipeline:
                 self._versions[_shown(name)] = version_of(name, self.settings)
             return self._rerankers[name]
 
-    def search(self, question: str) -> list[Candidate]:
-        """The candidates for a question, as many as the settings say."""
+    def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
+        """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""
         table, embedder = self._serving()
-        return search(question, table, embedder, num_candidates=self.settings.num_candidates)
+        num_candidates = self.settings.num_candidates
+        return search(query, table, embedder, num_candidates=num_candidates, within=within.document_ids(table))
 
     def rank(
         self,
         question: str,
         reranker: str | None = None,
         *,
+        query: str = "",
+        within: Filter = EVERYTHING,
         fall_back: bool = False,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> Answer:
         """Search and rerank: an Answer that has its sources and, as yet, no text.
 
-        reranker: a name; None means the one of the settings. fall_back: when the reranker fails, show the
+        reranker: a name; None means the one of the settings. query: what to search and answer, where the question
+        means more than it says; within: which documents to look at. fall_back: when the reranker fails, show the
         order of search with a note instead of raising RerankerError. `live` names no reranker, so that it always
         falls back, to what was live before. on_step is called as a step begins.
         """
-        question = question.encode("utf-8", "replace").decode()  # a terminal may hand on broken characters
+        question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
+        searched = query or question
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
         on_step("search")
         with _timed(timings, "search"):
-            candidates = self.search(question)
+            candidates = self.search(searched, within)
         on_step("rerank")
         note = _damage(self.table)
         with _timed(timings, "rerank"):
-            reranked = self._reranked(question, candidates, name, fall_back=fall_back)
+            reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
         ranking = reranked.ranking
         return Answer(
             question=question,
+            query=query,
+            within=within,
             text="",
-            answered_by=self.language_model.name if self.language_model and ranking else EXTRACTIVE,
+            answered_by=EXTRACTIVE,
             citations=cite(ranking, self.settings.num_citations),
             ranking=tuple(ranking),
             reranker=reranked.reranker,
@@ -184,11 +209,16 @@ class Pipeline:
             note = f"Reranker {name} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
 
-    def write(self, ranked: Answer) -> Iterator[Answer]:
-        """The answer as its text grows; the last one is complete, or cut off with a note that says why."""
-        return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations)
+    def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
+        """The answer as its text grows; the last one is complete, or cut off with a note that says why.
 
-    def rewrite(self, answer: Answer, without: Collection[str]) -> Iterator[Answer]:
+        stop: once it is set, the text ends as it is, marked as stopped.
+        """
+        return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop)
+
+    def rewrite(
+        self, answer: Answer, without: Collection[str], stop: threading.Event | None = None
+    ) -> Iterator[Answer]:
         """The answer written again from its citations whose chunk ids are not in `without`, as its text grows.
 
         Ranking, citations and their numbers stay as they are; the last one is as that of `write`. With nothing left
@@ -198,57 +228,40 @@ class Pipeline:
         unwritten = replace(
             answer,
             text="",
-            answered_by=self.language_model.name if self.language_model and remaining else EXTRACTIVE,
-            found=False,
-            complete=False,
             note=answer.ranking_note,  # a language model that failed then may not fail now
             without=tuple(citation.chunk.id for citation in answer.citations if citation.chunk.id in without),
         )
-        return self._written(unwritten, remaining)
+        return self._written(unwritten, remaining, stop)
 
-    def _written(self, ranked: Answer, citations: Sequence[Citation]) -> Iterator[Answer]:
+    def _written(
+        self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
+    ) -> Iterator[Answer]:
         """The answer with a text from these of its citations, as it grows."""
-        started = time.perf_counter()
+        writer = self.writer
+        unwritten = replace(
+            unwritten,
+            answered_by=writer.name if citations else EXTRACTIVE,
+            found=False,
+            complete=False,
+            stopped=False,
+            num_dropped=0,
+            sentences=(),
+        )
+        if citations:
+            yield from writer.write(unwritten, citations, stop)
+        else:
+            timings = {**unwritten.timings_ms, "answer": 0.0}
+            yield replace(unwritten, text=self._nothing_to_write_from(unwritten), timings_ms=timings, complete=True)
 
-        def now(text: str, **changes: object) -> Answer:
-            timings = {**ranked.timings_ms, "answer": (time.perf_counter() - started) * 1000}
-            return replace(ranked, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
-
-        if not citations:
-            yield now(self._nothing_to_write_from(ranked), complete=True)
-            return
-        if self.language_model is None:
-            yield self._quoted(ranked.question, citations, now)
-            return
-        text = ""
-        try:
-            for piece in self.language_model.stream(prompt(ranked.question, citations)):
-                text += piece
-                yield now(text)
-        except LanguageModelError as error:
-            note = f"{ranked.note} {error}".strip()
-            if not text:  # nothing was written: what would be quoted without a language model is better than nothing
-                yield replace(self._quoted(ranked.question, citations, now), note=note)
-                return
-            text, found = checked(text, citations)
-            yield now(text, found=found, note=note)
-            return
-        text, found = checked(text, citations)
-        yield now(text, found=found, complete=True)
-
-    def _nothing_to_write_from(self, ranked: Answer) -> str:
+    def _nothing_to_write_from(self, unwritten: Answer) -> str:
         """Why there is nothing, in words."""
-        if ranked.without:
+        if unwritten.without:
             return ALL_STRUCK_OUT
         return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
 
-    def _quoted(self, question: str, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
-        sentences = extract(question, citations, self.sentence_scorer)
-        return now(quote(sentences), found=bool(sentences), complete=True, answered_by=EXTRACTIVE)
-
-    def ask(self, question: str, reranker: str | None = None) -> Answer:
-        """The whole way: search, rerank, answer. Raises RerankerError."""
-        *_, answer = self.write(self.rank(question, reranker))
+    def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
+        """The whole way: search, rerank, answer. Raises RerankerError, and CiteloopError on an unknown document."""
+        *_, answer = self.write(self.rank(question, reranker, within=within))
         return answer
 
 

@@ -7,7 +7,7 @@ a list that is much surer of its best than of its second says so, which reciproc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, get_args
 
@@ -44,8 +44,12 @@ class Candidate:
 class Searchable(Protocol):
     """What can be searched by vector and by words: a ChunkTable, or what stands for one."""
 
-    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]: ...
-    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]: ...
+    def search_vector(
+        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]: ...
+    def search_text(
+        self, query: str, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]: ...
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]: ...
 
 
@@ -56,17 +60,20 @@ def search(
     *,
     retriever: Retriever = "hybrid",
     num_candidates: int = 50,
+    within: Collection[str] | None = None,
 ) -> list[Candidate]:
     """The best num_candidates chunks for the query, in fused order.
 
-    Each list is read to the same depth. Ties keep the order of the vector list.
+    Each list is read to the same depth. Ties keep the order of the vector list. within: ids of the documents to look
+    at, whose best chunks are found however many others rank above them; None: all of them.
     """
     query = query.strip()[:MAX_QUERY_CHARACTERS]
-    if not query:
+    if not query or (within is not None and not within):
         return []
+    only = {} if within is None else {"within": within}  # what stands for a table need not know of filters
     query_vector = embedder.embed_query(query) if retriever != "text" else None
-    by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates)
-    by_text = table.search_text(query, num_candidates) if retriever != "vector" else []
+    by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates, **only)
+    by_text = table.search_text(query, num_candidates, **only) if retriever != "vector" else []
     chunks = {chunk.id: chunk for chunk, _ in (*by_vector, *by_text)}
     vector: dict[str, tuple[int | None, float]] = {
         chunk.id: (rank, score) for rank, (chunk, score) in enumerate(by_vector, 1)

@@ -16,6 +16,11 @@ RerankShape = Literal["cohere", "jina", "voyage", "tei", "vllm"]
 """The kinds of reranking service whose requests and answers `app/rerankers/http.py` knows."""
 
 
+DEFAULT_CONTEXT_TOKENS = 8192
+MIN_CONTEXT_TOKENS = 1024
+"""Below this, instructions, a question and one passage do not leave room for an answer."""
+
+
 class Settings(BaseSettings):
     """Read from environment variables: CITELOOP_ and the field's name, or its alias; an empty one counts as unset."""
 
@@ -39,7 +44,16 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field(default="gpt-4o-mini", validation_alias="OPENAI_MODEL")
-    """The model that writes answers, used when a key or a base URL is set."""
+    """The model that writes answers, used when a key or a base URL is set; of Azure, the name of the deployment."""
+    azure_openai_endpoint: str | None = Field(default=None, validation_alias="AZURE_OPENAI_ENDPOINT")
+    """Address of an Azure resource, used where no OPENAI_BASE_URL is set."""
+    azure_openai_api_key: SecretStr | None = Field(default=None, validation_alias="AZURE_OPENAI_API_KEY")
+    openai_api_version: str = Field(default="", validation_alias="OPENAI_API_VERSION")
+    """Of Azure's older addresses, such as 2024-10-21; empty: the newer one, which has no version."""
+    context_tokens: int = Field(default=DEFAULT_CONTEXT_TOKENS, ge=MIN_CONTEXT_TOKENS)
+    """How many tokens the language model reads and writes at once."""
+    lock_settings: bool = False
+    """Whether the Settings page only shows what is set."""
 
     rerank_url: str | None = None
     """Base URL of a reranking service, for the `http` reranker: the path of its shape is added."""
@@ -50,8 +64,8 @@ class Settings(BaseSettings):
 
     @property
     def writes_answers(self) -> bool:
-        """Whether a language model is configured; without one, answers are extractive."""
-        return self.openai_api_key is not None or self.openai_base_url is not None
+        """Whether the variables name a language model; without one, answers are extractive."""
+        return bool(self.openai_api_key or self.openai_base_url or self.azure_openai_endpoint)
 
 
 def read_settings(home: Path | None = None) -> Settings:

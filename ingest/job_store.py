@@ -222,10 +222,10 @@ def _read(value: Any, hint: Any) -> Any:
 
 
 class Heart:
-    """Beats while a job is at work: writes how far it is once a second and hears whether it should stop."""
+    """Beats while a job is at work: writes how far it is, once a second or so, and hears whether it should stop."""
 
-    def __init__(self, store: BaseJobStore[Any], job_id: str) -> None:
-        self._store, self._job_id = store, job_id
+    def __init__(self, store: BaseJobStore[Any], job_id: str, beat_seconds: float = _HEARTBEAT_SECONDS) -> None:
+        self._store, self._job_id, self._beat_seconds = store, job_id, beat_seconds
         self._changes: dict[str, object] = {"message": ""}
         self._runs = False
         self._ended = threading.Event()
@@ -256,7 +256,7 @@ class Heart:
             raise StoppedError("cancelled before its turn came")
 
     def _beat(self) -> None:
-        while not self._ended.wait(_HEARTBEAT_SECONDS):
+        while not self._ended.wait(self._beat_seconds):
             self._write()
 
     def _write(self) -> None:
@@ -269,13 +269,15 @@ class Heart:
 
 
 @contextmanager
-def at_work(store: BaseJobStore[Any], job: BaseJob) -> Iterator[Heart]:
+def at_work(
+    store: BaseJobStore[Any], job: BaseJob, beat_seconds: float = _HEARTBEAT_SECONDS
+) -> Iterator[Heart]:
     """The life of a claimed job: its heart beats during the block, and how the block ends is noted.
 
     A StoppedError ends here, as "cancelled"; any other exception is noted as a failure and goes on.
     """
     try:
-        with Heart(store, job.id) as heart:
+        with Heart(store, job.id, beat_seconds) as heart:
             yield heart
     except StoppedError as error:
         store.end(job.id, "cancelled", str(error))

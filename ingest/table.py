@@ -8,7 +8,7 @@ serves, and takes its place in one step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +45,9 @@ _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
 """What LanceDB raises on a full disk, a folder that cannot be written, or a damaged file."""
 _MIN_INDEXED_ROWS = 20_000
 """Below this, comparing a query with every vector is as quick as an index, and exact."""
+_MANY_IDS = 1_000
+_DEEPER = 4
+"""Each id that a search names costs it some ten microseconds, so that with so many it first looks deeper without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,24 +152,36 @@ class ChunkTable:
         query = table.search().where(col("id") == lit(chunk_id)).select(CHUNK_COLUMNS)
         return next(iter(self._whole(query)), None)
 
-    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
-        """The nearest chunks with their cosine similarity, best first."""
+    def search_vector(
+        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
+        """The nearest chunks with their cosine similarity, best first.
+
+        within: ids of the documents to look at; there are num_results of these as long as they have so many chunks.
+        """
         table = self._table()
         if table is None:
             return []
         query = table.search(query_vector, vector_column_name="vector").distance_type("cosine")
         query = query.nprobes(50).refine_factor(5)  # where there is an index; it is approximate
-        query = query.select([*CHUNK_COLUMNS, "_distance"]).limit(num_results)
-        return [(to_chunk(row), 1.0 - row["_distance"]) for row in self._whole_rows(query)]
+        if within is not None:
+            query = query.maximum_nprobes(0)  # further ones, until enough of these documents are found
+        rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
+        return [(to_chunk(row), 1.0 - row["_distance"]) for row in rows]
 
-    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
-        """The best full-text matches with their BM25 score, best first; a query of stop words finds none."""
+    def search_text(
+        self, query: str, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
+        """The best full-text matches with their BM25 score, best first; a query of stop words finds none.
+
+        within: ids of the documents to look at. The score is the one that the chunk has among all of them.
+        """
         table = self._table()
         if table is None:
             return []
         match = table.search(MatchQuery(query, "passage"), query_type="fts")
-        rows = match.select([*CHUNK_COLUMNS, "_score"]).limit(num_results)
-        return [(to_chunk(row), row["_score"]) for row in self._whole_rows(rows)]
+        rows = self._best(match.select([*CHUNK_COLUMNS, "_score"]), num_results, within)
+        return [(to_chunk(row), row["_score"]) for row in rows]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Chunk id -> cosine similarity, of these chunks."""
@@ -318,6 +333,19 @@ class ChunkTable:
                 else "a file of it may be damaged; repair it with: citeloop doctor"
             )
             raise TableError(f"cannot {verb} the table in {self.home}: {error}; {advice}") from error
+
+    def _best(self, query: Any, num_results: int, within: Collection[str] | None) -> list[dict[str, Any]]:
+        """The first whole rows of a search that looks only at these documents, before it ranks."""
+        if within is None:
+            return self._whole_rows(query.limit(num_results))
+        wanted = frozenset(within)
+        if len(wanted) > _MANY_IDS:  # often so large a share that enough of the best of all are theirs
+            rows = self._whole_rows(query.limit(num_results * _DEEPER))
+            inside = [row for row in rows if row["document_id"] in wanted][:num_results]
+            if len(inside) == num_results:
+                return inside
+        among = col("document_id").isin(sorted(wanted))
+        return self._whole_rows(query.where(among, prefilter=True).limit(num_results)) if wanted else []
 
     def _whole(self, query: Any) -> list[Chunk]:
         return [to_chunk(row) for row in self._whole_rows(query)]

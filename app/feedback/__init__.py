@@ -2,20 +2,23 @@
 
     events      StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
     judgements  Judgement                     what a curator says of a passage for a question
-    store       FeedbackStore                 keeps and returns them, each act one transaction
+    answers     Conversation                  the answers by conversation: list, search, rename, remove
+    store       FeedbackStore                 keeps and returns all of them, each act one transaction
 
 What they mean for training is decided elsewhere.
 """
 
+from app.feedback.answers import Conversation, FeedbackError, new_id
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
 from app.feedback.judgements import LABELS, Judgement, Label, question_key
-from app.feedback.store import FeedbackError, FeedbackStore, new_id
+from app.feedback.store import FeedbackStore
 
 __all__ = [
     "ACTIONS",
     "LABELS",
     "REASONS",
     "Action",
+    "Conversation",
     "FeedbackError",
     "FeedbackEvent",
     "FeedbackStore",

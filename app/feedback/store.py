@@ -1,31 +1,19 @@
-"""Answers, FeedbackEvents and Judgements in one SQLite file. Events and judgements are only ever appended."""
+"""FeedbackEvents and Judgements, beside the answers in one SQLite file; they are only ever appended."""
 
 from __future__ import annotations
 
 import sqlite3
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import astuple, replace
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from app.answer import Answer
-from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer, event_of
+from app.feedback.answers import AnswerStore
+from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement
-from ingest import CiteloopError
-from ingest.database import now, transaction
+from ingest.database import now
 
-_ANSWER = TypeAdapter(Answer)
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS answers (
-    id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, user TEXT NOT NULL, asked_at TEXT NOT NULL,
-    answer TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS answers_by_conversation ON answers (conversation_id, asked_at);
 CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, {_EVENTS}, UNIQUE (id));
 CREATE INDEX IF NOT EXISTS events_by_citation ON events (answer_id, chunk_id, user);
 CREATE TABLE IF NOT EXISTS judgements (
@@ -35,60 +23,18 @@ CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
 """
 
 
-class FeedbackError(CiteloopError):
-    """The feedback database cannot be read or written."""
+class FeedbackStore(AnswerStore):
+    """The feedback database of one home folder: the answers, what people did with them and what curators say.
 
-
-class FeedbackStore:
-    """The feedback database of one home folder; every method is one transaction that survives a crash.
-
-    Every method raises FeedbackError when the file is damaged or the disk is full.
+    Every method is one transaction that survives a crash, and raises FeedbackError when the file is damaged or the
+    disk is full.
     """
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
-        self._path = home / "feedback.sqlite3"
+        super().__init__(home)
         with self._connection() as connection:
             connection.executescript(_SCHEMA)
             _add_missing_columns(connection)
-
-    def save_answer(self, answer: Answer, conversation_id: str, user: str, answer_id: str | None = None) -> str:
-        """Keep an answer as shown and return its id; with answer_id, in place of its earlier version."""
-        answer_id = answer_id or new_id()
-        with self._connection() as connection:
-            connection.execute(
-                "INSERT INTO answers VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET answer = excluded.answer",
-                (answer_id, conversation_id, user, now(), _ANSWER.dump_json(answer).decode()),
-            )
-        return answer_id
-
-    def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
-        """The last answers of a conversation, by default all, in the order in which they were asked."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id, conversation_id, user, asked_at, answer FROM answers"
-                " WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
-                (conversation_id, last),
-            ).fetchall()[::-1]
-        return [_to_answer(row) for row in rows]
-
-    def answer(self, answer_id: str) -> StoredAnswer | None:
-        """The answer of this id, or None."""
-        with self._connection() as connection:
-            row = connection.execute(
-                "SELECT id, conversation_id, user, asked_at, answer FROM answers WHERE id = ?", (answer_id,)
-            ).fetchone()
-        return _to_answer(row) if row else None
-
-    def shown(self, since: str = "") -> list[ShownAnswer]:
-        """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id, asked_at, json_extract(answer, '$.reranker'), json_array_length(answer, '$.citations')"
-                " AS number FROM answers WHERE asked_at >= ? AND number > 0 ORDER BY asked_at",
-                (since,),
-            )
-            return [ShownAnswer(*row) for row in rows]
 
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
@@ -147,29 +93,6 @@ class FeedbackStore:
             )
             return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with transaction(self._path) as connection:
-                yield connection
-        except (sqlite3.DatabaseError, ValidationError) as error:
-            raise FeedbackError(
-                f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "
-                "or put the file aside to begin a new one"
-            ) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Nobody else writes between what is read here and what is written."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-
-
-def new_id() -> str:
-    """A random id for an answer or a conversation: 32 hex digits that nobody can guess."""
-    return uuid.uuid4().hex
-
 
 def _add_missing_columns(connection: sqlite3.Connection) -> None:
     """What an older version has recorded stays, with nothing in the columns that it did not know."""
@@ -221,10 +144,3 @@ def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> b
     marks = ", ".join("?" * (1 + len(JUDGEMENT_COLUMNS)))
     connection.execute(f"INSERT INTO judgements (key, {_JUDGEMENTS}) VALUES ({marks})", (new.key, *astuple(new)))
     return True
-
-
-def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:
-    answer_id, conversation_id, user, asked_at, answer = row
-    return StoredAnswer(
-        answer_id, conversation_id, user, datetime.fromisoformat(asked_at), _ANSWER.validate_json(answer)
-    )

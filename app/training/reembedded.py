@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -20,15 +21,20 @@ class ReembeddedTable:
         self._vectors = embedder.embed([chunk.passage for chunk in self._chunks])
         self._rows = {chunk.id: row for row, chunk in enumerate(self._chunks)}
 
-    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
-        """The nearest chunks with their cosine similarity, best first."""
+    def search_vector(
+        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
+        """The nearest chunks with their cosine similarity, best first; within: of these documents."""
         similarities = self._vectors @ query_vector
-        best = np.argsort(-similarities, kind="stable")[:num_results]
-        return [(self._chunks[row], float(similarities[row])) for row in best]
+        best = np.argsort(-similarities, kind="stable")
+        fitting = (row for row in best if within is None or self._chunks[row].document_id in within)
+        return [(self._chunks[row], float(similarities[row])) for row in islice(fitting, num_results)]
 
-    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
+    def search_text(
+        self, query: str, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
         """As the table's own."""
-        return self._table.search_text(query, num_results)
+        return self._table.search_text(query, num_results, within)
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Chunk id -> cosine similarity."""

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import ask_page, documents_page, feedback_page, markup, quality_page, source_page, training_page
+from app.ui import (
+    ask_page,
+    documents_page,
+    feedback_page,
+    markup,
+    quality_page,
+    settings_page,
+    source_page,
+    training_page,
+)
 from ingest import CiteloopError
 
 # Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.
@@ -19,6 +28,7 @@ page = st.navigation(
         st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
         st.Page(training_page.show, title="Training", icon=":material/school:", url_path="training"),
         st.Page(quality_page.show, title="Quality", icon=":material/bar_chart:", url_path="quality"),
+        st.Page(settings_page.show, title="Settings", icon=":material/settings:", url_path="settings"),
         st.Page(source_page.show, title="Source", url_path="source", visibility="hidden"),
     ],
     position="top",

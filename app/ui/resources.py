@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement
 from app.pipeline import Pipeline
 from app.registry import Registry
@@ -34,6 +35,12 @@ def pipeline() -> Pipeline:
 def feedback_store() -> FeedbackStore:
     """The feedback database of the configured home folder."""
     return FeedbackStore(read_settings().home)
+
+
+@st.cache_resource(show_spinner=False)
+def answerer() -> Answerer:
+    """What makes the answers, outside the pages."""
+    return Answerer(pipeline(), feedback_store(), AnswerJobStore(read_settings().home))
 
 
 @st.cache_resource(show_spinner=False)

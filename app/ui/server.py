@@ -1,4 +1,7 @@
-"""The web server: Streamlit's own ASGI app, with a Content-Security-Policy and a name for each browser."""
+"""The web server: Streamlit's own ASGI app, with a Content-Security-Policy and a name for each browser.
+
+Programs find the API beside the pages, on the same port, if it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ from pathlib import Path
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from app.settings import read_settings
 from app.training import jobs
-from app.ui.resources import USER_COOKIE, warm_up
+from app.ui.resources import USER_COOKIE, feedback_store, pipeline, warm_up
 from ingest import CiteloopError, worker
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -68,12 +72,25 @@ class PageHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app() -> App:
-    """The whole site as an ASGI app."""
-    return App(Path(__file__).with_name("main.py"), middleware=[Middleware(PageHeaders)], lifespan=_begin)
+def create_app(*, api: bool = False) -> App:
+    """The whole site as an ASGI app; api: with what programs use, at /v1."""
+    return App(
+        Path(__file__).with_name("main.py"),
+        routes=[_api()] if api else [],
+        middleware=[Middleware(PageHeaders)],
+        lifespan=_begin,
+    )
 
 
-def serve(host: str, port: int) -> None:
+def _api() -> Mount:
+    """The API over the very objects that the pages use."""
+    from app.api import web  # a second that only those wait for who want it
+    from app.api.keys import KeyStore
+
+    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
+
+
+def serve(host: str, port: int, *, api: bool = False) -> None:
     """Serve until interrupted; port 0 takes a free one. Raises CiteloopError when the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,8 +100,12 @@ def serve(host: str, port: int) -> None:
         listener.close()
         raise CiteloopError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
     shown = f"[{host}]" if ":" in host else host
-    print(f"Citeloop is starting on http://{shown}:{listener.getsockname()[1]} (stop with Ctrl+C)", flush=True)
-    uvicorn.Server(uvicorn.Config(create_app(), log_level="warning", access_log=False)).run(sockets=[listener])
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    print(f"Citeloop is starting on {address} (stop with Ctrl+C)", flush=True)
+    if api:
+        print(f"For programs: {address}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
+    config = uvicorn.Config(create_app(api=api), log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 @asynccontextmanager

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from app.answer import Answer, Citation
+from app.answer import NUMBER, Answer, Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.rerank import RankedChunk
 from app.ui import links, markup
@@ -30,33 +29,20 @@ class _Drawn:
     is_done: bool = False
 
 
-def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> dict[int, DeltaGenerator]:
-    """All cards of a kept answer, struck-out ones collapsed; returns where each other one says its place.
-
-    deleted: as of FeedbackStore.deleted. The places go by the number of the citation, and are for `show_places`.
-    """
-    places = {}
+def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:
+    """All cards of a kept answer, struck-out ones collapsed. deleted: as of FeedbackStore.deleted."""
+    ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
     for citation in turn.answer.citations:
         with st.container(border=True):
             if event := deleted.get(citation.chunk.id):
                 _show_deleted(turn, citation, event)
             else:
-                places[citation.number] = _show_card(turn, citation)
-    show_places(turn.answer, places)
+                _show_card(turn, citation, ranked_by_id[citation.chunk.id])
     if message := st.session_state.pop(f"toast-{turn.id}", None):
         st.toast(message, icon=":material/thumb_down:")
-    return places
 
 
-def show_places(answer: Answer, places: Mapping[int, DeltaGenerator]) -> None:
-    """Say on each card where its passage stands and whether the answer, as it is now, uses it."""
-    ranked_by_id = {ranked.chunk.id: ranked for ranked in answer.ranking}
-    for citation in answer.citations:
-        if place := places.get(citation.number):
-            place.caption(_place(ranked_by_id[citation.chunk.id], used=citation.number in answer.used))
-
-
-def _show_card(turn: StoredAnswer, citation: Citation) -> DeltaGenerator:
+def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
     chunk = citation.chunk
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(
@@ -75,14 +61,23 @@ def _show_card(turn: StoredAnswer, citation: Citation) -> DeltaGenerator:
                 on_click=_record,
                 args=(turn, chunk.id, "deleted", _Drawn()),
             )
-    place = st.empty()
+    st.caption(_place(ranked, used=citation.number in turn.answer.used))
+    _show_supported(turn.answer, citation.number)
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))
     else:
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         with st.expander(f"Whole passage [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
-    return place
+
+
+def _show_supported(answer: Answer, number: int) -> None:
+    """The sentences of a written answer that cite this passage, and whether it says so."""
+    for sentence in answer.sentences:
+        if number in sentence.numbers:
+            words = NUMBER.sub("", sentence.text).strip()
+            verdict = "Says" if sentence.is_supported else ":orange[Cited for, but not found here]"
+            st.caption(f"{verdict}: “{markup.plain(words)}”")
 
 
 def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:

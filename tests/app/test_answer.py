@@ -13,9 +13,11 @@ from app.answer import (
     MIN_SIMILARITY,
     NOT_FOUND,
     Citation,
+    Passage,
     Sentence,
     checked,
     cite,
+    echoes,
     extract,
     prompt,
     quote,
@@ -24,7 +26,7 @@ from app.answer import (
 from app.rerank import rerank
 from ingest.chunk import chunk
 from ingest.parse import parse
-from tests.app.builders import make_answer, make_candidate, make_candidates, make_chunk
+from tests.app.builders import make_answer, make_candidates, make_chunk
 from tests.conftest import FakeEmbedder
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -77,9 +79,15 @@ def test_prose_and_lists_become_sentences(text: str, sentences: list[str]) -> No
     assert split_sentences(text) == sentences
 
 
-def test_a_table_row_is_one_sentence_and_its_rule_none() -> None:
-    text = "| City | Limit |\n| --- | :-: |\n| Bremen. Old town. | 150 EUR |\n|  | no limit |"
-    assert split_sentences(text) == ["City | Limit", "Bremen. Old town. | 150 EUR", "no limit"]
+def test_a_table_row_is_one_sentence_that_names_its_columns() -> None:
+    text = "Caps:\n| City | Limit |\n| --- | :-: |\n| Bremen. Old town. | 150 EUR |\n|  | no limit |\nAfter it."
+    assert split_sentences(text) == ["City: Bremen. Old town.; Limit: 150 EUR", "Limit: no limit", "After it."]
+
+
+def test_a_row_that_has_no_header_or_another_number_of_cells_is_quoted_alone() -> None:
+    assert split_sentences("| Bremen | 150 EUR |\n| Essen | 90 EUR |") == ["Bremen | 150 EUR", "Essen | 90 EUR"]
+    assert split_sentences("| City | Limit |\n|---|---|\n| Essen | 90 | EUR |") == ["Essen | 90 | EUR"]
+    assert split_sentences("|  |  |\n|---|---|\n| Essen | 90 EUR |") == ["Essen; 90 EUR"]
 
 
 def test_a_single_word_is_no_sentence() -> None:
@@ -109,7 +117,8 @@ def test_sentences_of_real_documents_stand_in_their_passage_word_for_word(embedd
     assert len(passages) > 50
     for passage in passages:
         for sentence in split_sentences(passage):
-            assert words(sentence) in words(passage)
+            for part in re.split(r": |; ", sentence):  # of a row: the name of each column, and its cell
+                assert words(part) in words(passage)
 
 
 # Extraction ------------------------------------------------------------------------------------------
@@ -225,6 +234,9 @@ def test_a_record_has_these_names() -> None:
         "answered_by",
         "found",
         "complete",
+        "query",
+        "num_dropped_citations",
+        "sentences",
         "note",
         "citations",
         "ranking",
@@ -243,38 +255,61 @@ def test_a_record_has_these_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "kept", "num_dropped"),
     [
-        ("Thirty days [1].", "Thirty days [1]."),
-        ("Thirty days [9].", "Thirty days."),
-        ("Thirty days [1][9][2].", "Thirty days [1][2]."),
-        ("Thirty days [0] a year [1].", "Thirty days a year [1]."),
-        ("  Thirty days.\n", "Thirty days."),
-        ("See [note] and a[i] [1].", "See [note] and a[i] [1]."),
+        ("Thirty days [1].", "Thirty days [1].", 0),
+        ("Thirty days [9].", "Thirty days.", 1),
+        ("Thirty days [1][9][2].", "Thirty days [1][2].", 1),
+        ("Thirty days [0] a year [1].", "Thirty days a year [1].", 1),
+        ("  Thirty days.\n", "Thirty days.", 0),
+        ("See [note] and a[i] [1].", "See [note] and a[i] [1].", 0),
+        ("Thirty days [1, 9; 2].", "Thirty days [1][2].", 1),
+        ("Thirty days 【2】 or so【9†source】.", "Thirty days [2] or so.", 1),
+        ("One [7], two [8], three [7].", "One, two, three.", 3),
     ],
 )
-def test_numbers_that_were_not_given_are_dropped(text: str, kept: str) -> None:
-    assert checked(text, citations("a", "b")) == (kept, True)
+def test_numbers_that_were_not_given_are_dropped_and_counted(text: str, kept: str, num_dropped: int) -> None:
+    assert checked(text, {1, 2}) == (kept, num_dropped, True)
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "[9]", "NOT IN THE DOCUMENTS", "NOT IN THE DOCUMENTS."])
+def test_an_abstention_becomes_our_own_words(text: str) -> None:
+    assert checked(text, {1, 2})[::2] == (NOT_FOUND, False)
+    assert checked("Sorry: NOT IN THE DOCUMENTS [1]", {1}) == (NOT_FOUND, 0, False)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  \n", "[9]", "NOT IN THE DOCUMENTS", "NOT IN THE DOCUMENTS.", "Sorry: NOT IN THE DOCUMENTS [1]"]
+    ("so_far", "shown"),
+    [
+        ("Thirty days [1] or [", "Thirty days [1] or"),
+        ("Thirty days [1] or [1", "Thirty days [1] or"),
+        ("Thirty days [1, ", "Thirty days"),
+        ("Thirty days [9] or", "Thirty days or"),
+        ("NOT IN THE DOC", ""),
+        ("NOT", ""),
+        ("Nothing", "Nothing"),
+    ],
 )
-def test_an_abstention_becomes_our_own_words(text: str) -> None:
-    assert checked(text, citations("a", "b")) == (NOT_FOUND, False)
+def test_of_a_growing_text_no_half_citation_is_shown(so_far: str, shown: str) -> None:
+    assert checked(so_far, {1, 2}, grows=True).text == shown
+
+
+def test_a_text_that_repeats_its_instructions_is_known() -> None:
+    messages = prompt("How long?", [])
+    lines = INSTRUCTIONS.splitlines()
+    assert echoes(f"Sure! {lines[1]} And so on.", messages)
+    assert echoes("\n".join(lines), messages)
+    assert not echoes("Thirty days, as the passages of the documents below say [1].", messages)
 
 
 def test_the_instructions_name_the_words_that_count_as_abstention() -> None:
     phrase = re.search(r"reply exactly: (.+)", INSTRUCTIONS)
     assert phrase is not None
-    assert checked(phrase[1], citations("a"))[1] is False
+    assert checked(phrase[1], {1}).found is False
 
 
 def test_the_prompt_holds_instructions_numbered_passages_and_the_question() -> None:
-    shown = [
-        Citation(1, make_chunk("Thirty days.", title="Leave", headings=("Annual",))),
-        Citation(2, make_chunk("By train.", title="Travel")),
-    ]
+    shown = [Passage(1, "Leave > Annual", "Thirty days."), Passage(2, "Travel", "By train.")]
     assert prompt("How long?", shown) == [
         {"role": "system", "content": INSTRUCTIONS},
         {
@@ -282,10 +317,3 @@ def test_the_prompt_holds_instructions_numbered_passages_and_the_question() -> N
             "content": "Passages:\n\n[1] Leave > Annual\nThirty days.\n\n[2] Travel\nBy train.\n\nQuestion: How long?",
         },
     ]
-
-
-def test_the_prompt_leaves_out_what_is_not_cited() -> None:
-    ranking = rerank("q", [make_candidate("shown passage", 1), make_candidate("ranked only", 2)], None)
-    content = prompt("q", cite(ranking, 1))[1]["content"]
-    assert "shown passage" in content
-    assert "ranked only" not in content

@@ -44,6 +44,9 @@ RECORD = [
     "answered_by",
     "found",
     "complete",
+    "query",
+    "num_dropped_citations",
+    "sentences",
     "note",
     "citations",
     "ranking",
@@ -79,6 +82,10 @@ def test_these_are_the_commands() -> None:
         "reindex",
         "jobs cancel",
         "jobs resume",
+        "keys add",
+        "keys list",
+        "keys remove",
+        "mcp",
         "ask",
         "search",
         "serve",
@@ -366,17 +373,25 @@ def test_doctor_ends_with_status_1_if_something_does_not_work(
 def test_serve_hands_home_host_and_port_to_the_pages(
     citeloop: Citeloop, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served: list[tuple[str, int, str]] = []
+    served: list[tuple[str, int, bool, str]] = []
     pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
-    server.serve = lambda host, port: served.append((host, port, os.environ["CITELOOP_HOME"]))  # type: ignore[attr-defined]
+
+    def serve(host: str, port: int, *, api: bool) -> None:
+        served.append((host, port, api, os.environ["CITELOOP_HOME"]))
+
+    server.serve = serve  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ui", pages)
     monkeypatch.setitem(sys.modules, "app.ui.server", server)
     monkeypatch.delenv("PORT", raising=False)
     citeloop("serve")
-    citeloop("serve", "--port", "0", "--host", "0.0.0.0")
+    citeloop("serve", "--port", "0", "--host", "0.0.0.0", "--api")
     monkeypatch.setenv("PORT", "8600")
     citeloop("serve")
-    assert served == [("127.0.0.1", 8501, str(home)), ("0.0.0.0", 0, str(home)), ("127.0.0.1", 8600, str(home))]
+    assert served == [
+        ("127.0.0.1", 8501, False, str(home)),
+        ("0.0.0.0", 0, True, str(home)),
+        ("127.0.0.1", 8600, False, str(home)),
+    ]
 
 
 def test_serve_hands_the_home_of_its_option_to_the_pages_as_an_absolute_path(
@@ -384,9 +399,20 @@ def test_serve_hands_the_home_of_its_option_to_the_pages_as_an_absolute_path(
 ) -> None:
     served: list[str] = []
     pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
-    server.serve = lambda host, port: served.append(os.environ["CITELOOP_HOME"])  # type: ignore[attr-defined]
+    server.serve = lambda host, port, api: served.append(os.environ["CITELOOP_HOME"])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ui", pages)
     monkeypatch.setitem(sys.modules, "app.ui.server", server)
     monkeypatch.chdir(tmp_path)
     citeloop("serve", "--home", "mine")
     assert served == [str(tmp_path / "mine")]
+
+
+def test_a_filter_leaves_the_other_documents_out(citeloop: Citeloop, table: ChunkTable) -> None:
+    found = citeloop("search", "leave", "--collection", "it", "--json").json["ranking"]
+    assert {row["document"] for row in found} == {"it/vpn.md"}
+    cited = citeloop("ask", "leave", "--type", "md", "--document", "handbook/travel.md", "--json").json["citations"]
+    assert {citation["document"] for citation in cited} == {"handbook/travel.md"}
+    assert citeloop("search", "leave", "--since", "2999-01-01", "--json").json["ranking"] == []
+    unknown = citeloop("search", "leave", "--collection", "nowhere")
+    assert unknown.status == 1
+    assert "choose from: handbook, it" in unknown.stderr

@@ -26,6 +26,7 @@ from app.feedback import (
     LABELS,
     REASONS,
     Action,
+    FeedbackError,
     FeedbackEvent,
     FeedbackStore,
     Judgement,
@@ -120,10 +121,80 @@ def test_a_later_version_takes_the_place_of_the_earlier(store: FeedbackStore) ->
     id = store.save_answer(make_answer("Thir"), "talk", "ada")
     before = store.conversation("talk")[0]
     store.save_answer(make_answer("Second question."), "talk", "ada")
-    assert store.save_answer(make_answer("Thirty days."), "talk", "ada", id) == id
+    store.update_answer(id, make_answer("Thirty days."))
     first, second = store.conversation("talk")
     assert (first.answer.text, second.answer.text) == ("Thirty days.", "Second question.")
     assert first == replace(before, answer=make_answer("Thirty days."))
+
+
+def test_what_was_removed_does_not_come_back_when_its_answer_is_ready(store: FeedbackStore) -> None:
+    id = store.save_answer(make_answer(""), "talk", "ada")
+    store.remove_conversation("talk", "ada")
+    store.update_answer(id, make_answer("Thirty days."))
+    assert store.answer(id) is None
+
+
+# Conversations ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def talks(store: FeedbackStore) -> FeedbackStore:
+    for conversation, user, question, text in [
+        ("leave", "ada", "How many days?", "Thirty days [1]."),
+        ("leave", "ada", "And in a leap year?", "As many [1]."),
+        ("hotels", "ada", "What may a hotel cost?", "150 euros [1]."),
+        ("vpn", "ben", "How many tunnels?", "Thirty tunnels [1]."),
+    ]:
+        store.save_answer(replace(make_answer(text), question=question), conversation, user)
+    return store
+
+
+def titles(store: FeedbackStore, words: str = "", user: str = "ada") -> list[str]:
+    return [each.title for each in store.conversations(user, words)]
+
+
+def test_conversations_are_listed_by_their_first_question_the_newest_first(talks: FeedbackStore) -> None:
+    assert titles(talks) == ["What may a hotel cost?", "How many days?"]
+    hotels, leave = talks.conversations("ada")
+    assert (leave.id, leave.num_questions, hotels.num_questions) == ("leave", 2, 1)
+    assert leave.started_at <= leave.last_asked_at <= hotels.started_at
+    assert [each.id for each in talks.conversations("ada", last=1)] == ["hotels"]
+
+
+def test_conversations_are_found_by_all_the_words_of_titles_questions_and_answers(talks: FeedbackStore) -> None:
+    assert titles(talks, "EUROS hotel") == ["What may a hotel cost?"]
+    assert titles(talks, "leap thirty") == ["How many days?"]
+    assert titles(talks, "tunnels") == []
+    talks.rename_conversation("leave", "ada", " Time \n off ")
+    assert titles(talks, "time off") == ["Time off"]
+    assert titles(talks, "100%_\"'") == []
+
+
+def test_an_empty_title_brings_the_first_question_back(talks: FeedbackStore) -> None:
+    talks.rename_conversation("leave", "ada", "x" * 500)
+    assert titles(talks)[1] == "x" * 200
+    talks.rename_conversation("leave", "ada", " ")
+    assert titles(talks)[1] == "How many days?"
+
+
+def test_what_is_removed_is_gone_but_its_feedback_and_its_number(talks: FeedbackStore) -> None:
+    turn = talks.conversation("leave")[0]
+    talks.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ada")
+    shown = talks.shown()
+    talks.rename_conversation("leave", "ada", "Time off")
+    talks.remove_conversation("leave", "ada")
+    assert titles(talks) == ["What may a hotel cost?"]
+    assert talks.answer(turn.id) is None
+    assert [event.question for event in talks.events()] == ["How many days?"]
+    assert talks.shown() == shown
+
+
+def test_somebody_elses_conversation_is_not_touched(talks: FeedbackStore) -> None:
+    with pytest.raises(FeedbackError, match="somebody else's"):
+        talks.remove_conversation("vpn", "ada")
+    with pytest.raises(FeedbackError, match="somebody else's"):
+        talks.rename_conversation("vpn", "ada", "Mine")
+    assert titles(talks, user="ben") == ["How many tunnels?"]
 
 
 def test_ids_cannot_be_guessed() -> None:

@@ -1,228 +1,546 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from app.answer import LanguageModelError
-from app.language_model import OpenAILanguageModel
+from app.endpoint import Endpoint, read_endpoint, save_endpoint
+from app.language_model import OpenAILanguageModel, try_connection
+from app.settings import Settings
+from tests.app.faulty_server import DONE, TEXT, FaultyServer, closed_port, event, faulty_server, raw
 
 MESSAGES = [{"role": "user", "content": "How many days?"}]
+KEY = "sk-secret-0123456789"
 PATH = "/v1/chat/completions"
 
 
-def event(content: str | None = None, finish_reason: str | None = None) -> str:
-    choice = {"index": 0, "delta": {} if content is None else {"content": content}, "finish_reason": finish_reason}
-    return raw({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]})
-
-
-def raw(data: object) -> str:
-    return f"data: {json.dumps(data)}\n\n"
-
-
-DONE = "data: [DONE]\n\n"
-
-
-def streams(*events: str) -> Callable[[Request], Response]:
-    return lambda _request: Response(iter(events), content_type="text/event-stream")
-
-
-def connected(url: str, deadline_seconds: float = 10.0, **options: Any) -> OpenAILanguageModel:
-    """A language model that gives up at once."""
-    language_model = OpenAILanguageModel("writer-1", "secret-key", url, deadline_seconds)
-    language_model._client = language_model._client.with_options(**{"max_retries": 0, "timeout": 5.0} | options)
-    return language_model
-
-
 @pytest.fixture
-def language_model(httpserver: HTTPServer) -> OpenAILanguageModel:
-    return connected(httpserver.url_for("/v1"))
+def server() -> Iterator[FaultyServer]:
+    yield from faulty_server()
 
 
-def test_pieces_come_as_they_are_sent(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(
-        streams(event(""), event("Thirty "), event("days [1]."), event(None, "stop"), DONE)
-    )
-    assert list(language_model.stream(MESSAGES)) == ["Thirty ", "days [1]."]
+def endpoint(url: str, **changes: Any) -> Endpoint:
+    return replace(Endpoint(url, "writer-1", SecretStr(KEY)), **changes)
 
 
-def test_the_request_asks_the_model_to_stream_with_the_key(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH, method="POST", headers={"Authorization": "Bearer secret-key"}).respond_with_handler(
-        streams(event("x", "stop"), DONE)
-    )
-    assert list(language_model.stream(MESSAGES)) == ["x"]
-    sent = httpserver.log[0][0].get_json()
+def connected(url: str, **options: Any) -> OpenAILanguageModel:
+    """A language model that does not wait long."""
+    return OpenAILanguageModel(endpoint(url), **{"deadline_seconds": 10.0, "retry_seconds": 0.01} | options)
+
+
+def read(language_model: OpenAILanguageModel, stop: threading.Event | None = None) -> tuple[str, str]:
+    """The text that came, and the message of the LanguageModelError, '' if it came whole."""
+    text = ""
+    try:
+        for piece in language_model.stream(MESSAGES, stop):
+            text += piece
+    except LanguageModelError as error:
+        return text, str(error)
+    return text, ""
+
+
+def chats(server: FaultyServer) -> list[dict[str, Any]]:
+    return [dict(sent) for path, _, sent in server.requests if path.endswith("/chat/completions")]
+
+
+# what is asked and how it comes ---------------------------------------------------------------------------
+
+
+def test_pieces_come_as_they_are_sent(server: FaultyServer) -> None:
+    assert list(connected(server.url).stream(MESSAGES)) == list(TEXT)
+
+
+def test_a_piece_is_there_before_the_next_is_written(server: FaultyServer) -> None:
+    server.use("stall")
+    stream = connected(server.url).stream(MESSAGES)
+    assert next(stream) == TEXT[0]
+
+
+def test_the_request_asks_the_model_to_stream_with_the_key(server: FaultyServer) -> None:
+    assert read(connected(server.url)) == ("".join(TEXT), "")
+    path, headers, sent = server.requests[0]
+    assert path == PATH
+    assert headers["authorization"] == f"Bearer {KEY}"
     assert sent == {"model": "writer-1", "messages": MESSAGES, "temperature": 0, "stream": True}
 
 
-def test_a_local_server_needs_no_key(httpserver: HTTPServer) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("x", "stop"), DONE))
-    assert list(OpenAILanguageModel("m", None, httpserver.url_for("/v1")).stream(MESSAGES)) == ["x"]
+def test_a_local_server_needs_no_key(server: FaultyServer) -> None:
+    assert read(OpenAILanguageModel(Endpoint(server.url, "m")))[1] == ""
 
 
-def test_events_without_choices_and_comments_are_passed_over(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
+def test_azure_is_asked_by_its_own_address_and_header(server: FaultyServer) -> None:
+    azure = endpoint(server.url.removesuffix("/v1"), api_version="2024-10-21")
+    assert read(OpenAILanguageModel(azure))[1] == ""
+    path, headers, _ = server.requests[0]
+    assert path == "/openai/deployments/writer-1/chat/completions?api-version=2024-10-21"
+    assert headers["api-key"] == KEY
+
+
+def test_events_without_choices_and_comments_are_passed_over(httpserver: HTTPServer) -> None:
     usage = raw({"choices": [], "usage": {"total_tokens": 3}})
-    httpserver.expect_request(PATH).respond_with_handler(
-        streams(usage, ": waiting\n\n", event("a"), event("b", "stop"), usage, DONE)
-    )
-    assert list(language_model.stream(MESSAGES)) == ["a", "b"]
+    events = (usage, ": waiting\n\n", event("a"), event("b", "stop"), usage, DONE)
+    httpserver.expect_request(PATH).respond_with_data("".join(events), content_type="text/event-stream")
+    assert list(connected(httpserver.url_for("/v1")).stream(MESSAGES)) == ["a", "b"]
 
 
-def test_a_server_that_is_busy_once_is_asked_again(httpserver: HTTPServer) -> None:
-    httpserver.expect_ordered_request(PATH).respond_with_data("busy", status=503, headers={"retry-after-ms": "1"})
-    httpserver.expect_ordered_request(PATH).respond_with_handler(streams(event("x", "stop"), DONE))
-    assert list(OpenAILanguageModel("m", None, httpserver.url_for("/v1")).stream(MESSAGES)) == ["x"]
-
-
-def failure(language_model: OpenAILanguageModel) -> tuple[list[str], str]:
-    """What came before the LanguageModelError, and its message."""
-    pieces: list[str] = []
-    with pytest.raises(LanguageModelError) as caught:
-        pieces.extend(language_model.stream(MESSAGES))
-    return pieces, str(caught.value)
-
-
-def test_a_stream_without_a_finish_reason_was_cut_off(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("Thirty "), DONE))
-    assert failure(language_model) == (
-        ["Thirty "],
-        "writer-1 was cut off (the connection ended early); ask again for a whole answer",
-    )
-
-
-def test_an_answer_that_grew_too_long_was_cut_off(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("Thirty "), event(None, "length"), DONE))
-    assert failure(language_model) == (["Thirty "], "writer-1 was cut off (length); ask again for a whole answer")
-
-
-def test_a_connection_that_breaks_in_mid_answer_keeps_what_came(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(
-        lambda _request: Response(
-            iter([event("Thirty ")]), headers={"Content-Length": "5000"}, content_type="text/event-stream"
-        )
-    )
-    pieces, message = failure(language_model)
-    assert pieces == ["Thirty "]
-    assert "check OPENAI_BASE_URL" in message
-
-
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (401, "{url} refused the key; check OPENAI_API_KEY"),
-        (404, "{url} does not know writer-1; check OPENAI_MODEL"),
-        (400, "{url} failed: Error code: 400 - the prompt is too long"),
-        (403, "{url} failed: Error code: 403 - the prompt is too long"),
-        (429, "{url} failed: Error code: 429 - the prompt is too long"),
-        (500, "{url} failed: Error code: 500 - the prompt is too long"),
-    ],
-)
-def test_a_refusal_says_who_refused_and_what_to_check(
-    status: int, message: str, httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH).respond_with_json({"error": {"message": "the prompt is too long"}}, status=status)
-    assert failure(language_model) == ([], message.format(url=httpserver.url_for("/v1")))
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "no address"])
-def test_an_address_where_nobody_answers_is_named(url: str) -> None:
-    assert failure(connected(url)) == ([], f"{url} cannot be reached; check OPENAI_BASE_URL")
-
-
-def test_a_server_that_falls_silent_is_not_waited_for(httpserver: HTTPServer) -> None:
+def test_what_comes_after_the_finish_reason_is_not_waited_for(httpserver: HTTPServer) -> None:
     def answer() -> Iterator[str]:
-        yield event("Thirty ")
-        time.sleep(0.6)
+        yield event("a", "stop")
+        time.sleep(0.5)
+        yield event("b")
 
     httpserver.expect_request(PATH).respond_with_handler(
         lambda _request: Response(answer(), content_type="text/event-stream")
     )
-    pieces, message = failure(connected(httpserver.url_for("/v1"), timeout=0.2))
-    assert pieces == ["Thirty "]
-    assert httpserver.url_for("/v1") in message
+    started = time.monotonic()
+    assert list(connected(httpserver.url_for("/v1")).stream(MESSAGES)) == ["a"]
+    assert time.monotonic() - started < 0.4
 
 
-def test_an_error_in_the_stream_is_passed_on(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("a"), raw({"error": {"message": "overloaded"}})))
-    assert failure(language_model) == (["a"], f"{httpserver.url_for('/v1')} failed: overloaded")
+def test_thoughts_are_not_shown(server: FaultyServer) -> None:
+    server.use("thoughts")
+    assert list(connected(server.url).stream(MESSAGES)) == list(TEXT)
 
 
-def test_a_malformed_event_names_the_server(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("a"), "data: {not json\n\n"))
-    pieces, message = failure(language_model)
-    assert pieces == ["a"]
-    assert message.startswith(f"{httpserver.url_for('/v1')} failed: Expecting property name")
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (["<", "b>bold"], "<b>bold"),
+        (["1 <think>"], "1 <think>"),
+        (["<thi"], "<thi"),
+        (["  a ", " b"], "a  b"),
+        (["<think></think>a"], "a"),
+        (["<think>x</think> <think>y</thin", "k> a"], "a"),
+    ],
+)
+def test_only_a_thought_at_the_beginning_is_held_back(pieces: list[str], shown: str, httpserver: HTTPServer) -> None:
+    events = "".join([*map(event, pieces), event(None, "stop")])
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    assert read(connected(httpserver.url_for("/v1"))) == (shown, "")
 
 
-@pytest.mark.parametrize("data", [5, [], {}, {"choices": None}, {"choices": [{"index": 0, "delta": None}]}])
-def test_json_that_is_no_completion_is_a_language_model_error(
-    data: object, httpserver: HTTPServer, language_model: OpenAILanguageModel
+def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
+    server.use("slow first token")
+    language_model = connected(server.url)
+    answers: list[tuple[str, str]] = []
+    threads = [threading.Thread(target=lambda: answers.append(read(language_model))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [("".join(TEXT), "")] * 4
+
+
+# faults ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "text", "message"),
+    [
+        ("busy", "", "{url} is busy (Rate limit reached); ask again in a minute"),
+        ("busy for 90 seconds", "", "{url} is busy and asks to wait 90 seconds; ask again then"),
+        ("broken", "", "{url} failed with status 500 (Internal server error); ask again, and if that recurs"),
+        ("html error", "", "{url} failed with status 502 (a web page); ask again"),
+        ("no credit", "", "{url} has no credit left for this key (You exceeded your current quota); raise it there"),
+        ("wrong key", "", "{url} refused the key (Incorrect API key provided: ***); set a valid one on the Settings"),
+        ("forbidden", "", "{url} does not allow this (This key may not use this model); use another key or model"),
+        ("unknown model", "", "{url} does not know writer-1 (model not found); Test connection on the Settings page"),
+        ("too long", "", "{url} finds the question with its passages too long for writer-1 (maximum context length"),
+        ("elsewhere", "", "{url} leads to http://elsewhere.example/v1; if that is right, set it as the base URL"),
+        ("cut before anything", "", "{url} broke off the connection (peer closed connection"),
+        ("cut", TEXT[0], "{url} broke off the connection (peer closed connection"),
+        ("no finish reason", TEXT[0], "writer-1 was cut off (the connection ended early); ask again for a whole"),
+        ("length", TEXT[0], "writer-1 reached its limit of length before the end; ask for less"),
+        ("content filter", TEXT[0], "writer-1 was cut off by the content filter of {url}; put the question"),
+        ("unknown finish reason", TEXT[0], "writer-1 was cut off (overheated); ask again for a whole answer"),
+        ("error in the stream", TEXT[0], "{url} failed: overloaded; ask again"),
+        ("refusal", "", "writer-1 declined: I cannot help with that.; put the question differently"),
+        ("empty", "", "writer-1 wrote nothing; ask again or use another model"),
+        ("white space", "", "writer-1 wrote nothing; ask again or use another model"),
+        ("thoughts only", "", "writer-1 wrote nothing; ask again or use another model"),
+        ("tool call", "", "writer-1 asked for a tool instead of answering; use a model"),
+        ("html", "", "{url} sent a web page where a streamed chat completion was expected; check the base URL"),
+        ("json", "", "{url} sent application/json where a streamed chat completion was expected; check the base"),
+        ("malformed chunk", TEXT[0], "{url} sent something else where a streamed chat completion was expected"),
+        ("huge chunk", "", "writer-1 wrote more than 100,000 characters, far more than an answer, and was stopped"),
+    ],
+)
+def test_a_fault_keeps_what_came_and_says_what_to_do(fault: str, text: str, message: str, server: FaultyServer) -> None:
+    server.use(fault)
+    came, said = read(connected(server.url))
+    assert came == text
+    assert said.startswith(message.format(url=server.url))
+    assert len(said) < 500
+
+
+def test_what_looks_whole_is_left_to_who_checks_the_text(server: FaultyServer) -> None:
+    server.use("wrong number", "prompt echoed", "two answers")
+    assert read(connected(server.url)) == ("Everybody has 30 days of leave [7].", "")
+    assert read(connected(server.url)) == (MESSAGES[0]["content"], "")
+    assert read(connected(server.url)) == ("".join(TEXT), "")  # the first one
+
+
+def test_an_endless_answer_is_stopped(server: FaultyServer) -> None:
+    server.use("endless")
+    text, message = read(connected(server.url, max_characters=5000))
+    assert 4900 < len(text) <= 5000
+    assert message.startswith("writer-1 wrote more than 5,000 characters")
+    assert server.left.wait(1)
+
+
+def test_an_endless_line_is_stopped_by_its_size(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.language_model._MAX_BYTES", 2**22)
+    server.use("endless line")
+    text, message = read(connected(server.url))
+    assert text == ""
+    assert "sent more than 4 MB" in message
+    assert server.left.wait(1)
+
+
+def test_an_address_where_nobody_listens_is_named(server: FaultyServer) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    assert read(connected(url))[1].startswith(f"{url} cannot be reached (All connection attempts failed); start")
+
+
+def test_a_saved_endpoint_is_corrected_where_it_was_saved(server: FaultyServer) -> None:
+    server.use("wrong key")
+    _, message = read(OpenAILanguageModel(endpoint(server.url, saved=True)))
+    assert message.endswith("set a valid one on the Settings page")
+
+
+@pytest.mark.parametrize("url", ["no address", "http://ann:secret@127.0.0.1/v1", "http://127.0.0.1/v1?key=secret"])
+def test_what_is_no_address_is_not_asked(url: str) -> None:
+    _, message = read(connected(url))
+    assert message.startswith("The base URL must be an address")
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    "data", [5, [], {}, {"choices": None}, {"choices": [{"index": 0, "delta": None}]}, {"choices": [5]}]
+)
+def test_json_that_is_no_completion_is_a_language_model_error(data: object, httpserver: HTTPServer) -> None:
+    events = event("a") + raw(data) + DONE
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    text, message = read(connected(httpserver.url_for("/v1")))
+    assert text == "a"
+    assert "expected; check the base URL" in message
+
+
+@pytest.mark.parametrize("content", [5, ["a"], {"text": "a"}])
+def test_content_that_is_no_text_is_not_handed_on(content: Any, httpserver: HTTPServer) -> None:
+    events = event("a") + event(content) + event(None, "stop")
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    text, message = read(connected(httpserver.url_for("/v1")))
+    assert text == "a"
+    assert "expected; check the base URL" in message
+
+
+# trying again ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["busy", "busy for a moment", "broken", "html error", "cut before anything"])
+def test_what_may_pass_is_tried_again(fault: str, server: FaultyServer) -> None:
+    server.use(fault, fault, "none")
+    assert read(connected(server.url)) == ("".join(TEXT), "")
+    assert len(chats(server)) == 3
+
+
+def test_three_tries_are_all(server: FaultyServer) -> None:
+    server.use("broken")
+    assert "status 500" in read(connected(server.url))[1]
+    assert len(chats(server)) == 3
+
+
+@pytest.mark.parametrize("fault", ["wrong key", "unknown model", "too long", "no credit", "cut", "error in the stream"])
+def test_what_does_not_pass_is_not_tried_again(fault: str, server: FaultyServer) -> None:
+    server.use(fault)
+    assert read(connected(server.url))[1]
+    assert len(chats(server)) == 1
+
+
+def test_retry_after_is_waited_for(server: FaultyServer) -> None:
+    server.use("busy for a second", "none")
+    started = time.monotonic()
+    assert read(connected(server.url))[1] == ""
+    assert 1.0 <= time.monotonic() - started < 2.0
+
+
+def test_retry_after_may_be_a_date(httpserver: HTTPServer) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+    httpserver.expect_ordered_request(PATH).respond_with_data("busy", 503, headers={"Retry-After": soon})
+    httpserver.expect_ordered_request(PATH).respond_with_data(event("a", "stop"), content_type="text/event-stream")
+    assert read(connected(httpserver.url_for("/v1"))) == ("a", "")
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "nan", "inf", "-5", "1e999", "Fri, 99 Jan 2100"])
+def test_a_retry_after_that_says_nothing_is_passed_over(nonsense: str, httpserver: HTTPServer) -> None:
+    httpserver.expect_ordered_request(PATH).respond_with_data("busy", 429, headers={"Retry-After": nonsense})
+    httpserver.expect_ordered_request(PATH).respond_with_data(event("a", "stop"), content_type="text/event-stream")
+    assert read(connected(httpserver.url_for("/v1"))) == ("a", "")
+
+
+@pytest.mark.parametrize("fault", ["busy for 90 seconds", "busy until 2100"])
+def test_a_longer_wait_than_there_is_time_for_is_told_at_once(fault: str, server: FaultyServer) -> None:
+    server.use(fault)
+    started = time.monotonic()
+    assert "asks to wait" in read(connected(server.url))[1]
+    assert time.monotonic() - started < 1
+    assert len(chats(server)) == 1
+
+
+def test_a_model_that_takes_no_temperature_is_asked_without_one(server: FaultyServer) -> None:
+    server.use("no temperature")
+    language_model = connected(server.url)
+    assert read(language_model)[1] == ""
+    assert read(language_model)[1] == ""
+    assert ["temperature" in sent for sent in chats(server)] == [True, False, False]
+
+
+# time -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["no first token", "drip", "comments only", "stall"])
+def test_the_whole_answer_has_a_deadline(fault: str, server: FaultyServer) -> None:
+    server.use(fault)
+    started = time.monotonic()
+    _, message = read(connected(server.url, deadline_seconds=0.4))
+    assert message.startswith("writer-1 took longer than 0 seconds; ask again or use a faster model")
+    assert time.monotonic() - started < 1
+    assert server.left.wait(1)
+
+
+def test_tries_do_not_move_the_deadline(server: FaultyServer) -> None:
+    server.use("busy")
+    started = time.monotonic()
+    assert read(connected(server.url, deadline_seconds=0.4, retry_seconds=0.3))[1]
+    assert time.monotonic() - started < 1
+
+
+def test_a_first_token_may_take_longer_than_a_stall(server: FaultyServer) -> None:
+    server.use("slow first token")
+    server.delay_seconds = 0.4
+    assert read(connected(server.url, stall_seconds=0.1)) == ("".join(TEXT), "")
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(server: FaultyServer) -> None:
+    server.use("stall")
+    text, message = read(connected(server.url, stall_seconds=0.2))
+    assert text == TEXT[0]
+    assert message.startswith("writer-1 fell silent for 0 seconds in mid-answer; ask again")
+
+
+@pytest.mark.parametrize(
+    "fault", ["no first token", "drip", "comments only", "stall", "busy for a second", "endless", "endless line"]
+)
+def test_a_stop_ends_it_at_once_in_every_phase(
+    fault: str, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(streams(event("a"), raw(data), DONE))
-    pieces, message = failure(language_model)
-    assert pieces == ["a"]
-    assert httpserver.url_for("/v1") in message
+    monkeypatch.setattr("app.language_model._MAX_BYTES", 2**40)
+    server.use(fault)
+    stop = threading.Event()
+    stopped_at: list[float] = []
+
+    def press() -> None:
+        stopped_at.append(time.monotonic())
+        stop.set()
+
+    timer = threading.Timer(0.3, press)
+    timer.start()
+    _, message = read(connected(server.url, max_characters=10**9), stop)
+    assert message == ""
+    assert time.monotonic() - stopped_at[0] < 0.2
+    assert fault == "busy for a second" or server.left.wait(1)  # the server need not go on
+    assert len(chats(server)) == 1
 
 
-def test_a_web_page_in_place_of_an_answer_is_no_answer(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH).respond_with_data("<html>Sign in</html>", content_type="text/html")
-    pieces, _ = failure(language_model)
-    assert pieces == []
+def test_who_is_stopped_before_the_beginning_asks_nothing(server: FaultyServer) -> None:
+    stop = threading.Event()
+    stop.set()
+    assert read(connected(server.url), stop) == ("", "")
+    assert not server.requests
 
 
-def test_a_web_page_in_place_of_an_answer_says_what_to_check(
-    httpserver: HTTPServer, language_model: OpenAILanguageModel
-) -> None:
-    httpserver.expect_request(PATH).respond_with_data("<html>Sign in</html>", content_type="text/html")
-    assert "OPENAI_BASE_URL" in failure(language_model)[1]
-
-
-def trickle(piece: str) -> Callable[[Request], Response]:
-    def answer() -> Iterator[str]:
-        for _ in range(20):
-            yield piece
-            time.sleep(0.05)
-
-    return lambda _request: Response(answer(), content_type="text/event-stream")
-
-
-def test_the_whole_answer_has_a_deadline(httpserver: HTTPServer) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(trickle(event("a")))
-    pieces, message = failure(connected(httpserver.url_for("/v1"), deadline_seconds=0.2))
-    assert set(pieces) == {"a"}
-    assert message.startswith("writer-1 took longer than")
-
-
-def test_comments_that_keep_the_connection_open_do_not_move_the_deadline(httpserver: HTTPServer) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(trickle(": still thinking\n\n"))
-    _, message = failure(connected(httpserver.url_for("/v1"), deadline_seconds=0.2))
-    assert message.startswith("writer-1 took longer than")
-
-
-def test_who_stops_reading_early_closes_the_stream(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_handler(trickle(event("a")))
-    stream = language_model.stream(MESSAGES)
-    assert next(iter(stream)) == "a"
+def test_who_stops_reading_breaks_it_off(server: FaultyServer) -> None:
+    server.use("stall")
+    stream = connected(server.url).stream(MESSAGES)
+    assert next(stream) == TEXT[0]
     started = time.monotonic()
     stream.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 0.2
+    assert server.left.wait(1)
 
 
-def test_messages_do_not_show_the_key(httpserver: HTTPServer, language_model: OpenAILanguageModel) -> None:
-    httpserver.expect_request(PATH).respond_with_json({"error": {"message": "Incorrect key: secret-key"}}, status=401)
-    assert "secret-key" not in failure(language_model)[1]
+def test_no_thread_is_left_behind(server: FaultyServer) -> None:
+    server.use("stall")
+    assert "longer" in read(connected(server.url, deadline_seconds=0.2))[1]
+    for thread in threading.enumerate():
+        if thread.name == "language model":
+            thread.join(1)
+            assert not thread.is_alive()
+
+
+# keys -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["none", "wrong key", "busy for a moment", "cut", "html", "elsewhere"])
+def test_the_key_is_neither_logged_nor_told(fault: str, server: FaultyServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.use(fault)
+    language_model = connected(server.url)
+    told = ""
+    try:
+        list(language_model.stream(MESSAGES))
+    except LanguageModelError as error:
+        told = "".join(traceback.format_exception(error))
+    assert KEY not in told
+    assert caplog.records
+    assert KEY not in caplog.text
+    assert KEY not in repr(language_model.endpoint)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nX-Other: 1", f"{KEY}é"])
+def test_a_key_that_can_be_none_is_not_sent(key: str, server: FaultyServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    _, message = read(OpenAILanguageModel(endpoint(server.url, api_key=SecretStr(key))))
+    assert message.startswith("The key holds a character that no key has")
+    assert KEY not in caplog.text
+    assert not server.requests
+
+
+def test_long_words_of_a_server_are_shortened_without_leaving_half_a_key(httpserver: HTTPServer) -> None:
+    words = "x" * 190 + KEY + "y" * 10_000
+    httpserver.expect_request(PATH).respond_with_json({"error": {"message": words}}, status=400)
+    _, message = read(connected(httpserver.url_for("/v1")))
+    assert len(message) < 400
+    assert KEY[:6] not in message
+
+
+def test_variables_of_the_environment_are_not_sent_to_a_saved_server(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-environment")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "of-the-environment")
+    monkeypatch.setenv("OPENAI_ORG_ID", "of-the-environment")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: of-the-environment")
+    read(OpenAILanguageModel(endpoint(server.url, api_key=None, saved=True)))
+    read(OpenAILanguageModel(endpoint(server.url, api_key=None)))
+    saved, other = (json.dumps(headers) for _, headers, _ in server.requests)
+    assert "of-the-environment" not in saved
+    assert "x-gateway" in other.lower()
+
+
+def test_a_new_key_serves_from_the_next_question_on(server: FaultyServer, settings: Settings) -> None:
+    server.use("stall", "wrong key", "none")
+    save_endpoint(settings.home, endpoint(server.url))
+    running = OpenAILanguageModel(saved(settings), stall_seconds=0.3).stream(MESSAGES)
+    assert next(running) == TEXT[0]
+    assert "refused the key" in read(OpenAILanguageModel(saved(settings)))[1]
+    save_endpoint(settings.home, endpoint(server.url, api_key=SecretStr("sk-new")))
+    assert read(OpenAILanguageModel(saved(settings)))[1] == ""
+    assert [headers["authorization"] for _, headers, _ in server.requests] == [
+        f"Bearer {KEY}",
+        f"Bearer {KEY}",
+        "Bearer sk-new",
+    ]
+    with pytest.raises(LanguageModelError):  # the one that was cut by nothing but its own stall
+        list(running)
+
+
+def test_an_answer_ends_at_the_endpoint_where_it_began(server: FaultyServer, settings: Settings) -> None:
+    save_endpoint(settings.home, endpoint(server.url))
+    running = OpenAILanguageModel(saved(settings)).stream(MESSAGES)
+    assert next(running) == TEXT[0]
+    with FaultyServer() as other:
+        save_endpoint(settings.home, endpoint(other.url))
+        assert list(running) == list(TEXT[1:])
+        assert not other.requests
+        assert read(OpenAILanguageModel(saved(settings)))[1] == ""
+        assert "authorization" in other.requests[0][1]
+
+
+def saved(settings: Settings) -> Endpoint:
+    found = read_endpoint(settings)
+    assert found is not None
+    return found
+
+
+# the test of a connection ---------------------------------------------------------------------------------
+
+
+def test_a_connection_that_works_tells_its_times(server: FaultyServer) -> None:
+    report = try_connection(endpoint(server.url))
+    assert report.works
+    assert report.models == ("writer-1",)
+    assert report.first_piece_ms is not None
+    assert report.total_ms is not None
+    assert 0 < report.first_piece_ms <= report.total_ms
+    assert report.message.startswith(f"writer-1 at {server.url} answers: the first piece came after ")
+
+
+def test_a_model_that_is_not_there_is_told_with_those_that_are(server: FaultyServer) -> None:
+    server.use("unknown model")
+    server.models = [f"model-{number}" for number in range(10)]
+    report = try_connection(endpoint(server.url))
+    assert not report.works
+    assert report.message.endswith("but these: " + ", ".join(f"model-{n}" for n in range(8)) + " and 2 more.")
+
+
+def test_a_server_that_takes_any_name_works_and_tells_what_it_has(server: FaultyServer) -> None:
+    server.models = ["other"]
+    report = try_connection(endpoint(server.url))
+    assert report.works
+    assert report.message.endswith("does not list this model, but these: other.")
+
+
+def test_a_model_may_be_named_as_ollama_does(server: FaultyServer) -> None:
+    server.models = ["writer-1:latest"]
+    assert "does not list" not in try_connection(endpoint(server.url)).message
+
+
+def test_a_base_url_without_v1_is_noticed(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/models").respond_with_json({"data": [{"id": "m", "object": "model"}]})
+    httpserver.expect_request("/chat/completions").respond_with_data("404 page not found", 404)
+    httpserver.expect_request("/models").respond_with_data("404 page not found", 404)
+    report = try_connection(endpoint(httpserver.url_for("")))
+    assert not report.works
+    assert report.message.endswith(f"At {httpserver.url_for('/v1')} there are models: use that as the base URL.")
+
+
+@pytest.mark.parametrize("fault", ["wrong key", "no first token", "html", "too long", "cut"])
+def test_a_connection_that_fails_says_why_and_holds_no_key(fault: str, server: FaultyServer) -> None:
+    server.use(fault)
+    server.models = None
+    report = try_connection(endpoint(server.url), deadline_seconds=0.5)
+    assert not report.works
+    assert report.total_ms is None
+    assert server.url in report.message or "writer-1" in report.message
+    assert KEY not in repr(report)
+
+
+def test_a_list_of_models_is_not_waited_for_forever(httpserver: HTTPServer) -> None:
+    def slow(_request: object) -> Response:
+        time.sleep(0.6)
+        return Response("{}")
+
+    httpserver.expect_request("/v1/models").respond_with_handler(slow)
+    httpserver.expect_request(PATH).respond_with_data(event("a", "stop"), content_type="text/event-stream")
+    report = try_connection(endpoint(httpserver.url_for("/v1")), deadline_seconds=0.8)
+    assert report.works
+
+
+def test_what_is_no_endpoint_is_not_tried(tmp_path: Path) -> None:
+    assert try_connection(endpoint("nowhere")).message.startswith("The base URL must be an address")

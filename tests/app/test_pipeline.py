@@ -57,6 +57,11 @@ def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
     return known
 
 
+@pytest.fixture(autouse=True)
+def every_piece_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.writing._SHOW_SECONDS", 0.0)
+
+
 @pytest.fixture
 def written_by(settings: Settings, table: ChunkTable, embedder: FakeEmbedder) -> Callable[..., Pipeline]:
     """Makes a pipeline in which a language model writes these pieces."""
@@ -219,7 +224,7 @@ def test_an_empty_question_finds_nothing(pipeline: Pipeline) -> None:
 def test_a_written_answer_grows_and_only_the_last_is_complete(written_by: Callable[..., Pipeline]) -> None:
     pipeline = written_by("Thirty ", "days ", "[1].")
     *growing, last = pipeline.write(pipeline.rank(QUESTION))
-    assert [answer.text for answer in growing] == ["Thirty ", "Thirty days ", "Thirty days [1]."]
+    assert [answer.text for answer in growing] == ["Thirty", "Thirty days", "Thirty days [1]."]
     assert {answer.complete for answer in growing} == {False}
     assert (last.text, last.complete, last.found, last.note) == ("Thirty days [1].", True, True, "")
     assert last.answered_by == "fake-writer"
@@ -329,7 +334,7 @@ def test_a_language_model_writes_again_from_what_remains_under_the_same_numbers(
     answer = pipeline.ask(QUESTION)
     first, second, *_ = answer.citations
     *growing, last = pipeline.rewrite(answer, {first.chunk.id})
-    assert [each.text for each in growing] == ["Thirty", "Thirty days [1]", "Thirty days [1] or so [2]."]
+    assert [each.text for each in growing] == ["Thirty", "Thirty days", "Thirty days or so [2]."]
     assert not any(each.complete or each.found for each in growing)
     assert (last.text, last.answered_by, last.complete) == ("Thirty days or so [2].", "fake-writer", True)
     content = writer.messages[-1]["content"]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -23,13 +23,20 @@ class ScriptedTable:
         self._by_vector, self._by_text = by_vector, by_text
         self.vector_depths: list[int] = []
         self.text_queries: list[tuple[str, int]] = []
+        self.within: list[Collection[str] | None] = []
 
-    def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
+    def search_vector(
+        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
         self.vector_depths.append(num_results)
+        self.within.append(within)
         return self._by_vector[:num_results]
 
-    def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
+    def search_text(
+        self, query: str, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]:
         self.text_queries.append((query, num_results))
+        self.within.append(within)
         return self._by_text[:num_results]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
@@ -113,6 +120,44 @@ def test_both_lists_are_read_to_the_same_depth_and_the_fusion_is_cut_to_it(scrip
     assert [candidate.chunk for candidate in found] == [C, A]
     assert scripted.vector_depths == [2]
     assert scripted.text_queries == [("question", 2)]
+
+
+def test_both_lists_are_restricted_to_the_same_documents(scripted: ScriptedTable) -> None:
+    search("question", scripted, FakeEmbedder(), within={"a", "b"})
+    assert scripted.within == [{"a", "b"}] * 2
+
+
+def test_without_a_filter_a_table_that_knows_of_none_will_do() -> None:
+    class Plain:
+        def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
+            return [(A, 0.9)]
+
+        def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
+            return [(A, 2.0)]
+
+        def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
+            return {}
+
+    assert [each.chunk for each in search("question", cast(ChunkTable, Plain()), FakeEmbedder())] == [A]
+
+
+def test_within_no_documents_there_is_nothing_and_nobody_is_asked(scripted: ScriptedTable) -> None:
+    embedder = RecordingEmbedder()
+    assert search("question", scripted, embedder, within=frozenset()) == []
+    assert embedder.queries == []
+    assert scripted.within == []
+
+
+@pytest.mark.parametrize("retriever", ["vector", "text", "hybrid"])
+def test_within_documents_their_best_chunks_are_found_however_far_down(
+    retriever: Retriever, table: ChunkTable, embedder: FakeEmbedder
+) -> None:
+    question = "how many days of annual leave a year without the key"
+    ids = {each.name: each.id for each in table.documents()}
+    everywhere = search(question, table, embedder, retriever=retriever)
+    expected = [each.chunk for each in everywhere if each.chunk.document_id == ids["it/vpn.md"]]
+    found = search(question, table, embedder, retriever=retriever, num_candidates=1, within={ids["it/vpn.md"]})
+    assert [each.chunk for each in found] == expected[:1] != [everywhere[0].chunk]
 
 
 @pytest.mark.parametrize("query", ["", " ", "\n\t  "])

@@ -18,6 +18,11 @@ VARIABLES = {
     "OPENAI_API_KEY": "key one",
     "OPENAI_BASE_URL": "http://127.0.0.1:11434/v1",
     "OPENAI_MODEL": "writer-1",
+    "OPENAI_API_VERSION": "2024-10-21",
+    "AZURE_OPENAI_ENDPOINT": "https://ours.openai.azure.com",
+    "AZURE_OPENAI_API_KEY": "key three",
+    "CITELOOP_CONTEXT_TOKENS": "4096",
+    "CITELOOP_LOCK_SETTINGS": "1",
     "CITELOOP_RERANK_URL": "http://127.0.0.1:8080",
     "CITELOOP_RERANK_MODEL": "reranker-1",
     "CITELOOP_RERANK_API_KEY": "key two",
@@ -26,8 +31,10 @@ VARIABLES = {
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(settings: Settings) -> None:
-    """The fixture `settings` has cleared the environment."""
+def _no_variables(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture `settings` has cleared the environment, but for what is read here alone."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_without_variables_everything_has_a_default() -> None:
@@ -36,6 +43,12 @@ def test_without_variables_everything_has_a_default() -> None:
     assert (settings.num_candidates, settings.num_citations, settings.rerank_budget_ms) == (50, 5, 3000)
     assert (settings.openai_api_key, settings.openai_base_url, settings.openai_model) == (None, None, "gpt-4o-mini")
     assert (settings.rerank_url, settings.rerank_model, settings.rerank_api_key) == (None, "default", None)
+    assert (settings.azure_openai_endpoint, settings.azure_openai_api_key, settings.openai_api_version) == (
+        None,
+        None,
+        "",
+    )
+    assert (settings.context_tokens, settings.lock_settings) == (8192, False)
     assert settings.writes_answers is False
 
 
@@ -43,7 +56,7 @@ def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     settings = Settings()
-    assert settings.model_dump(exclude={"openai_api_key", "rerank_api_key"}) == {
+    assert settings.model_dump(exclude={"openai_api_key", "azure_openai_api_key", "rerank_api_key"}) == {
         "home": Path("/srv/citeloop"),
         "embedder": "/srv/models/ours",
         "reranker": "late-interaction",
@@ -52,19 +65,25 @@ def test_every_variable_reaches_its_setting(monkeypatch: pytest.MonkeyPatch) -> 
         "num_citations": 3,
         "openai_base_url": "http://127.0.0.1:11434/v1",
         "openai_model": "writer-1",
+        "openai_api_version": "2024-10-21",
+        "azure_openai_endpoint": "https://ours.openai.azure.com",
+        "context_tokens": 4096,
+        "lock_settings": True,
         "rerank_url": "http://127.0.0.1:8080",
         "rerank_shape": "tei",
         "rerank_model": "reranker-1",
     }
     assert settings.openai_api_key is not None
+    assert settings.azure_openai_api_key is not None
     assert settings.rerank_api_key is not None
     assert settings.openai_api_key.get_secret_value() == "key one"
+    assert settings.azure_openai_api_key.get_secret_value() == "key three"
     assert settings.rerank_api_key.get_secret_value() == "key two"
 
 
 def test_variables_of_other_programs_do_not_reach_in(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name.removeprefix("CITELOOP_") + ("_" if name.startswith("OPENAI") else ""), "7")
+        monkeypatch.setenv(name.removeprefix("CITELOOP_") + ("" if name.startswith("CITELOOP") else "_"), "7")
     assert Settings() == Settings.model_construct()
 
 
@@ -77,7 +96,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert empty == Settings()
 
 
-@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT"])
 def test_a_key_or_an_address_alone_lets_a_model_write(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, VARIABLES[name])
     assert Settings().writes_answers is True
@@ -92,6 +111,8 @@ def test_a_key_or_an_address_alone_lets_a_model_write(name: str, monkeypatch: py
         ("CITELOOP_NUM_CITATIONS", "0"),
         ("CITELOOP_NUM_CITATIONS", "21"),
         ("CITELOOP_RERANK_BUDGET_MS", "0"),
+        ("CITELOOP_CONTEXT_TOKENS", "1023"),
+        ("CITELOOP_LOCK_SETTINGS", "perhaps"),
     ],
 )
 def test_a_number_out_of_range_is_refused_by_name(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,5 +124,5 @@ def test_a_number_out_of_range_is_refused_by_name(name: str, value: str, monkeyp
 def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    assert "key one" not in f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"
-    assert "key two" not in f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"
+    shown = f"{Settings()!r} {Settings()} {Settings().model_dump_json()}"
+    assert not [key for key in ("key one", "key two", "key three") if key in shown]

@@ -351,6 +351,56 @@ def test_open_pipeline_follows_to_the_table_that_serves(pipeline: Pipeline, home
     assert pipeline.search("text 1 of new.md")[0].chunk.document == "new.md"
 
 
+# within some documents ---------------------------------------------------------------------------------
+
+
+def many(table: ChunkTable) -> list[str]:
+    """Fifteen documents of 20 chunks; gives their ids in order of their names."""
+    put(table, *(sections(f"{number:02}.md", 20, f"word{number}") for number in range(15)))
+    return [document.id for document in table.documents()]
+
+
+@pytest.mark.parametrize("many_ids", [1_000, 1])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_search_within_documents_finds_their_best_as_if_there_were_no_others(
+    indexed: bool, many_ids: int, empty: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = many(empty)
+    if indexed:
+        monkeypatch.setattr("ingest.table._MIN_INDEXED_ROWS", 300)
+        empty.optimize()
+    monkeypatch.setattr("ingest.table._MANY_IDS", many_ids)  # with 1, it first looks among all of them
+    query = "word7 3 of 07.md text"
+    for wanted in ([ids[3]], ids[3:6], ids[:7] + ids[8:], ids):
+        for results, everywhere in (
+            (
+                empty.search_vector(EMBEDDER.embed_query(query), 20, wanted),
+                empty.search_vector(EMBEDDER.embed_query(query), 300),
+            ),
+            (empty.search_text(query, 20, wanted), empty.search_text(query, 300)),
+        ):
+            scores = [score for _, score in results]
+            expected = [score for piece, score in everywhere if piece.document_id in wanted][:20]
+            assert {piece.document_id for piece, _ in results} <= set(wanted)
+            assert len(results) == 20
+            assert scores == pytest.approx(expected, abs=1e-3)  # the index is approximate
+
+
+def test_few_documents_are_found_in_whatever_part_of_the_index_they_lie(
+    empty: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = many(empty)
+    raw = lancedb.connect(empty.home / "table").open_table("chunks")
+    raw.create_index("vector", config=lancedb.index.IvfSq(distance_type="cosine", num_partitions=150))
+    assert len(empty.search_vector(EMBEDDER.embed_query("word7 3 of 07.md"), 20, [ids[3]])) == 20
+
+
+def test_nothing_is_found_within_no_documents_or_unknown_ones(table: ChunkTable) -> None:
+    vector = EMBEDDER.embed_query("hotel")
+    for nowhere in ([], ["nobody"], ["' OR true OR '"]):
+        assert table.search_text("hotel", 5, nowhere) == table.search_vector(vector, 5, nowhere) == []
+
+
 # damage ----------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ Run = Callable[[Callable[[], None]], AppTest]
 _WHO_ASK_WHO_IT_IS = (
     "answer_search",
     "ask_page",
+    "conversation_list",
     "feedback_files",
     "feedback_questions",
     "model_list",
@@ -23,7 +24,17 @@ _WHO_ASK_WHO_IT_IS = (
     "source_page",
     "training_page",
     "training_progress",
+    "turn_view",
 )
+
+
+class AtOnce:
+    """Stands for the threads of the answerer: what is begun is done when `submit` returns."""
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def submit(self, act: Callable[..., object], *arguments: object) -> None:
+        act(*arguments)
 
 
 @pytest.fixture
@@ -38,6 +49,7 @@ def run_page(
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
     monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.answering.ThreadPoolExecutor", AtOnce)
     for module in _WHO_ASK_WHO_IT_IS:
         monkeypatch.setattr(f"app.ui.{module}.current_user", lambda: "ann")  # AppTest has no cookies
     st.cache_resource.clear()

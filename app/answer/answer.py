@@ -1,0 +1,112 @@
+"""What is shown for a question: text whose every [n] is a passage of the ranking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from app.answer.support import CitedSentence
+from app.filters import EVERYTHING, Filter
+from app.rerank import RankedChunk
+from ingest.chunk import Chunk
+
+EXTRACTIVE = "extractive"
+NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
+NOTHING_MATCHES = "Nothing in the documents matches this question."
+NOT_FOUND = "The documents do not seem to answer this. The closest passages are listed below."
+ALL_STRUCK_OUT = "All sources of this answer are struck out, so there is nothing left to answer from."
+
+NUMBER = re.compile(r"\[(\d+)\]")
+"""A citation in a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The passage behind [number]; numbers start at 1 and follow the ranking."""
+
+    number: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with all that it rests on.
+
+    question: as it was typed; query: what was searched, '' where that is the question; within: in which documents.
+    answered_by: 'extractive' or the language model's name. citations: the passages shown; the ones that the text
+    uses are `used`. ranking: all candidates. timings_ms: search, rerank, answer. found: False when the
+    documents do not say. complete: False while the text grows, and for good when it was cut off or, `stopped`, by
+    the person who asked. note: what went wrong on the way, for that person; ranking_note: what of it went wrong
+    before the writing. num_dropped: citations that a language model made up, taken out of the text. sentences: what
+    a language model wrote, each with how far its citations say it; none of an extractive answer.
+    reranker_version: fingerprint of the reranker in hex, embedder: its name; '' where they were not noted yet.
+    without: ids of the chunks that were struck out when the text was written, in the order of the citations.
+    """
+
+    question: str
+    text: str
+    answered_by: str
+    citations: tuple[Citation, ...]
+    ranking: tuple[RankedChunk, ...]
+    reranker: str
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    found: bool = True
+    complete: bool = True
+    note: str = ""
+    ranking_note: str = ""
+    reranker_version: str = ""
+    embedder: str = ""
+    without: tuple[str, ...] = ()
+    query: str = ""
+    within: Filter = EVERYTHING
+    stopped: bool = False
+    num_dropped: int = 0
+    sentences: tuple[CitedSentence, ...] = ()
+
+    @property
+    def searched(self) -> str:
+        """What was searched."""
+        return self.query or self.question
+
+    @property
+    def used(self) -> frozenset[int]:
+        """Numbers of the citations that stand in the text."""
+        return frozenset(int(number) for number in NUMBER.findall(self.text))
+
+    def as_record(self) -> dict[str, object]:
+        """The form that the command line prints, with stable names."""
+        return {
+            "question": self.question,
+            "answer": self.text,
+            "answered_by": self.answered_by,
+            "found": self.found,
+            "complete": self.complete,
+            "query": self.searched,
+            "num_dropped_citations": self.num_dropped,
+            "sentences": [asdict(sentence) for sentence in self.sentences],
+            "note": self.note,
+            "citations": [
+                {
+                    "number": citation.number,
+                    "chunk_id": citation.chunk.id,
+                    "document": citation.chunk.document,
+                    "title": citation.chunk.title,
+                    "heading": citation.chunk.heading,
+                    "page": citation.chunk.page,
+                    "used": citation.number in self.used,
+                    "text": citation.chunk.text,
+                }
+                for citation in self.citations
+            ],
+            "ranking": [ranked.as_row() for ranked in self.ranking],
+            "reranker": self.reranker,
+            "reranker_version": self.reranker_version,
+            "embedder": self.embedder,
+            "timings_ms": dict(self.timings_ms),
+        }
+
+
+def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:
+    """The best passages, numbered from 1."""
+    return tuple(Citation(number, ranked.chunk) for number, ranked in enumerate(ranking[:num_citations], 1))

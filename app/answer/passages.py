@@ -1,0 +1,119 @@
+"""citations -> Passages: what of them a language model is given to read, within its budget."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from app.answer.answer import Citation
+from ingest.chunk import Chunk
+
+_MIN_SHARED = 0.9
+"""Of the words of two passages, both taken together, so much is the same where one of them will do."""
+_NEGATION = re.compile(
+    "no|not|t|cannot|none|never|neither|nor|without|nicht|kein|keine[nr]?|nie|ohne|ne|pas|jamais|sans|nunca|sin"
+)
+"""'t' is what stands behind the apostrophe of "don't"."""
+_MAX_GAP = 4
+"""Characters between two passages that touch: line ends, and the mark of a new page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A citation as a language model reads it.
+
+    above: title and headings, '' where it goes on from the passage before it. also_in: titles of other documents
+    that say the same.
+    """
+
+    number: int
+    above: str
+    text: str
+    also_in: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        also = f" (the same stands in: {', '.join(self.also_in)})" if self.also_in else ""
+        return f"[{self.number}] {self.above}{also}\n{self.text}" if self.above else f"[{self.number}] {self.text}"
+
+
+Cited = tuple[Passage, Citation]
+
+
+def choose(citations: Sequence[Citation], budget_tokens: int, count_tokens: Callable[[str], int]) -> list[Passage]:
+    """The passages that fit, the best first and what follows on one of them right behind it.
+
+    Of two that say the same only the better one is given. The best is always there, cut where it is too long by
+    itself; what does not fit after it is left out.
+    """
+    chosen: list[Cited] = []
+    for passage, citation in _distinct(citations):
+        tokens = count_tokens(str(passage))
+        if tokens > budget_tokens and not chosen:
+            chosen.append((_cut(passage, budget_tokens, count_tokens), citation))
+            break
+        if tokens <= budget_tokens:
+            budget_tokens -= tokens
+            chosen.append((passage, citation))
+    return _joined(chosen)
+
+
+def _cut(passage: Passage, budget_tokens: int, count_tokens: Callable[[str], int]) -> Passage:
+    """As much of its beginning as fits."""
+
+    def cut(length: int) -> Passage:
+        return replace(passage, text=passage.text[:length] + "…")
+
+    fitting = bisect_right(range(len(passage.text)), budget_tokens, key=lambda length: count_tokens(str(cut(length))))
+    return cut(max(fitting - 1, 0))
+
+
+def _distinct(citations: Sequence[Citation]) -> list[Cited]:
+    found: list[Cited] = []
+    for citation in citations:
+        chunk = citation.chunk
+        twin = next((n for n, (_, other) in enumerate(found) if _say_the_same(other.chunk, chunk)), None)
+        if twin is None:
+            found.append((Passage(citation.number, " > ".join((chunk.title, *chunk.headings)), chunk.text), citation))
+        elif chunk.title not in (found[twin][1].chunk.title, *found[twin][0].also_in):
+            passage, other = found[twin]
+            found[twin] = replace(passage, also_in=(*passage.also_in, chunk.title)), other
+    return found
+
+
+def _say_the_same(one: Chunk, other: Chunk) -> bool:
+    """Whether what differs is neither a number nor a name nor a 'not', nor their order, and little."""
+    in_order, others_in_order = (re.findall(r"\w+", chunk.text) for chunk in (one, other))
+    if list(filter(_decides, in_order)) != list(filter(_decides, others_in_order)):
+        return False
+    words, others = set(in_order), set(others_in_order)
+    return len(words & others) >= _MIN_SHARED * len(words | others)
+
+
+def _decides(word: str) -> bool:
+    return word[0].isdigit() or word[0].isupper() or _NEGATION.fullmatch(word) is not None
+
+
+def _joined(passages: Sequence[Cited]) -> list[Passage]:
+    """In this order, but for those that touch another in their document: they follow each other as they do there."""
+    left = list(passages)
+    ordered: list[Passage] = []
+    while left:
+        group = [left.pop(0)]
+        while touching := [each for each in left if any(_touch(each[1], other) for _, other in group)]:
+            group += touching
+            left = [each for each in left if each not in touching]
+        group.sort(key=lambda each: each[1].chunk.start)
+        ordered += [group[0][0]]
+        for (_, before), (passage, citation) in pairwise(group):
+            goes_on = citation.chunk.headings == before.chunk.headings and not passage.also_in
+            ordered.append(replace(passage, above="") if goes_on else passage)
+    return ordered
+
+
+def _touch(one: Citation, other: Citation) -> bool:
+    """Whether nothing but white space stands between them in their document."""
+    first, second = sorted((one.chunk, other.chunk), key=lambda chunk: chunk.start)
+    return first.document_id == second.document_id and second.start - first.end <= _MAX_GAP

@@ -1,0 +1,158 @@
+"""question -> answer in the store, made outside the page: whoever asked may leave, reload or look from elsewhere.
+
+An answer that is being made is an AnswerJob: a row that says how far it is, and takes the wish to stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.answer import EXTRACTIVE, Answer
+from app.feedback import FeedbackStore, StoredAnswer, new_id
+from app.filters import EVERYTHING, Filter
+from app.follow_up import rewrite
+from app.pipeline import Pipeline
+from app.prompts import read_prompts
+from ingest import CiteloopError
+from ingest.database import now
+from ingest.job_store import BaseJob, BaseJobStore, Heart, at_work
+
+_MAX_AT_ONCE = 16
+"""Answers that are made at the same time: most of the time of one is waiting for a language model."""
+_BEAT_SECONDS = 0.2
+"""How often a growing text is written down, where pages read it."""
+_SAVE_SECONDS = 1.0
+"""How often it is kept for good: the end of the server loses no more."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerJob(BaseJob):
+    """An answer that is being made.
+
+    without: ids of the chunks that it is written without. current: what is done at the moment, as a Step. text: what
+    is written so far.
+    """
+
+    answer_id: str
+    without: tuple[str, ...]
+    text: str = ""
+
+
+class AnswerJobStore(BaseJobStore[AnswerJob]):
+    """The answers of one home folder that are being made."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, AnswerJob, "answering.sqlite3")
+
+    def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
+        """Note that an answer is being made; where it is already, that one is asked to stop."""
+        self.stop(answer_id)
+        with self._connection() as connection:
+            connection.execute("DELETE FROM jobs WHERE state NOT IN ('queued', 'running')")
+        job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
+        return self.put(job, begin=True)
+
+    def at_work(self, answer_id: str) -> AnswerJob | None:
+        """The job that makes this answer now, the last one begun, if there is one."""
+        found = self._jobs("WHERE answer_id = ? ORDER BY rowid DESC LIMIT 1", answer_id)
+        return next((job for job in found if job.is_open and not job.is_dead), None)
+
+    def stop(self, answer_id: str) -> None:
+        """Ask for the end of an answer that is being made; what is there of it stays."""
+        if job := self.at_work(answer_id):
+            self.update(job.id, cancel_requested=True)
+
+
+class Answerer:
+    """Makes answers in threads of this process, and keeps them."""
+
+    def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
+        self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
+        self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="answer")
+
+    def ask(
+        self,
+        question: str,
+        conversation_id: str,
+        user: str,
+        *,
+        reranker: str | None = None,
+        within: Filter = EVERYTHING,
+        earlier: Sequence[str] = (),
+    ) -> str:
+        """Begin to answer a question; returns the id of the answer, which is in the store from now on.
+
+        earlier: what was searched for the questions before it, from which it may take its meaning.
+        """
+        asked = Answer(question, "", EXTRACTIVE, (), (), "none", within=within, found=False, complete=False)
+        answer_id = self._answers.save_answer(asked, conversation_id, user)
+        job = self.jobs.begin(answer_id)
+
+        def steps(heart: Heart) -> Iterator[Answer]:
+            query = ""
+            if earlier:
+                heart.tell(current="understand")
+                told = read_prompts(self._pipeline.settings.home).follow_up
+                query = rewrite(question, earlier, self._pipeline.language_model, heart.stop_requested, told)
+            ranked = self._pipeline.rank(
+                question,
+                reranker,
+                query=query if query != question else "",
+                within=within,
+                fall_back=True,
+                on_step=lambda step: heart.tell(current=step),
+            )
+            yield ranked
+            yield from self._pipeline.write(ranked, heart.stop_requested)
+
+        self._threads.submit(self._make, job, asked, steps)
+        return answer_id
+
+    def write_again(self, turn: StoredAnswer, without: Collection[str]) -> None:
+        """Begin to write a kept answer again from the sources that are not in `without`; until then it stays."""
+        job = self.jobs.begin(turn.id, without)
+
+        def steps(heart: Heart) -> Iterator[Answer]:
+            return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
+
+        self._threads.submit(self._make, job, turn.answer, steps)
+
+    def wait(self) -> None:
+        """Until everything that was begun is made. Nothing can be begun afterwards."""
+        self._threads.shutdown()
+
+    def _make(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
+        """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
+        is_new, saved_at = not answer.text, 0.0  # what is written again stays as it was until then
+        with suppress(CiteloopError), at_work(self.jobs, job, _BEAT_SECONDS) as heart:
+            try:
+                for answer in steps(heart):
+                    heart.tell(current="answer", text=answer.text)
+                    if is_new and time.monotonic() > saved_at + _SAVE_SECONDS:
+                        self._keep(job, answer)
+                        saved_at = time.monotonic()
+            except Exception as error:
+                if not isinstance(error, CiteloopError):
+                    _log.exception("answer %s", job.answer_id)
+                answer = replace(answer, note=_failed(error, is_new), without=job.without)
+                raise
+            finally:
+                self._keep(job, answer)
+
+    def _keep(self, job: AnswerJob, answer: Answer) -> None:
+        """Unless the answer is already being made anew, by a later job."""
+        if (newer := self.jobs.at_work(job.answer_id)) is None or newer.id == job.id:
+            self._answers.update_answer(job.answer_id, answer)
+
+
+def _failed(error: Exception, is_new: bool) -> str:
+    reason = str(error) if isinstance(error, CiteloopError) else "something broke inside, as the server's log says"
+    return reason if is_new else f"This is the answer as it was; it could not be written again: {reason}"

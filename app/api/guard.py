@@ -1,0 +1,116 @@
+"""Keys, sizes and errors of requests: what is refused, and how that is said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from anyio import to_thread
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.answers import UnknownError, WrongValueError
+from app.api.keys import KeyStore
+from ingest import CiteloopError
+
+MAX_BODY_BYTES = 5_000_000
+_TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer or shorter documents"
+_NO_KEY = "expected the header Authorization: Bearer KEY, with a key that was made here by: citeloop keys add NAME"
+_FAULT = "something went wrong that should not; the server's log says what"
+_MAX_SHOWN_PROBLEMS = 5
+
+_log = logging.getLogger(__name__)
+
+
+class KeyRequired:
+    """Lets only requests with a known key through, before their body is read, and notes whose it is."""
+
+    def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
+        """open_path: what may be read without a key."""
+        self._app, self._keys, self._open_path = app, keys, open_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or path == self._open_path:
+            await self._app(scope, receive, send)
+            return
+        scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
+        name = await to_thread.run_sync(self._keys.name_of, key.strip()) if scheme.lower() == "bearer" else None
+        if name is None:
+            await error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = name
+        await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a request whose body is too large, by its declared length or as soon as it turns out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        declared = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+            await error_response(413, _TOO_LARGE)(scope, receive, send)
+            return
+        num_bytes = 0
+
+        async def receive_counted() -> Message:
+            nonlocal num_bytes
+            message = await receive()
+            num_bytes += len(message.get("body", b""))
+            if num_bytes > MAX_BODY_BYTES:
+                raise HTTPException(413, _TOO_LARGE)
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The one shape of every error."""
+    return JSONResponse({"error": {"message": message}}, status, headers=dict(headers or {}))
+
+
+def explained(error: Exception) -> str:
+    """What a client may read of an error; what is not meant for users goes to the log."""
+    if isinstance(error, CiteloopError):
+        return str(error)
+    _log.error("a request failed", exc_info=error)
+    return _FAULT
+
+
+def handle_errors(api: FastAPI) -> None:
+    """Have every error answered in one shape, without a stack trace."""
+
+    @api.exception_handler(StarletteHTTPException)
+    async def refused(_request: Request, error: StarletteHTTPException) -> JSONResponse:
+        return error_response(error.status_code, str(error.detail), error.headers)
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return error_response(422, _problems(error))
+
+    @api.exception_handler(CiteloopError)
+    async def failed(_request: Request, error: CiteloopError) -> JSONResponse:
+        status = 404 if isinstance(error, UnknownError) else 422 if isinstance(error, WrongValueError) else 503
+        return error_response(status, str(error))
+
+    @api.exception_handler(Exception)
+    async def crashed(_request: Request, _error: Exception) -> JSONResponse:
+        return error_response(500, _FAULT)  # the server writes the log
+
+
+def _problems(error: RequestValidationError) -> str:
+    """What does not fit, each with its field. What was sent is not repeated: it may be large."""
+    problems = [f"{_field(item['loc'])}: {item['msg']}" for item in error.errors()]
+    more = f"; and {len(problems) - _MAX_SHOWN_PROBLEMS} more" if len(problems) > _MAX_SHOWN_PROBLEMS else ""
+    return f"{'; '.join(problems[:_MAX_SHOWN_PROBLEMS])}{more}. What is expected: GET /v1/openapi.json"
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or "the request"

@@ -1,0 +1,212 @@
+"""What is sent to the API and what comes back. Fields that nobody knows are refused, so that a slip is noticed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.answer import CitedSentence
+from app.feedback import Action, Reason
+
+MAX_DOCUMENTS = 1000
+"""How many texts one request may have scored, as with Cohere."""
+
+Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+User = Annotated[
+    str | None,
+    Field(max_length=100, pattern=r"^[\w@.+-]+$", description="Who asks, by your own name for them; one word."),
+]
+RerankerName = Annotated[
+    str | None,
+    Field(
+        description="live, none, shipped, late-interaction or trained:NAME; left out: the server's own. "
+        "Where it fails, the ranking is that of search, and `note` says why."
+    ),
+]
+
+
+class _Sent(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchBody(_Sent):
+    """What to search for."""
+
+    query: Annotated[Question, Field(examples=["How many days of leave are there?"])]
+    num_results: Annotated[int, Field(ge=1, le=100)] = 10
+    reranker: RerankerName = None
+
+
+class Passage(BaseModel):
+    """A passage in its place. Ranks count from 1; scores compare within one ranking only, higher is better."""
+
+    chunk_id: str
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    rank: int
+    score: float
+    reranker_score: float | None
+    fused_rank: int = Field(description="Where it stood before the reranker.")
+    fused_score: float
+    vector_rank: int | None
+    vector_score: float | None
+    text_rank: int | None
+    text_score: float | None
+    rank_change: int = Field(description="Places won by the reranker; negative: lost.")
+    text: str
+
+
+class SearchResult(BaseModel):
+    """Passages, best first."""
+
+    query: str
+    reranker: str
+    ranking: list[Passage]
+    timings_ms: dict[str, float]
+    note: str = Field(description="What went wrong on the way; '' for nothing.")
+
+
+class AskBody(_Sent):
+    """A question, and how its answer shall come."""
+
+    question: Annotated[Question, Field(examples=["How many days of leave are there?"])]
+    reranker: RerankerName = None
+    conversation_id: Annotated[
+        str | None, Field(max_length=64, description="As an earlier answer to you had it; left out: a new one.")
+    ] = None
+    user: User = None
+    stream: Annotated[bool, Field(description="true: server-sent events; false: one JSON object at the end.")] = True
+
+
+class CitedPassage(BaseModel):
+    """The passage behind [number]; used: the answer's text has this number."""
+
+    number: int
+    chunk_id: str
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    used: bool
+    text: str
+
+
+class AskResult(BaseModel):
+    """An answer with all that it rests on."""
+
+    answer_id: str = Field(description="What feedback refers to.")
+    conversation_id: str
+    question: str
+    answer: str = Field(description="With [n] where citation n says so.")
+    answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
+    found: bool = Field(description="false: the documents do not seem to say.")
+    complete: bool = Field(description="false: it was cut off.")
+    query: str = Field(description="What was searched.")
+    num_dropped_citations: int = Field(description="Numbers that a language model made up; they were taken out.")
+    sentences: list[CitedSentence] = Field(description="Of a written answer, and how far its citations say each.")
+    note: str
+    citations: list[CitedPassage]
+    ranking: list[Passage]
+    reranker: str
+    reranker_version: str
+    embedder: str
+    timings_ms: dict[str, float]
+
+
+class FeedbackBody(_Sent):
+    """What a user did with one passage of an answer; say which by its number or by its chunk_id."""
+
+    answer_id: Annotated[str, Field(max_length=64)]
+    number: Annotated[int | None, Field(ge=1, description="Of the citation.", examples=[1])] = None
+    chunk_id: Annotated[str | None, Field(max_length=64, examples=[None])] = None
+    action: Action = Field(
+        description="deleted: struck out; undone: taken back; kept: read and left; opened: looked up in its document.",
+        examples=["deleted"],
+    )
+    reason: Annotated[Reason | None, Field(description="Of a deletion.", examples=["outdated"])] = None
+    user: User = None
+
+
+class FeedbackResult(BaseModel):
+    """recorded: false when it stood so already, and then event is null: sending twice counts once."""
+
+    recorded: bool
+    event: dict[str, Any] | None
+
+
+class TextDocument(BaseModel):
+    """A text in an object, as Cohere and Jina also take it; its other fields are not read."""
+
+    text: str
+
+
+class RerankBody(BaseModel):
+    """A request as Cohere (v1, v2), Jina, vLLM and others take it; what else such requests have is not read."""
+
+    model: Annotated[
+        str | None,
+        Field(
+            description="live, shipped, late-interaction or trained:NAME; left out, or 'default': the live one.",
+            examples=["live"],
+        ),
+    ] = None
+    query: Annotated[str, Field(min_length=1, max_length=20_000, examples=["How many days of leave are there?"])]
+    documents: Annotated[
+        list[str | TextDocument],
+        Field(min_length=1, max_length=MAX_DOCUMENTS, examples=[["A hotel costs 150 euros.", "There are 30 days."]]),
+    ]
+    top_n: Annotated[int | None, Field(ge=1, description="How many results; left out: all.")] = None
+    return_documents: bool = False
+
+    @property
+    def texts(self) -> list[str]:
+        return [each if isinstance(each, str) else each.text for each in self.documents]
+
+
+class RerankResult(BaseModel):
+    """One document by its place in the request, from 0."""
+
+    index: int
+    relevance_score: float
+    document: TextDocument | None = None
+
+
+class Usage(BaseModel):
+    """Word pieces of query and documents, by the embedder's tokenizer."""
+
+    total_tokens: int
+
+
+class ApiVersion(BaseModel):
+    version: str = "1"
+
+
+class Meta(BaseModel):
+    api_version: ApiVersion = ApiVersion()
+
+
+class RerankAnswer(BaseModel):
+    """The documents, best first; ties as they were sent.
+
+    relevance_score: the logistic function of the model's raw score, between 0 and 1. It keeps the order and is not
+    calibrated: it compares within one answer only.
+    """
+
+    id: str
+    model: str
+    results: list[RerankResult]
+    usage: Usage
+    meta: Meta = Meta()
+
+
+class ErrorMessage(BaseModel):
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """What every error looks like."""
+
+    error: ErrorMessage

@@ -1,0 +1,81 @@
+"""Blocking work in threads -> what an event loop waits for. When nobody waits any more, the work is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from app.api.answers import Event
+from app.api.guard import explained
+
+T = TypeVar("T")
+
+PING_SECONDS = 15.0
+"""So often something comes, whatever is being waited for: proxies close a connection over which nothing does."""
+
+
+async def iterate(executor: Executor, produce: Callable[[threading.Event], Iterator[T]]) -> AsyncIterator[T | None]:
+    """What an iterator gives in a thread, as it comes, and None whenever it gave nothing for PING_SECONDS.
+
+    produce: takes the event that is set once this is left. Raises what the iterator raises.
+    """
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+    queue: asyncio.Queue[T | None] = asyncio.Queue()
+
+    def work() -> None:
+        for item in produce(stop):
+            loop.call_soon_threadsafe(queue.put_nowait, item)
+
+    working = loop.run_in_executor(executor, work)
+    working.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        while not (working.done() and queue.empty()):
+            try:
+                item = await asyncio.wait_for(queue.get(), PING_SECONDS)
+            except TimeoutError:
+                yield None
+                continue
+            if item is not None:
+                yield item
+        await working
+    finally:
+        stop.set()
+
+
+async def wait_for(executor: Executor, work: Callable[[threading.Event], T], request: Request) -> T:
+    """The result of work in a thread; the event that it takes is set when the client has gone."""
+    stop = threading.Event()
+    working = asyncio.get_running_loop().run_in_executor(executor, work, stop)
+    leaving = asyncio.ensure_future(_until_gone(request))
+    either: set[asyncio.Future[Any]] = {working, leaving}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        leaving.cancel()
+    return await working
+
+
+async def server_sent(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:
+    """Events as they go over the wire; what fails on the way is the last of them, `error`."""
+    try:
+        async for event in events:
+            yield _encoded(event) if event else KEEPALIVE_COMMENT
+    except Exception as error:
+        yield _encoded(Event("error", {"error": {"message": explained(error)}}))
+
+
+def _encoded(event: Event) -> bytes:
+    return format_sse_event(event=event.name, data_str=json.dumps(event.data, ensure_ascii=False))
+
+
+async def _until_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

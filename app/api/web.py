@@ -1,0 +1,169 @@
+"""Pipeline, feedback store and keys -> FastAPI, to be mounted at /v1."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.middleware import Middleware
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.api import answers
+from app.api.answers import Asked, Event
+from app.api.guard import BodyLimit, KeyRequired, handle_errors
+from app.api.keys import KeyStore
+from app.api.shapes import (
+    AskBody,
+    AskResult,
+    ErrorAnswer,
+    FeedbackBody,
+    FeedbackResult,
+    RerankAnswer,
+    RerankBody,
+    RerankResult,
+    SearchBody,
+    SearchResult,
+    TextDocument,
+    Usage,
+)
+from app.api.streams import iterate, server_sent, wait_for
+from app.feedback import FeedbackStore, new_id
+from app.pipeline import Pipeline
+
+PATH = "/v1"
+OPENAPI_PATH = "/openapi.json"
+_MAX_ASKS = 32
+"""Answers that are made at once; further ones wait. Most of their time goes by waiting for a language model."""
+
+_DESCRIPTION = """\
+Search, rerank, ask, and say what was good. Each request has the header `Authorization: Bearer KEY`; `citeloop keys
+add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 404 not there, 413 too large, 422 a wrong
+value, 503 it cannot be done now, 500 a fault."""
+
+_EVENTS = """\
+event: sources
+data: {"answer_id": "4f0c...", "conversation_id": "91ab...", "citations": [...], "ranking": [...], ...}
+
+event: text
+data: {"text": "Everybody has 30 days of leave a year. [1]"}
+
+event: answer
+data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year. [1]", "found": true, ...}
+"""
+
+
+def _caller(
+    request: Request,
+    _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+) -> str:
+    """The name of the key, which was looked up before anything else of the request was read."""
+    return str(request.state.caller)
+
+
+Caller = Annotated[str, Depends(_caller)]
+
+
+def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], keys: KeyStore) -> FastAPI:
+    """The API as an ASGI app whose paths begin below /v1.
+
+    pipeline, feedback: give what the pages use, and are called when a request needs it, in a thread.
+    """
+    api = FastAPI(
+        title="Citeloop",
+        version=version("citeloop"),
+        description=_DESCRIPTION,
+        servers=[{"url": PATH}],
+        root_path_in_servers=False,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,  # these pages would load their scripts from elsewhere
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
+        responses={status: {"model": ErrorAnswer} for status in (401, 413, 422, 503)},
+    )
+    handle_errors(api)
+    executor = ThreadPoolExecutor(_MAX_ASKS, thread_name_prefix="ask")
+
+    @api.post("/search")
+    def search(body: SearchBody, _caller: Caller) -> SearchResult:
+        """The ranking of passages for a query."""
+        return answers.search(body.query, body.num_results, body.reranker, pipeline())
+
+    @api.post("/rerank", response_model_exclude_none=True)
+    def rerank(body: RerankBody, _caller: Caller) -> RerankAnswer:
+        """Score any texts with a reranker of this server, in the shape of Cohere and Jina.
+
+        It is the reranker alone: what is blended with it for this server's own documents is not known of other texts.
+        """
+        return _reranked(body, pipeline())
+
+    @api.post(
+        "/ask",
+        response_model=AskResult,
+        responses={
+            200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}}},
+            404: {"model": ErrorAnswer},
+        },
+    )
+    async def ask(body: AskBody, caller: Caller, request: Request) -> Response:
+        """Answer a question with citations; whoever goes away before the end ends it.
+
+        Events: `sources` comes first; `text` brings pieces; `answer` comes last and has the text that counts, without
+        numbers that stand for no citation. `error` comes in its place when something fails.
+        """
+
+        def begin() -> Asked:
+            return answers.begin(body, user_of(caller, body.user), pipeline(), feedback())
+
+        def answer(stop: threading.Event) -> Iterator[Event]:
+            return answers.events(asked, pipeline(), feedback(), stop)
+
+        def whole(stop: threading.Event) -> Event:
+            *_, last = answer(stop)
+            return last
+
+        def stream(stop: threading.Event) -> Iterator[Event]:
+            yield answers.sources(asked)
+            yield from answer(stop)
+
+        asked = await asyncio.get_running_loop().run_in_executor(executor, begin)
+        if body.stream:
+            return StreamingResponse(
+                server_sent(iterate(executor, stream)),
+                media_type="text/event-stream",
+                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},  # proxies hand on each event
+            )
+        return JSONResponse((await wait_for(executor, whole, request)).data)
+
+    @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
+    def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
+        """Record what a user did with a passage of an answer; it is what the ranking learns from."""
+        event = answers.record_feedback(body, user_of(caller, body.user), feedback())
+        return FeedbackResult(recorded=event is not None, event=event)
+
+    return api
+
+
+def user_of(caller: str, user: str | None) -> str:
+    """As answers and feedback name who it was: api:NAME of the key, or api:NAME/USER of whom it asks for."""
+    return f"api:{caller}/{user}" if user else f"api:{caller}"
+
+
+def _reranked(body: RerankBody, pipeline: Pipeline) -> RerankAnswer:
+    scored, texts = answers.score(body, pipeline), body.texts
+    results = [
+        RerankResult(
+            index=index,
+            relevance_score=answers.logistic(scored.scores[index]),
+            document=TextDocument(text=texts[index]) if body.return_documents else None,
+        )
+        for index in scored.order[: body.top_n]
+    ]
+    num_tokens = sum(pipeline.embedder.count_tokens(text) for text in [body.query, *texts])
+    return RerankAnswer(id=new_id(), model=scored.model, results=results, usage=Usage(total_tokens=num_tokens))

@@ -1,0 +1,57 @@
+"""What language models are told: one file of a home folder, which the curator may change; else our own words."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.answer import ABSTENTION
+from app.answer import INSTRUCTIONS as ANSWER
+from app.follow_up import INSTRUCTIONS as FOLLOW_UP
+from ingest import CiteloopError
+
+_MAX_CHARACTERS = 8000
+_FILE = "prompts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The instructions above the passages of an answer, and above the questions before a follow-up."""
+
+    answer: str = ANSWER
+    follow_up: str = FOLLOW_UP
+
+
+_PROMPTS = TypeAdapter(Prompts)
+
+
+def read_prompts(home: Path) -> Prompts:
+    """The prompts of this home folder. Raises CiteloopError when their file is damaged."""
+    path = home / _FILE
+    try:
+        return _PROMPTS.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Prompts()
+    except (OSError, ValidationError) as error:
+        raise CiteloopError(
+            f"{path} cannot be read; save the instructions again on the Settings page, or delete the file"
+        ) from error
+
+
+def save_prompts(home: Path, prompts: Prompts) -> None:
+    """Use these from the next question on. Raises CiteloopError when an answer could not say that there is none."""
+    for name, text in asdict(prompts).items():
+        if not text.strip() or len(text) > _MAX_CHARACTERS:
+            raise CiteloopError(f"the instructions ({name}) must have 1 to {_MAX_CHARACTERS:,} characters")
+    if ABSTENTION not in prompts.answer:
+        raise CiteloopError(f"the instructions must say when to reply {ABSTENTION}, or every question gets an answer")
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=home, prefix=f".{_FILE}.", delete=False) as file:
+        file.write(_PROMPTS.dump_json(prompts, indent=1))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, home / _FILE)

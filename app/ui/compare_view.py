@@ -1,0 +1,55 @@
+"""The same question answered with the reranker and without, side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import Answer
+from app.feedback import StoredAnswer
+from app.live import NONE
+from app.ui import markup
+from app.ui.answer_text import answer_markdown, timings_line
+from app.ui.resources import pipeline
+
+_NO_ANCHOR = "compared"
+
+
+@st.dialog("With and without the reranker", width="large")
+def compare(turn: StoredAnswer) -> None:
+    """A dialog: on the left what was answered, on the right what the other order comes to. Nothing of it is kept."""
+    answer = turn.answer
+    st.markdown(f"**{markup.plain(answer.searched)}**")
+    given, other = st.columns(2, gap="medium")
+    with given:
+        _show_title(answer)
+        st.markdown(answer_markdown(answer, _NO_ANCHOR))
+        place = st.empty()
+    with other:
+        name = pipeline().settings.reranker if answer.reranker == NONE else NONE
+        ranked = pipeline().rank(answer.question, name, query=answer.query, within=answer.within, fall_back=True)
+        _show_title(ranked)
+        text = st.empty()
+        _show_sources(ranked, answer)
+        with place.container():
+            _show_sources(answer, ranked)
+        for ranked in pipeline().write(ranked):  # noqa: B020
+            text.markdown(answer_markdown(ranked, _NO_ANCHOR))
+
+
+def _show_title(answer: Answer) -> None:
+    st.subheader("Not reranked" if answer.reranker == NONE else f"Reranked ({answer.reranker})")
+    st.caption(timings_line(answer))
+    if answer.note:
+        st.warning(markup.plain(answer.note), icon=":material/warning:")
+
+
+def _show_sources(answer: Answer, other: Answer) -> None:
+    """The sources of one answer, those marked that the other does not have."""
+    theirs = {citation.chunk.id for citation in other.citations}
+    places = {ranked.chunk.id: ranked.rank for ranked in other.ranking}
+    for citation in answer.citations:
+        chunk = citation.chunk
+        place = " > ".join((chunk.title, *chunk.headings))
+        there = places.get(chunk.id)
+        badge = "" if chunk.id in theirs else f" :blue-badge[only here{f', {there} there' if there else ''}]"
+        st.markdown(f"\\[{citation.number}\\] {markup.plain(place)}{badge}")

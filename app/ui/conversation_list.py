@@ -1,0 +1,110 @@
+"""The user's conversations beside the page; and what can be done with the one that is open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from app.conversation_export import as_markdown
+from app.feedback import StoredAnswer, new_id
+from app.ui import markup
+from app.ui.messages import try_to
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import ago
+
+_NUM_LISTED = 40
+
+
+def show_conversations(current_id: str) -> None:
+    """The list, in the sidebar: the newest first, or those in which the words occur that are looked for."""
+    with st.sidebar:
+        st.button("New conversation", icon=":material/add:", on_click=_open, args=("",), width="stretch", key="new")
+        words = st.text_input(
+            "Find a conversation",
+            key="conversation-words",
+            placeholder="Find a conversation",
+            label_visibility="collapsed",
+            icon=":material/search:",
+        )
+        found = feedback_store().conversations(current_user(), words, last=_NUM_LISTED)
+        for each in found:
+            st.button(
+                markup.plain(each.title),
+                key=f"conversation-{each.id}",
+                type="secondary" if each.id == current_id else "tertiary",
+                help=f"{each.num_questions} questions, the last {ago(each.last_asked_at)}",
+                on_click=_open,
+                args=(each.id,),
+                width="stretch",
+            )
+        if not found:
+            st.caption("No conversation holds these words." if words else "What you ask will be listed here.")
+
+
+def show_actions(turns: Sequence[StoredAnswer]) -> None:
+    """A menu for the conversation that is open: its link and a copy for everybody, its title and end for its owner."""
+    conversation_id, is_own = turns[0].conversation_id, turns[0].user == current_user()
+    with (
+        st.container(horizontal=True, horizontal_alignment="right"),
+        st.popover("Conversation", icon=":material/more_horiz:", type="tertiary"),
+    ):
+        st.caption("Who has this link can read the conversation:")
+        st.code(link_to(conversation_id), language=None, wrap_lines=True)
+        _offer_copies(conversation_id)
+        if is_own:
+            st.text_input("Title", key="new-title", max_chars=200, placeholder="The first question")
+            st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id,))
+            st.button(
+                "Remove with all answers",
+                icon=":material/delete:",
+                on_click=_remove,
+                args=(conversation_id,),
+                help="What you struck out stays in the feedback.",
+            )
+
+
+def link_to(conversation_id: str, answer_id: str = "") -> str:
+    """The address of a conversation, or of one of its answers."""
+    here = urlsplit(st.context.url or "")
+    anchor = f"&a={answer_id}" if answer_id else ""
+    return f"{here.scheme}://{here.netloc}/ask?c={conversation_id}{anchor}"
+
+
+def _offer_copies(conversation_id: str) -> None:
+    def turns() -> list[StoredAnswer]:
+        return feedback_store().conversation(conversation_id)
+
+    st.download_button(
+        "Export as Markdown",
+        lambda: as_markdown(turns()),
+        "conversation.md",
+        "text/markdown",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.download_button(
+        "Export as JSON",
+        lambda: json.dumps([turn.answer.as_record() for turn in turns()], ensure_ascii=False, indent=1),
+        "conversation.json",
+        "application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _open(conversation_id: str) -> None:
+    st.session_state["conversation_id"] = st.query_params["c"] = conversation_id or new_id()
+    st.query_params.pop("a", None)
+
+
+def _rename(conversation_id: str) -> None:
+    try_to(lambda: feedback_store().rename_conversation(conversation_id, current_user(), st.session_state["new-title"]))
+    st.session_state["new-title"] = ""
+
+
+def _remove(conversation_id: str) -> None:
+    if try_to(lambda: feedback_store().remove_conversation(conversation_id, current_user())):
+        _open("")

@@ -1,0 +1,208 @@
+"""Settings: which language model writes answers, where it is, and whether it can be reached."""
+
+from __future__ import annotations
+
+import streamlit as st
+from pydantic import SecretStr
+
+from app.endpoint import (
+    OPENAI_URL,
+    Endpoint,
+    EndpointError,
+    clear_endpoint,
+    read_endpoint,
+    save_endpoint,
+    with_kept_key,
+)
+from app.prompts import Prompts, read_prompts, save_prompts
+from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
+from app.ui import markup
+from app.ui.messages import attempt, show_messages, tell, try_to
+from ingest import CiteloopError
+
+_PRESETS = {
+    "OpenAI": OPENAI_URL,
+    "Azure": "https://YOUR-RESOURCE.openai.azure.com/openai/v1",
+    "Ollama": "http://localhost:11434/v1",
+    "vLLM": "http://localhost:8000/v1",
+    "llama.cpp": "http://localhost:8080/v1",
+    "LM Studio": "http://localhost:1234/v1",
+}
+_OTHER = "Other"
+_MAX_CONTEXT_TOKENS = 10_000_000
+_PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT = (
+    f"settings-{name}" for name in ("preset", "base-url", "model", "key", "api-version", "context")
+)
+
+
+def show() -> None:
+    """The page."""
+    st.title("Settings", anchor=False)
+    show_messages()
+    settings = read_settings()
+    _show_language_model(settings)
+    _show_instructions(settings)
+
+
+# the language model ---------------------------------------------------------------------------------------
+
+
+def _show_language_model(settings: Settings) -> None:
+    st.subheader("Language model", anchor=False)
+    endpoint, is_saved = None, True
+    try:
+        endpoint = read_endpoint(settings)
+        is_saved = endpoint is not None and endpoint.saved
+        st.markdown(_status(endpoint))
+    except EndpointError as error:
+        st.error(markup.plain(str(error)), icon=":material/error:")
+    if settings.lock_settings:
+        st.info("These settings are locked. Who runs Citeloop can unlock them: CITELOOP_LOCK_SETTINGS=0")
+        return
+    _fill(endpoint)
+    _show_form(settings, endpoint)
+    if is_saved:
+        label = "Use what the environment's variables say" if settings.writes_answers else "Use no language model"
+        st.button(label, icon=":material/undo:", on_click=_clear, help="What was saved here is deleted, with its key.")
+
+
+def _status(endpoint: Endpoint | None) -> str:
+    """Who writes answers now, as Markdown."""
+    if endpoint is None:
+        return "No language model is set: answers are quoted from the passages, word for word."
+    origin = "as saved on this page" if endpoint.saved else "as the environment's variables say"
+    return (
+        f"**{markup.plain(endpoint.model)}** at {markup.plain(endpoint.where)} writes the answers, {origin}, "
+        f"{_with_key(endpoint)}. It is sent the question and the passages that it may cite, nothing else."
+    )
+
+
+def _with_key(endpoint: Endpoint) -> str:
+    return "with a key" if endpoint.key else "without a key"
+
+
+def _fill(endpoint: Endpoint | None) -> None:
+    """What the form shows at first: what is set, but for the key, which never goes back to the browser."""
+    base_url = endpoint.where if endpoint else OPENAI_URL
+    names = {url: name for name, url in _PRESETS.items()}
+    st.session_state.setdefault(_PRESET, names.get(base_url, _OTHER))
+    st.session_state.setdefault(_BASE_URL, base_url)
+    st.session_state.setdefault(_MODEL, endpoint.model if endpoint else "")
+    st.session_state.setdefault(_API_VERSION, endpoint.api_version if endpoint else "")
+    context_tokens = endpoint.context_tokens if endpoint else DEFAULT_CONTEXT_TOKENS
+    st.session_state.setdefault(_CONTEXT, min(max(context_tokens, MIN_CONTEXT_TOKENS), _MAX_CONTEXT_TOKENS))
+
+
+def _take_preset() -> None:
+    st.session_state[_BASE_URL] = _PRESETS.get(st.session_state[_PRESET], "")
+
+
+def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
+    st.selectbox("Service", [*_PRESETS, _OTHER], key=_PRESET, on_change=_take_preset)
+    has_key = endpoint is not None and endpoint.saved and bool(endpoint.key)
+    with st.form("settings-endpoint"):
+        st.text_input("Base URL", key=_BASE_URL, max_chars=500, help="It ends in /v1 as a rule.")
+        st.text_input(
+            "Model",
+            key=_MODEL,
+            max_chars=200,
+            placeholder="The name by which the service knows it",
+            help="Of Azure, the name of the deployment. Test connection lists what a service has.",
+        )
+        st.text_input(
+            "Key",
+            key=_KEY,
+            type="password",
+            autocomplete="off",
+            max_chars=1000,
+            placeholder="kept; leave empty to keep it" if has_key else "none; local servers need none",
+            help="Kept in a file that only the owner of this installation may read, and sent to this server alone: "
+            "with another base URL it is asked for anew. A key in the environment's variables is not used here.",
+        )
+        left, right = st.columns(2)
+        left.number_input(
+            "Context size in tokens",
+            min_value=MIN_CONTEXT_TOKENS,
+            max_value=_MAX_CONTEXT_TOKENS,
+            step=1024,
+            key=_CONTEXT,
+            help="How much the model reads and writes at once; passages that do not fit are left out.",
+        )
+        right.text_input(
+            "API version", key=_API_VERSION, max_chars=50, help="Of Azure's older addresses only, such as 2024-10-21."
+        )
+        with st.container(horizontal=True):
+            st.form_submit_button("Save", type="primary", icon=":material/save:", on_click=_save)
+            tests = st.form_submit_button("Test connection", icon=":material/network_check:")
+    if tests:
+        _show_test(with_kept_key(settings.home, _typed()))
+
+
+def _typed() -> Endpoint:
+    """What stands in the form."""
+    typed = st.session_state
+    key = typed[_KEY].strip()
+    return Endpoint(
+        base_url=typed[_BASE_URL].strip(),
+        model=typed[_MODEL].strip(),
+        api_key=SecretStr(key) if key else None,
+        api_version=typed[_API_VERSION].strip(),
+        context_tokens=int(typed[_CONTEXT]),
+        saved=True,  # so that nothing of the environment is sent to it
+    )
+
+
+def _save() -> None:
+    home = read_settings().home
+    endpoint = with_kept_key(home, _typed())
+    if try_to(lambda: save_endpoint(home, endpoint)):
+        st.session_state[_KEY] = ""
+        tell(
+            "success",
+            f"Saved: {endpoint.model} at {endpoint.where} writes the answers from now on, {_with_key(endpoint)}.",
+        )
+
+
+def _show_test(endpoint: Endpoint) -> None:
+    from app.language_model import try_connection  # half a second to import
+
+    with st.spinner("Asking one small question"):
+        report = try_connection(endpoint)
+    box = st.success if report.works else st.error
+    box(markup.plain(report.message))
+    if report.models:
+        with st.expander(f"Models there ({len(report.models):,})"):
+            st.markdown("\n".join(f"- {markup.plain(name)}" for name in report.models[:200]))
+
+
+def _clear() -> None:
+    if try_to(lambda: clear_endpoint(read_settings().home)):
+        for name in (_PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT):
+            st.session_state.pop(name, None)
+        tell("success", "What was saved here is deleted, with its key.")
+
+
+# the instructions -----------------------------------------------------------------------------------------
+
+
+def _show_instructions(settings: Settings) -> None:
+    st.subheader("Instructions", anchor=False)
+    st.markdown("What a language model is told before it reads the passages of an answer, or rewrites a follow-up.")
+    prompts = Prompts()
+    try:
+        prompts = read_prompts(settings.home)
+    except CiteloopError as error:
+        st.error(markup.plain(str(error)), icon=":material/error:")
+    if settings.lock_settings:
+        st.code(prompts.answer, language=None, wrap_lines=True)
+        st.code(prompts.follow_up, language=None, wrap_lines=True)
+        return
+    with st.form("settings-instructions"):
+        answer = st.text_area("For answers", prompts.answer, height=230)
+        follow_up = st.text_area("For follow-up questions", prompts.follow_up, height=160)
+        with st.container(horizontal=True):
+            saved = st.form_submit_button("Save the instructions")
+            reset = st.form_submit_button("Bring back our own")
+    if saved or reset:
+        wanted = Prompts() if reset else Prompts(answer, follow_up)
+        attempt(lambda: save_prompts(settings.home, wanted), "From the next question on, these instructions hold.")

@@ -1,0 +1,141 @@
+"""One turn of a conversation: the question, its answer while it is written and afterwards, its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from app.answer import EXTRACTIVE
+from app.answering import AnswerJob
+from app.feedback import StoredAnswer
+from app.ui import markup
+from app.ui.answer_text import answer_markdown, timings_line
+from app.ui.compare_view import compare
+from app.ui.conversation_list import link_to
+from app.ui.ranking_view import show_ranking
+from app.ui.resources import answerer, current_user, feedback_store
+from app.ui.scroll import scroll_here
+from app.ui.source_cards import show_sources
+
+_LOOK_SECONDS = 0.3
+"""How often the page looks how far an answer is."""
+
+_STEP_LABELS = {
+    "": "Waiting for its turn",
+    "understand": "Understanding the question",
+    "search": "Searching the documents",
+    "rerank": "Reranking the candidates",
+    "answer": "Answering from the best passages",
+}
+
+
+@st.fragment
+def show_turn(turn: StoredAnswer) -> None:
+    """A kept question with its answer; a click in here draws only this turn again.
+
+    Where the answer was written from other sources than the ones that are left, it is written again.
+    """
+    deleted = feedback_store().deleted(turn.id, current_user())
+    job = _job_of(turn, deleted)
+    turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
+    if st.session_state.get("scroll-to") == turn.id:
+        scroll_here(key=f"scroll-{turn.id}")
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(turn.answer.question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        if turn.answer.query:
+            _show_query(turn)
+        if job:
+            _show_growing(turn, with_sources=bool(turn.answer.citations))
+        else:
+            _show_text(turn)
+        if turn.answer.citations:
+            _show_tools(turn)
+            show_sources(turn, deleted)
+
+
+def _job_of(turn: StoredAnswer, deleted: Collection[str]) -> AnswerJob | None:
+    """The job that is writing this answer; begun here, if the answer rests on other sources than are left."""
+    job = answerer().jobs.at_work(turn.id)
+    now = feedback_store().answer(turn.id) or turn
+    without = job.without if job else now.answer.without
+    if now.user == current_user() and now.answer.citations and set(without) != set(deleted):
+        answerer().write_again(now, [each.chunk.id for each in now.answer.citations if each.chunk.id in deleted])
+        job = answerer().jobs.at_work(turn.id)
+    return job
+
+
+@st.fragment(run_every=_LOOK_SECONDS)
+def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
+    """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
+    job = answerer().jobs.at_work(turn.id)
+    now = turn if with_sources else feedback_store().answer(turn.id)
+    if job is None or (now and bool(now.answer.citations) != with_sources):
+        st.rerun()
+    numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Writing again without {', '.join(numbers)}" if numbers else _STEP_LABELS.get(job.current, "Working")
+        st.status(label, type="compact")
+        st.button(
+            "Stop",
+            key=f"stop-{turn.id}",
+            icon=":material/stop_circle:",
+            type="tertiary",
+            on_click=answerer().jobs.stop,
+            args=(turn.id,),
+            disabled=job.cancel_requested,
+        )
+    if job.text:
+        st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
+    else:
+        st.markdown(answer_markdown(turn.answer, turn.id))
+
+
+def _show_query(turn: StoredAnswer) -> None:
+    """What was searched instead of the question, and a way to put it right."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Understood as: {markup.plain(turn.answer.query)}", width="content")
+        if turn.user == current_user():
+            with st.popover("Change", type="tertiary"):
+                question = st.text_area("The whole question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
+                st.button("Ask this", key=f"ask-{turn.id}", on_click=_ask_as_it_is, args=(question,))
+            typed, key = turn.answer.question, f"as-typed-{turn.id}"
+            st.button("Ask as typed", key=key, type="tertiary", on_click=_ask_as_it_is, args=(typed,))
+
+
+def _ask_as_it_is(question: str) -> None:
+    st.session_state.update({"asked": question, "asked-as-it-is": True})
+
+
+def _show_text(turn: StoredAnswer) -> None:
+    """What a kept answer says, below how it came about and what went wrong."""
+    answer = turn.answer
+    st.caption(timings_line(answer))
+    if answer.note:
+        st.warning(markup.plain(answer.note), icon=":material/warning:")
+    if answer.stopped:
+        st.warning("You stopped this answer; this is what was there of it.", icon=":material/stop_circle:")
+    elif not answer.complete and not answer.note:
+        st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+    if answer.found and answer.answered_by == EXTRACTIVE:
+        st.markdown("**Closest passages found**")
+    st.markdown(answer_markdown(answer, turn.id))
+    if answer.num_dropped:
+        them = "a citation" if answer.num_dropped == 1 else f"{answer.num_dropped} citations"
+        st.caption(f"The model made up {them} of passages that it was not given; left out.")
+
+
+def _show_tools(turn: StoredAnswer) -> None:
+    answer = turn.answer
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
+        label = "Before and after reranking" if answer.reranker != "none" else "How these were ranked"
+        if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
+            show_ranking(turn)
+        label = "Compare without reranker" if answer.reranker != "none" else "Compare with reranker"
+        if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
+            compare(turn)
+        with st.popover("Link", icon=":material/link:", type="tertiary"):
+            st.caption("Who has this link can read the conversation:")
+            st.code(link_to(turn.conversation_id, turn.id), language=None, wrap_lines=True)

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from app.answer import Answer, LanguageModelError
+from app.api.answers import SOURCES
+from app.api.shapes import AskResult
+from app.rerank import RerankerError
+from tests.api.conftest import Api, MakePipeline, parsed, serving, wait_until
+from tests.conftest import FakeLanguageModel
+
+QUESTION = "How many days of leave are there?"
+
+
+class SlowWriter:
+    """Writes a word, and then another one every hundredth of a second, until it is told to stop."""
+
+    name = "slow-writer"
+
+    def __init__(self) -> None:
+        self.has_ended = threading.Event()
+
+    def stream(self, _messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+        assert stop is not None
+        try:
+            for _ in range(2000):
+                yield "word "
+                if stop.wait(0.01):
+                    return
+        finally:
+            self.has_ended.set()
+
+
+def stream(client: TestClient, **body: Any) -> list[tuple[str, Any]]:
+    response = client.post("/v1/ask", json={"question": QUESTION, **body})
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/event-stream")
+    return parsed(response.text)
+
+
+def test_sources_come_first_then_text_then_the_whole_answer(
+    client: TestClient, api: Api, make_pipeline: MakePipeline
+) -> None:
+    class Writer(FakeLanguageModel):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            for piece in super().stream(messages, stop):
+                yield piece
+                time.sleep(0.3)  # what comes faster is put together
+
+    api.pipeline = make_pipeline(Writer("Thirty ", "days [1]", " and a horse [9]."))
+    names, data = zip(*stream(client), strict=True)
+    assert names[0] == "sources"
+    assert len(names) > 3
+    assert set(names[1:-1]) == {"text"}
+    assert names[-1] == "answer"
+    first, *pieces, last = data
+    assert tuple(first) == SOURCES
+    assert "".join(piece["text"] for piece in pieces) == last["answer"]
+    assert last["answer"] == "Thirty days [1] and a horse."  # a citation that was made up is taken out
+    assert (last["found"], last["complete"], last["answered_by"]) == (True, True, "fake-writer")
+    assert {name: last[name] for name in ("answer_id", "conversation_id", "ranking", "note")} == {
+        name: first[name] for name in ("answer_id", "conversation_id", "ranking", "note")
+    }
+    assert first["citations"][0]["document"] == "handbook/leave.md"
+    assert [each["used"] for each in last["citations"]][:2] == [True, False]
+
+
+def test_answer_without_a_language_model_is_one_piece(client: TestClient) -> None:
+    events = stream(client)
+    assert [name for name, _ in events] == ["sources", "text", "answer"]
+    assert events[1][1]["text"] == events[2][1]["answer"]
+    assert "30 days of leave" in events[2][1]["answer"]
+
+
+def test_answer_at_once_is_the_one_of_the_stream(client: TestClient, api: Api) -> None:
+    response = client.post("/v1/ask", json={"question": QUESTION, "stream": False})
+    answer = response.json()
+    (*_, (_, last)) = stream(client)
+    differing = {"answer_id", "conversation_id", "timings_ms"}
+    assert {name: answer[name] for name in answer if name not in differing} == {
+        name: last[name] for name in last if name not in differing
+    }
+    assert list(answer) == ["answer_id", "conversation_id", *api.pipeline.ask(QUESTION).as_record()]
+
+
+def test_what_is_described_is_what_comes(client: TestClient) -> None:
+    answer = client.post("/v1/ask", json={"question": QUESTION, "stream": False}).json()
+    assert AskResult(**answer).model_dump(mode="json") == answer
+    assert set(AskResult.model_fields) == set(answer)
+
+
+def test_answer_is_kept_for_feedback_under_who_asked(client: TestClient, api: Api) -> None:
+    (*_, (_, answer)) = stream(client, user="ann@example.org")
+    kept = api.store.answer(answer["answer_id"])
+    assert kept is not None
+    assert (kept.user, kept.conversation_id) == ("api:helpdesk/ann@example.org", answer["conversation_id"])
+    assert (kept.answer.text, kept.answer.complete) == (answer["answer"], True)
+
+
+def test_conversation_goes_on_for_who_began_it(client: TestClient, api: Api) -> None:
+    begun = client.post("/v1/ask", json={"question": QUESTION, "stream": False, "user": "ann"}).json()
+    body = {"question": "And the VPN?", "stream": False, "conversation_id": begun["conversation_id"]}
+    for user in ({"user": "bob"}, {}):
+        refused = client.post("/v1/ask", json={**body, **user})
+        assert refused.status_code == 404
+        assert "leave conversation_id out" in refused.json()["error"]["message"]
+    assert client.post("/v1/ask", json={**body, "user": "ann"}).json()["conversation_id"] == begun["conversation_id"]
+    kept = api.store.conversation(begun["conversation_id"])
+    assert [turn.answer.question for turn in kept] == [QUESTION, "And the VPN?"]
+
+
+def test_conversation_that_somebody_made_up_is_not_taken_over(client: TestClient, api: Api) -> None:
+    response = client.post("/v1/ask", json={"question": QUESTION, "conversation_id": "made-up"})
+    assert response.status_code == 404
+    assert api.store.conversation("made-up") == []
+
+
+def test_language_model_that_breaks_off_leaves_a_note(
+    client: TestClient, api: Api, make_pipeline: MakePipeline
+) -> None:
+    api.pipeline = make_pipeline(FakeLanguageModel("Thirty days", LanguageModelError("it broke off; ask again")))
+    (*_, (name, answer)) = stream(client)
+    assert name == "answer"
+    assert (answer["complete"], answer["answer"]) == (False, "Thirty days")
+    assert "it broke off" in answer["note"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "expected"),
+    [(RerankerError("it is gone"), 503, "it is gone"), (ZeroDivisionError("a secret"), 500, "the server's log")],
+)
+def test_failure_on_the_way_is_the_last_event(
+    client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, expected: str
+) -> None:
+    def write(ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
+        yield ranked
+        raise error
+
+    monkeypatch.setattr(api.pipeline, "write", write)
+    (*_, (name, data)) = stream(client)
+    assert (name, list(data)) == ("error", ["error"])
+    assert expected in data["error"]["message"]
+    assert "secret" not in data["error"]["message"]
+    whole = client.post("/v1/ask", json={"question": QUESTION, "stream": False})
+    assert whole.status_code == status
+    assert expected in whole.json()["error"]["message"]
+
+
+def test_silence_is_filled_with_pings(
+    client: TestClient, api: Api, make_pipeline: MakePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Thinker(FakeLanguageModel):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            time.sleep(0.3)
+            yield "Thirty days [1]."
+
+    monkeypatch.setattr("app.api.streams.PING_SECONDS", 0.05)
+    api.pipeline = make_pipeline(Thinker())
+    response = client.post("/v1/ask", json={"question": QUESTION})
+    assert ": ping\n\n" in response.text
+    assert [name for name, _ in parsed(response.text)] == ["sources", "text", "answer"]
+
+
+def test_whoever_goes_away_ends_the_stream(api: Api, key: str, make_pipeline: MakePipeline) -> None:
+    writer = SlowWriter()
+    api.pipeline = make_pipeline(writer)
+    headers = {"Authorization": f"Bearer {key}"}
+    with serving(api.site) as server, httpx2.Client(headers=headers) as client:
+        with client.stream("POST", f"{server}/v1/ask", json={"question": QUESTION}) as response:
+            lines = response.iter_lines()
+            assert next(lines) == "event: sources"
+            while next(lines) != "event: text":
+                pass
+            assert not writer.has_ended.is_set()
+        assert writer.has_ended.wait(5)
+        wait_until(lambda: bool(api.store.shown()) and bool(_last(api).text))
+    assert not _last(api).complete
+    assert 0 < len(_last(api).text.split()) < 1500
+
+
+def test_whoever_goes_away_ends_the_answer_at_once_too(api: Api, key: str, make_pipeline: MakePipeline) -> None:
+    writer = SlowWriter()
+    api.pipeline = make_pipeline(writer)
+    headers = {"Authorization": f"Bearer {key}"}
+    with serving(api.site) as server, httpx2.Client(headers=headers) as client:
+        with pytest.raises(httpx2.ReadTimeout):
+            client.post(f"{server}/v1/ask", json={"question": QUESTION, "stream": False}, timeout=1.0)
+        assert writer.has_ended.wait(5)
+
+
+def test_eight_ask_at_once_and_each_gets_its_own(api: Api, key: str, make_pipeline: MakePipeline) -> None:
+    together = threading.Barrier(8, timeout=20)
+
+    class Writer(FakeLanguageModel):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            together.wait()  # none goes on before all are here: they are answered at the same time
+            yield str(messages[-1]["content"]).rsplit("Question: ", 1)[1]
+
+    api.pipeline = make_pipeline(Writer())
+
+    def ask(number: int) -> list[tuple[str, Any]]:
+        body = {"question": f"leave of {number} days", "user": f"user{number}"}
+        response = httpx2.post(f"{server}/v1/ask", json=body, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        return parsed(response.text)
+
+    with serving(api.site) as server, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert [[name for name, _ in events] for events in answers] == [["sources", "text", "answer"]] * 8
+    assert [events[-1][1]["answer"] for events in answers] == [f"leave of {number} days" for number in range(8)]
+    kept = [api.store.answer(events[-1][1]["answer_id"]) for events in answers]
+    assert [each and each.user for each in kept] == [f"api:helpdesk/user{number}" for number in range(8)]
+
+
+def test_server_answers_others_while_one_is_being_answered(api: Api, key: str, make_pipeline: MakePipeline) -> None:
+    api.pipeline = make_pipeline(SlowWriter())
+    headers = {"Authorization": f"Bearer {key}"}
+    with (
+        serving(api.site) as server,
+        httpx2.Client(headers=headers) as client,
+        client.stream("POST", f"{server}/v1/ask", json={"question": QUESTION}) as response,
+    ):
+        next(response.iter_lines())
+        found = httpx2.post(f"{server}/v1/search", json={"query": "leave"}, headers=headers, timeout=5)
+        assert found.status_code == 200
+
+
+def _last(api: Api) -> Answer:
+    stored = api.store.answer(api.store.shown()[-1].id)
+    assert stored is not None
+    return stored.answer

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.answer import Answer
+from app.api.guard import MAX_BODY_BYTES
+from app.api.keys import KeyStore
+from app.rerank import RerankerError
+from ingest import CiteloopError
+from tests.api.conftest import Api
+from tests.app.test_cli import ROW
+from tests.conftest import FakeReranker
+
+PATHS = ["/v1/search", "/v1/rerank", "/v1/ask", "/v1/feedback"]
+
+
+def message(response: Any) -> str:
+    """The message of an error; it has no other shape, and holds no stack trace."""
+    (error,) = response.json().values()
+    assert list(response.json()) == ["error"]
+    assert list(error) == ["message"]
+    assert "Traceback" not in error["message"]
+    return str(error["message"])
+
+
+# Keys and sizes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/v1/nonsense", "/v1/docs"])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer citeloop_wrong", "Basic {key}", "{key}", "Bearer ü"])
+def test_without_a_known_key_nothing_is_done(client: TestClient, key: str, path: str, header: str | None) -> None:
+    headers = {b"Authorization": header.format(key=key).encode("latin-1")} if header is not None else {}
+    client.headers.pop("Authorization")
+    response = client.post(path, content=b"{broken", headers=headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert "citeloop keys add NAME" in message(response)
+
+
+def test_key_that_is_removed_is_refused_at_once(client: TestClient, keys: KeyStore) -> None:
+    assert client.post("/v1/search", json={"query": "leave"}).status_code == 200
+    keys.remove("helpdesk")
+    assert client.post("/v1/search", json={"query": "leave"}).status_code == 401
+
+
+def test_keys_are_never_logged(client: TestClient, key: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client.post("/v1/search", json={"query": "leave"})
+    client.post("/v1/search", content=b"{broken")
+    assert key not in caplog.text
+
+
+def test_body_that_is_declared_too_large_is_not_read(client: TestClient) -> None:
+    response = client.post("/v1/rerank", content=b" " * (MAX_BODY_BYTES + 1))
+    assert response.status_code == 413
+    assert "5,000,000 bytes" in message(response)
+
+
+def test_body_that_turns_out_too_large_is_not_read_on(client: TestClient) -> None:
+    num_sent = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal num_sent
+        for _ in range(100):
+            num_sent += 1
+            yield b" " * 1_000_000
+
+    response = client.post("/v1/rerank", content=pieces())
+    assert response.status_code == 413
+    assert "5,000,000 bytes" in message(response)
+
+
+def test_other_sites_are_not_let_in(client: TestClient) -> None:
+    headers = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    response = client.options("/v1/search", headers=headers)
+    assert response.status_code == 405
+    assert not any(name.startswith("access-control") for name in response.headers)
+
+
+# Errors ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("search", {}, "query: Field required"),
+        ("search", {"query": " "}, "query: String should have at least 1 character"),
+        ("search", {"query": "x" * 2001}, "query: String should have at most 2000"),
+        ("search", {"query": "x", "num_results": 0}, "num_results: "),
+        ("search", {"query": "x", "num_results": 101}, "num_results: "),
+        ("search", {"query": "x", "top_k": 3}, "top_k: Extra inputs"),
+        ("search", {"query": "x", "reranker": "http://127.0.0.1:9"}, "expected one of live, none, shipped"),
+        ("search", {"query": "x", "reranker": "org/model"}, "expected one of live, none, shipped"),
+        ("ask", {"question": "x", "reranker": "/etc"}, "expected one of live, none, shipped"),
+        ("ask", {"question": "x", "user": "a/b"}, "user: String should match"),
+        ("rerank", {"query": "x", "documents": []}, "documents: List should have at least 1"),
+        ("rerank", {"query": "x", "documents": ["a"] * 1001}, "documents: List should have at most 1000"),
+        ("rerank", {"query": "x", "documents": ["a"], "model": "none"}, "expected one of live, shipped"),
+        ("rerank", {"query": "x", "documents": ["a"], "model": "rerank-v3.5"}, "expected one of live, shipped"),
+        ("rerank", {"query": "x", "documents": ["a"], "top_n": 0}, "top_n: "),
+        ("rerank", {"query": "x", "documents": [3, {"title": "a"}]}, "documents.0.str: "),
+        ("feedback", {"answer_id": "x", "number": 1, "action": "liked"}, "action: Input should be 'deleted'"),
+        ("feedback", {"answer_id": "x", "number": 1, "action": "deleted", "reason": "bad"}, "reason: "),
+        ("feedback", {"answer_id": "x", "action": "kept"}, "by number or by chunk_id"),
+        ("feedback", {"answer_id": "x", "number": 1, "chunk_id": "y", "action": "kept"}, "one of the two"),
+        ("feedback", {"answer_id": "x", "number": 1, "action": "kept", "reason": "other"}, "action deleted"),
+    ],
+)
+def test_wrong_values_are_said_in_plain_words(
+    client: TestClient, path: str, body: dict[str, Any], expected: str
+) -> None:
+    response = client.post(f"/v1/{path}", json=body)
+    assert response.status_code == 422
+    assert expected in message(response)
+    assert len(message(response)) < 1000
+
+
+@pytest.mark.parametrize("content", [b"", b"{broken", b"[]", b'"x"', b'{"query": "\\ud800"}', b"\xff", b"[" * 100_000])
+def test_body_that_is_no_json_object_is_refused(client: TestClient, content: bytes) -> None:
+    response = client.post("/v1/search", content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)
+    assert message(response)
+
+
+def test_path_that_is_not_there_and_wrong_method(client: TestClient) -> None:
+    missing, wrong = client.get("/v1/nonsense"), client.get("/v1/search")
+    assert (missing.status_code, message(missing)) == (404, "Not Found")
+    assert (wrong.status_code, message(wrong)) == (405, "Method Not Allowed")
+
+
+@pytest.mark.parametrize("path", ["search", "ask"])
+def test_what_cannot_be_done_now_says_why(
+    client: TestClient, api: Api, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Answer:
+        raise CiteloopError("the table is damaged; run: citeloop doctor")
+
+    monkeypatch.setattr(api.pipeline, "rank", fail)
+    response = client.post(f"/v1/{path}", json={"query" if path == "search" else "question": "leave"})
+    assert (response.status_code, message(response)) == (503, "the table is damaged; run: citeloop doctor")
+
+
+def test_fault_is_logged_and_not_shown(client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> Answer:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(api.pipeline, "rank", fail)
+    response = client.post("/v1/search", json={"query": "leave"})
+    assert response.status_code == 500
+    assert "the server's log says what" in message(response)
+    with TestClient(api.site, headers=dict(client.headers)) as strict, pytest.raises(ZeroDivisionError):
+        strict.post("/v1/search", json={"query": "leave"})  # which is how it comes into the server's log
+
+
+# Search ----------------------------------------------------------------------------------------------
+
+
+def test_search_gives_the_rows_of_the_command_line(client: TestClient, api: Api) -> None:
+    found = client.post("/v1/search", json={"query": " hotel a night "}).json()
+    ranking = api.pipeline.rank("hotel a night").ranking
+    assert found["ranking"] == [json.loads(json.dumps(ranked.as_row())) for ranked in ranking]
+    assert list(found["ranking"][0]) == ROW
+    assert found["ranking"][0]["document"] == "handbook/travel.md"
+    assert (found["query"], found["reranker"], found["note"]) == ("hotel a night", "none", "")
+    assert set(found["timings_ms"]) == {"search", "rerank"}
+
+
+def test_search_gives_as_many_as_asked_for_by_the_reranker_asked_for(client: TestClient, scorer: FakeReranker) -> None:
+    scorer._scores = {"tunnel": 10.0}
+    found = client.post("/v1/search", json={"query": "leave", "num_results": 1, "reranker": "shipped"}).json()
+    assert found["reranker"] == "shipped"
+    assert [row["document"] for row in found["ranking"]] == ["it/vpn.md"]
+
+
+def test_search_falls_back_when_the_reranker_fails(
+    client: TestClient, scorer: FakeReranker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_query: str, _passages: list[str]) -> list[float]:
+        raise RerankerError("it is gone")
+
+    monkeypatch.setattr(scorer, "score", fail)
+    found = client.post("/v1/search", json={"query": "leave", "reranker": "shipped"}).json()
+    assert found["reranker"] == "none"
+    assert "it is gone" in found["note"]
+
+
+# Feedback --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(client: TestClient) -> Any:
+    """An answer that helpdesk asked for."""
+    return client.post("/v1/ask", json={"question": "How many days of leave?", "stream": False}).json()
+
+
+def test_feedback_is_kept_once_with_who_it_was(client: TestClient, api: Api, asked: Any) -> None:
+    body = {"answer_id": asked["answer_id"], "number": 2, "action": "deleted", "reason": "outdated", "user": "ann"}
+    first, second = (client.post("/v1/feedback", json=body).json() for _ in range(2))
+    (event,) = api.store.events()
+    assert (event.user, event.action, event.reason) == ("api:helpdesk/ann", "deleted", "outdated")
+    assert (event.number, event.chunk_id) == (2, asked["citations"][1]["chunk_id"])
+    assert first["recorded"] is True
+    assert first["event"]["id"] == event.id
+    assert second == {"recorded": False, "event": None}
+
+
+def test_feedback_by_chunk_is_that_by_number(client: TestClient, api: Api, asked: Any) -> None:
+    chunk_id = asked["citations"][0]["chunk_id"]
+    for action in ("deleted", "undone", "opened", "kept"):
+        body = {"answer_id": asked["answer_id"], "chunk_id": chunk_id, "action": action}
+        assert client.post("/v1/feedback", json=body).json()["recorded"]
+    assert [(event.action, event.user, event.number) for event in api.store.events()] == [
+        (action, "api:helpdesk", 1) for action in ("deleted", "undone", "opened", "kept")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"answer_id": "unknown", "number": 1}, "expected the answer_id that /v1/ask gave"),
+        ({"number": 6}, "citations, numbered from 1; got 6"),
+        ({"chunk_id": "unknown"}, "does not cite chunk unknown"),
+    ],
+)
+def test_feedback_on_what_is_not_there(
+    client: TestClient, api: Api, asked: Any, changes: dict[str, Any], expected: str
+) -> None:
+    body = {"answer_id": asked["answer_id"], "action": "deleted", **changes}
+    response = client.post("/v1/feedback", json=body)
+    assert response.status_code == 404
+    assert expected in message(response)
+    assert api.store.events() == []
+
+
+# OpenAPI ---------------------------------------------------------------------------------------------
+
+
+def test_openapi_needs_no_key_and_describes_all_with_examples(client: TestClient) -> None:
+    client.headers.pop("Authorization")
+    schema = client.get("/v1/openapi.json").json()
+    assert schema["servers"] == [{"url": "/v1"}]
+    assert {f"/v1{path}" for path in schema["paths"]} == set(PATHS)
+    for path in schema["paths"].values():
+        (operation,) = path.values()
+        assert operation["description"]
+        assert operation["security"] == [{"HTTPBearer": []}]
+        assert {"401", "413", "422", "503"} <= set(operation["responses"])
+        for status in ("401", "422"):
+            described = operation["responses"][status]["content"]["application/json"]["schema"]
+            assert described == {"$ref": "#/components/schemas/ErrorAnswer"}
+    for body in ("SearchBody", "AskBody", "RerankBody", "FeedbackBody"):
+        properties = schema["components"]["schemas"][body]["properties"]
+        assert any("examples" in field for field in properties.values())
+    events = schema["paths"]["/ask"]["post"]["responses"]["200"]["content"]["text/event-stream"]["example"]
+    assert [line for line in events.splitlines() if line.startswith("event")] == [
+        "event: sources",
+        "event: text",
+        "event: answer",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/docs", "/v1/redoc"])
+def test_no_page_loads_scripts_from_elsewhere(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404

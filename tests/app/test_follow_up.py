@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from app.answer import LanguageModelError
+from app.evaluation import read_benchmark
+from app.follow_up import MAX_CHARACTERS, MAX_REWRITTEN_CHARACTERS, follow_up_prompt, is_follow_up, rewrite
+from tests.benchmarks.follow_up import DATA, QUESTIONS, read_dialogues
+from tests.conftest import FakeLanguageModel
+
+FRANCE = "How many days of leave do I get in France?"
+RESET = "Where do I ask for a password reset?"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "and in Germany?",
+        "And how do I request leave?",
+        "what about the Pro plan?",
+        "How about Bristol",
+        "ok, and for guests?",
+        "but is lunch included?",
+        "und in Deutschland?",
+        "Wie sieht es bei Teilzeit aus?",
+        "et en Allemagne ?",
+        "Qu'en est-il de la Suisse ?",
+        "y en Alemania",
+        "¿Y en Alemania?",
+        "on Saturdays too?",
+        "is breakfast also paid then?",
+        "for how long?",
+        "how long does it take?",
+        "why?",
+        "in London?",
+        "vouchers?",
+        "how long does the delivery take?",
+        "can they be split into half days?",
+        "who has to approve that?",
+        "Who can allow more than that?",
+        "does it have to be the original?",
+        "what is there to eat there?",
+        "where can I eat there?",
+        "how do I book one?",
+        "what does this form ask for?",
+        "within how many days does he have to send the parcel?",
+    ],
+)
+def test_what_leans_on_the_question_before_is_a_follow_up(question: str) -> None:
+    assert is_follow_up(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "",
+        "?!",
+        FRANCE,
+        RESET,
+        "parental leave",
+        "TB-2120 price?",
+        "E-117 on a PL-300",
+        "y-axis of the chart in Tideline",
+        "What is Kingfisher?",
+        "How do I keep unused holiday for next year, does it happen by itself?",
+        "Someone hit my leased car, it is 9 pm. Who do I call?",
+        "Is it allowed to bring a dog to the office?",
+        "How long does it take to get a new hardware key?",
+        "Is there a canteen in the Bristol office?",
+        "May IT read the mail in my account?",
+        "How much can I spend on courses this year?",
+        "How do I know that my laptop is encrypted?",
+        "What can customers do when they lose the RMA number?",
+        "¿Cuántos días de vacaciones tengo?",
+        "No answer to my request for leave, is that a yes?",
+        "So how many float days do part-timers have?",
+    ],
+)
+def test_what_names_its_subject_stands_alone(question: str) -> None:
+    assert not is_follow_up(question)
+    assert rewrite(question, [RESET]) == question
+
+
+@pytest.mark.parametrize(
+    ("question", "last", "full"),
+    [
+        ("and in Germany?", FRANCE, "How many days of leave do I get in Germany?"),
+        ("in Germany?", FRANCE, "How many days of leave do I get in Germany?"),
+        ("Und in Deutschland?", "Wie viel Urlaub habe ich in Polen?", "Wie viel Urlaub habe ich in Deutschland?"),
+        ("and in Germany?", "How high is rent in the United Kingdom?", "How high is rent in Germany?"),
+        ("and in Rome?", "What does lunch in Paris cost?", "What does lunch in Rome cost?"),
+        ("und in Rom?", "Wie ist in Paris Urlaub?", "Wie ist in Paris Urlaub? Und in Rom?"),
+        ("and for the gateway?", "How long is the warranty for a probe?", "How long is the warranty for the gateway?"),
+        ("and per mile?", "What is paid per kilometre for my car?", "What is paid per mile for my car?"),
+        ("And severity 2?", "How fast is severity 1 answered?", "How fast is severity 2 answered?"),
+        ("and CW-131?", "What does CW-104 mean?", "What does CW-131 mean?"),
+        # the same preposition, but not the same kind of thing, or more than the new phrase can stand for
+        ("and in July?", FRANCE, f"{FRANCE} And in July?"),
+        ("and in general?", FRANCE, f"{FRANCE} And in general?"),
+        ("on Basic?", "What does it cost on the big Plus plan?", "What does it cost on the big Plus plan? On Basic?"),
+        ("and CW-131?", "CW-104 or CW-112?", "CW-104 or CW-112? And CW-131?"),
+        ("what about the Pro plan?", FRANCE, f"{FRANCE} What about the Pro plan?"),
+        ("and at Christmas", FRANCE, f"{FRANCE} And at Christmas?"),
+        ("vouchers?", "what may a gift cost", "What may a gift cost? Vouchers?"),
+        ("how long does it take?", RESET, "How long does it take? (ask for a password reset)"),
+        ("and who approves it", "How much is a trip to Rome?", "Who approves it? (a trip to Rome)"),
+        ("how long does it take?", "when do I get money (Bristol)?", "How long does it take? (money Bristol)"),
+        ("and?", FRANCE, FRANCE),
+    ],
+)
+def test_the_rule_keeps_the_subject_of_the_last_question(question: str, last: str, full: str) -> None:
+    assert rewrite(question, ["How do I print?", last]) == full
+
+
+@pytest.mark.parametrize("question", ["what about the 25 m cable?", "who decides about that?", "and on 3 March too?"])
+def test_where_nothing_is_replaced_nothing_is_lost(question: str) -> None:
+    full = rewrite(question, [FRANCE]).lower()
+    words = question.lower().strip("?").removeprefix("and ").split()
+    assert all(word in full for word in ("days", "leave", "france", *words))
+
+
+def test_follow_ups_of_follow_ups_keep_the_subject_and_do_not_grow() -> None:
+    earlier = [FRANCE]
+    for question in ("and in Germany?", "can it be carried over?", "and who decides about that?", "and in Spain?"):
+        earlier.append(rewrite(question, earlier))
+    assert earlier[1:] == [
+        "How many days of leave do I get in Germany?",
+        "Can it be carried over? (days of leave in Germany)",
+        "Who decides about that? (days of leave in Germany)",
+        "Who decides about that? (days of leave in Spain)",
+    ]
+    pro = rewrite("what about the Pro plan?", [FRANCE])
+    assert rewrite("and the Basic plan?", [pro]) == f"{FRANCE} And the Basic plan?"
+
+
+def test_the_first_question_is_never_rewritten() -> None:
+    assert rewrite("and in Germany?", []) == "and in Germany?"
+
+
+def test_long_texts_are_looked_at_to_their_limit_and_quickly() -> None:
+    started = time.perf_counter()
+    for text in ("to foo " * 500_000, "and " * 900_000, "(" * 900_000, "in in in?! " * 300_000, " " * 900_000 + "it"):
+        assert len(rewrite(text, [text, text])) <= max(len(text), MAX_CHARACTERS)
+    assert time.perf_counter() - started < 5
+    assert not is_follow_up("How many days of leave are there in Bremen " + "x" * MAX_CHARACTERS + " and that too?")
+    assert rewrite("what about " + "x" * 1980, [FRANCE]) == "what about " + "x" * 1980
+
+
+# with a language model ---------------------------------------------------------------------------------
+
+
+def test_a_language_model_writes_the_full_question_from_the_last_three() -> None:
+    model = FakeLanguageModel("How many days of leave ", "do I get in Germany?\n")
+    earlier = ["one?", "two\nlines?", "three?", FRANCE]
+    assert rewrite("and in Germany?", earlier, model) == "How many days of leave do I get in Germany?"
+    system, user = model.messages
+    assert (system["role"], user["role"]) == ("system", "user")
+    assert user["content"] == (
+        f"Earlier questions:\n- two lines?\n- three?\n- {FRANCE}\n\nLast question: and in Germany?"
+    )
+    assert model.messages == follow_up_prompt("and in Germany?", earlier)
+
+
+@pytest.mark.parametrize(
+    ("written", "question"),
+    [
+        ('"How much leave in Germany?"', "How much leave in Germany?"),
+        ("Question: How much leave in Germany?", "How much leave in Germany?"),
+        ("Wie viel Urlaub habe ich in Deutschland?", "Wie viel Urlaub habe ich in Deutschland?"),
+    ],
+)
+def test_quotes_and_labels_round_the_question_go(written: str, question: str) -> None:
+    assert rewrite("and in Germany?", [FRANCE], FakeLanguageModel(written)) == question
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "  \n ",
+        "You get 30 days of leave in Germany.",
+        "You get 30 days. Do you want to know more?",
+        "How much leave in Germany [1]?",
+        "Here is the question: How much leave in Germany?",
+        "How much leave in Germany?\nHow much in France?",
+        "x" * MAX_REWRITTEN_CHARACTERS + "?",
+        "and in Germany?",
+    ],
+)
+def test_what_is_no_single_question_is_left_to_the_rule(written: str) -> None:
+    assert rewrite("and in Germany?", [FRANCE], FakeLanguageModel(written)) == FRANCE.replace("France", "Germany")
+
+
+def test_a_language_model_that_fails_is_left_to_the_rule() -> None:
+    model = FakeLanguageModel("How much leave in ", LanguageModelError("broken"))
+    assert rewrite("and in Germany?", [FRANCE], model) == FRANCE.replace("France", "Germany")
+
+
+def test_an_endless_text_is_not_read_to_its_end() -> None:
+    class Endless(FakeLanguageModel):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            yield from itertools.repeat("more ")
+
+    assert rewrite("and in Germany?", [FRANCE], Endless()) == FRANCE.replace("France", "Germany")
+
+
+def test_what_was_written_until_it_was_stopped_is_not_used() -> None:
+    stop = threading.Event()
+
+    class Stopped(FakeLanguageModel):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            assert stop
+            yield "Was that all?"
+            stop.set()
+
+    assert rewrite("and in Germany?", [FRANCE], Stopped(), stop) == FRANCE.replace("France", "Germany")
+
+
+def test_a_question_that_stands_alone_costs_no_call() -> None:
+    model = FakeLanguageModel("Something else?")
+    assert rewrite(RESET, [FRANCE], model) == RESET
+    assert model.messages == []
+
+
+# the benchmark -----------------------------------------------------------------------------------------
+
+
+def test_each_dialogue_of_the_benchmark_has_its_answer_in_the_sample() -> None:
+    texts = {each.name: words(each.text) for each in read_benchmark(DATA / "eval" / "sample").documents}
+    dialogues = read_dialogues(QUESTIONS).values()
+    assert Counter(each.part for each in dialogues) == {"develop": 32, "report": 32}
+    assert [each for each in dialogues if words(each.quote) not in texts[each.document]] == []
+
+
+def words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
