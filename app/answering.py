@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,21 +54,36 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
         """Note that an answer is being made; where it is already, that one is asked to stop."""
-        self.stop(answer_id)
-        with self._connection() as connection:
-            connection.execute("DELETE FROM jobs WHERE state NOT IN ('queued', 'running')")
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
-        return self.put(job, begin=True)
+        job = self.put(job, begin=True)
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                "UPDATE jobs SET cancel_requested = 1 WHERE state IN ('queued', 'running') AND answer_id = ?"
+                " AND rowid < (SELECT rowid FROM jobs WHERE id = ?)",
+                (answer_id, job.id),
+            )
+            connection.execute(  # what has ended is needed as long as an earlier one of its answer has not
+                "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND answer_id NOT IN"
+                " (SELECT answer_id FROM jobs WHERE state IN ('queued', 'running'))"
+            )
+        return job
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
         """The job that makes this answer now, the last one begun, if there is one."""
-        found = self._jobs("WHERE answer_id = ? ORDER BY rowid DESC LIMIT 1", answer_id)
-        return next((job for job in found if job.is_open and not job.is_dead), None)
+        return next((job for job in self._last(answer_id) if job.is_open and not job.is_dead), None)
+
+    def is_last(self, job: AnswerJob) -> bool:
+        """Whether no job was begun later that makes the same answer, or has made it."""
+        return all(last.id == job.id for last in self._last(job.answer_id))
 
     def stop(self, answer_id: str) -> None:
         """Ask for the end of an answer that is being made; what is there of it stays."""
         if job := self.at_work(answer_id):
             self.update(job.id, cancel_requested=True)
+
+    def _last(self, answer_id: str) -> list[AnswerJob]:
+        return self._jobs("WHERE answer_id = ? ORDER BY rowid DESC LIMIT 1", answer_id)
 
 
 class Answerer:
@@ -113,7 +128,7 @@ class Answerer:
             yield ranked
             yield from self._pipeline.write(ranked, heart.stop_requested)
 
-        self._threads.submit(self._make, job, asked, steps)
+        self._begin(job, asked, steps)
         return answer_id
 
     def write_again(self, turn: StoredAnswer, without: Collection[str]) -> None:
@@ -123,16 +138,28 @@ class Answerer:
         def steps(heart: Heart) -> Iterator[Answer]:
             return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
 
-        self._threads.submit(self._make, job, turn.answer, steps)
+        self._begin(job, turn.answer, steps)
 
     def wait(self) -> None:
         """Until everything that was begun is made. Nothing can be begun afterwards."""
         self._threads.shutdown()
 
-    def _make(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
+    def _begin(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
+        with ExitStack() as life:
+            heart = life.enter_context(at_work(self.jobs, job, _BEAT_SECONDS))  # it beats while the job waits, too
+            self._threads.submit(self._make, job, answer, steps, heart, life.pop_all())
+
+    def _make(
+        self,
+        job: AnswerJob,
+        answer: Answer,
+        steps: Callable[[Heart], Iterator[Answer]],
+        heart: Heart,
+        life: ExitStack,
+    ) -> None:
         """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
-        is_new, saved_at = not answer.text, 0.0  # what is written again stays as it was until then
-        with suppress(CiteloopError), at_work(self.jobs, job, _BEAT_SECONDS) as heart:
+        before, is_new, saved_at = answer, not answer.text, 0.0  # what is written again stays as it was until then
+        with suppress(CiteloopError), life:
             try:
                 for answer in steps(heart):
                     heart.tell(current="answer", text=answer.text)
@@ -142,14 +169,15 @@ class Answerer:
             except Exception as error:
                 if not isinstance(error, CiteloopError):
                     _log.exception("answer %s", job.answer_id)
-                answer = replace(answer, note=_failed(error, is_new), without=job.without)
+                kept = answer if is_new else before
+                answer = replace(kept, note=_failed(error, is_new), without=job.without)
                 raise
             finally:
                 self._keep(job, answer)
 
     def _keep(self, job: AnswerJob, answer: Answer) -> None:
-        """Unless the answer is already being made anew, by a later job."""
-        if (newer := self.jobs.at_work(job.answer_id)) is None or newer.id == job.id:
+        """Unless the answer is already being made anew, or has been, by a later job."""
+        if self.jobs.is_last(job):
             self._answers.update_answer(job.answer_id, answer)
 
 

@@ -15,13 +15,14 @@ def as_markdown(turns: Sequence[StoredAnswer]) -> str:
 
 def _lines(turn: StoredAnswer) -> Iterator[str]:
     answer = turn.answer
-    yield f"## {answer.question}\n"
+    yield f"## {_in_one_line(answer.question)}\n"
     yield f"{turn.asked_at:%Y-%m-%d %H:%M} UTC, answered by {answer.answered_by}, reranker {answer.reranker}\n"
     if answer.query:
-        yield f"Searched for: {answer.query}\n"
-    yield answer.text + "\n"
+        yield f"Searched for: {_in_one_line(answer.query)}\n"
+    yield _quoted(answer.text) + "\n"
     if answer.note or not answer.complete:
-        yield f"*{answer.note or 'This answer was cut off before its end.'}*\n"
+        ended = f"This answer was {'stopped' if answer.stopped else 'cut off'} before its end."
+        yield f"*{_in_one_line(answer.note) or ended}*\n"
     yield from _sources(answer)
     yield ""
 
@@ -29,8 +30,17 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
 def _sources(answer: Answer) -> Iterator[str]:
     for citation in answer.citations:
         chunk = citation.chunk
-        place = " > ".join((chunk.title, *chunk.headings))
+        place = _in_one_line(" > ".join((chunk.title, *chunk.headings)))
         struck = " (struck out)" if chunk.id in answer.without else ""
         page = f", page {chunk.page}" if chunk.page else ""
         yield f"- [{citation.number}]{struck} {place} ({chunk.document}{page})"
-        yield "\n".join(f"  > {line}" for line in chunk.text.splitlines())
+        yield _quoted(chunk.text, indent="  ")
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _quoted(text: str, indent: str = "") -> str:
+    """As a quotation, at whose end everything ends that the text leaves open; nor does it say where a [1] leads."""
+    return "\n".join(f"{indent}> {line}" for line in text.replace("]:", "]\\:").splitlines())

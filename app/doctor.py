@@ -95,5 +95,5 @@ def _models(settings: Settings) -> str:
 def _answers(settings: Settings) -> str:
     language_model = Pipeline(settings).language_model
     if language_model is None:
-        return "extractive (set OPENAI_API_KEY or OPENAI_BASE_URL to have them written)"
+        return "extractive (name a language model on the Settings page, or set OPENAI_API_KEY or OPENAI_BASE_URL)"
     return f"written by {language_model.name} (not called)"

@@ -32,6 +32,7 @@ from app.search import Candidate, search
 from app.settings import Settings
 from app.tokens import token_counter
 from app.writing import Writer
+from ingest import CiteloopError
 from ingest.embed import Embedder, load_embedder, recorded_name
 from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
@@ -237,7 +238,11 @@ class Pipeline:
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
     ) -> Iterator[Answer]:
         """The answer with a text from these of its citations, as it grows."""
-        writer = self.writer
+        try:
+            writer = self.writer
+        except CiteloopError as error:  # of what is set: the passages can be quoted all the same
+            writer = Writer(None, lambda: self.sentence_scorer, self.embedder.count_tokens)
+            unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
             unwritten,
             answered_by=writer.name if citations else EXTRACTIVE,

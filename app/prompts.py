@@ -50,8 +50,13 @@ def save_prompts(home: Path, prompts: Prompts) -> None:
     if ABSTENTION not in prompts.answer:
         raise CiteloopError(f"the instructions must say when to reply {ABSTENTION}, or every question gets an answer")
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=home, prefix=f".{_FILE}.", delete=False) as file:
-        file.write(_PROMPTS.dump_json(prompts, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, home / _FILE)
+    descriptor, name = tempfile.mkstemp(dir=home, prefix=f".{_FILE}.")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(_PROMPTS.dump_json(prompts, indent=1))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, home / _FILE)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

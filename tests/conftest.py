@@ -138,7 +138,7 @@ def table(home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
 def settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings that no variable of the outside reaches."""
     for variable in list(os.environ):
-        if variable.startswith(("CITELOOP_", "OPENAI_")):
+        if variable.startswith(("CITELOOP_", "OPENAI_", "AZURE_OPENAI_")):
             monkeypatch.delenv(variable)
     return Settings(home=home, reranker="none")
 

@@ -84,13 +84,16 @@ def _with_key(endpoint: Endpoint) -> str:
 def _fill(endpoint: Endpoint | None) -> None:
     """What the form shows at first: what is set, but for the key, which never goes back to the browser."""
     base_url = endpoint.where if endpoint else OPENAI_URL
-    names = {url: name for name, url in _PRESETS.items()}
-    st.session_state.setdefault(_PRESET, names.get(base_url, _OTHER))
+    st.session_state.setdefault(_PRESET, _preset_of(base_url))
     st.session_state.setdefault(_BASE_URL, base_url)
     st.session_state.setdefault(_MODEL, endpoint.model if endpoint else "")
     st.session_state.setdefault(_API_VERSION, endpoint.api_version if endpoint else "")
     context_tokens = endpoint.context_tokens if endpoint else DEFAULT_CONTEXT_TOKENS
     st.session_state.setdefault(_CONTEXT, min(max(context_tokens, MIN_CONTEXT_TOKENS), _MAX_CONTEXT_TOKENS))
+
+
+def _preset_of(base_url: str) -> str:
+    return next((name for name, url in _PRESETS.items() if url == base_url), _OTHER)
 
 
 def _take_preset() -> None:
@@ -157,6 +160,7 @@ def _save() -> None:
     endpoint = with_kept_key(home, _typed())
     if try_to(lambda: save_endpoint(home, endpoint)):
         st.session_state[_KEY] = ""
+        st.session_state[_PRESET] = _preset_of(endpoint.where)
         tell(
             "success",
             f"Saved: {endpoint.model} at {endpoint.where} writes the answers from now on, {_with_key(endpoint)}.",

@@ -47,7 +47,7 @@ def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> No
         "none",
         "shipped is live; none trained yet",
         "0 events",
-        "extractive (set OPENAI_API_KEY or OPENAI_BASE_URL to have them written)",
+        "extractive (name a language model on the Settings page, or set OPENAI_API_KEY or OPENAI_BASE_URL)",
     ]
 
 

@@ -100,7 +100,7 @@ def test_events_without_choices_and_comments_are_passed_over(httpserver: HTTPSer
 def test_what_comes_after_the_finish_reason_is_not_waited_for(httpserver: HTTPServer) -> None:
     def answer() -> Iterator[str]:
         yield event("a", "stop")
-        time.sleep(0.5)
+        time.sleep(0.9)
         yield event("b")
 
     httpserver.expect_request(PATH).respond_with_handler(
@@ -108,7 +108,7 @@ def test_what_comes_after_the_finish_reason_is_not_waited_for(httpserver: HTTPSe
     )
     started = time.monotonic()
     assert list(connected(httpserver.url_for("/v1")).stream(MESSAGES)) == ["a"]
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 0.8
 
 
 def test_thoughts_are_not_shown(server: FaultyServer) -> None:
@@ -362,7 +362,7 @@ def test_a_stop_ends_it_at_once_in_every_phase(
     timer.start()
     _, message = read(connected(server.url, max_characters=10**9), stop)
     assert message == ""
-    assert time.monotonic() - stopped_at[0] < 0.2
+    assert time.monotonic() - stopped_at[0] < 0.5
     assert fault == "busy for a second" or server.left.wait(1)  # the server need not go on
     assert len(chats(server)) == 1
 
@@ -380,7 +380,7 @@ def test_who_stops_reading_breaks_it_off(server: FaultyServer) -> None:
     assert next(stream) == TEXT[0]
     started = time.monotonic()
     stream.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.5
     assert server.left.wait(1)
 
 

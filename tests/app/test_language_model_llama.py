@@ -76,7 +76,7 @@ def test_a_stop_frees_the_server_for_the_next_question(endpoint: Endpoint) -> No
     stop.set()
     started = time.monotonic()
     list(stream)
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.5
     assert next(OpenAILanguageModel(endpoint, deadline_seconds=20).stream(MESSAGES))
 
 

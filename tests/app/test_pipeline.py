@@ -20,6 +20,8 @@ from app.answer import (
     extract,
     quote,
 )
+from app.endpoint import Endpoint, save_endpoint
+from app.filters import EVERYTHING, Filter
 from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
@@ -94,9 +96,9 @@ def test_steps_are_told_in_order_before_their_work(
     steps: list[Step | str] = []
     original = pipeline.search
 
-    def search(question: str) -> list[Candidate]:
+    def search(query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         steps.append("searched")
-        return original(question)
+        return original(query, within)
 
     monkeypatch.setattr(pipeline, "search", search)
     pipeline.rank(QUESTION, on_step=steps.append)
@@ -461,3 +463,42 @@ def test_a_damaged_passage_is_not_cited_and_the_answer_says_so(pipeline: Pipelin
     assert "31 days" not in answer.text
     assert "handbook/leave.md is damaged" in answer.note
     assert "citeloop doctor" in answer.note
+
+
+def test_settings_that_are_damaged_leave_the_quotes_and_say_so(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline._given_language_model = None
+    (settings.home / "endpoint.json").write_text("{")
+    answer = pipeline.ask(QUESTION)
+    assert (answer.answered_by, answer.found, answer.complete) == (EXTRACTIVE, True, True)
+    assert "endpoint.json is damaged" in answer.note
+    (settings.home / "endpoint.json").unlink()
+    (settings.home / "prompts.json").write_text("{")
+    assert "prompts.json cannot be read" in pipeline.ask(QUESTION).note
+
+
+def test_the_endpoint_of_the_moment_writes_and_one_that_writes_already_goes_on(
+    settings: Settings, table: ChunkTable, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with a key that has changed; a stream that began with the old one ends with it."""
+    made: list[Endpoint] = []
+
+    class Writes(FakeLanguageModel):
+        def __init__(self, endpoint: Endpoint) -> None:
+            super().__init__("Thirty ", "days [1].")
+            self.name = f"{endpoint.model} {endpoint.key}"
+            made.append(endpoint)
+
+    monkeypatch.setattr("app.language_model.OpenAILanguageModel", Writes)
+    pipeline = Pipeline(settings, embedder)
+    assert pipeline.ask(QUESTION).answered_by == EXTRACTIVE
+    save_endpoint(settings.home, Endpoint("http://one.test/v1", "first", SecretStr("key-1")))
+    begun = pipeline.write(pipeline.rank(QUESTION))
+    assert next(begun).answered_by == "first key-1"
+    save_endpoint(settings.home, Endpoint("http://two.test/v1", "second", SecretStr("key-2")))
+    assert pipeline.ask(QUESTION).answered_by == "second key-2"
+    *_, last = begun
+    assert (last.answered_by, last.text, last.complete) == ("first key-1", "Thirty days [1].", True)
+    save_endpoint(settings.home, Endpoint("http://two.test/v1", "second", SecretStr("key-3")))
+    assert pipeline.ask(QUESTION).answered_by == "second key-3"
+    assert pipeline.ask(QUESTION).complete
+    assert len(made) == 3  # not one for each question

@@ -50,6 +50,24 @@ def test_a_figure_that_no_cited_passage_has_outweighs_all_words() -> None:
     assert (found.score, found.is_supported) == (0, False)
 
 
+def test_a_name_that_no_cited_passage_has_outweighs_all_words_and_its_ending_does_not_matter() -> None:
+    passages = {1: "Prices\nThe price of a probe for Aldervane is 12 euros a piece."}
+
+    def score(sentence: str) -> float:
+        (found,) = check_support(sentence, passages, WordScorer())
+        return found.score
+
+    assert score("The price of a probe is 12 euros for Aldervane's [1].") > 0
+    assert score("The price of a probe is 12 euros for Tarnbeck [1].") == 0
+    assert score("The price of a probe is 12 euros in the UK [1].") > 0  # an abbreviation may be written out there
+
+
+def test_where_nouns_have_capitals_a_capital_makes_no_name() -> None:
+    passages = {1: "Der Urlaub\nIm Jahr hat jede Kraft einen Anspruch auf dreißig Tage Urlaub ohne Abzug vom Lohn."}
+    (found,) = check_support("Im Jahr hat jede Kraft einen Anspruch auf die Freistellung [1].", passages, WordScorer())
+    assert found.is_supported
+
+
 @pytest.mark.parametrize("figure", ["1250", "1,250", "1.250", "1,250.00", "01250"])
 def test_a_figure_may_be_written_in_another_way(figure: str) -> None:
     assert check(f"A hotel may cost {figure} euros a week [2].")[0][2]

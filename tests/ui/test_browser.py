@@ -125,7 +125,7 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
     link = page.get_by_role("link", name="Open [1]")
     expect(link).to_have_attribute("href", re.compile(r"^source\?chunk=\w+&a=\w+$"))
     link.click()
-    expect(page.get_by_role("heading", name="Manual")).to_be_visible()
+    expect(page.get_by_role("heading", name="Manual", exact=True)).to_be_visible()
     whole = page.get_by_role("img", name="Page 1 of 2 of it/manual.pdf, the passage marked")
     expect(whole).to_be_visible()
     assert whole.evaluate("image => image.complete && image.naturalWidth") == 1440

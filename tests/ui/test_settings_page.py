@@ -143,6 +143,7 @@ def test_what_is_saved_is_used_and_its_key_leaves_the_page(home: Path, settings:
     assert saved(settings) == Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY), "", 4096, saved=True)
     assert "Saved: writer-1 at http://h.example/v1 writes the answers from now on, with a key." in texts(page)
     assert page.text_input(key="settings-key").value == ""
+    assert page.selectbox(key="settings-preset").value == "Other"
     assert KEY not in sent_to_the_browser(page)
     assert KEY not in str(page.session_state)
 
@@ -234,7 +235,7 @@ def test_instructions_are_changed_and_brought_back(home: Path) -> None:
     page.text_area[0].set_value("Write short. Otherwise reply exactly: NOT IN THE DOCUMENTS")
     click(page, "Save the instructions")
     assert read_prompts(home).answer.startswith("Write short.")
-    assert shown().text_area[0].value.startswith("Write short.")
+    assert (shown().text_area[0].value or "").startswith("Write short.")
     click(page, "Bring back our own")
     assert read_prompts(home) == Prompts()
 

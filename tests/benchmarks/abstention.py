@@ -1,0 +1,221 @@
+"""Can it be told from scores that the documents do not answer a question? python -m tests.benchmarks.abstention
+
+Questions of the sample documents that have no answer there, and questions of training data and of sources kept aside
+whose answer is taken out of what search found. Three signals: how near the best sentence is, by whose floor the app
+refuses; the probability of the best passage, by whose floor it does not; and a logistic regression on the best raw
+score and the mean of the five behind it, fitted on the training questions here. Without the training data, which lie
+outside of the project, the first two are measured on the sample. Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from app.answer import MIN_SIMILARITY, cite, extract
+from app.evaluation import Benchmark, read_benchmark
+from app.evaluation.abstention import Abstention, abstention, intervals
+from app.evaluation.tables import benchmark_table
+from app.registry import SHIPPED
+from app.rerank import Blend, rerank
+from app.rerankers import MODELS_FOLDER
+from app.rerankers.late_interaction import LateInteractionReranker
+from app.search import Candidate, search
+from app.training.candidate import PROBE
+from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from ingest.chunk import DEFAULT_POLICY
+from ingest.embed import load_embedder
+from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
+
+_TURNED_AWAY = 0.05
+"""Share of the training questions with an answer that a fitted floor turns away."""
+_NUM_CITATIONS = 5
+_ASIDE = {"docs_faq": 0.2, "vespa_docs": 0.12}
+"""Share of the sources that the shipped reranker was not trained on."""
+
+
+SearchIn = Callable[[Benchmark], Callable[[str], list[Candidate]]]
+"""Documents -> question -> candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the scores of one question say. best, behind: raw scores of the reranker, the mean of the next five."""
+
+    similarity: float
+    probability: float
+    best: float
+    behind: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Questions on one set of documents. is_tuning: whether a floor may be fitted on them."""
+
+    name: str
+    is_tuning: bool
+    answerable: tuple[Signals, ...]
+    unanswerable: tuple[Signals, ...]
+
+
+def main() -> None:
+    """Print precision, recall and F1 of refusing, and who is turned away, for each set and signal."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as scratch:
+        asked = list(collections(options.home or Path(scratch), (options.questions, options.passages)))
+    blend = Blend.load(MODELS_FOLDER / SHIPPED)
+    assert blend is not None
+    assert blend.calibration is not None
+    floors: dict[str, tuple[Callable[[Signals], float], float]] = {
+        "nearest sentence": (lambda each: each.similarity, MIN_SIMILARITY),
+        "probability": (lambda each: each.probability, blend.calibration.floor),
+    }
+    if tuning := [each for each in asked if each.is_tuning]:
+        floors["fitted"] = fit(tuning)
+    print("mean (95% interval)")
+    for each in asked:
+        kind = "tuning" if each.is_tuning else "test"
+        print(f"\n{each.name} ({kind}; {len(each.answerable)} with and {len(each.unanswerable)} without an answer)")
+        for name, (signal, floor) in floors.items():
+            scores = [[signal(one) for one in questions] for questions in (each.answerable, each.unanswerable)]
+            print(f"  {name:<18}{auc(*scores):.3f} AUC  {described(abstention(scores[0], scores[1], floor))}")
+
+
+def described(found: Abstention) -> str:
+    """The shares with their intervals, in a line."""
+    shares = intervals(found).items()
+    return "  ".join(f"{name} {share.mean:.2f} ({share.low:.2f} to {share.high:.2f})" for name, share in shares)
+
+
+def auc(answerable: Sequence[float], unanswerable: Sequence[float]) -> float:
+    """Share of pairs in which the question with an answer has the higher score."""
+    higher, lower = np.array(answerable)[:, None], np.array(unanswerable)[None]
+    return float((higher > lower).mean() + (higher == lower).mean() / 2)
+
+
+def fit(tuning: Sequence[Asked]) -> tuple[Callable[[Signals], float], float]:
+    """The score and its floor, the mean of those of the sets, each of which counts the same."""
+    rows = np.concatenate([_rows([*each.answerable, *each.unanswerable]) for each in tuning])
+    labels = np.concatenate([[1.0] * len(each.answerable) + [0.0] * len(each.unanswerable) for each in tuning])
+    sizes = [len(each.answerable) + len(each.unanswerable) for each in tuning]
+    shares = np.concatenate([np.full(size, 1 / size) for size in sizes])
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        logits = rows @ weights
+        return float(shares @ (np.logaddexp(0, logits) - labels * logits))
+
+    weights = minimize(loss, np.zeros(3), method="BFGS").x
+
+    def score(signals: Signals) -> float:
+        return float(_rows([signals])[0] @ weights)
+
+    print(
+        "fitted: "
+        + ", ".join(f"{name} {value:.2f}" for name, value in zip(("1", "best", "behind"), weights, strict=True))
+    )
+    return score, float(np.mean([np.quantile([*map(score, each.answerable)], _TURNED_AWAY) for each in tuning]))
+
+
+def _rows(signals: Sequence[Signals]) -> NDArray[np.float64]:
+    return np.array([(1.0, each.best, each.behind) for each in signals])
+
+
+def collections(home: Path, sizes: tuple[int, int]) -> Iterator[Asked]:
+    """Each set with what its scores say; sizes: how many questions, and how many passages beside their answers."""
+    search_in = searcher(home)
+    if SHARED_DATA.exists():
+        rows = {name: read_pairs(SHARED_DATA / f"{name}.jsonl.gz") for name in (*_ASIDE, "docs_headings")}
+        headings = rows.pop("docs_headings")
+        for name, pairs in rows.items():
+            known = [pair for pair in pairs if pair.source not in TEST_SOURCES]
+            aside = split_by_source(known, _ASIDE[name])[1]
+            beside = _of(headings, aside) or known
+            yield _taken_out(name, True, aside, beside, sizes, search_in)
+        unseen = [pair for pair in rows["docs_faq"] if pair.source in TEST_SOURCES]
+        yield _taken_out("unseen sources", False, unseen, _of(headings, unseen), sizes, search_in)
+    else:
+        print(f"no training data in {SHARED_DATA}, so only the sample is measured")
+    yield _sample(search_in)
+
+
+def _of(pairs: Sequence[Pair], others: Sequence[Pair]) -> list[Pair]:
+    """Those of the same sources."""
+    sources = {pair.source for pair in others}
+    return [pair for pair in pairs if pair.source in sources]
+
+
+class Measure:
+    """question, candidates -> Signals, with the shipped reranker and what finds the sentences of an answer."""
+
+    def __init__(self) -> None:
+        self._reranker = LateInteractionReranker(str(MODELS_FOLDER / SHIPPED))
+        self._scorer = LateInteractionReranker()
+
+    def __call__(self, question: str, candidates: Sequence[Candidate]) -> Signals:
+        ranking = rerank(question, candidates, self._reranker)
+        raw = sorted((ranked.reranker_score or 0.0 for ranked in ranking), reverse=True)
+        quoted = extract(question, cite(ranking, _NUM_CITATIONS), self._scorer)
+        nearest = max((sentence.similarity for sentence in quoted), default=0.0)  # 0: below the floor
+        return Signals(nearest, ranking[0].score, raw[0], float(np.mean(raw[1:6])))
+
+
+def _taken_out(
+    name: str,
+    is_tuning: bool,
+    pairs: Sequence[Pair],
+    beside: Sequence[Pair],
+    sizes: tuple[int, int],
+    search_in: SearchIn,
+) -> Asked:
+    """Each question with what search finds, and with that but for its answer."""
+    num_questions, num_passages = sizes
+    benchmark = as_benchmark(name, spread(pairs, num_questions, 0), spread(beside, num_passages, 0))
+    found, measure = search_in(benchmark), Measure()
+    with_answer, without = [], []
+    for query_id, question in benchmark.queries.items():
+        candidates = found(question)
+        left = [each for each in candidates if each.chunk.document not in benchmark.qrels[query_id]]
+        if 1 < len(left) < len(candidates):  # search found the answer
+            with_answer.append(measure(question, candidates))
+            without.append(measure(question, left))
+    return Asked(name, is_tuning, tuple(with_answer), tuple(without))
+
+
+def _sample(search_in: SearchIn) -> Asked:
+    benchmark = read_benchmark(PROBE)
+    found, measure = search_in(benchmark), Measure()
+    answerable, unanswerable = (
+        tuple(measure(question, found(question)) for question in questions.values())
+        for questions in (benchmark.queries, benchmark.unanswerable)
+    )
+    return Asked("sample", False, answerable, unanswerable)
+
+
+def searcher(home: Path) -> SearchIn:
+    """Searches a benchmark's documents, whose table is built below home."""
+    embedder = load_embedder()
+
+    def search_in(benchmark: Benchmark) -> Callable[[str], list[Candidate]]:
+        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, lambda items, _: items)
+        return lambda question: search(question, table, embedder)
+
+    return search_in
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.abstention", description=__doc__)
+    parser.add_argument("--questions", type=int, default=200, help="how many of each set of training data")
+    parser.add_argument("--passages", type=int, default=1000, help="how many other passages lie beside their answers")
+    parser.add_argument("--home", type=Path, help="where the tables are kept for the next time; default: nowhere")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

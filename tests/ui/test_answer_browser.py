@@ -1,0 +1,243 @@
+"""An answer while it is written: a real server, a language model that drips its words, and Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from app.feedback import FeedbackStore
+from ingest.embed import load_embedder
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+from tests.app.faulty_server import DONE, FAULTS, FaultyServer, Reply, event
+from tests.conftest import DOCUMENTS
+from tests.ui.browser import CHROMIUM, browsing, serving
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium; apt-get install chromium"),
+]
+
+QUESTION = "What may a hotel cost a night?"
+SECONDS = 60.0
+
+
+class Dripping:
+    """Writes word1, word2 and so on, one in a fifth of a second, until it may end. The passage [99] is made up."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+
+    def __call__(self, reply: Reply) -> None:
+        reply.begin()
+        reply.send(event("A hotel may cost 150 euros [1][99]: "))
+        for number in count(1):
+            if self.may_end.is_set():
+                break
+            reply.send(event(f"word{number} "))
+            reply.wait()
+        reply.send(event("and that is all [1]."))
+        reply.send(event(None, "stop") + DONE)
+        reply.end()
+
+
+@pytest.fixture(scope="module")
+def language_model() -> Iterator[FaultyServer]:
+    with FaultyServer("dripping") as server:
+        server.delay_seconds = 0.2
+        yield server
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the tiny documents, embedded by the real model."""
+    folder, home = tmp_path_factory.mktemp("documents"), tmp_path_factory.mktemp("home")
+    for name, text in DOCUMENTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    embedder = load_embedder()
+    list(ingest([folder], ChunkTable(home, embedder), embedder))
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, language_model: FaultyServer) -> Iterator[str]:
+    """The address of a server whose answers the dripping language model writes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in list(os.environ):
+            if variable.startswith(("CITELOOP_", "OPENAI_", "AZURE_OPENAI_")):
+                patch.delenv(variable)
+        patch.setenv("OPENAI_BASE_URL", language_model.url)
+        patch.setenv("OPENAI_MODEL", "writer-1")
+        with serving(home) as address:
+            yield address
+
+
+@pytest.fixture
+def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dripping]:
+    dripping = Dripping()
+    monkeypatch.setitem(FAULTS, "dripping", dripping)
+    yield dripping
+    dripping.may_end.set()
+
+
+@pytest.fixture
+def page(server: str) -> Iterator[Page]:
+    """A page whose browser asks nobody but the server."""
+    foreign: list[str] = []
+
+    def look(url: str) -> None:
+        if not url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:")):
+            foreign.append(url)
+
+    expect.set_options(timeout=SECONDS * 1000)
+    with browsing() as page:
+        page.context.on("request", lambda request: look(request.url))
+        page.context.on("page", lambda opened: opened.on("websocket", lambda socket: look(socket.url)))
+        page.on("websocket", lambda socket: look(socket.url))
+        yield page
+    assert foreign == []
+
+
+def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to that"
+        page.wait_for_timeout(100)
+
+
+def ask(page: Page, server: str, question: str = QUESTION) -> None:
+    page.goto(server)
+    field = page.get_by_placeholder("Ask about your documents")
+    field.fill(question)
+    field.press("Enter")
+    expect(page.get_by_text("word3", exact=False)).to_be_visible()
+
+
+def num_words(page: Page) -> int:
+    """How many words of the growing answer are on the screen."""
+    answer = page.get_by_test_id("stChatMessage").last
+    return max((int(number) for number in re.findall(r"\bword(\d+)", answer.inner_text())), default=0)
+
+
+def expect_growing(page: Page) -> None:
+    expect(page.get_by_text("A hotel may cost 150 euros").first).to_be_visible()
+    before = num_words(page)
+    wait_until(page, lambda: num_words(page) > before + 1)
+
+
+def stop_button(page: Page) -> Locator:
+    """Streamlit has a Stop of its own, while a page is drawn."""
+    return page.locator("[class*='st-key-stop-']").get_by_role("button")
+
+
+def expect_whole(page: Page) -> None:
+    expect(page.get_by_text("and that is all").first).to_be_visible()
+    expect(stop_button(page)).to_have_count(0)
+    expect(page.get_by_text("(writer-1)")).to_be_visible()
+    expect(page.get_by_text("The model made up a citation")).to_be_visible()
+
+
+def test_an_answer_grows_beside_its_sources_over_a_reload_and_in_a_second_tab(
+    server: str, page: Page, dripping: Dripping
+) -> None:
+    ask(page, server)
+    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+    expect(stop_button(page)).to_be_visible()
+    expect(page.get_by_role("link", name="[1]").first).to_have_attribute("href", re.compile(r"^#\w+-s1$"))
+    expect(page.get_by_text("[99]")).to_have_count(0)
+    expect_growing(page)
+
+    page.reload()
+    expect_growing(page)
+    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    expect_growing(tab)
+    expect_growing(page)
+
+    dripping.may_end.set()
+    expect_whole(page)
+    expect_whole(tab)
+
+
+def test_who_leaves_while_it_is_written_finds_it_written_on(server: str, page: Page, dripping: Dripping) -> None:
+    ask(page, server, "How much may a hotel cost?")
+    page.get_by_role("link", name="Documents").click()
+    expect(page.get_by_text("3 documents")).to_be_visible()
+    expect(page.get_by_text("word3")).to_have_count(0)
+    page.get_by_role("link", name="Ask", exact=True).click()
+    expect_growing(page)
+    page.get_by_role("link", name="Documents").click()
+    expect(page.get_by_text("3 documents")).to_be_visible()
+    dripping.may_end.set()
+    page.get_by_role("link", name="Ask", exact=True).click()
+    expect_whole(page)
+
+
+def test_stop_keeps_the_text_and_says_so(
+    server: str, page: Page, dripping: Dripping, language_model: FaultyServer, home: Path
+) -> None:
+    language_model.left.clear()
+    ask(page, server, "May a hotel cost 150 euros?")
+    stop_button(page).click()
+    expect(page.get_by_text("You stopped this answer")).to_be_visible()
+    expect(stop_button(page)).to_have_count(0)
+    assert language_model.left.wait(SECONDS)  # nobody computes what nobody reads
+    words = num_words(page)
+    assert words >= 3
+    page.wait_for_timeout(1000)
+    assert num_words(page) == words
+    page.reload()
+    expect(page.get_by_text("You stopped this answer")).to_be_visible()
+    assert num_words(page) == words
+    match = re.search(r"\bc=(\w+)", page.url)
+    assert match is not None
+    (turn,) = FeedbackStore(home).conversation(match[1])
+    assert (turn.answer.stopped, turn.answer.complete) == (True, False)
+    assert turn.answer.text.endswith(f"word{words}")
+
+
+def test_a_conversation_is_listed_and_read_by_a_colleague(server: str, page: Page, dripping: Dripping) -> None:
+    question = "What is the price of a hotel a night?"
+    ask(page, server, question)
+    address = page.url
+    with_link = page.context.browser
+    assert with_link is not None
+    colleague = with_link.new_context().new_page()
+    colleague.goto(address)
+    expect_growing(colleague)
+    expect(stop_button(page)).to_be_visible()
+    expect(stop_button(colleague)).to_have_count(0)
+
+    dripping.may_end.set()
+    expect_whole(page)
+    expect_whole(colleague)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("button", name="New conversation").click()
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    sidebar.get_by_role("button", name=question).click()
+    expect_whole(page)
+    assert page.url == address
+
+    page.get_by_role("button", name="Conversation", exact=True).click()
+    expect(page.get_by_role("button", name="Rename")).to_be_visible()
+    link = page.get_by_test_id("stCode").inner_text().strip()
+    assert link.startswith(f"{server}/ask?c=")
+    colleague.goto(link)
+    expect_whole(colleague)
+    expect(stop_button(colleague)).to_have_count(0)
+    colleague.get_by_role("button", name="Conversation", exact=True).click()
+    expect(colleague.get_by_role("button", name="Export as Markdown")).to_be_visible()
+    expect(colleague.get_by_role("button", name="Rename")).to_have_count(0)
+    expect(colleague.get_by_role("button", name="Remove")).to_have_count(0)
+    expect(colleague.get_by_test_id("stSidebar").get_by_role("button", name=question)).to_have_count(0)
