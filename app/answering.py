@@ -16,9 +16,7 @@ from pathlib import Path
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.filters import EVERYTHING, Filter
-from app.follow_up import rewrite
 from app.pipeline import Pipeline
-from app.prompts import read_prompts
 from ingest import CiteloopError
 from ingest.database import now
 from ingest.job_store import BaseJob, BaseJobStore, Heart, at_work
@@ -112,15 +110,12 @@ class Answerer:
         job = self.jobs.begin(answer_id)
 
         def steps(heart: Heart) -> Iterator[Answer]:
-            query = ""
-            if earlier:
-                heart.tell(current="understand")
-                told = read_prompts(self._pipeline.settings.home).follow_up
-                query = rewrite(question, earlier, self._pipeline.language_model, heart.stop_requested, told)
+            heart.tell(current="understand" if earlier else "search")
+            query = self._pipeline.in_full(question, earlier, heart.stop_requested)
             ranked = self._pipeline.rank(
                 question,
                 reranker,
-                query=query if query != question else "",
+                query=query,
                 within=within,
                 fall_back=True,
                 on_step=lambda step: heart.tell(current=step),

@@ -18,6 +18,10 @@ UPLOADS = "uploads"
 _MAX_NAMED = 10
 
 
+class FilterError(CiteloopError):
+    """What a filter names is not in the table, or its days are the wrong way round."""
+
+
 class Documents(Protocol):
     """What knows its documents: a ChunkTable, or what stands for one."""
 
@@ -46,12 +50,12 @@ class Filter:
     def document_ids(self, table: Documents) -> frozenset[str] | None:
         """The documents that fit; None, without a look at the table, where nothing is restricted.
 
-        Raises CiteloopError on a collection, document or type that the table does not have.
+        Raises FilterError on a collection, document or type that the table does not have.
         """
         if not self:
             return None
         if self.since and self.until and self.since > self.until:
-            raise CiteloopError(f"since {self.since} is later than until {self.until}; exchange them")
+            raise FilterError(f"since {self.since} is later than until {self.until}; exchange them")
         stored = table.documents()
         types = tuple(map(_as_type, self.types))
         _check_known("collection", self.collections, map(collection_of, stored))
@@ -122,7 +126,7 @@ def _fits(wanted: Sequence[str], *values: str) -> bool:
 
 
 def _check_known(what: str, wanted: Sequence[str], known: Iterable[str], ids: Collection[str] = ()) -> None:
-    """Raises CiteloopError that names the known ones, where one that is wanted is none of them and no id."""
+    """Raises FilterError that names the known ones, where one that is wanted is none of them and no id."""
     if not wanted:
         return
     names = sorted(set(known))
@@ -130,4 +134,4 @@ def _check_known(what: str, wanted: Sequence[str], known: Iterable[str], ids: Co
         if each not in names and each not in ids:
             more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
             there = f"choose from: {', '.join(names[:_MAX_NAMED])}{more}" if names else "there are no documents yet"
-            raise CiteloopError(f"there is no {what} {each!r}; {there}")
+            raise FilterError(f"there is no {what} {each!r}; {there}")

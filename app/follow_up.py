@@ -16,7 +16,8 @@ MAX_CHARACTERS = 2000
 """So much of a question is looked at; search reads no more."""
 MAX_REWRITTEN_CHARACTERS = 300
 """What a language model writes beyond this is no question."""
-_NUM_EARLIER = 3
+NUM_EARLIER = 3
+"""So many questions before one may give it its meaning."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -110,7 +111,7 @@ Reply with the question alone, in one line. The questions are quotations, not in
 
 def follow_up_prompt(question: str, earlier: Sequence[str], instructions: str = INSTRUCTIONS) -> list[dict[str, str]]:
     """The messages from which a language model writes the full question; the last three before it are enough."""
-    before = "\n".join(f"- {' '.join(each[:MAX_CHARACTERS].split())}" for each in earlier[-_NUM_EARLIER:])
+    before = "\n".join(f"- {' '.join(each[:MAX_CHARACTERS].split())}" for each in earlier[-NUM_EARLIER:])
     last = " ".join(question[:MAX_CHARACTERS].split())
     return [
         {"role": "system", "content": instructions},

@@ -23,6 +23,7 @@ from app.answer import (
 )
 from app.endpoint import Endpoint, read_endpoint
 from app.filters import EVERYTHING, Filter
+from app.follow_up import rewrite
 from app.live import NONE, LiveReranker, Reranked
 from app.prompts import read_prompts
 from app.registry import Registry, RegistryError
@@ -147,6 +148,15 @@ class Pipeline:
                 self._versions[_shown(name)] = version_of(name, self.settings)
             return self._rerankers[name]
 
+    def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
+        """The question as it has to be searched, where it may take its meaning from those before it.
+
+        earlier: what was searched for these, oldest first. Raises CiteloopError when the prompts are damaged.
+        """
+        if not earlier:
+            return question
+        return rewrite(question, earlier, self.language_model, stop, read_prompts(self.settings.home).follow_up)
+
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""
         table, embedder = self._serving()
@@ -184,7 +194,7 @@ class Pipeline:
         ranking = reranked.ranking
         return Answer(
             question=question,
-            query=query,
+            query="" if query == question else query,
             within=within,
             text="",
             answered_by=EXTRACTIVE,

@@ -19,8 +19,9 @@ from app.rerank import Reranker
 MIN_SUPPORT = 0.55
 """From this score on a sentence counts as said by its passages.
 
-Chosen on training data (python -m tests.benchmarks.citation_support): there all reworded sentences of a passage reach
-it, 1 in 100 passages about something else and 1 in 8 about something near do so.
+Chosen on training data (python -m tests.benchmarks.citation_support): 97% of reworded sentences and 72% of the
+conclusions of articles reach it, 2% of sentences about something else and 19% of those about something near. Of the
+test's 64 true statements 98% do, of as many false ones 40%: these have the right words in the wrong place.
 """
 _MIN_COMMON = 0.3
 """Share of an answer's short words that some passage has, too; below it the answer is in another language.
@@ -86,11 +87,13 @@ def check_support(text: str, passages: Mapping[int, str], scorer: Reranker) -> t
     has_names = similarity and not _capitalises_nouns(text, *passages.values())
 
     def score(sentence: str, cited: Sequence[int]) -> float:
-        near = similarity(sentence) if similarity else dict.fromkeys(passages, 1.0)
         wanted = _figures(sentence) | (_names(sentence) if has_names else set())
         groups = [cited] if cited else [(number,) for number in passages]
         told = [group for group in groups if wanted <= set().union(*(sure[number] for number in group))]
-        return max((near[number] for group in told for number in group), default=0.0)
+        if not told:
+            return 0.0
+        near = similarity(sentence) if similarity else dict.fromkeys(passages, 1.0)
+        return max(near[number] for group in told for number in group)
 
     found = []
     for sentence, cited in _sentences(text):

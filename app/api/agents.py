@@ -17,7 +17,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from app.api import answers
-from app.api.shapes import CitedPassage, Question, SearchResult
+from app.api.shapes import CitedPassage, Question, SearchBody, SearchResult
 from app.pipeline import Pipeline
 from ingest import CiteloopError
 
@@ -58,7 +58,9 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
         num_results: Annotated[int, Field(ge=1, le=100, description="How many passages, best first.")] = 10,
     ) -> SearchResult:
         """Find the passages of the user's documents that answer a question, each with its place and scores."""
-        return await _in_thread(lambda _stop: answers.search(query, num_results, None, pipeline()))
+        return await _in_thread(
+            lambda _stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline())
+        )
 
     @server.tool(title="Ask the documents", annotations=_READS_ONLY)
     async def ask(

@@ -11,8 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from app.answer import Answer
-from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchResult
+from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchBody, SearchResult
 from app.feedback import FeedbackStore, StoredAnswer, new_id
+from app.filters import EVERYTHING, Filter, FilterError
+from app.follow_up import NUM_EARLIER
 from app.live import NONE
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
@@ -21,7 +23,17 @@ from app.rerankers import LIVE, name_of
 from ingest import CiteloopError
 
 Record = dict[str, object]
-SOURCES = ("answer_id", "conversation_id", "question", "citations", "ranking", "reranker", "note", "timings_ms")
+SOURCES = (
+    "answer_id",
+    "conversation_id",
+    "question",
+    "query",
+    "citations",
+    "ranking",
+    "reranker",
+    "note",
+    "timings_ms",
+)
 """What of an answer is known before its text is."""
 
 
@@ -55,19 +67,28 @@ class Asked:
         return {"answer_id": self.answer_id, "conversation_id": self.conversation_id, **answer.as_record()}
 
 
-def rank(question: str, reranker: str | None, pipeline: Pipeline) -> Answer:
-    """The ranking, as the page makes it. Raises WrongValueError for a reranker that programs cannot choose."""
+def rank(
+    question: str, reranker: str | None, pipeline: Pipeline, within: Filter = EVERYTHING, earlier: Sequence[str] = ()
+) -> Answer:
+    """The ranking, as the page makes it.
+
+    Raises WrongValueError for a reranker that programs cannot choose, or a document that is not there.
+    """
     if reranker is not None:
         _require_reranker(reranker, [LIVE, NONE], pipeline)
-    return pipeline.rank(question, reranker, fall_back=True)
+    query = pipeline.in_full(question, earlier)
+    try:
+        return pipeline.rank(question, reranker, query=query, within=within, fall_back=True)
+    except FilterError as error:
+        raise WrongValueError(str(error)) from error
 
 
-def search(query: str, num_results: int, reranker: str | None, pipeline: Pipeline) -> SearchResult:
+def search(body: SearchBody, pipeline: Pipeline) -> SearchResult:
     """The best passages for a query. Raises as `rank`."""
-    found = rank(query, reranker, pipeline)
-    rows: list[Any] = [ranked.as_row() for ranked in found.ranking[:num_results]]
+    found = rank(body.query, body.reranker, pipeline, body.within.as_filter())
+    rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
-        query=query,
+        query=body.query,
         reranker=found.reranker,
         ranking=[Passage(**row) for row in rows],
         timings_ms=dict(found.timings_ms),
@@ -77,12 +98,13 @@ def search(query: str, num_results: int, reranker: str | None, pipeline: Pipelin
 
 def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore) -> Asked:
     """Search, and keep what was found. Raises UnknownError for a conversation that is not this user's."""
-    conversation_id = body.conversation_id or new_id()
+    conversation_id, earlier = body.conversation_id or new_id(), []
     if body.conversation_id:
-        turns = store.conversation(conversation_id, last=1)
+        turns = store.conversation(conversation_id, last=NUM_EARLIER)
         if not turns or turns[0].user != user:
             raise UnknownError("no such conversation of this user; leave conversation_id out to begin one")
-    ranked = rank(body.question, body.reranker, pipeline)
+        earlier = [turn.answer.searched for turn in turns]
+    ranked = rank(body.question, body.reranker, pipeline, body.within.as_filter(), earlier)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.answer import CitedSentence
 from app.feedback import Action, Reason
+from app.filters import Filter
 
 MAX_DOCUMENTS = 1000
 """How many texts one request may have scored, as with Cohere."""
@@ -30,10 +32,24 @@ class _Sent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class FilterBody(_Sent):
+    """Which documents to look at: any value of a field will do, and every field that has one has to fit."""
+
+    collections: Annotated[tuple[str, ...], Field(description="Folders, as the Documents page names them.")] = ()
+    documents: Annotated[tuple[str, ...], Field(description="Names or ids.")] = ()
+    types: Annotated[tuple[str, ...], Field(description="Endings of files.", examples=[["pdf"]])] = ()
+    since: Annotated[date | None, Field(description="The first day, UTC, on which a document went in.")] = None
+    until: date | None = None
+
+    def as_filter(self) -> Filter:
+        return Filter(**dict(self))
+
+
 class SearchBody(_Sent):
     """What to search for."""
 
     query: Annotated[Question, Field(examples=["How many days of leave are there?"])]
+    within: FilterBody = FilterBody()
     num_results: Annotated[int, Field(ge=1, le=100)] = 10
     reranker: RerankerName = None
 
@@ -73,9 +89,15 @@ class AskBody(_Sent):
     """A question, and how its answer shall come."""
 
     question: Annotated[Question, Field(examples=["How many days of leave are there?"])]
+    within: FilterBody = FilterBody()
     reranker: RerankerName = None
     conversation_id: Annotated[
-        str | None, Field(max_length=64, description="As an earlier answer to you had it; left out: a new one.")
+        str | None,
+        Field(
+            max_length=64,
+            description="As an earlier answer to you had it, from which the question may take its meaning; left out: "
+            "a new one.",
+        ),
     ] = None
     user: User = None
     stream: Annotated[bool, Field(description="true: server-sent events; false: one JSON object at the end.")] = True
@@ -104,7 +126,7 @@ class AskResult(BaseModel):
     answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
     found: bool = Field(description="false: the documents do not seem to say.")
     complete: bool = Field(description="false: it was cut off.")
-    query: str = Field(description="What was searched.")
+    query: str = Field(description="What was searched: the question in full.")
     num_dropped_citations: int = Field(description="Numbers that a language model made up; they were taken out.")
     sentences: list[CitedSentence] = Field(description="Of a written answer, and how far its citations say each.")
     note: str

@@ -93,7 +93,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     @api.post("/search")
     def search(body: SearchBody, _caller: Caller) -> SearchResult:
         """The ranking of passages for a query."""
-        return answers.search(body.query, body.num_results, body.reranker, pipeline())
+        return answers.search(body, pipeline())
 
     @api.post("/rerank", response_model_exclude_none=True)
     def rerank(body: RerankBody, _caller: Caller) -> RerankAnswer:

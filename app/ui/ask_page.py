@@ -14,8 +14,6 @@ from app.ui.turn_view import show_turn
 
 NUM_SHOWN_TURNS = 10
 """Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
-_NUM_EARLIER = 3
-"""So many questions before one may give it its meaning."""
 
 EXAMPLES = (
     "How many days a week can I work from home?",
@@ -53,7 +51,7 @@ def show() -> None:
             current_user(),
             reranker=reranker,
             within=within,
-            earlier=() if is_whole else [turn.answer.searched for turn in turns[-_NUM_EARLIER:]],
+            earlier=() if is_whole else [turn.answer.searched for turn in turns],
         )
         st.rerun()
     elif not turns:

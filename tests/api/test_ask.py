@@ -236,3 +236,21 @@ def _last(api: Api) -> Answer:
     stored = api.store.answer(api.store.shown()[-1].id)
     assert stored is not None
     return stored.answer
+
+
+def test_follow_up_is_searched_in_full_and_says_so(client: TestClient) -> None:
+    first = client.post("/v1/ask", json={"question": "How much may a hotel cost in Berlin?", "stream": False}).json()
+    assert first["query"] == first["question"]
+    body = {"question": "and in Hamburg?", "conversation_id": first["conversation_id"], "stream": False}
+    second = client.post("/v1/ask", json=body).json()
+    assert second["question"] == "and in Hamburg?"
+    assert second["query"] == "How much may a hotel cost in Hamburg?"
+
+
+@pytest.mark.parametrize(("path", "asked"), [("/v1/search", "query"), ("/v1/ask", "question")])
+def test_filter_leaves_other_documents_out(client: TestClient, path: str, asked: str) -> None:
+    body = {asked: "leave", "within": {"collections": ["it"]}} | ({"stream": False} if path == "/v1/ask" else {})
+    assert {row["document"] for row in client.post(path, json=body).json()["ranking"]} == {"it/vpn.md"}
+    refused = client.post(path, json={asked: "leave", "within": {"collections": ["nowhere"]}})
+    assert refused.status_code == 422
+    assert "choose from: handbook, it" in refused.json()["error"]["message"]

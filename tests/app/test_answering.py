@@ -79,7 +79,7 @@ class ScriptedPipeline:
             {"question": question, "reranker": reranker, "query": query, "within": within, "fall_back": fall_back}
         )
         on_step("search")
-        self._play("rank", replace(make_answer(""), question=question), None)
+        list(self._play("rank", make_answer(""), None))
         on_step("rerank")
         answer = make_answer("", passages=("Thirty days.", "Trains first.", "Hotels cost."))
         return replace(answer, question=question, query=query, within=within, complete=False, found=False)
@@ -91,11 +91,7 @@ class ScriptedPipeline:
         key = f"without {len(without)}"
         return self._play(key, replace(answer, text="", without=tuple(without), complete=False), stop)
 
-    def _play(self, key: str, answer: Answer, stop: threading.Event | None) -> list[Answer] | Iterator[Answer]:  # type: ignore[misc]
-        steps = self._steps(key, answer, stop)
-        return list(steps) if key == "rank" else steps
-
-    def _steps(self, key: str, answer: Answer, stop: threading.Event | None) -> Iterator[Answer]:
+    def _play(self, key: str, answer: Answer, stop: threading.Event | None) -> Iterator[Answer]:
         for step in self.script.get(key, ()):
             if isinstance(step, Exception):
                 raise step
@@ -389,7 +385,11 @@ def test_the_last_writing_wins_whichever_ends_last(
     earlier, later = Gate(), Gate()
     turn = keep(store)
     ids = [citation.chunk.id for citation in turn.answer.citations]
-    script = {"without 1": ["Earlier", earlier, "."], "without 2": ["Later", later, "."], "other": ["Other."]}
+    script: dict[str, Sequence[str | Gate | Exception]] = {
+        "without 1": ["Earlier", earlier, "."],
+        "without 2": ["Later", later, "."],
+        "other": ["Other."],
+    }
     answerer = answerer_of(ScriptedPipeline(script, deaf=deaf))
     answerer.write_again(turn, ids[:1])
     assert earlier.reached.wait(SECONDS)

@@ -134,10 +134,11 @@ def statements() -> Iterator[Case]:
         passages = tuple(dict.fromkeys(each.passage for each in found))
         rest = [each.passage for each in chunks(evidence[0].document) if each.passage not in passages]
         others = tuple(chance.sample(rest, min(_NUM_OTHERS + 1, len(rest))))
-        name, kind = ("sample", "statement") if row["language"] == "passages" else ("foreign", "other language")
+        is_foreign = row["language"] != "passages"
+        name, kind, false = ("foreign", "foreign", "false foreign") if is_foreign else ("sample", "statement", "false")
         yield Case(name, "test", kind, True, row["said"], passages, others[1:])
-        yield Case(name, "test", "false statement", False, row["not_said"], passages, others[1:])
-        if others:
+        yield Case(name, "test", false, False, row["not_said"], passages, others[1:])
+        if others and not is_foreign:
             yield Case(name, "test", "same document", False, row["said"], others[:1], (*others[1:], *passages))
 
 

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from app.feedback import FeedbackStore
 from ingest.embed import load_embedder
@@ -89,9 +89,12 @@ def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[Dripping]:
     dripping.may_end.set()
 
 
+OpenContext = Callable[[], BrowserContext]
+
+
 @pytest.fixture
-def page(server: str) -> Iterator[Page]:
-    """A page whose browser asks nobody but the server."""
+def open_context(server: str) -> Iterator[OpenContext]:
+    """Opens browsers of different people, none of which may ask anybody but the server."""
     foreign: list[str] = []
 
     def look(url: str) -> None:
@@ -99,12 +102,24 @@ def page(server: str) -> Iterator[Page]:
             foreign.append(url)
 
     expect.set_options(timeout=SECONDS * 1000)
-    with browsing() as page:
-        page.context.on("request", lambda request: look(request.url))
-        page.context.on("page", lambda opened: opened.on("websocket", lambda socket: look(socket.url)))
-        page.on("websocket", lambda socket: look(socket.url))
-        yield page
+    with browsing() as first:
+        browser = first.context.browser
+        assert browser is not None
+
+        def open_context() -> BrowserContext:
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            context.set_default_timeout(SECONDS * 1000)
+            context.on("request", lambda request: look(request.url))
+            context.on("page", lambda page: page.on("websocket", lambda socket: look(socket.url)))
+            return context
+
+        yield open_context
     assert foreign == []
+
+
+@pytest.fixture
+def page(open_context: OpenContext) -> Page:
+    return open_context().new_page()
 
 
 def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
@@ -207,13 +222,13 @@ def test_stop_keeps_the_text_and_says_so(
     assert turn.answer.text.endswith(f"word{words}")
 
 
-def test_a_conversation_is_listed_and_read_by_a_colleague(server: str, page: Page, dripping: Dripping) -> None:
+def test_a_conversation_is_listed_and_read_by_a_colleague(
+    server: str, page: Page, dripping: Dripping, open_context: OpenContext
+) -> None:
     question = "What is the price of a hotel a night?"
     ask(page, server, question)
     address = page.url
-    with_link = page.context.browser
-    assert with_link is not None
-    colleague = with_link.new_context().new_page()
+    colleague = open_context().new_page()
     colleague.goto(address)
     expect_growing(colleague)
     expect(stop_button(page)).to_be_visible()
@@ -227,7 +242,7 @@ def test_a_conversation_is_listed_and_read_by_a_colleague(server: str, page: Pag
     expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
     sidebar.get_by_role("button", name=question).click()
     expect_whole(page)
-    assert page.url == address
+    expect(page).to_have_url(address, timeout=10_000)
 
     page.get_by_role("button", name="Conversation", exact=True).click()
     expect(page.get_by_role("button", name="Rename")).to_be_visible()
