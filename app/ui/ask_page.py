@@ -33,8 +33,9 @@ def show() -> None:
     welcome = st.empty()
     for turn in turns:
         show_turn(turn)
-    reranker, within = choose_reranker(), choose_filter()
     with st.bottom:  # at the root of the page it would scroll to the last source after every answer
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            reranker, within = choose_reranker(), choose_filter()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
     question = typed or st.session_state.pop("asked", None)
     if question and question.strip():

@@ -13,9 +13,10 @@ from app.feedback import StoredAnswer, new_id
 from app.ui import markup
 from app.ui.messages import try_to
 from app.ui.resources import current_user, feedback_store
-from app.ui.words import ago
+from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
+_MAX_TITLE_CHARACTERS = 60
 
 
 def show_conversations(current_id: str) -> None:
@@ -32,10 +33,10 @@ def show_conversations(current_id: str) -> None:
         found = feedback_store().conversations(current_user(), words, last=_NUM_LISTED)
         for each in found:
             st.button(
-                markup.plain(each.title),
+                markup.plain(_shortened(each.title)),
                 key=f"conversation-{each.id}",
                 type="secondary" if each.id == current_id else "tertiary",
-                help=f"{each.num_questions} questions, the last {ago(each.last_asked_at)}",
+                help=f"{counted(each.num_questions, 'question')}, the last {ago(each.last_asked_at)}",
                 on_click=_open,
                 args=(each.id,),
                 width="stretch",
@@ -93,6 +94,10 @@ def _offer_copies(conversation_id: str) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= _MAX_TITLE_CHARACTERS else title[:_MAX_TITLE_CHARACTERS].rstrip() + "…"
 
 
 def _open(conversation_id: str) -> None:

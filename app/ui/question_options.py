@@ -17,11 +17,10 @@ def choose_reranker() -> str:
     """The toggle and the choice; returns the reranker's name."""
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != "none"]
-    with st.bottom, _row():
-        on = st.toggle("Reranker", value=default != "none", key="reranker-on")
-        chosen = st.selectbox(
-            "Which reranker", names, key="reranker-name", label_visibility="collapsed", disabled=not on, width=135
-        )
+    on = st.toggle("Reranker", value=default != "none", key="reranker-on")
+    chosen = st.selectbox(
+        "Which reranker", names, key="reranker-name", label_visibility="collapsed", disabled=not on, width=135
+    )
     return chosen if on and chosen else "none"
 
 
@@ -32,12 +31,8 @@ def choose_filter() -> Filter:
         return EVERYTHING
     chosen = _chosen()
     number = sum(bool(getattr(chosen, field)) for field in _FIELDS)
-    with (
-        st.bottom,
-        st.popover(
-            "All documents" if not number else counted(number, "filter"), icon=":material/filter_list:", key="filters"
-        ),
-    ):
+    label = counted(number, "filter") if number else "All documents"
+    with st.popover(label, icon=":material/filter_list:", key="filters"):
         st.multiselect("Collection", found.collections, key="filter-collections", placeholder="Any")
         st.multiselect("Type", found.types, key="filter-types", placeholder="Any")
         st.multiselect(
@@ -50,10 +45,6 @@ def choose_filter() -> Filter:
         st.date_input("Added since", value=None, key="filter-since", max_value=date.max)
         st.button("Ask all documents", on_click=_forget, disabled=not number)
     return _chosen()
-
-
-def _row() -> st.delta_generator.DeltaGenerator:
-    return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
 def _chosen() -> Filter:
