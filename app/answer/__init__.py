@@ -1,6 +1,7 @@
 """ranking -> Answer: text whose every [n] is a passage of the ranking, quoted or written.
 
     answer      Answer          what is shown for a question, with all that it rests on
+    sentences                   a passage -> its sentences, list items and table rows
     extractive  Sentence        without a language model: the best sentences of the passages, word for word
     passages    Passage         what of the citations a language model is given to read, within its budget
     written     Checked         the messages for it, and its text without citations that it was not given
@@ -20,8 +21,9 @@ from app.answer.answer import (
     Citation,
     cite,
 )
-from app.answer.extractive import MIN_SIMILARITY, Sentence, extract, quote, split_sentences
+from app.answer.extractive import MIN_SIMILARITY, Sentence, extract, quote
 from app.answer.passages import Passage, choose
+from app.answer.sentences import split_sentences
 from app.answer.support import CitedSentence, check_support
 from app.answer.written import (
     ABSTENTION,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-
-from sentencex import segment
 
 from app.answer.answer import NOT_FOUND, NUMBER, Citation
+from app.answer.sentences import split_sentences
 from app.rerank import Reranker
 
 MIN_SIMILARITY = 0.44
@@ -23,7 +20,6 @@ _RANK_COST = 0.04
 _SIMILARITY_MARGIN = 0.05
 """A second and third sentence are quoted if they are at most this much behind the best."""
 _MAX_SENTENCES = 3
-_MAX_SENTENCE_CHARACTERS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +67,3 @@ def quote(sentences: Sequence[Sentence]) -> str:
     """
     quoted = [NUMBER.sub(r"(\1)", sentence.text) + f" [{sentence.number}]" for sentence in sentences]
     return "\n\n".join(quoted) or NOT_FOUND
-
-
-def split_sentences(text: str) -> list[str]:
-    """Sentences, list items and table rows of a passage, without list marks, table rules and headings.
-
-    A row says with each cell what its column is called, where the table has a header.
-    """
-    sentences: list[str] = []
-    lines = text.splitlines()
-    header: list[str] = []
-    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
-        line = re.sub(r"^\s*(?:[-*+•▪]|\d+[.)])\s+", "", line).strip()
-        if not line.startswith("|"):
-            header = []
-        if re.match(r"#{1,6}\s", line) or _is_rule(line):
-            continue
-        if not line.startswith("|"):
-            sentences.extend(sentence.strip() for sentence in segment("en", line))
-        elif _is_rule(below) and "|" in below:
-            header = _cells(line)
-        else:
-            sentences.append(_row(_cells(line), header))
-    return [sentence[:_MAX_SENTENCE_CHARACTERS] for sentence in sentences if re.search(r"\w\W+\w", sentence)]
-
-
-def _is_rule(line: str) -> bool:
-    return bool(re.fullmatch(r"[|:\s-]*-{3}[|:\s-]*", line))
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
-
-
-def _row(cells: Sequence[str], header: Sequence[str]) -> str:
-    if len(cells) != len(header):
-        return " | ".join(cell for cell in cells if cell)
-    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(header, cells, strict=True) if cell)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
     from app.feedback import FeedbackStore
     from app.training.exchange.exports import ExportFormat
+    from app.training.proposals import Proposal, Refusal
     from app.training.rules import LabeledPassage
 
 feedback_cli = typer.Typer(help="What people say of the passages that were found.", no_args_is_help=True)
@@ -90,6 +92,51 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     for same in _by_question(labeled):
         print(_printable(same[0].question), *map(_line, same), sep="\n")
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+@feedback_cli.command("propose")
+def propose_command(
+    count: Annotated[int, typer.Option(min=1, help="How many passages to ask about at most.")] = 20,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the draw of passages; by default other ones each time.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the language model propose questions about passages that nobody has asked about.
+
+    Each is checked against its passage. What passes counts for nothing until a curator accepts it on the Feedback
+    page. Example: citeloop feedback propose --count 20
+    """
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+    from app.training.proposals import ProposalJobStore, run
+
+    settings, outcomes = read_settings(home), list["Proposal | Refusal"]()
+    jobs = ProposalJobStore(settings.home)
+    try:
+        run(jobs, jobs.begin(count, seed), Pipeline(settings), outcomes.append)
+    except CiteloopError:
+        if outcomes:  # what was proposed by then is kept
+            _report_proposals(outcomes, as_json=as_json)
+        raise
+    _report_proposals(outcomes, as_json=as_json)
+
+
+def _report_proposals(outcomes: Sequence[Proposal | Refusal], *, as_json: bool) -> None:
+    from app.training.proposals import Proposal, refusal_counts, refusal_words
+
+    proposed = [each for each in outcomes if isinstance(each, Proposal)]
+    if as_json:
+        counts = {"asked": len(outcomes), "proposed": len(proposed), "refused": refusal_counts(outcomes)}
+        print(json.dumps({**counts, "proposals": [asdict(each) for each in proposed]}, ensure_ascii=False))
+        return
+    for each in proposed:
+        print(_printable(f"{each.question} ({each.document}{f', page {each.page}' if each.page else ''})"))
+    words = f"{len(outcomes)} passages asked about, {len(proposed)} questions proposed"
+    print("; ".join(filter(None, (words, refusal_words(outcomes)))))
+    if proposed:
+        print("They count for nothing until a curator accepts them on the Feedback page", file=sys.stderr)
 
 
 def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Feedback: what people say of passages, by question, by document, as a log, and to and from files."""
+"""Feedback: what people say of passages, by question, by document, as a log, to and from files; what is proposed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.ui.feedback_counts import Feedback
 from app.ui.feedback_documents import show_documents
 from app.ui.feedback_files import show_files
 from app.ui.feedback_log import show_log
+from app.ui.feedback_proposals import show_proposals
 from app.ui.feedback_questions import show_questions
 from app.ui.messages import show_messages
 from app.ui.resources import feedback
@@ -20,6 +21,7 @@ from app.ui.words import counted, passages_that_answer
 _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     "By question": show_questions,
     "By document": show_documents,
+    "Proposed questions": show_proposals,
     "Log": show_log,
     "Files": show_files,
 }
@@ -54,6 +56,8 @@ def _show_empty(said: Feedback) -> None:
     )
     if st.button("Add a question and its answer", icon=":material/add:"):
         find_answer("")
+    st.subheader("Proposed questions", anchor=False)
+    show_proposals(said)
     show_files(said)
 
 

@@ -94,6 +94,7 @@ def test_these_are_the_commands() -> None:
         "feedback export",
         "feedback import",
         "feedback list",
+        "feedback propose",
         "models",
         "promote",
         "rollback",

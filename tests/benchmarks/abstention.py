@@ -3,8 +3,8 @@
 Questions of the sample documents that have no answer there, and questions of training data and of sources kept aside
 whose answer is taken out of what search found. Three signals: how near the best sentence is, by whose floor the app
 refuses; the probability of the best passage, by whose floor it does not; and a logistic regression on the best raw
-score and the mean of the five behind it, fitted on the training questions here. Without the training data, which lie
-outside of the project, the first two are measured on the sample. Nothing is asserted.
+score and the mean of the five behind it, the best of thirty features, fitted on the training questions here. Without
+the training data, which lie outside of the project, the first two are measured on the sample. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -116,10 +116,7 @@ def fit(tuning: Sequence[Asked]) -> tuple[Callable[[Signals], float], float]:
     def score(signals: Signals) -> float:
         return float(_rows([signals])[0] @ weights)
 
-    print(
-        "fitted: "
-        + ", ".join(f"{name} {value:.2f}" for name, value in zip(("1", "best", "behind"), weights, strict=True))
-    )
+    print(f"fitted: {weights[0]:.2f} + {weights[1]:.2f} best + {weights[2]:.2f} behind")
     return score, float(np.mean([np.quantile([*map(score, each.answerable)], _TURNED_AWAY) for each in tuning]))
 
 

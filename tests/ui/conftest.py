@@ -18,6 +18,7 @@ _WHO_ASK_WHO_IT_IS = (
     "ask_page",
     "conversation_list",
     "feedback_files",
+    "feedback_proposals",
     "feedback_questions",
     "model_list",
     "source_cards",
