@@ -264,7 +264,7 @@ class Heart:
             self._store.update(self._job_id, heartbeat_at=now(), **self._changes)
             if self._store.job(self._job_id).cancel_requested:
                 self.stop_requested.set()
-        except JobError as error:  # a full disk: the work itself will say so
+        except (JobError, OSError) as error:  # a full disk: the work itself will say so
             _log.warning("%s", error)
 
 

@@ -82,6 +82,8 @@ class Answer:
             "answered_by": self.answered_by,
             "found": self.found,
             "complete": self.complete,
+            "stopped": self.stopped,
+            "struck_out": list(self.without),
             "query": self.searched,
             "num_dropped_citations": self.num_dropped,
             "sentences": [asdict(sentence) for sentence in self.sentences],

@@ -11,12 +11,6 @@ from itertools import pairwise
 from app.answer.answer import Citation
 from ingest.chunk import Chunk
 
-_MIN_SHARED = 0.9
-"""Of the words of two passages, both taken together, so much is the same where one of them will do."""
-_NEGATION = re.compile(
-    "no|not|t|cannot|none|never|neither|nor|without|nicht|kein|keine[nr]?|nie|ohne|ne|pas|jamais|sans|nunca|sin"
-)
-"""'t' is what stands behind the apostrophe of "don't"."""
 _MAX_GAP = 4
 """Characters between two passages that touch: line ends, and the mark of a new page."""
 
@@ -84,16 +78,13 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
 
 
 def _say_the_same(one: Chunk, other: Chunk) -> bool:
-    """Whether what differs is neither a number nor a name nor a 'not', nor their order, and little."""
-    in_order, others_in_order = (re.findall(r"\w+", chunk.text) for chunk in (one, other))
-    if list(filter(_decides, in_order)) != list(filter(_decides, others_in_order)):
-        return False
-    words, others = set(in_order), set(others_in_order)
-    return len(words & others) >= _MIN_SHARED * len(words | others)
+    """Whether one has all words of the other, in a row: less would miss a "not", or turn "must" into "may"."""
+    words, others = _words_of(one), _words_of(other)
+    return words in others or others in words
 
 
-def _decides(word: str) -> bool:
-    return word[0].isdigit() or word[0].isupper() or _NEGATION.fullmatch(word) is not None
+def _words_of(chunk: Chunk) -> str:
+    return " ".join(["", *re.findall(r"\w+", chunk.text.casefold()), ""])
 
 
 def _joined(passages: Sequence[Cited]) -> list[Passage]:

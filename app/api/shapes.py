@@ -126,6 +126,8 @@ class AskResult(BaseModel):
     answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
     found: bool = Field(description="false: the documents do not seem to say.")
     complete: bool = Field(description="false: it was cut off.")
+    stopped: bool = Field(description="true: it was cut off as asked.")
+    struck_out: list[str] = Field(description="Ids of the chunks that it was written without.")
     query: str = Field(description="What was searched: the question in full.")
     num_dropped_citations: int = Field(description="Numbers that a language model made up; they were taken out.")
     sentences: list[CitedSentence] = Field(description="Of a written answer, and how far its citations say each.")

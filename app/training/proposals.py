@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from app.answer import Citation, LanguageModel, echoes, extract
+from app.answer import Citation, LanguageModel, LanguageModelError, echoes, extract
 from app.feedback import FeedbackStore, Judgement, new_id, question_key
 from app.pipeline import Pipeline
 from app.prompts import read_prompts
@@ -47,6 +47,8 @@ Refusal = Literal[
 
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 200
 """Of a question."""
+_ENOUGH_CHARACTERS = 3 * MAX_CHARACTERS
+"""Who has written so much has not written one question, and need not go on."""
 NO_LANGUAGE_MODEL = (
     "no language model is set that could write questions: name one on the Settings page, or by OPENAI_BASE_URL and "
     "OPENAI_MODEL"
@@ -313,12 +315,20 @@ def proposal_prompt(chunk: Chunk, instructions: str) -> list[dict[str, str]]:
 
 
 def _read(language_model: LanguageModel, messages: Sequence[dict[str, str]], stop: Event) -> str:
-    """What the language model writes, or so much of it that it can be no question."""
+    """What the language model writes, or so much of it that it can be no question; '' if it broke off.
+
+    Raises LanguageModelError where not even a beginning came: the next passage would fare no better.
+    """
     text = ""
-    for piece in language_model.stream(messages, stop):
-        text += piece
-        if len(text) > 10 * MAX_CHARACTERS:
-            break
+    try:
+        for piece in language_model.stream(messages, stop):
+            text += piece
+            if len(text) > _ENOUGH_CHARACTERS:
+                break
+    except LanguageModelError:
+        if not text:
+            raise
+        return ""
     return text
 
 

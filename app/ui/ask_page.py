@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.feedback import StoredAnswer, new_id
 from app.ui.conversation_list import show_actions, show_conversations
-from app.ui.question_options import choose_filter, choose_reranker
+from app.ui.question_options import choose_options
 from app.ui.resources import answerer, current_user, feedback_store, pipeline
 from app.ui.turn_view import show_turn
 
@@ -35,7 +35,7 @@ def show() -> None:
         show_turn(turn)
     with st.bottom:  # at the root of the page it would scroll to the last source after every answer
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            reranker, within = choose_reranker(), choose_filter()
+            options = choose_options()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
     question = typed or st.session_state.pop("asked", None)
     if question and question.strip():
@@ -50,8 +50,8 @@ def show() -> None:
             question.strip(),
             conversation_id,
             current_user(),
-            reranker=reranker,
-            within=within,
+            reranker=options.reranker,
+            within=options.within,
             earlier=() if is_whole else [turn.answer.searched for turn in turns],
         )
         st.rerun()

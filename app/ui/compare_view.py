@@ -27,13 +27,14 @@ def compare(turn: StoredAnswer) -> None:
     with other:
         name = pipeline().settings.reranker if answer.reranker == NONE else NONE
         ranked = pipeline().rank(answer.question, name, query=answer.query, within=answer.within, fall_back=True)
-        _show_title(ranked)
-        text = st.empty()
+        title, text = st.container(), st.empty()
         _show_sources(ranked, answer)
         with place.container():
             _show_sources(answer, ranked)
         for ranked in pipeline().write(ranked):  # noqa: B020
             text.markdown(answer_markdown(ranked, _NO_ANCHOR))
+        with title:
+            _show_title(ranked)
 
 
 def _show_title(answer: Answer) -> None:

@@ -12,7 +12,7 @@ from app.conversation_export import as_markdown
 from app.feedback import StoredAnswer, new_id
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import answerer, current_user, feedback_store
 from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
@@ -71,7 +71,7 @@ def link_to(conversation_id: str, answer_id: str = "") -> str:
     """The address of a conversation, or of one of its answers."""
     here = urlsplit(st.context.url or "")
     anchor = f"&a={answer_id}" if answer_id else ""
-    return f"{here.scheme}://{here.netloc}/ask?c={conversation_id}{anchor}"
+    return f"{here.scheme}://{here.netloc}/?c={conversation_id}{anchor}"
 
 
 def _offer_copies(conversation_id: str) -> None:
@@ -111,5 +111,7 @@ def _rename(conversation_id: str) -> None:
 
 
 def _remove(conversation_id: str) -> None:
+    for turn in feedback_store().conversation(conversation_id):
+        answerer().jobs.stop(turn.id)  # nobody will read it
     if try_to(lambda: feedback_store().remove_conversation(conversation_id, current_user())):
         _open("")

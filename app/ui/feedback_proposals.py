@@ -128,8 +128,9 @@ def ended_words(job: ProposalJob) -> str:
     words = "; ".join(filter(None, (counts, job.refused)))
     if job.state == "done":
         return f"{words} ({ago(job.ended_at)})"
-    stopped = "the server was stopped meanwhile" if job.is_dead else job.message
-    return f"{words}. It ended early: {stopped}"
+    if job.state == "cancelled":
+        return f"{words}. Then it was stopped."
+    return f"{words}. It ended early: {'the server was stopped' if job.is_dead else job.message}"
 
 
 # deciding -------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def _show_proposal(proposal: Proposal) -> None:
         where = " > ".join(filter(None, (proposal.title, proposal.heading)))
         page = f", page {proposal.page}" if proposal.page else ""
         st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{page}")
-        st.markdown(markup.passage(proposal.text))
+        st.markdown(markup.passage(proposal.text))  # all of it: who accepts says that this text answers
         if pipeline().table.chunk(proposal.chunk_id):
             links.to_source("Read it in its document", chunk_id=proposal.chunk_id, icon=":material/visibility:")
         else:

@@ -34,8 +34,11 @@ page = st.navigation(
     position="top",
 )
 st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables want the width, answers do not
-# On a phone a wide table scrolls by itself, not the page with it.
-st.html("<style>[data-testid='stMarkdownContainer'] table { display: block; overflow-x: auto; }</style>")
+# On a phone a wide table scrolls by itself, not the page with it; and what is above the page leaves room for it.
+st.html(
+    "<style>[data-testid='stMarkdownContainer'] table { display: block; overflow-x: auto; }"
+    "[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; }</style>"
+)
 try:
     page.run()
 except CiteloopError as error:  # its message is for the person who reads it

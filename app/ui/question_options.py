@@ -1,50 +1,56 @@
-"""Beside the question: the reranker, and the documents that it is asked of."""
+"""Beside the question: what ranks its passages, and the documents that it is asked of."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 
 import streamlit as st
 
-from app.filters import EVERYTHING, Filter, choices
+from app.filters import Filter, choices
+from app.live import NONE
 from app.ui.resources import pipeline
 from app.ui.words import counted
 
 _FIELDS = ("collections", "types", "documents", "since")
 
 
-def choose_reranker() -> str:
-    """The toggle and the choice; returns the reranker's name."""
+class Options(NamedTuple):
+    """What the next questions are asked with. reranker: its name."""
+
+    reranker: str
+    within: Filter
+
+
+def choose_options() -> Options:
+    """A toggle for the reranker, and a menu for which one it is and which documents it reads.
+
+    What has been chosen stays until it is taken back.
+    """
     default = pipeline().settings.reranker
-    names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != "none"]
-    on = st.toggle("Reranker", value=default != "none", key="reranker-on")
-    chosen = st.selectbox(
-        "Which reranker", names, key="reranker-name", label_visibility="collapsed", disabled=not on, width=135
-    )
-    return chosen if on and chosen else "none"
+    names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
+    num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
+    on = st.toggle("Reranker", value=default != NONE, key="reranker-on")
+    label = counted(num_filters, "filter") if num_filters else "All documents"
+    with st.popover(label, icon=":material/tune:", key="options"):
+        reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on)
+        _show_filters()
+        st.button("Ask all documents", on_click=_forget, disabled=not num_filters)
+    return Options(reranker if on and reranker else NONE, _chosen())
 
 
-def choose_filter() -> Filter:
-    """Which documents the next questions are asked of; what has been chosen stays until it is taken back."""
+def _show_filters() -> None:
     found = choices(pipeline().table)
-    if not found.documents:
-        return EVERYTHING
-    chosen = _chosen()
-    number = sum(bool(getattr(chosen, field)) for field in _FIELDS)
-    label = counted(number, "filter") if number else "All documents"
-    with st.popover(label, icon=":material/filter_list:", key="filters"):
-        st.multiselect("Collection", found.collections, key="filter-collections", placeholder="Any")
-        st.multiselect("Type", found.types, key="filter-types", placeholder="Any")
-        st.multiselect(
-            "Document",
-            list(found.documents),
-            format_func=lambda id: found.documents.get(id, "gone since"),
-            key="filter-documents",
-            placeholder="Any",
-        )
-        st.date_input("Added since", value=None, key="filter-since", max_value=date.max)
-        st.button("Ask all documents", on_click=_forget, disabled=not number)
-    return _chosen()
+    st.multiselect("Collection", found.collections, key="filter-collections", placeholder="Any")
+    st.multiselect("Type", found.types, key="filter-types", placeholder="Any")
+    st.multiselect(
+        "Document",
+        list(found.documents),
+        format_func=lambda id: found.documents.get(id, "gone since"),
+        key="filter-documents",
+        placeholder="Any",
+    )
+    st.date_input("Added since", value=None, key="filter-since", max_value=date.max)
 
 
 def _chosen() -> Filter:

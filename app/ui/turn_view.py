@@ -47,7 +47,8 @@ def show_turn(turn: StoredAnswer) -> None:
         if turn.answer.query:
             _show_query(turn)
         if job:
-            _show_growing(turn, with_sources=bool(turn.answer.citations))
+            with st.container():  # else what it draws later would take the place of what stands below
+                _show_growing(turn, with_sources=bool(turn.answer.citations))
         else:
             _show_text(turn)
         if turn.answer.citations:
@@ -76,16 +77,17 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Writing again without {', '.join(numbers)}" if numbers else _STEP_LABELS.get(job.current, "Working")
-        st.status(label, type="compact")
-        st.button(
-            "Stop",
-            key=f"stop-{turn.id}",
-            icon=":material/stop_circle:",
-            type="tertiary",
-            on_click=answerer().jobs.stop,
-            args=(turn.id,),
-            disabled=job.cancel_requested,
-        )
+        st.status(label, type="compact", width=260)
+        if turn.user == current_user():
+            st.button(
+                "Stop",
+                key=f"stop-{turn.id}",
+                icon=":material/stop_circle:",
+                type="tertiary",
+                on_click=answerer().jobs.stop,
+                args=(turn.id,),
+                disabled=job.cancel_requested,
+            )
     if job.text:
         st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
     else:
@@ -115,7 +117,7 @@ def _show_text(turn: StoredAnswer) -> None:
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")
     if answer.stopped:
-        st.warning("You stopped this answer; this is what was there of it.", icon=":material/stop_circle:")
+        st.warning("This answer was stopped before its end.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
     if answer.found and answer.answered_by == EXTRACTIVE:

@@ -234,6 +234,8 @@ def test_a_record_has_these_names() -> None:
         "answered_by",
         "found",
         "complete",
+        "stopped",
+        "struck_out",
         "query",
         "num_dropped_citations",
         "sentences",

@@ -65,6 +65,9 @@ class ScriptedPipeline:
     language_model: FakeLanguageModel | None = None
     ranked: list[dict[str, Any]] = field(default_factory=list)
 
+    def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
+        return Pipeline.in_full(cast(Pipeline, self), question, earlier, stop)
+
     def rank(
         self,
         question: str,
@@ -75,6 +78,7 @@ class ScriptedPipeline:
         fall_back: bool = False,
         on_step: Callable[[str], None],
     ) -> Answer:
+        query = "" if query == question else query  # as the real one has it
         self.ranked.append(
             {"question": question, "reranker": reranker, "query": query, "within": within, "fall_back": fall_back}
         )

@@ -44,6 +44,8 @@ RECORD = [
     "answered_by",
     "found",
     "complete",
+    "stopped",
+    "struck_out",
     "query",
     "num_dropped_citations",
     "sentences",

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from app.answer import LanguageModelError
 from app.feedback import FeedbackStore, Judgement, Label
+from app.pipeline import Pipeline
 from app.training.exchange.exports import EXPORT_FORMATS
+from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop
+from tests.conftest import FakeLanguageModel
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 
@@ -202,3 +208,70 @@ def test_wrong_usage(citeloop: Citeloop) -> None:
     for arguments in (["import", "no such file"], ["export", "--format", "nonsense"], ["import"]):
         outcome = citeloop("feedback", *arguments)
         assert (outcome.status, outcome.stdout) == (2, "")
+
+
+# propose -----------------------------------------------------------------------------------------------
+
+
+HOTEL_QUESTION = "What may a hotel cost per night?"
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A language model that asks about hotels, whatever it reads."""
+    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: FakeLanguageModel(HOTEL_QUESTION)))
+
+
+@pytest.mark.usefixtures("writer", "table")
+def test_propose_prints_what_it_kept_and_counts_the_rest(citeloop: Citeloop, home: Path) -> None:
+    outcome = citeloop("feedback", "propose", "--seed", "1")
+    assert outcome.status == 0
+    *proposed, counts = outcome.stdout.splitlines()
+    assert proposed == [f"{HOTEL_QUESTION} (handbook/travel.md)"]
+    assert counts.startswith("3 passages asked about, 1 questions proposed; refused: ")
+    assert "until a curator accepts them" in outcome.stderr
+    assert citeloop("feedback", "list", "--json").json["passages"] == []
+    (kept,) = ProposalStore(home).proposals()
+    assert ProposalStore(home).accept(kept.id, kept.question, "eve", FeedbackStore(home))
+    (listed,) = citeloop("feedback", "list", "--json").json["passages"]
+    assert (listed["question"], listed["origin"]) == (HOTEL_QUESTION, "proposed by fake-writer")
+
+
+@pytest.mark.usefixtures("writer", "table")
+def test_propose_as_json(citeloop: Citeloop) -> None:
+    record = citeloop("feedback", "propose", "--count", "20", "--json").json
+    assert list(record) == ["asked", "proposed", "refused", "proposals"]
+    assert (record["asked"], record["proposed"], sum(record["refused"].values())) == (3, 1, 2)
+    assert [each["question"] for each in record["proposals"]] == [HOTEL_QUESTION]
+    assert citeloop("feedback", "propose", "--count", "1", "--json").json["asked"] == 1
+
+
+@pytest.mark.usefixtures("table")
+def test_propose_without_a_language_model_says_how_to_set_one(citeloop: Citeloop) -> None:
+    outcome = citeloop("feedback", "propose")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr == f"error: {NO_LANGUAGE_MODEL}\n"
+
+
+@pytest.mark.usefixtures("table")
+def test_propose_says_what_it_kept_before_the_language_model_failed(
+    citeloop: Citeloop, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = iter([FakeLanguageModel(HOTEL_QUESTION), FakeLanguageModel(LanguageModelError("busy"))])
+    written = chain.from_iterable(model.stream([{"content": ""}]) for model in models)
+
+    class Failing(FakeLanguageModel):
+        def stream(self, *_: object) -> Iterator[str]:
+            yield next(written)
+
+    failing = Failing()
+    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: failing))
+    outcome = citeloop("feedback", "propose", "--seed", "1")
+    assert outcome.status == 1
+    assert outcome.stdout.splitlines()[-1].startswith("1 passages asked about")
+    assert outcome.stderr.splitlines()[-1] == "error: busy"
+
+
+@pytest.mark.usefixtures("fake_models")
+def test_propose_without_documents_asks_nothing(citeloop: Citeloop, writer: None) -> None:
+    assert citeloop("feedback", "propose").stdout == "0 passages asked about, 0 questions proposed\n"

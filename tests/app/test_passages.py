@@ -9,7 +9,10 @@ from ingest.chunk import Chunk
 from tests.app.builders import make_chunk
 
 BUDGET = 10_000
-RULE = "Dogs may come to the office when everybody in the room agrees with it and says so"
+RULE = (
+    "Dogs may come to the office when everybody in the room agrees with it and says so before their first day here, "
+    "which whoever owns them has to ask for"
+)
 
 
 def tokens(text: str) -> int:
@@ -97,7 +100,7 @@ def test_of_two_that_say_the_same_the_better_is_given_and_names_the_other() -> N
     passages = chosen(
         make_chunk(RULE, document="new.md", title="Handbook"),
         make_chunk("Trains first.", document="b.md"),
-        make_chunk(RULE.replace("the office", "our office"), document="old.md", title="Wiki"),
+        make_chunk(f"**{RULE.upper()}**!", document="old.md", title="Wiki"),
     )
     assert numbers(passages) == [1, 2]
     assert passages[0].also_in == ("Wiki",)
@@ -108,18 +111,16 @@ def test_of_two_that_say_the_same_the_better_is_given_and_names_the_other() -> N
     ("one", "other", "same"),
     [
         (RULE, RULE, True),
-        (RULE, RULE.replace("the office", "our office"), True),
-        (f"{RULE} for 30 days", f"{RULE} for 20 days", False),
-        (f"{RULE} for 30 days", f"{RULE} for days", False),
-        (f"{RULE} for 30 or 20 days", f"{RULE} for 20 or 30 days", False),
-        (f"{RULE} in Berlin", f"{RULE} in Hamburg", False),
-        (f"{RULE} in Berlin", f"{RULE} in town", False),
+        (RULE, f"Note: {RULE.upper()}!\n\nMore is in the wiki.", True),
+        (RULE, RULE.replace("the office", "our office"), False),
+        (RULE, RULE.replace("may", "must"), False),
         (RULE, RULE.replace("may", "may not"), False),
-        (RULE, f"{RULE} unless somebody in it is ill", False),
-        ("It takes a week", "It takes a month", False),
+        (f"{RULE} for 30 days", f"{RULE} for 20 days", False),
+        (f"{RULE} for 30 or 20 days", f"{RULE} for 20 or 30 days", False),
+        ("In town", "In towns", False),
     ],
 )
-def test_two_say_the_same_when_no_number_no_name_and_little_else_differs(one: str, other: str, same: bool) -> None:
+def test_two_say_the_same_when_one_has_all_words_of_the_other(one: str, other: str, same: bool) -> None:
     passages = chosen(make_chunk(one, document="a.md", title="A"), make_chunk(other, document="b.md", title="B"))
     assert numbers(passages) == ([1] if same else [1, 2])
 

@@ -35,6 +35,7 @@ from tests.app.builders import WordScorer
 from tests.conftest import FakeEmbedder, FakeLanguageModel
 
 HOTEL, VPN = "What may a hotel cost per night?", "Which key does the VPN ask for?"
+MACHINE = "Is the machine number oiled by its owner, every how many weeks?"
 PARENTS = "How early do parents request parental leave?"
 QUESTIONS = {"hotel": HOTEL, "VPN": VPN, "Parents": PARENTS}
 """Word of a passage -> a question that it answers; the fourth passage of the tiny home is too short to ask about."""
@@ -161,7 +162,7 @@ def many(tmp_path: Path, table: ChunkTable, embedder: FakeEmbedder) -> ChunkTabl
     (folder / "long.md").write_text("# Long\n\n" + "\n".join(sections))
     for name, n in (("a", 1), ("b", 2), ("copy of a", 1)):
         (folder / f"{name}.md").write_text(
-            f"# Short\n\nThe machine number {n} is oiled every {n} weeks by its owner.\n"
+            f"# Short\n\nThe machine number {n} is oiled every {n} weeks by its owner in the hall.\n"
         )
     list(ingest([folder], table, embedder))
     return table
@@ -194,6 +195,18 @@ def test_when_the_language_model_fails_what_was_kept_stays(ask: Ask, home: Path)
     with pytest.raises(LanguageModelError, match="busy"):
         outcomes(ask(Failing(QUESTIONS)))
     assert len(ProposalStore(home).proposals()) == 1
+
+
+def test_a_text_that_breaks_off_costs_one_passage_and_not_the_rest(ask: Ask) -> None:
+    class Rambling(Asker):
+        def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+            yield from super().stream(messages, stop)
+            if "hotel" in messages[-1]["content"]:
+                raise LanguageModelError("it reached its limit of length")
+
+    made = outcomes(ask(Rambling(QUESTIONS)))
+    assert sorted(each.question for each in made if isinstance(each, Proposal)) == [PARENTS, VPN]
+    assert NOT_ONE in made
 
 
 # the check ------------------------------------------------------------------------------------------------
@@ -255,9 +268,9 @@ def test_a_question_that_is_known_or_nearly_so_is_refused(
 
 
 def test_two_passages_do_not_get_the_same_question(ask: Ask, many: ChunkTable) -> None:
-    made = outcomes(ask(Asker({"machine": "How often is the machine oiled, and by whom?", "hotel": HOTEL})))
+    made = outcomes(ask(Asker({"machine": MACHINE, "hotel": HOTEL})))
     questions = [each.question for each in made if isinstance(each, Proposal)]
-    assert sorted(questions) == ["How often is the machine oiled, and by whom?", HOTEL]
+    assert sorted(questions) == [MACHINE, HOTEL]
     assert "known already" in made
 
 
@@ -337,7 +350,7 @@ def test_what_is_decided_once_stands(store: ProposalStore, feedback: FeedbackSto
 def test_of_many_that_accept_at_once_one_counts(store: ProposalStore, feedback: FeedbackStore) -> None:
     results: list[bool] = []
     threads = [
-        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}", feedback)))  # type: ignore[misc]
+        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}", feedback)))
         for n in range(8)
     ]
     for thread in threads:

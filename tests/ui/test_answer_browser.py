@@ -205,7 +205,7 @@ def test_stop_keeps_the_text_and_says_so(
     language_model.left.clear()
     ask(page, server, "May a hotel cost 150 euros?")
     stop_button(page).click()
-    expect(page.get_by_text("You stopped this answer")).to_be_visible()
+    expect(page.get_by_text("This answer was stopped")).to_be_visible()
     expect(stop_button(page)).to_have_count(0)
     assert language_model.left.wait(SECONDS)  # nobody computes what nobody reads
     words = num_words(page)
@@ -213,7 +213,7 @@ def test_stop_keeps_the_text_and_says_so(
     page.wait_for_timeout(1000)
     assert num_words(page) == words
     page.reload()
-    expect(page.get_by_text("You stopped this answer")).to_be_visible()
+    expect(page.get_by_text("This answer was stopped")).to_be_visible()
     assert num_words(page) == words
     match = re.search(r"\bc=(\w+)", page.url)
     assert match is not None

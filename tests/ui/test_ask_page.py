@@ -316,7 +316,7 @@ def test_stop_keeps_what_is_there_and_says_so(run_page: Run, settings: Settings,
     run_until(page, lambda: "A hotel may cost" in texts(page))
     click(page, "Stop")
     run_until(page, lambda: "Stop" not in labels(page))
-    assert "You stopped this answer" in texts(page)
+    assert "This answer was stopped" in texts(page)
     answer = only_turn(page, settings).answer
     assert (answer.text, answer.stopped, answer.complete) == ("A hotel may cost", True, False)
 
