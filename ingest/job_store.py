@@ -224,8 +224,8 @@ def _read(value: Any, hint: Any) -> Any:
 class Heart:
     """Beats while a job is at work: writes how far it is, once a second or so, and hears whether it should stop."""
 
-    def __init__(self, store: BaseJobStore[Any], job_id: str, beat_seconds: float = _HEARTBEAT_SECONDS) -> None:
-        self._store, self._job_id, self._beat_seconds = store, job_id, beat_seconds
+    def __init__(self, store: BaseJobStore[Any], job_id: str, beat_seconds: float | None = None) -> None:
+        self._store, self._job_id, self._beat_seconds = store, job_id, beat_seconds or _HEARTBEAT_SECONDS
         self._changes: dict[str, object] = {"message": ""}
         self._runs = False
         self._ended = threading.Event()
@@ -269,9 +269,7 @@ class Heart:
 
 
 @contextmanager
-def at_work(
-    store: BaseJobStore[Any], job: BaseJob, beat_seconds: float = _HEARTBEAT_SECONDS
-) -> Iterator[Heart]:
+def at_work(store: BaseJobStore[Any], job: BaseJob, beat_seconds: float | None = None) -> Iterator[Heart]:
     """The life of a claimed job: its heart beats during the block, and how the block ends is noted.
 
     A StoppedError ends here, as "cancelled"; any other exception is noted as a failure and goes on.

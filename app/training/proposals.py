@@ -334,7 +334,7 @@ def _read(language_model: LanguageModel, messages: Sequence[dict[str, str]], sto
 
 def _question(text: str) -> str:
     """The text without a label before it or quotes round it."""
-    text = re.sub(r"^(?:the )?question:\s*", "", text.strip(), flags=re.IGNORECASE)
+    text = re.sub(r"^(?:the )?question(?: is)?:\s*", "", text.strip(), flags=re.IGNORECASE)
     return text.strip("\"'“”„«» ")
 
 

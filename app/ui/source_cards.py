@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ def _show_supported(answer: Answer, number: int) -> None:
     """The sentences of a written answer that cite this passage, and whether it says so."""
     for sentence in answer.sentences:
         if number in sentence.numbers:
-            words = NUMBER.sub("", sentence.text).strip()
+            words = re.sub(rf"\s*{NUMBER.pattern}", "", sentence.text).strip()
             verdict = "Says" if sentence.is_supported else ":orange[Cited for, but not found here]"
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 

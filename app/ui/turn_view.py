@@ -77,7 +77,7 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Writing again without {', '.join(numbers)}" if numbers else _STEP_LABELS.get(job.current, "Working")
-        st.status(label, type="compact", width=260)
+        st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
                 "Stop",

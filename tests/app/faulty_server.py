@@ -190,7 +190,7 @@ def _refuses(status: int, message: str, code: str | None = None, **headers: str)
     return lambda reply: reply.refuse(status, message, code, **headers)
 
 
-def _streams(*events: str) -> Callable[[Reply], None]:
+def streams(*events: str) -> Callable[[Reply], None]:
     return lambda reply: reply.stream(*events)
 
 
@@ -221,31 +221,31 @@ FAULTS: dict[str, Callable[[Reply], None]] = {
     # endings
     "cut": _cut,
     "cut before anything": _cut_before_anything,
-    "no finish reason": _streams(event(TEXT[0]), DONE),
-    "length": _streams(event(TEXT[0]), event(None, "length"), DONE),
-    "content filter": _streams(event(TEXT[0]), event(None, "content_filter"), DONE),
-    "unknown finish reason": _streams(event(TEXT[0]), event(None, "overheated"), DONE),
-    "error in the stream": _streams(event(TEXT[0]), raw({"error": {"message": "overloaded", "code": 529}})),
-    "refusal": _streams(event(None, refusal="I cannot help "), event(None, "stop", refusal="with that."), DONE),
-    "empty": _streams(event(""), event(None, "stop"), DONE),
-    "white space": _streams(event(" \n"), event(None, "stop"), DONE),
-    "tool call": _streams(event(None, tool_calls=_TOOL), event(None, "tool_calls"), DONE),
+    "no finish reason": streams(event(TEXT[0]), DONE),
+    "length": streams(event(TEXT[0]), event(None, "length"), DONE),
+    "content filter": streams(event(TEXT[0]), event(None, "content_filter"), DONE),
+    "unknown finish reason": streams(event(TEXT[0]), event(None, "overheated"), DONE),
+    "error in the stream": streams(event(TEXT[0]), raw({"error": {"message": "overloaded", "code": 529}})),
+    "refusal": streams(event(None, refusal="I cannot help "), event(None, "stop", refusal="with that."), DONE),
+    "empty": streams(event(""), event(None, "stop"), DONE),
+    "white space": streams(event(" \n"), event(None, "stop"), DONE),
+    "tool call": streams(event(None, tool_calls=_TOOL), event(None, "tool_calls"), DONE),
     # no completion
     "html": lambda reply: reply.send_text(200, "<html>Sign in</html>", "text/html"),
     "html error": lambda reply: reply.send_text(502, "<html>Bad gateway</html>", "text/html"),
     "json": lambda reply: reply.send_json(200, {"choices": [{"index": 0, "message": {"content": "30 days"}}]}),
-    "malformed chunk": _streams(event(TEXT[0]), "data: {not json\n\n"),
+    "malformed chunk": streams(event(TEXT[0]), "data: {not json\n\n"),
     # too much
-    "huge chunk": _streams(event("a" * HUGE), event(None, "stop"), DONE),
+    "huge chunk": streams(event("a" * HUGE), event(None, "stop"), DONE),
     "endless": _forever(lambda _: event("more and more ")),
     "endless line": lambda reply: _endless_line(reply),
     # whole, and yet wrong
-    "wrong number": _streams(event("Everybody has 30 days of leave [7]."), event(None, "stop"), DONE),
+    "wrong number": streams(event("Everybody has 30 days of leave [7]."), event(None, "stop"), DONE),
     "prompt echoed": _echo_prompt,
-    "two answers": _streams(
+    "two answers": streams(
         event(TEXT[0]), event("No ", index=1), event(TEXT[1]), event("leave.", "stop", index=1), event(None, "stop")
     ),
-    "thoughts": _streams(
+    "thoughts": streams(
         event(None, reasoning_content="Hm. "),
         event("\n<th"),
         event("ink>Hm, "),
@@ -256,7 +256,7 @@ FAULTS: dict[str, Callable[[Reply], None]] = {
         event(None, "stop"),
         DONE,
     ),
-    "thoughts only": _streams(event("<think>Hm, 30?"), event(None, "stop"), DONE),
+    "thoughts only": streams(event("<think>Hm, 30?"), event(None, "stop"), DONE),
 }
 """What the server does by name. `busy for a second` and the like also say how long by Retry-After."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from app import feedback
 from app.deletion_rates import DeletionRates, deletion_rates, deletion_rates_of
 from app.feedback import FeedbackEvent, FeedbackStore, Reason, ShownAnswer
 from app.registry import Promotion, Registry
@@ -127,7 +126,8 @@ def test_rates_of_a_home_come_from_its_log_and_its_history(home: Path, monkeypat
     assert deletion_rates_of(home) is None
     store, registry = FeedbackStore(home), Registry(home)
     now = (f"2026-01-01T00:00:{second:02}.000+00:00" for second in range(60))
-    monkeypatch.setattr(feedback.store, "now", lambda: next(now))
+    monkeypatch.setattr("app.feedback.answers.now", lambda: next(now))
+    monkeypatch.setattr("app.feedback.events.now", lambda: next(now))
     monkeypatch.setattr("app.registry.store.now", lambda: next(now))
     answer = replace(make_answer(), reranker="shipped")
     first = store.save_answer(answer, "talk", "ann")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from app.endpoint import Endpoint, clear_endpoint, save_endpoint
 from app.evaluation import evaluate, read_benchmark
 from app.evaluation.report_files import write_report
 from app.rerankers import load_reranker
@@ -16,11 +17,19 @@ from app.training.jobs import TrainingJobStore
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.app.faulty_server import DONE, FAULTS, FaultyServer, event, streams
 from tests.ui.browser import browsing, serving
 from tests.ui.training_home import begin_training, fill
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 QUESTION = "How many days a week can I work from home?"
+WRITTEN = "written for the picture"
+FAULTS[WRITTEN] = streams(
+    event("In Germany and other countries with the euro a hotel may cost 150 EUR a night, without breakfast [1]. "),
+    event("In capital cities such as Berlin it may cost 190 EUR [1]; in Munich the cap is 260 EUR [2][9]."),
+    event(None, "stop"),
+    DONE,
+)
 
 
 def take(page: Page, address: str, folder: Path, suffix: str) -> None:
@@ -33,8 +42,9 @@ def take(page: Page, address: str, folder: Path, suffix: str) -> None:
     page.keyboard.press("Enter")
     drawer = page.get_by_role("button", name="Before and after reranking")
     expect(drawer).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=60_000)
     page.wait_for_timeout(1500)
-    page.get_by_text(QUESTION).first.scroll_into_view_if_needed()
+    page.get_by_test_id("stChatMessage").first.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
     page.screenshot(path=folder / f"answer{suffix}.png")
     drawer.click()
@@ -47,6 +57,23 @@ def take(page: Page, address: str, folder: Path, suffix: str) -> None:
     page.get_by_role("button", name="Undo [1]").scroll_into_view_if_needed()
     page.wait_for_timeout(6000)  # the toast has gone
     page.screenshot(path=folder / f"struck-out{suffix}.png")
+
+
+def take_written(page: Page, address: str, folder: Path, home: Path) -> None:
+    """An answer that a stand-in for a language model writes, with a wrong figure and a made-up citation; Settings."""
+    with FaultyServer(WRITTEN) as server:
+        save_endpoint(home, Endpoint(server.url, "stand-in"))
+        page.goto(address)
+        page.get_by_placeholder("Ask about your documents").fill("How much may a hotel in Berlin cost a night?")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("not found in the sources")).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "written.png")
+        page.goto(f"{address}/settings")
+        expect(page.get_by_role("heading", name="Language model")).to_be_visible()
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "settings.png")
+    clear_endpoint(home)
 
 
 def take_source(page: Page, address: str, folder: Path) -> None:
@@ -126,6 +153,7 @@ def main() -> None:
             with browsing(1280, "light") as page:
                 take(page, address, folder, "")
                 take_source(page, address, folder)
+                take_written(page, address, folder, Path(home))
                 take_quality(page, address, folder)
                 take_documents(page, address, folder, Path(uploads))
             with browsing(390, "dark") as page:
