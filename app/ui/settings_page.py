@@ -191,7 +191,7 @@ def _clear() -> None:
 
 def _show_instructions(settings: Settings) -> None:
     st.subheader("Instructions", anchor=False)
-    st.markdown("What a language model is told before it reads the passages of an answer, or rewrites a follow-up.")
+    st.markdown("What a language model is told before it reads passages, rewrites a follow-up or proposes questions.")
     prompts = Prompts()
     try:
         prompts = read_prompts(settings.home)
@@ -200,13 +200,15 @@ def _show_instructions(settings: Settings) -> None:
     if settings.lock_settings:
         st.code(prompts.answer, language=None, wrap_lines=True)
         st.code(prompts.follow_up, language=None, wrap_lines=True)
+        st.code(prompts.proposal, language=None, wrap_lines=True)
         return
     with st.form("settings-instructions"):
         answer = st.text_area("For answers", prompts.answer, height=230)
         follow_up = st.text_area("For follow-up questions", prompts.follow_up, height=160)
+        proposal = st.text_area("For questions that it proposes", prompts.proposal, height=160)
         with st.container(horizontal=True):
             saved = st.form_submit_button("Save the instructions")
             reset = st.form_submit_button("Bring back our own")
     if saved or reset:
-        wanted = Prompts() if reset else Prompts(answer, follow_up)
+        wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
         attempt(lambda: save_prompts(settings.home, wanted), "From the next question on, these instructions hold.")

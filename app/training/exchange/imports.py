@@ -39,7 +39,7 @@ def import_labels(path: Path, store: FeedbackStore, user: str) -> ImportResult:
     put right since. Raises CiteloopError as read_labels does.
     """
     judgements = read_labels(path, user)
-    curated = {each.key: each.label for each in store.judgements() if each.origin == "curator"}
+    curated = {each.key: each.label for each in store.judgements() if not each.origin.startswith("imported from")}
     taken = [each for each in judgements if curated.get(each.key, each.label) == each.label]
     return ImportResult(len(judgements), store.judge(taken), len(judgements) - len(taken))
 

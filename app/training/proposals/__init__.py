@@ -1,0 +1,34 @@
+"""passages that nobody has asked about -> Proposals of a language model, checked, for a curator to decide on.
+
+propose  Refusal      asks a language model about passages; what their passages do not answer is refused
+store    Proposal     keeps them, and makes judgements of those that a curator accepts
+jobs     ProposalJob  the asking, with progress and stop
+"""
+
+from app.training.proposals.jobs import ProposalJob, ProposalJobStore, run
+from app.training.proposals.propose import (
+    NO_LANGUAGE_MODEL,
+    Refusal,
+    pick,
+    propose,
+    refusal_counts,
+    refusal_words,
+)
+from app.training.proposals.store import MAX_CHARACTERS, STATES, Proposal, ProposalError, ProposalStore
+
+__all__ = [
+    "MAX_CHARACTERS",
+    "NO_LANGUAGE_MODEL",
+    "STATES",
+    "Proposal",
+    "ProposalError",
+    "ProposalJob",
+    "ProposalJobStore",
+    "ProposalStore",
+    "Refusal",
+    "pick",
+    "propose",
+    "refusal_counts",
+    "refusal_words",
+    "run",
+]
