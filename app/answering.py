@@ -52,6 +52,8 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
         """Note that an answer is being made; where it is already, that one is asked to stop."""
+        for dead in [each for each in self.jobs() if each.is_dead]:
+            self.end(dead.id, "failed")
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
         job = self.put(job, begin=True)
         with self._connection() as connection:
@@ -139,6 +141,13 @@ class Answerer:
         """Until everything that was begun is made. Nothing can be begun afterwards."""
         self._threads.shutdown()
 
+    def close(self) -> None:
+        """Have everything end soon that is being made, and keep what is there of it."""
+        for job in self.jobs.jobs():
+            if job.is_open:
+                self.jobs.stop(job.answer_id)
+        self._threads.shutdown(cancel_futures=True)
+
     def _begin(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
         with ExitStack() as life:
             heart = life.enter_context(at_work(self.jobs, job, _BEAT_SECONDS))  # it beats while the job waits, too
@@ -168,6 +177,8 @@ class Answerer:
                 answer = replace(kept, note=_failed(error, is_new), without=job.without)
                 raise
             finally:
+                if answer.stopped and not answer.text and not is_new:
+                    answer = replace(before, without=job.without, stopped=True)
                 self._keep(job, answer)
 
     def _keep(self, job: AnswerJob, answer: Answer) -> None:

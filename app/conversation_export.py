@@ -42,5 +42,10 @@ def _in_one_line(text: str) -> str:
 
 
 def _quoted(text: str, indent: str = "") -> str:
-    """As a quotation, at whose end everything ends that the text leaves open; nor does it say where a [1] leads."""
-    return "\n".join(f"{indent}> {line}" for line in text.replace("]:", "]\\:").splitlines())
+    """As a quotation, at whose end everything ends that the text leaves open.
+
+    It says not where a [1] leads, and has no picture or tag, for which whatever shows it would call out.
+    """
+    for mark, shown in (("]:", "]\\:"), ("![", "!\\["), ("<", "\\<")):
+        text = text.replace(mark, shown)
+    return "\n".join(f"{indent}> {line}" for line in text.splitlines())

@@ -7,9 +7,7 @@ for which it was typed: it is not sent to another one, and neither is the enviro
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings
 from ingest import CiteloopError
+from ingest.home import flush_entries, write_whole
 
 OPENAI_URL = "https://api.openai.com/v1"
 _FILE = "endpoint.json"
@@ -82,25 +81,14 @@ def save_endpoint(home: Path, endpoint: Endpoint) -> None:
     check_endpoint(endpoint)
     record = {**asdict(endpoint), "api_key": endpoint.key or None}
     del record["saved"]
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=home, prefix=f".{_FILE}.")  # for its owner only
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, home / _FILE)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _flush_names(home)
+    write_whole(home / _FILE, json.dumps(record, indent=2).encode())
 
 
 def clear_endpoint(home: Path) -> None:
     """Forget the saved endpoint with its key."""
     with suppress(FileNotFoundError):
         (home / _FILE).unlink()
-        _flush_names(home)
+        flush_entries(home)
 
 
 def with_kept_key(home: Path, endpoint: Endpoint) -> Endpoint:
@@ -190,12 +178,3 @@ def _origin(endpoint: Endpoint) -> tuple[str, str, int] | None:
         return None
     parts = urlsplit(endpoint.url)
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
-
-
-def _flush_names(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

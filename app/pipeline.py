@@ -21,9 +21,9 @@ from app.answer import (
     LanguageModel,
     cite,
 )
-from app.endpoint import Endpoint, read_endpoint
+from app.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.filters import EVERYTHING, Filter
-from app.follow_up import rewrite
+from app.follow_up import is_follow_up, rewrite
 from app.live import NONE, LiveReranker, Reranked
 from app.prompts import read_prompts
 from app.registry import Registry, RegistryError
@@ -117,6 +117,7 @@ class Pipeline:
         endpoint = None if self._given_language_model else read_endpoint(self.settings)
         if endpoint is None:
             return self._given_language_model, self.embedder.count_tokens, self.settings.context_tokens
+        check_endpoint(endpoint)
         from app.language_model import OpenAILanguageModel  # half a second to import
 
         with self._loading:
@@ -151,11 +152,15 @@ class Pipeline:
     def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
         """The question as it has to be searched, where it may take its meaning from those before it.
 
-        earlier: what was searched for these, oldest first. Raises CiteloopError when the prompts are damaged.
+        earlier: what was searched for these, oldest first.
         """
-        if not earlier:
+        if not earlier or not is_follow_up(question):
             return question
-        return rewrite(question, earlier, self.language_model, stop, read_prompts(self.settings.home).follow_up)
+        try:
+            language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
+        except CiteloopError:  # of what is set; the answer will have it in its note
+            language_model, told = None, ""
+        return rewrite(question, earlier, language_model, stop, told)
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""

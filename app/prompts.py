@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from app.answer import ABSTENTION
 from app.answer import INSTRUCTIONS as ANSWER
 from app.follow_up import INSTRUCTIONS as FOLLOW_UP
 from ingest import CiteloopError
+from ingest.home import write_whole
 
 PROPOSAL = """\
 You read one passage of a company's documents. Write one question that a member of its staff might ask without having
@@ -58,14 +57,4 @@ def save_prompts(home: Path, prompts: Prompts) -> None:
             raise CiteloopError(f"the instructions ({name}) must have 1 to {_MAX_CHARACTERS:,} characters")
     if ABSTENTION not in prompts.answer:
         raise CiteloopError(f"the instructions must say when to reply {ABSTENTION}, or every question gets an answer")
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=home, prefix=f".{_FILE}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(_PROMPTS.dump_json(prompts, indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, home / _FILE)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(home / _FILE, _PROMPTS.dump_json(prompts, indent=1))

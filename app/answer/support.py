@@ -41,9 +41,9 @@ _STEM = 5
 _LANGUAGES = ("en", "de", "fr", "es")
 """Whose abbreviations end no sentence."""
 
-_CITATION = re.compile(r"\s*\[(\d+)\]")
+_CITATION = re.compile(r"(?<!\s)\s*\[(\d+)\]")
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
-_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\(\S*\))?")
+_MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\([^\s)]{0,500}\))?")
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
 _HEADING = re.compile(r"#{1,6}\s.*|```.*|\*\*[^*]+\*\*:?")
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")

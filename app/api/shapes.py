@@ -35,9 +35,11 @@ class _Sent(BaseModel):
 class FilterBody(_Sent):
     """Which documents to look at: any value of a field will do, and every field that has one has to fit."""
 
-    collections: Annotated[tuple[str, ...], Field(description="Folders, as the Documents page names them.")] = ()
-    documents: Annotated[tuple[str, ...], Field(description="Names or ids.")] = ()
-    types: Annotated[tuple[str, ...], Field(description="Endings of files.", examples=[["pdf"]])] = ()
+    collections: Annotated[
+        tuple[str, ...], Field(max_length=100, description="Folders, as the Documents page names them.")
+    ] = ()
+    documents: Annotated[tuple[str, ...], Field(max_length=100, description="Names or ids.")] = ()
+    types: Annotated[tuple[str, ...], Field(max_length=100, description="Endings of files.", examples=[["pdf"]])] = ()
     since: Annotated[date | None, Field(description="The first day, UTC, on which a document went in.")] = None
     until: date | None = None
 

@@ -124,6 +124,12 @@ class AnswerStore:
             ).fetchall()
             return [Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows]
 
+    def title(self, conversation_id: str) -> str:
+        """The title that its owner gave a conversation, '' if none."""
+        with self._connection() as connection:
+            title = "SELECT title FROM titles WHERE conversation_id = ?"
+            return str((connection.execute(title, (conversation_id,)).fetchone() or [""])[0])
+
     def rename_conversation(self, conversation_id: str, user: str, title: str) -> None:
         """Give a conversation another title; an empty one brings back the first question. Raises FeedbackError."""
         title = " ".join(title.split())[:_MAX_TITLE_CHARACTERS]

@@ -15,6 +15,7 @@ from typing import get_args
 from filelock import FileLock, Timeout
 
 from app.registry.entries import Decision, RegistryError, Verdict
+from ingest.home import flush_entries
 
 _WEIGHTS = ("model.safetensors", "blend.json")
 _CARDS = ("README.md", "training.json", "gate.json")
@@ -80,15 +81,6 @@ def flush(folder: Path) -> None:
         elif path.is_dir():
             flush_entries(path)
     flush_entries(folder)
-
-
-def flush_entries(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from app.registry.files import (
     check_files,
     fingerprint,
     flush,
-    flush_entries,
     other_files,
     read_verdict,
     unfinished_folder,
 )
 from ingest.database import now, transaction
+from ingest.home import flush_entries
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)

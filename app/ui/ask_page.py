@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.feedback import StoredAnswer, new_id
 from app.ui.conversation_list import show_actions, show_conversations
+from app.ui.messages import show_messages
 from app.ui.question_options import choose_options
 from app.ui.resources import answerer, current_user, feedback_store, pipeline
 from app.ui.turn_view import show_turn
@@ -24,6 +25,7 @@ EXAMPLES = (
 
 def show() -> None:
     """The page."""
+    show_messages()
     conversation_id = _conversation_id()
     turns = _shown_turns(conversation_id)
     _come_back()
@@ -37,10 +39,10 @@ def show() -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             options = choose_options()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
-    question = typed or st.session_state.pop("asked", None)
+    asked, is_whole = st.session_state.pop("asked", None), st.session_state.pop("asked-as-it-is", False)
+    question = typed or asked
     if question and question.strip():
         st.query_params.pop("a", None)
-        is_whole = st.session_state.pop("asked-as-it-is", False)
         if any(turn.user != current_user() for turn in turns):
             turns = []  # somebody else's is read, not continued
             conversation_id = _start_conversation()
@@ -66,8 +68,10 @@ def _conversation_id() -> str:
     An address of no conversation is not taken over: whoever made it up could read what is asked there.
     """
     mine = str(st.session_state.setdefault("conversation_id", new_id()))
+    begun_here: set[str] = st.session_state.setdefault("conversations-begun", set())
+    begun_here.add(mine)  # where nothing has been asked yet, the browser's back still leads to it
     named = st.query_params.get("c")
-    if named and named != mine and feedback_store().conversation(named, last=1):
+    if named and named != mine and (named in begun_here or feedback_store().conversation(named, last=1)):
         mine = st.session_state["conversation_id"] = named
     if named != mine:
         st.query_params["c"] = mine
@@ -75,15 +79,17 @@ def _conversation_id() -> str:
 
 
 def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
-    """The last turns, or all where the address names an earlier one."""
-    turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS)
-    if len(turns) < NUM_SHOWN_TURNS:
+    """The last turns, or all where the address names an earlier one, or the user wants to see them."""
+    turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS + 1)
+    if len(turns) <= NUM_SHOWN_TURNS:
         return turns
-    named = st.query_params.get("a")
-    if named and named not in {turn.id for turn in turns}:
+    named = feedback_store().answer(st.query_params.get("a", ""))
+    is_earlier = named and named.conversation_id == conversation_id and named.id not in {turn.id for turn in turns[1:]}
+    if is_earlier or st.session_state.get("shown-whole") == conversation_id:
         return feedback_store().conversation(conversation_id)
-    st.caption(f"The last {NUM_SHOWN_TURNS} questions of this conversation.")
-    return turns
+    wanted = {"shown-whole": conversation_id}
+    st.button("Earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
+    return turns[1:]
 
 
 def _come_back() -> None:

@@ -7,9 +7,11 @@ import streamlit as st
 from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.live import NONE
+from app.rerankers import LIVE
 from app.ui import markup
 from app.ui.answer_text import answer_markdown, timings_line
 from app.ui.resources import pipeline
+from ingest import CiteloopError
 
 _NO_ANCHOR = "compared"
 
@@ -17,15 +19,21 @@ _NO_ANCHOR = "compared"
 @st.dialog("With and without the reranker", width="large")
 def compare(turn: StoredAnswer) -> None:
     """A dialog: on the left what was answered, on the right what the other order comes to. Nothing of it is kept."""
-    answer = turn.answer
-    st.markdown(f"**{markup.plain(answer.searched)}**")
+    st.markdown(f"**{markup.plain(turn.answer.searched)}**")
+    try:
+        _compare(turn.answer)
+    except CiteloopError as error:  # such as a filter on a document that is gone
+        st.error(markup.plain(str(error)), icon=":material/error:")
+
+
+def _compare(answer: Answer) -> None:
     given, other = st.columns(2, gap="medium")
     with given:
         _show_title(answer)
         st.markdown(answer_markdown(answer, _NO_ANCHOR))
         place = st.empty()
     with other:
-        name = pipeline().settings.reranker if answer.reranker == NONE else NONE
+        name = LIVE if answer.reranker == NONE else NONE
         ranked = pipeline().rank(answer.question, name, query=answer.query, within=answer.within, fall_back=True)
         title, text = st.container(), st.empty()
         _show_sources(ranked, answer)

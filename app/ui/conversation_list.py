@@ -56,22 +56,22 @@ def show_actions(turns: Sequence[StoredAnswer]) -> None:
         st.code(link_to(conversation_id), language=None, wrap_lines=True)
         _offer_copies(conversation_id)
         if is_own:
-            st.text_input("Title", key="new-title", max_chars=200, placeholder="The first question")
-            st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id,))
-            st.button(
-                "Remove with all answers",
-                icon=":material/delete:",
-                on_click=_remove,
-                args=(conversation_id,),
-                help="What you struck out stays in the feedback.",
-            )
+            title = feedback_store().title(conversation_id)
+            key = f"title-{conversation_id}"
+            st.text_input("Title", title, key=key, max_chars=200, placeholder="The first question")
+            st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
+            if st.checkbox("Remove this conversation", help="What you struck out stays in the feedback."):
+                st.button(
+                    "Remove with all answers", icon=":material/delete:", on_click=_remove, args=(conversation_id,)
+                )
 
 
 def link_to(conversation_id: str, answer_id: str = "") -> str:
     """The address of a conversation, or of one of its answers."""
     here = urlsplit(st.context.url or "")
     anchor = f"&a={answer_id}" if answer_id else ""
-    return f"{here.scheme}://{here.netloc}/?c={conversation_id}{anchor}"
+    path = here.path.removesuffix("ask").rstrip("/")  # this page is the first: its own name leads nowhere
+    return f"{here.scheme}://{here.netloc}{path}/?c={conversation_id}{anchor}"
 
 
 def _offer_copies(conversation_id: str) -> None:
@@ -105,9 +105,8 @@ def _open(conversation_id: str) -> None:
     st.query_params.pop("a", None)
 
 
-def _rename(conversation_id: str) -> None:
-    try_to(lambda: feedback_store().rename_conversation(conversation_id, current_user(), st.session_state["new-title"]))
-    st.session_state["new-title"] = ""
+def _rename(conversation_id: str, key: str) -> None:
+    try_to(lambda: feedback_store().rename_conversation(conversation_id, current_user(), st.session_state[key]))
 
 
 def _remove(conversation_id: str) -> None:

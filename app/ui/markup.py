@@ -6,7 +6,8 @@ import re
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)")
-_NO_CITATION = re.compile(r"\[(?!\d+\])")
+_NO_CITATION = re.compile(r"\\*\[(?!\d+\])")
+"""With the backslashes before it, which would take the meaning from ours."""
 
 
 def plain(text: str) -> str:
@@ -25,8 +26,8 @@ def written(text: str) -> str:
     """What a language model wrote: its Markdown stays, links and images become their words."""
     text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", text))
     # At the start of a line, [n]: would define where [n] leads, and # make a title larger than the page's own.
-    text = re.sub(r"^(\s*)(\[\d+\]:|#{1,6}\s)", r"\1\\\2", text, flags=re.MULTILINE)
-    return re.sub(r"([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
+    text = re.sub(r"^([ \t]*)(\[\d+\]:|#{1,6}\s)", r"\1\\\2", text, flags=re.MULTILINE)
+    return re.sub(r"\\*([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
 
 
 def with_citation_links(markdown: str, anchor: str) -> str:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app.filters import Filter, choices
+from app.filters import EVERYTHING, Filter
 from app.live import NONE
-from app.ui.resources import pipeline
+from app.ui.resources import filter_choices, pipeline
 from app.ui.words import counted
 
 _FIELDS = ("collections", "types", "documents", "since")
@@ -40,7 +40,11 @@ def choose_options() -> Options:
 
 
 def _show_filters() -> None:
-    found = choices(pipeline().table)
+    found = filter_choices()
+    kept: Filter = st.session_state.get("filter", EVERYTHING)
+    for field in _FIELDS:  # Streamlit forgets what is not drawn, as while the user is on another page
+        value = getattr(kept, field)
+        st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
     st.multiselect("Collection", found.collections, key="filter-collections", placeholder="Any")
     st.multiselect("Type", found.types, key="filter-types", placeholder="Any")
     st.multiselect(
@@ -50,7 +54,8 @@ def _show_filters() -> None:
         key="filter-documents",
         placeholder="Any",
     )
-    st.date_input("Added since", value=None, key="filter-since", max_value=date.max)
+    st.date_input("Added since", key="filter-since", max_value=date.max)
+    st.session_state["filter"] = _chosen()
 
 
 def _chosen() -> Filter:
@@ -59,5 +64,4 @@ def _chosen() -> Filter:
 
 
 def _forget() -> None:
-    for field in _FIELDS:
-        st.session_state.pop(f"filter-{field}", None)
+    st.session_state.update({**{f"filter-{field}": [] for field in _FIELDS[:3]}, "filter-since": None})

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement
+from app.filters import FilterChoices, choices
 from app.pipeline import Pipeline
 from app.registry import Registry
 from app.settings import read_settings
@@ -59,6 +60,12 @@ def training_job_store() -> TrainingJobStore:
 def registry() -> Registry:
     """The trained models of the configured home folder."""
     return Registry(read_settings().home)
+
+
+@st.cache_resource(ttl=10, show_spinner=False)
+def filter_choices() -> FilterChoices:
+    """What questions can be restricted to; a document that has just come in is among it some seconds later."""
+    return choices(pipeline().table)
 
 
 def feedback() -> Feedback:

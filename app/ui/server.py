@@ -5,6 +5,7 @@ Programs find the API beside the pages, on the same port, if it is asked for.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -23,7 +24,7 @@ from streamlit.starlette import App
 
 from app.settings import read_settings
 from app.training import jobs
-from app.ui.resources import USER_COOKIE, feedback_store, pipeline, warm_up
+from app.ui.resources import USER_COOKIE, answerer, feedback_store, pipeline, warm_up
 from ingest import CiteloopError, worker
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -113,6 +114,7 @@ async def _begin(_app: App) -> AsyncIterator[None]:
     """The first question should not wait for what every question needs, and jobs that were killed go on."""
     threading.Thread(target=_get_ready, daemon=True).start()
     yield
+    await asyncio.to_thread(lambda: answerer().close())  # else the process would wait for the language model
 
 
 def _get_ready() -> None:

@@ -73,7 +73,8 @@ def _status(endpoint: Endpoint | None) -> str:
     origin = "as saved on this page" if endpoint.saved else "as the environment's variables say"
     return (
         f"**{markup.plain(endpoint.model)}** at {markup.plain(endpoint.where)} writes the answers, {origin}, "
-        f"{_with_key(endpoint)}. It is sent the question and the passages that it may cite, nothing else."
+        f"{_with_key(endpoint)}. It is sent the question, the ones that it follows on, and "
+        "the passages that it may cite."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from app.ui import links, markup
 from app.ui.ranking_view import shown_score
 from app.ui.resources import current_user, feedback_store
 from app.ui.words import beginning_of
+from ingest import CiteloopError
 
 _PREVIEW_CHARACTERS = 420
 
@@ -76,7 +76,7 @@ def _show_supported(answer: Answer, number: int) -> None:
     """The sentences of a written answer that cite this passage, and whether it says so."""
     for sentence in answer.sentences:
         if number in sentence.numbers:
-            words = re.sub(rf"\s*{NUMBER.pattern}", "", sentence.text).strip()
+            words = " ".join(NUMBER.sub("", sentence.text).split()).replace(" .", ".")
             verdict = "Says" if sentence.is_supported else ":orange[Cited for, but not found here]"
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 
@@ -109,7 +109,11 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
 def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) -> None:
     if drawn.is_done:
         return
-    event = feedback_store().record(turn, chunk_id, action, current_user())
+    try:
+        event = feedback_store().record(turn, chunk_id, action, current_user())
+    except CiteloopError as error:  # in a callback nobody else would say it
+        st.session_state[f"toast-{turn.id}"] = str(error)
+        return
     drawn.is_done = True
     if event:  # last: Streamlit may leave the callback where it touches the session state
         words = "struck out and noted" if action == "deleted" else "is back"

@@ -17,6 +17,7 @@ from app.ui.ranking_view import show_ranking
 from app.ui.resources import answerer, current_user, feedback_store
 from app.ui.scroll import scroll_here
 from app.ui.source_cards import show_sources
+from ingest import CiteloopError
 
 _LOOK_SECONDS = 0.3
 """How often the page looks how far an answer is."""
@@ -36,6 +37,13 @@ def show_turn(turn: StoredAnswer) -> None:
 
     Where the answer was written from other sources than the ones that are left, it is written again.
     """
+    try:
+        _show_turn(turn)
+    except CiteloopError as error:  # here, since after a click only this is drawn
+        st.error(markup.plain(str(error)), icon=":material/error:")
+
+
+def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, current_user())
     job = _job_of(turn, deleted)
     turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
@@ -101,13 +109,15 @@ def _show_query(turn: StoredAnswer) -> None:
         if turn.user == current_user():
             with st.popover("Change", type="tertiary"):
                 question = st.text_area("The whole question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
-                st.button("Ask this", key=f"ask-{turn.id}", on_click=_ask_as_it_is, args=(question,))
-            typed, key = turn.answer.question, f"as-typed-{turn.id}"
-            st.button("Ask as typed", key=key, type="tertiary", on_click=_ask_as_it_is, args=(typed,))
+                if st.button("Ask this", key=f"ask-{turn.id}"):
+                    _ask_as_it_is(question)
+            if st.button("Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"):
+                _ask_as_it_is(turn.answer.question)
 
 
 def _ask_as_it_is(question: str) -> None:
     st.session_state.update({"asked": question, "asked-as-it-is": True})
+    st.rerun()  # the whole page: it does the asking
 
 
 def _show_text(turn: StoredAnswer) -> None:

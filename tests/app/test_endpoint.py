@@ -134,7 +134,7 @@ def test_a_save_that_fails_leaves_what_was(settings: Settings, monkeypatch: pyte
         raise OSError("No space left on device")
 
     save_endpoint(settings.home, OLLAMA)
-    monkeypatch.setattr("app.endpoint.os.fsync", full)
+    monkeypatch.setattr("ingest.home.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_endpoint(settings.home, replace(OLLAMA, model="other"))
     assert read_endpoint(settings) == replace(OLLAMA, saved=True)

@@ -363,6 +363,43 @@ def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: S
     assert {ranked.chunk.document for ranked in answer.ranking} == {"it/vpn.md"}
 
 
+def test_all_documents_are_asked_again_at_a_click(run_page: Run, settings: Settings) -> None:
+    page = run_page(ask_page)
+    page.multiselect(key="filter-collections").set_value(["it"]).run()
+    click(page, "Ask all documents")
+    assert page.multiselect(key="filter-collections").value == []
+    ask(page, "How much may a hotel cost a night?")
+    assert not only_turn(page, settings).answer.within
+
+
+def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    (settings.home / "endpoint.json").write_text("{")
+    for question in ("What does the VPN need?", "and in Hamburg?"):
+        ask(page, question)
+    for turn in FeedbackStore(settings.home).conversation(page.query_params["c"])[1:]:
+        assert turn.answer.citations
+        assert turn.answer.text
+        assert "endpoint.json is damaged" in turn.answer.note
+
+
+def test_earlier_questions_come_at_a_click(run_page: Run, settings: Settings, pipeline: Pipeline) -> None:
+    store = FeedbackStore(settings.home)
+    answer = pipeline.ask("What does the VPN need?")
+    ids = [store.save_answer(replace(answer, question=f"Question {n}?"), "long", "ann") for n in range(12)]
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["c"] = "long"
+    page.run()
+    assert "Question 1?" not in texts(page)
+    assert "Question 2?" in texts(page)
+    click(page, "Earlier questions")
+    assert "Question 0?" in texts(page)
+    linked = AppTest.from_function(ask_page, default_timeout=30)
+    linked.query_params.update({"c": "long", "a": ids[0]})
+    linked.run()
+    assert "Question 0?" in texts(linked)
+
+
 def test_the_other_order_is_shown_beside_the_answer(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Compare without reranker")
@@ -383,9 +420,11 @@ def test_conversations_are_listed_found_renamed_and_removed(run_page: Run, setti
     assert "What does the VPN need?" not in labels(page)
     click(page, "How much may a hotel cost a night?")
     assert page.query_params["c"] == first
-    page.text_input(key="new-title").set_value("Hotels").run()
+    page.text_input(key=f"title-{first}").set_value("Hotels").run()
     click(page, "Rename")
     assert "Hotels" in labels(page)
+    assert "Remove with all answers" not in labels(page)  # not at one click
+    page.checkbox[0].check().run()
     click(page, "Remove with all answers")
     assert "Hotels" not in labels(page)
     assert FeedbackStore(settings.home).conversation(first) == []

@@ -189,3 +189,18 @@ def test_an_upload_is_followed_until_it_is_listed(server: str, page: Page, tmp_p
 
 def _is_foreign(url: str, server: str) -> bool:
     return not url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:"))
+
+
+def test_a_follow_up_that_is_none_is_asked_as_typed(server: str, page: Page) -> None:
+    page.goto(server)
+    question = page.get_by_placeholder("Ask about your documents")
+    question.fill("What may a hotel cost in Berlin?")
+    question.press("Enter")
+    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    question.fill("and the pump?")
+    question.press("Enter")
+    expect(page.get_by_text("Understood as")).to_be_visible()
+    page.get_by_role("button", name="Ask as typed").click()
+    expect(page.get_by_test_id("stChatMessage").filter(has_text="and the pump?")).to_have_count(2)
+    expect(page.get_by_text("Understood as")).to_have_count(1)

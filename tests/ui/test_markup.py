@@ -80,3 +80,13 @@ def test_numbers_become_links_to_their_cards() -> None:
 def test_a_table_that_goes_on_after_a_page_break_is_a_table_of_its_own() -> None:
     shown = markup.passage("| a | b |\n| --- | --- |\n| 1 | 2 |\f| a | b |\n| --- | --- |\n| 3 | 4 |")
     assert shown.split("\n\n") == ["| a | b |\n| --- | --- |\n| 1 | 2 |", "| a | b |\n| --- | --- |\n| 3 | 4 |"]
+
+
+@pytest.mark.parametrize("text", [r"\[read\] the policy](http://evil.example/?q=1)", r"\\[read](http://evil.example)"])
+def test_backslashes_of_a_model_do_not_make_a_link(text: str) -> None:
+    assert "<a " not in MarkdownIt("commonmark").render(markup.written(text)).replace('<a href="#', "")
+
+
+def test_a_long_run_of_line_ends_takes_no_time() -> None:
+    """It would be quadratic otherwise: minutes for a text that a model that is stuck may write."""
+    assert markup.written("a" + "\n" * 100_000 + "b").endswith("b")

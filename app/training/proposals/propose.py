@@ -43,6 +43,8 @@ _MIN_PASSAGE_CHARACTERS = 60
 """A shorter one, as a heading or the rest of a page, hardly says enough to be asked about."""
 _MAX_COPIED = 0.75
 """The share of a question that may stand in the passage as one piece: beyond it, it is the sentence with a mark."""
+_MAX_FAILED = 2
+"""So many failures in a row are not the passages' fault."""
 _FOUND_RANK = 10
 """The ranking must have the passage up to this place."""
 
@@ -74,9 +76,16 @@ def propose(pipeline: Pipeline, count: int, seed: int, stop: Event | None = None
     known.add(*(each.question for each in store.proposals()))
     taken = {each.text for each in judgements if each.label == "relevant"}
     taken |= {each.text for each in store.proposals("open")}
+    num_failed = _MAX_FAILED - 1  # where the very first fails, the others would, too
     for chunk in islice(pick(pipeline.table, seed, taken), count):
         messages = proposal_prompt(chunk, instructions)
-        question = _question(_read(language_model, messages, stop))
+        try:
+            text, num_failed = _read(language_model, messages, stop), 0
+        except LanguageModelError:  # it may decline this passage, and not the next
+            text, num_failed = "", num_failed + 1
+            if num_failed == _MAX_FAILED:
+                raise
+        question = _question(text)
         if stop.is_set():
             return
         words = _check_words(question, chunk, messages)
@@ -126,7 +135,7 @@ def proposal_prompt(chunk: Chunk, instructions: str) -> list[dict[str, str]]:
 def _read(language_model: LanguageModel, messages: Sequence[dict[str, str]], stop: Event) -> str:
     """What the language model writes, or so much of it that it can be no question; '' if it broke off.
 
-    Raises LanguageModelError where not even a beginning came: the next passage would fare no better.
+    Raises LanguageModelError where not even a beginning came.
     """
     text = ""
     try:
