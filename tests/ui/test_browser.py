@@ -128,7 +128,7 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
     expect(page.get_by_role("heading", name="Manual", exact=True)).to_be_visible()
     whole = page.get_by_role("img", name="Page 1 of 2 of it/manual.pdf, the passage marked")
     expect(whole).to_be_visible()
-    assert whole.evaluate("image => image.complete && image.naturalWidth") == 1440
+    expect(whole).to_have_js_property("naturalWidth", 1440)
     expect(page.get_by_role("img", name="the part with the passage")).to_be_hidden()
     source = page.url
 
