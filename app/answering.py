@@ -25,6 +25,7 @@ _MAX_AT_ONCE = 16
 """Answers that are made at the same time: most of the time of one is waiting for a language model."""
 _BEAT_SECONDS = 0.2
 """How often a growing text is written down, where pages read it."""
+_WATCH_SECONDS = 0.05
 _SAVE_SECONDS = 1.0
 """How often it is kept for good: the end of the server loses no more."""
 
@@ -136,6 +137,23 @@ class Answerer:
             return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
 
         self._begin(job, turn.answer, steps)
+
+    def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:
+        """What is being done for an answer, as it changes, until its text is being written or all is done.
+
+        So a page can wait without drawing itself again and again, which would take the processor from the models.
+        """
+        deadline, shown = time.monotonic() + timeout_seconds, ""
+        while (job := self.jobs.at_work(answer_id)) and job.current != "answer" and time.monotonic() < deadline:
+            if job.current != shown:
+                yield (shown := job.current)
+            time.sleep(_WATCH_SECONDS)
+
+    def wait_for(self, answer_id: str, timeout_seconds: float) -> None:
+        """Until an answer is made, but not longer."""
+        deadline = time.monotonic() + timeout_seconds
+        while self.jobs.at_work(answer_id) and time.monotonic() < deadline:
+            time.sleep(_WATCH_SECONDS)
 
     def wait(self) -> None:
         """Until everything that was begun is made. Nothing can be begun afterwards."""

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.feedback import StoredAnswer, new_id
+from app.ui import markup
 from app.ui.conversation_list import show_actions, show_conversations
 from app.ui.messages import show_messages
 from app.ui.question_options import choose_options
 from app.ui.resources import answerer, current_user, feedback_store, pipeline
-from app.ui.turn_view import show_turn
+from app.ui.scroll import scroll_here
+from app.ui.turn_view import STEP_LABELS, show_turn
 
 NUM_SHOWN_TURNS = 10
 """Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
+_PATIENCE_SECONDS = 60.0
+"""So long the page waits for an answer's sources; whoever leaves it finds them when coming back."""
 
 EXAMPLES = (
     "How many days a week can I work from home?",
@@ -48,7 +52,7 @@ def show() -> None:
             conversation_id = _start_conversation()
         elif turns:  # who goes on to the next question has read the answer before it, and left it as it is
             feedback_store().record_kept(turns[-1], current_user())
-        st.session_state["scroll-to"] = answerer().ask(
+        answer_id = answerer().ask(
             question.strip(),
             conversation_id,
             current_user(),
@@ -56,10 +60,23 @@ def show() -> None:
             within=options.within,
             earlier=() if is_whole else [turn.answer.searched for turn in turns],
         )
+        _wait_for_sources(question, answer_id)
+        st.session_state["scroll-to"] = answer_id
         st.rerun()
     elif not turns:
         with welcome.container():
             _welcome()
+
+
+def _wait_for_sources(question: str, answer_id: str) -> None:
+    """Show what is being done for an answer until there is something to show of it."""
+    scroll_here(key="scroll-to-question")
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        status = st.status(STEP_LABELS[""], type="compact")
+        for step in answerer().watch(answer_id, _PATIENCE_SECONDS):
+            status.update(label=STEP_LABELS.get(step, STEP_LABELS[""]))
 
 
 def _conversation_id() -> str:

@@ -19,10 +19,12 @@ from app.ui.scroll import scroll_here
 from app.ui.source_cards import show_sources
 from ingest import CiteloopError
 
-_LOOK_SECONDS = 0.3
-"""How often the page looks how far an answer is."""
+_LOOK_SECONDS = 0.5
+"""How often the page looks how far an answer is: more often, the models would get too little of the processor."""
+_PATIENCE_SECONDS = 1.0
+"""So long the page waits for an answer to be whole before it shows how it grows: quotes take less."""
 
-_STEP_LABELS = {
+STEP_LABELS = {
     "": "Waiting for its turn",
     "understand": "Understanding the question",
     "search": "Searching the documents",
@@ -66,11 +68,15 @@ def _show_turn(turn: StoredAnswer) -> None:
 
 def _job_of(turn: StoredAnswer, deleted: Collection[str]) -> AnswerJob | None:
     """The job that is writing this answer; begun here, if the answer rests on other sources than are left."""
-    job = answerer().jobs.at_work(turn.id)
     now = feedback_store().answer(turn.id) or turn
+    if now.answer.citations:
+        answerer().wait_for(turn.id, _PATIENCE_SECONDS)
+        now = feedback_store().answer(turn.id) or turn
+    job = answerer().jobs.at_work(turn.id)
     without = job.without if job else now.answer.without
     if now.user == current_user() and now.answer.citations and set(without) != set(deleted):
         answerer().write_again(now, [each.chunk.id for each in now.answer.citations if each.chunk.id in deleted])
+        answerer().wait_for(turn.id, _PATIENCE_SECONDS)
         job = answerer().jobs.at_work(turn.id)
     return job
 
@@ -84,7 +90,7 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
         st.rerun()
     numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = f"Writing again without {', '.join(numbers)}" if numbers else _STEP_LABELS.get(job.current, "Working")
+        label = f"Writing again without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
         st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
