@@ -16,6 +16,7 @@ from pathlib import Path
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.filters import EVERYTHING, Filter
+from app.live import NONE
 from app.pipeline import Pipeline
 from ingest import CiteloopError
 from ingest.database import now
@@ -53,8 +54,7 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
         """Note that an answer is being made; where it is already, that one is asked to stop."""
-        for dead in [each for each in self.jobs() if each.is_dead]:
-            self.end(dead.id, "failed")
+        self.fail_dead()
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
         job = self.put(job, begin=True)
         with self._connection() as connection:
@@ -108,7 +108,7 @@ class Answerer:
 
         earlier: what was searched for the questions before it, from which it may take its meaning.
         """
-        asked = Answer(question, "", EXTRACTIVE, (), (), "none", within=within, found=False, complete=False)
+        asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
         job = self.jobs.begin(answer_id)
 
@@ -149,11 +149,12 @@ class Answerer:
                 yield (shown := job.current)
             time.sleep(_WATCH_SECONDS)
 
-    def wait_for(self, answer_id: str, timeout_seconds: float) -> None:
-        """Until an answer is made, but not longer."""
+    def wait_for(self, answer_id: str, timeout_seconds: float) -> AnswerJob | None:
+        """Until an answer is made, but not longer; returns the job if it is still at work."""
         deadline = time.monotonic() + timeout_seconds
-        while self.jobs.at_work(answer_id) and time.monotonic() < deadline:
+        while (job := self.jobs.at_work(answer_id)) and time.monotonic() < deadline:
             time.sleep(_WATCH_SECONDS)
+        return job
 
     def wait(self) -> None:
         """Until everything that was begun is made. Nothing can be begun afterwards."""

@@ -23,7 +23,7 @@ from app.answer import (
 )
 from app.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.filters import EVERYTHING, Filter
-from app.follow_up import is_follow_up, rewrite
+from app.follow_up import rewrite
 from app.live import NONE, LiveReranker, Reranked
 from app.prompts import read_prompts
 from app.registry import Registry, RegistryError
@@ -154,7 +154,7 @@ class Pipeline:
 
         earlier: what was searched for these, oldest first.
         """
-        if not earlier or not is_follow_up(question):
+        if not earlier:
             return question
         try:
             language_model, told = self.language_model, read_prompts(self.settings.home).follow_up

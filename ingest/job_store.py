@@ -187,6 +187,12 @@ class BaseJobStore(Generic[J]):
             elif job.is_dead:
                 self.queue_again(job.id)
 
+    def fail_dead(self) -> None:
+        """End every job whose process is gone, where what it did is not worth beginning again."""
+        for job in self.jobs():
+            if job.is_dead:
+                self.end(job.id, "failed", "its process was stopped")
+
     def _jobs(self, condition: str, *parameters: object) -> list[J]:
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {', '.join(self._columns)} FROM jobs {condition}", parameters)

@@ -23,18 +23,19 @@ def split_sentences(text: str) -> list[str]:
         line = re.sub(r"^\s*(?:[-*+•▪]|\d+[.)])\s+", "", line).strip()
         if not line.startswith("|"):
             header = []
-        if re.match(r"#{1,6}\s", line) or _is_rule(line):
+        if re.match(r"#{1,6}\s", line) or is_table_rule(line):
             continue
         if not line.startswith("|"):
             sentences.extend(sentence.strip() for sentence in segment("en", line))
-        elif _is_rule(below) and "|" in below:
+        elif is_table_rule(below) and "|" in below:
             header = _cells(line)
         else:
             sentences.append(_row(_cells(line), header))
     return [sentence[:_MAX_SENTENCE_CHARACTERS] for sentence in sentences if re.search(r"\w\W+\w", sentence)]
 
 
-def _is_rule(line: str) -> bool:
+def is_table_rule(line: str) -> bool:
+    """Whether a line of a passage is what stands between the header of a table and its rows, or a rule."""
     return bool(re.fullmatch(r"[|:\s-]*-{3}[|:\s-]*", line))
 
 

@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from sentencex import segment
 
-from app.answer.sentences import split_sentences
+from app.answer.sentences import is_table_rule, split_sentences
 from app.rerank import Reranker
 
 MIN_SUPPORT = 0.55
@@ -44,7 +44,6 @@ _LANGUAGES = ("en", "de", "fr", "es")
 _CITATION = re.compile(r"(?<!\s)\s*\[(\d+)\]")
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\([^\s)]{0,500}\))?")
-_TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
 _HEADING = re.compile(r"#{1,6}\s.*|```.*|\*\*[^*]+\*\*:?")
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"(?<=[a-zß-ÿ,;] )[A-ZÀ-Þ]\w{3,}")
@@ -129,12 +128,12 @@ def _sentences(text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         mark = _LIST_MARK.match(line)
         rest = (line[mark.end() :] if mark else line).strip()
-        if not rest or _HEADING.fullmatch(rest) or _TABLE_RULE.fullmatch(rest):
+        if not rest or _HEADING.fullmatch(rest) or is_table_rule(rest):
             continue
         if not mark:
             above = ()
         if rest.startswith("|"):
-            if not _TABLE_RULE.fullmatch(below):  # the row above a rule heads the table
+            if not is_table_rule(below):  # the row above a rule heads the table
                 yield rest, _cited(rest)
             continue
         for sentence in _segmented(rest):

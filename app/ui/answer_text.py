@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.answer import EXTRACTIVE, Answer
+from app.live import NONE
 from app.ui import markup
 
 _CITATIONS = re.compile(r"[.\s]*(?:\[\d+\])+\.?|")
@@ -38,7 +39,7 @@ def timings_line(answer: Answer) -> str:
     """What was done for an answer, and how long it took."""
     milliseconds = {step: f"{value:.0f} ms" for step, value in answer.timings_ms.items()}
     parts = [f"searched {milliseconds.get('search', '')}"]
-    if answer.reranker != "none":
+    if answer.reranker != NONE:
         parts.append(f"reranked {len(answer.ranking)} candidates {milliseconds.get('rerank', '')} ({answer.reranker})")
     else:
         parts.append(f"{len(answer.ranking)} candidates, not reranked")

@@ -52,8 +52,7 @@ def show_actions(turns: Sequence[StoredAnswer]) -> None:
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover("Conversation", icon=":material/more_horiz:", type="tertiary"),
     ):
-        st.caption("Who has this link can read the conversation:")
-        st.code(link_to(conversation_id), language=None, wrap_lines=True)
+        show_link(conversation_id)
         _offer_copies(conversation_id)
         if is_own:
             title = feedback_store().title(conversation_id)
@@ -66,8 +65,13 @@ def show_actions(turns: Sequence[StoredAnswer]) -> None:
                 )
 
 
-def link_to(conversation_id: str, answer_id: str = "") -> str:
-    """The address of a conversation, or of one of its answers."""
+def show_link(conversation_id: str, answer_id: str = "") -> None:
+    """The address of a conversation, or of one of its answers, to be copied."""
+    st.caption("Who has this link can read the conversation:")
+    st.code(_link_to(conversation_id, answer_id), language=None, wrap_lines=True)
+
+
+def _link_to(conversation_id: str, answer_id: str) -> str:
     here = urlsplit(st.context.url or "")
     anchor = f"&a={answer_id}" if answer_id else ""
     path = here.path.removesuffix("ask").rstrip("/")  # this page is the first: its own name leads nowhere

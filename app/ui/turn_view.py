@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import streamlit as st
 
 from app.answer import EXTRACTIVE
 from app.answering import AnswerJob
 from app.feedback import StoredAnswer
+from app.live import NONE
 from app.ui import markup
 from app.ui.answer_text import answer_markdown, timings_line
 from app.ui.compare_view import compare
-from app.ui.conversation_list import link_to
+from app.ui.conversation_list import show_link
 from app.ui.ranking_view import show_ranking
 from app.ui.resources import answerer, current_user, feedback_store
 from app.ui.scroll import scroll_here
@@ -47,8 +46,14 @@ def show_turn(turn: StoredAnswer) -> None:
 
 def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, current_user())
-    job = _job_of(turn, deleted)
+    job = answerer().jobs.at_work(turn.id)
     turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
+    if job and turn.answer.citations:
+        turn, job = _patiently(turn)
+    without = job.without if job else turn.answer.without
+    if turn.user == current_user() and turn.answer.citations and set(without) != set(deleted):
+        answerer().write_again(turn, [each.chunk.id for each in turn.answer.citations if each.chunk.id in deleted])
+        turn, job = _patiently(turn)
     if st.session_state.get("scroll-to") == turn.id:
         scroll_here(key=f"scroll-{turn.id}")
     with st.chat_message("user", avatar=":material/person:"):
@@ -66,19 +71,10 @@ def _show_turn(turn: StoredAnswer) -> None:
             show_sources(turn, deleted)
 
 
-def _job_of(turn: StoredAnswer, deleted: Collection[str]) -> AnswerJob | None:
-    """The job that is writing this answer; begun here, if the answer rests on other sources than are left."""
-    now = feedback_store().answer(turn.id) or turn
-    if now.answer.citations:
-        answerer().wait_for(turn.id, _PATIENCE_SECONDS)
-        now = feedback_store().answer(turn.id) or turn
-    job = answerer().jobs.at_work(turn.id)
-    without = job.without if job else now.answer.without
-    if now.user == current_user() and now.answer.citations and set(without) != set(deleted):
-        answerer().write_again(now, [each.chunk.id for each in now.answer.citations if each.chunk.id in deleted])
-        answerer().wait_for(turn.id, _PATIENCE_SECONDS)
-        job = answerer().jobs.at_work(turn.id)
-    return job
+def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
+    """The turn as it is a moment later, and the job that is writing it if that takes longer."""
+    job = answerer().wait_for(turn.id, _PATIENCE_SECONDS)
+    return feedback_store().answer(turn.id) or turn, job
 
 
 @st.fragment(run_every=_LOOK_SECONDS)
@@ -148,12 +144,11 @@ def _show_tools(turn: StoredAnswer) -> None:
     answer = turn.answer
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
-        label = "Before and after reranking" if answer.reranker != "none" else "How these were ranked"
+        label = "Before and after reranking" if answer.reranker != NONE else "How these were ranked"
         if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
             show_ranking(turn)
-        label = "Compare without reranker" if answer.reranker != "none" else "Compare with reranker"
+        label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
         with st.popover("Link", icon=":material/link:", type="tertiary"):
-            st.caption("Who has this link can read the conversation:")
-            st.code(link_to(turn.conversation_id, turn.id), language=None, wrap_lines=True)
+            show_link(turn.conversation_id, turn.id)

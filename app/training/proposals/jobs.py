@@ -40,8 +40,7 @@ class ProposalJobStore(BaseJobStore[ProposalJob]):
         seed: None for one that is drawn, so that other passages come than the last time.
         """
         seed = secrets.randbelow(2**31) if seed is None else seed
-        for dead in [job for job in self.jobs() if job.is_dead]:
-            self.end(dead.id, "failed", "its process was stopped")
+        self.fail_dead()
         job = self.put(ProposalJob(id=new_job_id(), created_at=now(), count=count, seed=seed), begin=True)
         if [each.id for each in self.jobs() if each.is_open][-1] != job.id:  # of two, the older one stays
             with self._connection() as connection:
