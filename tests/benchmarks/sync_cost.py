@@ -1,6 +1,6 @@
 """What a sync costs when one file of many has changed, next to the first ingest: python -m tests.benchmarks.sync_cost
 
-Both go through the command line in a process of its own, start-up included, on files of a page or so, made for it.
+Both go through the command line in a process of its own, start-up included, on files made for it.
 Nothing is asserted: a time is a fact about a machine.
 """
 
@@ -21,21 +21,21 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
         folder, home = Path(scratch, "documents"), Path(scratch, "home")
-        write_documents(folder, options.files)
+        write_documents(folder, options.files, options.pages)
         seconds = {"first": sync(folder, home), "unchanged": sync(folder, home)}
         (folder / "0" / "0.md").write_text("# Changed\n\nThis text is new.")
         seconds["one changed"] = sync(folder, home)
     shares = {name: value / seconds["first"] for name, value in seconds.items()}
     if options.json:
-        print(json.dumps({"files": options.files, "seconds": seconds, "shares": shares}))
+        print(json.dumps({"files": options.files, "pages": options.pages, "seconds": seconds, "shares": shares}))
         return
-    print(f"{options.files} files")
+    print(f"{options.files} files of {options.pages} pages")
     for name, value in seconds.items():
         print(f"{name:<12}{value:>8.1f} s {shares[name]:>8.2%} of the first")
 
 
-def write_documents(folder: Path, num_files: int) -> None:
-    """Markdown files of 240 to 560 made-up words, which is a page or so."""
+def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
+    """Markdown files of so many times 240 to 560 made-up words, which is a page or so."""
     chance = random.Random(0)  # text, not a secret
     words = [
         f"{chance.choice('bdfgklmnprst')}{vowel}{end}" for vowel in "aeiou" for end in ("", "n", "rt", "sk", "lly")
@@ -43,7 +43,8 @@ def write_documents(folder: Path, num_files: int) -> None:
     for number in range(num_files):
         path = folder / str(number % 100) / f"{number}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        parts = (f"## Part {part}\n\n{' '.join(chance.choices(words, k=80))}." for part in range(chance.randint(3, 7)))
+        num_parts = sum(chance.randint(3, 7) for _ in range(num_pages))
+        parts = (f"## Part {part}\n\n{' '.join(chance.choices(words, k=80))}." for part in range(num_parts))
         path.write_text(f"# Document {number}\n\n" + "\n\n".join(parts))
 
 
@@ -58,6 +59,7 @@ def sync(folder: Path, home: Path) -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sync_cost", description=__doc__)
     parser.add_argument("--files", type=int, default=10_000, help="how many documents")
+    parser.add_argument("--pages", type=int, default=1, help="how long each is; those of the sample have three or so")
     parser.add_argument("--json", action="store_true", help="print a record instead of a table")
     return parser.parse_args()
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from ingest.embed import (
     SentenceTransformerEmbedder,
     default_embedder_path,
     load_embedder,
+    load_meanwhile,
     open_embedder,
     preferred_dtype,
 )
@@ -210,3 +212,25 @@ def test_a_deferred_embedder_embeds_like_the_one_that_it_names(real: Embedder) -
     assert embedder.count_tokens("one two") == real.count_tokens("one two")
     assert np.array_equal(embedder.embed(["a pump"]), real.embed(["a pump"]))
     assert np.array_equal(embedder.embed_query("a pump"), real.embed_query("a pump"))
+
+
+def test_a_deferred_embedder_loads_beside_what_goes_on(monkeypatch: pytest.MonkeyPatch, real: Embedder) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(_: str) -> Embedder:
+        begun.set()
+        assert may_end.wait(10)
+        return real
+
+    monkeypatch.setattr("ingest.embed.load_embedder", slow)
+    load_meanwhile(DeferredEmbedder("all-MiniLM-L6-v2"))
+    assert begun.wait(10)  # it has begun, and this thread went on
+    may_end.set()
+
+
+def test_a_deferred_embedder_that_cannot_load_says_so_when_it_is_used(capfd: pytest.CaptureFixture[str]) -> None:
+    embedder = DeferredEmbedder("/no/such/folder")
+    load_meanwhile(embedder)
+    with pytest.raises(CiteloopError, match="no embedder in"):
+        embedder.embed(["a pump"])
+    assert "Traceback" not in capfd.readouterr().err
