@@ -17,13 +17,15 @@ _P_VALUE = 0.05
 class DeletionRate:
     """Of the answers by one reranker in one span of time: how many there were, their citations, and the deleted ones.
 
-    Deleted is what somebody has struck out as not relevant, or without a reason, and not taken back.
+    Deleted is what somebody has struck out as not relevant, or without a reason, and not taken back. num_corrected:
+    answers of which something was deleted.
     """
 
     reranker: str
     num_answers: int
     num_citations: int
     num_deleted: int
+    num_corrected: int
 
     @property
     def share(self) -> float:
@@ -35,7 +37,8 @@ class DeletionRate:
 class DeletionRates:
     """Before and after the last promotion or rollback.
 
-    p_value: how likely a share after as high as this were if nothing had changed (one-sided).
+    p_value: how likely as many corrected answers after it were if nothing had changed (one-sided); who strikes out all
+    of one answer says one thing.
     """
 
     change: Promotion
@@ -87,8 +90,8 @@ def _begin(changes: Sequence[Promotion]) -> str:
 
 def _rate(reranker: str, answers: Iterable[ShownAnswer], deleted: set[tuple[str, str]]) -> DeletionRate:
     own = {each.id: each.num_citations for each in answers if each.reranker == reranker}
-    num_deleted = sum(answer_id in own for answer_id, _ in deleted)
-    return DeletionRate(reranker, len(own), sum(own.values()), num_deleted)
+    corrected = [answer_id for answer_id, _ in deleted if answer_id in own]
+    return DeletionRate(reranker, len(own), sum(own.values()), len(corrected), len(set(corrected)))
 
 
 def _deleted(events: Iterable[FeedbackEvent]) -> set[tuple[str, str]]:
@@ -105,5 +108,5 @@ def _p_value(before: DeletionRate, after: DeletionRate) -> float:
     """Of Fisher's test for two proportions: it is exact also where next to nothing is struck out."""
     from scipy.stats import fisher_exact
 
-    table = [[rate.num_deleted, rate.num_citations - rate.num_deleted] for rate in (after, before)]
+    table = [[rate.num_corrected, rate.num_answers - rate.num_corrected] for rate in (after, before)]
     return float(fisher_exact(table, alternative="greater").pvalue)

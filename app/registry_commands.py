@@ -102,6 +102,11 @@ def _verdict(registry: Registry, name: str, *, force: bool) -> str:
         raise CiteloopError(f"{name} was not compared with what is live (no gate.json); {_ALL_THE_SAME}")
     if found.verdict != "promote":
         raise CiteloopError(f"the gate says of {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_ALL_THE_SAME}")
+    if folder := registry.embedder_to_use_first(name):
+        raise CiteloopError(
+            f"{name} was judged with {found.embedder}; embed the documents with it first: citeloop reindex --embedder "
+            f"{folder}; {_ALL_THE_SAME}"
+        )
     if found.live and found.live != (live := registry.live()):
         raise CiteloopError(f"{name} was compared with {found.live}, and {live} is live now; {_ALL_THE_SAME}")
     return found.verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,3 +25,18 @@ def transaction(path: Path, *, durable: bool = True) -> Iterator[sqlite3.Connect
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         with connection:
             yield connection
+
+
+def add_missing_columns(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], default: str = "NULL"
+) -> None:
+    """Give a table that an older version has made the columns that it did not know; default: what stands in them."""
+
+    def missing() -> list[str]:
+        present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        return [column for column in columns if column not in present]
+
+    if missing():
+        connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
+        for column in missing():
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")

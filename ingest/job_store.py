@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
 
 from ingest import CiteloopError
-from ingest.database import now, transaction
+from ingest.database import add_missing_columns, now, transaction
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -116,6 +116,7 @@ class BaseJobStore(Generic[J]):
         columns = ", ".join(self._columns)
         with self._connection() as connection:
             connection.executescript(f"CREATE TABLE IF NOT EXISTS jobs ({columns}, PRIMARY KEY (id)); {more_tables}")
+            add_missing_columns(connection, "jobs", self._columns)
 
     def put(self, job: J, *, begin: bool = False) -> J:
         """Queue a job; with begin, as one that the caller runs himself."""

@@ -152,6 +152,17 @@ class ChunkTable:
         query = table.search().where(col("id") == lit(chunk_id)).select(CHUNK_COLUMNS)
         return next(iter(self._whole(query)), None)
 
+    def find_texts(self, texts: Collection[str]) -> dict[str, list[Chunk]]:
+        """Text -> the chunks that have exactly this text, wherever they stand now; without those that none has."""
+        table = self._table()
+        if table is None or not texts:
+            return {}
+        query = table.search().where(col("text_sha256").isin([digest(text.encode()) for text in texts]))
+        found: dict[str, list[Chunk]] = {}
+        for chunk in self._whole(query.select(CHUNK_COLUMNS)):
+            found.setdefault(chunk.text, []).append(chunk)
+        return found
+
     def search_vector(
         self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:

@@ -10,11 +10,12 @@ What they mean for training is decided elsewhere.
 
 from app.feedback.answers import Conversation, FeedbackError, new_id
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
-from app.feedback.judgements import LABELS, Judgement, Label, question_key
+from app.feedback.judgements import IMPORTED, LABELS, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore
 
 __all__ = [
     "ACTIONS",
+    "IMPORTED",
     "LABELS",
     "REASONS",
     "Action",
@@ -27,6 +28,7 @@ __all__ = [
     "Reason",
     "ShownAnswer",
     "StoredAnswer",
+    "is_imported",
     "new_id",
     "question_key",
 ]

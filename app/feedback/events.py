@@ -42,6 +42,7 @@ class ShownAnswer:
 class FeedbackEvent:
     """One act of one user on one passage of an answer, with all that was true then.
 
+    question: what was searched, so that of a follow-up the question in full, which means the same wherever it is asked.
     number: of the citation, None for a passage that was ranked and not cited. The passage's text, ranks and
     scores are copied, so that the event keeps its meaning when the document is changed or removed. reason: None
     until the user gives one. reranker_version: its fingerprint in hex, '' where it was not noted yet; so embedder,
@@ -101,7 +102,7 @@ def event_of(
         action=action,
         reason=reason,
         answer_id=answer.id,
-        question=shown.question,
+        question=shown.searched,
         reranker=shown.reranker,
         reranker_version=shown.reranker_version,
         embedder=shown.embedder,

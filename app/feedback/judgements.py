@@ -10,6 +10,8 @@ from typing import Literal, Protocol, get_args
 Label = Literal["relevant", "not relevant", "left out"]
 """left out: it says nothing, whatever users did with the passage."""
 LABELS: tuple[Label, ...] = get_args(Label)
+IMPORTED = "imported from"
+"""So begins the origin of what came in a file; its name follows."""
 
 
 class ShownPassage(Protocol):
@@ -75,6 +77,11 @@ class Judgement:
 
 
 JUDGEMENT_COLUMNS = tuple(field.name for field in fields(Judgement))
+
+
+def is_imported(origin: str) -> bool:
+    """Whether a judgement with this origin came in a file, rather than from somebody's hand."""
+    return origin.startswith(IMPORTED)
 
 
 def question_key(question: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from app.feedback.answers import AnswerStore
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
-from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement
-from ingest.database import now
+from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported
+from ingest.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
 _SCHEMA = f"""
@@ -34,7 +34,7 @@ class FeedbackStore(AnswerStore):
         super().__init__(home)
         with self._connection() as connection:
             connection.executescript(_SCHEMA)
-            _add_missing_columns(connection)
+            add_missing_columns(connection, "events", EVENT_COLUMNS, default="''")
 
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
@@ -79,7 +79,8 @@ class FeedbackStore(AnswerStore):
     def judge(self, judgements: Iterable[Judgement]) -> int:
         """Append what a curator says, all or nothing; returns how much of it is new.
 
-        What says the same as the one that stands is not appended. The store gives each its id and time.
+        What says the same as the one that stands is not appended, unless a curator confirms by hand what was imported,
+        or it is now known where the passage stands. The store gives each its id and time.
         """
         with self._writing() as connection:
             return sum([_append_judgement(connection, judgement) for judgement in judgements])
@@ -92,15 +93,6 @@ class FeedbackStore(AnswerStore):
                 " WHERE sequence IN (SELECT MAX(sequence) FROM judgements GROUP BY key) ORDER BY sequence"
             )
             return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
-
-
-def _add_missing_columns(connection: sqlite3.Connection) -> None:
-    """What an older version has recorded stays, with nothing in the columns that it did not know."""
-    connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
-    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(events)")}
-    for column in EVENT_COLUMNS:
-        if column not in present:
-            connection.execute(f"ALTER TABLE events ADD COLUMN {column} DEFAULT ''")
 
 
 def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
@@ -135,10 +127,13 @@ def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[
 
 def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> bool:
     """Whether it was appended, rather than what stands already."""
-    label, count = connection.execute(
-        "SELECT label, COUNT(*) OVER () FROM judgements WHERE key = ? ORDER BY sequence DESC LIMIT 1", (judgement.key,)
-    ).fetchone() or (None, 0)
-    if judgement.label == label:
+    label, origin, chunk_id, count = connection.execute(
+        "SELECT label, origin, chunk_id, COUNT(*) OVER () FROM judgements WHERE key = ? ORDER BY sequence DESC LIMIT 1",
+        (judgement.key,),
+    ).fetchone() or (None, "", "", 0)
+    is_confirmed = is_imported(origin) and not is_imported(judgement.origin)
+    is_located = bool(judgement.chunk_id) and not chunk_id
+    if judgement.label == label and not is_confirmed and not is_located:
         return False
     new = replace(judgement, id=f"{judgement.key}-{count + 1}", at=now())
     marks = ", ".join("?" * (1 + len(JUDGEMENT_COLUMNS)))

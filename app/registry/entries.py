@@ -58,8 +58,12 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a model in its gate.json. live: what it was compared with, '' if that is not said."""
+    """What the gate says of a model in its gate.json. live: what it was compared with, '' if that is not said.
+
+    embedder: the one that was made with it, and that it was judged with; '' where there is none.
+    """
 
     verdict: Decision
     sentence: str
     live: str = ""
+    embedder: str = ""

@@ -64,7 +64,8 @@ def read_verdict(folder: Path) -> Verdict | None:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["verdict"] not in get_args(Decision):
             raise ValueError(f"unknown verdict {record['verdict']!r}")
-        return Verdict(record["verdict"], str(record["sentence"]), str(record.get("live", "")))
+        told = {name: str(record.get(name, "")) for name in ("live", "embedder")}
+        return Verdict(record["verdict"], str(record["sentence"]), **told)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -82,6 +82,20 @@ class Registry:
         """What the gate says of a model, None where it was not asked. Raises RegistryError when that cannot be read."""
         return read_verdict(self.folder(name))
 
+    def embedder_to_use_first(self, name: str) -> Path | None:
+        """The folder of the embedder that a reranker was judged with, while the documents have vectors of another.
+
+        Raises RegistryError when the verdict cannot be read, TableError when the table cannot.
+        """
+        verdict = self.verdict(name)
+        if verdict is None or not verdict.embedder or verdict.embedder == name:
+            return None
+        from ingest.embed import recorded_name  # seconds to import, which a rollback does without
+        from ingest.table import read_identity
+
+        folder, made_with = self.folder(verdict.embedder), read_identity(self.models_folder.parent)
+        return None if made_with and made_with.embedder == recorded_name(str(folder)) else folder
+
     def new_name(self, noun: str = "reranker") -> str:
         """The next free name: reranker-1, reranker-2, and so on; or so with another noun."""
         with self._reading() as connection:
@@ -150,10 +164,15 @@ class Registry:
             rows = connection.execute(f"SELECT {_PROMOTION} FROM promotions ORDER BY sequence DESC")
             return [Promotion(*row) for row in rows]
 
-    def promote(self, name: str, who: str, why: str, verdict: str = "") -> Promotion:
-        """Make a model live, if its files are as they were registered. Raises RegistryError."""
+    def promote(self, name: str, who: str, why: str, verdict: str = "", *, instead_of: str | None = None) -> Promotion:
+        """Make a model live, if its files are as they were registered. Raises RegistryError.
+
+        instead_of: what it was compared with; when another one has gone live since, nothing is changed.
+        """
         with self._writing() as connection:
             live = _standing(connection)[0]
+            if instead_of is not None and live != instead_of:
+                raise RegistryError(f"{name} was compared with {instead_of}, and {live} is live now")
             if name == live:
                 raise RegistryError(f"{name} is live already")
             if name != SHIPPED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,18 +16,19 @@ from app.rerank import Blend, Reranker
 from app.rerankers import LIVE, folder_of, is_late_interaction
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.late_interaction import LateInteractionReranker
+from app.search import Candidate as SearchResult
 from app.search import search
 from app.training import cross_encoder, embedder, late_interaction
 from app.training.blend import ScoredQuery, fit_blend
 from app.training.compare import Contender, compare, probe
 from app.training.examples import TrainingExample
-from app.training.fit import Watch
+from app.training.fit import Loss, Watch
 from app.training.from_feedback import answering
 from app.training.gate import GateReport
 from app.training.material import Material, describe, gather
-from app.training.plan import RECIPES, Plan, Step
+from app.training.plan import Plan, Step
 from app.training.reembedded import ReembeddedTable
-from app.training.rules import KEPT, LabeledPassage
+from app.training.rules import LabeledPassage
 from ingest.embed import DEFAULT_EMBEDDER, Embedder, default_embedder_path, open_embedder
 from ingest.job_store import StoppedError
 
@@ -38,10 +40,11 @@ Tell = Callable[[Step], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that was made and compared."""
+    """A model that was made and compared. embedder: the one that was made for it, or ''."""
 
     name: str
     report: GateReport
+    embedder: str = ""
 
 
 def make_candidate(
@@ -51,39 +54,77 @@ def make_candidate(
 
     Whatever happens, what is live stays so. Raises TooLittleFeedbackError, RerankerError, StoppedError.
     """
-    registry, recipe, base = Registry(pipeline.settings.home), RECIPES[plan.kind], base_of(plan, pipeline)
+    registry, in_a_row = Registry(pipeline.settings.home), _InARow(watch)
     tell("reading the feedback")
-    material = gather(pipeline, recipe, plan.seed)
-    with registry.unfinished() as folder:
-        tell("training")
-        kind = _train(plan, base, material, folder, watch)
-        _stop_if_asked(watch)
-        if kind != EMBEDDER:
-            tell("weighing its scores")
-            _blend(plan, kind, folder, material, pipeline)
-        name = registry.new_name("embedder" if kind == EMBEDDER else "reranker")
-        describe(folder, name, plan, base, user, material, recipe)
+    material = gather(pipeline, plan.recipe, plan.seed)
+    with ExitStack() as folders:
+        models = []
+        for part in plan.parts:
+            tell("training")
+            model = _Made(part, base_of(part, pipeline), folders.enter_context(registry.unfinished()))
+            model.kind = _train(part, model.base, material, model.folder, in_a_row.next())
+            _stop_if_asked(watch)
+            if model.kind != EMBEDDER:
+                tell("weighing its scores")
+                _blend(part, model.kind, model.folder, material, pipeline)
+            model.name = registry.new_name("embedder" if model.kind == EMBEDDER else "reranker")
+            describe(model.folder, model.name, part, model.base, user, material)
+            models.append(model)
         tell("comparing it with the live one")
-        report = _compare(name, kind, folder, material, pipeline)
-        report.save(folder)
+        report = _compare(models, material, pipeline)
         _stop_if_asked(watch)
-        registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=report.sentence)
-    return Candidate(name, report)
+        for model in models:
+            report.save(model.folder)
+            registry.add(
+                model.folder, model.name, kind=model.kind, base=model.base, job_id=job_id, note=report.sentence
+            )
+    return Candidate(models[-1].name, report, report.embedder)
+
+
+@dataclass(slots=True)
+class _Made:
+    """A model while it is made. kind, name: as the registry will know it."""
+
+    plan: Plan
+    base: str
+    folder: Path
+    kind: str = ""
+    name: str = ""
+
+
+class _InARow:
+    """Tells the steps of several trainings as those of one."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._num_before, self._step = watch, 0, 0
+
+    def next(self) -> Watch:
+        """For the next training."""
+        self._num_before = self._step
+        return Watch(self._tell, self._watch.should_stop)
+
+    def _tell(self, loss: Loss) -> None:
+        self._step = self._num_before + loss.step
+        self._watch.on_loss(replace(loss, step=self._step, num_steps=self._num_before + loss.num_steps))
 
 
 def help_training(plan: Plan, pipeline: Pipeline) -> None:
     """Under torchrun: take part in the training of another process, which alone makes the candidate of it."""
-    material = gather(pipeline, RECIPES[plan.kind], plan.seed)
-    with TemporaryDirectory() as unused:
-        _train(plan, base_of(plan, pipeline), material, Path(unused), Watch())
+    material = gather(pipeline, plan.recipe, plan.seed)
+    for part in plan.parts:
+        with TemporaryDirectory() as unused:
+            _train(part, base_of(part, pipeline), material, Path(unused), Watch())
 
 
 def base_of(plan: Plan, pipeline: Pipeline) -> str:
-    """The folder or hub id from which the training begins."""
+    """The folder or hub id from which the training begins. Raises RegistryError when the live model is damaged."""
     if plan.base:
         return plan.base
     if plan.kind == "reranker":
-        return str(folder_of(Registry(pipeline.settings.home).live(), pipeline.settings))
+        registry = Registry(pipeline.settings.home)
+        live = registry.live()
+        registry.check(live)
+        return str(folder_of(live, pipeline.settings))
     serves = pipeline.embedder.name if plan.kind == "embedder" else DEFAULT_EMBEDDER
     return str(default_embedder_path()) if serves == DEFAULT_EMBEDDER else serves
 
@@ -106,7 +147,7 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
             replayed = _as_it_is(replayed, LateInteractionReranker(base))
     trainers = {"late-interaction": late_interaction, "cross-encoder": cross_encoder, EMBEDDER: embedder}
     train = trainers[kind].train
-    train([*examples.train, *replayed], base, folder, RECIPES[plan.kind], examples.validation, watch)
+    train([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
     return kind
 
 
@@ -141,7 +182,7 @@ def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pi
     scorer = live_reranker if isinstance(live_reranker, LateInteractionReranker) else _load(kind, folder)
     memory = Memory(
         # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
-        Remembered(question, digest(each.passage), bool(each.relevant), min(1.0, each.weight / KEPT))
+        Remembered(question, digest(each.passage), bool(each.relevant), each.trust)
         for question in material.examples.taught
         for each in material.questions[question]
     )
@@ -171,18 +212,24 @@ def _scored(
 # compare ---------------------------------------------------------------------------------------------------
 
 
-def _compare(name: str, kind: str, folder: Path, material: Material, pipeline: Pipeline) -> GateReport:
-    """With what is live: a reranker over the same search, an embedder below the same reranker."""
-    live_name = Registry(pipeline.settings.home).live()
-    now = pipeline.embedder
-    live = Contender(live_name, pipeline.reranker(LIVE), pipeline.search)
-    if kind == EMBEDDER:
-        new: Embedder = open_embedder(folder, name)
-        table = ReembeddedTable(pipeline.table, new)
+def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) -> GateReport:
+    """With what is live: a reranker over the same search, an embedder below the same reranker, or both at once."""
+    settings, now = pipeline.settings, pipeline.embedder
+    live = Contender(Registry(settings.home).live(), pipeline.reranker(LIVE), pipeline.search)
+    candidate, new = replace(live, name=" with ".join(model.name for model in reversed(models))), now
+    for model in models:
+        if model.kind == EMBEDDER:
+            new = open_embedder(model.folder, model.name)
+            candidate = replace(candidate, search=_searched_with(new, pipeline))
+        else:
+            candidate = replace(candidate, reranker=_load(model.kind, model.folder))
+    if [model.kind for model in models] == [EMBEDDER]:
         live = replace(live, name=f"the embedder {Path(now.name).name}")
-        candidate = Contender(name, live.reranker, lambda query: search(query, table, new))
-    else:
-        new, candidate = now, Contender(name, _load(kind, folder), pipeline.search)
-    probed = probe(candidate, live, new, now, read_benchmark(PROBE), pipeline.settings.home)
-    budget_ms = pipeline.settings.rerank_budget_ms
-    return compare(candidate, live, material.examples.gate, pipeline.table, probed, budget_ms)
+    probed = probe(candidate, live, new, now, read_benchmark(PROBE), settings.home)
+    report = compare(candidate, live, material.examples.gate, pipeline.table, now, probed, settings.rerank_budget_ms)
+    return replace(report, embedder=models[0].name if len(models) > 1 else "")
+
+
+def _searched_with(embedder: Embedder, pipeline: Pipeline) -> Callable[[str], Sequence[SearchResult]]:
+    table = ReembeddedTable(pipeline.table, embedder)
+    return lambda query: search(query, table, embedder)

@@ -9,16 +9,17 @@ from typing import Any
 def card(name: str, record: Mapping[str, Any]) -> str:
     """Markdown: where the model comes from, what it was trained on, how, and what it is not for."""
     said = record["feedback"]
+    noun, article = ("embedder", "An") if record["plan"]["kind"] == "embedder" else ("reranker", "A")
     return f"""---
 library_name: sentence-transformers
-tags: [reranker, citeloop]
+tags: [{noun}, citeloop]
 ---
 
 # {name}
 
-A reranker made from the feedback of this installation on {record["made_at"][:10]} by {record["made_by"]}, trained from
-`{record["base"]}`. It may hold traces of the documents and questions that it was trained on: handle it as you handle
-these.
+{article} {noun} made from the feedback of this installation on {record["made_at"][:10]} by {record["made_by"]},
+trained from `{record["base"]}`. It may hold traces of the documents and questions that it was trained on: handle it as
+you handle these.
 
 ## Data
 

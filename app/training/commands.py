@@ -31,10 +31,11 @@ class TrainingKind(StrEnum):
     CROSS_ENCODER = "cross-encoder"
     LATE_INTERACTION = "late-interaction"
     EMBEDDER = "embedder"
+    BOTH = "both"
 
 
 def train_command(
-    kind: Annotated[TrainingKind, typer.Option(help="reranker and embedder: the live one, further; others: new.")] = (
+    kind: Annotated[TrainingKind, typer.Option(help="reranker, embedder, both: the live, further; others: new.")] = (
         TrainingKind.RERANKER
     ),
     base: Annotated[str, typer.Option(help="Folder or hub id to begin with; else the live reranker or embedder.")] = "",
@@ -67,6 +68,8 @@ def train_command(
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
         _train_from_pairs(files, output, settings, exclude, seed, as_json=as_json)
         return
+    if base and kind is TrainingKind.BOTH:
+        raise typer.BadParameter("--base is for one model; both go on from what is live")
     from app.training.plan import Plan
 
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
@@ -95,10 +98,11 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
     print(f"{made.name}: {made.report.sentence}")
     for reason in made.report.reasons:
         print(f"  {reason}")
-    if made.report.verdict == "promote" and plan.kind == "embedder":
-        print(f"Let it go live with: citeloop reindex --embedder {Registry(settings.home).folder(made.name)}")
-    elif made.report.verdict == "promote":
-        print(f"Let it go live with: citeloop promote {made.name}")
+    if made.report.verdict == "promote":
+        embedder = made.name if plan.kind == "embedder" else made.embedder
+        reindex = f"citeloop reindex --embedder {Registry(settings.home).folder(embedder)}" if embedder else ""
+        promote = f"citeloop promote {made.name}" if plan.kind != "embedder" else ""
+        print(f"Let it go live with: {'; then '.join(filter(None, (reindex, promote)))}")
 
 
 def _train_from_pairs(

@@ -37,21 +37,31 @@ def export_command(
     output: Annotated[
         Path | None, typer.Option(help="File to write, for beir a new folder; the default is standard output.")
     ] = None,
+    for_training: Annotated[
+        bool,
+        typer.Option(
+            "--for-training",
+            help="Leave out the questions that only compare models, as a model needs that is trained elsewhere.",
+        ),
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Write the feedback log as JSON lines, oldest first, or the labelled passages as other libraries read them.
 
     triplets and pairs are for sentence-transformers, beir for citeloop evaluate and others.
-    Example: citeloop feedback export --format triplets --output triplets.jsonl
+    Example: citeloop feedback export --format triplets --for-training --output triplets.jsonl
     """
     if export_format == "log":
+        if for_training:
+            raise typer.BadParameter("--for-training is for labelled passages; the log holds every event")
         from app.training.exchange.exports import event_lines
 
         _put(event_lines(_store(home).events()).encode(), output)
     elif export_format == "beir" and not output:
         raise typer.BadParameter("beir is a folder; name a new one with --output")
     else:
-        _export_labels(export_format, _labeled(_store(home)), output)
+        labeled = _labeled(_store(home))
+        _export_labels(export_format, _not_of_the_gate(labeled, home) if for_training else labeled, output)
 
 
 @feedback_cli.command("import")
@@ -66,16 +76,20 @@ def import_command(
     no). Whatever they weighed before, they count fully. Nothing is stored unless all of it is good.
     Example: citeloop feedback import answers.csv
     """
+    from app.settings import read_settings
     from app.training.exchange.imports import import_labels
 
-    result = import_labels(path, _store(home), user="command line")
+    result = import_labels(path, _store(home), user="command line", home=read_settings(home).home)
     num_known = result.num_read - result.num_new - result.num_overruled
     counts = {"read": result.num_read, "new": result.num_new, "already_there": num_known}
+    counts["in_the_documents"] = result.num_located
     if as_json:
         print(json.dumps({**counts, "overruled": result.num_overruled}))
         return
     overruled = f", {result.num_overruled} not taken because a curator says otherwise" if result.num_overruled else ""
     print(f"{result.num_read} labels read, {result.num_new} new, {num_known} already there{overruled}")
+    if result.num_located < result.num_read:
+        print(f"{result.num_read - result.num_located} are of passages that stand in no document: they only teach")
 
 
 @feedback_cli.command("list")
@@ -154,6 +168,16 @@ def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage
             "passage and one that is not",
             file=sys.stderr,
         )
+
+
+def _not_of_the_gate(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+    from app.training.split import parts_of
+
+    settings = read_settings(home)
+    parts = parts_of(list({each.question: None for each in labeled}), settings.home, Pipeline(settings).embedder)
+    return [each for each in labeled if parts[each.question] != "gate"]
 
 
 def _put(content: bytes, output: Path | None) -> None:

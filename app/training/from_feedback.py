@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from app.search import Candidate, search
 from app.training.examples import NEAR_DUPLICATE, TrainingExample
 from app.training.rules import LabeledPassage
 from app.training.split import SHARES, Part, parts_of
-from ingest.embed import Embedder
+from ingest.embed import Embedder, Vectors
 from ingest.table import ChunkTable
 
 MIN_TRAINING_QUESTIONS, MIN_GATE_QUESTIONS = 30, 20
@@ -26,6 +27,10 @@ _FIRST_MINED = 10
 _MAX_RELATIVE_SIMILARITY = 0.95
 """Of the positive's: a candidate that is nearer to the question may well answer it (Moreira et al., 2024)."""
 _MAX_POSITIVES = 2
+_MIN_TRUST = 0.25
+"""Of a struck-out passage: what somebody says who says too much, or many contradict, is no negative."""
+_RANDOM_TRIES = 20
+_NEGATIVES = ("struck out", "mined", "random")
 _MIN_SENTENCE_WORDS = 6
 _FIRST_REPLAYED = 3
 """The nearest passages may hold the same sentence."""
@@ -33,13 +38,17 @@ _FIRST_REPLAYED = 3
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """How much feedback there is, and what is missing until training makes sense; missing: a sentence each."""
+    """How much feedback there is, and what is missing until training makes sense; missing: a sentence each.
+
+    num_comparable: questions that are answered by a passage of the documents, by which models can be compared.
+    """
 
     num_positives: int
     num_negatives: int
     num_contradictions: int
     num_questions: int
     num_without_positive: int
+    num_comparable: int
     num_users: int
     missing: tuple[str, ...]
 
@@ -71,6 +80,12 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     if missing and without:
         plural = f"{without} question{'s' * (without > 1)}"
         missing.append(f"for {plural} people only said what does not answer: add the passage that does")
+    comparable = sum(any(each.relevant and each.chunk_id for each in questions[question]) for question in usable)
+    if comparable < needed <= len(usable):
+        missing.append(
+            f"{needed - comparable} more questions that are answered by a passage of the documents, to compare "
+            f"models by (there are {comparable}; imported answers that stand in no document only teach)"
+        )
     if not any(each.relevant is False for each in labeled):
         missing.append("struck-out sources: so far nothing says what is wrong")
     return Readiness(
@@ -79,6 +94,7 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
         num_contradictions=sum(each.needs_decision for each in labeled),
         num_questions=len(questions),
         num_without_positive=without,
+        num_comparable=comparable,
         num_users=len(set(chain.from_iterable((*each.struck_by, *each.kept_by, *each.opened_by) for each in labeled))),
         missing=tuple(missing),
     )
@@ -127,32 +143,49 @@ class _Miner:
 
     def examples(self, question: str, passages: Sequence[LabeledPassage]) -> list[TrainingExample]:
         """One for each passage that answers; empty when none does."""
-        struck = _surest_first(each for each in passages if not each.relevant)
+        struck = _surest_first(each for each in passages if not each.relevant and each.trust >= _MIN_TRUST)
         known = {each.text for each in passages}
         positives = answering(passages)
         found = search(question, self._table, self._embedder) if positives else []
         candidates = [each for each in found if each.chunk.text not in known]
-        return [self._example(question, positive, struck, candidates) for positive in positives]
+        examples = [self._example(question, positive, struck, candidates, known) for positive in positives]
+        return [each for each in examples if each.negatives]
 
     def _example(
-        self, question: str, positive: LabeledPassage, struck: Sequence[LabeledPassage], candidates: Sequence[Candidate]
+        self,
+        question: str,
+        positive: LabeledPassage,
+        struck: Sequence[LabeledPassage],
+        candidates: Sequence[Candidate],
+        known: Collection[str],
     ) -> TrainingExample:
-        mined = self._mined(question, positive, candidates)
-        random = [self._random_passage()]
+        """Without negatives where there are none in so few documents. known: texts that people judged.
+
+        It weighs as much as the surest act on it, in the measure in which the positive can be trusted.
+        """
+        target = self._embedder.embed([positive.passage])[0]
+        mined = self._mined(question, target, candidates)
+        random = self._random(target, known)
         num_mined = max(0, self._num_negatives - len(struck) - len(random))
-        negatives = [*(each.passage for each in struck), *mined[:num_mined], *random, *mined[num_mined:]]
+        negatives = [
+            *((each.passage, "struck out") for each in struck),
+            *((passage, "mined") for passage in mined[:num_mined]),
+            *((passage, "random") for passage in random),
+            *((passage, "mined") for passage in mined[num_mined:]),
+        ][: self._num_negatives]
+        counts = Counter(kind for _, kind in negatives)
         return TrainingExample(
             question,
             (positive.passage,),
-            tuple(islice(cycle(negatives), self._num_negatives)),
-            weight=max(each.weight for each in (positive, *struck)),
+            tuple(islice(cycle([passage for passage, _ in negatives]), self._num_negatives)),
+            weight=max(each.weight for each in (positive, *struck)) * positive.trust,
             origin="feedback",
-            evidence=f"{positive.origin}; {len(struck)} struck out, {min(num_mined, len(mined))} mined, 1 random",
+            evidence=f"{positive.origin}; {', '.join(f'{counts[kind]} {kind}' for kind in _NEGATIVES)}",
         )
 
-    def _mined(self, question: str, positive: LabeledPassage, candidates: Sequence[Candidate]) -> list[str]:
+    def _mined(self, question: str, target: Vectors, candidates: Sequence[Candidate]) -> list[str]:
         """Passages that search finds for the question, near to it, but not as near as the one that answers it."""
-        target, query = self._embedder.embed([positive.passage])[0], self._embedder.embed_query(question)
+        query = self._embedder.embed_query(question)
         limit = _MAX_RELATIVE_SIMILARITY * float(target @ query)
         near = [each for each in candidates[_FIRST_MINED:] if (each.vector_score or 0.0) < limit]
         vectors = self._table.vectors_of(sorted({each.chunk.document_id for each in near}))
@@ -162,9 +195,16 @@ class _Miner:
             if each.chunk.passage in vectors and float(vectors[each.chunk.passage] @ target) < NEAR_DUPLICATE
         ]
 
-    def _random_passage(self) -> str:
-        chunks = self._table.chunks_of(self._document_ids[self._chance.integers(len(self._document_ids))])
-        return chunks[self._chance.integers(len(chunks))].passage
+    def _random(self, target: Vectors, known: Collection[str]) -> list[str]:
+        """One passage drawn from all that nobody judged and that are not like the one that answers; [] without one."""
+        for _ in range(_RANDOM_TRIES if self._document_ids else 0):
+            document_id = self._document_ids[self._chance.integers(len(self._document_ids))]
+            if chunks := self._table.chunks_of(document_id):  # [] if it was removed meanwhile
+                chunk = chunks[self._chance.integers(len(chunks))]
+                vector = self._table.vectors_of([document_id]).get(chunk.passage)
+                if chunk.text not in known and vector is not None and float(vector @ target) < NEAR_DUPLICATE:
+                    return [chunk.passage]
+        return []
 
 
 def answering(passages: Iterable[LabeledPassage]) -> list[LabeledPassage]:

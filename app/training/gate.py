@@ -41,7 +41,9 @@ class GateReport:
     model; gain_over_none likewise. shown_gain: hit rate@5 with what nobody judged counted as wrong. probe: nDCG@10 of
     the candidate against the live model on questions about other documents; None where there is none. latency_ms:
     live, candidate -> median milliseconds to rerank the probe's candidates. sentence: the decision in words;
-    reasons: what it rests on, a sentence each.
+    reasons: what it rests on, a sentence each. embedder: the new one that search used below a new reranker, whose name
+    in candidate stands with it; '' where only one of the two is new. num_different: of the questions, counting those
+    that ask nearly the same as one, as every mean and test here does.
     """
 
     candidate: str
@@ -59,6 +61,13 @@ class GateReport:
     latency_ms: Mapping[str, float]
     groups: tuple[Group, ...]
     changes: tuple[QuestionChange, ...]
+    embedder: str = ""
+    num_different: int = 0
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether there are questions enough for a verdict; older reports do not say how many differ."""
+        return (self.num_different or self.num_questions) >= MIN_GATE_QUESTIONS
 
     def save(self, folder: Path) -> None:
         """Write gate.json."""
@@ -81,6 +90,7 @@ class Found:
     """What the decision rests on; the fields are those of GateReport."""
 
     num_questions: int
+    num_different: int
     gain: Mapping[str, Difference]
     gain_over_none: Mapping[str, Difference]
     shown_gain: Difference
@@ -98,14 +108,15 @@ def decide(found: Found, candidate: str, live: str) -> tuple[Decision, str, tupl
     """
     against = _objections(found, candidate, live)
     gain = found.gain["nDCG@10"]
+    different = f" ({found.num_different} different ones)" if found.num_different < found.num_questions else ""
     facts = (
-        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions that no model was "
-        f"trained on (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
+        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions{different} that no "
+        f"model was trained on (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
     )
     if against:
         return "keep", f"Keep {live}: {against[0]}", (*against, facts)
-    if found.num_questions < MIN_GATE_QUESTIONS:
-        needed = f"{found.num_questions} questions to compare by, and at least {MIN_GATE_QUESTIONS} are needed"
+    if found.num_different < MIN_GATE_QUESTIONS:
+        needed = f"{found.num_different} questions to compare by, and at least {MIN_GATE_QUESTIONS} are needed"
         return "too little data", f"Too little data to tell: there are {needed}.", (facts,)
     if gain.mean >= USEFUL_GAIN and gain.p_value < _P_VALUE:
         return "promote", f"Promote {candidate}: {facts}.", _assurances(found)
@@ -128,7 +139,7 @@ def _objections(found: Found, candidate: str, live: str) -> list[str]:
     over_none = found.gain_over_none["nDCG@10"]
     # What was struck out are mistakes of the live model, so that search alone looks better here than it is: only a
     # sure loss counts.
-    if over_none.mean < 0 and over_none.p_value < _P_VALUE and found.num_questions >= MIN_GATE_QUESTIONS:
+    if over_none.mean < 0 and over_none.p_value < _P_VALUE and found.num_different >= MIN_GATE_QUESTIONS:
         against.append(f"{candidate} ranks worse than search alone: {100 * over_none.mean:+.1f} points nDCG@10.")
     new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
     if new > found.budget_ms or (old and new > MAX_SLOW_DOWN * old):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.training.fit import Loss
@@ -15,7 +16,8 @@ from ingest.job_store import BaseJob, BaseJobStore, new_job_id, start_process
 class TrainingJob(BaseJob):
     """One training: what was asked for by whom, how far it is, and the model that came of it.
 
-    kind, base, seed: as in Plan. step: of num_steps. model: its name, once it is made. current: what is at work.
+    kind, base, seed: as in Plan. step: of num_steps. learning_since: when the first step began. model: its name,
+    once it is made. current: what is at work.
     """
 
     kind: Kind
@@ -24,6 +26,7 @@ class TrainingJob(BaseJob):
     user: str
     step: int = 0
     num_steps: int = 0
+    learning_since: str | None = None
     model: str = ""
     verdict: str = ""
 
@@ -34,10 +37,11 @@ class TrainingJob(BaseJob):
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the training steps, at the pace so far; None before the first and after the last."""
-        if not (self.is_open and 0 < self.step < self.num_steps):
+        """Of the training steps, at their pace so far; None before the first and after the last."""
+        if not (self.is_open and self.learning_since and 0 < self.step < self.num_steps):
             return None
-        return self.seconds / self.step * (self.num_steps - self.step)
+        elapsed = datetime.now(UTC) - datetime.fromisoformat(self.learning_since)
+        return elapsed.total_seconds() / self.step * (self.num_steps - self.step)
 
 
 _LOSSES = """
@@ -63,6 +67,13 @@ class TrainingJobStore(BaseJobStore[TrainingJob]):
         row = (job_id, loss.step, loss.num_steps, loss.training, loss.validation)
         with self._connection() as connection:
             connection.execute("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", row)
+
+    def note_learning(self, job_id: str) -> None:
+        """Note that the first step begins now; a second training of the same job goes on from there."""
+        with self._connection() as connection:
+            connection.execute(
+                "UPDATE jobs SET learning_since = ? WHERE id = ? AND learning_since IS NULL", (now(), job_id)
+            )
 
     def losses(self, job_id: str) -> list[Loss]:
         """The curves of a training, in order."""

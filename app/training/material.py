@@ -62,7 +62,7 @@ def gather(pipeline: Pipeline, recipe: Recipe, seed: int) -> Material:
     return Material(ready, examples, by_question(labeled), replayed)
 
 
-def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material: Material, recipe: Recipe) -> None:
+def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material: Material) -> None:
     """Write training.json and the card beside a model."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     record = {
@@ -76,7 +76,7 @@ def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material
         "num_gate_questions": len(material.examples.gate),
         "num_replayed": len(material.replayed),
         "evidence": dict(Counter(each.evidence for each in material.examples.train).most_common()),
-        "recipe": asdict(recipe),
+        "recipe": asdict(plan.recipe),
         "fingerprint": fingerprint(folder),
     }
     (folder / "training.json").write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

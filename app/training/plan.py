@@ -8,8 +8,10 @@ from typing import Literal
 
 from app.training.fit import Recipe
 
-Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder"]
-"""What is trained: the live reranker, further; a new one of a kind, from a base model; or the embedder, further."""
+Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder", "both"]
+"""What is trained: the live reranker, further; a new one of a kind, from a base model; the embedder, further; or the
+embedder and then the live reranker, which are judged together.
+"""
 
 Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
 
@@ -28,3 +30,13 @@ class Plan:
     kind: Kind = "reranker"
     base: str = ""
     seed: int = 0
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The plans of one model each that this one takes, in order; of both, each goes on from what is live."""
+        return (Plan("embedder", seed=self.seed), Plan(seed=self.seed)) if self.kind == "both" else (self,)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its models are trained; of both, what is alike in them: negatives, epochs, sizes."""
+        return RECIPES[self.parts[0].kind]

@@ -33,8 +33,9 @@ class ReembeddedTable:
     def search_text(
         self, query: str, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """As the table's own."""
-        return self._table.search_text(query, num_results, within)
+        """As the table's own, but for what has come in since."""
+        found = self._table.search_text(query, num_results, within)
+        return [(chunk, score) for chunk, score in found if chunk.id in self._rows]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Chunk id -> cosine similarity."""

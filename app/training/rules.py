@@ -54,6 +54,17 @@ class LabeledPassage:
         return f"{' > '.join(filter(None, (self.title, self.heading)))}\n{self.text}"
 
     @property
+    def trust(self) -> float:
+        """How much the label weighs of what an act of its kind would weigh, undisputed and of nobody's too many."""
+        full = CURATOR if self.judged_by else KEPT if self.relevant else STRUCK_OUT
+        return min(1.0, self.weight / full)
+
+    @property
+    def voters(self) -> frozenset[str]:
+        """The users on whose acts the label rests; a curator is none of them."""
+        return frozenset((*self.kept_by, *self.opened_by) if self.relevant else self.struck_by)
+
+    @property
     def is_contradicted(self) -> bool:
         """Whether some users have struck out what others kept or opened."""
         return bool(self.struck_by) and bool(self.kept_by or self.opened_by)

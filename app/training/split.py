@@ -7,6 +7,7 @@ on, however long ago, never compares it with another.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
@@ -29,6 +30,9 @@ questions of one form, the next one counts in it."""
 _LARGE_SHARE, _LARGE = 0.1, 8
 """A group that is larger than this share of all questions, and than this number, is taken apart."""
 
+_BLOCK = 1024
+"""Questions that are compared with all others at a time."""
+
 _SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
 
 
@@ -36,14 +40,24 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
     """Question -> its part, for good: new questions are given one, and noted in the home folder."""
     by_key = {question_key(question): question for question in questions}
     home.mkdir(parents=True, exist_ok=True)
-    with transaction(home / "training.sqlite3") as connection:
-        connection.execute(_SCHEMA)
-        connection.execute("BEGIN IMMEDIATE")
-        known = {key: cast(Part, part) for key, part in connection.execute("SELECT question, part FROM parts")}
-        if new := [key for key in by_key if key not in known]:
-            keys = [*known, *new]
-            known = assign(keys, embedder.embed([by_key.get(key, key) for key in keys]), known)
-            connection.executemany("INSERT INTO parts VALUES (?, ?)", [(key, known[key]) for key in new])
+    path, vectors = home / "training.sqlite3", dict[str, Vectors]()
+    while True:
+        with transaction(path) as connection:
+            connection.execute(_SCHEMA)
+            connection.execute("BEGIN IMMEDIATE")
+            known = {key: cast(Part, part) for key, part in connection.execute("SELECT question, part FROM parts")}
+            keys = list({**known, **by_key})
+            if len(keys) == len(known):
+                break
+            if all(key in vectors for key in keys):
+                parts = assign(keys, np.stack([vectors[key] for key in keys]), known)
+                new = [(key, parts[key]) for key in keys if key not in known]
+                connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
+                known = parts
+                break
+        # Embedding may take minutes, and nobody else could write meanwhile; who was quicker is heard the next time.
+        unseen = [key for key in keys if key not in vectors]
+        vectors |= dict(zip(unseen, embedder.embed([by_key.get(key, key) for key in unseen]), strict=True))
     return {question: known[question_key(question)] for question in questions}
 
 
@@ -53,14 +67,16 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
     A group of like questions takes the part that one of them has; where they have several, the new ones are
     left out. Other groups go where most is missing, in an order that hangs on their words alone.
     """
-    parts = dict(known)
+    parts, counts = dict(known), Counter(known.values())
     members: dict[int, list[str]] = {}
     for key, number in zip(keys, groups_of(vectors), strict=True):
         members.setdefault(number, []).append(key)
     for group in sorted(members.values(), key=lambda group: _digest(min(group))):
         there = {known[key] for key in group if key in known}
-        part = _most_missing(parts) if not there else there.pop() if len(there) == 1 else "left out"
-        parts |= {key: part for key in group if key not in known}
+        part = _most_missing(counts) if not there else there.pop() if len(there) == 1 else "left out"
+        new = [key for key in group if key not in known]
+        parts |= dict.fromkeys(new, part)
+        counts[part] += len(new)
     return parts
 
 
@@ -75,13 +91,16 @@ def groups_of(vectors: Vectors) -> list[int]:
 
 
 def _connected(vectors: Vectors, threshold: float) -> NDArray[np.int_]:
-    rows, columns = np.nonzero(vectors @ vectors.T >= threshold)
+    pairs = [
+        np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= threshold) + np.array([start, 0])
+        for start in range(0, len(vectors), _BLOCK)
+    ]
+    rows, columns = np.concatenate(pairs).T
     graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(vectors), len(vectors)))
     return np.asarray(connected_components(graph, directed=False)[1], int)
 
 
-def _most_missing(parts: Mapping[str, Part]) -> Part:
-    counts = {part: sum(each == part for each in parts.values()) for part in SHARES}
+def _most_missing(counts: Counter[Part]) -> Part:
     return min(SHARES, key=lambda part: (counts[part] + 1) / SHARES[part])
 
 

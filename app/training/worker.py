@@ -5,6 +5,7 @@ Whoever queues a training starts one such process and leaves it; it has its own 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,15 @@ import typer
 from filelock import FileLock, Timeout
 
 from app.pipeline import Pipeline
-from app.registry import EMBEDDER, Registry
+from app.registry import EMBEDDER, Registry, RegistryError
 from app.settings import read_settings
 from app.training.candidate import Candidate, make_candidate
 from app.training.fit import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
+from app.training.plan import Step
 from ingest.job_store import Heart, at_work, run_queued
+
+_log = logging.getLogger(__name__)
 
 
 def run(
@@ -39,8 +43,10 @@ def run(
     with at_work(store, job) as heart, _turn(store.home, heart):
         store.forget_losses(job.id)
 
-        def tell(what: str) -> None:
+        def tell(what: Step) -> None:
             heart.tell(current=what)
+            if what == "training":
+                store.note_learning(job.id)
             on_step(what)
 
         def record(loss: Loss) -> None:
@@ -51,10 +57,19 @@ def run(
         watch = Watch(record, heart.stop_requested.is_set)
         made = make_candidate(job.plan, pipeline, job.user, job.id, watch, tell)
         heart.tell(model=made.name, verdict=made.report.verdict)
-        registry = Registry(store.home)
-        if made.report.verdict == "promote" and registry.promotes_by_itself and job.kind != EMBEDDER:
-            registry.promote(made.name, job.user, "by itself, as switched on", made.report.verdict)
+        registry, has_embedder = Registry(store.home), any(part.kind == EMBEDDER for part in job.plan.parts)
+        if made.report.verdict == "promote" and registry.promotes_by_itself and not has_embedder:
+            _promote(registry, made, job.user)
     return made
+
+
+def _promote(registry: Registry, made: Candidate, user: str) -> None:
+    """By itself, unless somebody has made another model live while this one was compared: then that stands."""
+    try:
+        why = "by itself, as switched on"
+        registry.promote(made.name, user, why, made.report.verdict, instead_of=made.report.live)
+    except RegistryError as error:
+        _log.warning("not promoted by itself: %s", error)
 
 
 @contextmanager

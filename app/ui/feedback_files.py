@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from app.settings import read_settings
 from app.training.exchange.exports import (
     ExchangeError,
     ExportFormat,
@@ -120,7 +121,9 @@ def _import(file: UploadedFile) -> ImportResult:
         try:
             with path.open("wb") as target:
                 shutil.copyfileobj(file, target)
-            return import_labels(_unpacked(path) if path.suffix.lower() == ".zip" else path, feedback_store(), user)
+            return import_labels(
+                _unpacked(path) if path.suffix.lower() == ".zip" else path, feedback_store(), user, read_settings().home
+            )
         except CiteloopError as error:
             raise ExchangeError(str(error).replace(f"{scratch}/", "")) from error
         except OSError as error:
@@ -149,6 +152,8 @@ def import_words(name: str, result: ImportResult) -> str:
     """What an import came to."""
     num_known = result.num_read - result.num_new - result.num_overruled
     words = f"{name}: {counted(result.num_read, 'label')} read, {result.num_new:,} new, {num_known:,} already there"
+    if result.num_located < result.num_read:
+        words += f"; {result.num_read - result.num_located:,} stand in no document, so that they only teach"
     if result.num_overruled:
         words += f", {result.num_overruled:,} not taken because a curator says otherwise"
     return words

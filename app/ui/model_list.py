@@ -236,6 +236,8 @@ def promotion_warning(name: str, live: str) -> str:
         return f"The comparison says that {name} is not better than {report.live}."
     if report.verdict == "too little data":
         return f"There was too little feedback to tell whether {name} is better than {report.live}."
+    if registry().embedder_to_use_first(name):
+        return f"{name} was judged with {report.embedder}, and the documents are still embedded with another."
     if report.live != live:
         return f"{name} was compared with {report.live}, and {live} is live now."
     return ""

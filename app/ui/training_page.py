@@ -102,7 +102,7 @@ def _show_start(ready: Readiness) -> None:
     with st.expander("More choices", icon=":material/tune:"):
         kind = st.radio("What to train", list(KINDS), format_func=KINDS.__getitem__, key="training-kind")
         base = ""
-        if kind != "reranker":
+        if kind not in ("reranker", "both"):  # they go on from what is live
             base = st.text_input(
                 "Begin from",
                 placeholder="A folder, or a name on the Hugging Face hub",

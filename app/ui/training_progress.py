@@ -22,6 +22,7 @@ KINDS: dict[Kind, str] = {
     "late-interaction": "A new one that compares word by word (late interaction)",
     "cross-encoder": "A new one that reads question and passage together (cross-encoder)",
     "embedder": "The embedder, trained further: it decides what search finds by likeness",
+    "both": "The embedder and the live reranker, one after the other, judged together",
 }
 """Kind of a plan -> what that is, for people."""
 

@@ -45,6 +45,7 @@ def make_gate_report(
     measures = {"nDCG@10": 0.74, "MRR@10": 0.7, "hit rate@5": 0.85}
     found = Found(
         num_questions=num_questions,
+        num_different=num_questions,
         gain=dict.fromkeys(measures, gained),
         gain_over_none=dict.fromkeys(measures, Difference(gain + 0.06, gain, gain + 0.12, 0.001)),
         shown_gain=Difference(0.02, -0.01, 0.05, 0.2),

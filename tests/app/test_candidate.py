@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +19,11 @@ from app.registry import EMBEDDER, Registry
 from app.rerank import Blend
 from app.settings import Settings
 from app.training import candidate as module
+from app.training import plan as plans
 from app.training.candidate import make_candidate
 from app.training.fit import Loss, Recipe, Watch
 from app.training.gate import GateReport
-from app.training.plan import RECIPES, Kind, Plan
+from app.training.plan import Kind, Plan
 from app.training.split import parts_of
 from ingest.embed import load_embedder
 from ingest.job_store import StoppedError
@@ -67,7 +72,7 @@ def home(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     queries = [{"_id": name, "text": f"What colour has the {name}?"} for name in ("mast", "keel")]
     probe = write_benchmark(tmp_path / "probe", corpus, queries, [("mast", "mast", 1), ("keel", "keel", 1)])
     monkeypatch.setattr(module, "PROBE", probe)
-    monkeypatch.setattr(module, "RECIPES", dict.fromkeys(RECIPES, QUICK))
+    monkeypatch.setattr(plans, "RECIPES", dict.fromkeys(plans.RECIPES, QUICK))
     return filled
 
 
@@ -96,6 +101,7 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
     questions = {question_of(place, thing) for place in PLACES for thing in THINGS}
     parts = parts_of(sorted(questions), home, load_embedder())
     remembered = {each.question for each in memory.remembered}
+    assert {each.weight for each in memory.remembered} == {1.0}, "two people, whom nobody caps or contradicts"
     assert remembered
     assert {parts[question] for question in remembered} <= {"train", "validation"}, "the gate's questions stay unknown"
     assert report.num_questions == sum(part == "gate" for part in parts.values())
@@ -114,6 +120,40 @@ def test_other_kinds_are_trained_and_compared_as_well(home: Path, kind: Kind, re
     assert report.num_questions >= 20
     assert set(report.metrics) == {"none", "live", "candidate"}
     assert report.probe
+
+
+@pytest.mark.slow
+def test_an_embedder_and_a_reranker_are_trained_in_a_row_and_judged_together(home: Path) -> None:
+    told: list[Loss] = []
+    found = make_candidate(Plan("both"), Pipeline(Settings(home=home)), "ann", "a job", Watch(told.append))
+    registry = Registry(home)
+    reranker, embedder = registry.model(found.name), registry.model(found.embedder)
+    assert (reranker.kind, embedder.kind) == ("late-interaction", EMBEDDER)
+    assert found.report.embedder == embedder.name
+    assert found.report.candidate == f"{reranker.name} with {embedder.name}"
+    assert GateReport.load(registry.folder(reranker.name)) == GateReport.load(registry.folder(embedder.name))
+    steps = [loss.step for loss in told]
+    assert steps == sorted(steps), "the second goes on where the first has ended"
+    assert told[-1].step <= told[-1].num_steps == 2 * told[0].num_steps
+    assert registry.embedder_to_use_first(reranker.name) == registry.folder(embedder.name)
+    assert registry.embedder_to_use_first(embedder.name) is None
+
+
+@pytest.mark.slow
+def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(filled, home, ignore=shutil.ignore_patterns("models*", "training*"))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "app.cli", "train", "--home", str(home), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [model.name for model in Registry(home).models()] == [json.loads(line)["model"]]
 
 
 @pytest.mark.slow

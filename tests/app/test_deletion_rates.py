@@ -82,6 +82,14 @@ def test_it_rises_where_chance_does_not_explain_it(
     assert rates(event, num_before, num_after, deleted).is_rising is is_rising
 
 
+def test_who_strikes_out_all_of_one_answer_says_one_thing(event: FeedbackEvent) -> None:
+    before, after = shown(30, "shipped", "2026-01-01"), shown(30, "new", "2026-01-02T10")
+    found = deletion_rates(before + after, strike(event, after[:1], 5), HISTORY)
+    assert found
+    assert (found.after.num_deleted, found.after.num_corrected) == (5, 1)
+    assert not found.is_rising
+
+
 def test_only_what_is_not_relevant_and_stands_counts_and_each_citation_once(event: FeedbackEvent) -> None:
     answers = shown(10, "new", "2026-01-02T10")
     reasons: list[Reason | None] = [None, "not relevant", "outdated", "duplicate", "wrong page", "other"]
@@ -95,7 +103,7 @@ def test_only_what_is_not_relevant_and_stands_counts_and_each_citation_once(even
     events.append(replace(event, answer_id=answers[7].id, action="opened"))  # changes nothing
     found = deletion_rates(answers, events, HISTORY)
     assert found
-    assert found.after.num_deleted == 3
+    assert (found.after.num_deleted, found.after.num_corrected) == (3, 3)
 
 
 def test_each_model_is_judged_by_its_own_answers_while_it_was_live(event: FeedbackEvent) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.evaluation import read_benchmark
-from app.feedback import FeedbackStore, Judgement, question_key
+from app.feedback import FeedbackStore, Judgement, Label, question_key
 from app.training.exchange.exports import (
     EXPORT_FORMATS,
     MAX_TRIPLETS,
@@ -24,10 +24,13 @@ from app.training.exchange.exports import (
     needs_both,
     write_export,
 )
-from app.training.exchange.imports import MAX_CHARACTERS, read_labels
+from app.training.exchange.imports import MAX_CHARACTERS, import_labels, located, read_labels
 from app.training.rules import LabeledPassage, label
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, chunk
+from ingest.pipeline import ingest
+from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder
 
 FORMATS = pytest.mark.parametrize("export_format", EXPORT_FORMATS)
 
@@ -427,5 +430,95 @@ def test_a_folder_that_is_no_beir_folder_is_said(tmp_path: Path) -> None:
         read_labels(tmp_path, "ada")
     folder = written("beir", LABELED, tmp_path)
     (folder / "queries.jsonl").write_bytes('{"_id": "q1", "text": "für"}'.encode("cp1252"))
-    with pytest.raises(ExchangeError, match="expected BEIR files in UTF-8"):
+    with pytest.raises(CiteloopError, match="expected BEIR files in UTF-8"):
         read_labels(folder, "ada")
+
+
+# Where imported passages stand ---------------------------------------------------------------------------
+
+
+class NamedEmbedder(FakeEmbedder):
+    """Of a local folder, as a table records it."""
+
+    name = "/models/fake"
+
+
+@pytest.fixture
+def placed(tmp_path: Path) -> ChunkTable:
+    """A table of one document."""
+    (tmp_path / "leave.md").write_text(
+        "# Leave\n\nEverybody has thirty days of annual leave a year, and managers too.\n"
+    )
+    table = ChunkTable(tmp_path / "home", NamedEmbedder())
+    list(ingest([tmp_path / "leave.md"], table, NamedEmbedder()))
+    return table
+
+
+def imported(passage: str, label: Label = "relevant", question: str = "How many days?") -> Judgement:
+    return Judgement(user="cara", question=question, label=label, origin="imported from a.csv", text=passage)
+
+
+def test_a_passage_that_stands_in_the_documents_becomes_the_one_there(placed: ChunkTable) -> None:
+    document = placed.documents()[0]
+    chunk = placed.chunks_of(document.id)[0]
+    words = chunk.text.split()
+    part = " ".join(words[1:8]).upper()
+    exact, quoted, foreign, short = located(
+        [
+            imported(chunk.text),
+            imported(part, question="B"),
+            imported("So says nobody at all here."),
+            imported(words[0]),
+        ],
+        placed.home,
+    )
+    for each in (exact, quoted):
+        assert (each.chunk_id, each.document, each.text) == (chunk.id, chunk.document, chunk.text)
+        assert each.origin == "imported from a.csv"
+    assert foreign.chunk_id == ""
+    assert foreign.text == "So says nobody at all here."
+    assert short.chunk_id == ""
+
+
+def test_two_labels_of_one_passage_that_differ_both_stay(placed: ChunkTable) -> None:
+    chunk = placed.chunks_of(placed.documents()[0].id)[0]
+    part = " ".join(chunk.text.split()[1:8])
+    found, kept = located([imported(chunk.text), imported(part, "not relevant")], placed.home)
+    assert (found.chunk_id, found.label) == (chunk.id, "relevant")
+    assert (kept.text, kept.label, kept.chunk_id) == (part, "not relevant", "")
+
+
+def test_without_documents_imported_passages_stay_as_they_are(tmp_path: Path) -> None:
+    assert located([imported("Thirty days.")], tmp_path) == [imported("Thirty days.")]
+
+
+def test_what_is_imported_again_once_the_documents_are_there_is_placed(placed: ChunkTable, tmp_path: Path) -> None:
+    chunk = placed.chunks_of(placed.documents()[0].id)[0]
+    path, store = tmp_path / "answers.csv", FeedbackStore(placed.home)
+    path.write_text(f'question,answer\nHow many days?,"{chunk.text}"\n', encoding="utf-8")
+    (before,) = read_labels(path, "ada")
+    store.judge([before])
+    result = import_labels(path, store, "ada", placed.home)
+    assert (result.num_new, result.num_located) == (1, 1)
+    assert [each.chunk_id for each in store.judgements()] == [chunk.id]
+    assert import_labels(path, store, "ada", placed.home).num_new == 0
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"page": 2**70}, {"page": -1}, {"page": "three"}, {"document": 5}, {"document": "\ud800"}]
+)
+def test_a_place_that_makes_no_sense_is_said_or_left_out(metadata: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    record = {
+        "fields": {"question": "How?", "passage": "So."},
+        "metadata": metadata,
+        "responses": {"relevance": [{"value": "yes"}]},
+    }
+    path.write_text(json.dumps([record]))
+    store = FeedbackStore(tmp_path)
+    if "document" in metadata:
+        with pytest.raises(CiteloopError, match=r"record 1: .* document"):
+            import_labels(path, store, "ada", tmp_path)
+        assert store.judgements() == []
+    else:
+        assert import_labels(path, store, "ada", tmp_path).num_new == 1

@@ -726,3 +726,13 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     (question,) = store.conversation("talk")
     assert store.record(question, chunk_ids(question)[1], "deleted", "ada") is not None
+
+
+def test_an_act_on_a_follow_up_is_about_the_question_in_full(store: FeedbackStore) -> None:
+    shown = replace(make_answer(), question="And for managers?", query="How many days do managers get?")
+    answer = store.answer(store.save_answer(shown, "talk", "ada"))
+    assert answer
+    store.record(answer, shown.citations[0].chunk.id, "deleted", "ada")
+    store.record_kept(answer, "ben")
+    assert {event.question for event in store.events()} == {"How many days do managers get?"}
+    assert answer.answer.question == "And for managers?"

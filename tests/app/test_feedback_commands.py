@@ -11,9 +11,10 @@ from app.feedback import FeedbackStore, Judgement, Label
 from app.pipeline import Pipeline
 from app.training.exchange.exports import EXPORT_FORMATS
 from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
+from app.training.split import parts_of
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop
-from tests.conftest import FakeLanguageModel
+from tests.conftest import FakeEmbedder, FakeLanguageModel
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 
@@ -108,9 +109,13 @@ def test_an_export_is_taken_by_another_installation_once(
     exported = citeloop("feedback", "export", "--format", export_format, "--output", path)
     assert (exported.status, exported.stdout) == (0, "")
     imported = citeloop("feedback", "import", path, "--home", other)
-    assert imported.stdout == f"{num_labels} labels read, {num_labels} new, 0 already there\n"
+    assert imported.stdout == (
+        f"{num_labels} labels read, {num_labels} new, 0 already there\n"
+        f"{num_labels} are of passages that stand in no document: they only teach\n"
+    )
     again = citeloop("feedback", "import", path, "--home", other, "--json")
-    assert again.json == {"read": num_labels, "new": 0, "already_there": num_labels, "overruled": 0}
+    counts = {"read": num_labels, "new": 0, "already_there": num_labels, "overruled": 0}
+    assert again.json == {**counts, "in_the_documents": 0}
     listed = citeloop("feedback", "list", "--home", other, "--json").json
     assert {each["origin"] for each in listed["passages"]} == {"imported from exported"}
     assert listed["relevant"] + listed["not_relevant"] == num_labels
@@ -123,6 +128,18 @@ def test_an_export_is_printed_as_it_is_written(export_format: str, citeloop: Cit
     citeloop("feedback", "export", "--format", export_format, "--output", tmp_path / "file")
     assert printed == (tmp_path / "file").read_text(encoding="utf-8")
     assert HOTEL in printed
+
+
+def test_an_export_for_training_leaves_out_what_only_compares_models(citeloop: Citeloop, home: Path) -> None:
+    for number in range(30):
+        judge(home, f"word{number} colour{number} thing{number}?", days="relevant")
+    exported = citeloop("feedback", "export", "--format", "pairs", "--for-training").stdout
+    whole = citeloop("feedback", "export", "--format", "pairs").stdout
+    asked = {json.loads(line)["query"] for line in exported.splitlines()}
+    parts = parts_of(sorted({json.loads(line)["query"] for line in whole.splitlines()}), home, FakeEmbedder())
+    assert asked == {question for question, part in parts.items() if part != "gate"}
+    assert 10 < len(asked) < 30
+    assert citeloop("feedback", "export", "--for-training").status == 2
 
 
 @pytest.mark.usefixtures("labels")
@@ -188,12 +205,25 @@ def test_what_a_curator_has_said_is_not_undone_by_importing_again(
     citeloop: Citeloop, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "answers.csv").write_text(f"question,answer\nHow many days?,{DAYS}\nHow?,So.\n", encoding="utf-8")
-    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout == "2 labels read, 2 new, 0 already there\n"
+    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout.startswith("2 labels read, 2 new, 0 already")
     judge(home, "how many days", days="not relevant")
-    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout == (
+    assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout.startswith(
         "2 labels read, 0 new, 1 already there, 1 not taken because a curator says otherwise\n"
     )
     assert citeloop("feedback", "list", "--json").json["not_relevant"] == 1
+
+
+def test_what_a_curator_has_confirmed_is_not_undone_by_importing_the_opposite(
+    citeloop: Citeloop, home: Path, tmp_path: Path
+) -> None:
+    for label, counts in (("yes", (1, 0)), ("no", (0, 1))):
+        (tmp_path / "answers.csv").write_text(
+            f"question,answer,label\nHow many days?,{DAYS},{label}\n", encoding="utf-8"
+        )
+        imported = citeloop("feedback", "import", tmp_path / "answers.csv", "--json").json
+        assert (imported["new"], imported["overruled"]) == counts
+        judge(home, "how many days", days="relevant")
+    assert citeloop("feedback", "list", "--json").json["relevant"] == 1
 
 
 def test_a_later_import_stands_over_an_earlier_one(citeloop: Citeloop, tmp_path: Path) -> None:

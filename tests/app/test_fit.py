@@ -93,6 +93,21 @@ def test_late_interaction_learns_code_names_and_says_how_it_goes(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_training_that_makes_the_validation_worse_stops_and_keeps_the_best_moment(tmp_path: Path) -> None:
+    examples = code_name_examples()
+    opposite = [replace(each, positives=each.negatives[:1], negatives=each.positives * 2) for each in examples[:8]]
+    told: list[Loss] = []
+    late_interaction.train(examples, BASE, tmp_path / "stopped", RECIPE, opposite, Watch(told.append))
+    assert told[-1].step < told[-1].num_steps
+    late_interaction.train(examples, BASE, tmp_path / "whole", RECIPE)
+    leads = {
+        name: lead(LateInteractionReranker(str(tmp_path / name)).score(NEW_QUESTION, NEW_PASSAGES))
+        for name in ("stopped", "whole")
+    }
+    assert leads["stopped"] < 0 < leads["whole"]
+
+
+@pytest.mark.slow
 def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(tmp_path: Path) -> None:
     teacher = LateInteractionReranker()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,44 @@ def test_struck_out_passages_come_first_then_mined_and_random_ones(items: ChunkT
         assert example.negatives[0] == chunk_of(items, number + 20).passage
         assert len(example.negatives) == NUM_NEGATIVES
         assert example.positives[0] not in example.negatives
-        assert example.weight == 0.7
+        assert example.weight == pytest.approx(0.7)
         assert example.evidence == "kept by 1; 1 struck out, 3 mined, 1 random"
 
 
 def test_kept_alone_weighs_little(items: ChunkTable) -> None:
     assert {each.weight for each in examples_of(items, [labelled(items, n) for n in range(12)])} == {0.3}
+
+
+def test_who_says_too_much_neither_answers_nor_strikes_out_with_full_weight(items: ChunkTable) -> None:
+    capped = [labelled(items, n, weight=0.01, kept_by=("mallory",)) for n in range(12)]
+    capped += [labelled(items, n + 20, about=n, relevant=False, struck_by=("ann", "bob")) for n in range(12)]
+    assert all(each.weight == pytest.approx(0.7 * 0.01 / 0.3) for each in examples_of(items, capped))
+    judged = [labelled(items, n, weight=1.0, judged_by="curator") for n in range(12)]
+    judged += [labelled(items, n + 20, about=n, relevant=False, weight=0.05, struck_by=("mallory",)) for n in range(12)]
+    for example in examples_of(items, judged):
+        assert example.weight == 1.0
+        assert example.evidence == "kept by 1; 0 struck out, 4 mined, 1 random"
+        struck = next(each for each in judged[12:] if each.question == example.query)
+        assert struck.passage not in example.negatives
+
+
+def test_the_evidence_says_what_was_used(items: ChunkTable) -> None:
+    labels = [labelled(items, n) for n in range(12)]
+    labels += [labelled(items, n + place, about=n, relevant=False) for n in range(12) for place in range(20, 27)]
+    assert {each.evidence for each in examples_of(items, labels)} == {"kept by 1; 5 struck out, 0 mined, 0 random"}
+
+
+def test_in_a_few_documents_no_passage_is_its_own_negative(tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"item-{number}.md").write_text(f"# Item{number}\n\nThe colour of item{number} is colour{number}.\n")
+    table = ChunkTable(tmp_path / "home", FakeEmbedder())
+    list(ingest([folder], table, FakeEmbedder()))
+    labels = [replace(labelled(table, n % 3), question=f"word{n} item{n % 3} thing{n} what{n}?") for n in range(60)]
+    for seed in range(5):
+        for example in examples_of(table, labels, seed):
+            assert example.positives[0] not in example.negatives
 
 
 def test_a_question_without_a_passage_that_answers_gives_no_example(items: ChunkTable) -> None:
@@ -126,6 +159,14 @@ def test_enough_is_enough(items: ChunkTable) -> None:
     labels += [labelled(items, 30, about=0, relevant=False)]
     assert readiness(labels).missing == ()
     assert readiness(labels[:-1]).missing == ("struck-out sources: so far nothing says what is wrong",)
+
+
+def test_answers_that_stand_in_no_document_cannot_compare(items: ChunkTable) -> None:
+    labels = [replace(labelled(items, n % 60, about=n), chunk_id="" if n < 40 else "id") for n in range(80)]
+    labels += [labelled(items, 30, about=0, relevant=False)]
+    ready = readiness(labels)
+    assert (ready.num_questions, ready.num_comparable) == (80, 40)
+    assert ready.missing[0].startswith("27 more questions that are answered by a passage of the documents")
 
 
 def test_replay_asks_with_a_sentence_for_its_passage_without_it(items: ChunkTable) -> None:

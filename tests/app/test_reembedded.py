@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from app.search import search
 from app.training.reembedded import ReembeddedTable
 from ingest.embed import Vectors
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
@@ -42,3 +45,11 @@ def test_with_another_embedder_the_order_is_another(table: ChunkTable, embedder:
     assert turned[0] != usual[0]
     assert turned[-1] == usual[0]
     assert [each.chunk.id for each in search("annual leave", table, embedder, retriever="vector")] == usual
+
+
+def test_what_has_come_in_since_is_not_found(table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path) -> None:
+    again = ReembeddedTable(table, embedder)
+    (tmp_path / "late.md").write_text("# Late\n\nA zeppelin has come in.\n")
+    list(ingest([tmp_path / "late.md"], table, embedder))
+    assert search("zeppelin", table, embedder)[0].chunk.document == "late.md"
+    assert "late.md" not in {each.chunk.document for each in search("zeppelin", again, embedder)}

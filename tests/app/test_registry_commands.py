@@ -12,6 +12,8 @@ import pytest
 
 from app import registry_commands
 from app.registry import Registry
+from ingest.chunk import DEFAULT_POLICY
+from ingest.rows import Identity
 from tests.app.builders import add_model
 from tests.app.conftest import Citeloop
 
@@ -26,9 +28,9 @@ def registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def compare(registry: Registry, name: str, verdict: str, live: str = "shipped") -> None:
+def compare(registry: Registry, name: str, verdict: str, live: str = "shipped", embedder: str = "") -> None:
     """Have the gate say this."""
-    record = {"verdict": verdict, "sentence": "It is so.", "live": live}
+    record = {"verdict": verdict, "sentence": "It is so.", "live": live, "embedder": embedder}
     (registry.folder(name) / "gate.json").write_text(json.dumps(record))
 
 
@@ -72,6 +74,21 @@ def test_model_that_was_compared_with_another_is_compared_anew(citeloop: Citeloo
     assert "reranker-2 was compared with shipped, and reranker-1 is live now" in refused.stderr
     compare(registry, "reranker-2", "promote", live="reranker-1")
     assert citeloop("promote", "reranker-2").status == 0
+
+
+def test_model_that_was_judged_with_an_embedder_waits_for_it(
+    citeloop: Citeloop, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(registry, "reranker-1", "promote", embedder="embedder-1")
+    refused = citeloop("promote", "reranker-1")
+    assert refused.status == 1
+    folder = registry.folder("embedder-1")
+    assert f"judged with embedder-1; embed the documents with it first: citeloop reindex --embedder {folder}" in (
+        refused.stderr
+    )
+    made_with = Identity(str(folder), 384, DEFAULT_POLICY.name)
+    monkeypatch.setattr("ingest.table.read_identity", lambda _: made_with)
+    assert citeloop("promote", "reranker-1").status == 0
 
 
 def test_the_shipped_one_needs_no_gate(citeloop: Citeloop, registry: Registry) -> None:

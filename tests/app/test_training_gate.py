@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from app.evaluation import Difference
 from app.registry import Decision
 from app.rerank import Reranker
 from app.search import search
-from app.training.compare import Contender, compare, fair_share
+from app.training.compare import Contender, compare
 from app.training.from_feedback import MIN_GATE_QUESTIONS
 from app.training.gate import Found, GateReport, decide
+from app.training.gate_questions import fair_share
 from app.training.rules import LabeledPassage
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -31,6 +32,7 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
     gains = {"nDCG@10": gain, "MRR@10": gain, "hit rate@5": gain}
     good = Found(
         num_questions=60,
+        num_different=60,
         gain=gains,
         gain_over_none=dict.fromkeys(gains, SURE_GAIN),
         shown_gain=NOTHING,
@@ -50,7 +52,7 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
         (found(Difference(0.001, -0.004, 0.006, 0.7)), "keep"),
         (found(Difference(0.004, 0.001, 0.007, 0.01)), "keep"),
         (found(UNSURE_GAIN), "too little data"),
-        (found(SURE_GAIN, num_questions=MIN_GATE_QUESTIONS - 1), "too little data"),
+        (found(SURE_GAIN, num_different=MIN_GATE_QUESTIONS - 1), "too little data"),
         (found(SURE_GAIN, probe=Difference(-0.006, -0.02, 0.01, 0.4)), "keep"),
         (found(SURE_GAIN, shown_gain=SURE_LOSS), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 100.0, "candidate": 151.0}), "keep"),
@@ -68,7 +70,7 @@ def test_the_rule(case: Found, verdict: Decision) -> None:
 
 
 def test_what_is_bad_is_said_even_where_there_is_too_little_data() -> None:
-    verdict, sentence, _ = decide(found(UNSURE_GAIN, num_questions=3, probe=SURE_LOSS), "new", "old")
+    verdict, sentence, _ = decide(found(UNSURE_GAIN, num_different=3, probe=SURE_LOSS), "new", "old")
     assert verdict == "keep"
     assert "forgotten" in sentence
 
@@ -102,6 +104,21 @@ def test_a_team_of_two_is_not_capped() -> None:
     assert len(fair_share(gate)) == 32
 
 
+def test_who_adds_his_own_to_what_others_say_is_capped_as_well() -> None:
+    own = [passage("", users=["mallory"]), passage("", relevant=False, users=["mallory"])]
+    gate = {f"q{n}": [passage("", users=["abcde"[n % 5]]), *map(replace, own)] for n in range(30)}
+    fair = fair_share(gate)
+    labels = [each for passages in fair.values() for each in passages]
+    assert len(fair) == 30
+    assert sum(each.voters == {"mallory"} for each in labels) <= 0.2 * len(labels)
+    assert sum(each.voters != {"mallory"} for each in labels) == 30
+
+
+def test_what_two_say_is_nobodys_own() -> None:
+    gate = {f"q{n}": [passage("", users=["mallory", "abcde"[n % 5]])] for n in range(30)}
+    assert len(fair_share(gate)) == 30
+
+
 def test_questions_without_a_passage_that_answers_cannot_compare() -> None:
     assert fair_share({"q": [passage("", relevant=False, users=["ann"])]}) == {}
 
@@ -119,12 +136,18 @@ def gate_table(tmp_path: Path) -> ChunkTable:
     return table
 
 
-def judged(table: ChunkTable, num_questions: int, *, relevant_word: str) -> Mapping[str, Sequence[LabeledPassage]]:
+UNLIKE = "colour is of word{0} and{0} it{0} now{0} why{0}?"
+LIKE = "What is the colour of every thing in the list, said {0} times?"
+
+
+def judged(
+    table: ChunkTable, num_questions: int, *, relevant_word: str, form: str = UNLIKE
+) -> dict[str, Sequence[LabeledPassage]]:
     """Questions of whose first candidates those with the word answer, and the others do not."""
-    gate = {}
+    gate: dict[str, Sequence[LabeledPassage]] = {}
     for number in range(num_questions):
-        question = f"What is the colour of thing number {number} of all?"
-        first = [each.chunk for each in search(question, table, FakeEmbedder())][:6]
+        question = form.format(number)
+        first = [each.chunk for each in search(question, table, FakeEmbedder())][:8]
         gate[question] = [
             LabeledPassage(
                 question, c.id, c.document, c.title, c.heading, c.page, c.text, None, relevant_word in c.text, 1.0
@@ -148,7 +171,7 @@ def test_models_are_compared_on_what_people_judged(
     gate = judged(gate_table, 30, relevant_word="gold")
     liking: dict[str, Reranker] = {word: FakeReranker({word: 1.0}) for word in ("gold", "tin")}
     new, old = contender("new", liking[candidate], gate_table), contender("old", liking[live], gate_table)
-    report = compare(new, old, gate, gate_table, None, 3000)
+    report = compare(new, old, gate, gate_table, FakeEmbedder(), None, 3000)
     assert report.verdict == verdict
     assert report.num_questions == 30
     assert set(report.metrics) == {"none", "live", "candidate"}
@@ -164,8 +187,41 @@ def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
     for number in (0, MIN_GATE_QUESTIONS - 1):
         gate = judged(gate_table, number, relevant_word="gold")
         new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
-        report = compare(new, old, gate, gate_table, None, 3000)
+        report = compare(new, old, gate, gate_table, FakeEmbedder(), None, 3000)
         assert report.verdict == "too little data"
+
+
+def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
+    gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
+    new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
+    like = judged(gate_table, 25, relevant_word="gold", form=LIKE)
+    report = compare(new, old, like, gate_table, FakeEmbedder(), None, 3000)
+    assert report.num_questions == 25
+    assert report.num_different < MIN_GATE_QUESTIONS
+    assert report.verdict == "too little data"
+    assert f"there are {report.num_different} questions to compare by" in report.sentence
+    mixed = {**like, **judged(gate_table, 25, relevant_word="gold")}
+    report = compare(new, old, mixed, gate_table, FakeEmbedder(), None, 3000)
+    assert report.num_different >= MIN_GATE_QUESTIONS
+    assert f"on 50 questions ({report.num_different} different ones)" in report.sentence
+
+
+def test_passages_are_found_by_their_text_after_the_documents_have_changed(gate_table: ChunkTable) -> None:
+    gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
+    new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
+    gate = judged(gate_table, 30, relevant_word="gold")
+    elsewhere = {
+        question: [replace(each, chunk_id=f"old {each.chunk_id}") for each in passages]
+        for question, passages in gate.items()
+    }
+    now, then = (compare(new, old, each, gate_table, FakeEmbedder(), None, 3000) for each in (gate, elsewhere))
+    assert (now.verdict, now.gain) == (then.verdict, then.gain) == ("promote", now.gain)
+    gone = {
+        question: [replace(each, text=f"{each.text} Rewritten.") for each in passages]
+        for question, passages in gate.items()
+    }
+    lost = compare(new, old, gone, gate_table, FakeEmbedder(), None, 3000)
+    assert (lost.verdict, lost.num_questions) == ("too little data", 0)
 
 
 def test_a_damaged_report_is_none(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from app.training.fit import Loss, Watch
 from app.training.gate import GateReport
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.material import TooLittleFeedbackError
-from app.training.plan import Plan
+from app.training.plan import Kind, Plan
+from ingest.database import transaction
 from ingest.job_store import StoppedError
 from tests.app.builders import add_model
 from tests.conftest import FakeEmbedder
@@ -54,9 +56,15 @@ def maker(verdict: Decision = "promote", during: Callable[[Watch], None] = lambd
     return make
 
 
-def run(store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, make: Any) -> TrainingJob:
+def run(
+    store: TrainingJobStore,
+    pipeline: Pipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Any,
+    plan: Plan = Plan(seed=3),  # noqa: B008  # frozen
+) -> TrainingJob:
     """Do one training; returns its row afterwards."""
-    job = store.add(Plan(seed=3), "ann", begin=True)
+    job = store.add(plan, "ann", begin=True)
     monkeypatch.setattr(worker, "make_candidate", make)
     worker.run(store, job, pipeline)
     return store.job(job.id)
@@ -69,6 +77,7 @@ def test_a_training_notes_its_curves_and_its_end(
     assert (job.state, job.step, job.num_steps, job.model, job.verdict) == ("done", 2, 4, "reranker-1", "promote")
     assert (job.plan, job.user) == (Plan("reranker", "", 3), "ann")
     assert store.losses(job.id) == LOSSES
+    assert job.learning_since
 
 
 @pytest.mark.parametrize("verdict", ["promote", "keep", "too little data"])
@@ -82,6 +91,38 @@ def test_only_what_the_gate_lets_through_is_promoted_and_only_where_that_is_swit
     assert registry.live() == ("reranker-1" if is_on and verdict == "promote" else "shipped")
     if registry.history():
         assert (registry.history()[0].who, registry.history()[0].verdict) == ("ann", "promote")
+
+
+@pytest.mark.parametrize("kind", ["embedder", "both"])
+def test_what_needs_the_documents_embedded_anew_is_never_promoted_by_itself(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, kind: Kind
+) -> None:
+    registry = Registry(store.home)
+    registry.set_promotes_by_itself(True)
+    run(store, pipeline, monkeypatch, maker(), Plan(kind))
+    assert registry.live() == "shipped"
+
+
+def test_what_somebody_has_promoted_during_the_training_stays(
+    store: TrainingJobStore, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(store.home)
+    registry.set_promotes_by_itself(True)
+    own = add_model(store.home)
+
+    def promote(_: Watch) -> None:
+        registry.promote(own, "ben", "mine")
+
+    job = run(store, pipeline, monkeypatch, maker(during=promote))
+    assert registry.live() == own
+    assert (job.state, job.verdict) == ("done", "promote")
+
+
+def test_jobs_of_an_older_version_are_read(store: TrainingJobStore) -> None:
+    job = store.add(Plan(), "ann")
+    with transaction(store.home / "training_jobs.sqlite3") as connection:
+        connection.execute("ALTER TABLE jobs DROP COLUMN learning_since")
+    assert TrainingJobStore(store.home).job(job.id) == job
 
 
 def test_a_cancelled_training_ends_as_such_and_promotes_nothing(
@@ -133,8 +174,12 @@ def test_a_training_begun_again_begins_its_curves_anew(
 def test_what_is_left_is_told_by_the_pace(store: TrainingJobStore) -> None:
     job = store.add(Plan(), "ann", begin=True)
     assert job.seconds_left is None
-    running = replace(job, state="running", started_at="2026-11-21T10:00:00+00:00", step=1, num_steps=3)
-    assert running.seconds_left == pytest.approx(2 * running.seconds, rel=0.01)
+    begun = datetime.now(UTC) - timedelta(seconds=300)
+    learning = begun + timedelta(seconds=200)  # reading the feedback takes no step
+    running = replace(job, state="running", started_at=begun.isoformat(), step=1, num_steps=3)
+    assert running.seconds_left is None
+    running = replace(running, learning_since=learning.isoformat())
+    assert running.seconds_left == pytest.approx(200, abs=5)
     assert replace(running, step=3).seconds_left is None
 
 

@@ -123,3 +123,22 @@ def test_passages_of_a_question_stand_together() -> None:
     events = [act("ann", "deleted", text="one"), act("ann", "deleted", question="Other?", text="two")]
     found = label(events, [judge("relevant", text="three")])
     assert [each.text for each in found] == ["one", "three", "two"]
+
+
+def test_trust_is_how_much_of_an_undisputed_act_is_left() -> None:
+    assert only([act("ann", "kept")]).trust == 1.0
+    assert only([act("ann", "deleted")]).trust == 1.0
+    assert only([act("ann", "opened")]).trust == pytest.approx(OPENED / KEPT)
+    assert only([act("ann", "deleted")], [judge("relevant")]).trust == 1.0
+    disputed = only([act("ann", "kept"), act("ben", "kept"), act("cid", "deleted")])
+    assert disputed.trust == pytest.approx(2 / 3)
+    much = [act("ann", "deleted", text=f"{number}") for number in range(400)]
+    others = [act(user, "deleted", text=f"{user} {number}") for user in ("ben", "cid") for number in range(20)]
+    trust = {each.struck_by: each.trust for each in label([*much, *others], [])}
+    assert trust["ben",] == trust["cid",] == 1.0
+    assert trust["ann",] < 0.2
+
+
+def test_voters_are_those_on_whom_the_label_rests() -> None:
+    assert only([act("ann", "kept"), act("ben", "opened"), act("cid", "deleted")]).voters == {"ann", "ben"}
+    assert only([act("ann", "kept"), act("ben", "deleted"), act("cid", "deleted")]).voters == {"ben", "cid"}

@@ -74,3 +74,28 @@ def test_parts_are_kept_in_the_home_folder(tmp_path: Path) -> None:
     assert {question: again[question] for question in first} == first
     assert again[questions[0].upper() + " ?"] == first[questions[0]], "the same question, written otherwise"
     assert set(again.values()) >= {"train", "gate"}
+
+
+def test_while_questions_are_embedded_others_can_be_given_their_parts(tmp_path: Path) -> None:
+    class Slow(FakeEmbedder):
+        """Embeds its first questions only after somebody else has been quicker."""
+
+        def embed(self, texts: list[str]) -> Vectors:
+            if not quicker:
+                quicker.update(parts_of(["What is new?", "Who was quicker?"], tmp_path, FakeEmbedder()))
+            return super().embed(texts)
+
+    quicker: dict[str, Part] = {}
+    parts = parts_of(["What is new?", "What is old?"], tmp_path, Slow())
+    assert parts["What is new?"] == quicker["What is new?"]
+    assert parts_of(["What is old?"], tmp_path, FakeEmbedder()) == {"What is old?": parts["What is old?"]}
+
+
+def test_many_questions_are_grouped_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(50, 8))
+    vectors: Vectors = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+    whole = groups_of(vectors)
+    monkeypatch.setattr("app.training.split._BLOCK", 7)
+    assert groups_of(vectors) == whole
+    assert len(set(whole)) < 50

@@ -3,8 +3,10 @@
 Questions of the sample documents that have no answer there, and questions of training data and of sources kept aside
 whose answer is taken out of what search found. Three signals: how near the best sentence is, by whose floor the app
 refuses; the probability of the best passage, by whose floor it does not; and a logistic regression on the best raw
-score and the mean of the five behind it, the best of thirty features, fitted on the training questions here. Without
-the training data, which lie outside of the project, the first two are measured on the sample. Nothing is asserted.
+score and the mean of the five behind it, the best of thirty features, fitted on the training questions here. With
+--own-say a fourth: whether the language model of the usual variables (OPENAI_BASE_URL, OPENAI_MODEL ...), which reads
+the five best passages as in the app, answers or says that they do not hold it. Without the training data, which lie
+outside of the project, all but the fitted one are measured on the sample. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -19,17 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from app.answer import MIN_SIMILARITY, cite, extract
+from app.answer import EXTRACTIVE, MIN_SIMILARITY, Answer, cite, extract
+from app.endpoint import Endpoint, read_endpoint
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.abstention import Abstention, abstention, intervals
 from app.evaluation.tables import benchmark_table
+from app.language_model import OpenAILanguageModel
 from app.registry import SHIPPED
-from app.rerank import Blend, rerank
+from app.rerank import Blend, Reranker, rerank
 from app.rerankers import MODELS_FOLDER
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import Candidate, search
+from app.settings import read_settings
+from app.tokens import token_counter
 from app.training.candidate import PROBE
 from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from app.writing import Writer
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed import load_embedder
 from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
@@ -47,12 +54,16 @@ SearchIn = Callable[[Benchmark], Callable[[str], list[Candidate]]]
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the scores of one question say. best, behind: raw scores of the reranker, the mean of the next five."""
+    """What the scores of one question say. best, behind: raw scores of the reranker, the mean of the next five.
+
+    own_say: 1 where the language model answers, 0 where it says that it cannot; 1 where none is asked.
+    """
 
     similarity: float
     probability: float
     best: float
     behind: float
+    own_say: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,8 @@ def main() -> None:
     """Print precision, recall and F1 of refusing, and who is turned away, for each set and signal."""
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
-        asked = list(collections(options.home or Path(scratch), (options.questions, options.passages)))
+        measure = Measure(_endpoint() if options.own_say else None)
+        asked = list(collections(options.home or Path(scratch), (options.questions, options.passages), measure))
     blend = Blend.load(MODELS_FOLDER / SHIPPED)
     assert blend is not None
     assert blend.calibration is not None
@@ -79,6 +91,8 @@ def main() -> None:
     }
     if tuning := [each for each in asked if each.is_tuning]:
         floors["fitted"] = fit(tuning)
+    if options.own_say:
+        floors["own say"] = (lambda each: each.own_say, 0.5)
     print("mean (95% interval)")
     for each in asked:
         kind = "tuning" if each.is_tuning else "test"
@@ -124,7 +138,7 @@ def _rows(signals: Sequence[Signals]) -> NDArray[np.float64]:
     return np.array([(1.0, each.best, each.behind) for each in signals])
 
 
-def collections(home: Path, sizes: tuple[int, int]) -> Iterator[Asked]:
+def collections(home: Path, sizes: tuple[int, int], measure: Measure) -> Iterator[Asked]:
     """Each set with what its scores say; sizes: how many questions, and how many passages beside their answers."""
     search_in = searcher(home)
     if SHARED_DATA.exists():
@@ -134,12 +148,12 @@ def collections(home: Path, sizes: tuple[int, int]) -> Iterator[Asked]:
             known = [pair for pair in pairs if pair.source not in TEST_SOURCES]
             aside = split_by_source(known, _ASIDE[name])[1]
             beside = _of(headings, aside) or known
-            yield _taken_out(name, True, aside, beside, sizes, search_in)
+            yield _taken_out(name, True, aside, beside, sizes, search_in, measure)
         unseen = [pair for pair in rows["docs_faq"] if pair.source in TEST_SOURCES]
-        yield _taken_out("unseen sources", False, unseen, _of(headings, unseen), sizes, search_in)
+        yield _taken_out("unseen sources", False, unseen, _of(headings, unseen), sizes, search_in, measure)
     else:
         print(f"no training data in {SHARED_DATA}, so only the sample is measured")
-    yield _sample(search_in)
+    yield _sample(search_in, measure)
 
 
 def _of(pairs: Sequence[Pair], others: Sequence[Pair]) -> list[Pair]:
@@ -151,16 +165,34 @@ def _of(pairs: Sequence[Pair], others: Sequence[Pair]) -> list[Pair]:
 class Measure:
     """question, candidates -> Signals, with the shipped reranker and what finds the sentences of an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: Endpoint | None) -> None:
+        """endpoint: of the language model that is asked as well."""
         self._reranker = LateInteractionReranker(str(MODELS_FOLDER / SHIPPED))
         self._scorer = LateInteractionReranker()
+        self._writer = _writer(endpoint, self._scorer) if endpoint else None
 
     def __call__(self, question: str, candidates: Sequence[Candidate]) -> Signals:
         ranking = rerank(question, candidates, self._reranker)
         raw = sorted((ranked.reranker_score or 0.0 for ranked in ranking), reverse=True)
-        quoted = extract(question, cite(ranking, _NUM_CITATIONS), self._scorer)
+        citations = cite(ranking, _NUM_CITATIONS)
+        quoted = extract(question, citations, self._scorer)
         nearest = max((sentence.similarity for sentence in quoted), default=0.0)  # 0: below the floor
-        return Signals(nearest, ranking[0].score, raw[0], float(np.mean(raw[1:6])))
+        own_say = 1.0
+        if self._writer:
+            unwritten = Answer(question, "", EXTRACTIVE, citations, tuple(ranking), SHIPPED)
+            *_, written = self._writer.write(unwritten, citations)
+            own_say = float(written.found)
+        return Signals(nearest, ranking[0].score, raw[0], float(np.mean(raw[1:6])), own_say)
+
+
+def _writer(endpoint: Endpoint, scorer: Reranker) -> Writer:
+    return Writer(OpenAILanguageModel(endpoint), lambda: scorer, token_counter(endpoint), endpoint.context_tokens)
+
+
+def _endpoint() -> Endpoint:
+    if endpoint := read_endpoint(read_settings()):
+        return endpoint
+    raise SystemExit("--own-say needs a language model: set OPENAI_BASE_URL and OPENAI_MODEL, or OPENAI_API_KEY")
 
 
 def _taken_out(
@@ -170,11 +202,12 @@ def _taken_out(
     beside: Sequence[Pair],
     sizes: tuple[int, int],
     search_in: SearchIn,
+    measure: Measure,
 ) -> Asked:
     """Each question with what search finds, and with that but for its answer."""
     num_questions, num_passages = sizes
     benchmark = as_benchmark(name, spread(pairs, num_questions, 0), spread(beside, num_passages, 0))
-    found, measure = search_in(benchmark), Measure()
+    found = search_in(benchmark)
     with_answer, without = [], []
     for query_id, question in benchmark.queries.items():
         candidates = found(question)
@@ -185,9 +218,9 @@ def _taken_out(
     return Asked(name, is_tuning, tuple(with_answer), tuple(without))
 
 
-def _sample(search_in: SearchIn) -> Asked:
+def _sample(search_in: SearchIn, measure: Measure) -> Asked:
     benchmark = read_benchmark(PROBE)
-    found, measure = search_in(benchmark), Measure()
+    found = search_in(benchmark)
     answerable, unanswerable = (
         tuple(measure(question, found(question)) for question in questions.values())
         for questions in (benchmark.queries, benchmark.unanswerable)
@@ -210,6 +243,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.abstention", description=__doc__)
     parser.add_argument("--questions", type=int, default=200, help="how many of each set of training data")
     parser.add_argument("--passages", type=int, default=1000, help="how many other passages lie beside their answers")
+    parser.add_argument("--own-say", action="store_true", help="ask the language model of the usual variables, too")
     parser.add_argument("--home", type=Path, help="where the tables are kept for the next time; default: nowhere")
     return parser.parse_args()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,6 +106,17 @@ def test_a_new_reranker_of_another_kind_can_be_trained(run_page: Run, home: Path
     page.number_input(key="training-seed").set_value(7).run()
     click(page, "Start training")
     assert TrainingJobStore(home).jobs()[0].plan == Plan("cross-encoder", "some/base", 7)
+
+
+def test_embedder_and_reranker_can_be_trained_together_and_go_on_from_what_is_live(
+    run_page: Run, home: Path, started: list[Path]
+) -> None:
+    give_feedback(home, 70)
+    page = run_page(training)
+    page.radio(key="training-kind").set_value("both").run()
+    assert len(page.text_input) == 0
+    click(page, "Start training")
+    assert TrainingJobStore(home).jobs()[0].plan == Plan("both")
 
 
 def test_a_training_that_cannot_be_started_says_why(run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +242,18 @@ def test_a_model_that_was_compared_with_another_live_one_is_promoted_for_a_reaso
     assert Registry(home).live() == "reranker-1"
 
 
+def test_a_model_that_was_judged_with_an_embedder_warns_until_the_documents_have_its_vectors(
+    run_page: Run, home: Path
+) -> None:
+    add_model(home, replace(make_gate_report("reranker-1"), embedder="embedder-1"))
+    page = run_page(training)
+    assert "was judged with embedder\\-1, and the documents are still embedded with another" in texts(page).replace(
+        "embedder-1", "embedder\\-1"
+    )
+    click(page, "Promote reranker-1 now")
+    assert Registry(home).live() == "shipped"
+
+
 def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run, home: Path) -> None:
     add_model(home)
     page = run_page(training)
@@ -259,7 +283,7 @@ def test_the_live_model_that_fails_is_told_of(run_page: Run, home: Path) -> None
 def test_more_deletions_since_a_promotion_raise_a_flag(
     run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, after = DeletionRate("shipped", 90, 400, 20), DeletionRate("reranker-1", 60, 300, 60)
+    before, after = DeletionRate("shipped", 90, 400, 20, 18), DeletionRate("reranker-1", 60, 300, 60, 40)
     monkeypatch.setattr(
         "app.ui.model_list.deletion_rates_of", lambda _home: DeletionRates(PROMOTED, before, after, 0.001)
     )
@@ -371,7 +395,7 @@ def test_the_history_in_words(line: Promotion, expected: str) -> None:
 
 
 def test_without_answers_before_only_the_share_since_is_told() -> None:
-    after, none = DeletionRate("reranker-1", 1, 5, 1), DeletionRate("shipped", 0, 0, 0)
+    after, none = DeletionRate("reranker-1", 1, 5, 1, 1), DeletionRate("shipped", 0, 0, 0, 0)
     assert rate_words(DeletionRates(PROMOTED, none, after, 1.0)) == "20% were struck out (1 answer)"
 
 

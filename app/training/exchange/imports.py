@@ -1,47 +1,120 @@
 """Files of labelled passages -> Judgement: what the exports write, BEIR folders, and a CSV of answers.
 
-What a file is, its content says, not its name. A file is taken as a whole or not at all.
+What a file is, its content says, not its name. A file is taken as a whole or not at all. A passage that stands in the
+documents becomes the one there, so that models can be compared by it.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.evaluation.benchmark import read_scores
 from app.evaluation.csv_rows import csv_rows
-from app.feedback import FeedbackStore, Judgement, Label
+from app.feedback import IMPORTED, FeedbackStore, Judgement, Label, is_imported
 from app.training.exchange.exports import ExchangeError
+from ingest.chunk import Chunk
+from ingest.embed import DeferredEmbedder
 from ingest.parse.encoding import read_text
+from ingest.table import ChunkTable, TableError, read_identity
+
+_log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 100_000
 """Of a question or a passage; no reranker reads as much, so a longer one is a mistake."""
+_MAX_PAGES = 10**6
+_MIN_WORDS, _SEARCHED_WORDS, _NUM_SEARCHED = 5, 40, 10
+"""A text of fewer words stands in many passages by chance; so many of its words are searched; so many are looked at."""
 _YES, _NO = ("1", "1.0", "yes", "true", "relevant"), ("0", "0.0", "no", "false", "not relevant")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """How many labels a file has, and of these: new ones, and those that a curator has overruled."""
+    """How many labels a file has, and of these: new ones, those that a curator has overruled, and those of passages
+    that stand in the documents.
+    """
 
     num_read: int
     num_new: int
     num_overruled: int
+    num_located: int
 
 
-def import_labels(path: Path, store: FeedbackStore, user: str) -> ImportResult:
+def import_labels(path: Path, store: FeedbackStore, user: str, home: Path) -> ImportResult:
     """Keep the labels of a file as this user's judgements, all or none; those that stand already add nothing.
 
     Where a curator has said otherwise in the app, that stands: else importing a file again would undo what has been
     put right since. Raises CiteloopError as read_labels does.
     """
-    judgements = read_labels(path, user)
-    curated = {each.key: each.label for each in store.judgements() if not each.origin.startswith("imported from")}
+    judgements = located(read_labels(path, user), home)
+    curated = {each.key: each.label for each in store.judgements() if not is_imported(each.origin)}
     taken = [each for each in judgements if curated.get(each.key, each.label) == each.label]
-    return ImportResult(len(judgements), store.judge(taken), len(judgements) - len(taken))
+    num_located = sum(bool(each.chunk_id) for each in judgements)
+    return ImportResult(len(judgements), store.judge(taken), len(judgements) - len(taken), num_located)
+
+
+def located(judgements: Sequence[Judgement], home: Path) -> list[Judgement]:
+    """The judgements, of the passages of this home's documents that have the same text, or hold it word by word.
+
+    One that stands nowhere stays as it is: it can teach, but not compare. So does a second one of the same passage that
+    says otherwise.
+    """
+    table = _serving_table(home)
+    if table is None:
+        return list(judgements)
+    same = table.find_texts({each.text for each in judgements})
+    found: dict[str, Judgement] = {}
+    for each in judgements:
+        chunk = next(iter(same.get(each.text, ())), None) or _holding(each.text, table)
+        placed = _placed(each, chunk) if chunk else each
+        if found.setdefault(placed.key, placed).label != placed.label:
+            found[each.key] = each
+    return list(found.values())
+
+
+def _serving_table(home: Path) -> ChunkTable | None:
+    """Without its embedder, which takes seconds to load; None where there is none that opens."""
+    try:
+        made_with = read_identity(home)
+        if made_with is None:
+            return None
+        return ChunkTable(home, DeferredEmbedder(made_with.embedder, made_with.dimension))
+    except TableError as error:
+        _log.warning("imported passages are not looked up in the documents: %s", error)
+        return None
+
+
+def _holding(text: str, table: ChunkTable) -> Chunk | None:
+    """The passage of the documents that holds the words of a text in a row; None for a text of a few words."""
+    wanted = _words(text)
+    if len(wanted) < _MIN_WORDS:
+        return None
+    for chunk, _ in table.search_text(" ".join(wanted[:_SEARCHED_WORDS]), _NUM_SEARCHED):
+        words = _words(chunk.text)
+        if any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1)):
+            return chunk
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+def _placed(judgement: Judgement, chunk: Chunk) -> Judgement:
+    return replace(
+        judgement,
+        chunk_id=chunk.id,
+        document=chunk.document,
+        title=chunk.title,
+        heading=chunk.heading,
+        page=chunk.page,
+        text=chunk.text,
+    )
 
 
 def read_labels(path: Path, user: str) -> list[Judgement]:
@@ -51,7 +124,7 @@ def read_labels(path: Path, user: str) -> list[Judgement]:
     has no titles of its own. "left out" is what as many annotators call relevant as not. Raises CiteloopError
     naming the line that is not as expected, or that contradicts another.
     """
-    origin = f"imported from {path.name}"
+    origin = f"{IMPORTED} {path.name}"
     labels: dict[str, tuple[str, Judgement]] = {}
     for said in _folder(path) if path.is_dir() else _file(path):
         judgement = _judgement(said, user, origin)
@@ -84,9 +157,9 @@ def _judgement(said: _Said, user: str, origin: str) -> Judgement:
         question=question.strip(),
         label=said.label,
         origin=origin,
-        document=said.document if isinstance(said.document, str) else "",
+        document=_text(said.place, "document", said.document) if said.document else "",
         title=title,
-        page=said.page if isinstance(said.page, int) else None,
+        page=said.page if isinstance(said.page, int) and 0 < said.page < _MAX_PAGES else None,
         text=text,
     )
 
@@ -107,22 +180,19 @@ def _text(place: str, name: str, value: object) -> str:
 
 
 def _folder(path: Path) -> Iterator[_Said]:
-    try:
-        for score in read_scores(path):
-            row = score.document
-            metadata = row.get("metadata")
-            origin = metadata if isinstance(metadata, dict) else {}
-            passage = f"{row.get('title') or ''}\n{_text(score.place, 'passage', row['text'])}"
-            yield _Said(
-                score.place,
-                score.query,
-                passage,
-                "relevant" if score.relevance > 0 else "not relevant",
-                origin.get("document"),
-                origin.get("page"),
-            )
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ExchangeError(f"{path} cannot be read: {error}; expected BEIR files in UTF-8") from error
+    for score in read_scores(path):
+        row = score.document
+        metadata = row.get("metadata")
+        origin = metadata if isinstance(metadata, dict) else {}
+        passage = f"{row.get('title') or ''}\n{_text(score.place, 'passage', row['text'])}"
+        yield _Said(
+            score.place,
+            score.query,
+            passage,
+            "relevant" if score.relevance > 0 else "not relevant",
+            origin.get("document"),
+            origin.get("page"),
+        )
 
 
 def _file(path: Path) -> Iterator[_Said]:
