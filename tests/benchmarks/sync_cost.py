@@ -1,7 +1,8 @@
 """What a sync costs when one file of many has changed, next to the first ingest: python -m tests.benchmarks.sync_cost
 
-Both go through the command line in a process of its own, start-up included, on files made for it.
-Nothing is asserted: a time is a fact about a machine.
+Both go through the command line in a process of its own, start-up included, on files made for it. Beside the seconds that
+pass stand those of the processor, which say the same on a machine that is busy otherwise. Nothing is asserted: a time is
+a fact about a machine.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,21 +19,27 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Print the seconds of a first ingest, of one with nothing changed and of one with a file changed."""
+    """Print what a first ingest takes, one with nothing changed and one with a file changed."""
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
         folder, home = Path(scratch, "documents"), Path(scratch, "home")
         write_documents(folder, options.files, options.pages)
-        seconds = {"first": sync(folder, home), "unchanged": sync(folder, home)}
+        taken = {"first": sync(folder, home), "unchanged": sync(folder, home)}
         (folder / "0" / "0.md").write_text("# Changed\n\nThis text is new.")
-        seconds["one changed"] = sync(folder, home)
-    shares = {name: value / seconds["first"] for name, value in seconds.items()}
+        taken["one changed"] = sync(folder, home)
+    rows = {name: {"seconds": each[0], "cpu_seconds": each[1]} for name, each in taken.items()}
+    first = rows["first"]
+    for row in rows.values():
+        row.update({f"share_of_{name}": row[name] / first[name] for name in ("seconds", "cpu_seconds")})
     if options.json:
-        print(json.dumps({"files": options.files, "pages": options.pages, "seconds": seconds, "shares": shares}))
+        print(json.dumps({"files": options.files, "pages": options.pages, **rows}))
         return
-    print(f"{options.files} files of {options.pages} pages")
-    for name, value in seconds.items():
-        print(f"{name:<12}{value:>8.1f} s {shares[name]:>8.2%} of the first")
+    print(f"{options.files} files of {options.pages} pages: seconds and their share of the first; of the processor")
+    for name, row in rows.items():
+        print(
+            f"{name:<12}{row['seconds']:>8.1f} {row['share_of_seconds']:>8.2%}"
+            f"{row['cpu_seconds']:>10.1f} {row['share_of_cpu_seconds']:>8.2%}"
+        )
 
 
 def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
@@ -48,12 +56,18 @@ def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
         path.write_text(f"# Document {number}\n\n" + "\n\n".join(parts))
 
 
-def sync(folder: Path, home: Path) -> float:
-    """Seconds of `citeloop ingest FOLDER --prune`."""
+def sync(folder: Path, home: Path) -> tuple[float, float]:
+    """Seconds of `citeloop ingest FOLDER --prune`, and those of the processor for it and all processes that it began."""
     command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "--prune", "--home", str(home)]
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _cpu_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # our own module
-    return time.perf_counter() - started
+    return time.perf_counter() - started, _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    """Of all child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _options() -> argparse.Namespace:
