@@ -203,7 +203,7 @@ def test_an_endless_answer_is_stopped(server: FaultyServer) -> None:
 
 
 def test_an_endless_line_is_stopped_by_its_size(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.language_model._MAX_BYTES", 2**22)
+    monkeypatch.setattr("app.language_model.client._MAX_BYTES", 2**22)
     server.use("endless line")
     text, message = read(connected(server.url))
     assert text == ""
@@ -349,7 +349,7 @@ def test_a_server_that_falls_silent_is_not_waited_for(server: FaultyServer) -> N
 def test_a_stop_ends_it_at_once_in_every_phase(
     fault: str, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.language_model._MAX_BYTES", 2**40)
+    monkeypatch.setattr("app.language_model.client._MAX_BYTES", 2**40)
     server.use(fault)
     stop = threading.Event()
     stopped_at: list[float] = []

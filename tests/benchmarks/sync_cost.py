@@ -1,8 +1,8 @@
 """What a sync costs when one file of many has changed, next to the first ingest: python -m tests.benchmarks.sync_cost
 
-Both go through the command line in a process of its own, start-up included, on files made for it. Beside the seconds that
-pass stand those of the processor, which say the same on a machine that is busy otherwise. Nothing is asserted: a time is
-a fact about a machine.
+Both go through the command line in a process of its own, start-up included, on files made for it. Beside the seconds
+that pass stand those of the processor, which say the same on a machine that is busy otherwise. Nothing is asserted: a
+time is a fact about a machine.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
 
 
 def sync(folder: Path, home: Path) -> tuple[float, float]:
-    """Seconds of `citeloop ingest FOLDER --prune`, and those of the processor for it and all processes that it began."""
+    """Seconds of `citeloop ingest FOLDER --prune`, and those of the processor for all the processes that it is."""
     command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "--prune", "--home", str(home)]
     started, before = time.perf_counter(), _cpu_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # our own module
