@@ -47,6 +47,16 @@ class Filter:
         """Whether it restricts anything."""
         return self != EVERYTHING
 
+    def as_record(self) -> dict[str, object]:
+        """The form that is printed, with stable names; a day is ISO 8601, or None."""
+        return {
+            "collections": list(self.collections),
+            "documents": list(self.documents),
+            "types": list(self.types),
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+        }
+
     def document_ids(self, table: Documents) -> frozenset[str] | None:
         """The documents that fit; None, without a look at the table, where nothing is restricted.
 

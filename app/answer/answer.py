@@ -85,6 +85,7 @@ class Answer:
             "stopped": self.stopped,
             "struck_out": list(self.without),
             "query": self.searched,
+            "within": self.within.as_record(),
             "num_dropped_citations": self.num_dropped,
             "sentences": [asdict(sentence) for sentence in self.sentences],
             "note": self.note,

@@ -131,6 +131,7 @@ class AskResult(BaseModel):
     stopped: bool = Field(description="true: it was cut off as asked.")
     struck_out: list[str] = Field(description="Ids of the chunks that it was written without.")
     query: str = Field(description="What was searched: the question in full.")
+    within: FilterBody = Field(description="In which documents it was searched.")
     num_dropped_citations: int = Field(description="Numbers that a language model made up; they were taken out.")
     sentences: list[CitedSentence] = Field(description="Of a written answer, and how far its citations say each.")
     note: str

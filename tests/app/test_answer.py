@@ -237,6 +237,7 @@ def test_a_record_has_these_names() -> None:
         "stopped",
         "struck_out",
         "query",
+        "within",
         "num_dropped_citations",
         "sentences",
         "note",

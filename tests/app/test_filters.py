@@ -141,3 +141,14 @@ def test_search_within_a_filter_finds_nothing_else(table: ChunkTable, embedder: 
     today = datetime.now(UTC).date()
     assert Filter(since=today - timedelta(1)).document_ids(table) == frozenset(each.id for each in table.documents())
     assert Filter(until=today - timedelta(2)).document_ids(table) == frozenset()
+
+
+def test_a_filter_is_printed_with_stable_names() -> None:
+    wanted = Filter(collections=("hr",), types=("pdf",), since=date(2026, 1, 31))
+    assert wanted.as_record() == {
+        "collections": ["hr"],
+        "documents": [],
+        "types": ["pdf"],
+        "since": "2026-01-31",
+        "until": None,
+    }
