@@ -1,11 +1,11 @@
-# make install | run | test | static | check. Needs Python 3.11 or newer; everything else goes into .venv.
+# make install | run | test | static | check | stress. Needs Python 3.11 or newer; everything else goes into .venv.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: install install-dev run test static check screenshots clean
+.PHONY: install install-dev run test static check stress screenshots clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -42,6 +42,12 @@ static: install-dev
 	$(BIN)/lint-imports --no-cache
 
 check: static test
+
+# What kills processes and clicks, as often as it takes to be sure: half an hour.
+stress: install-dev
+	CITELOOP_TEST_KILLS=200 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/app/test_feedback.py
+	CITELOOP_TEST_KILLS=500 $(BIN)/python -m pytest tests/app/test_registry.py
+	CITELOOP_TEST_CLICKS=1000 $(BIN)/python -m pytest tests/ui/test_clicks.py
 
 # The README's pictures, from this version; needs Chromium.
 screenshots: install-dev
