@@ -45,9 +45,9 @@ check: static test
 
 # What kills processes and clicks, as often as it takes to be sure: half an hour.
 stress: install-dev
-	CITELOOP_TEST_KILLS=200 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/app/test_feedback.py
-	CITELOOP_TEST_KILLS=500 $(BIN)/python -m pytest tests/app/test_registry.py
-	CITELOOP_TEST_CLICKS=1000 $(BIN)/python -m pytest tests/ui/test_clicks.py
+	CITELOOP_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 3600 tests/ingest/test_faults.py tests/app/test_feedback.py
+	CITELOOP_TEST_KILLS=500 $(BIN)/python -m pytest --timeout 3600 tests/app/test_registry.py
+	CITELOOP_TEST_CLICKS=1000 $(BIN)/python -m pytest --timeout 3600 tests/ui/test_clicks.py
 
 # The README's pictures, from this version; needs Chromium.
 screenshots: install-dev

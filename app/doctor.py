@@ -44,8 +44,8 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
 def _attempt(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, True, look())
-    except (CiteloopError, OSError, RuntimeError, ValueError) as error:
-        return Check(name, False, str(error))
+    except Exception as error:  # damaged files make the libraries raise anything
+        return Check(name, False, str(error) or type(error).__name__)
 
 
 def _embedder(settings: Settings) -> str:
@@ -64,8 +64,8 @@ def _documents(settings: Settings, *, repair: bool) -> list[Check]:
         except TableError:  # it does not open, so that only the settings tell what to mend it with
             embedder = load_embedder(settings.embedder)
         return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
-    except (CiteloopError, OSError) as error:
-        return [Check("documents", False, str(error))]
+    except Exception as error:  # a damaged embedder, as above
+        return [Check("documents", False, str(error) or type(error).__name__)]
 
 
 def _table(settings: Settings) -> str:

@@ -178,7 +178,7 @@ def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
         raise CiteloopError(f"no embedder in {name}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
     try:
         return open_embedder(path, recorded)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # damaged files make the libraries raise anything
         raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
 
 

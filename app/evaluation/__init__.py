@@ -1,5 +1,6 @@
 """judged questions -> EvaluationReport: is the ranking good, and does the reranker pay?
 
+    beir_files    Row               the files of a BEIR folder -> rows, each checked
     benchmark     Benchmark         a BEIR folder -> documents, queries, judgements
     tables        JudgedTable       a benchmark -> a table of its documents, with what is relevant in it
     judgements    JudgedTable       a CSV of one's own questions -> the same on the documents that are in

@@ -1,8 +1,8 @@
 """a BEIR folder -> Benchmark: documents, queries, and judgements of documents or of passages.
 
 The layout of BEIR (Thakur et al., 2021): `corpus.jsonl` with `_id, title, text`, `queries.jsonl` with
-`_id, text`, and `qrels.tsv` or `qrels/test.tsv` with `query-id, corpus-id, score`; the first two may be
-gzipped. A query whose `metadata` holds `evidence`, a list of `{document, quote}`, is judged by passage:
+`_id, text`, and `qrels.tsv` or `qrels/test.tsv`, whose first line is `query-id, corpus-id, score`; the first two may
+be gzipped. A query whose `metadata` holds `evidence`, a list of `{document, quote}`, is judged by passage:
 quotes outlive chunk ids, which change when the rules of chunking do; an empty list says that the documents do not
 answer it. A document whose `metadata` holds
 `headings` is chunked along these, another along the headings of its text as Markdown.
@@ -10,33 +10,49 @@ answer it. A document whose `metadata` holds
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from ingest import CiteloopError
+from app.evaluation.beir_files import (
+    BenchmarkError,
+    Row,
+    corpus_file,
+    qrels_file,
+    queries_file,
+    read_pairs,
+    read_rows,
+    rows_by_id,
+)
 from ingest.chunk import Chunk
 from ingest.parse import Document, Heading, parse_text
+
+__all__ = [
+    "Benchmark",
+    "BenchmarkError",
+    "Evidence",
+    "Qrels",
+    "Run",
+    "Score",
+    "read_benchmark",
+    "read_scores",
+    "resolve_evidence",
+    "write_corpus",
+]
 
 Qrels = dict[str, dict[str, int]]
 """Query id -> document or chunk id -> relevance, as in TREC."""
 Run = dict[str, dict[str, float]]
 """Query id -> document or chunk id -> score, as in TREC."""
 
-
 _WORD = re.compile(r"[^\W_]+")
-
-
-class BenchmarkError(CiteloopError):
-    """The folder is not in BEIR layout; the message says which file or line is wrong."""
+_NUM_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class Benchmark:
     """queries: id -> text, of judged queries only. qrels: by document name. evidence: by query, where given.
 
     fingerprint: hex digest of the corpus, which names the table that is built for it. unanswerable: queries that
-    the documents do not answer.
+    the documents do not answer. left_out: judgements that match nothing, a line each.
     """
 
     name: str
@@ -62,11 +78,16 @@ class Benchmark:
     evidence: Mapping[str, tuple[Evidence, ...]]
     fingerprint: str
     unanswerable: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def judges_passages(self) -> bool:
         """Whether every query is judged by quoted passages; if not, documents are judged."""
         return all(self.evidence.get(query_id) for query_id in self.queries)
+
+
+_EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+_HEADINGS = TypeAdapter(tuple[Heading, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,37 +103,71 @@ class Score:
 def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     """Read a BEIR folder; max_queries keeps the first so many judged queries in order of the file.
 
-    Raises BenchmarkError.
+    Raises BenchmarkError, also when none of the judged documents is there.
     """
-    corpus_path = _find(folder, "corpus.jsonl", "corpus.jsonl.gz")
-    queries_path = _find(folder, "queries.jsonl", "queries.jsonl.gz")
-    qrels_path = _find(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
+    corpus_path, queries_path, qrels_path = corpus_file(folder), queries_file(folder), qrels_file(folder)
     qrels = _read_qrels(qrels_path)
-    queries = list(_read_jsonl(queries_path, "text"))
-    rows = [row for row in queries if row["_id"] in qrels][:max_queries]
-    if not rows:
+    rows = list(read_rows(queries_path))
+    kept = [row for row in rows if row.id in qrels][:max_queries]
+    if not kept:
         raise BenchmarkError(f"no query of {queries_path} is judged in {qrels_path}")
-    evidence = {row["_id"]: _metadata(row, "evidence", _EVIDENCE, queries_path) or () for row in rows}
-    documents = tuple(
-        parse_text(
-            row["text"],
-            name=row["_id"],
-            title=row.get("title") or "",
-            headings=_metadata(row, "headings", _HEADINGS, corpus_path),
-        )
-        for row in _read_jsonl(corpus_path, "text")
-    )
-    return Benchmark(
+    evidence = {row.id: row.metadata("evidence", _EVIDENCE) for row in rows}
+    documents = tuple(_document(row) for row in read_rows(corpus_path))
+    benchmark = Benchmark(
         name=folder.resolve().name,
         documents=documents,
-        queries={row["_id"]: row["text"] for row in rows},
-        qrels={row["_id"]: qrels[row["_id"]] for row in rows},
-        evidence=evidence,
+        queries={row.id: row.text for row in kept},
+        qrels={row.id: qrels[row.id] for row in kept},
+        evidence={row.id: evidence[row.id] or () for row in kept},
         fingerprint=hashlib.sha256(corpus_path.read_bytes()).hexdigest(),
-        unanswerable={
-            row["_id"]: row["text"] for row in queries if _metadata(row, "evidence", _EVIDENCE, queries_path) == ()
-        },
+        unanswerable={row.id: row.text for row in rows if evidence[row.id] == ()},
     )
+    unknown = [query_id for query_id in qrels if query_id not in evidence]
+    left_out = _named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}")
+    return replace(benchmark, left_out=(*left_out, *_not_judged(benchmark, corpus_path)))
+
+
+def _document(row: Row) -> Document:
+    return parse_text(row.text, name=row.id, title=row.title, headings=row.metadata("headings", _HEADINGS))
+
+
+def _read_qrels(path: Path) -> Qrels:
+    qrels: Qrels = {}
+    for pair in read_pairs(path):
+        if pair.relevance > 0:
+            qrels.setdefault(pair.query_id, {})[pair.document] = pair.relevance
+    return qrels
+
+
+def _not_judged(benchmark: Benchmark, corpus_path: Path) -> list[str]:
+    """What keeps judgements of documents, or of passages, from being used, a line each.
+
+    Raises BenchmarkError when no judged document is in the corpus.
+    """
+    if benchmark.judges_passages:
+        return []
+    known = {document.name for document in benchmark.documents}
+    judged = dict.fromkeys(document for relevant in benchmark.qrels.values() for document in relevant)
+    missing = [document for document in judged if document not in known]
+    if len(missing) == len(judged):
+        raise BenchmarkError(
+            f"no judged document is in {corpus_path}: expected its _id as corpus-id, got {_listed(missing)}"
+        )
+    quoted = any(benchmark.evidence.values())
+    unquoted = [query_id for query_id in benchmark.queries if quoted and not benchmark.evidence[query_id]]
+    return [
+        *_named(missing, "judged document is", "judged documents are", "not in the corpus"),
+        *_named(unquoted, "question has", "questions have", "no evidence, so that all are judged by document"),
+    ]
+
+
+def _named(names: Sequence[str], one: str, many: str, what: str) -> list[str]:
+    """A line that says what is so of these names, none where there are none."""
+    return [f"{len(names)} {one if len(names) == 1 else many} {what}: {_listed(names)}"] if names else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NUM_NAMED]) + (" ..." if len(names) > _NUM_NAMED else "")
 
 
 def read_scores(folder: Path) -> Iterator[Score]:
@@ -120,20 +175,14 @@ def read_scores(folder: Path) -> Iterator[Score]:
 
     A benchmark has no use for these, but they say what is not relevant. Raises BenchmarkError.
     """
-    qrels_path = _find(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
-    scores = list(_scores(qrels_path))
-    queries = _rows_by_id(
-        _find(folder, "queries.jsonl", "queries.jsonl.gz"), {query_id for _, query_id, _, _ in scores}
-    )
-    documents = _rows_by_id(
-        _find(folder, "corpus.jsonl", "corpus.jsonl.gz"), {document for _, _, document, _ in scores}
-    )
-    for number, query_id, document, relevance in scores:
-        place = f"{qrels_path} line {number}"
+    pairs = list(read_pairs(qrels_file(folder)))
+    queries = rows_by_id(queries_file(folder), {pair.query_id for pair in pairs})
+    documents = rows_by_id(corpus_file(folder), {pair.document for pair in pairs})
+    for place, query_id, document, relevance in pairs:
         if query_id not in queries or document not in documents:
             missing = f"query {query_id!r}" if query_id not in queries else f"document {document!r}"
             raise BenchmarkError(f"{place}: there is no {missing}")
-        yield Score(place, queries[query_id]["text"], documents[document], relevance)
+        yield Score(place, queries[query_id].text, documents[document].fields, relevance)
 
 
 def write_corpus(documents: Iterable[Document], path: Path) -> None:
@@ -163,66 +212,3 @@ def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> 
             start, end = found[first].start(), found[first + len(quoted) - 1].end()
             return max(chunks, key=lambda chunk: min(end, chunk.end) - max(start, chunk.start))
     raise BenchmarkError(f"{evidence.document} does not hold the quoted evidence: {evidence.quote!r}")
-
-
-_EVIDENCE = TypeAdapter(tuple[Evidence, ...])
-_HEADINGS = TypeAdapter(tuple[Heading, ...])
-
-T = TypeVar("T")
-
-
-def _metadata(row: Mapping[str, Any], name: str, shape: TypeAdapter[T], path: Path) -> T | None:
-    """What a row's metadata holds under this name, checked; None if it is not there."""
-    metadata = row.get("metadata") or {}
-    if name not in metadata:
-        return None
-    try:
-        return shape.validate_python(metadata[name])
-    except ValidationError as error:
-        raise BenchmarkError(f"{path}: the {name} of {row['_id']} is not as expected: {error}") from error
-
-
-def _find(folder: Path, *names: str) -> Path:
-    for name in names:
-        if (folder / name).exists():
-            return folder / name
-    raise BenchmarkError(f"{folder} is not in BEIR layout: expected {' or '.join(names)}")
-
-
-def _read_jsonl(path: Path, *required: str) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise BenchmarkError(f"{path} line {number} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise BenchmarkError(f"{path} line {number} is no JSON object: {line.strip()[:80]}")
-            if missing := {"_id", *required} - {name for name, value in row.items() if value is not None}:
-                raise BenchmarkError(f"{path} line {number} lacks {', '.join(sorted(missing))}")
-            row["_id"] = str(row["_id"])
-            yield row
-
-
-def _rows_by_id(path: Path, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    return {row["_id"]: row for row in _read_jsonl(path, "text") if row["_id"] in ids}
-
-
-def _read_qrels(path: Path) -> Qrels:
-    qrels: Qrels = {}
-    for _, query_id, document, relevance in _scores(path):
-        if relevance > 0:
-            qrels.setdefault(query_id, {})[document] = relevance
-    return qrels
-
-
-def _scores(path: Path) -> Iterator[tuple[int, str, str, int]]:
-    """Line, query id, document and relevance of each judgement."""
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), 2):
-            try:
-                yield number, row["query-id"], row["corpus-id"], int(row["score"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise BenchmarkError(f"{path} line {number}: expected query-id, corpus-id, score: {row}") from error

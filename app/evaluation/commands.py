@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from app.evaluation.tables import JudgedTable
+    from app.rerank import Reranker
     from app.search import Retriever
     from app.settings import Settings
     from ingest.chunk import Policy
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_CANDIDATES = 1000
+_BENCHMARK_FILES = ("corpus.jsonl", "queries.jsonl", "qrels")
+_SOURCE_HELP = (
+    "A CSV of judged questions, or a folder in BEIR layout: corpus.jsonl, queries.jsonl, and qrels.tsv with the first "
+    "line query-id, corpus-id, score."
+)
 
 
 def evaluate_command(
-    source: Annotated[Path, typer.Argument(exists=True, help="A folder in BEIR layout, or a CSV of judged questions.")],
+    source: Annotated[Path, typer.Argument(exists=True, help=_SOURCE_HELP)],
     rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
     retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
     chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
@@ -40,24 +46,27 @@ def evaluate_command(
     """Measure whether reranking pays, on judged questions; writes a report with charts and TREC runs.
 
     A CSV has the columns question, document, quote and is about the documents that are in; a folder brings its own.
+    A reranker that fails is left out; the rest is reported, with exit status 1.
     Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
     """
     from app.evaluation.decision import verdict
     from app.evaluation.report import evaluate_table
     from app.evaluation.report_files import as_record, check_output, write_report
     from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
-    from app.rerankers import load_reranker
     from app.settings import read_settings
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
     if chunkings and source.is_file():
         raise typer.BadParameter("--chunkings is for a folder: the documents that are in are cut already")
-    check_output(output)
+    if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
+        raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
     settings = read_settings(home)
-    loaded = {name: load_reranker(name, settings) for name in rerankers.split(",")}
+    check_output(settings.home, output)
+    loaded = _rerankers(rerankers, settings)
     records, texts = [], []
+    failed: dict[str, str] = {}
     for judged, embedder in _judged(source, settings, policies, max_queries):
-        report = evaluate_table(judged, embedder, loaded, chosen, depths, track)
+        report = evaluate_table(judged, embedder, loaded, chosen, depths, track, failed)
         folder = output / judged.chunking.replace("/", "-") if output and len(policies) > 1 else output
         written, decided = write_report(report, settings.home, folder), verdict(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
@@ -67,6 +76,8 @@ def evaluate_command(
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
     print(json.dumps(records if chunkings else records[0]) if as_json else "\n\n".join(filter(None, texts)))
+    if failed:
+        raise typer.Exit(1)
 
 
 def _judged(
@@ -101,11 +112,32 @@ def _depths(named: str) -> list[int]:
     return depths
 
 
+def _names(named: str) -> list[str]:
+    return [name.strip() for name in named.split(",")]
+
+
+def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
+    """By the names under which they are reported, which hide what is secret in an address."""
+    from app.rerankers import UnknownRerankerError, load_reranker, shown_name
+
+    loaded: dict[str, Reranker | None] = {}
+    for name in dict.fromkeys(_names(named)):
+        shown = shown_name(name)
+        if shown in loaded:
+            raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them one after the other")
+        try:
+            loaded[shown] = load_reranker(name, settings)
+        except UnknownRerankerError as error:
+            raise typer.BadParameter(str(error)) from error
+    return loaded
+
+
 def _retrievers(named: str) -> list[Retriever]:
     from app.search import RETRIEVERS
 
-    chosen = [retriever for retriever in RETRIEVERS if retriever in named.split(",")]
-    if len(chosen) != len(named.split(",")):
+    names = _names(named)
+    chosen = [retriever for retriever in RETRIEVERS if retriever in names]
+    if len(chosen) != len(names):
         raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
     return chosen
 
@@ -113,7 +145,7 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    names = list(POLICIES) if named == "all" else [name for name in named.split(",") if name]
+    names = list(POLICIES) if named == "all" else list(filter(None, _names(named)))
     if unknown := set(names) - set(POLICIES):
         raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
     return [POLICIES[name] for name in names] or [DEFAULT_POLICY]

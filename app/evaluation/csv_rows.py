@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.evaluation.benchmark import BenchmarkError
+from app.evaluation.beir_files import BenchmarkError
 
 
 def csv_rows(

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.evaluation.abstention import Abstention, abstention
 from app.evaluation.benchmark import Benchmark, Qrels, Run
 from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.evaluation.tables import JudgedTable, Track, judged_table
-from app.rerank import RankedChunk, Reranker, rerank
+from app.rerank import RankedChunk, Reranker, RerankerError, rerank
 from app.search import Candidate, Retriever, search
 from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
 
 NO_RERANKER = "none"
 """What every reranker is compared with."""
+
+RERANK_NEW = "rerank_new"
+"""The stage of reranking passages that the reranker has not met, where it keeps them in memory."""
+_NUM_TIMED_NEW = 30
+"""Questions whose passages are all brought to it as new ones: enough for a median, in seconds."""
 
 PerQuery = Mapping[str, Mapping[str, float]]
 """Measure -> query id -> value."""
@@ -43,13 +49,15 @@ class Result:
     """One retriever with one reranker of num_candidates candidates: measure -> interval, stage -> milliseconds.
 
     oracle: the same measures if the same candidates were in the best possible order. latency_ms: of search, rerank,
-    and both together (total). gain: measure -> paired difference against no reranker on the same candidates; empty
-    for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
+    and both together (total); where a reranker that keeps passages in memory is compared with none, also of rerank_new,
+    with nothing in its memory, for up to 30 of the questions. Of fewer than 50 candidates, recall@50 is the share of
+    the relevant ones among them all. gain: measure -> paired difference against no reranker on the same candidates;
+    empty for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
     without a reranker; None without one. share_new: of the passages that it scored, those that it met for the first
-    time; others it may have kept in memory, as in the app. per_query: measure -> query id ->
-    value. abstention: where the reranker is calibrated and there are questions without an answer. changes: the
-    questions that gained most, then those that lost most. run: query id -> chunk id or document
-    -> score that falls with the rank; not in the report's file but in files of its own.
+    time; others it may have kept in memory, as in the app. per_query: measure -> query id -> value. abstention: where
+    the reranker is calibrated and there are questions without an answer. changes: the questions that gained most, then
+    those that lost most. run: query id -> chunk id or document -> score that falls with the rank; not in the report's
+    file but in its own.
     """
 
     retriever: Retriever
@@ -66,14 +74,19 @@ class Result:
     abstention: Abstention | None = None
     run: Run = field(default_factory=dict, repr=False)
 
+    @property
+    def rerank_ms(self) -> Latency:
+        """What reranking takes where the memory of the reranker, if it has one, knows none of the passages."""
+        return self.latency_ms.get(RERANK_NEW, self.latency_ms["rerank"])
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
     """Results on one set of judged questions, and what is needed to repeat them.
 
     judged: 'passages' or 'documents'. num_candidates: the depths. fingerprint: hex digest of the documents.
-    evaluated_at: UTC, ISO 8601. left_out: questions or evidence that could not be used, a line each. qrels: what
-    is relevant; like the runs not in the report's file but beside it.
+    evaluated_at: UTC, ISO 8601. left_out: questions, judgements, evidence and rerankers that could not be used, a
+    line each. qrels: what is relevant; like the runs not in the report's file but beside it.
     """
 
     benchmark: str
@@ -117,31 +130,43 @@ def evaluate_table(
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: Sequence[int] = (50,),
     track: Track = lambda items, _: items,
+    failed: dict[str, str] | None = None,
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
 
     A document counts as found where its best chunk is. For each result a reranker begins with nothing in memory
-    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError.
+    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails;
+    failed: takes its name and what went wrong instead, and the rest is measured, unless there is nothing else.
     """
     results = []
+    failures: dict[str, str] = {} if failed is None else failed
     for retriever in retrievers:
         for depth in num_candidates:
             found = _find(judged, embedder, retriever, depth, track)
             for name, reranker in rerankers.items():
+                if name in failures:  # it would most likely fail again
+                    continue
                 compared = name != NO_RERANKER and NO_RERANKER in rerankers
-                results.append(_result(judged, found, name, reranker, compared=compared, track=track))
+                try:
+                    results.append(_result(judged, found, name, reranker, compared=compared, track=track))
+                except RerankerError as error:
+                    failures[name] = f"{name} {error} ({retriever} search, {depth} candidates)"
+                    if failed is None:
+                        raise RerankerError(failures[name]) from error
+    if not results:
+        raise RerankerError("; ".join(failures.values()))
     return EvaluationReport(
         benchmark=judged.name,
         judged=judged.judged,
         num_queries=len(judged.queries),
         num_documents=judged.num_documents,
         num_chunks=judged.table.num_chunks(),
-        num_candidates=tuple(num_candidates),
+        num_candidates=tuple(dict.fromkeys(result.num_candidates for result in results)),
         embedder=embedder.name,
         chunking=judged.chunking,
         fingerprint=judged.fingerprint,
         evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        left_out=judged.left_out,
+        left_out=(*judged.left_out, *failures.values()),
         results=tuple(results),
         qrels=judged.qrels,
     )
@@ -185,11 +210,16 @@ def _result(
     def order(query_id: str) -> list[RankedChunk]:
         return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
 
-    getattr(reranker, "forget", lambda: None)()  # what it kept of another result would make this one look quicker
-    rankings, rerank_ms = _timed(
-        order, track(judged.queries, f"rerank ({found.retriever}, {found.num_candidates}, {name})")
-    )
-    run, latency = _run(judged, rankings), _latency(found.search_ms, rerank_ms)
+    forget: Callable[[], None] | None = getattr(reranker, "forget", None)
+    if forget:
+        forget()  # what it kept of another result would make this one look quicker
+    label = f"({found.retriever}, {found.num_candidates}, {name})"
+    rankings, rerank_ms = _timed(order, track(judged.queries, f"rerank {label}"))
+    run = _run(judged, rankings)
+    latency = _latency(search=found.search_ms, rerank=rerank_ms, total=np.add(found.search_ms, rerank_ms))
+    if forget and compared:
+        timed = track(_spread(list(rankings), _NUM_TIMED_NEW), f"rerank new passages {label}")
+        latency |= _latency(**{RERANK_NEW: _timed(order, _after(forget, timed))[1]})
     after, before = measure(judged.qrels, run), measure(judged.qrels, _run(judged, found.rankings))
     changed = {query_id: (before[CHANGE_MEASURE][query_id], value) for query_id, value in after[CHANGE_MEASURE].items()}
     return Result(
@@ -213,9 +243,12 @@ def _abstention(judged: JudgedTable, found: _Found, rankings: Rankings, reranker
     """None where the scores are no probabilities, or every question has an answer."""
     if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
         return None
-    orders = [rerank(judged.unanswerable[query_id], each, reranker) for query_id, each in found.unanswerable.items()]
+    orders, _ = _timed(
+        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker),
+        found.unanswerable,
+    )
     answerable, unanswerable = (
-        [ranking[0].score if ranking else 0.0 for ranking in each] for each in (rankings.values(), orders)
+        [ranking[0].score if ranking else 0.0 for ranking in each.values()] for each in (rankings, orders)
     )
     return abstention(answerable, unanswerable, reranker.blend.calibration.floor)
 
@@ -227,17 +260,31 @@ def _share_new(found: _Found) -> float:
 
 
 def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str, T], list[float]]:
-    """What the step gives for each query, and how many milliseconds it took."""
+    """What the step gives for each query, and how many milliseconds it took. Raises RerankerError with its number."""
     results, milliseconds = {}, []
-    for query_id in query_ids:
+    for number, query_id in enumerate(query_ids, 1):
         started = time.perf_counter()
-        results[query_id] = step(query_id)
+        try:
+            results[query_id] = step(query_id)
+        except RerankerError as error:
+            raise RerankerError(f"failed at question {number}: {error}") from error
         milliseconds.append((time.perf_counter() - started) * 1000)
     return results, milliseconds
 
 
-def _latency(search_ms: Sequence[float], rerank_ms: Sequence[float]) -> dict[str, Latency]:
-    stages = {"search": search_ms, "rerank": rerank_ms, "total": np.add(search_ms, rerank_ms)}
+def _after(step: Callable[[], None], items: Iterable[str]) -> Iterator[str]:
+    """The items, with a step before each."""
+    for item in items:
+        step()
+        yield item
+
+
+def _spread(items: Sequence[str], num_items: int) -> Sequence[str]:
+    """At most so many of the items, from all over them."""
+    return items[:: -(-len(items) // num_items)]
+
+
+def _latency(**stages: Sequence[float] | NDArray[np.float64]) -> dict[str, Latency]:
     return {
         stage: Latency(*(float(value) for value in np.percentile(times, [50, 95]))) for stage, times in stages.items()
     }

@@ -8,9 +8,7 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import count
@@ -25,10 +23,12 @@ from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import verdict
 from app.evaluation.report import EvaluationReport, Result
 from app.evaluation.report_text import sections
+from app.registry.files import unfinished_folder
 from ingest import CiteloopError
 
 _REPORT = TypeAdapter(EvaluationReport)
 _CHART_PIXELS = 340
+_NAME_BYTES = 100
 _TEXT_COLOUR, _LINE_COLOUR = "#010203", "#010204"
 """Stand for the page's own colours in a chart until it is drawn, since it has to be read on light and dark ground."""
 
@@ -74,24 +74,31 @@ def reports_folder(home: Path) -> Path:
 def write_report(report: EvaluationReport, home: Path, folder: Path | None = None) -> Path:
     """Write a report to a new folder and return it: `HOME/reports/<UTC time>-<benchmark>`, or the one given.
 
-    Raises ReportError when the given folder is there already.
+    Raises ReportError when the given folder is there already, or cannot be made.
     """
-    check_output(folder)
+    check_output(home, folder)
     wanted = folder or reports_folder(home) / _folder_name(report)
-    wanted.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=wanted.parent))
-    try:
-        unfinished.chmod(0o755)
+    with unfinished_folder(wanted.parent) as unfinished:
         _fill(unfinished, report)
         return _renamed(unfinished, wanted)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def check_output(folder: Path | None) -> None:
-    """Raises ReportError when a report cannot be written there, before minutes are spent on measuring."""
-    if folder and folder.exists():
-        raise ReportError(f"{folder} is there already; name a new folder for the report")
+def check_output(home: Path, folder: Path | None) -> None:
+    """Raises ReportError when a report cannot be written there, before minutes are spent on measuring.
+
+    The folder in which it will lie is made if need be. folder: None means below HOME/reports.
+    """
+    try:
+        if folder is None:
+            with unfinished_folder(reports_folder(home)):
+                return
+        if folder.exists():
+            raise ReportError(f"{folder} is there already; name a new folder for the report")
+        folder.mkdir(parents=True)
+        folder.rmdir()
+    except OSError as error:
+        wanted = folder or reports_folder(home)
+        raise ReportError(f"cannot make the folder {wanted} for the report: {error.strerror}; name another") from error
 
 
 def read_reports(home: Path) -> list[SavedReport]:
@@ -114,9 +121,14 @@ def as_record(report: EvaluationReport) -> dict[str, object]:
     return record
 
 
-def run_name(result: Result) -> str:
-    """The name of a combination's run, which is its tag in the file too."""
-    return _file_name(f"{result.retriever}-{result.num_candidates}-{result.reranker}")
+def run_names(results: Sequence[Result]) -> list[str]:
+    """The name of each combination's run, which is its tag in the file too; those that read alike are numbered."""
+    names: list[str] = []
+    for result in results:
+        name = _file_name(f"{result.retriever}-{result.num_candidates}-{result.reranker}")
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        names.append(next(each for each in numbered if each not in names))
+    return names
 
 
 def _folder_name(report: EvaluationReport) -> str:
@@ -125,7 +137,8 @@ def _folder_name(report: EvaluationReport) -> str:
 
 
 def _file_name(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name)
+    """Letters, digits and marks that every disk takes, cut to what it takes with a time or a number around it."""
+    return re.sub(r"[^\w.-]+", "-", name).encode()[:_NAME_BYTES].decode(errors="ignore")
 
 
 def _renamed(unfinished: Path, wanted: Path) -> Path:
@@ -142,9 +155,8 @@ def _renamed(unfinished: Path, wanted: Path) -> Path:
 
 def _fill(folder: Path, report: EvaluationReport) -> None:
     (folder / "runs").mkdir()
-    for result in report.results:
-        path = folder / "runs" / f"{run_name(result)}.run"
-        path.write_text(_trec_run(result.run, run_name(result)), encoding="utf-8")
+    for name, result in zip(run_names(report.results), report.results, strict=True):
+        (folder / "runs" / f"{name}.run").write_text(_trec_run(result.run, name), encoding="utf-8")
     (folder / "runs" / "judgements.qrels").write_text(_trec_qrels(report.qrels), encoding="utf-8")
     drawn = _charts(report)
     for number, chart in enumerate(drawn.values(), 1):

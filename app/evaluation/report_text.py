@@ -10,13 +10,14 @@ from textwrap import shorten
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.decision import usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
-from app.evaluation.report import EvaluationReport, Result
+from app.evaluation.report import RERANK_NEW, EvaluationReport, Result
 from app.search import RETRIEVERS
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\
 In brackets how many times as long the median question takes as with search alone, and how many of the passages no
-earlier question had brought to the reranker, which take longest:"""
+earlier question had brought to the reranker, which take longest. A reranker that keeps passages in memory has two rows:
+with all of them new to it, and with those in memory that earlier questions have brought:"""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 HOW_MEASURED = """\
@@ -24,7 +25,8 @@ Intervals are 95% bootstrap intervals of the mean over the questions. The gain i
 candidates, question by question; p is how often chance alone would make as large a difference (paired randomisation
 test). The best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the
 questions, one at a time. For each row the reranker begins with nothing in memory and then keeps what it keeps in the
-app; how many passages were new to it is said beside the time."""
+app; how many passages were new to it is said beside the time. What it takes when all are new is measured on up to 30 of
+the questions, with its memory emptied before each."""
 
 
 def sections(report: EvaluationReport) -> list[str]:
@@ -77,7 +79,7 @@ def depth_table(report: EvaluationReport) -> str:
         return f"{result.metrics['nDCG@10'].mean:.3f} / {result.metrics['hit rate@5'].mean:.3f}"
 
     heads = [f"{depth}: nDCG@10 / hit rate@5" for depth in report.num_candidates]
-    return _table(["retriever", "reranker", *heads], _by_depth(report.results, cell))
+    return _table(["retriever", "reranker", *heads], _by_depth(report, report.results, cell))
 
 
 def latency_table(report: EvaluationReport) -> str:
@@ -90,11 +92,18 @@ def latency_table(report: EvaluationReport) -> str:
     def reranking(result: Result) -> str:
         return f"{milliseconds(result, 'rerank')} ({result.slow_down:.1f} times; {result.share_new:.0%} new)"
 
-    first = report.results[0].reranker
-    searches = [result for result in report.results if result.reranker == first]
+    def reranking_new(result: Result) -> str:
+        search_ms = result.latency_ms["search"].p50
+        times = (search_ms + result.latency_ms[RERANK_NEW].p50) / search_ms
+        return f"{milliseconds(result, RERANK_NEW)} ({times:.1f} times)"
+
+    searches = {(result.retriever, result.num_candidates): result for result in report.results}.values()
     rerankers = [result for result in report.results if result.slow_down is not None]
-    rows = _by_depth(searches, lambda result: milliseconds(result, "search"), "search alone")
-    rows += _by_depth(rerankers, reranking)
+    remember = [result for result in rerankers if RERANK_NEW in result.latency_ms]
+    names = {result.reranker for result in remember}
+    rows = _by_depth(report, searches, lambda result: milliseconds(result, "search"), lambda _: "search alone")
+    rows += _by_depth(report, rerankers, reranking, lambda name: f"{name}, in memory" if name in names else name)
+    rows += _by_depth(report, remember, reranking_new, "{}, passages new".format)
     heads = [f"{depth} candidates: p50 / p95 ms" for depth in report.num_candidates]
     order: list[str] = list(RETRIEVERS)
     rows.sort(key=lambda row: order.index(row[0]))
@@ -106,12 +115,20 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _by_depth(results: Iterable[Result], cell: Callable[[Result], str], step: str | None = None) -> list[list[str]]:
-    """A row for each retriever and reranker, with a cell for each depth."""
-    rows: dict[tuple[str, str], list[str]] = {}
+def _by_depth(
+    report: EvaluationReport,
+    results: Iterable[Result],
+    cell: Callable[[Result], str],
+    step: Callable[[str], str] = str,
+) -> list[list[str]]:
+    """A row for each retriever and reranker, with a cell for each depth, empty where a reranker has failed.
+
+    step: what the row of a reranker is called.
+    """
+    rows: dict[tuple[str, str], dict[int, str]] = {}
     for result in results:
-        rows.setdefault((result.retriever, step or result.reranker), []).append(cell(result))
-    return [[*names, *cells] for names, cells in rows.items()]
+        rows.setdefault((result.retriever, step(result.reranker)), {})[result.num_candidates] = cell(result)
+    return [[*names, *(cells.get(depth, "") for depth in report.num_candidates)] for names, cells in rows.items()]
 
 
 def _gain(gain: Difference | None) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
+from app.registry.files import unfinished_folder
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed import Embedder
 from ingest.pipeline import embed_documents
-from ingest.rows import Embedded
-from ingest.table import ChunkTable
+from ingest.rows import Embedded, Identity
+from ingest.table import ChunkTable, TableError
 
 _BATCH_DOCUMENTS = 64
 _BATCH_CHUNKS = 512
@@ -66,23 +66,54 @@ def judged_table(
         num_documents=len(benchmark.documents),
         chunking=policy.name,
         fingerprint=benchmark.fingerprint,
+        left_out=benchmark.left_out,
         unanswerable=benchmark.unanswerable,
     )
 
 
 def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
-    """The table of the benchmark's documents, built in a folder that gets its name only when it is whole."""
-    identity = "\n".join((benchmark.fingerprint, embedder.name, policy.name))
-    folder = home / "evaluation" / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
+    """The table of the benchmark's documents, built in a folder that gets its name only when it is whole.
+
+    One that is damaged is built again.
+    """
+    folder = home / "evaluation" / _cache_name(benchmark, embedder, policy)
+    if folder.exists():
+        if kept := _whole_table(folder, embedder, policy):
+            return kept
+        shutil.rmtree(folder)
+    with unfinished_folder(folder.parent) as unfinished:
         _fill(ChunkTable(unfinished, embedder, policy), benchmark, embedder, policy, track)
         try:
             unfinished.rename(folder)
         except OSError:  # another evaluation has built the same table meanwhile
-            shutil.rmtree(unfinished)
+            if not folder.exists():
+                raise
     return ChunkTable(folder, embedder, policy)
+
+
+def _cache_name(benchmark: Benchmark, embedder: Embedder, policy: Policy) -> str:
+    """16 hex digits of all that the table depends on."""
+    made_with = astuple(Identity(embedder.name, embedder.dimension, policy.name))
+    parts = [benchmark.fingerprint, *map(str, made_with), *_files_of(embedder)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _files_of(embedder: Embedder) -> list[str]:
+    """Names, sizes and times of the files of an embedder in a folder, which may hold another one tomorrow."""
+    folder = Path(embedder.name)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_absolute() else []
+    found = [(path.relative_to(folder), path.stat()) for path in files]
+    return [f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in found]
+
+
+def _whole_table(folder: Path, embedder: Embedder, policy: Policy) -> ChunkTable | None:
+    """The table that was built before, None where it is damaged."""
+    try:
+        table = ChunkTable(folder, embedder, policy)
+        table.search_text("citation", 1)  # any word, so that the index is read as well
+        return table if table.num_chunks() and not table.verify() else None
+    except TableError:
+        return None
 
 
 def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: Policy, track: Track) -> None:

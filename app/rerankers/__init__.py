@@ -17,7 +17,7 @@ from typing import Any
 from app.registry import SHIPPED, Registry, RegistryError, fingerprint
 from app.rerank import Reranker, RerankerError
 from app.rerankers.cross_encoder import CrossEncoderReranker
-from app.rerankers.http import SHAPES, HttpReranker
+from app.rerankers.http import SHAPES, HttpReranker, without_secrets
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
 
@@ -27,6 +27,10 @@ MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models
 
 LIVE = "live"
 """The reranker that was promoted last, whichever that is at the time."""
+
+
+class UnknownRerankerError(RerankerError):
+    """There is no such name; the message lists the known ones."""
 
 
 def _live(_target: str | None, settings: Settings) -> Reranker | None:
@@ -90,6 +94,9 @@ RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
     "http": _http,
 }
 """Kind -> factory. A reranker's name is KIND or KIND:TARGET; a bare folder or hub id is what its files say."""
+
+_ADDRESSES = ("http://", "https://")
+_WITHOUT_TARGET = ("none", LIVE, SHIPPED)
 
 EXAMPLES = {
     "late-interaction": ("answerdotai/answerai-colbert-small-v1",),
@@ -165,19 +172,28 @@ _fingerprint = lru_cache(fingerprint)
 def load_reranker(name: str, settings: Settings) -> Reranker | None:
     """The reranker of this name, None for `none`.
 
-    Raises RerankerError for an unknown name (listing the known ones) or when it cannot be loaded (saying
-    how to get it).
+    Raises UnknownRerankerError for an unknown name (listing the known ones), or RerankerError when it cannot be
+    loaded (saying how to get it).
     """
     kind, _, target = name.partition(":")
-    if name.startswith(("http://", "https://")):
+    if name.startswith(_ADDRESSES):
         kind, target = "http", name
+    if kind in _WITHOUT_TARGET and name != kind:
+        raise UnknownRerankerError(f"expected {kind} with nothing behind it, got {name!r}")
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
         _require(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
         return LateInteractionReranker(name) if is_late_interaction(name) else CrossEncoderReranker(name)
     known = ", ".join(RERANKERS)
-    raise RerankerError(f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name")
+    raise UnknownRerankerError(
+        f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name"
+    )
+
+
+def shown_name(name: str) -> str:
+    """A reranker's name as it may stand in files that are passed on: an address without what may be secret."""
+    return without_secrets(name) if name.startswith(("http:", *_ADDRESSES)) else name
 
 
 def is_late_interaction(target: str) -> bool:

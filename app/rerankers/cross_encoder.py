@@ -110,7 +110,8 @@ def refuse_pickles(target: str) -> None:
     folder = local_folder(target)
     listed = folder / "modules.json" if folder else None
     modules = json.loads(listed.read_text(encoding="utf-8")) if listed and listed.exists() else []
-    for path in [found for row in modules if folder and row["path"] for found in (folder / row["path"]).iterdir()]:
+    behind = [folder / row["path"] for row in modules if folder and row["path"]]
+    for path in [found for module in behind if module.is_dir() for found in module.iterdir()]:  # or not here yet
         if path.suffix in _PICKLES:
             raise RerankerError(
                 f"{target} holds pickled weights ({path.name}), which can run code; expected safetensors"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -114,7 +115,7 @@ class HttpReranker:
         self._shape = SHAPES[self._shape_name]
         address = address._replace(path=_full_path(address.path, self._shape.path))
         self._url = address.geturl()
-        self._shown = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"  # without secrets
+        self._shown = without_secrets(self._url)
         self._key = _checked(api_key)
         self._timeout_seconds = timeout_seconds
         key = self._key.get_secret_value()
@@ -200,6 +201,11 @@ class HttpReranker:
         return RerankerError(f"the reranking service at {self._shown} {what}")
 
 
+def without_secrets(url: str) -> str:
+    """An address, even one that is none, without what may be secret: user, password, query and fragment."""
+    return re.sub(r"//[^/?#]*@", "//", url).partition("?")[0].partition("#")[0]
+
+
 def _parsed(url: str) -> SplitResult:
     try:
         address = urlsplit(url)
@@ -207,7 +213,8 @@ def _parsed(url: str) -> SplitResult:
             return address
     except ValueError:  # a port that is no number, an open bracket
         pass
-    raise RerankerError(f"expected the address of a reranking service such as http://localhost:8080, got {url!r}")
+    shown = without_secrets(url)
+    raise RerankerError(f"expected the address of a reranking service such as http://localhost:8080, got {shown!r}")
 
 
 def _full_path(given: str, path: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
-from app.rerank import Blend
+from app.rerank import Blend, RerankerError
 from app.rerankers.cross_encoder import not_loaded, refuse_pickles
 from ingest.embed import default_embedder_path, preferred_dtype
 
@@ -90,11 +90,7 @@ class _MultiVectorTokens:
         from sentence_transformers import MultiVectorEncoder
 
         refuse_pickles(target)
-        options = {"dtype": preferred_dtype(), "use_safetensors": True}
-        try:
-            self._model = MultiVectorEncoder(target, model_kwargs=options)
-        except Exception as error:  # damaged weights make the libraries raise anything
-            raise not_loaded(target, error) from error
+        self._model = MultiVectorEncoder(target, model_kwargs={"dtype": preferred_dtype(), "use_safetensors": True})
 
     def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
         encoded: Any = self._model.encode_document(passages, batch_size=16, show_progress_bar=False)
@@ -105,17 +101,24 @@ class _MultiVectorTokens:
 
 
 def _token_encoder(target: str | None) -> TokenEncoder:
-    """The quickest way to the token vectors of a model; None: the embedder's own, which has no head for them."""
+    """The quickest way to the token vectors of a model; None: the embedder's own, which has no head for them.
+
+    Raises RerankerError when the model is damaged.
+    """
+    folder = Path(target) if target else default_embedder_path()
+    try:
+        return _PackedTokens(folder) if target is None or _is_plain(folder) else _MultiVectorTokens(target)
+    except RerankerError:
+        raise
+    except Exception as error:  # damaged files make the libraries raise anything
+        raise not_loaded(target or str(folder), error) from error
+
+
+def _is_plain(folder: Path) -> bool:
     from ingest.packed_bert import is_plain_bert, read_modules
 
-    folder = Path(target) if target else default_embedder_path()
-    plain = [module for module in read_modules(folder) if not _drops_tokens(module.config)]
-    if not is_plain_bert(folder) or (target and [module.kind for module in plain] != _PLAIN_MODULES):
-        return _MultiVectorTokens(str(target))
-    try:
-        return _PackedTokens(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise not_loaded(str(folder), error) from error
+    kept = [module.kind for module in read_modules(folder) if not _drops_tokens(module.config)]
+    return kept == _PLAIN_MODULES and is_plain_bert(folder)
 
 
 _PLAIN_MODULES = ["Transformer", "MultiVectorMask", "Normalize"]

@@ -8,6 +8,7 @@ from typing import Literal
 from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
+from app.evaluation.report import RERANK_NEW
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 
@@ -29,16 +30,24 @@ def make_result(
     quality: float = 0.5,
     gain: Mapping[str, Difference] | None = None,
     changes: tuple[QuestionChange, ...] = (),
+    best: float = 0.9,
+    new_ms: float | None = None,
 ) -> Result:
-    """A result whose measures all have this quality; gain: of the measures that have one, the others have none."""
+    """A result whose measures all have this quality; gain: of the measures that have one, the others have none.
+
+    best: that of the best possible order. new_ms: what reranking takes with nothing in memory, None without a memory.
+    """
     compared = reranker != "none"
+    latency = {"search": Latency(20.0, 30.0), "rerank": Latency(41.0, 52.0), "total": Latency(61.0, 82.0)}
+    if new_ms is not None:
+        latency[RERANK_NEW] = Latency(new_ms, 2 * new_ms)
     return Result(
         retriever=retriever,
         reranker=reranker,
         num_candidates=depth,
         metrics={name: Interval(quality, quality - 0.1, quality + 0.1) for name in MEASURES},
-        oracle=dict.fromkeys(MEASURES, 0.9),
-        latency_ms={"search": Latency(20.0, 30.0), "rerank": Latency(41.0, 52.0), "total": Latency(61.0, 82.0)},
+        oracle=dict.fromkeys(MEASURES, best),
+        latency_ms=latency,
         gain={name: (gain or {}).get(name, NO_GAIN) for name in MEASURES} if compared else {},
         slow_down=3.05 if compared else None,
         share_new=0.25,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ def test_documents_written_as_a_corpus_come_back_with_their_headings(folder: Pat
 
 def test_a_file_written_as_a_corpus_keeps_name_title_text_and_headings(folder: Path, documents: Path) -> None:
     file = parse(documents / "handbook/leave.md", "handbook/leave.md")
+    write_benchmark(folder, [], QUERIES, [("q1", file.name, 1)])
     write_corpus([file], folder / "corpus.jsonl")
     (read,) = read_benchmark(folder).documents
     assert (read.name, read.title, read.text, read.headings) == (file.name, file.title, file.text, file.headings)
@@ -152,9 +154,12 @@ def test_a_wrong_line_is_named_with_its_number(name: str, line: str, expected: s
         read_benchmark(folder)
 
 
-def test_judgements_without_their_head_line_are_refused(folder: Path) -> None:
-    (folder / "qrels.tsv").write_text("q1\tleave.md\t1\nq2\ttravel.md\t1\n")
-    with pytest.raises(BenchmarkError, match="line 2: expected query-id, corpus-id, score"):
+@pytest.mark.parametrize(
+    "text", ["q1\tleave.md\t1\nq2\ttravel.md\t1\n", "q1 0 leave.md 1\n", "q1\t0\tleave.md\t1\n", ""]
+)
+def test_judgements_without_their_head_line_are_refused(text: str, folder: Path) -> None:
+    (folder / "qrels.tsv").write_text(text)
+    with pytest.raises(BenchmarkError, match="its first line must be query-id<TAB>corpus-id<TAB>score, got"):
         read_benchmark(folder)
 
 
@@ -180,6 +185,107 @@ def test_json_of_another_shape_is_named_with_its_line(name: str, line: str, fold
         lines.write(line + "\n")
     with pytest.raises(BenchmarkError, match=name):
         read_benchmark(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        ("corpus.jsonl", '{"_id": "x", "text": 7}', "line 3: expected text in quotation marks as the text, got '7'"),
+        (
+            "corpus.jsonl",
+            '{"_id": "x", "text": "X.", "title": 7}',
+            "line 3: expected text in quotation marks as the title",
+        ),
+        ("corpus.jsonl", '{"_id": ["x"], "text": "X."}', "line 3: expected text or a number as the _id"),
+        ("corpus.jsonl", '{"_id": "x", "text": "X.", "metadata": "M"}', "line 3: expected an object as the metadata"),
+        ("corpus.jsonl", r'{"_id": "x", "text": "\ud83d"}', "line 3 is no valid text: surrogates not allowed"),
+        ("corpus.jsonl", r'{"_id": "x", "text": "X.", "title": "\ud83d"}', "line 3 is no valid text"),
+        ("corpus.jsonl", "[" * 100_000, "line 3 is not JSON: maximum recursion"),
+        ("corpus.jsonl", '{"_id": ' + "1" * 5000 + ', "text": "X."}', "line 3 is not JSON: Exceeds the limit"),
+        ("corpus.jsonl", '{"_id": "leave.md", "text": "X."}', "line 3: the _id 'leave.md' stands in line 1 too"),
+        ("queries.jsonl", '{"_id": "q1", "text": "?"}', "line 5: the _id 'q1' stands in line 3 too"),
+        ("queries.jsonl", '{"_id": "q9", "text": 7}', "line 5: expected text in quotation marks as the text"),
+        ("qrels.tsv", "q1\tleave.md\t1e300", "line 6: expected query-id, corpus-id, score: a whole number of at most"),
+        ("qrels.tsv", "q1\tleave.md\t10001", "line 6: expected query-id, corpus-id, score"),
+        ("qrels.tsv", "q1\tleave.md\t0.5", "line 6: expected query-id, corpus-id, score"),
+        ("qrels.tsv", "q1\tleave.md\tnan", "line 6: expected query-id, corpus-id, score"),
+        ("qrels.tsv", f"q1\t{'x' * 200_000}\t1", "line 6 cannot be read: field larger than field limit"),
+    ],
+)
+def test_what_cannot_be_meant_is_named_with_its_line(name: str, line: str, expected: str, folder: Path) -> None:
+    with (folder / name).open("a") as lines:
+        lines.write(line + "\n")
+    with pytest.raises(BenchmarkError) as raised:
+        read_benchmark(folder)
+    assert f"{folder / name} {expected}" in str(raised.value)
+    assert len(str(raised.value)) < 500
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels.tsv"])
+def test_a_file_in_another_encoding_is_named_with_the_line(name: str, folder: Path) -> None:
+    with (folder / name).open("ab") as lines:
+        lines.write('{"_id": "für"}\n'.encode("cp1252"))
+    with pytest.raises(BenchmarkError, match=rf"{name} line \d is not UTF-8 .*expected BEIR files in UTF-8"):
+        read_benchmark(folder)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: b"no gzip", lambda data: data[:40] + b"0" * 40]
+)
+def test_a_damaged_gzip_is_named(damage: Callable[[bytes], bytes], folder: Path) -> None:
+    path = folder / "corpus.jsonl"
+    data = gzip.compress("".join(f'{{"_id": "{number}", "text": "X."}}\n' for number in range(999)).encode())
+    path.with_name("corpus.jsonl.gz").write_bytes(damage(data))
+    path.unlink()
+    with pytest.raises(BenchmarkError, match=r"corpus\.jsonl\.gz is cut short or damaged .*get it again"):
+        read_benchmark(folder)
+
+
+def test_a_mark_before_the_first_line_is_no_part_of_it(folder: Path) -> None:
+    plain = read_benchmark(folder)
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels.tsv"):
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes().replace(b"\n", b"\r\n"))
+    marked = read_benchmark(folder)
+    assert (marked.documents, marked.queries, marked.qrels) == (plain.documents, plain.queries, plain.qrels)
+
+
+def test_quotation_marks_belong_to_an_id_and_a_score_may_have_a_point(folder: Path) -> None:
+    corpus = [{"_id": '"a"', "text": "A."}, {"_id": '"b', "text": "B."}]
+    write_benchmark(folder, corpus, [{"_id": 'q"', "text": "?"}], [])
+    (folder / "qrels.tsv").write_text('score\tquery-id\tcorpus-id\n1.0\tq"\t"a"\n2\tq"\t"b\n')
+    assert read_benchmark(folder).qrels == {'q"': {'"a"': 1, '"b': 2}}
+
+
+# Judgements that match nothing -----------------------------------------------------------------------
+
+
+def test_judged_documents_and_queries_that_are_not_there_are_told(folder: Path) -> None:
+    gone = [(query_id, "leave.md", 1) for query_id in "abcdef"]
+    write_benchmark(folder, CORPUS, QUERIES, [*QRELS, ("q1", "gone.md", 1), *gone, ("z", "leave.md", 0)])
+    assert read_benchmark(folder).left_out == (
+        "6 judged queries are not in queries.jsonl: a, b, c, d, e ...",
+        "1 judged document is not in the corpus: gone.md",
+    )
+
+
+def test_a_benchmark_that_fits_together_leaves_nothing_out(folder: Path) -> None:
+    assert read_benchmark(folder).left_out == ()
+
+
+def test_judgements_of_none_of_the_documents_are_refused(folder: Path) -> None:
+    write_benchmark(folder, CORPUS, QUERIES, [("q1", "leave", 1), ("q2", "travel", 1)])
+    with pytest.raises(
+        BenchmarkError, match=r"no judged document is in .*corpus\.jsonl: expected its _id .*travel, leave"
+    ):
+        read_benchmark(folder)
+
+
+def test_a_query_without_evidence_among_others_is_told(folder: Path) -> None:
+    quoted = {"evidence": [{"document": "leave.md", "quote": "Thirty days"}]}
+    queries: list[dict[str, Any]] = [{"_id": "q1", "text": "?", "metadata": quoted}, {"_id": "q2", "text": "?"}]
+    assert read_benchmark(write_benchmark(folder, CORPUS, queries, QRELS)).left_out == (
+        "1 question has no evidence, so that all are judged by document: q2",
+    )
 
 
 # Evidence --------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.evaluation import Difference, verdict
 from app.evaluation.decision import decide
+from app.search import Retriever
 from tests.app.report_builder import make_report, make_result
 
 GOOD = Difference(0.05, 0.02, 0.08, 0.001)
@@ -23,6 +26,11 @@ SAME = Difference(0.0, -0.02, 0.02, 1.0)
         (GOOD, Difference(-0.01, -0.04, 0.02, 0.6), 100, "too few questions"),
         (GOOD, Difference(-0.03, -0.05, 0.0, 0.03), 100, "too few questions"),
         (GOOD, Difference(-0.03, -0.05, -0.01, 0.01), 100, "does not pay"),
+        # Over thousands of questions a few hits fewer are seen to be few: two in a hundred at worst.
+        (GOOD, Difference(-0.002, -0.013, 0.009, 0.7), 3000, "pays"),
+        (GOOD, Difference(-0.002, -0.0199, 0.016, 0.8), 1000, "pays"),
+        (GOOD, Difference(-0.002, -0.02, 0.016, 0.8), 1000, "too few questions"),
+        (GOOD, Difference(-0.002, -0.003, -0.001, 0.01), 9000, "does not pay"),
         # Surely no gain that anybody would notice: the interval ends below .01.
         (Difference(0.0, -0.0099, 0.0099, 0.9), SAME, 100, "does not pay"),
         (Difference(0.0, -0.01, 0.01, 0.9), SAME, 100, "too few questions"),
@@ -46,6 +54,29 @@ def test_the_sentence_says_what_is_gained_and_what_it_costs() -> None:
         "to +0.080, p = 0.001) for 41 ms a question (25% of the passages new to it), by ours on 50 candidates of "
         "hybrid search."
     )
+
+
+def test_the_cost_is_that_of_passages_that_are_new_to_the_reranker() -> None:
+    gain = {"nDCG@10": GOOD, "hit rate@5": SAME}
+    said = verdict(make_report(make_result(), make_result("ours", gain=gain, new_ms=160)))
+    assert (
+        "for 160 ms a question whose passages are new to it (41 ms where 75% of them are in its memory), by ours"
+        in said.sentence
+    )
+
+
+def test_where_no_candidate_is_relevant_nothing_is_said_of_the_reranker() -> None:
+    said = verdict(make_report(make_result(best=0.0, quality=0), make_result("ours", best=0.0, quality=0)))
+    assert said.outcome == "nothing relevant"
+    assert said.sentence.startswith("Nothing relevant is among the 50 candidates of hybrid search for any question")
+
+
+def test_where_the_usual_candidates_were_not_reached_the_first_are_told() -> None:
+    """A reranker that failed at 50 candidates of hybrid search, with none beside it."""
+    reached: list[tuple[Retriever, int]] = [("vector", 20), ("vector", 50), ("hybrid", 20)]
+    results = [replace(make_result("ours", retriever=each, depth=depth), gain={}) for each, depth in reached]
+    said = verdict(make_report(*results))
+    assert (said.outcome, said.retriever, said.num_candidates) == ("nothing to compare", "vector", 20)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import SecretStr
+from safetensors import SafetensorError
 
 from app.doctor import Check, check
 from app.registry import Registry
+from app.rerankers import MODELS_FOLDER
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed import Vectors
@@ -171,3 +174,29 @@ def test_checking_reads_only(settings: Settings, table: ChunkTable) -> None:
     before = table.num_chunks()
     check(settings)
     assert table.num_chunks() == before
+
+
+def test_what_libraries_raise_on_damaged_files_stops_no_other_part(
+    settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(_: str) -> FakeEmbedder:
+        raise SafetensorError("header too small")
+
+    use(monkeypatch, damaged)
+    found = checks(settings)
+    for name in ("embedder", "documents", "table"):
+        assert found[name] == Check(name, False, "header too small")
+    assert found["feedback"].ok
+
+
+def test_a_damaged_shipped_reranker_is_found(
+    settings: Settings, table: ChunkTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shipped"
+    shutil.copytree(MODELS_FOLDER / "shipped", folder)
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+    monkeypatch.setattr("app.rerankers.MODELS_FOLDER", tmp_path)
+    found = checks(settings.model_copy(update={"reranker": "shipped"}))
+    assert not found["reranker"].ok
+    assert f"cannot load {folder}: it is neither a folder with" in found["reranker"].detail
+    assert found["answers"].ok

@@ -3,13 +3,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
+from app.rerank import RerankerError
+from app.rerankers import load_reranker
 from ingest.table import ChunkTable
 from tests.app.conftest import Citeloop
-from tests.conftest import DOCUMENTS
+from tests.conftest import DOCUMENTS, FakeReranker
 
 QUESTIONS = """question,document,quote
 what may a hotel cost,handbook/travel.md,A hotel may cost 150 euros a night
@@ -114,10 +119,100 @@ def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path
     assert "vector, text, hybrid" in said(outcome.stderr)
 
 
-def test_an_unknown_reranker_is_said_before_anything_is_measured(citeloop: Citeloop, benchmark: Path) -> None:
-    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,nonsense")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nonsense", "unknown reranker 'nonsense'"),
+        ("", "unknown reranker ''"),
+        ("none:xyz", "expected none with nothing behind it, got 'none:xyz'"),
+        ("shipped:foo", "expected shipped with nothing behind it"),
+        ("live:foo", "expected live with nothing behind it"),
+    ],
+)
+def test_an_unknown_reranker_is_wrong_usage(
+    name: str, message: str, citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    outcome = citeloop("evaluate", benchmark, "--rerankers", f"none,{name}")
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert message in said(outcome.stderr)
+
+
+def test_a_reranker_that_does_not_load_is_no_wrong_usage(
+    citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,cross-encoder:/no/such/folder")
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert "unknown reranker 'nonsense'" in outcome.stderr
+    assert "there is no such folder" in outcome.stderr
+
+
+def test_blanks_between_names_do_not_matter(citeloop: Citeloop, benchmark: Path) -> None:
+    arguments = ["--rerankers", "none, trains", "--retrievers", "vector, text", "--num-candidates", "2, 5"]
+    report = citeloop("evaluate", benchmark, *arguments, "--chunkings", " window/2 ", "--json").json[0]
+    assert report["chunking"] == "window/2"
+    found = {(result["retriever"], result["reranker"], result["num_candidates"]) for result in report["results"]}
+    assert found == {
+        (where, name, depth) for where in ("vector", "text") for name in ("none", "trains") for depth in (2, 5)
+    }
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels.tsv"])
+def test_a_file_of_a_benchmark_says_to_name_its_folder(name: str, citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark / name)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert "is one file of a benchmark; name its folder" in said(outcome.stderr)
+
+
+def test_what_is_secret_in_an_address_is_in_no_file_of_the_report(
+    citeloop: Citeloop, benchmark: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scores(request: Request) -> Response:
+        passages = json.loads(request.data)["documents"]
+        results = [{"index": index, "relevance_score": 0.5} for index in range(len(passages))]
+        return Response(json.dumps({"results": results}), content_type="application/json")
+
+    httpserver.expect_request("/v1/rerank").respond_with_handler(scores)
+    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    address = httpserver.url_for("/v1").replace("//", "//ann:SECRET@") + "?key=SECRET"
+    for name in (address, f"http:{address}"):
+        outcome = citeloop("evaluate", benchmark, "--rerankers", f"none,{name}", "--json")
+        assert outcome.status == 0
+        assert "SECRET" not in outcome.stdout + outcome.stderr
+        assert outcome.json["results"][1]["reranker"] == name.partition("?")[0].replace("ann:SECRET@", "")
+        files = [path for path in Path(outcome.json["folder"]).rglob("*") if path.is_file()]
+        assert not [path for path in files if "SECRET" in path.name + path.read_text()]
+    twice = citeloop("evaluate", benchmark, "--rerankers", f"{address},{address}2")
+    assert twice.status == 2
+    assert "SECRET" not in twice.stderr
+
+
+def test_a_reranker_that_fails_late_leaves_the_report_of_the_rest(
+    citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(FakeReranker):
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            if self.calls:
+                raise RerankerError("the service is gone")
+            return super().score(query, passages)
+
+    monkeypatch.setattr("app.rerankers.load_reranker", lambda name, _: {"none": None, "late": Late()}[name])
+    outcome = citeloop("evaluate", benchmark, "--rerankers", "none,late", "--json")
+    assert outcome.status == 1
+    assert "left out: late failed at question 2: the service is gone" in outcome.stderr
+    assert [result["reranker"] for result in outcome.json["results"]] == ["none"]
+    assert (Path(outcome.json["folder"]) / "report.html").exists()
+
+
+def test_judgements_that_match_nothing_are_told(citeloop: Citeloop, benchmark: Path) -> None:
+    with (benchmark / "qrels.tsv").open("a") as lines:
+        lines.write("q1\tgone.md\t1\nq7\tit/vpn.md\t1\n")
+    outcome = citeloop("evaluate", benchmark, "--json")
+    assert outcome.json["left_out"] == [
+        "1 judged query is not in queries.jsonl: q7",
+        "1 judged document is not in the corpus: gone.md",
+    ]
+    assert outcome.stderr == "".join(f"left out: {line}\n" for line in outcome.json["left_out"])
 
 
 def test_the_report_can_be_put_elsewhere_but_not_over_something(
@@ -127,6 +222,9 @@ def test_the_report_can_be_put_elsewhere_but_not_over_something(
     assert citeloop("evaluate", benchmark, "--output", output, "--json").json["folder"] == str(output)
     assert (output / "report.html").exists()
     assert not (home / "reports").exists()
+    unwritable = citeloop("evaluate", tmp_path, "--output", benchmark / "corpus.jsonl" / "report")
+    assert (unwritable.status, unwritable.stdout) == (1, "")
+    assert "cannot make the folder" in unwritable.stderr
     again = citeloop("evaluate", tmp_path, "--output", output)  # said before the folder is found to be no benchmark
     assert (again.status, again.stdout) == (1, "")
     assert "is there already; name a new folder" in again.stderr

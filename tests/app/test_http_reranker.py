@@ -457,3 +457,9 @@ def test_a_refused_connection_is_a_reranker_error(settings: Settings) -> None:
     assert loaded is not None
     with pytest.raises(RerankerError, match=r"http://127\.0\.0\.1:1/v1/rerank did not answer"):
         loaded.score("q", ["a"])
+
+
+def test_an_address_that_is_none_is_said_without_what_is_secret() -> None:
+    with pytest.raises(RerankerError, match="expected the address of a reranking service") as caught:
+        HttpReranker(f"http://ann:{KEY}@:80/v1?key={KEY}", "fast")
+    assert KEY not in str(caught.value)

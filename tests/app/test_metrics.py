@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.stats import permutation_test
 
 from app.evaluation import Interval, measure
 from app.evaluation.metrics import MEASURES, Difference, difference, interval
@@ -117,6 +119,9 @@ def by_query(*values: float) -> dict[str, float]:
         # Sums of +-1 +-1 +-1 +-1 +-1 that are 3 or more either way: 1 + 5 of each sign.
         ((1.0, 1.0, 1.0, 1.0, -1.0), 12 / 32),
         ((0.5, -0.5), 1),
+        # One gain has two signs, and both are as large.
+        ((0.5,), 1),
+        ((0.0,), 1),
     ],
 )
 def test_the_p_value_is_the_share_of_sign_flips_as_large(gains: tuple[float, ...], p_value: float) -> None:
@@ -132,6 +137,30 @@ def test_many_questions_are_flipped_at_random_and_the_same_every_time() -> None:
     assert found.p_value == pytest.approx(0.1153, abs=0.01)
     assert found.mean == pytest.approx(0.4)
     assert found == difference(values, baseline)
+
+
+def test_the_p_value_of_many_questions_is_that_of_scipy() -> None:
+    gains = np.round(np.random.default_rng(4).normal(0.05, 0.3, 60), 2)
+    test = permutation_test(
+        (gains, np.zeros(60)),
+        lambda ours, theirs, axis: np.mean(ours - theirs, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=50_000,
+        rng=np.random.default_rng(1),
+    )
+    assert 0.05 < test.pvalue < 0.95
+    assert difference(by_query(*gains), by_query(*[0.0] * 60)).p_value == pytest.approx(test.pvalue, abs=0.015)
+
+
+def test_thousands_of_questions_take_little_memory() -> None:
+    values = np.random.default_rng(6).random(3000)
+    tracemalloc.start()
+    found = difference(by_query(*values), by_query(*(0.9 * values)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * 2**20  # 9,999 flips of 3,000 numbers at once would take 240 MB
+    assert found.p_value == 1 / 10_000  # no flip at random is as large
 
 
 def test_the_same_run_has_no_difference() -> None:

@@ -1,22 +1,36 @@
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.evaluation import Benchmark, EvaluationReport, JudgedTable, Qrels, Result, evaluate, measure, read_benchmark
+from app.evaluation import (
+    Benchmark,
+    EvaluationReport,
+    JudgedTable,
+    Qrels,
+    Result,
+    evaluate,
+    evaluate_table,
+    measure,
+    read_benchmark,
+)
 from app.evaluation.benchmark import BenchmarkError
 from app.evaluation.changes import largest_changes
 from app.evaluation.report import _oracle
-from app.evaluation.tables import benchmark_table
-from app.rerank import RankedChunk, Reranker, rerank
+from app.evaluation.report_text import latency_table
+from app.evaluation.tables import benchmark_table, judged_table
+from app.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed import Vectors
+from ingest.rows import Identity
 from tests.app.builders import make_candidate, write_benchmark
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
 
@@ -310,7 +324,172 @@ def test_each_result_begins_with_nothing_in_memory(by_passage: Benchmark, home: 
 
     reranker = Forgetful()
     evaluate(by_passage, home, embedder, {"none": None, "ours": reranker}, ["vector", "text"], [50, 2])
-    assert reranker.num_forgotten == 4
+    assert reranker.num_forgotten == 4 * (1 + len(QUESTIONS))  # and before each question that is timed so
+
+
+class Remembering(FakeReranker):
+    """Takes 20 ms for a question with a passage that it has not met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: set[str] = set()
+
+    def forget(self) -> None:
+        self.met.clear()
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        if not self.met.issuperset(passages):
+            time.sleep(0.05)
+        self.met.update(passages)
+        return super().score(query, passages)
+
+
+def test_the_time_for_new_passages_is_told_apart_where_the_reranker_remembers(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    none, plain, ours = report_of(
+        by_passage, home, embedder, none=None, plain=FakeReranker(), ours=Remembering()
+    ).results
+    assert list(ours.latency_ms) == ["search", "rerank", "total", "rerank_new"]
+    assert ours.latency_ms["rerank"].p50 < ours.latency_ms["rerank_new"].p50
+    assert ours.latency_ms["rerank_new"].p50 >= 50
+    assert ours.rerank_ms == ours.latency_ms["rerank_new"]
+    assert "rerank_new" not in report_of(by_passage, home, embedder, ours=Remembering()).results[0].latency_ms
+    assert "rerank_new" not in {*none.latency_ms, *plain.latency_ms}
+    assert plain.rerank_ms == plain.latency_ms["rerank"]
+
+
+def test_new_passages_are_timed_on_30_questions_of_all_the_set(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    ids = [str(number) for number in range(100)]
+    many = replace(
+        by_passage,
+        queries=dict.fromkeys(ids, QUESTIONS["hotel"][0]),
+        qrels=dict.fromkeys(ids, by_passage.qrels["hotel"]),
+        evidence=dict.fromkeys(ids, by_passage.evidence["hotel"]),
+    )
+    tracked: dict[str, list[str]] = {}
+
+    def track(items: Iterable[str], label: str) -> Iterable[str]:
+        tracked[label] = list(items)
+        return items
+
+    ours = Remembering()
+    evaluate(many, home, embedder, {"none": None, "ours": ours}, track=track)
+    assert tracked["rerank new passages (hybrid, 50, ours)"] == ids[::4]
+    assert len(ours.calls) == 100 + 25
+
+
+# A reranker that fails ----------------------------------------------------------------------------------
+
+
+class Failing(FakeReranker):
+    """Answers so many times."""
+
+    def __init__(self, num_answers: int) -> None:
+        super().__init__()
+        self._left = num_answers
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        self._left -= 1
+        if self._left < 0:
+            raise RerankerError("the service is gone")
+        return super().score(query, passages)
+
+
+def test_what_a_reranker_failed_at_is_noted_and_the_rest_is_measured(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    judged, failed = judged_table(by_passage, home, embedder), dict[str, str]()
+    rerankers = {"none": None, "lost": Failing(6), "ours": FakeReranker()}
+    report = evaluate_table(judged, embedder, rerankers, ["vector"], [3, 50, 2], failed=failed)
+    line = "lost failed at question 3: the service is gone (vector search, 50 candidates)"
+    assert report.left_out == (line,)
+    assert failed == {"lost": line}
+    found = [(result.num_candidates, result.reranker) for result in report.results]
+    assert found == [(3, "none"), (3, "lost"), (3, "ours"), (50, "none"), (50, "ours"), (2, "none"), (2, "ours")]
+    rows = [row.split(" | ") for row in latency_table(report).splitlines() if "lost" in row]
+    assert [[bool(cell.strip(" |")) for cell in row] for row in rows] == [[True, True, True, False, False]]
+
+
+def test_where_nothing_else_is_left_the_failure_is_raised(
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    judged = judged_table(by_passage, home, embedder)
+    with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
+        evaluate_table(judged, embedder, {"lost": Failing(1)}, failed={})
+    with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
+        report_of(by_passage, home, embedder, none=None, lost=Failing(1))
+
+
+# The kept table -----------------------------------------------------------------------------------------
+
+
+def test_what_is_left_out_of_the_benchmark_is_left_out_of_the_report(
+    by_document: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    lacking = replace(by_document, left_out=("1 judged document is not in the corpus: gone.md",))
+    assert report_of(lacking, home, embedder, none=None).left_out == lacking.left_out
+
+
+@pytest.mark.parametrize("damage", ["manifest", "data", "index", "gone"])
+def test_a_damaged_table_is_built_again(damage: str, by_document: Benchmark, home: Path) -> None:
+    embedder = CountingEmbedder()
+    whole = report_of(by_document, home, embedder, none=None)
+    (folder,) = (home / "evaluation").iterdir()
+    if damage == "gone":
+        shutil.rmtree(next(folder.rglob("*.lance")))
+    patterns = {"manifest": "_versions/*", "data": "data/*", "index": "_indices/*/*", "gone": "no/*"}
+    for path in folder.rglob(patterns[damage]):
+        path.write_bytes(b"\0" * path.stat().st_size)
+    embedded = embedder.passages
+    again = report_of(by_document, home, embedder, none=None)
+    assert again.num_chunks == whole.num_chunks
+    assert means(again.results[0]) == means(whole.results[0])
+    assert embedder.passages == 2 * embedded
+
+
+def test_a_table_of_another_schema_does_not_stand_in_the_way(
+    by_document: Benchmark, home: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = partial(benchmark_table, by_document, home, embedder, DEFAULT_POLICY, lambda items, _: items)
+    before = table().home
+    monkeypatch.setattr(Identity.__init__, "__defaults__", ("next",))
+    assert table().home != before
+
+
+def test_another_embedder_in_the_same_folder_gets_a_table_of_its_own(
+    by_document: Benchmark, home: Path, tmp_path: Path
+) -> None:
+    class FolderEmbedder(FakeEmbedder):
+        name = str(tmp_path / "embedder")
+
+    def home_of_table() -> Path:
+        return benchmark_table(by_document, home, FolderEmbedder(), DEFAULT_POLICY, lambda items, _: items).home
+
+    weights = tmp_path / "embedder" / "0_Transformer" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("one")
+    first = home_of_table()
+    assert home_of_table() == first
+    weights.write_text("another")
+    assert home_of_table() != first
+
+
+def test_an_interrupted_build_leaves_nothing_and_what_a_killed_one_left_is_swept(
+    by_document: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    left = home / "evaluation" / ".unfinished-0123456789ab"
+    left.mkdir(parents=True)
+    left.with_suffix(".lock").touch()
+
+    def stopped(items: Iterable[str], _label: str) -> Iterable[str]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        benchmark_table(by_document, home, embedder, DEFAULT_POLICY, stopped)
+    assert list((home / "evaluation").iterdir()) == []
 
 
 def test_questions_that_changed_are_told_with_both_orders(

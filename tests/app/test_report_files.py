@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import ir_measures
@@ -9,7 +10,9 @@ import pytest
 
 from app.evaluation import EvaluationReport, read_reports, write_report
 from app.evaluation import report_files as files
-from app.evaluation.report_files import ReportError
+from app.evaluation.charts import cost_chart
+from app.evaluation.report_files import ReportError, check_output
+from app.evaluation.report_text import latency_table
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 
 
@@ -69,6 +72,55 @@ def test_a_report_is_there_whole_or_not_at_all(
 def test_a_folder_that_is_there_is_not_written_into(report: EvaluationReport, home: Path, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="is there already; name a new folder"):
         write_report(report, home, tmp_path)
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper"])
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_measured(
+    below: str, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ReportError, match=r"cannot make the folder .*; name another"):
+        check_output(home, tmp_path / below / "report")
+    with pytest.raises(ReportError, match=r"cannot make the folder .*File name too long; name another"):
+        check_output(home, tmp_path / ("x" * 300))
+    with pytest.raises(ReportError, match="cannot make the folder"):
+        check_output(tmp_path / below, None)
+
+
+def test_looking_whether_a_report_can_be_written_leaves_only_the_folder_around_it(home: Path, tmp_path: Path) -> None:
+    check_output(home, tmp_path / "new" / "report")
+    assert list((tmp_path / "new").iterdir()) == []
+    check_output(home, None)
+    assert list((home / "reports").iterdir()) == []
+
+
+def test_what_a_killed_process_left_of_a_report_is_swept(report: EvaluationReport, home: Path) -> None:
+    left = home / "reports" / ".unfinished-0123456789ab"
+    left.mkdir(parents=True)
+    left.with_suffix(".lock").touch()
+    folder = write_report(report, home)
+    assert list((home / "reports").iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "名" * 300])
+def test_long_names_are_cut(name: str, home: Path) -> None:
+    folder = write_report(replace(make_report(make_result(), make_result(name)), benchmark=name), home)
+    run = max((folder / "runs").glob("*.run"), key=lambda path: len(path.name))
+    assert len(run.name.encode()) <= 104
+    assert len(folder.name.encode()) <= 120
+
+
+def test_runs_whose_names_read_alike_are_numbered(home: Path) -> None:
+    names = ["cross-encoder:a/b", "cross-encoder:a:b", "cross-encoder:a-b-2", "cross-encoder:a b"]
+    runs = write_report(make_report(*map(make_result, ["none", *names])), home) / "runs"
+    ends = ["", "-2", "-2-2", "-3"]
+    assert {path.name for path in runs.glob("*-a-b*.run")} == {f"hybrid-50-cross-encoder-a-b{end}.run" for end in ends}
+    assert (
+        (runs / "hybrid-50-cross-encoder-a-b-3.run")
+        .read_text()
+        .splitlines()[0]
+        .endswith(" hybrid-50-cross-encoder-a-b-3")
+    )
 
 
 def test_runs_are_as_trec_has_them(report: EvaluationReport, home: Path) -> None:
@@ -160,3 +212,24 @@ def test_the_markdown_has_verdict_tables_and_changes(report: EvaluationReport, h
     assert "| hybrid | cross-encoder:/models/ours | 41 / 52 (3.0 times; 25% new) |" in text
     assert "✓ **Leave \\> Annual leave** (leave.md, page 3): Thirty days." in text
     assert "Left out, 1:\n\n- row 7: the question is empty" in text
+
+
+def test_the_latency_of_new_passages_has_a_row_of_its_own() -> None:
+    shown = latency_table(
+        make_report(*(make_result(name, depth=depth, new_ms=new) for depth in (20, 50) for name, new in MEMORIES))
+    )
+    assert [row for row in shown.splitlines() if row.startswith("| hybrid")] == [
+        "| hybrid | search alone | 20 / 30 | 20 / 30 |",
+        "| hybrid | plain | 41 / 52 (3.0 times; 25% new) | 41 / 52 (3.0 times; 25% new) |",
+        "| hybrid | ours, in memory | 41 / 52 (3.0 times; 25% new) | 41 / 52 (3.0 times; 25% new) |",
+        "| hybrid | ours, passages new | 160 / 320 (9.0 times) | 160 / 320 (9.0 times) |",
+    ]
+
+
+MEMORIES = [("none", None), ("plain", None), ("ours", 160.0)]
+
+
+def test_the_chart_of_costs_counts_passages_as_new() -> None:
+    report = make_report(*(make_result(name, new_ms=new) for name, new in MEMORIES))
+    (rows,) = cost_chart(report).to_dict()["datasets"].values()
+    assert [row["milliseconds"] for row in rows] == [61, 61, 180]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,18 @@ import pytest
 from app import rerankers
 from app.registry import Registry
 from app.rerank import Blend, Reranker, RerankerError, rerank
-from app.rerankers import DESCRIPTIONS, EXAMPLES, RERANKERS, cross_encoder, describe, late_interaction, load_reranker
-from app.rerankers.cross_encoder import CrossEncoderReranker
+from app.rerankers import (
+    DESCRIPTIONS,
+    EXAMPLES,
+    RERANKERS,
+    UnknownRerankerError,
+    cross_encoder,
+    describe,
+    late_interaction,
+    load_reranker,
+    shown_name,
+)
+from app.rerankers.cross_encoder import CrossEncoderReranker, refuse_pickles
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
 from tests.app.builders import add_model, make_candidates
@@ -63,6 +73,25 @@ def test_every_kind_is_described() -> None:
 def test_a_kind_that_needs_a_target_says_so(name: str, what_to_do: str, settings: Settings) -> None:
     with pytest.raises(RerankerError, match=what_to_do):
         load_reranker(name, settings)
+
+
+@pytest.mark.parametrize("name", ["none:xyz", "shipped:foo", "live:reranker-1", "none:"])
+def test_a_kind_that_takes_no_target_refuses_one(name: str, settings: Settings) -> None:
+    with pytest.raises(UnknownRerankerError, match=f"with nothing behind it, got '{name}'"):
+        load_reranker(name, settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("https://ann:pw@host:8/v1?key=pw#pw", "https://host:8/v1"),
+        ("http:http://ann@host/rerank", "http:http://host/rerank"),
+        ("http", "http"),
+        ("cross-encoder:/models/a?b@c", "cross-encoder:/models/a?b@c"),
+    ],
+)
+def test_a_name_that_is_shown_holds_no_secret(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
 
 
 def test_an_empty_name_is_unknown(settings: Settings) -> None:
@@ -373,6 +402,12 @@ def test_a_pickled_module_behind_the_transformer_is_refused(tmp_path: Path, sett
             kind(str(folder))
 
 
+def test_modules_that_are_not_downloaded_yet_are_passed_over(tmp_path: Path) -> None:
+    rows = [{"idx": 1, "name": "1", "path": "1_Dense", "type": "sentence_transformers.base.modules.Dense"}]
+    (tmp_path / "modules.json").write_text(json.dumps(rows))
+    refuse_pickles(str(tmp_path))
+
+
 def test_a_plain_encoder_is_no_late_interaction_model(tmp_path: Path, settings: Settings) -> None:
     folder = save_bert(tmp_path / "model", headless=True)
     with pytest.raises(RerankerError, match="expected a ColBERT or a MultiVectorEncoder"):
@@ -412,6 +447,32 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path, settings: Setti
     assert not ran.exists()
 
 
+EVIL_MODULES = [{"idx": 0, "name": "0", "path": "", "type": "evil.EvilModel"}]
+
+
+@pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
+@pytest.mark.parametrize("by", ["auto_map", "modules.json"])
+def test_code_in_a_local_folder_is_refused_and_not_run(kind: str, by: str, tmp_path: Path, settings: Settings) -> None:
+    folder, ran = save_kind(kind, tmp_path / "model"), tmp_path / "ran"
+    (folder / "evil.py").write_text(
+        f"open({str(ran)!r}, 'w')\nfrom transformers import BertConfig, BertModel\n"
+        "class EvilConfig(BertConfig): model_type = 'evil'\nclass EvilModel(BertModel): config_class = EvilConfig\n"
+    )
+    if by == "auto_map":
+        config = json.loads((folder / "config.json").read_text()) | {"model_type": "evil"}
+        names = ("AutoModel", "AutoModelForSequenceClassification")
+        config["auto_map"] = {"AutoConfig": "evil.EvilConfig"} | dict.fromkeys(names, "evil.EvilModel")
+        (folder / "config.json").write_text(json.dumps(config))
+    else:
+        config = {"model_type": "MultiVectorEncoder" if kind == "late-interaction" else "CrossEncoder"}
+        (folder / "config_sentence_transformers.json").write_text(json.dumps(config))
+        (folder / "modules.json").write_text(json.dumps(EVIL_MODULES))
+        (folder / "sentence_bert_config.json").write_text('{"do_lower_case": true}')  # no plain BERT, computed by us
+    with pytest.raises(RerankerError, match=r"cannot load .*(contains custom code|executes third-party code)"):
+        load_reranker(f"{kind}:{folder}", settings)
+    assert not ran.exists()
+
+
 @pytest.mark.parametrize("kind", ["cross-encoder", "late-interaction"])
 def test_weights_cut_short_by_a_broken_download_are_a_reranker_error(
     kind: str, tmp_path: Path, settings: Settings
@@ -428,6 +489,52 @@ def test_a_hub_id_that_cannot_be_had_says_to_download_it(name: str, settings: Se
         RerankerError, match=r"cannot load nobody/nothing: .*hf download nobody/nothing\) .*or name a folder"
     ):
         load_reranker(name, settings)
+
+
+def save_plain(folder: Path) -> Path:
+    """A late interaction model like the shipped one, which is computed without the large libraries."""
+    save_bert(folder, headless=True)
+    kinds = ["base.modules.Transformer", "multi_vector_encoder.modules.MultiVectorMask", "base.modules.Normalize"]
+    rows = [
+        {
+            "idx": place,
+            "name": str(place),
+            "path": f"{place}_{kind}" if place else "",
+            "type": f"sentence_transformers.{kind}",
+        }
+        for place, kind in enumerate(kinds)
+    ]
+    (folder / "modules.json").write_text(json.dumps(rows))
+    (folder / "blend.json").write_text('{"weights": {"reranker": 1, "vector": 2, "text": 3}}')
+    return folder
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 45264384\n"
+DAMAGES: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("model.safetensors", lambda data: data[:-100]),
+    ("model.safetensors", lambda _: LFS_POINTER),
+    ("model.safetensors", lambda _: b""),
+    ("tokenizer.json", lambda _: b"{}"),
+    ("tokenizer.json", lambda data: data[:-9]),
+    ("modules.json", lambda data: data[:-9]),
+    ("modules.json", lambda _: b"[{}]"),
+    ("modules.json", lambda _: b"5"),
+    ("config.json", lambda data: data[:-9]),
+    ("config.json", lambda _: b"[]"),
+    ("config.json", lambda _: b'{"model_type": "bert", "hidden_act": "gelu"}'),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_a_damaged_model_of_the_shipped_kind_is_a_reranker_error(
+    name: str, damage: Callable[[bytes], bytes], tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerankers, "MODELS_FOLDER", tmp_path)
+    folder = save_plain(tmp_path / "shipped")
+    assert must_load("shipped", settings).score("where is gold", ["gold"])
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    with pytest.raises(RerankerError, match=f"cannot load {folder}: it is neither a folder with config.json and"):
+        load_reranker("shipped", settings)
 
 
 # Late interaction ------------------------------------------------------------------------------------

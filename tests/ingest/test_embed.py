@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 import threading
@@ -234,3 +235,11 @@ def test_a_deferred_embedder_that_cannot_load_says_so_when_it_is_used(capfd: pyt
     with pytest.raises(CiteloopError, match="no embedder in"):
         embedder.embed(["a pump"])
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_damaged_weights_are_said_as_such(tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(default_embedder_path(), folder)
+    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(CiteloopError, match="cannot load the embedder in"):
+        load_embedder(str(folder))

@@ -1,0 +1,170 @@
+"""the files of a BEIR folder -> rows, each checked: what is wrong is named with its file and line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ingest import CiteloopError
+
+_COLUMNS = ("query-id", "corpus-id", "score")
+_MAX_RELEVANCE = 10_000
+"""The measures make room for every grade up to the largest."""
+_SHOWN_CHARACTERS = 100
+
+T = TypeVar("T")
+
+
+class BenchmarkError(CiteloopError):
+    """The folder is not in BEIR layout; the message says which file or line is wrong."""
+
+
+class Row(NamedTuple):
+    """A line of corpus.jsonl or queries.jsonl. place: its file and line. fields: all of it."""
+
+    place: str
+    id: str
+    text: str
+    title: str
+    fields: Mapping[str, Any]
+
+    def metadata(self, name: str, shape: TypeAdapter[T]) -> T | None:
+        """What its metadata holds under this name, checked; None if it is not there. Raises BenchmarkError."""
+        metadata = self.fields.get("metadata") or {}
+        if not isinstance(metadata, dict):
+            raise BenchmarkError(f"{self.place}: expected an object as the metadata, got {_short(metadata)}")
+        if name not in metadata:
+            return None
+        try:
+            return shape.validate_python(metadata[name])
+        except ValidationError as error:
+            raise BenchmarkError(f"{self.place}: the {name} of {self.id} is not as expected: {error}") from error
+
+
+class JudgedPair(NamedTuple):
+    """A line of the judgements. place: its file and line. Relevant where relevance is above 0."""
+
+    place: str
+    query_id: str
+    document: str
+    relevance: int
+
+
+def find_file(folder: Path, *names: str) -> Path:
+    """The first of these files that the folder has. Raises BenchmarkError that names them all."""
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise BenchmarkError(f"{folder} is not in BEIR layout: expected {' or '.join(names)}")
+
+
+def corpus_file(folder: Path) -> Path:
+    """Where the documents are. Raises BenchmarkError."""
+    return find_file(folder, "corpus.jsonl", "corpus.jsonl.gz")
+
+
+def queries_file(folder: Path) -> Path:
+    """Where the queries are. Raises BenchmarkError."""
+    return find_file(folder, "queries.jsonl", "queries.jsonl.gz")
+
+
+def qrels_file(folder: Path) -> Path:
+    """Where the judgements are. Raises BenchmarkError."""
+    return find_file(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a corpus or of queries, plain or gzipped, each id once. Raises BenchmarkError."""
+    places: dict[str, str] = {}
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        row = _row(f"{path} line {number}", line)
+        if row.id in places:
+            raise BenchmarkError(f"{row.place}: the _id {row.id!r} stands in {places[row.id]} too; expected each once")
+        places[row.id] = f"line {number}"
+        yield row
+
+
+def read_pairs(path: Path) -> Iterator[JudgedPair]:
+    """The judgements below their head line, in order. Raises BenchmarkError."""
+    # A quotation mark is part of an id: BEIR's own files quote nothing.
+    reader = csv.reader((line for _, line in _lines(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
+    try:
+        head = [name.strip() for name in next(reader, [])]
+        if missing := set(_COLUMNS) - set(head):
+            raise BenchmarkError(
+                f"{path} lacks {', '.join(sorted(missing))}: its first line must be {'<TAB>'.join(_COLUMNS)}, "
+                f"got {_short(' '.join(head))}"
+            )
+        for cells in filter(None, reader):
+            yield _pair(f"{path} line {reader.line_num}", dict(zip(head, cells, strict=False)))
+    except csv.Error as error:
+        raise BenchmarkError(f"{path} line {reader.line_num} cannot be read: {error}") from error
+
+
+def rows_by_id(path: Path, ids: Collection[str]) -> dict[str, Row]:
+    """The rows with these ids, of those that there are. Raises BenchmarkError."""
+    return {row.id: row for row in read_rows(path) if row.id in ids}
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line, without the mark that some programs put before the first one."""
+    number = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(
+            f"{path} line {number} is not UTF-8 ({error.reason}); expected BEIR files in UTF-8"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BenchmarkError(f"{path} is cut short or damaged after line {number}: {error}; get it again") from error
+
+
+def _row(place: str, line: str) -> Row:
+    try:
+        fields = json.loads(line)
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair: JSON can write it, UTF-8 cannot
+        raise BenchmarkError(f"{place} is no valid text: {error.reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise BenchmarkError(f"{place} is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise BenchmarkError(f"{place} is no JSON object: {_short(fields)}")
+    if missing := [name for name in ("_id", "text") if fields.get(name) is None]:
+        raise BenchmarkError(f"{place} lacks {', '.join(missing)}")
+    if not isinstance(fields["_id"], str | int):
+        raise BenchmarkError(f"{place}: expected text or a number as the _id, got {_short(fields['_id'])}")
+    text, title = fields["text"], fields.get("title") or ""
+    for name, value in (("text", text), ("title", title)):
+        if not isinstance(value, str):
+            raise BenchmarkError(f"{place}: expected text in quotation marks as the {name}, got {_short(value)}")
+    return Row(place, str(fields["_id"]), text, title, fields)
+
+
+def _pair(place: str, cells: Mapping[str, str]) -> JudgedPair:
+    query_id, document, score = (cells.get(name, "") for name in _COLUMNS)
+    try:
+        relevance = float(score)  # some write 1.0
+        if query_id and document and relevance.is_integer() and abs(relevance) <= _MAX_RELEVANCE:
+            return JudgedPair(place, query_id, document, int(relevance))
+    except ValueError:
+        pass
+    raise BenchmarkError(
+        f"{place}: expected query-id, corpus-id, score: a whole number of at most {_MAX_RELEVANCE}, "
+        f"got {_short(' '.join(cells.values()))}"
+    )
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
