@@ -657,15 +657,19 @@ store = FeedbackStore(Path(sys.argv[1]))
 first, second, third = (citation.chunk.id for citation in question.answer.citations)
 
 
+def tell(*words):  # in one piece: half a line of one that is killed would run into the next one's
+    os.write(1, f"{' '.join(map(str, words))}\\n".encode())
+
+
 def act_for_ever():
     while True:
         answer_id = store.save_answer(question.answer, "acts", "ada")
         shown = store.answer(answer_id)
         for chunk_id, action in [(first, "opened"), (first, "deleted"), (first, "undone"), (second, "deleted")]:
-            print(store.record(shown, chunk_id, action, "ada").id, flush=True)
-        print(*(event.id for event in store.record_kept(shown, "ada")), flush=True)
+            tell(store.record(shown, chunk_id, action, "ada").id)
+        tell(*(event.id for event in store.record_kept(shown, "ada")))
         said = [Judgement(user="cara", question=answer_id, label="relevant", text=text) for text in ("One.", "Two.")]
-        print("judged", answer_id, store.judge(said), flush=True)
+        tell("judged", answer_id, store.judge(said))
 
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
@@ -673,7 +677,7 @@ for _ in sys.stdin:
     process = os.fork()
     if not process:
         act_for_ever()
-    print("begin", process, flush=True)
+    tell("begin", process)
 """
 
 
