@@ -40,7 +40,9 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """gain: in nDCG@10, of the candidate over what is live. latency_ms: live, candidate -> median of reranking."""
+    """gain: in nDCG@10, of the candidate over what is live. latency_ms: live, candidate -> median of reranking; with
+    search, where the candidate searches with another embedder.
+    """
 
     gain: Difference
     latency_ms: Mapping[str, float]
@@ -57,9 +59,10 @@ def probe(
     """Compare both on questions about other documents, whose tables are built below home on first use."""
     (after,) = evaluate(benchmark, home, candidate_embedder, {"candidate": candidate.reranker}).results
     (before,) = evaluate(benchmark, home, live_embedder, {"live": live.reranker}).results
+    stage = "rerank" if candidate_embedder is live_embedder else "total"
     return Probe(
         difference(after.per_query["nDCG@10"], before.per_query["nDCG@10"]),
-        {"live": before.latency_ms["rerank"].p50, "candidate": after.latency_ms["rerank"].p50},
+        {"live": before.latency_ms[stage].p50, "candidate": after.latency_ms[stage].p50},
     )
 
 

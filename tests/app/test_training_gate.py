@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.evaluation import Difference
+from app.evaluation import Difference, read_benchmark
 from app.registry import Decision
 from app.rerank import Reranker
 from app.search import search
-from app.training.compare import Contender, compare
+from app.training.compare import Contender, compare, probe
 from app.training.from_feedback import MIN_GATE_QUESTIONS
 from app.training.gate import Found, GateReport, decide
 from app.training.gate_questions import fair_share
 from app.training.rules import LabeledPassage
+from ingest.embed import Vectors
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker
@@ -222,6 +224,22 @@ def test_passages_are_found_by_their_text_after_the_documents_have_changed(gate_
     }
     lost = compare(new, old, gone, gate_table, FakeEmbedder(), None, 3000)
     assert (lost.verdict, lost.num_questions) == ("too little data", 0)
+
+
+def test_an_embedder_is_timed_with_its_search(gate_table: ChunkTable, benchmark: Path, tmp_path: Path) -> None:
+    class Slow(FakeEmbedder):
+        name = "slow"
+
+        def embed_query(self, text: str) -> Vectors:
+            time.sleep(0.2)
+            return super().embed_query(text)
+
+    usual, read = FakeEmbedder(), read_benchmark(benchmark)
+    model = contender("any", FakeReranker(), gate_table)
+    slower = probe(model, model, Slow(), usual, read, tmp_path / "probe")
+    assert slower.latency_ms["candidate"] >= 200
+    same = probe(model, model, usual, usual, read, tmp_path / "probe")
+    assert same.latency_ms["candidate"] < slower.latency_ms["candidate"]
 
 
 def test_a_damaged_report_is_none(tmp_path: Path) -> None:
