@@ -84,8 +84,8 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     if comparable < needed <= len(usable):
         missing.append(
             f"{needed - comparable} more questions that are answered by a passage of the documents, to compare "
-            f"models by (there are {comparable}; of imported answers that stand in no document, say on the Feedback page "
-            "which passage gives them)"
+            f"models by (there are {comparable}; of imported answers that stand in no document, say on the Feedback "
+            "page which passage gives them)"
         )
     if not any(each.relevant is False for each in labeled):
         missing.append("struck-out sources: so far nothing says what is wrong")
