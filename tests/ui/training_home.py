@@ -112,7 +112,6 @@ def begin_training(home: Path) -> str:
     started = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
     losses: list[Loss] = make_losses()
     far = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
-    job = add_training(
-        home, *losses, user=_PEOPLE[0], current="training", step=80, num_steps=120, started_at=started, heartbeat_at=far
-    )
+    at_work = {"current": "training", "step": 80, "num_steps": 120, "started_at": started, "learning_since": started}
+    job = add_training(home, *losses, user=_PEOPLE[0], heartbeat_at=far, **at_work)
     return job.id
