@@ -47,6 +47,7 @@ RECORD = [
     "stopped",
     "struck_out",
     "query",
+    "within",
     "num_dropped_citations",
     "sentences",
     "note",
