@@ -378,6 +378,8 @@ def test_worker_survives_the_one_who_started_it(store: JobStore, home: Path, doc
 def watching(home: Path, documents: Path) -> Iterator[list[str]]:
     """`citeloop watch` on the documents; the lines that it prints."""
     lines: list[str] = []
+    # Where the tests themselves run in the background of a script, Ctrl+C is ignored, and so it would be in there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "watch", str(documents), "--home", str(home)],
         cwd=ROOT,
@@ -385,6 +387,7 @@ def watching(home: Path, documents: Path) -> Iterator[list[str]]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
 
     def read() -> None:
         assert watcher.stdout

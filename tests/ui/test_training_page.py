@@ -44,7 +44,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def give_feedback(home: Path, num_questions: int) -> None:
     """So many questions with a passage that answers, and one passage that does not."""
     answers = [
-        Judgement(user="ann", question=f"Question {n}?", label="relevant", document="a/b.md", text=f"Answer {n}.")
+        Judgement(
+            user="ann",
+            question=f"Question {n}?",
+            label="relevant",
+            chunk_id=f"{n}",
+            document="a/b.md",
+            text=f"It is {n}.",
+        )
         for n in range(num_questions)
     ]
     wrong = Judgement(user="ann", question="Question 0?", label="not relevant", document="a/b.md", text="Nothing.")
@@ -133,7 +140,7 @@ def test_a_training_that_cannot_be_started_says_why(run_page: Run, home: Path, m
 
 def test_a_running_training_shows_how_far_it_is_with_its_curves(run_page: Run, home: Path) -> None:
     ago = (datetime.now(UTC) - timedelta(seconds=80)).isoformat()
-    add_training(home, *make_losses(), current="training", step=80, num_steps=120, started_at=ago)
+    add_training(home, *make_losses(), current="training", step=80, num_steps=120, started_at=ago, learning_since=ago)
     page = run_page(training)
     assert "The live reranker, trained further" in texts(page)
     assert "**Learning**" in texts(page)
