@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol, get_args
 
+from ingest.chunk import Chunk
+
 Label = Literal["relevant", "not relevant", "left out"]
 """left out: it says nothing, whatever users did with the passage."""
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -68,6 +70,22 @@ class Judgement:
             heading=passage.heading,
             page=passage.page,
             text=passage.text,
+        )
+
+    @classmethod
+    def of_chunk(cls, question: str, chunk: Chunk, label: Label, user: str, origin: str = "curator") -> Judgement:
+        """The judgement of a chunk, whoever has seen it."""
+        return cls(
+            user=user,
+            question=question,
+            label=label,
+            origin=origin,
+            chunk_id=chunk.id,
+            document=chunk.document,
+            title=chunk.title,
+            heading=chunk.heading,
+            page=chunk.page,
+            text=chunk.text,
         )
 
     @property

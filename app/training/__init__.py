@@ -9,6 +9,8 @@
     late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers
     blend             ScoredQuery       judged queries and scores -> Blend and what its score means
     charts                              curves of a training, bars of a comparison
+    plan, material                      what to train, and what of people's feedback goes into it
+    gate_questions    GateQuestions     the questions that only compare -> what answers them in the documents now
     compare           Contender         candidate, live and no reranker on the gate's questions -> what is found
     gate              GateReport        what is found -> promote, keep, or too little data to tell
     card                                what was done -> the model card

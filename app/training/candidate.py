@@ -40,11 +40,15 @@ Tell = Callable[[Step], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that was made and compared. embedder: the one that was made for it, or ''."""
+    """A model that was made and compared."""
 
     name: str
     report: GateReport
-    embedder: str = ""
+
+    @property
+    def embedder(self) -> str:
+        """The one that was made for it, or ''."""
+        return self.report.embedder
 
 
 def make_candidate(
@@ -78,7 +82,7 @@ def make_candidate(
             registry.add(
                 model.folder, model.name, kind=model.kind, base=model.base, job_id=job_id, note=report.sentence
             )
-    return Candidate(models[-1].name, report, report.embedder)
+    return Candidate(models[-1].name, report)
 
 
 @dataclass(slots=True)

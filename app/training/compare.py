@@ -82,18 +82,7 @@ def compare(
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
-    contenders = {"none": replace(live, reranker=None), "live": live, "candidate": candidate}
-    found_by = {  # most contenders share one search
-        search: {query_id: search(query) for query_id, query in judged.queries.items()}
-        for search in {live.search, candidate.search}
-    }
-    rankings = {
-        name: {
-            query_id: rerank(query, found_by[each.search][query_id], each.reranker)
-            for query_id, query in judged.queries.items()
-        }
-        for name, each in contenders.items()
-    }
+    rankings = _rankings(judged.queries, {"none": replace(live, reranker=None), "live": live, "candidate": candidate})
     by_query = {name: measure(judged.qrels, _only(_run(each), questions.known)) for name, each in rankings.items()}
     values = {name: _by_group(each, questions.groups) for name, each in by_query.items()}
     shown = {name: _by_group(measure(judged.qrels, _run(each)), questions.groups) for name, each in rankings.items()}
@@ -130,6 +119,23 @@ def compare(
         changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
         num_different=found.num_different,
     )
+
+
+def _rankings(
+    queries: Mapping[str, str], contenders: Mapping[str, Contender]
+) -> dict[str, dict[str, list[RankedChunk]]]:
+    """Contender -> query id -> ranking. What shares a search is searched once."""
+    found_by = {
+        search: {query_id: search(query) for query_id, query in queries.items()}
+        for search in {each.search for each in contenders.values()}
+    }
+    return {
+        name: {
+            query_id: rerank(query, found_by[each.search][query_id], each.reranker)
+            for query_id, query in queries.items()
+        }
+        for name, each in contenders.items()
+    }
 
 
 # the figures ---------------------------------------------------------------------------------------------

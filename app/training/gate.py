@@ -65,9 +65,9 @@ class GateReport:
     num_different: int = 0
 
     @property
-    def has_enough(self) -> bool:
-        """Whether there are questions enough for a verdict; older reports do not say how many differ."""
-        return (self.num_different or self.num_questions) >= MIN_GATE_QUESTIONS
+    def num_counted(self) -> int:
+        """The questions that a verdict needs enough of: those that differ, of which older reports do not say."""
+        return self.num_different or self.num_questions
 
     def save(self, folder: Path) -> None:
         """Write gate.json."""

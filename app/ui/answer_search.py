@@ -62,15 +62,4 @@ def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
 
 
 def _say(question: str, chunk: Chunk) -> None:
-    judgement = Judgement(
-        user=current_user(),
-        question=question,
-        label="relevant",
-        chunk_id=chunk.id,
-        document=chunk.document,
-        title=chunk.title,
-        heading=chunk.heading,
-        page=chunk.page,
-        text=chunk.text,
-    )
-    feedback_store().judge([judgement])
+    feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", current_user())])

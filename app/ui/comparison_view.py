@@ -55,8 +55,8 @@ def choose_comparison(name: str) -> None:
 def headline(report: GateReport) -> str:
     """The verdict in one sentence without any of the field's words."""
     candidate, live = report.candidate, report.live
-    if not report.metrics or not report.has_enough:
-        number = report.num_different or report.num_questions
+    number = report.num_counted
+    if not report.metrics or number < MIN_GATE_QUESTIONS:
         questions = "is only 1 question" if number == 1 else f"are only {number} questions"
         return (
             f"Nobody can tell yet whether {candidate} is better than {live}: there {questions} to compare by, "

@@ -24,7 +24,8 @@ from app.training.exchange.exports import (
     needs_both,
     write_export,
 )
-from app.training.exchange.imports import MAX_CHARACTERS, import_labels, located, read_labels
+from app.training.exchange.imports import MAX_CHARACTERS, import_labels, read_labels
+from app.training.exchange.places import located
 from app.training.rules import LabeledPassage, label
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, chunk

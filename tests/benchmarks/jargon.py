@@ -163,7 +163,7 @@ def add_answers(pipeline: Pipeline, questions: Mapping[str, Question], answers: 
     store = FeedbackStore(pipeline.settings.home)
     shown = {(event.question, event.chunk_id) for event in store.events()}
     return store.judge(
-        _relevant(each.question, answers[query_id])
+        Judgement.of_chunk(each.question, answers[query_id], "relevant", "curator")
         for query_id, each in questions.items()
         if (each.question, answers[query_id].id) not in shown
     )
@@ -218,20 +218,6 @@ def _right_documents(pipeline: Pipeline, questions: Mapping[str, Question]) -> s
     """The questions whose right document was shown."""
     shown = {(event.question, event.document) for event in FeedbackStore(pipeline.settings.home).events()}
     return {query_id for query_id, each in questions.items() if (each.question, each.document) in shown}
-
-
-def _relevant(question: str, chunk: Chunk) -> Judgement:
-    return Judgement(
-        user="curator",
-        question=question,
-        label="relevant",
-        chunk_id=chunk.id,
-        document=chunk.document,
-        title=chunk.title,
-        heading=chunk.heading,
-        page=chunk.page,
-        text=chunk.text,
-    )
 
 
 def _gain(rank: float) -> float:

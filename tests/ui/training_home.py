@@ -52,17 +52,7 @@ def _react(store: FeedbackStore, answer_id: str, chance: random.Random) -> None:
 
 def _judgement(answer: StoredAnswer) -> Judgement:
     chunk = answer.answer.citations[0].chunk
-    return Judgement(
-        user=_PEOPLE[1],
-        question=answer.answer.question,
-        label="relevant",
-        chunk_id=chunk.id,
-        document=chunk.document,
-        title=chunk.title,
-        heading=chunk.heading,
-        page=chunk.page,
-        text=chunk.text,
-    )
+    return Judgement.of_chunk(answer.answer.question, chunk, "relevant", _PEOPLE[1])
 
 
 def _train(home: Path, store: FeedbackStore) -> None:

@@ -7,10 +7,8 @@ documents becomes the one there, so that models can be compared by it.
 from __future__ import annotations
 
 import json
-import logging
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,18 +16,12 @@ from app.evaluation.benchmark import read_scores
 from app.evaluation.csv_rows import csv_rows
 from app.feedback import IMPORTED, FeedbackStore, Judgement, Label, is_imported
 from app.training.exchange.exports import ExchangeError
-from ingest.chunk import Chunk
-from ingest.embed import DeferredEmbedder
+from app.training.exchange.places import located
 from ingest.parse.encoding import read_text
-from ingest.table import ChunkTable, TableError, read_identity
-
-_log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 100_000
 """Of a question or a passage; no reranker reads as much, so a longer one is a mistake."""
 _MAX_PAGES = 10**6
-_MIN_WORDS, _SEARCHED_WORDS, _NUM_SEARCHED = 5, 40, 10
-"""A text of fewer words stands in many passages by chance; so many of its words are searched; so many are looked at."""
 _YES, _NO = ("1", "1.0", "yes", "true", "relevant"), ("0", "0.0", "no", "false", "not relevant")
 
 
@@ -56,65 +48,6 @@ def import_labels(path: Path, store: FeedbackStore, user: str, home: Path) -> Im
     taken = [each for each in judgements if curated.get(each.key, each.label) == each.label]
     num_located = sum(bool(each.chunk_id) for each in judgements)
     return ImportResult(len(judgements), store.judge(taken), len(judgements) - len(taken), num_located)
-
-
-def located(judgements: Sequence[Judgement], home: Path) -> list[Judgement]:
-    """The judgements, of the passages of this home's documents that have the same text, or hold it word by word.
-
-    One that stands nowhere stays as it is: it can teach, but not compare. So does a second one of the same passage that
-    says otherwise.
-    """
-    table = _serving_table(home)
-    if table is None:
-        return list(judgements)
-    same = table.find_texts({each.text for each in judgements})
-    found: dict[str, Judgement] = {}
-    for each in judgements:
-        chunk = next(iter(same.get(each.text, ())), None) or _holding(each.text, table)
-        placed = _placed(each, chunk) if chunk else each
-        if found.setdefault(placed.key, placed).label != placed.label:
-            found[each.key] = each
-    return list(found.values())
-
-
-def _serving_table(home: Path) -> ChunkTable | None:
-    """Without its embedder, which takes seconds to load; None where there is none that opens."""
-    try:
-        made_with = read_identity(home)
-        if made_with is None:
-            return None
-        return ChunkTable(home, DeferredEmbedder(made_with.embedder, made_with.dimension))
-    except TableError as error:
-        _log.warning("imported passages are not looked up in the documents: %s", error)
-        return None
-
-
-def _holding(text: str, table: ChunkTable) -> Chunk | None:
-    """The passage of the documents that holds the words of a text in a row; None for a text of a few words."""
-    wanted = _words(text)
-    if len(wanted) < _MIN_WORDS:
-        return None
-    for chunk, _ in table.search_text(" ".join(wanted[:_SEARCHED_WORDS]), _NUM_SEARCHED):
-        words = _words(chunk.text)
-        if any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1)):
-            return chunk
-    return None
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
-
-
-def _placed(judgement: Judgement, chunk: Chunk) -> Judgement:
-    return replace(
-        judgement,
-        chunk_id=chunk.id,
-        document=chunk.document,
-        title=chunk.title,
-        heading=chunk.heading,
-        page=chunk.page,
-        text=chunk.text,
-    )
 
 
 def read_labels(path: Path, user: str) -> list[Judgement]:
