@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -31,11 +32,14 @@ _SOURCE_HELP = (
     "line query-id, corpus-id, score."
 )
 
+_EMBEDDERS_HELP = "The default, all-MiniLM-L6-v2, and folders of others, separated by commas; else the one that is set."
+
 
 def evaluate_command(
     source: Annotated[Path, typer.Argument(exists=True, help=_SOURCE_HELP)],
     rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
     retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
+    embedders: Annotated[str, typer.Option(help=_EMBEDDERS_HELP)] = "",
     chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
     num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker; several by commas.")] = "50",
     max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
@@ -52,38 +56,44 @@ def evaluate_command(
     from app.evaluation.decision import verdict
     from app.evaluation.report import evaluate_table
     from app.evaluation.report_files import as_record, check_output, write_report
-    from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
+    from app.evaluation.report_text import abstention_text, description, latency_table, overview, quality_table
     from app.settings import read_settings
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
-    if chunkings and source.is_file():
-        raise typer.BadParameter("--chunkings is for a folder: the documents that are in are cut already")
+    if (chunkings or embedders) and source.is_file():
+        raise typer.BadParameter("--embedders, --chunkings: the documents that are in are cut and embedded already")
     if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
     settings = read_settings(home)
     check_output(settings.home, output)
     loaded = _rerankers(rerankers, settings)
-    records, texts = [], []
+    models = list(dict.fromkeys(_names(embedders))) if embedders else [settings.embedder]
+    reports, records, texts = [], [], []
     failed: dict[str, str] = {}
-    for judged, embedder in _judged(source, settings, policies, max_queries):
+    for judged, embedder in _judged(source, settings, models, policies, max_queries):
         report = evaluate_table(judged, embedder, loaded, chosen, depths, track, failed)
-        folder = output / judged.chunking.replace("/", "-") if output and len(policies) > 1 else output
+        differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
+        folder = output / "-".join(differs).replace("/", "-") if output else None
         written, decided = write_report(report, settings.home, folder), verdict(report)
+        reports.append(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
         tables = quality_table(report), latency_table(report)
         texts += [description(report), *tables, decided.sentence, abstention_text(report)]
         texts += [f"Report: {written / 'report.html'}"]
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
-    print(json.dumps(records if chunkings else records[0]) if as_json else "\n\n".join(filter(None, texts)))
+    if len(reports) > 1:
+        texts.append(overview(reports))
+    several = chunkings or embedders
+    print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(filter(None, texts)))
     if failed:
         raise typer.Exit(1)
 
 
 def _judged(
-    source: Path, settings: Settings, policies: Sequence[Policy], max_queries: int | None
+    source: Path, settings: Settings, embedders: Sequence[str], policies: Sequence[Policy], max_queries: int | None
 ) -> Iterator[tuple[JudgedTable, Embedder]]:
-    """The questions on the documents that are in, or on the benchmark's as each policy cuts them."""
+    """The questions on the documents that are in, or on the benchmark's with each embedder and as each policy cuts."""
     if source.is_file():
         from app.evaluation.judgements import read_judgements
         from app.pipeline import Pipeline
@@ -95,8 +105,8 @@ def _judged(
     from app.evaluation.tables import judged_table
     from ingest.embed import load_embedder
 
-    benchmark, embedder = read_benchmark(source, max_queries), load_embedder(settings.embedder)
-    for policy in policies:
+    benchmark, loaded = read_benchmark(source, max_queries), [load_embedder(name) for name in embedders]
+    for embedder, policy in product(loaded, policies):
         yield judged_table(benchmark, settings.home, embedder, policy, track), embedder
 
 

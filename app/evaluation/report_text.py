@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from textwrap import shorten
 
 from app.evaluation.changes import Place, QuestionChange
@@ -57,8 +58,23 @@ def description(report: EvaluationReport) -> str:
 
 def quality_table(report: EvaluationReport) -> str:
     """A row for each retriever and reranker at the usual depth, and the best possible order of each retriever."""
-    depth = usual_depth(report)
-    shown = [result for result in report.results if result.num_candidates == depth]
+    heads, rows = _quality(report)
+    return f"With {usual_depth(report)} candidates:\n\n" + _table(heads, rows)
+
+
+def overview(reports: Sequence[EvaluationReport]) -> str:
+    """The quality tables of reports on the same questions in one, with the embedder and the chunking of each."""
+    rows: list[list[str]] = []
+    for report in reports:
+        heads, found = _quality(report)
+        rows += [[Path(report.embedder).name, report.chunking, *row] for row in found]
+    table = _table(["embedder", "chunking", *heads], rows)
+    return f"All together, with {usual_depth(reports[0])} candidates:\n\n{table}"
+
+
+def _quality(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the quality table."""
+    shown = [result for result in report.results if result.num_candidates == usual_depth(report)]
     names = list(shown[0].metrics)
     rows = []
     for result in shown:
@@ -69,7 +85,7 @@ def quality_table(report: EvaluationReport) -> str:
         [retriever, "best possible order", *(f"{oracle[name]:.3f}" for name in names), ""]
         for retriever, oracle in oracles.items()
     ]
-    return f"With {depth} candidates:\n\n" + _table(["retriever", "reranker", *names, "gain in nDCG@10"], rows)
+    return ["retriever", "reranker", *names, "gain in nDCG@10"], rows
 
 
 def depth_table(report: EvaluationReport) -> str:

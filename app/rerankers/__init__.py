@@ -47,10 +47,7 @@ def _trained(target: str | None, settings: Settings) -> Reranker:
         registry.check(model.name)
     except RegistryError as error:
         raise RerankerError(str(error)) from error
-    folder = str(registry.folder(model.name))
-    if model.kind == "cross-encoder":
-        return CrossEncoderReranker(folder, name=model.name)
-    return LateInteractionReranker(folder, name=model.name)
+    return open_reranker(str(registry.folder(model.name)), name=model.name)
 
 
 def _shipped(_target: str | None, _settings: Settings) -> Reranker:
@@ -184,11 +181,18 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
         _require(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
-        return LateInteractionReranker(name) if is_late_interaction(name) else CrossEncoderReranker(name)
+        return open_reranker(name)
     known = ", ".join(RERANKERS)
     raise UnknownRerankerError(
         f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name"
     )
+
+
+def open_reranker(target: str, *, name: str | None = None) -> Reranker:
+    """The late-interaction model or cross-encoder that a folder or hub id holds, as its own files say."""
+    if is_late_interaction(target):
+        return LateInteractionReranker(target, name=name)
+    return CrossEncoderReranker(target, name=name)
 
 
 def shown_name(name: str) -> str:

@@ -13,12 +13,10 @@ from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, SHIPPED, Registry
 from app.rerank import Blend, Reranker
-from app.rerankers import LIVE, folder_of, is_late_interaction
-from app.rerankers.cross_encoder import CrossEncoderReranker
+from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import Candidate as SearchResult
 from app.search import search
-from app.training import cross_encoder, embedder, late_interaction
 from app.training.blend import ScoredQuery, fit_blend
 from app.training.compare import Contender, compare, probe
 from app.training.examples import TrainingExample
@@ -29,6 +27,7 @@ from app.training.material import Material, describe, gather
 from app.training.plan import Plan, Step
 from app.training.reembedded import ReembeddedTable
 from app.training.rules import LabeledPassage
+from app.training.trainers import TRAINERS
 from ingest.embed import DEFAULT_EMBEDDER, Embedder, default_embedder_path, open_embedder
 from ingest.job_store import StoppedError
 
@@ -149,9 +148,7 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
         kind = "late-interaction" if is_late_interaction(base) else "cross-encoder"
         if kind == "late-interaction":
             replayed = _as_it_is(replayed, LateInteractionReranker(base))
-    trainers = {"late-interaction": late_interaction, "cross-encoder": cross_encoder, EMBEDDER: embedder}
-    train = trainers[kind].train
-    train([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
+    TRAINERS[kind]([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
     return kind
 
 
@@ -163,10 +160,6 @@ def _as_it_is(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[Tr
 
 
 # weigh -----------------------------------------------------------------------------------------------------
-
-
-def _load(kind: str, folder: Path) -> Reranker:
-    return (CrossEncoderReranker if kind == "cross-encoder" else LateInteractionReranker)(str(folder))
 
 
 def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pipeline) -> None:
@@ -183,7 +176,7 @@ def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pi
             replace(prior, memory=None).save(folder)
         return
     live_reranker = pipeline.reranker(LIVE)
-    scorer = live_reranker if isinstance(live_reranker, LateInteractionReranker) else _load(kind, folder)
+    scorer = live_reranker if isinstance(live_reranker, LateInteractionReranker) else open_reranker(str(folder))
     memory = Memory(
         # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
         Remembered(question, digest(each.passage), bool(each.relevant), each.trust)
@@ -226,7 +219,7 @@ def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) ->
             new = open_embedder(model.folder, model.name)
             candidate = replace(candidate, search=_searched_with(new, pipeline))
         else:
-            candidate = replace(candidate, reranker=_load(model.kind, model.folder))
+            candidate = replace(candidate, reranker=open_reranker(str(model.folder)))
     if [model.kind for model in models] == [EMBEDDER]:
         live = replace(live, name=f"the embedder {Path(now.name).name}")
     probed = probe(candidate, live, new, now, read_benchmark(PROBE), settings.home)

@@ -60,18 +60,21 @@ def train_command(
     On several processors or machines: torchrun --nproc-per-node 2 -m app.cli train
     """
     from app.settings import read_settings
+    from app.training.plan import Plan
 
     settings = read_settings(home)
     if from_pairs:
         if output is None:
             raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
-        _train_from_pairs(files, output, settings, exclude, seed, as_json=as_json)
+        if kind is TrainingKind.BOTH:
+            raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
+        if kind is TrainingKind.RERANKER:
+            kind = TrainingKind.LATE_INTERACTION
+        _train_from_pairs(files, output, settings, Plan(kind.value, base, seed), exclude, as_json=as_json)
         return
     if base and kind is TrainingKind.BOTH:
         raise typer.BadParameter("--base is for one model; both go on from what is live")
-    from app.training.plan import Plan
-
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
 
 
@@ -106,8 +109,9 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
 
 
 def _train_from_pairs(
-    files: list[tuple[Path, int]], output: Path, settings: Settings, exclude: str, seed: int, *, as_json: bool
+    files: list[tuple[Path, int]], output: Path, settings: Settings, plan: Plan, exclude: str, *, as_json: bool
 ) -> None:
+    from app.registry import EMBEDDER
     from app.training.fit import Recipe, Watch, is_main_process
     from app.training.from_pairs import PairsFile, train_from_pairs
 
@@ -117,7 +121,9 @@ def _train_from_pairs(
         [PairsFile(path, num_questions) for path, num_questions in files],
         output,
         settings.home,
-        Recipe(seed=seed),
+        Recipe(seed=plan.seed),
+        kind=plan.kind,
+        base=plan.base,
         exclude=frozenset(source for source in exclude.split(",") if source),
         track=track,
         watch=Watch(_tell_loss),
@@ -127,7 +133,8 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        print(f"{output}: {summary['num_examples']} examples; use it as --reranker late-interaction:{output}")
+        use = f"citeloop reindex --embedder {output}" if plan.kind == EMBEDDER else f"--reranker {plan.kind}:{output}"
+        print(f"{output}: {summary['num_examples']} examples; use it with {use}")
 
 
 def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:

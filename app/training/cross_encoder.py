@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.training.examples import TrainingExample
-from app.training.fit import Recipe, Watch, fit, save
+from app.training.fit import Recipe, Watch, cut_at, fit, save
+
+_QUESTION_TOKENS = 32
+"""Room that a pair gets for its question, beside that for the passage."""
 
 
 def train(
@@ -28,7 +31,8 @@ def train(
 
     torch.manual_seed(recipe.seed)  # of the new head
     options = {"dtype": torch.float32, "use_safetensors": True}
-    model = CrossEncoder(base, num_labels=1, max_length=recipe.max_tokens, model_kwargs=options)
+    model = CrossEncoder(base, num_labels=1, model_kwargs=options)
     loss = MultipleNegativesRankingLoss(model, num_negatives=recipe.batch_size // 4)
-    fit("CrossEncoder", model, loss, examples, recipe, validation, watch)
+    with cut_at(_QUESTION_TOKENS + recipe.max_tokens, model):
+        fit("CrossEncoder", model, loss, examples, recipe, validation, watch)
     save(model.half(), output)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.training.examples import TrainingExample
-from app.training.fit import Recipe, Watch, fit, save
+from app.training.fit import Recipe, Watch, cut_at, fit, save
 
 
 def train(
@@ -27,9 +27,7 @@ def train(
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     model = SentenceTransformer(base, model_kwargs={"dtype": torch.float32, "use_safetensors": True})
-    usual = model.max_seq_length
-    model.max_seq_length = min(usual or recipe.max_tokens, recipe.max_tokens)
     loss = MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature)
-    fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
-    model.max_seq_length = usual
+    with cut_at(recipe.max_tokens, model):
+        fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
     save(model, output)

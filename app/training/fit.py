@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,6 +26,9 @@ _PATIENCE = 3
 """Validations without gain after which it stops."""
 _MIN_VALIDATION = 8
 """With fewer validation examples, chance alone would say when to stop."""
+
+_MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
+"""Of malloc.h: M_MMAP_MAX, no block of its own for anything; M_TRIM_THRESHOLD, M_TOP_PAD, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def fit(
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
     set_seed(recipe.seed)
+    _keep_freed_memory()
     is_validated = len(validation) >= _MIN_VALIDATION
     rows = drawn(examples, recipe.num_epochs, recipe.seed)
     every = max(1, len(rows) // recipe.batch_size // NUM_VALIDATIONS)
@@ -105,6 +111,17 @@ def fit(
         for unwanted in (PrinterCallback, trainer.model_card_callback_class):  # standard output is for results
             trainer.remove_callback(unwanted)
         trainer.train()
+
+
+@contextmanager
+def cut_at(num_tokens: int, model: Any) -> Iterator[None]:
+    """Cut texts at so many word pieces while the model is trained, which takes longer the longer they are."""
+    usual = model.max_seq_length
+    model.max_seq_length = min(usual or num_tokens, num_tokens)
+    try:
+        yield
+    finally:
+        model.max_seq_length = usual
 
 
 def _settings(recipe: Recipe, scratch: str) -> dict[str, Any]:
@@ -145,6 +162,17 @@ def _validation_settings(origin: str, every: int) -> dict[str, Any]:
         "load_best_model_at_end": True,
         "metric_for_best_model": _validation_loss(origin),
     }
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep what a step frees for the next one, where it is glibc.
+
+    As it comes, it hands large blocks back to the system at once, and a step asks for gigabytes anew, page by page.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        for option, value in _MALLOC_OPTIONS:
+            set_option(option, value)
 
 
 def drawn(examples: Sequence[TrainingExample], num_epochs: int, seed: int) -> list[TrainingExample]:

@@ -1,4 +1,4 @@
-"""files of pairs -> a reranker's folder: mine, train, fit the blend on sources kept aside, write the card."""
+"""files of pairs -> a model's folder: mine, train, fit a reranker's blend on sources kept aside, write the card."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from app.evaluation import benchmark_table
-from app.registry import fingerprint
-from app.rerank import Blend
-from app.rerankers.late_interaction import LateInteractionReranker
+from app.registry import EMBEDDER, fingerprint
+from app.rerank import Blend, Reranker
+from app.rerankers import open_reranker
 from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.examples import TrainingExample, judged_queries, mine
 from app.training.fit import Recipe, Watch, is_main_process
-from app.training.late_interaction import train
 from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from app.training.trainers import TRAINERS
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import default_embedder_path, load_embedder
+from ingest.embed import DEFAULT_EMBEDDER, default_embedder_path, load_embedder
 
 T = TypeVar("T")
 
@@ -52,6 +52,8 @@ def train_from_pairs(
     home: Path,
     recipe: Recipe,
     *,
+    kind: str = "late-interaction",
+    base: str = "",
     exclude: frozenset[str] = frozenset(),
     track: Track,
     watch: Watch = Watch(),  # noqa: B008  # frozen
@@ -60,33 +62,42 @@ def train_from_pairs(
 
     Under torchrun, the processes that only help with the training return nothing.
 
-    exclude: sources that are left out. Tables of the passages are built below home and kept. Raises
-    CiteloopError when a file is not as expected or too small.
+    kind: late-interaction, cross-encoder or embedder, which has no blend. base: the folder or hub id to begin with;
+    empty: the embedder's weights. exclude: sources that are left out. Tables of the passages are built below home and
+    kept. Raises CiteloopError when a file is not as expected or too small.
     """
     collections = [_Collection.read(file, exclude, recipe.seed) for file in files]
     examples = [example for each in collections for example in each.examples(home, recipe, track)]
     if not examples:
         raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
-    train(examples, str(default_embedder_path()), output, recipe, watch=watch)
+    if kind != EMBEDDER and not any(each.aside for each in collections):
+        raise CiteloopError("no source could be kept aside to fit the blend: expected pairs of several sources")
+    TRAINERS[kind](examples, base or str(default_embedder_path()), output, recipe, watch=watch)
     if not is_main_process():
         return {}
-    reranker = LateInteractionReranker(str(output))
-    scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
-    if not scored:
-        raise CiteloopError("no source could be kept aside to fit the blend: expected pairs of several sources")
-    blend = fit_calibration(scored, fit_blend(scored))
-    blend.save(output)
     summary = {
+        "kind": kind,
+        "base": base or DEFAULT_EMBEDDER,
         "files": [each.summary() for each in collections],
         "excluded": sorted(exclude),
         "num_examples": len(examples),
         "recipe": asdict(recipe),
-        "blend": asdict(blend),
-        "reliability": reliability(scored, blend),
+        **({} if kind == EMBEDDER else _blended(output, collections, home, track)),
         "fingerprint": fingerprint(output),
     }
     (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
+
+
+def _blended(folder: Path, collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, Any]:
+    """Fit the blend of the reranker in a folder, and save it there; returns what the card says of it."""
+    reranker = open_reranker(str(folder))
+    scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
+    if not scored:
+        raise CiteloopError("search finds no answer to a question of the sources kept aside; expected more pairs")
+    blend = fit_calibration(scored, fit_blend(scored))
+    blend.save(folder)
+    return {"blend": asdict(blend), "reliability": reliability(scored, blend)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,7 @@ class _Collection:
             origin=self.name,
         )
 
-    def scored(self, home: Path, reranker: LateInteractionReranker, track: Track) -> list[ScoredQuery]:
+    def scored(self, home: Path, reranker: Reranker, track: Track) -> list[ScoredQuery]:
         """The questions kept aside, with the candidates that search finds and the new model's scores."""
         if not self.aside:
             return []

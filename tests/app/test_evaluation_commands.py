@@ -14,7 +14,7 @@ from app.rerank import RerankerError
 from app.rerankers import load_reranker
 from ingest.table import ChunkTable
 from tests.app.conftest import Citeloop
-from tests.conftest import DOCUMENTS, FakeReranker
+from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
 
 QUESTIONS = """question,document,quote
 what may a hotel cost,handbook/travel.md,A hotel may cost 150 euros a night
@@ -237,6 +237,29 @@ def test_each_policy_of_chunking_has_a_report_of_its_own(citeloop: Citeloop, ben
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["heading-sentence-2", "window-2"]
 
 
+def test_embedders_are_compared_in_one_table(
+    citeloop: Citeloop, benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Named(FakeEmbedder):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    monkeypatch.setattr("ingest.embed.load_embedder", Named)
+    arguments = ["--embedders", "/models/one, /models/two", "--retrievers", "text,vector"]
+    reports = citeloop("evaluate", benchmark, *arguments, "--output", tmp_path / "out", "--json").json
+    assert [report["embedder"] for report in reports] == ["/models/one", "/models/two"]
+    folders = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert folders == ["one", "two"]
+    *_, table = citeloop("evaluate", benchmark, *arguments).stdout.partition("All together, with 50 candidates:")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()]
+    assert rows[0][:4] == ["embedder", "chunking", "retriever", "reranker"]
+    orders = [(retriever, name) for retriever in ("vector", "text") for name in ("none", "shipped")]
+    orders += [(retriever, "best possible order") for retriever in ("vector", "text")]
+    assert {tuple(row[:4]) for row in rows[2:]} == {
+        (name, "heading-sentence/2", *order) for name in ("one", "two") for order in orders
+    }
+
+
 def test_ones_own_questions_are_about_the_documents_that_are_in(
     citeloop: Citeloop, table: ChunkTable, tmp_path: Path
 ) -> None:
@@ -252,9 +275,12 @@ def test_ones_own_questions_are_about_the_documents_that_are_in(
     assert len(report["left_out"]) == 1
 
 
-def test_documents_that_are_in_cannot_be_cut_otherwise(citeloop: Citeloop, table: ChunkTable, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", [("--chunkings", "all"), ("--embedders", "all-MiniLM-L6-v2")])
+def test_documents_that_are_in_cannot_be_cut_or_embedded_otherwise(
+    option: tuple[str, str], citeloop: Citeloop, table: ChunkTable, tmp_path: Path
+) -> None:
     (tmp_path / "ours.csv").write_text(QUESTIONS)
-    outcome = citeloop("evaluate", tmp_path / "ours.csv", "--chunkings", "all")
+    outcome = citeloop("evaluate", tmp_path / "ours.csv", *option)
     assert (outcome.status, outcome.stdout) == (2, "")
 
 

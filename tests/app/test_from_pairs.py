@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +12,16 @@ import pytest
 
 from app.registry import fingerprint
 from app.rerank import Blend
+from app.rerankers import load_reranker
+from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.late_interaction import LateInteractionReranker
+from app.settings import Settings
 from app.training.commands import parse_pairs_file
 from app.training.fit import Loss, Recipe, Watch
 from app.training.from_pairs import PairsFile, train_from_pairs
 from ingest import CiteloopError
+from ingest.embed import Embedder, load_embedder
+from tests.app.conftest import Citeloop
 
 T = TypeVar("T")
 
@@ -85,6 +90,51 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     for name in ("one", "two"):
         train_from_pairs([pairs], tmp_path / name, tmp_path / "home", RECIPE, track=plain)
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> None:
+    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    output = tmp_path / "model"
+    summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="cross-encoder", track=plain)
+    assert summary["kind"] == "cross-encoder"
+    reranker = load_reranker(str(output), Settings(home=tmp_path))
+    assert isinstance(reranker, CrossEncoderReranker)
+    assert reranker.blend == Blend.load(output)
+    assert reranker.blend
+    passage = "Nothing that was asked for stands here. " * 25
+    first, second = reranker.score("Who looks after the crane?", [passage, f"{passage}The crane: team 5."])
+    assert first != second  # it was trained on pairs that are cut before that
+
+
+@pytest.mark.slow
+def test_an_embedder_comes_out_of_pairs_without_a_blend(tmp_path: Path) -> None:
+    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    output = tmp_path / "model"
+    summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
+    assert (summary["kind"], summary["fingerprint"]) == ("embedder", fingerprint(output))
+    assert Blend.load(output) is None
+    trained, base = load_embedder(str(output)), load_embedder()
+    assert trained.max_tokens == base.max_tokens
+    questions, passages = zip(*[(row["question"], row["passage"]) for row in read_rows(pairs.path)], strict=True)
+    assert told_apart(trained, questions, passages) > told_apart(base, questions, passages)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def told_apart(embedder: Embedder, questions: Sequence[str], passages: Sequence[str]) -> float:
+    """How much nearer a question is to its own passage than to all passages."""
+    similarities = embedder.embed(list(questions)) @ embedder.embed(list(passages)).T
+    return float(similarities.diagonal().mean() - similarities.mean())
+
+
+def test_both_cannot_be_trained_from_pairs(citeloop: Citeloop, tmp_path: Path) -> None:
+    options = ["--from-pairs", write_pairs(tmp_path / "port.jsonl"), "--output", tmp_path / "model", "--kind", "both"]
+    outcome = citeloop("train", *options)
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.slow
