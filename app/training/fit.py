@@ -27,7 +27,7 @@ _PATIENCE = 3
 _MIN_VALIDATION = 8
 """With fewer validation examples, chance alone would say when to stop."""
 
-_MALLOC_OPTIONS = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
+_MALLOC_OPTIONS: tuple[tuple[int, int], ...] = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
 """Of malloc.h: M_MMAP_MAX, no block of its own for anything; M_TRIM_THRESHOLD, M_TOP_PAD, in bytes."""
 
 
