@@ -19,7 +19,7 @@ import numpy as np
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.metrics import Difference, difference
 from app.training.candidate import make_candidate
-from app.training.fit import Loss, Watch
+from app.training.fit import Watch
 from app.training.plan import Plan
 from tests.benchmarks.curator import NUM_USERS, Judge, ask_and_click, make_home, split_questions, strike_wrong
 
@@ -65,10 +65,6 @@ def measure_gain(
             "sentence": made.report.sentence,
             "training_seconds": round(seconds),
         }
-
-
-def _tell(loss: Loss) -> None:
-    print(f"{loss.step}/{loss.num_steps} {loss.training or ''} {loss.validation or ''}", file=sys.stderr)
 
 
 def _mean(values: dict[str, float]) -> float:
