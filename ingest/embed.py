@@ -211,7 +211,7 @@ def recorded_name(name: str) -> str:
 
 
 def preferred_dtype() -> torch.dtype:
-    """bfloat16 where the CPU has instructions for it, and torch has not been told to leave them, else float32.
+    """bfloat16 where the CPU has instructions for it, else float32.
 
     Emulated bfloat16 is several times slower than float32, so only the CPU's own word counts.
     """
@@ -219,5 +219,4 @@ def preferred_dtype() -> torch.dtype:
 
     capabilities = torch.cpu.get_capabilities()
     fast = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
-    left = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")  # by ATEN_CPU_CAPABILITY
-    return torch.bfloat16 if fast and not left else torch.float32
+    return torch.bfloat16 if fast else torch.float32
