@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime
@@ -36,6 +37,8 @@ Score = Callable[[], Sequence[float]]
 def main() -> None:
     """Print for each side its milliseconds, its share of `CrossEncoder.predict`, and how well it agrees."""
     options = _options()
+    if options.without_bfloat16:
+        _hide_bfloat16()
     passages = choose_passages(options.folder, options.passages)
     with tempfile.TemporaryDirectory() as scratch:
         sides = all_sides(options.model or untrained_cross_encoder(Path(scratch, "model")), passages)
@@ -145,11 +148,18 @@ def top(scores: Sequence[float]) -> set[int]:
     return set(np.argsort(scores)[::-1][:10].tolist())
 
 
+def _hide_bfloat16() -> None:
+    """From everything that asks torch what the CPU can do. Older instructions: ONEDNN_MAX_CPU_ISA."""
+    capabilities = {**torch.cpu.get_capabilities(), "avx512_bf16": False, "amx_bf16": False}
+    patch.object(torch.cpu, "get_capabilities", return_value=capabilities).start()
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.rerank_speed", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("data/sample"), help="documents for the passages")
     parser.add_argument("--model", type=Path, help="a cross-encoder's folder; default: the embedder with a new head")
     parser.add_argument("--passages", type=int, default=50, help="how many")
+    parser.add_argument("--without-bfloat16", action="store_true", help="as on a CPU that does not compute in it")
     parser.add_argument("--rounds", type=int, default=9, help="turns of each side")
     parser.add_argument("--json", action="store_true", help="print a record instead of a table")
     return parser.parse_args()
