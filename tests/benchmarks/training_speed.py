@@ -76,7 +76,7 @@ def _examples(passages: list[str]) -> list[TrainingExample]:
     """Each passage's first sentence for a question, and the passages behind it for what does not answer."""
     size = 1 + fit.Recipe().num_negatives
     groups = [passages[start : start + size] for start in range(0, len(passages), size)]
-    return [TrainingExample(first.split(".")[0], (first,), tuple(others)) for first, *others in groups]
+    return [TrainingExample(first.split(".")[0], (first,), tuple(others), origin="sample") for first, *others in groups]
 
 
 if __name__ == "__main__":
