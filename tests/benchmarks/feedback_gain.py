@@ -20,6 +20,7 @@ from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.metrics import Difference, difference
 from app.training.candidate import make_candidate
 from app.training.fit import Watch
+from app.training.material import TooLittleFeedbackError
 from app.training.plan import Plan
 from tests.benchmarks.curator import NUM_USERS, Judge, ask_and_click, make_home, split_questions, strike_wrong
 
@@ -43,14 +44,16 @@ def measure_gain(
         users = [f"user {number}" for number in range(NUM_USERS)]
         clicks = strike_wrong(options.wrong)
         deletions = ask_and_click(pipeline, benchmark, questions.asked, clicks, users, seed, max_deletions)
-        judge = Judge.of(pipeline, benchmark, questions.measured)
-        live = pipeline.reranker("live")
-        before = judge.values(live)
         started = time.perf_counter()
-        made = make_candidate(
-            Plan(seed=seed), pipeline, "simulated", "", Watch(), lambda what: print(what, file=sys.stderr)
-        )
+        try:
+            made = make_candidate(
+                Plan(seed=seed), pipeline, "simulated", "", Watch(), lambda what: print(what, file=sys.stderr)
+            )
+        except TooLittleFeedbackError as error:
+            return {"deletions": deletions, "seed": seed, "verdict": "not trained", "sentence": str(error)}
         seconds = time.perf_counter() - started
+        judge = Judge.of(pipeline, benchmark, questions.measured)
+        before = judge.values(pipeline.reranker("live"))
         after = judge.values(pipeline.reranker(f"trained:{made.name}"))
         return {
             "deletions": deletions,
