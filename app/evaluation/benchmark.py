@@ -40,7 +40,7 @@ __all__ = [
     "Qrels",
     "Run",
     "Score",
-    "find_run",
+    "find_words",
     "read_benchmark",
     "read_scores",
     "resolve_evidence",
@@ -208,14 +208,14 @@ def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> 
     quoted = [match[0].lower() for match in _WORD.finditer(evidence.quote)]
     found = list(_WORD.finditer(text))
     words = [match[0].lower() for match in found]
-    first = find_run(quoted, words) if quoted and chunks else None
+    first = find_words(quoted, words) if quoted and chunks else None
     if first is not None:
         start, end = found[first].start(), found[first + len(quoted) - 1].end()
         return max(chunks, key=lambda chunk: min(end, chunk.end) - max(start, chunk.start))
     raise BenchmarkError(f"{evidence.document} does not hold the quoted evidence: {evidence.quote!r}")
 
 
-def find_run(wanted: Sequence[str], words: Sequence[str]) -> int | None:
+def find_words(wanted: list[str], words: list[str]) -> int | None:
     """The place in a text's words from which on the wanted ones stand in a row, None where they do not."""
     places = range(len(words) - len(wanted) + 1)
     return next((place for place in places if words[place : place + len(wanted)] == wanted), None)

@@ -61,13 +61,16 @@ def evaluate_command(
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
     if (chunkings or embedders) and source.is_file():
-        raise typer.BadParameter("--embedders, --chunkings: the documents that are in are cut and embedded already")
+        raise typer.BadParameter(
+            f"--embedders and --chunkings are for a folder in BEIR layout; {source} asks about the documents that are "
+            "in, which are cut and embedded already"
+        )
     if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
     settings = read_settings(home)
     check_output(settings.home, output)
     loaded = _rerankers(rerankers, settings)
-    models = list(dict.fromkeys(_names(embedders))) if embedders else [settings.embedder]
+    models = _embedders(embedders) or [settings.embedder]
     reports, records, texts = [], [], []
     failed: dict[str, str] = {}
     for judged, embedder in _judged(source, settings, models, policies, max_queries):
@@ -124,6 +127,16 @@ def _depths(named: str) -> list[int]:
 
 def _names(named: str) -> list[str]:
     return [name.strip() for name in named.split(",")]
+
+
+def _embedders(named: str) -> list[str]:
+    from ingest.embed import recorded_name
+
+    models = list(dict.fromkeys(map(recorded_name, filter(None, _names(named)))))
+    names = [Path(model).name for model in models]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them one after the other")
+    return models
 
 
 def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:

@@ -60,7 +60,7 @@ def _shipped(_target: str | None, _settings: Settings) -> Reranker:
 def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
     if target is None:
         raise RerankerError("cross-encoder needs a folder or hub id: cross-encoder:PATH_OR_ID")
-    _require(target, f"cross-encoder:{target}")
+    require_model(target, f"cross-encoder:{target}")
     if is_late_interaction(target):  # it would load all the same, with a head made of random numbers
         raise RerankerError(f"{target} is a late interaction model (ColBERT), use late-interaction:{target}")
     return CrossEncoderReranker(target)
@@ -68,7 +68,7 @@ def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
 
 def _late_interaction(target: str | None, _settings: Settings) -> Reranker:
     if target:
-        _require(target, f"late-interaction:{target}")
+        require_model(target, f"late-interaction:{target}")
         if not is_late_interaction(target):  # it would load all the same, with a projection of random numbers
             raise RerankerError(f"{target} gives no vectors of tokens: expected a ColBERT or a MultiVectorEncoder")
     return LateInteractionReranker(target)
@@ -180,7 +180,7 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
-        _require(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
+        require_model(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
         return open_reranker(name)
     known = ", ".join(RERANKERS)
     raise UnknownRerankerError(
@@ -214,7 +214,7 @@ def is_late_interaction(target: str) -> bool:
     return bool(signs & (declared | modules)) or _file(target, "artifact.metadata") is not None
 
 
-def _require(target: str, names: str) -> None:
+def require_model(target: str, names: str) -> None:
     """Raises RerankerError that says how to get it when a model is neither a folder nor to be had from the hub.
 
     No model library is imported for that. names: what it is called once it is here.

@@ -13,7 +13,7 @@ from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, SHIPPED, Registry
 from app.rerank import Blend, Reranker
-from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker
+from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker, require_model
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import Candidate as SearchResult
 from app.search import search
@@ -120,8 +120,12 @@ def help_training(plan: Plan, pipeline: Pipeline) -> None:
 
 
 def base_of(plan: Plan, pipeline: Pipeline) -> str:
-    """The folder or hub id from which the training begins. Raises RegistryError when the live model is damaged."""
+    """The folder or hub id from which the training begins.
+
+    Raises RerankerError when there is no such base, RegistryError when the live model is damaged.
+    """
     if plan.base:
+        require_model(plan.base, f"--base {plan.base}")
         return plan.base
     if plan.kind == "reranker":
         registry = Registry(pipeline.settings.home)

@@ -35,10 +35,13 @@ class TrainingKind(StrEnum):
 
 
 def train_command(
-    kind: Annotated[TrainingKind, typer.Option(help="reranker, embedder, both: the live, further; others: new.")] = (
-        TrainingKind.RERANKER
-    ),
-    base: Annotated[str, typer.Option(help="Folder or hub id to begin with; else the live reranker or embedder.")] = "",
+    kind: Annotated[
+        TrainingKind, typer.Option(help="reranker, embedder, both: the live, further; others: new. From pairs: new.")
+    ] = (TrainingKind.RERANKER),
+    base: Annotated[
+        str,
+        typer.Option(help="Folder or hub id to begin with; else what is live or, from pairs, the default embedder."),
+    ] = "",
     from_pairs: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +72,7 @@ def train_command(
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
         if kind is TrainingKind.BOTH:
             raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
-        if kind is TrainingKind.RERANKER:
+        if kind is TrainingKind.RERANKER:  # as the one that ships
             kind = TrainingKind.LATE_INTERACTION
         _train_from_pairs(files, output, settings, Plan(kind.value, base, seed), exclude, as_json=as_json)
         return
@@ -103,7 +106,7 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
         print(f"  {reason}")
     if made.report.verdict == "promote":
         embedder = made.name if plan.kind == "embedder" else made.embedder
-        reindex = f"citeloop reindex --embedder {Registry(settings.home).folder(embedder)}" if embedder else ""
+        reindex = _reindex(Registry(settings.home).folder(embedder)) if embedder else ""
         promote = f"citeloop promote {made.name}" if plan.kind != "embedder" else ""
         print(f"Let it go live with: {'; then '.join(filter(None, (reindex, promote)))}")
 
@@ -133,8 +136,13 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        use = f"citeloop reindex --embedder {output}" if plan.kind == EMBEDDER else f"--reranker {plan.kind}:{output}"
-        print(f"{output}: {summary['num_examples']} examples; use it with {use}")
+        use = _reindex(output) if plan.kind == EMBEDDER else f"--reranker {plan.kind}:{output}"
+        print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
+
+
+def _reindex(embedder: Path) -> str:
+    """How an embedder goes live."""
+    return f"citeloop reindex --embedder {embedder} (and set CITELOOP_EMBEDDER to it)"
 
 
 def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:

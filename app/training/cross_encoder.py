@@ -9,7 +9,7 @@ from app.training.examples import TrainingExample
 from app.training.fit import Recipe, Watch, cut_at, fit, save
 
 _QUESTION_TOKENS = 32
-"""Room that a pair gets for its question, beside that for the passage."""
+"""Room that a pair gets for its question beside that for the passage; few questions are longer."""
 
 
 def train(

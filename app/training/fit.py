@@ -27,8 +27,8 @@ _PATIENCE = 3
 _MIN_VALIDATION = 8
 """With fewer validation examples, chance alone would say when to stop."""
 
-_MALLOC_OPTIONS: tuple[tuple[int, int], ...] = ((-4, 0), (-1, 2**31 - 1), (-2, 2**28))
-"""Of malloc.h: M_MMAP_MAX, no block of its own for anything; M_TRIM_THRESHOLD, M_TOP_PAD, in bytes."""
+_MALLOC_OPTIONS = ((-4, 0), (-1, -1), (-2, 2**28))
+"""Of malloc.h: M_MMAP_MAX, no block of its own for anything; M_TRIM_THRESHOLD, never; M_TOP_PAD, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def fit(
 
 @contextmanager
 def cut_at(num_tokens: int, model: Any) -> Iterator[None]:
-    """Cut texts at so many word pieces while the model is trained, which takes longer the longer they are."""
+    """Within, the model reads at most so many word pieces (of a cross-encoder: of a pair); then as many as before."""
     usual = model.max_seq_length
     model.max_seq_length = min(usual or num_tokens, num_tokens)
     try:
@@ -165,7 +165,7 @@ def _validation_settings(origin: str, every: int) -> dict[str, Any]:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next one, where it is glibc.
+    """Let the C library keep what a step frees for the next one, where it is glibc, for as long as the process lives.
 
     As it comes, it hands large blocks back to the system at once, and a step asks for gigabytes anew, page by page.
     """

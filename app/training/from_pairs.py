@@ -14,7 +14,7 @@ import numpy as np
 from app.evaluation import benchmark_table
 from app.registry import EMBEDDER, fingerprint
 from app.rerank import Blend, Reranker
-from app.rerankers import open_reranker
+from app.rerankers import open_reranker, require_model
 from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.examples import TrainingExample, judged_queries, mine
 from app.training.fit import Recipe, Watch, is_main_process
@@ -64,8 +64,10 @@ def train_from_pairs(
 
     kind: late-interaction, cross-encoder or embedder, which has no blend. base: the folder or hub id to begin with;
     empty: the embedder's weights. exclude: sources that are left out. Tables of the passages are built below home and
-    kept. Raises CiteloopError when a file is not as expected or too small.
+    kept. Raises CiteloopError when there is no such base, or a file is not as expected or too small.
     """
+    if base:
+        require_model(base, f"--base {base}")
     collections = [_Collection.read(file, exclude, recipe.seed) for file in files]
     examples = [example for each in collections for example in each.examples(home, recipe, track)]
     if not examples:

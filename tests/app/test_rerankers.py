@@ -115,8 +115,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what was loaded, as KIND:TARGET, with no model behind."""
     names: list[str] = []
-    monkeypatch.setattr(rerankers, "CrossEncoderReranker", lambda target: names.append(f"cross-encoder:{target}"))
-    monkeypatch.setattr(rerankers, "LateInteractionReranker", lambda target: names.append(f"late-interaction:{target}"))
+    monkeypatch.setattr(rerankers, "CrossEncoderReranker", lambda target, **_: names.append(f"cross-encoder:{target}"))
+    late_interaction = "late-interaction:{}".format
+    monkeypatch.setattr(
+        rerankers, "LateInteractionReranker", lambda target, **_: names.append(late_interaction(target))
+    )
     return names
 
 

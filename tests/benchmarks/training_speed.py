@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Literal
+from unittest.mock import patch
 
 from app.training import fit
 from app.training.examples import TrainingExample
@@ -33,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("data/sample"), help="Of documents to learn.")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=12, help="at least 4")
     options = parser.parse_args()
     num_passages = options.steps * fit.Recipe().batch_size * (1 + fit.Recipe().num_negatives)
     passages = list(read_passages(options.folder, load_embedder()))
@@ -63,13 +64,13 @@ def measure(side: Side, passages: list[str]) -> tuple[float, float]:
 
 def _train(side: Side, passages: list[str]) -> tuple[float, float]:
     if side == "as it comes":
-        fit._MALLOC_OPTIONS = ()
-    times: list[float] = []
-    watch = fit.Watch(lambda _: times.append(time.perf_counter()))
+        patch.object(fit, "_keep_freed_memory").start()
+    times: list[tuple[int, float]] = []
+    watch = fit.Watch(lambda loss: times.append((loss.step, time.perf_counter())))
     with tempfile.TemporaryDirectory() as folder:
         train(_examples(passages), str(default_embedder_path()), Path(folder) / "model", fit.Recipe(), watch=watch)
-    steps = [after - before for before, after in pairwise(times)]
-    return median(steps[_NUM_WARM_UP:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    seconds = [(after - before) / (step - last) for (last, before), (step, after) in pairwise(times)]
+    return median(seconds[_NUM_WARM_UP:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _examples(passages: list[str]) -> list[TrainingExample]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.evaluation.benchmark import find_run
+from app.evaluation.benchmark import find_words
 from app.feedback import Judgement
 from ingest.chunk import Chunk
 from ingest.embed import DeferredEmbedder
@@ -56,7 +56,7 @@ def _holding(text: str, table: ChunkTable) -> Chunk | None:
     if len(wanted) < _MIN_WORDS:
         return None
     for chunk, _ in table.search_text(" ".join(wanted[:_SEARCHED_WORDS]), _NUM_SEARCHED):
-        if find_run(wanted, _words(chunk.text)) is not None:
+        if find_words(wanted, _words(chunk.text)) is not None:
             return chunk
     return None
 
