@@ -34,14 +34,13 @@ class TrainingKind(StrEnum):
     BOTH = "both"
 
 
+_KIND_HELP = "reranker, embedder, both: the live, further; others: new. From pairs: always new."
+_BASE_HELP = "Folder or hub id to begin with; else what is live or, from pairs, the default embedder."
+
+
 def train_command(
-    kind: Annotated[
-        TrainingKind, typer.Option(help="reranker, embedder, both: the live, further; others: new. From pairs: new.")
-    ] = (TrainingKind.RERANKER),
-    base: Annotated[
-        str,
-        typer.Option(help="Folder or hub id to begin with; else what is live or, from pairs, the default embedder."),
-    ] = "",
+    kind: Annotated[TrainingKind, typer.Option(help=_KIND_HELP)] = TrainingKind.RERANKER,
+    base: Annotated[str, typer.Option(help=_BASE_HELP)] = "",
     from_pairs: Annotated[
         list[str] | None,
         typer.Option(
