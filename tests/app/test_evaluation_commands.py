@@ -260,6 +260,12 @@ def test_embedders_are_compared_in_one_table(
     }
 
 
+def test_embedders_that_would_be_reported_as_one_are_refused(citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark, "--embedders", "runs/a/model,runs/b/model")
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert "two embedders would be reported as model" in said(outcome.stderr)
+
+
 def test_ones_own_questions_are_about_the_documents_that_are_in(
     citeloop: Citeloop, table: ChunkTable, tmp_path: Path
 ) -> None:

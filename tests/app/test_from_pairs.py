@@ -130,6 +130,14 @@ def told_apart(embedder: Embedder, questions: Sequence[str], passages: Sequence[
     return float(similarities.diagonal().mean() - similarities.mean())
 
 
+def test_a_base_that_is_not_there_is_said_before_anything_is_mined(citeloop: Citeloop, tmp_path: Path) -> None:
+    options = ["--from-pairs", write_pairs(tmp_path / "port.jsonl"), "--output", tmp_path / "model"]
+    outcome = citeloop("train", *options, "--base", "no/such-model", "--home", tmp_path / "new")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "cannot load no/such-model" in outcome.stderr
+    assert not (tmp_path / "new" / "evaluation").exists()
+
+
 def test_both_cannot_be_trained_from_pairs(citeloop: Citeloop, tmp_path: Path) -> None:
     options = ["--from-pairs", write_pairs(tmp_path / "port.jsonl"), "--output", tmp_path / "model", "--kind", "both"]
     outcome = citeloop("train", *options)
