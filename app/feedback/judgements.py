@@ -16,13 +16,9 @@ IMPORTED = "imported from"
 """So begins the origin of what came in a file; its name follows."""
 
 
-class ShownPassage(Protocol):
-    """A passage with its place and the question that it was shown for; a FeedbackEvent is one."""
+class Passage(Protocol):
+    """A text with its place in the documents; a Chunk is one."""
 
-    @property
-    def question(self) -> str: ...
-    @property
-    def chunk_id(self) -> str: ...
     @property
     def document(self) -> str: ...
     @property
@@ -33,6 +29,15 @@ class ShownPassage(Protocol):
     def page(self) -> int | None: ...
     @property
     def text(self) -> str: ...
+
+
+class ShownPassage(Passage, Protocol):
+    """A passage with the question that it was shown for; a FeedbackEvent is one."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def chunk_id(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,33 +64,26 @@ class Judgement:
     @classmethod
     def of(cls, passage: ShownPassage, label: Label, user: str, origin: str = "curator") -> Judgement:
         """The judgement of a passage that people did something with."""
-        return cls(
-            user=user,
-            question=passage.question,
-            label=label,
-            origin=origin,
-            chunk_id=passage.chunk_id,
-            document=passage.document,
-            title=passage.title,
-            heading=passage.heading,
-            page=passage.page,
-            text=passage.text,
-        )
+        return cls._of(passage, passage.question, passage.chunk_id, label, user, origin)
 
     @classmethod
     def of_chunk(cls, question: str, chunk: Chunk, label: Label, user: str, origin: str = "curator") -> Judgement:
         """The judgement of a chunk, whoever has seen it."""
+        return cls._of(chunk, question, chunk.id, label, user, origin)
+
+    @classmethod
+    def _of(cls, passage: Passage, question: str, chunk_id: str, label: Label, user: str, origin: str) -> Judgement:
         return cls(
             user=user,
             question=question,
             label=label,
             origin=origin,
-            chunk_id=chunk.id,
-            document=chunk.document,
-            title=chunk.title,
-            heading=chunk.heading,
-            page=chunk.page,
-            text=chunk.text,
+            chunk_id=chunk_id,
+            document=passage.document,
+            title=passage.title,
+            heading=passage.heading,
+            page=passage.page,
+            text=passage.text,
         )
 
     @property

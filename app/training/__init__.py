@@ -6,7 +6,7 @@
     pairs             Pair              JSON lines -> pairs, split so that a source is on one side only
     examples          TrainingExample   judged queries -> hard negatives that are hardly answers themselves
     fit               Recipe, Loss      one trainer for every kind of model, watched step by step
-    late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers
+    late_interaction, cross_encoder, embedder    examples -> weights, by sentence-transformers; trainers: by kind
     blend             ScoredQuery       judged queries and scores -> Blend and what its score means
     charts                              curves of a training, bars of a comparison
     plan, material                      what to train, and what of people's feedback goes into it
