@@ -16,6 +16,7 @@ from ingest.commands import HomeOption, JsonOption
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from app.evaluation.report import EvaluationReport
     from app.evaluation.tables import JudgedTable
     from app.rerank import Reranker
     from app.search import Retriever
@@ -56,7 +57,7 @@ def evaluate_command(
     from app.evaluation.decision import verdict
     from app.evaluation.report import evaluate_table
     from app.evaluation.report_files import as_record, check_output, write_report
-    from app.evaluation.report_text import abstention_text, description, latency_table, overview, quality_table
+    from app.evaluation.report_text import overview
     from app.settings import read_settings
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
@@ -77,20 +78,28 @@ def evaluate_command(
         report = evaluate_table(judged, embedder, loaded, chosen, depths, track, failed)
         differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
         folder = output / "-".join(differs).replace("/", "-") if output else None
-        written, decided = write_report(report, settings.home, folder), verdict(report)
+        written = write_report(report, settings.home, folder)
         reports.append(report)
-        records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
-        tables = quality_table(report), latency_table(report)
-        texts += [description(report), *tables, decided.sentence, abstention_text(report)]
-        texts += [f"Report: {written / 'report.html'}"]
+        records.append(as_record(report) | {"verdict": asdict(verdict(report)), "folder": str(written)})
+        texts += _texts(report, written)
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
     if len(reports) > 1:
         texts.append(overview(reports))
     several = chunkings or embedders
-    print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(filter(None, texts)))
+    print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
     if failed:
         raise typer.Exit(1)
+
+
+def _texts(report: EvaluationReport, folder: Path) -> list[str]:
+    """What is printed of a report: pieces in Markdown, in order."""
+    from app.evaluation.decision import verdict
+    from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
+
+    tables = quality_table(report), latency_table(report)
+    pieces = [description(report), *tables, verdict(report).sentence, abstention_text(report)]
+    return [*filter(None, pieces), f"Report: {folder / 'report.html'}"]
 
 
 def _judged(
