@@ -66,8 +66,8 @@ def ingest(
 
     A file whose bytes have not changed costs only a hash. A file that cannot be read is reported and the
     rest goes on; its older version, if any, stays. A file that was moved or renamed keeps its document. With
-    prune, documents from below the given folders whose files are gone are removed. on_wait is called while
-    another process is writing and this one waits; it may raise to give up.
+    prune, documents from below the given folders whose files are gone are removed, unless a folder has no file
+    left. on_wait is called while another process is writing and this one waits; it may raise to give up.
 
     Raises StoppedError soon after should_stop says so, TableError when the table cannot be written; what was
     reported until then is stored.
@@ -279,10 +279,20 @@ def _failed(file: SourceFile, reason: str) -> FileResult:
 
 
 def _prune(paths: list[Path], found: set[str], table: ChunkTable) -> Iterator[FileResult]:
-    """Take out the documents from below the folders whose files are gone. found: sources of the files there."""
-    folders = [path.resolve() for path in paths if path.is_dir()]
-    for document in [document for document in table.documents() if document.source not in found]:
-        inside = any(Path(document.source).is_relative_to(folder) for folder in folders)
-        if inside and is_gone(document.source):
+    """Take out the documents from below the folders whose files are gone. found: sources of the files there.
+
+    Where a folder has no file at all any more, they stay: that is what a disk looks like that is not mounted.
+    """
+    documents = {document.source: document for document in table.documents() if document.source not in found}
+    for folder in (path.resolve() for path in paths if path.is_dir()):
+        gone = [source for source in documents if Path(source).is_relative_to(folder) and is_gone(source)]
+        if gone and not any(Path(source).is_relative_to(folder) for source in found):
+            reason = (
+                f"no file is there any more, so that its documents stay ({len(gone):,}); is its disk mounted? "
+                "If they are to go, remove them on the Documents page"
+            )
+            yield FileResult(folder.name, str(folder), "failed", reason=reason)
+            continue
+        for document in [documents.pop(source) for source in gone]:
             remove([document], table)
             yield FileResult(document.name, document.source, "removed")

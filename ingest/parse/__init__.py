@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ingest.parse import ocr
@@ -72,7 +73,6 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".csv": parse_csv,
     ".tsv": parse_csv,
     ".epub": parse_epub,
-    ".eml": parse_mail,
     ".txt": parse_plain,
     ".text": parse_plain,
 }
@@ -81,6 +81,9 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _SCANS = (".pdf", *_PICTURES)
 PARSERS |= dict.fromkeys(_PICTURES, ocr.parse_image)
+# A mail in a mail is read, one more inside that is not.
+_mail_without_mails = partial(parse_mail, parsers=dict(PARSERS))
+PARSERS[".eml"] = partial(parse_mail, parsers=PARSERS | {".eml": _mail_without_mails})
 
 
 def parse(path: Path, name: str | None = None) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import email
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from email import policy
 from email.message import EmailMessage, MIMEPart
@@ -16,15 +16,12 @@ from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, 
 from ingest.parse.encoding import read_markup
 from ingest.parse.markup import from_html
 
-_MAX_DEPTH = 1  # a mail in a mail is read, one more inside that is not
+Parsers = Mapping[str, Callable[[bytes], Parsed]]
+"""File suffix -> parser, for what is attached."""
 
 
-def parse_mail(data: bytes) -> Parsed:
+def parse_mail(data: bytes, parsers: Parsers) -> Parsed:
     """A mail; its attachments follow, each below its file name as a heading. Raises ParseError for no mail."""
-    return _mail(data, 0)
-
-
-def _mail(data: bytes, depth: int) -> Parsed:
     message = email.message_from_bytes(data, policy=policy.default)
     if not isinstance(message, EmailMessage) or not any(_header(message, name) for name in ("From", "To", "Subject")):
         raise ParseError("this is no mail: it has neither sender nor receiver nor subject")
@@ -32,7 +29,7 @@ def _mail(data: bytes, depth: int) -> Parsed:
     attached: list[Parsed] = []
     others: list[str] = []
     for name, part in _other_parts(message, body):
-        if parsed := _attachment(name, part, depth) if name else _text(part):
+        if parsed := _attachment(name, part, parsers) if name else _text(part):
             attached.append(parsed)
         else:
             others.append(name)
@@ -119,17 +116,14 @@ def _goes_on(container: MIMEPart, part: MIMEPart) -> bool:
     return container.get_content_subtype() == "mixed" and kind in ("text/plain", "text/html")
 
 
-def _attachment(name: str, part: MIMEPart, depth: int) -> Parsed | None:
+def _attachment(name: str, part: MIMEPart, parsers: Parsers) -> Parsed | None:
     """The attached file below its name as a heading; None if it is of no known format. A bad one leaves a note."""
-    from ingest.parse import PARSERS
-
     is_mail = part.get_content_type() == "message/rfc822"
-    suffix = ".eml" if is_mail else PurePath(name).suffix.lower()
-    if suffix not in PARSERS or (suffix == ".eml" and depth >= _MAX_DEPTH):
+    parser = parsers.get(".eml" if is_mail else PurePath(name).suffix.lower())
+    if parser is None:
         return None
     try:
-        data = part.get_content().as_bytes() if is_mail else _bytes(part)
-        parsed = _mail(data, depth + 1) if suffix == ".eml" else PARSERS[suffix](data)
+        parsed = parser(part.get_content().as_bytes() if is_mail else _bytes(part))
         if not any(page.text.strip() for page in parsed.pages):
             raise ParseError("no text found")
     except MemoryError:

@@ -447,12 +447,32 @@ def test_pruned_document_leaves_no_file_behind(documents: Path, table: ChunkTabl
     assert len(list((home / "originals").iterdir())) == 2
 
 
-def test_folder_that_was_emptied_and_pruned_can_be_filled_again(documents: Path, table: ChunkTable) -> None:
-    shutil.move(documents / "handbook", documents.parent / "handbook")
+def test_folder_without_any_file_keeps_its_documents(documents: Path, table: ChunkTable) -> None:
+    elsewhere = documents.parent / "elsewhere"
+    shutil.copytree(documents, elsewhere)
+    shutil.rmtree(documents)
+    documents.mkdir()  # as the mount point of a disk that is not there
+    (result,) = ingest([documents], table, FakeEmbedder(), prune=True)
+    assert (result.name, result.status) == ("documents", "failed")
+    assert "its documents stay (3); is its disk mounted?" in result.reason
+    assert names(table) == ALL
+    shutil.copytree(elsewhere, documents, dirs_exist_ok=True)
+    assert set(bring(table, documents, prune=True).values()) == {"unchanged"}
+
+
+def test_empty_folder_beside_another_keeps_its_documents(documents: Path, table: ChunkTable) -> None:
     (documents / "it" / "vpn.md").unlink()
-    assert set(bring(table, documents, prune=True).values()) == {"removed"}
+    (documents / "handbook" / "leave.md").unlink()
+    results = bring(table, documents / "handbook", documents / "it", prune=True)
+    assert (results["it"], results["handbook/leave.md"]) == ("failed", "removed")
+    assert names(table) == ["handbook/travel.md", "it/vpn.md"]
+
+
+def test_documents_of_an_emptied_folder_can_come_back(documents: Path, table: ChunkTable) -> None:
+    shutil.move(documents / "handbook", documents.parent / "handbook")
+    assert set(bring(table, documents, prune=True).values()) == {"unchanged", "removed"}
     shutil.move(documents.parent / "handbook", documents / "handbook")
-    assert set(bring(table, documents).values()) == {"added"}
+    assert set(bring(table, documents).values()) == {"added", "unchanged"}
 
 
 # names and kinds of files ----------------------------------------------------------------------------
