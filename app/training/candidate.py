@@ -58,13 +58,14 @@ def make_candidate(
     Whatever happens, what is live stays so. Raises TooLittleFeedbackError, RerankerError, StoppedError.
     """
     registry, in_a_row = Registry(pipeline.settings.home), _InARow(watch)
+    bases = [base_of(part, pipeline) for part in plan.parts]  # one that is not there is said before all else
     tell("reading the feedback")
     material = gather(pipeline, plan.recipe, plan.seed)
     with ExitStack() as folders:
         models = []
-        for part in plan.parts:
+        for part, base in zip(plan.parts, bases, strict=True):
             tell("training")
-            model = _Made(part, base_of(part, pipeline), folders.enter_context(registry.unfinished()))
+            model = _Made(part, base, folders.enter_context(registry.unfinished()))
             model.kind = _train(part, model.base, material, model.folder, in_a_row.next())
             _stop_if_asked(watch)
             if model.kind != EMBEDDER:

@@ -16,7 +16,7 @@ from app.feedback import FeedbackStore
 from app.memory import Memory
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, Registry
-from app.rerank import Blend
+from app.rerank import Blend, RerankerError
 from app.settings import Settings
 from app.training import candidate as module
 from app.training import plan as plans
@@ -163,3 +163,11 @@ def test_a_training_that_is_cancelled_leaves_nothing(home: Path) -> None:
         made(home, "reranker", Watch(should_stop=lambda: True))
     assert [model.name for model in Registry(home).models()] == before
     assert not list(Registry(home).models_folder.glob(".unfinished-*"))
+
+
+def test_a_base_that_is_not_there_is_said_before_the_feedback_is_read(tmp_path: Path) -> None:
+    told: list[str] = []
+    plan = Plan("late-interaction", base="no/such-model")
+    with pytest.raises(RerankerError, match="--base no/such-model"):
+        make_candidate(plan, Pipeline(Settings(home=tmp_path)), "ann", "a job", Watch(), told.append)
+    assert told == []
