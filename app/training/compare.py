@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from app.evaluation.changes import CHANGE_MEASURE, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.rerank import RankedChunk, Reranker, rerank
 from app.search import Candidate
-from app.training.gate import Found, GateReport, Group, decide
+from app.training.gate import Found, GateReport, Group
 from app.training.gate_questions import gate_questions
 from app.training.rules import LabeledPassage
 from ingest.embed import Embedder
@@ -100,24 +99,13 @@ def compare(
         latency_ms=probed.latency_ms if probed else {},
         budget_ms=budget_ms,
     )
-    verdict, sentence, reasons = decide(found, candidate.name, live.name)
-    return GateReport(
-        candidate=candidate.name,
-        live=live.name,
-        decided_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        verdict=verdict,
-        sentence=sentence,
-        reasons=reasons,
-        num_questions=found.num_questions,
+    return GateReport.of(
+        found,
+        candidate.name,
+        live.name,
         metrics={name: _means(each) for name, each in values.items()} if judged.queries else {},
-        gain=found.gain,
-        gain_over_none=found.gain_over_none,
-        shown_gain=found.shown_gain,
-        probe=found.probe,
-        latency_ms=found.latency_ms,
         groups=_groups(questions.folders, compared),
         changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
-        num_different=found.num_different,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +13,7 @@ from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
 from app.registry import Decision
 from app.training.from_feedback import MIN_GATE_QUESTIONS
+from ingest.database import now
 
 USEFUL_GAIN = 0.01
 """Of nDCG@10: less is not worth a new model."""
@@ -33,17 +34,34 @@ class Group:
     candidate: float
 
 
-@dataclass(frozen=True, slots=True)
-class GateReport:
-    """The comparison and what follows from it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a comparison found, on which the decision rests.
 
-    metrics: none, live, candidate -> measure -> mean and interval. gain: measure -> of the candidate over the live
-    model; gain_over_none likewise. shown_gain: hit rate@5 with what nobody judged counted as wrong. probe: nDCG@10 of
-    the candidate against the live model on questions about other documents; None where there is none. latency_ms:
-    live, candidate -> median milliseconds to rerank the probe's candidates. sentence: the decision in words;
-    reasons: what it rests on, a sentence each. embedder: the new one that search used below a new reranker, whose name
-    in candidate stands with it; '' where only one of the two is new. num_different: of the questions, counting those
-    that ask nearly the same as one, as every mean and test here does.
+    num_different: of the questions, counting those that ask nearly the same as one, as every mean and test here does.
+    gain: measure -> of the candidate over the live model; gain_over_none likewise. shown_gain: hit rate@5 with what
+    nobody judged counted as wrong. probe: nDCG@10 of the candidate against the live model on questions about other
+    documents; None where there is none. latency_ms: live, candidate -> median milliseconds to rerank the probe's
+    candidates, of which budget_ms is the most that reranking may take.
+    """
+
+    num_questions: int
+    num_different: int = 0
+    gain: Mapping[str, Difference]
+    gain_over_none: Mapping[str, Difference]
+    shown_gain: Difference
+    probe: Difference | None
+    latency_ms: Mapping[str, float]
+    budget_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReport(Found):
+    """What a comparison found, and what follows from it.
+
+    sentence: the decision in words; reasons: what it rests on, a sentence each. metrics: none, live, candidate ->
+    measure -> mean and interval. embedder: the new one that search used below a new reranker, whose name in candidate
+    stands with it; '' where only one of the two is new.
     """
 
     candidate: str
@@ -52,17 +70,35 @@ class GateReport:
     verdict: Decision
     sentence: str
     reasons: tuple[str, ...]
-    num_questions: int
     metrics: Mapping[str, Mapping[str, Interval]]
-    gain: Mapping[str, Difference]
-    gain_over_none: Mapping[str, Difference]
-    shown_gain: Difference
-    probe: Difference | None
-    latency_ms: Mapping[str, float]
     groups: tuple[Group, ...]
     changes: tuple[QuestionChange, ...]
     embedder: str = ""
-    num_different: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        found: Found,
+        candidate: str,
+        live: str,
+        metrics: Mapping[str, Mapping[str, Interval]],
+        groups: tuple[Group, ...],
+        changes: tuple[QuestionChange, ...],
+    ) -> GateReport:
+        """What was found, decided now."""
+        verdict, sentence, reasons = decide(found, candidate, live)
+        return cls(
+            **{field.name: getattr(found, field.name) for field in fields(found)},
+            candidate=candidate,
+            live=live,
+            decided_at=now(),
+            verdict=verdict,
+            sentence=sentence,
+            reasons=reasons,
+            metrics=metrics,
+            groups=groups,
+            changes=changes,
+        )
 
     @property
     def num_counted(self) -> int:
@@ -83,20 +119,6 @@ class GateReport:
 
 
 _REPORT = TypeAdapter(GateReport)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the decision rests on; the fields are those of GateReport."""
-
-    num_questions: int
-    num_different: int
-    gain: Mapping[str, Difference]
-    gain_over_none: Mapping[str, Difference]
-    shown_gain: Difference
-    probe: Difference | None
-    latency_ms: Mapping[str, float]
-    budget_ms: float
 
 
 def decide(found: Found, candidate: str, live: str) -> tuple[Decision, str, tuple[str, ...]]:

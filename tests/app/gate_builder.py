@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
 from app.registry import Registry, TrainedModel
 from app.training.fit import Loss
-from app.training.gate import Found, GateReport, Group, decide
+from app.training.gate import Found, GateReport, Group
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Plan
 from ingest.database import now
@@ -53,16 +54,11 @@ def make_gate_report(
         latency_ms={"live": 36.0, "candidate": 38.0},
         budget_ms=3000.0,
     )
-    verdict, sentence, reasons = decide(found, candidate, live)
     means = {"none": -0.06, "live": 0.0, "candidate": gain}
-    return GateReport(
-        candidate=candidate,
-        live=live,
-        decided_at="2026-11-21T14:30:00+00:00",
-        verdict=verdict,
-        sentence=sentence,
-        reasons=reasons,
-        num_questions=num_questions,
+    report = GateReport.of(
+        found,
+        candidate,
+        live,
         metrics={
             name: {
                 measure: Interval(mean + more, mean + more - 0.07, min(mean + more + 0.07, 1.0))
@@ -70,14 +66,10 @@ def make_gate_report(
             }
             for name, more in means.items()
         },
-        gain=found.gain,
-        gain_over_none=found.gain_over_none,
-        shown_gain=found.shown_gain,
-        probe=found.probe,
-        latency_ms=found.latency_ms,
         groups=(Group("people", 30, 0.73, 0.73 + gain), Group("it", 18, 0.76, 0.76 + gain)),
         changes=tuple(changes),
     )
+    return replace(report, decided_at="2026-11-21T14:30:00+00:00")
 
 
 def add_model(home: Path, report: GateReport | None = None, *, base: str = "shipped", card: str = CARD) -> TrainedModel:

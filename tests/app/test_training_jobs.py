@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from app.evaluation import Difference
 from app.pipeline import Pipeline
 from app.registry import Decision, Registry
 from app.settings import Settings
@@ -26,10 +25,10 @@ from app.training.plan import Kind, Plan
 from ingest.database import transaction
 from ingest.job_store import StoppedError
 from tests.app.builders import add_model
+from tests.app.gate_builder import make_gate_report
 from tests.conftest import FakeEmbedder
 
 LOSSES = [Loss(1, 4, 2.0), Loss(2, 4, None, 1.5), Loss(2, 4, 1.0)]
-NOTHING = Difference(0.0, 0.0, 0.0, 1.0)
 
 
 @pytest.fixture
@@ -38,9 +37,7 @@ def store(home: Path) -> TrainingJobStore:
 
 
 def report_of(verdict: Decision) -> GateReport:
-    return GateReport(
-        "new", "shipped", "2026-11-21", verdict, f"{verdict}: words.", (), 30, {}, {}, {}, NOTHING, None, {}, (), ()
-    )
+    return replace(make_gate_report("new"), verdict=verdict, sentence=f"{verdict}: words.")
 
 
 def maker(verdict: Decision = "promote", during: Callable[[Watch], None] = lambda _: None) -> Any:
