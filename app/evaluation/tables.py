@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -20,6 +23,8 @@ from ingest.table import ChunkTable, TableError
 
 _BATCH_DOCUMENTS = 64
 _BATCH_CHUNKS = 512
+_KEPT_SECONDS = 30 * 24 * 3600
+"""So long after its last use a table is kept; each version of the documents, or of an embedder, has its own."""
 
 Track = Callable[[Iterable[str], str], Iterable[str]]
 """Shows progress: given items and a label, yields the items."""
@@ -74,11 +79,12 @@ def judged_table(
 def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
     """The table of the benchmark's documents, built in a folder that gets its name only when it is whole.
 
-    One that is damaged is built again.
+    One that is damaged is built again; others that nobody has used for a month are deleted.
     """
     folder = home / "evaluation" / _cache_name(benchmark, embedder, policy)
     if folder.exists():
         if kept := _whole_table(folder, embedder, policy):
+            os.utime(folder)
             return kept
         shutil.rmtree(folder)
     with unfinished_folder(folder.parent) as unfinished:
@@ -88,6 +94,7 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy
         except OSError:  # another evaluation has built the same table meanwhile
             if not folder.exists():
                 raise
+    _drop_unused(folder.parent)
     return ChunkTable(folder, embedder, policy)
 
 
@@ -114,6 +121,13 @@ def _whole_table(folder: Path, embedder: Embedder, policy: Policy) -> ChunkTable
         return table if table.num_chunks() and not table.verify() else None
     except TableError:
         return None
+
+
+def _drop_unused(folder: Path) -> None:
+    for table in folder.glob("[!.]*"):  # what is hidden is being built
+        with suppress(FileNotFoundError):  # another evaluation may do the same
+            if table.stat().st_mtime < time.time() - _KEPT_SECONDS:
+                shutil.rmtree(table)
 
 
 def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: Policy, track: Track) -> None:

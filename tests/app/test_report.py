@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -202,6 +203,22 @@ def test_another_corpus_gets_a_table_of_its_own(by_document: Benchmark, home: Pa
         < report_of(by_document, home, embedder, none=None).num_chunks
     )
     assert len(list((home / "evaluation").iterdir())) == 2
+
+
+def test_tables_that_nobody_has_used_for_a_month_are_deleted(
+    by_document: Benchmark, home: Path, embedder: FakeEmbedder
+) -> None:
+    def home_of_table(fingerprint: str) -> Path:
+        benchmark = replace(by_document, fingerprint=fingerprint)
+        return benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, lambda items, _: items).home
+
+    forgotten, used, lately = home_of_table("forgotten"), home_of_table("used"), home_of_table("lately")
+    days = 24 * 3600
+    for folder, age in ((forgotten, 31), (used, 31), (lately, 29)):
+        os.utime(folder, (time.time() - age * days,) * 2)
+    assert home_of_table("used") == used
+    new = home_of_table("new")
+    assert set((home / "evaluation").iterdir()) == {used, lately, new}
 
 
 def test_a_table_that_was_not_finished_is_built_again(by_document: Benchmark, home: Path) -> None:
