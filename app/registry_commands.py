@@ -19,7 +19,7 @@ from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from app.registry import Promotion, Registry, TrainedModel
+    from app.registry import Promotion, Registry, TrainedModel, Verdict
 
 WhyOption = Annotated[str, typer.Option(help="The reason, for the history.")]
 
@@ -42,8 +42,10 @@ def promote_command(
     from ingest.home import DEFAULT_HOME
 
     registry = _registry(home or DEFAULT_HOME)
-    verdict = "" if name == SHIPPED else _verdict(registry, name, force=force)
-    _print(registry.promote(name, user_name(), why, verdict), as_json=as_json)
+    found = None if name == SHIPPED else _verdict(registry, name, force=force)
+    verdict, compared_with = (found.verdict, found.live or None) if found else ("", None)
+    instead_of = None if force else compared_with
+    _print(registry.promote(name, user_name(), why, verdict, instead_of=instead_of), as_json=as_json)
 
 
 def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -92,12 +94,12 @@ def _registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def _verdict(registry: Registry, name: str, *, force: bool) -> str:
-    """What the gate said of a model, '' when it was not asked. Raises CiteloopError unless it may go live."""
+def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
+    """What the gate said of a model, None when it was not asked. Raises CiteloopError unless it may go live."""
     registry.model(name)  # a name that is mistyped is said as such
     found = registry.verdict(name)
     if force:
-        return found.verdict if found else ""
+        return found
     if found is None:
         raise CiteloopError(f"{name} was not compared with what is live (no gate.json); {_ALL_THE_SAME}")
     if found.verdict != "promote":
@@ -107,9 +109,7 @@ def _verdict(registry: Registry, name: str, *, force: bool) -> str:
             f"{name} was judged with {found.embedder}; embed the documents with it first: citeloop reindex --embedder "
             f"{folder}; {_ALL_THE_SAME}"
         )
-    if found.live and found.live != (live := registry.live()):
-        raise CiteloopError(f"{name} was compared with {found.live}, and {live} is live now; {_ALL_THE_SAME}")
-    return found.verdict
+    return found
 
 
 def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:

@@ -91,8 +91,8 @@ class Calibration:
         self, blended: NDArray[np.float64], raw: Sequence[float], candidates: Sequence[Candidate]
     ) -> list[float]:
         """One for each candidate, between 0 and 1."""
-        near = self.best_reranker * max(raw) + self.best_vector * _filled(candidates, "vector_score").max()
-        logits = self.intercept + self.blended * blended + near
+        reranker, vector = best_scores(raw, candidates)
+        logits = self.intercept + self.blended * blended + self.best_reranker * reranker + self.best_vector * vector
         return [float(value) for value in np.exp(-np.logaddexp(0, -logits))]  # the logistic function, of any size
 
 
@@ -160,6 +160,11 @@ def features(
     columns = [np.array(raw, float), _filled(candidates, "vector_score"), _filled(candidates, "text_score")]
     remembered = np.zeros((len(candidates), 2)) if recalled is None else recalled * [1, -1]
     return np.column_stack([*(_standardised(column) for column in columns), remembered])
+
+
+def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[float, float]:
+    """What tells whether any of the candidates is near: the best raw score, and the best similarity."""
+    return max(raw), float(_filled(candidates, "vector_score").max())
 
 
 class Reranker(Protocol):

@@ -9,6 +9,7 @@
     changes       QuestionChange    the questions that a reranker helped and hurt most
     report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth
     decision      Verdict           the report in one sentence
+    abstention    Abstention        does a low score tell that there is no answer?
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs

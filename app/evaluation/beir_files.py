@@ -83,14 +83,20 @@ def qrels_file(folder: Path) -> Path:
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a corpus or of queries, plain or gzipped, each id once. Raises BenchmarkError."""
     places: dict[str, str] = {}
-    for number, line in _lines(path):
-        if not line.strip():
-            continue
-        row = _row(f"{path} line {number}", line)
+    for place, fields in read_objects(path):
+        row = _row(place, fields)
         if row.id in places:
             raise BenchmarkError(f"{row.place}: the _id {row.id!r} stands in {places[row.id]} too; expected each once")
-        places[row.id] = f"line {number}"
+        places[row.id] = place.removeprefix(f"{path} ")
         yield row
+
+
+def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and fields of each line of JSON lines, plain or gzipped, but for empty lines. Raises BenchmarkError."""
+    for number, line in _lines(path):
+        if line.strip():
+            place = f"{path} line {number}"
+            yield place, _object(place, line)
 
 
 def read_pairs(path: Path) -> Iterator[JudgedPair]:
@@ -123,14 +129,12 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(lines, 1):
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise BenchmarkError(
-            f"{path} line {number} is not UTF-8 ({error.reason}); expected BEIR files in UTF-8"
-        ) from error
+        raise BenchmarkError(f"{path} line {number} is not UTF-8 ({error.reason}); expected text in UTF-8") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BenchmarkError(f"{path} is cut short or damaged after line {number}: {error}; get it again") from error
 
 
-def _row(place: str, line: str) -> Row:
+def _object(place: str, line: str) -> dict[str, Any]:
     try:
         fields = json.loads(line)
         json.dumps(fields, ensure_ascii=False).encode()
@@ -140,6 +144,10 @@ def _row(place: str, line: str) -> Row:
         raise BenchmarkError(f"{place} is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise BenchmarkError(f"{place} is no JSON object: {_short(fields)}")
+    return fields
+
+
+def _row(place: str, fields: Mapping[str, Any]) -> Row:
     if missing := [name for name in ("_id", "text") if fields.get(name) is None]:
         raise BenchmarkError(f"{place} lacks {', '.join(missing)}")
     if not isinstance(fields["_id"], str | int):

@@ -61,13 +61,8 @@ def evaluate_command(
     from app.settings import read_settings
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
-    if (chunkings or embedders) and source.is_file():
-        raise typer.BadParameter(
-            f"--embedders and --chunkings are for a folder in BEIR layout; {source} asks about the documents that are "
-            "in, which are cut and embedded already"
-        )
-    if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
-        raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
+    several = bool(chunkings or embedders)
+    _check_source(source, several=several)
     settings = read_settings(home)
     check_output(settings.home, output)
     loaded = _rerankers(rerankers, settings)
@@ -86,10 +81,20 @@ def evaluate_command(
             print(f"left out: {line}", file=sys.stderr)
     if len(reports) > 1:
         texts.append(overview(reports))
-    several = chunkings or embedders
     print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
     if failed:
         raise typer.Exit(1)
+
+
+def _check_source(source: Path, *, several: bool) -> None:
+    """several: tables of it are to be made."""
+    if several and source.is_file():
+        raise typer.BadParameter(
+            f"--embedders and --chunkings are for a folder in BEIR layout; {source} asks about the documents that are "
+            "in, which are cut and embedded already"
+        )
+    if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
+        raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
 
 
 def _texts(report: EvaluationReport, folder: Path) -> list[str]:
@@ -177,7 +182,7 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    names = list(POLICIES) if named == "all" else list(filter(None, _names(named)))
+    names = list(POLICIES) if named == "all" else list(dict.fromkeys(filter(None, _names(named))))
     if unknown := set(names) - set(POLICIES):
         raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
     return [POLICIES[name] for name in names] or [DEFAULT_POLICY]

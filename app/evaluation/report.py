@@ -16,7 +16,7 @@ from app.evaluation.abstention import Abstention, abstention
 from app.evaluation.benchmark import Benchmark, Qrels, Run
 from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
-from app.evaluation.tables import JudgedTable, Track, judged_table
+from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
 from app.rerank import RankedChunk, Reranker, RerankerError, rerank
 from app.search import Candidate, Retriever, search
 from ingest.chunk import DEFAULT_POLICY, Policy
@@ -113,7 +113,7 @@ def evaluate(
     num_candidates: Sequence[int] = (50,),
     *,
     policy: Policy = DEFAULT_POLICY,
-    track: Track = lambda items, _: items,
+    track: Track = untracked,
 ) -> EvaluationReport:
     """Measure on a benchmark, whose table is built below home on first use and kept.
 
@@ -129,7 +129,7 @@ def evaluate_table(
     rerankers: Mapping[str, Reranker | None],
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: Sequence[int] = (50,),
-    track: Track = lambda items, _: items,
+    track: Track = untracked,
     failed: dict[str, str] | None = None,
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
@@ -138,23 +138,13 @@ def evaluate_table(
     and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails;
     failed: takes its name and what went wrong instead, and the rest is measured, unless there is nothing else.
     """
-    results = []
-    failures: dict[str, str] = {} if failed is None else failed
-    for retriever in retrievers:
-        for depth in num_candidates:
-            found = _find(judged, embedder, retriever, depth, track)
-            for name, reranker in rerankers.items():
-                if name in failures:  # it would most likely fail again
-                    continue
-                compared = name != NO_RERANKER and NO_RERANKER in rerankers
-                try:
-                    results.append(_result(judged, found, name, reranker, compared=compared, track=track))
-                except RerankerError as error:
-                    failures[name] = f"{name} {error} ({retriever} search, {depth} candidates)"
-                    if failed is None:
-                        raise RerankerError(failures[name]) from error
+    searched = (
+        _find(judged, embedder, retriever, depth, track) for retriever in retrievers for depth in num_candidates
+    )
+    results = tuple(_results(judged, searched, rerankers, track, failed))
+    failures = tuple((failed or {}).values())
     if not results:
-        raise RerankerError("; ".join(failures.values()))
+        raise RerankerError("; ".join(failures))
     return EvaluationReport(
         benchmark=judged.name,
         judged=judged.judged,
@@ -166,8 +156,8 @@ def evaluate_table(
         chunking=judged.chunking,
         fingerprint=judged.fingerprint,
         evaluated_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        left_out=(*judged.left_out, *failures.values()),
-        results=tuple(results),
+        left_out=(*judged.left_out, *failures),
+        results=results,
         qrels=judged.qrels,
     )
 
@@ -194,6 +184,28 @@ def _find(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: 
     unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
     rankings = {query_id: rerank(judged.queries[query_id], each, None) for query_id, each in candidates.items()}
     return _Found(retriever, depth, candidates, rankings, search_ms, unanswerable)
+
+
+def _results(
+    judged: JudgedTable,
+    searched: Iterable[_Found],
+    rerankers: Mapping[str, Reranker | None],
+    track: Track,
+    failed: dict[str, str] | None,
+) -> Iterator[Result]:
+    """Each reranker on what each search found; failed: as of evaluate_table."""
+    for found in searched:
+        for name, reranker in rerankers.items():
+            if failed and name in failed:  # it would most likely fail again
+                continue
+            compared = name != NO_RERANKER and NO_RERANKER in rerankers
+            try:
+                yield _result(judged, found, name, reranker, compared=compared, track=track)
+            except RerankerError as error:
+                what = f"{name} {error} ({found.retriever} search, {found.num_candidates} candidates)"
+                if failed is None:
+                    raise RerankerError(what) from error
+                failed[name] = what
 
 
 def _result(

@@ -6,12 +6,12 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
 from app.registry.files import unfinished_folder
@@ -26,8 +26,18 @@ _BATCH_CHUNKS = 512
 _KEPT_SECONDS = 30 * 24 * 3600
 """So long after its last use a table is kept; each version of the documents, or of an embedder, has its own."""
 
-Track = Callable[[Iterable[str], str], Iterable[str]]
-"""Shows progress: given items and a label, yields the items."""
+T = TypeVar("T")
+
+
+class Track(Protocol):
+    """Shows progress: given items and a label, yields the items."""
+
+    def __call__(self, items: Iterable[T], label: str) -> Iterable[T]: ...
+
+
+def untracked(items: Iterable[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
+    """Shows nothing."""
+    return items
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +65,13 @@ class JudgedTable:
 
 
 def judged_table(
-    benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, track: Track | None = None
+    benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, track: Track = untracked
 ) -> JudgedTable:
     """The benchmark's documents in a table below home, which is built on first use and kept.
 
     Raises BenchmarkError when quoted evidence is not where it is said to be.
     """
-    table = benchmark_table(benchmark, home, embedder, policy, track or (lambda items, _: items))
+    table = benchmark_table(benchmark, home, embedder, policy, track)
     return JudgedTable(
         name=benchmark.name,
         table=table,

@@ -125,17 +125,6 @@ class Registry:
             _insert(connection, model, self.folder(name))
         return model
 
-    def register(
-        self, name: str, kind: str, base: str, fingerprint: str, *, job_id: str = "", note: str = ""
-    ) -> TrainedModel:
-        """Give a folder that lies in its place its row. Raises RegistryError when it is not as said."""
-        model = TrainedModel(name, kind, base, now(), fingerprint, job_id, note)
-        with self._writing() as connection:
-            _expect_free(connection, name)
-            check_files(self.folder(name), fingerprint, {})
-            _insert(connection, model, self.folder(name))
-        return model
-
     def remove(self, name: str) -> None:
         """Delete a model. Raises RegistryError for the live one and for the one that a rollback would lead to."""
         with self._writing() as connection:
@@ -171,8 +160,6 @@ class Registry:
         """
         with self._writing() as connection:
             live = _standing(connection)[0]
-            if instead_of is not None and live != instead_of:
-                raise RegistryError(f"{name} was compared with {instead_of}, and {live} is live now")
             if name == live:
                 raise RegistryError(f"{name} is live already")
             if name != SHIPPED:
@@ -183,6 +170,10 @@ class Registry:
                         f"with: citeloop reindex --embedder {self.folder(name)}; set CITELOOP_EMBEDDER to it, too"
                     )
                 self._check(connection, name)
+            if instead_of is not None and live != instead_of:
+                raise RegistryError(
+                    f"{name} was compared with {instead_of}, and {live} is live now; train again to compare with that"
+                )
             return _note(connection, "promote", name, live, who, why, verdict)
 
     def rollback(self, who: str, why: str) -> Promotion:

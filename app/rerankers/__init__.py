@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from app.registry import SHIPPED, Registry, RegistryError, fingerprint
+from app.registry import RERANKER_KINDS, SHIPPED, Registry, RegistryError, fingerprint
 from app.rerank import Reranker, RerankerError
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.http import SHAPES, HttpReranker, without_secrets
@@ -47,6 +47,8 @@ def _trained(target: str | None, settings: Settings) -> Reranker:
         registry.check(model.name)
     except RegistryError as error:
         raise RerankerError(str(error)) from error
+    if model.kind not in RERANKER_KINDS:
+        raise RerankerError(f"{model.name} is of kind {model.kind}; expected {' or '.join(RERANKER_KINDS)}")
     return open_reranker(str(registry.folder(model.name)), name=model.name)
 
 
@@ -132,7 +134,8 @@ def _readiness(kind: str, settings: Settings) -> str:
     if kind == LIVE:
         return f"now {Registry(settings.home).live()}"
     if kind == "trained":
-        return ", ".join(model.name for model in Registry(settings.home).models()) or "none yet"
+        models = Registry(settings.home).models()
+        return ", ".join(model.name for model in models if model.kind in RERANKER_KINDS) or "none yet"
     if kind == "http":
         return "address set" if settings.rerank_url else "needs an address"
     if kind in EXAMPLES:

@@ -17,6 +17,7 @@
     candidate         Candidate         all of the above on the feedback of a home folder
     from_pairs                          the same from files, for the reranker that ships
     jobs, worker      TrainingJob       a training as a process of its own that a page can follow
+    proposals         Proposal          a language model's questions about passages, for a curator to decide on
     exchange                            labelled passages <-> the files of other tools
     commands, feedback_commands         `citeloop train`, `citeloop feedback`
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from app.rerank import WEIGHTS, Blend, Calibration, Reranker, features
+from app.evaluation.tables import Track, untracked
+from app.rerank import WEIGHTS, Blend, Calibration, Reranker, best_scores, features
 from app.search import Candidate
 from app.training.examples import JudgedQuery
 
@@ -61,7 +62,7 @@ class ScoredQuery:
 def scored_queries(
     judged: Sequence[JudgedQuery],
     reranker: Reranker,
-    track: Callable[[Iterable[JudgedQuery], str], Iterable[JudgedQuery]] = lambda items, _: items,
+    track: Track = untracked,
 ) -> list[ScoredQuery]:
     """Let the reranker score the candidates of each query that search found an answer to."""
     return [
@@ -128,9 +129,8 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
             if len(each.candidates) < _MIN_CANDIDATES:
                 continue
             blended = each.combined(blend)
-            similarity = max(candidate.vector_score or 0.0 for candidate in each.candidates)
-            near = np.broadcast_to([1.0, max(each.raw), similarity], (len(blended), 3))
-            rows.append(np.column_stack([near[:, 0], blended, near[:, 1:]]))
+            near = np.tile(best_scores(each.raw, each.candidates), (len(blended), 1))
+            rows.append(np.column_stack([np.ones(len(blended)), blended, near]))
             labels.append(np.array(each.relevant, float))
             shares.append(np.full(len(blended), counts / (len(scored) * len(collection))))
     matrix, label, share = np.concatenate(rows), np.concatenate(labels), np.concatenate(shares)
@@ -144,11 +144,11 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
     found = minimize(loss, np.array([-4.0, 1.0, 0.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
     intercept, blended_weight, best_reranker, best_vector = (float(weight) for weight in found.x)
     calibrated = replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, 0.0))
-    floor = np.mean([np.quantile(best_scores(each, calibrated), _TURNED_AWAY) for each in scored.values()])
+    floor = np.mean([np.quantile(best_probabilities(each, calibrated), _TURNED_AWAY) for each in scored.values()])
     return replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, float(floor)))
 
 
-def best_scores(scored: Iterable[ScoredQuery], blend: Blend) -> list[float]:
+def best_probabilities(scored: Iterable[ScoredQuery], blend: Blend) -> list[float]:
     """The probability that a calibrated blend gives to the best candidate of each query."""
     return [max(probabilities(each, blend)) for each in scored]
 

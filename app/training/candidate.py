@@ -12,7 +12,7 @@ from app.evaluation import read_benchmark
 from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, SHIPPED, Registry
-from app.rerank import Blend, Reranker
+from app.rerank import Blend, Reranker, RerankerError
 from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker, require_model
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import Candidate as SearchResult
@@ -55,12 +55,13 @@ def make_candidate(
 ) -> Candidate:
     """Train on the feedback, register the model and compare it. tell: what is being done.
 
-    Whatever happens, what is live stays so. Raises TooLittleFeedbackError, RerankerError, StoppedError.
+    Whatever happens, what is live stays so. Raises TooLittleFeedbackError, RerankerError, RegistryError when
+    the live model is damaged, StoppedError.
     """
     registry, in_a_row = Registry(pipeline.settings.home), _InARow(watch)
     bases = [base_of(part, pipeline) for part in plan.parts]  # one that is not there is said before all else
     tell("reading the feedback")
-    material = gather(pipeline, plan.recipe, plan.seed)
+    material = gather(pipeline, plan.recipe)
     with ExitStack() as folders:
         models = []
         for part, base in zip(plan.parts, bases, strict=True):
@@ -70,7 +71,7 @@ def make_candidate(
             _stop_if_asked(watch)
             if model.kind != EMBEDDER:
                 tell("weighing its scores")
-                _blend(part, model.kind, model.folder, material, pipeline)
+                _blend(part, model.base, model.folder, model.kind, material, pipeline)
             model.name = registry.new_name("embedder" if model.kind == EMBEDDER else "reranker")
             describe(model.folder, model.name, part, model.base, user, material)
             models.append(model)
@@ -114,7 +115,7 @@ class _InARow:
 
 def help_training(plan: Plan, pipeline: Pipeline) -> None:
     """Under torchrun: take part in the training of another process, which alone makes the candidate of it."""
-    material = gather(pipeline, plan.recipe, plan.seed)
+    material = gather(pipeline, plan.recipe)
     for part in plan.parts:
         with TemporaryDirectory() as unused:
             _train(part, base_of(part, pipeline), material, Path(unused), Watch())
@@ -167,21 +168,22 @@ def _as_it_is(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[Tr
 # weigh -----------------------------------------------------------------------------------------------------
 
 
-def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pipeline) -> None:
+def _blend(plan: Plan, base: str, folder: Path, kind: str, material: Material, pipeline: Pipeline) -> None:
     """Write how much the reranker's scores and its memory count beside the scores of search, as the questions say.
 
-    The scores are those of the live model, which has not seen these questions: one that was trained on them is too sure
-    of itself. Only the memory is weighed by them; the other weights are those of what it was trained from. The memory
-    is asked without what it knows of the question itself. A cross-encoder has none: it cannot say how like two are.
+    Only the memory is weighed by them; the other weights are those of what was trained further, or of the shipped
+    reranker. The scores are the shipped one's, which has not seen these questions: one that was trained on them is too
+    sure of itself. The memory is asked without what it knows of the question itself. A cross-encoder has none: it
+    cannot say how like two are.
     """
-    live = Registry(pipeline.settings.home).live()
-    prior = Blend.load(folder_of(live if plan.kind == "reranker" else SHIPPED, pipeline.settings))
+    shipped = pipeline.reranker(SHIPPED)
+    if shipped is None or shipped.blend is None:
+        raise RerankerError("the shipped reranker has no blend; install from a whole checkout")
+    # What the shipped one calls a probability is so for scores like its own only.
+    prior = (Blend.load(Path(base)) if plan.kind == "reranker" else None) or replace(shipped.blend, calibration=None)
     if kind == "cross-encoder":
-        if prior:
-            replace(prior, memory=None).save(folder)
+        replace(prior, memory=None).save(folder)
         return
-    live_reranker = pipeline.reranker(LIVE)
-    scorer = live_reranker if isinstance(live_reranker, LateInteractionReranker) else open_reranker(str(folder))
     memory = Memory(
         # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
         Remembered(question, digest(each.passage), bool(each.relevant), each.trust)
@@ -189,7 +191,7 @@ def _blend(plan: Plan, kind: str, folder: Path, material: Material, pipeline: Pi
         for each in material.questions[question]
     )
     scored = [
-        _scored(question, material.questions[question], scorer, memory, pipeline)
+        _scored(question, material.questions[question], shipped, memory, pipeline)
         for question in material.examples.taught
     ]
     usable = [each for each in scored if any(each.relevant) and not all(each.relevant)]
@@ -221,7 +223,7 @@ def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) ->
     candidate, new = replace(live, name=" with ".join(model.name for model in reversed(models))), now
     for model in models:
         if model.kind == EMBEDDER:
-            new = open_embedder(model.folder, model.name)
+            new = open_embedder(model.folder, str(model.folder))  # no other has this name: tables are kept by it
             candidate = replace(candidate, search=_searched_with(new, pipeline))
         else:
             candidate = replace(candidate, reranker=open_reranker(str(model.folder)))

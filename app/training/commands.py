@@ -35,7 +35,7 @@ class TrainingKind(StrEnum):
 
 
 _KIND_HELP = "reranker, embedder, both: the live, further; others: new. From pairs: always new."
-_BASE_HELP = "Folder or hub id to begin with; else what is live or, from pairs, the default embedder."
+_BASE_HELP = "Folder or hub id to begin with; else what is live, and for what is new the default embedder."
 
 
 def train_command(

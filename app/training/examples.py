@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.evaluation import Benchmark
+from app.evaluation.tables import Track, untracked
 from app.search import Candidate, search
-from ingest.embed import Embedder
+from ingest.embed import Embedder, Vectors
 from ingest.table import ChunkTable
 
 NEAR_DUPLICATE = 0.92
@@ -51,7 +52,7 @@ def judged_queries(
     table: ChunkTable,
     embedder: Embedder,
     num_candidates: int = 50,
-    track: Callable[[Iterable[str], str], Iterable[str]] = lambda items, _: items,
+    track: Track = untracked,
 ) -> list[JudgedQuery]:
     """Search every query of a benchmark that judges documents."""
     return [
@@ -84,25 +85,31 @@ def mine(
     questions = list({*questions_of.values(), *(each.query for each in judged)})
     vectors = passages | dict(zip(questions, embedder.embed(questions), strict=True))
 
-    def similarity(text: str, other: str) -> float:
-        return float(vectors[text] @ vectors[other])
-
     chance = np.random.default_rng(seed)
     examples = []
     for each in judged:
-        positive = next((c.chunk for c in each.candidates if c.chunk.document in each.relevant), None)
-        others = [c.chunk for c in each.candidates[:_MINED_DEPTH] if c.chunk.document not in each.relevant]
-        if positive is None:
-            continue
-        sure = [
-            chunk.passage
-            for chunk in others
-            if similarity(chunk.passage, positive.passage) < NEAR_DUPLICATE
-            and similarity(questions_of[chunk.document], each.query) < _SAME_QUESTION
-        ]
-        if len(sure) < num_negatives:
+        positive = next((c.chunk.passage for c in each.candidates if c.chunk.document in each.relevant), None)
+        sure = [] if positive is None else _sure_negatives(each, positive, questions_of, vectors)
+        if positive is None or len(sure) < num_negatives:
             continue
         likelihood = 1 / (5 + np.arange(len(sure)))
         drawn = chance.choice(len(sure), num_negatives, replace=False, p=likelihood / likelihood.sum())
-        examples.append(TrainingExample(each.query, (positive.passage,), tuple(sure[i] for i in drawn), origin=origin))
+        examples.append(TrainingExample(each.query, (positive,), tuple(sure[i] for i in drawn), origin=origin))
     return examples
+
+
+def _sure_negatives(
+    judged: JudgedQuery, positive: str, questions_of: Mapping[str, str], vectors: Mapping[str, Vectors]
+) -> list[str]:
+    """Passages of the best candidates, best first. vectors: of the passages and of the questions."""
+
+    def similarity(text: str, other: str) -> float:
+        return float(vectors[text] @ vectors[other])
+
+    others = [each.chunk for each in judged.candidates[:_MINED_DEPTH] if each.chunk.document not in judged.relevant]
+    return [
+        chunk.passage
+        for chunk in others
+        if similarity(chunk.passage, positive) < NEAR_DUPLICATE
+        and similarity(questions_of[chunk.document], judged.query) < _SAME_QUESTION
+    ]

@@ -61,7 +61,7 @@ def export_command(
         raise typer.BadParameter("beir is a folder; name a new one with --output")
     else:
         labeled = _labeled(_store(home))
-        _export_labels(export_format, _not_of_the_gate(labeled, home) if for_training else labeled, output)
+        _export_labels(export_format, _taught(labeled, home) if for_training else labeled, output)
 
 
 @feedback_cli.command("import")
@@ -98,13 +98,15 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     + is relevant, - not relevant, ? undecided. Example: citeloop feedback list
     """
+    from app.training.rules import by_question
+
     labeled = _labeled(_store(home))
     counts = _counts(labeled)
     if as_json:
         print(json.dumps({**counts, "passages": [asdict(each) for each in labeled]}, ensure_ascii=False))
         return
-    for same in _by_question(labeled):
-        print(_printable(same[0].question), *map(_line, same), sep="\n")
+    for question, same in by_question(labeled).items():
+        print(_printable(question), *map(_line, same), sep="\n")
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
@@ -170,14 +172,15 @@ def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage
         )
 
 
-def _not_of_the_gate(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
+def _taught(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
+    """Those of the questions that models learn from."""
     from app.pipeline import Pipeline
     from app.settings import read_settings
     from app.training.split import parts_of
 
     settings = read_settings(home)
     parts = parts_of(list({each.question: None for each in labeled}), settings.home, Pipeline(settings).embedder)
-    return [each for each in labeled if parts[each.question] != "gate"]
+    return [each for each in labeled if parts[each.question] in ("train", "validation")]
 
 
 def _put(content: bytes, output: Path | None) -> None:
@@ -196,15 +199,6 @@ def _counts(labeled: Iterable[LabeledPassage]) -> dict[str, int]:
         "undecided": sum(each.relevant is None for each in labeled),
         "contradicted": sum(each.needs_decision for each in labeled),
     }
-
-
-def _by_question(labeled: Iterable[LabeledPassage]) -> list[list[LabeledPassage]]:
-    from app.feedback import question_key
-
-    by_question: dict[str, list[LabeledPassage]] = {}
-    for each in labeled:
-        by_question.setdefault(question_key(each.question), []).append(each)
-    return list(by_question.values())
 
 
 def _line(passage: LabeledPassage) -> str:

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from app.answer import split_sentences
-from app.feedback import question_key
 from app.search import Candidate, search
 from app.training.examples import NEAR_DUPLICATE, TrainingExample
-from app.training.rules import LabeledPassage
+from app.training.rules import LabeledPassage, by_question
 from app.training.split import SHARES, Part, parts_of
 from ingest.embed import Embedder, Vectors
 from ingest.table import ChunkTable
@@ -68,7 +67,7 @@ class FeedbackExamples:
 def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     """Counts what can be learned from. Reads no model."""
     labeled = list(labeled)
-    questions = by_question(labeled)
+    questions = decided(labeled)
     usable = [question for question, passages in questions.items() if any(each.relevant for each in passages)]
     needed = questions_needed()
     without = len(questions) - len(usable)
@@ -106,22 +105,16 @@ def questions_needed() -> int:
     return round(max(MIN_TRAINING_QUESTIONS / SHARES["train"], MIN_GATE_QUESTIONS / SHARES["gate"]))
 
 
-def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
+def decided(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
     """Question, as it was asked first -> what people say of its passages, but for what they do not agree on."""
-    questions: dict[str, str] = {}
-    passages: dict[str, list[LabeledPassage]] = {}
-    for each in labeled:
-        if each.relevant is not None:
-            question = questions.setdefault(question_key(each.question), each.question)
-            passages.setdefault(question, []).append(each)
-    return passages
+    return by_question(each for each in labeled if each.relevant is not None)
 
 
 def feedback_examples(
     labeled: Iterable[LabeledPassage], table: ChunkTable, embedder: Embedder, home: Path, num_negatives: int, seed: int
 ) -> FeedbackExamples:
     """Split the questions and mine what is missing to the negatives. Questions without a positive give no example."""
-    questions = by_question(labeled)
+    questions = decided(labeled)
     parts = parts_of(list(questions), home, embedder)
     miner = _Miner(table, embedder, num_negatives, seed)
 
@@ -234,6 +227,8 @@ def replay_examples(
     examples: list[TrainingExample] = []
     for _ in range(4 * num_examples if documents else 0):  # some have no sentence long enough, or too few like them
         chunks = table.chunks_of(documents[chance.integers(len(documents))].id)
+        if not chunks:  # it was removed meanwhile
+            continue
         chunk = chunks[chance.integers(len(chunks))]
         sentences = [each for each in split_sentences(chunk.text) if len(each.split()) >= _MIN_SENTENCE_WORDS]
         if len(sentences) < 2:

@@ -1,17 +1,17 @@
-"""files of pairs -> a model's folder: mine, train, fit a reranker's blend on sources kept aside, write the card."""
+"""files of pairs -> a model's folder: mine, train, fit a reranker's blend on sources kept aside."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
-from app.evaluation import benchmark_table
+from app.evaluation.tables import Track, benchmark_table
 from app.registry import EMBEDDER, fingerprint
 from app.rerank import Blend, Reranker
 from app.rerankers import open_reranker, require_model
@@ -23,8 +23,6 @@ from app.training.trainers import TRAINERS
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed import DEFAULT_EMBEDDER, default_embedder_path, load_embedder
-
-T = TypeVar("T")
 
 _ASIDE_SHARE = 0.15
 """Of the sources: their questions are not trained on but fit the blend, since a model is too sure of its own."""
@@ -40,12 +38,6 @@ class PairsFile:
     num_questions: int
 
 
-class Track(Protocol):
-    """Shows progress: given items and a label, yields the items."""
-
-    def __call__(self, items: Iterable[T], label: str) -> Iterable[T]: ...
-
-
 def train_from_pairs(
     files: Sequence[PairsFile],
     output: Path,
@@ -58,7 +50,7 @@ def train_from_pairs(
     track: Track,
     watch: Watch = Watch(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
-    """Train on the pairs and write model, blend and card to the output folder; returns what the card says.
+    """Train on the pairs and write model, blend and training.json to the output folder; returns what that says.
 
     Under torchrun, the processes that only help with the training return nothing.
 
@@ -87,12 +79,12 @@ def train_from_pairs(
         **({} if kind == EMBEDDER else _blended(output, collections, home, track)),
         "fingerprint": fingerprint(output),
     }
-    (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return summary
 
 
 def _blended(folder: Path, collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, Any]:
-    """Fit the blend of the reranker in a folder, and save it there; returns what the card says of it."""
+    """Fit the blend of the reranker in a folder, and save it there; returns what training.json says of it."""
     reranker = open_reranker(str(folder))
     scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
     if not scored:
@@ -120,12 +112,13 @@ class _Collection:
         return cls(file.path.name.partition(".")[0], pairs, aside, passages)
 
     def examples(self, home: Path, recipe: Recipe, track: Track) -> list[TrainingExample]:
-        """Mined among the passages of the file."""
+        """Mined among the passages of the file, but for those of the sources kept aside."""
         embedder = load_embedder()
-        benchmark = as_benchmark(self.name, self.pairs, self.passages)
+        passages, _ = split_by_source(self.passages, _ASIDE_SHARE)
+        benchmark = as_benchmark(self.name, self.pairs, passages)
         table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
         judged = judged_queries(benchmark, table, embedder, track=track)
-        questions_of = {pair.document: pair.question for pair in chain(self.pairs, self.passages)}
+        questions_of = {pair.document: pair.question for pair in chain(self.pairs, passages)}
         return mine(
             judged,
             table,

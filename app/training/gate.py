@@ -26,7 +26,7 @@ _P_VALUE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The questions whose answer lies in one folder of the documents: nDCG@10 by the live model and the candidate."""
+    """The questions whose answer lies in one folder of the documents, like ones counted each; nDCG@10 of both."""
 
     name: str
     num_questions: int
@@ -38,11 +38,12 @@ class Group:
 class Found:
     """What a comparison found, on which the decision rests.
 
-    num_different: of the questions, counting those that ask nearly the same as one, as every mean and test here does.
+    num_different: of the questions, counting those that ask nearly the same as one, as every mean and test does but
+    the means by folder.
     gain: measure -> of the candidate over the live model; gain_over_none likewise. shown_gain: hit rate@5 with what
     nobody judged counted as wrong. probe: nDCG@10 of the candidate against the live model on questions about other
     documents; None where there is none. latency_ms: live, candidate -> median milliseconds to rerank the probe's
-    candidates, of which budget_ms is the most that reranking may take.
+    candidates, with search where the candidate searches with another embedder. budget_ms: the most that it may take.
     """
 
     num_questions: int
@@ -107,7 +108,8 @@ class GateReport(Found):
 
     def save(self, folder: Path) -> None:
         """Write gate.json."""
-        (folder / "gate.json").write_text(json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n")
+        content = json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+        (folder / "gate.json").write_text(content, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> GateReport | None:

@@ -18,7 +18,7 @@ from app.training.fit import Recipe
 from app.training.from_feedback import (
     FeedbackExamples,
     Readiness,
-    by_question,
+    decided,
     feedback_examples,
     readiness,
     replay_examples,
@@ -45,21 +45,21 @@ class TooLittleFeedbackError(CiteloopError):
     """Training would move the model at random; the message says what is missing."""
 
 
-def gather(pipeline: Pipeline, recipe: Recipe, seed: int) -> Material:
+def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
     """Read the feedback, split and mine. Raises TooLittleFeedbackError."""
     store = FeedbackStore(pipeline.settings.home)
     labeled = label(store.events(), store.judgements())
     ready = readiness(labeled)
     if ready.missing:
         raise TooLittleFeedbackError(f"training does not make sense yet; missing: {'; '.join(ready.missing)}")
-    table, embedder = pipeline.table, pipeline.embedder
-    examples = feedback_examples(labeled, table, embedder, pipeline.settings.home, recipe.num_negatives, seed)
+    table, embedder, (num_negatives, seed) = pipeline.table, pipeline.embedder, (recipe.num_negatives, recipe.seed)
+    examples = feedback_examples(labeled, table, embedder, pipeline.settings.home, num_negatives, seed)
     num_replayed = round(_REPLAY_SHARE * len(examples.train) * recipe.num_epochs)
     replayed = [
         replace(each, weight=1 / recipe.num_epochs)  # seen once, since there are as many as are wanted
-        for each in replay_examples(table, embedder, num_replayed, recipe.num_negatives, seed)
+        for each in replay_examples(table, embedder, num_replayed, num_negatives, seed)
     ]
-    return Material(ready, examples, by_question(labeled), replayed)
+    return Material(ready, examples, decided(labeled), replayed)
 
 
 def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material: Material) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
 from app.evaluation import Benchmark
+from app.evaluation.beir_files import read_objects
 from ingest import CiteloopError
 from ingest.parse import parse_text
 
 _MIN_QUESTION_WORDS = 3
+_FIELDS = ("question", "passage", "title", "source", "doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,24 @@ def read_pairs(path: Path) -> list[Pair]:
     Raises CiteloopError naming the line that is not as expected.
     """
     pairs = []
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                source = row.get("source") or row.get("doc", "").partition("#")[0] or path.name
-                pairs.append(Pair(row["question"].strip(), row["passage"].strip(), row.get("title") or "", source))
-            except (ValueError, KeyError, AttributeError) as error:
-                raise CiteloopError(f"{path} line {number}: expected an object with question and passage") from error
+    for place, fields in read_objects(path):
+        question, passage, title, source, doc = (_text(place, fields, name) for name in _FIELDS)
+        if not (question and passage):
+            raise CiteloopError(f"{place}: expected an object with question and passage, got {', '.join(fields)}")
+        pairs.append(Pair(question, passage, title, source or doc.partition("#")[0] or path.name))
     asked = Counter(pair.question.lower() for pair in pairs)
     return [
         pair
         for pair in pairs
         if asked[pair.question.lower()] == 1 and len(pair.question.split()) >= _MIN_QUESTION_WORDS
     ]
+
+
+def _text(place: str, fields: Mapping[str, object], name: str) -> str:
+    value = fields.get(name) or ""
+    if not isinstance(value, str):
+        raise CiteloopError(f"{place}: expected text as the {name}, got {value!r}")
+    return value.strip()
 
 
 def spread(pairs: Iterable[Pair], num_pairs: int, seed: int) -> list[Pair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.training.fit import Recipe
@@ -25,7 +25,9 @@ RECIPES: Mapping[Kind, Recipe] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train. base: a folder or hub id; empty: what is live, or for a new reranker the embedder's weights."""
+    """What to train. base: a folder or hub id; empty: what is live, or for a new reranker the weights of the embedder
+    that comes with the program. seed: of every draw, on the same machine.
+    """
 
     kind: Kind = "reranker"
     base: str = ""
@@ -39,4 +41,4 @@ class Plan:
     @property
     def recipe(self) -> Recipe:
         """How its models are trained; of both, what is alike in them: negatives, epochs, sizes."""
-        return RECIPES[self.parts[0].kind]
+        return replace(RECIPES[self.parts[0].kind], seed=self.seed)

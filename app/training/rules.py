@@ -92,6 +92,16 @@ def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> l
     return sorted(labeled.values(), key=lambda each: order[question_key(each.question)])
 
 
+def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
+    """Question, as it was asked first -> what people say of its passages."""
+    questions: dict[str, str] = {}
+    passages: dict[str, list[LabeledPassage]] = {}
+    for each in labeled:
+        question = questions.setdefault(question_key(each.question), each.question)
+        passages.setdefault(question, []).append(each)
+    return passages
+
+
 @dataclass(slots=True)
 class _Stance:
     """Where one user stands on one passage after all that he did."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.feedback import FeedbackEvent, question_key
 from app.training.from_feedback import Readiness, readiness
-from app.training.rules import LabeledPassage
+from app.training.rules import LabeledPassage, by_question
 
 NO_REASON = "no reason given"
 CARE_REASONS = ("outdated", "duplicate", "wrong page")
@@ -94,14 +94,11 @@ def struck_out(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     return [event for event in last.values() if event.action == "deleted"]
 
 
-def by_question(labeled: Iterable[LabeledPassage]) -> list[QuestionFeedback]:
+def questions_of(labeled: Iterable[LabeledPassage]) -> list[QuestionFeedback]:
     """Those with contradictions first, else as they were first asked; deciding one does not move it."""
-    passages: dict[str, list[LabeledPassage]] = {}
-    for each in labeled:
-        passages.setdefault(question_key(each.question), []).append(each)
     questions = [
-        QuestionFeedback(same[0].question, tuple(sorted(same, key=lambda each: not each.is_contradicted)))
-        for same in passages.values()
+        QuestionFeedback(question, tuple(sorted(same, key=lambda each: not each.is_contradicted)))
+        for question, same in by_question(labeled).items()
     ]
     return sorted(questions, key=lambda each: not any(passage.is_contradicted for passage in each.passages))
 

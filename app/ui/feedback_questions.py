@@ -16,8 +16,8 @@ from app.ui.feedback_counts import (
     Feedback,
     PassageKey,
     QuestionFeedback,
-    by_question,
     key_of,
+    questions_of,
 )
 from app.ui.messages import try_to
 from app.ui.paging import page_of
@@ -39,7 +39,7 @@ _WORDS: Mapping[Label, str] = {"relevant": "Relevant", "not relevant": "Not rele
 
 def show_questions(said: Feedback) -> None:
     """Ten questions a page, those with contradictions first."""
-    questions = by_question(said.labeled)
+    questions = questions_of(said.labeled)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", placeholder="Part of a question, document or passage", key="questions-filter")
         shown = st.selectbox(

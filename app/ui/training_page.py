@@ -106,7 +106,7 @@ def _show_start(ready: Readiness) -> None:
             base = st.text_input(
                 "Begin from",
                 placeholder="A folder, or a name on the Hugging Face hub",
-                help="Empty: the model that embeds the documents, which is there already.",
+                help="Empty: for the embedder the one in use, for a new reranker the one that comes with the program.",
                 key="training-base",
                 max_chars=300,
             )

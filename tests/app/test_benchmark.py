@@ -225,7 +225,7 @@ def test_what_cannot_be_meant_is_named_with_its_line(name: str, line: str, expec
 def test_a_file_in_another_encoding_is_named_with_the_line(name: str, folder: Path) -> None:
     with (folder / name).open("ab") as lines:
         lines.write('{"_id": "für"}\n'.encode("cp1252"))
-    with pytest.raises(BenchmarkError, match=rf"{name} line \d is not UTF-8 .*expected BEIR files in UTF-8"):
+    with pytest.raises(BenchmarkError, match=rf"{name} line \d is not UTF-8 .*expected text in UTF-8"):
         read_benchmark(folder)
 
 

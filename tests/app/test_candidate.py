@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from app.settings import Settings
 from app.training import candidate as module
 from app.training import plan as plans
 from app.training.candidate import make_candidate
+from app.training.compare import probe
 from app.training.fit import Loss, Recipe, Watch
 from app.training.gate import GateReport
 from app.training.plan import Kind, Plan
@@ -114,12 +116,28 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "registered"), [("cross-encoder", "cross-encoder"), ("embedder", EMBEDDER)])
-def test_other_kinds_are_trained_and_compared_as_well(home: Path, kind: Kind, registered: str) -> None:
+def test_other_kinds_are_trained_and_compared_as_well(
+    home: Path, kind: Kind, registered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed_with: list[str] = []
+
+    def noted(*arguments: Any) -> Any:
+        probed_with.append(arguments[2].name)
+        return probe(*arguments)
+
+    monkeypatch.setattr(module, "probe", noted)
     name, report = made(home, kind)
-    assert Registry(home).model(name).kind == registered
+    registry = Registry(home)
+    assert registry.model(name).kind == registered
     assert report.num_questions >= 20
     assert set(report.metrics) == {"none", "live", "candidate"}
     assert report.probe
+    if kind == "embedder":
+        assert Path(probed_with[0]).parent == registry.models_folder, "vectors of another one of its name are not taken"
+    else:
+        blend = Blend.load(registry.folder(name))
+        assert blend
+        assert blend.calibration is None, "what a probability is was fitted on other scores"
 
 
 @pytest.mark.slow

@@ -147,6 +147,12 @@ def test_a_reranker_that_does_not_load_is_no_wrong_usage(
     assert "there is no such folder" in outcome.stderr
 
 
+def test_a_name_that_stands_twice_is_measured_once(citeloop: Citeloop, benchmark: Path) -> None:
+    arguments = ["--rerankers", "none,none", "--chunkings", "window/2,window/2", "--json"]
+    (report,) = citeloop("evaluate", benchmark, *arguments).json
+    assert len(report["results"]) == 1
+
+
 def test_blanks_between_names_do_not_matter(citeloop: Citeloop, benchmark: Path) -> None:
     arguments = ["--rerankers", "none, trains", "--retrievers", "vector, text", "--num-candidates", "2, 5"]
     report = citeloop("evaluate", benchmark, *arguments, "--chunkings", " window/2 ", "--json").json[0]

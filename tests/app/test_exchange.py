@@ -8,14 +8,13 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from app.evaluation import read_benchmark
 from app.feedback import FeedbackStore, Judgement, Label, question_key
 from app.training.exchange.exports import (
-    EXPORT_FORMATS,
     MAX_TRIPLETS,
     ExchangeError,
     ExportFormat,
@@ -33,7 +32,7 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
-FORMATS = pytest.mark.parametrize("export_format", EXPORT_FORMATS)
+FORMATS = pytest.mark.parametrize("export_format", get_args(ExportFormat))
 
 
 def labeled(question: str, text: str, relevant: bool | None, **changed: Any) -> LabeledPassage:
@@ -431,7 +430,7 @@ def test_a_folder_that_is_no_beir_folder_is_said(tmp_path: Path) -> None:
         read_labels(tmp_path, "ada")
     folder = written("beir", LABELED, tmp_path)
     (folder / "queries.jsonl").write_bytes('{"_id": "q1", "text": "für"}'.encode("cp1252"))
-    with pytest.raises(CiteloopError, match="expected BEIR files in UTF-8"):
+    with pytest.raises(CiteloopError, match="expected text in UTF-8"):
         read_labels(folder, "ada")
 
 
@@ -484,9 +483,11 @@ def test_a_passage_that_stands_in_the_documents_becomes_the_one_there(placed: Ch
 def test_two_labels_of_one_passage_that_differ_both_stay(placed: ChunkTable) -> None:
     chunk = placed.chunks_of(placed.documents()[0].id)[0]
     part = " ".join(chunk.text.split()[1:8])
-    found, kept = located([imported(chunk.text), imported(part, "not relevant")], placed.home)
-    assert (found.chunk_id, found.label) == (chunk.id, "relevant")
-    assert (kept.text, kept.label, kept.chunk_id) == (part, "not relevant", "")
+    judgements = [imported(chunk.text), imported(part, "not relevant")]
+    for given in (judgements, judgements[::-1]):
+        found, kept = located(given, placed.home)
+        assert (found.chunk_id, found.label) == (chunk.id, "relevant")
+        assert (kept.text, kept.label, kept.chunk_id) == (part, "not relevant", "")
 
 
 def test_without_documents_imported_passages_stay_as_they_are(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from app.answer import LanguageModelError
 from app.feedback import FeedbackStore, Judgement, Label
 from app.pipeline import Pipeline
-from app.training.exchange.exports import EXPORT_FORMATS
+from app.training.exchange.exports import ExportFormat
 from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
 from app.training.split import parts_of
 from tests.app.builders import make_answer
@@ -100,7 +101,7 @@ def test_list_of_nothing_says_so(citeloop: Citeloop) -> None:
 
 
 @pytest.mark.usefixtures("labels")
-@pytest.mark.parametrize("export_format", EXPORT_FORMATS)
+@pytest.mark.parametrize("export_format", get_args(ExportFormat))
 def test_an_export_is_taken_by_another_installation_once(
     export_format: str, citeloop: Citeloop, tmp_path: Path
 ) -> None:
@@ -140,6 +141,17 @@ def test_an_export_for_training_leaves_out_what_only_compares_models(citeloop: C
     assert asked == {question for question, part in parts.items() if part != "gate"}
     assert 10 < len(asked) < 30
     assert citeloop("feedback", "export", "--for-training").status == 2
+
+
+def test_an_export_for_training_leaves_out_what_our_own_training_does(
+    citeloop: Citeloop, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {"Which days?": "train", "Which hours?": "validation", "Which weeks?": "gate", "Whose weeks?": "left out"}
+    for question in parts:
+        judge(home, question, days="relevant")
+    monkeypatch.setattr("app.training.split.parts_of", lambda *_: parts)
+    exported = citeloop("feedback", "export", "--format", "pairs", "--for-training").stdout
+    assert {json.loads(line)["query"] for line in exported.splitlines()} == {"Which days?", "Which hours?"}
 
 
 @pytest.mark.usefixtures("labels")

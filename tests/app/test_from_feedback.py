@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.training.from_feedback import by_question, feedback_examples, readiness, replay_examples
+from app.training.from_feedback import decided, feedback_examples, readiness, replay_examples
 from app.training.rules import LabeledPassage
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest
@@ -137,7 +137,7 @@ def test_the_same_seed_gives_the_same_examples(items: ChunkTable) -> None:
 
 def test_what_nobody_agrees_on_is_not_used(items: ChunkTable) -> None:
     labels = [labelled(items, 1), labelled(items, 2, about=1, relevant=None, weight=0.0)]
-    assert by_question(labels) == {labels[0].question: [labels[0]]}
+    assert decided(labels) == {labels[0].question: [labels[0]]}
 
 
 def test_readiness_counts_and_says_what_is_missing(items: ChunkTable) -> None:
@@ -177,6 +177,14 @@ def test_replay_asks_with_a_sentence_for_its_passage_without_it(items: ChunkTabl
         number = next(n for n in range(60) if f"item{n} " in example.query)
         assert example.positives[0].startswith(f"Item{number}\n")
         assert all(example.query not in negative for negative in example.negatives)
+
+
+def test_a_document_that_is_removed_meanwhile_is_not_replayed(
+    items: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, chunks_of = items.documents()[0].id, items.chunks_of
+    monkeypatch.setattr(items, "chunks_of", lambda document_id: [] if document_id == gone else chunks_of(document_id))
+    assert len(replay_examples(items, FakeEmbedder(), 30, NUM_NEGATIVES, 0)) == 30
 
 
 def test_an_empty_table_replays_nothing(tmp_path: Path) -> None:

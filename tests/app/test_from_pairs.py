@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -17,8 +17,11 @@ from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
 from app.training.commands import parse_pairs_file
+from app.training.examples import TrainingExample
 from app.training.fit import Loss, Recipe, Watch
 from app.training.from_pairs import PairsFile, train_from_pairs
+from app.training.pairs import read_pairs, split_by_source
+from app.training.trainers import TRAINERS
 from ingest import CiteloopError
 from ingest.embed import Embedder, load_embedder
 from tests.app.conftest import Citeloop
@@ -128,6 +131,24 @@ def told_apart(embedder: Embedder, questions: Sequence[str], passages: Sequence[
     """How much nearer a question is to its own passage than to all passages."""
     similarities = embedder.embed(list(questions)) @ embedder.embed(list(passages)).T
     return float(similarities.diagonal().mean() - similarities.mean())
+
+
+def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[TrainingExample] = []
+
+    def noted(examples: Sequence[TrainingExample], *_: object, **__: object) -> None:
+        given.extend(examples)
+        raise CiteloopError("that will do")
+
+    monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", noted)
+    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    with pytest.raises(CiteloopError, match="that will do"):
+        train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    _, aside = split_by_source(read_pairs(file.path), 0.15)
+    passages = "\n".join(passage for each in given for passage in (*each.positives, *each.negatives))
+    assert given
+    assert aside
+    assert not [pair.source for pair in aside if pair.passage in passages]
 
 
 def test_a_base_that_is_not_there_is_said_before_anything_is_mined(citeloop: Citeloop, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from app import live
 from app.live import NUM_TIMED, LiveReranker
 from app.pipeline import Pipeline
-from app.registry import Registry, fingerprint
+from app.registry import EMBEDDER, Registry, fingerprint
 from app.rerank import Reranker, RerankerError
-from app.rerankers import MODELS_FOLDER, load_reranker
+from app.rerankers import MODELS_FOLDER, describe, load_reranker
 from app.settings import Settings
 from ingest.table import ChunkTable
 from tests.app.builders import add_model, make_candidates
@@ -371,6 +371,16 @@ def test_damaged_or_unknown_model_of_the_home_is_not_loaded(settings: Settings, 
     for name in ("trained:x", "trained"):
         with pytest.raises(RerankerError, match=r"no trained model .*; there are: reranker-1"):
             load_reranker(name, settings)
+
+
+def test_an_embedder_of_the_home_is_no_reranker(settings: Settings, home: Path) -> None:
+    registry = Registry(home)
+    with registry.unfinished() as folder:
+        (folder / "model.safetensors").write_bytes(b"weights")
+        registry.add(folder, "embedder-1", kind=EMBEDDER, base="all-MiniLM-L6-v2")
+    with pytest.raises(RerankerError, match="embedder-1 is of kind embedder; expected late-interaction or cross-enc"):
+        load_reranker("trained:embedder-1", settings)
+    assert describe(settings)["trained"].endswith("[none yet]")
 
 
 @pytest.mark.slow

@@ -70,26 +70,12 @@ def test_models_are_named_by_number_and_listed_newest_first(registry: Registry, 
     assert registry.new_name() == "reranker-4"
 
 
-def test_folder_in_its_place_can_be_registered(registry: Registry) -> None:
-    digest = fingerprint(write_model(registry.folder("ours")))
-    model = registry.register("ours", "late-interaction", "some/base", digest)
-    assert registry.model("ours") == model
-    registry.check("ours")
-
-
-def test_folder_that_is_not_as_said_is_not_registered(registry: Registry) -> None:
-    write_model(registry.folder("ours"))
-    for name, what in (("ours", "expected sha256 0123"), ("nowhere", r"lacks model\.safetensors")):
-        with pytest.raises(RegistryError, match=what):
-            registry.register(name, "late-interaction", "b", "0123")
-    assert registry.models() == []
-
-
-@pytest.mark.parametrize("name", ["", "shipped", "none", "live", "../ours", "a/b", ".ours", "Ours", "x" * 65])
-def test_names_that_would_be_mistaken_are_refused(registry: Registry, tmp_path: Path, name: str) -> None:
-    digest = fingerprint(write_model(tmp_path / "model"))
-    with pytest.raises(RegistryError, match="is no name for a model"):
-        registry.register(name, "late-interaction", "b", digest)
+@pytest.mark.parametrize("name", ["shipped", "none", "live", "../ours", "a/b", ".ours", "Ours", "x" * 65])
+def test_names_that_would_be_mistaken_are_refused(registry: Registry, name: str) -> None:
+    with registry.unfinished() as folder:
+        write_model(folder)
+        with pytest.raises(RegistryError, match="is no name for a model"):
+            registry.add(folder, name, kind="late-interaction", base="b")
 
 
 def test_a_name_is_used_once_even_when_its_model_is_removed(registry: Registry, three: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -35,6 +35,7 @@ from ingest.rows import Identity
 from tests.app.builders import make_candidate, write_benchmark
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
 
+T = TypeVar("T")
 CORPUS = [{"_id": name, "title": name, "text": text} for name, text in DOCUMENTS.items()]
 QUESTIONS = {
     "leave": ("how many days of leave a year", "handbook/leave.md", "30 days of leave"),
@@ -177,7 +178,7 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     embedder = CountingEmbedder()
     labels: list[str] = []
 
-    def track(items: Iterable[str], label: str) -> Iterable[str]:
+    def track(items: Iterable[T], label: str) -> Iterable[T]:
         labels.append(label)
         return items
 
@@ -388,8 +389,8 @@ def test_new_passages_are_timed_on_30_questions_of_all_the_set(
     )
     tracked: dict[str, list[str]] = {}
 
-    def track(items: Iterable[str], label: str) -> Iterable[str]:
-        tracked[label] = list(items)
+    def track(items: Iterable[T], label: str) -> Iterable[T]:
+        tracked[label] = list(map(str, items))
         return items
 
     ours = Remembering()
@@ -501,7 +502,7 @@ def test_an_interrupted_build_leaves_nothing_and_what_a_killed_one_left_is_swept
     left.mkdir(parents=True)
     left.with_suffix(".lock").touch()
 
-    def stopped(items: Iterable[str], _label: str) -> Iterable[str]:
+    def stopped(items: Iterable[T], label: str) -> Iterable[T]:  # by its name
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

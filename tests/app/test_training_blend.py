@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.rerank import Blend
-from app.training.blend import ScoredQuery, best_scores, fit_blend, fit_calibration, scored_queries
+from app.training.blend import ScoredQuery, best_probabilities, fit_blend, fit_calibration, scored_queries
 from app.training.examples import JudgedQuery
 from app.training.from_pairs import reliability
 from tests.app.builders import make_candidate, make_candidates
@@ -75,8 +75,8 @@ def test_a_query_without_its_answer_gets_lower_probabilities() -> None:
         "there": scored["made up"],
         "gone": [each.without_relevant() for each in scored["made up"]],
     }.items():
-        best[name] = np.mean(best_scores(queries, blend))
-    turned_away = np.mean([score < blend.calibration.floor for score in best_scores(scored["made up"], blend)])
+        best[name] = np.mean(best_probabilities(queries, blend))
+    turned_away = np.mean([score < blend.calibration.floor for score in best_probabilities(scored["made up"], blend)])
     assert turned_away == pytest.approx(0.05, abs=0.01)
     assert best["there"] > 0.6 > 0.3 > best["gone"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from filelock import FileLock
@@ -29,6 +29,12 @@ from tests.app.gate_builder import make_gate_report
 from tests.conftest import FakeEmbedder
 
 LOSSES = [Loss(1, 4, 2.0), Loss(2, 4, None, 1.5), Loss(2, 4, 1.0)]
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_seed_of_a_plan_is_that_of_its_training(kind: Kind) -> None:
+    for part in (Plan(kind, seed=7), *Plan(kind, seed=7).parts):
+        assert part.recipe.seed == 7
 
 
 @pytest.fixture

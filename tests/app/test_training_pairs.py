@@ -50,12 +50,46 @@ def test_questions_that_say_too_little_or_have_several_answers_are_left_out(tmp_
     assert [found.question for found in read_pairs(path)] == ["Who opens the gate?"]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"question": "Who opens the gate?"}', '{"question": 1, "passage": "x"}'])
-def test_a_line_that_is_no_pair_is_named(line: str, tmp_path: Path) -> None:
+GOOD_LINE = '{"question": "Who opens the gate?", "passage": "The porter."}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "is no JSON object"),
+        ('{"question": "Who opens the gate?"}', ": expected an object with question and passage, got question"),
+        ('{"question": "Who?", "passage": " "}', ": expected an object with question and passage"),
+        ('{"question": 1, "passage": "x"}', ": expected text as the question, got 1"),
+        ('{"question": "Who?", "passage": "x", "source": 12}', ": expected text as the source, got 12"),
+        ('{"question": "Who?", "passage": "x", "title": ["x"]}', ": expected text as the title"),
+    ],
+)
+def test_a_line_that_is_no_pair_is_named(line: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "faq.jsonl"
-    path.write_text('{"question": "Who opens the gate?", "passage": "The porter."}\n' + line + "\n")
-    with pytest.raises(CiteloopError, match=r"faq\.jsonl line 2: expected an object with question and passage"):
+    path.write_text(GOOD_LINE + line + "\n")
+    with pytest.raises(CiteloopError, match=rf"faq\.jsonl line 2 ?{said}"):
         read_pairs(path)
+
+
+def test_empty_lines_of_pairs_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "faq.jsonl"
+    path.write_text(f"\n{GOOD_LINE}\n\n")
+    assert len(read_pairs(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("faq.jsonl", GOOD_LINE.encode() + "Größe".encode("latin-1"), "line 2 is not UTF-8"),
+        ("faq.jsonl.gz", gzip.compress(GOOD_LINE.encode())[:-9], "is cut short or damaged"),
+        ("faq.jsonl.gz", GOOD_LINE.encode(), "is cut short or damaged"),
+    ],
+)
+def test_a_damaged_file_of_pairs_is_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CiteloopError, match=rf"{name}.* {said}"):
+        read_pairs(tmp_path / name)
 
 
 def test_sources_take_turns_so_that_a_large_one_does_not_drown_the_others() -> None:

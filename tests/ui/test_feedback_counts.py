@@ -3,7 +3,7 @@ from __future__ import annotations
 from app.feedback import Judgement
 from app.training.from_feedback import questions_needed
 from app.training.rules import LabeledPassage, label
-from app.ui.feedback_counts import by_origin, by_question
+from app.ui.feedback_counts import by_origin, questions_of
 
 
 def passage(text: str, relevant: bool | None = None, **said: object) -> LabeledPassage:
@@ -35,9 +35,9 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
 
 def test_to_decide_a_contradiction_does_not_move_it() -> None:
     calm, disputed = passage("a", True), passage("b", None, struck_by=("ann",), opened_by=("ben",))
-    (open_one,) = by_question([calm, disputed])
+    (open_one,) = questions_of([calm, disputed])
     decided = passage("b", True, struck_by=("ann",), opened_by=("ben",), judged_by="cleo")
-    (closed,) = by_question([calm, decided])
+    (closed,) = questions_of([calm, decided])
     assert [each.text for each in open_one.passages] == [each.text for each in closed.passages] == ["b", "a"]
     assert (open_one.is_contradicted, closed.is_contradicted) == (True, False)
 

@@ -13,14 +13,13 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from app.feedback import FeedbackEvent, question_key
-from app.training.rules import LabeledPassage
+from app.training.rules import LabeledPassage, by_question
 from ingest import CiteloopError
 
 ExportFormat = Literal["triplets", "pairs", "beir", "flagembedding", "argilla"]
-EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 MAX_TRIPLETS = 64
 """Of one question; more only where a passage would else be in none."""
 
@@ -94,17 +93,14 @@ def needs_both(export_format: ExportFormat) -> bool:
 
 def judged_questions(labeled: Iterable[LabeledPassage]) -> list[JudgedQuestion]:
     """The labelled passages question by question; of its spellings a question has the first."""
-    by_question: dict[str, list[LabeledPassage]] = {}
-    for each in labeled:
-        if each.relevant is not None:
-            by_question.setdefault(question_key(each.question), []).append(each)
+    decided = by_question(each for each in labeled if each.relevant is not None)
     return [
         JudgedQuestion(
-            same[0].question,
+            question,
             tuple(each for each in same if each.relevant),
             tuple(each for each in same if not each.relevant),
         )
-        for same in by_question.values()
+        for question, same in decided.items()
     ]
 
 

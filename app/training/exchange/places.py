@@ -22,15 +22,15 @@ _log = logging.getLogger(__name__)
 def located(judgements: Sequence[Judgement], home: Path) -> list[Judgement]:
     """The judgements, of the passages of this home's documents that have the same text, or hold it word by word.
 
-    One that stands nowhere stays as it is: it can teach, but not compare. So does a second one of the same passage that
-    says otherwise.
+    One that stands nowhere stays as it is: it can teach, but not compare. So does one of a part of a passage, where
+    something else is said of the whole, or of a part before it.
     """
     table = _serving_table(home)
     if table is None:
         return list(judgements)
     same = table.find_texts({each.text for each in judgements})
     found: dict[str, Judgement] = {}
-    for each in judgements:
+    for each in sorted(judgements, key=lambda each: each.text not in same):  # whole passages first
         chunk = next(iter(same.get(each.text, ())), None) or _holding(each.text, table)
         placed = Judgement.of_chunk(each.question, chunk, each.label, each.user, each.origin) if chunk else each
         if found.setdefault(placed.key, placed).label != placed.label:
