@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+_PATIENCE_SECONDS = 30.0
+"""So long an act waits for those that others are at."""
 
 
 def now() -> str:
@@ -20,11 +24,28 @@ def transaction(path: Path, *, durable: bool = True) -> Iterator[sqlite3.Connect
 
     durable: it survives a power cut, at the price of waiting for the disk. Raises sqlite3.DatabaseError.
     """
-    with closing(sqlite3.connect(path, timeout=30.0)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         with connection:
             yield connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer go on beside each other.
+
+    A new file is switched to that by whoever opens it first. Of two who try at once, SQLite turns one away without
+    waiting, since each holds what the other needs.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def add_missing_columns(
