@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+_EMBEDDER = "SentenceTransformer"
+"""The kind of model, as such folders say it; older ones say none."""
 
 _NUM_SPECIAL_TOKENS = 2
 """[CLS] and [SEP]."""
@@ -186,12 +188,22 @@ def open_embedder(path: Path, name: str) -> Embedder:
     """The embedder of a sentence-transformers folder, computed the quickest way that gives its vectors."""
     from ingest.packed_bert import is_plain_bert, read_modules
 
+    check_embedder(path)
     modules = read_modules(path)
     kinds = [module.kind for module in modules]
     means = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
     if means and is_plain_bert(path) and _takes_mean(modules[1].config):
         return PackedBertEmbedder(path, name)
     return SentenceTransformerEmbedder(path, name)
+
+
+def check_embedder(path: Path) -> None:
+    """Raises CiteloopError when a folder says of itself that it holds another kind of model, which would load."""
+    from ingest.packed_bert import read_json
+
+    kind = read_json(path / "config_sentence_transformers.json").get("model_type", _EMBEDDER)
+    if kind != _EMBEDDER:
+        raise CiteloopError(f"{path} holds a {kind}: expected a text embedder, a {_EMBEDDER}")
 
 
 def _takes_mean(pooling: Mapping[str, Any]) -> bool:

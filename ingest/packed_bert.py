@@ -47,15 +47,15 @@ class Module(NamedTuple):
 def read_modules(folder: Path) -> list[Module]:
     """The modules of a sentence-transformers folder in order; [] where it has no list of them."""
     return [
-        Module(row["type"].rpartition(".")[2], _read_json(folder / row["path"] / "config.json"))
-        for row in _read_json(folder / "modules.json", [])
+        Module(row["type"].rpartition(".")[2], read_json(folder / row["path"] / "config.json"))
+        for row in read_json(folder / "modules.json", [])
     ]
 
 
 def is_plain_bert(folder: Path) -> bool:
     """Whether the folder holds a BERT that `PackedBert` computes: an encoder as published, of bare text."""
-    config, settings = _read_json(folder / "config.json"), _read_json(folder / "sentence_bert_config.json")
-    prompts = _read_json(folder / "config_sentence_transformers.json")
+    config, settings = read_json(folder / "config.json"), read_json(folder / "sentence_bert_config.json")
+    prompts = read_json(folder / "config_sentence_transformers.json")
     return bool(
         config.get("model_type") == "bert"
         and config.get("hidden_act") == "gelu"
@@ -218,11 +218,11 @@ def _single_threaded_workers() -> ThreadPoolExecutor:
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
     """Word pieces that the model reads, as sentence-transformers finds it."""
-    settings, tokenizer = (_read_json(folder / f"{name}.json") for name in ("sentence_bert_config", "tokenizer_config"))
+    settings, tokenizer = (read_json(folder / f"{name}.json") for name in ("sentence_bert_config", "tokenizer_config"))
     said = settings.get("max_seq_length") or tokenizer.get("model_max_length") or config["max_position_embeddings"]
     return int(said)
 
 
-def _read_json(path: Path, default: Any = None) -> Any:
+def read_json(path: Path, default: Any = None) -> Any:
     """What the file says; the default, or {}, where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} if default is None else default

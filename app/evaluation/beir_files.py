@@ -148,7 +148,7 @@ def _object(place: str, line: str) -> dict[str, Any]:
 
 
 def _row(place: str, fields: Mapping[str, Any]) -> Row:
-    if missing := [name for name in ("_id", "text") if fields.get(name) is None]:
+    if missing := [name for name in ("_id", "text") if fields.get(name) is None or (name, fields[name]) == ("_id", "")]:
         raise BenchmarkError(f"{place} lacks {', '.join(missing)}")
     if not isinstance(fields["_id"], str | int):
         raise BenchmarkError(f"{place}: expected text or a number as the _id, got {_short(fields['_id'])}")

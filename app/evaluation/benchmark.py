@@ -109,9 +109,12 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     corpus_path, queries_path, qrels_path = corpus_file(folder), queries_file(folder), qrels_file(folder)
     qrels = _read_qrels(qrels_path)
     rows = list(read_rows(queries_path))
-    kept = [row for row in rows if row.id in qrels][:max_queries]
+    kept = [row for row in rows if row.id in qrels and row.text.strip()][:max_queries]
     if not kept:
-        raise BenchmarkError(f"no query of {queries_path} is judged in {qrels_path}")
+        raise BenchmarkError(
+            f"no query of {queries_path} is judged in {qrels_path}: expected a score above 0 for one of "
+            f"{_listed([row.id for row in rows])}; there are such for {_listed(list(qrels)) or 'none'}"
+        )
     evidence = {row.id: row.metadata("evidence", _EVIDENCE) for row in rows}
     documents = tuple(_document(row) for row in read_rows(corpus_path))
     benchmark = Benchmark(
@@ -124,7 +127,13 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
         unanswerable={row.id: row.text for row in rows if evidence[row.id] == ()},
     )
     unknown = [query_id for query_id in qrels if query_id not in evidence]
-    left_out = _named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}")
+    empty = [row.id for row in rows if row.id in qrels and not row.text.strip()]
+    silent = [document.name for document in documents if not document.text.strip()]
+    left_out = [
+        *_named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}"),
+        *_named(empty, "judged query has", "judged queries have", "no text"),
+        *_named(silent, "document has", "documents have", "no text"),
+    ]
     return replace(benchmark, left_out=(*left_out, *_not_judged(benchmark, corpus_path)))
 
 
@@ -133,10 +142,12 @@ def _document(row: Row) -> Document:
 
 
 def _read_qrels(path: Path) -> Qrels:
+    """What is relevant to each query; of a pair that is judged twice, the last line counts."""
+    judged = {(pair.query_id, pair.document): pair.relevance for pair in read_pairs(path)}
     qrels: Qrels = {}
-    for pair in read_pairs(path):
-        if pair.relevance > 0:
-            qrels.setdefault(pair.query_id, {})[pair.document] = pair.relevance
+    for (query_id, document), relevance in judged.items():
+        if relevance > 0:
+            qrels.setdefault(query_id, {})[document] = relevance
     return qrels
 
 
@@ -157,7 +168,7 @@ def _not_judged(benchmark: Benchmark, corpus_path: Path) -> list[str]:
     quoted = any(benchmark.evidence.values())
     unquoted = [query_id for query_id in benchmark.queries if quoted and not benchmark.evidence[query_id]]
     return [
-        *_named(missing, "judged document is", "judged documents are", "not in the corpus"),
+        *_named(missing, "judged document is", "judged documents are", "not in the corpus, which counts as not found"),
         *_named(unquoted, "question has", "questions have", "no evidence, so that all are judged by document"),
     ]
 

@@ -81,6 +81,8 @@ def evaluate_command(
             print(f"left out: {line}", file=sys.stderr)
     if len(reports) > 1:
         texts.append(overview(reports))
+        if output:
+            (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
     print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
     if failed:
         raise typer.Exit(1)
@@ -140,13 +142,14 @@ def _depths(named: str) -> list[int]:
 
 
 def _names(named: str) -> list[str]:
-    return [name.strip() for name in named.split(",")]
+    """Each once."""
+    return list(dict.fromkeys(filter(None, map(str.strip, named.split(",")))))
 
 
 def _embedders(named: str) -> list[str]:
     from ingest.embed import recorded_name
 
-    models = list(dict.fromkeys(map(recorded_name, filter(None, _names(named)))))
+    models = list(dict.fromkeys(map(recorded_name, _names(named))))
     names = [Path(model).name for model in models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them one after the other")
@@ -158,7 +161,7 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
     from app.rerankers import UnknownRerankerError, load_reranker, shown_name
 
     loaded: dict[str, Reranker | None] = {}
-    for name in dict.fromkeys(_names(named)):
+    for name in _names(named):
         shown = shown_name(name)
         if shown in loaded:
             raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them one after the other")
@@ -166,6 +169,8 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
             loaded[shown] = load_reranker(name, settings)
         except UnknownRerankerError as error:
             raise typer.BadParameter(str(error)) from error
+    if not loaded:
+        raise typer.BadParameter("expected names of rerankers, such as none,shipped")
     return loaded
 
 
@@ -174,7 +179,7 @@ def _retrievers(named: str) -> list[Retriever]:
 
     names = _names(named)
     chosen = [retriever for retriever in RETRIEVERS if retriever in names]
-    if len(chosen) != len(names):
+    if not chosen or len(chosen) != len(names):
         raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
     return chosen
 
@@ -182,7 +187,7 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    names = list(POLICIES) if named == "all" else list(dict.fromkeys(filter(None, _names(named))))
+    names = list(POLICIES) if named == "all" else _names(named)
     if unknown := set(names) - set(POLICIES):
         raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
     return [POLICIES[name] for name in names] or [DEFAULT_POLICY]

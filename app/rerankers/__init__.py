@@ -222,8 +222,13 @@ def require_model(target: str, names: str) -> None:
 
     No model library is imported for that. names: what it is called once it is here.
     """
-    if Path(target).is_dir() or _file(target, "config.json") or _file(target, "modules.json"):
+    if _file(target, "config.json") or _file(target, "modules.json"):
         return
+    if Path(target).is_dir():
+        raise RerankerError(
+            f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor one with "
+            "modules.json"
+        )
     download = f"download it (HF_HUB_OFFLINE=0 hf download {target}) and use {names}; or " if _is_hub_id(target) else ""
     raise RerankerError(
         f"cannot load {target}: there is no such folder, and no such model of the hub on this machine; {download}"

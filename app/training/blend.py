@@ -72,8 +72,7 @@ def scored_queries(
             tuple(candidate.chunk.document in each.relevant for candidate in each.candidates),
         )
         for each in track(judged, "score")
-        if len(each.candidates) >= _MIN_CANDIDATES
-        and any(candidate.chunk.document in each.relevant for candidate in each.candidates)
+        if each.is_answered
     ]
 
 

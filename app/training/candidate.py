@@ -13,7 +13,7 @@ from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, SHIPPED, Registry
 from app.rerank import Blend, Reranker, RerankerError
-from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker, require_model
+from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.search import Candidate as SearchResult
 from app.search import search
@@ -27,8 +27,8 @@ from app.training.material import Material, describe, gather
 from app.training.plan import Plan, Step
 from app.training.reembedded import ReembeddedTable
 from app.training.rules import LabeledPassage
-from app.training.trainers import TRAINERS
-from ingest.embed import DEFAULT_EMBEDDER, Embedder, default_embedder_path, open_embedder
+from app.training.trainers import TRAINERS, base_model
+from ingest.embed import DEFAULT_EMBEDDER, Embedder, open_embedder
 from ingest.job_store import StoppedError
 
 PROBE = Path(__file__).resolve().parent.parent.parent / "data" / "eval" / "sample"
@@ -127,15 +127,14 @@ def base_of(plan: Plan, pipeline: Pipeline) -> str:
     Raises RerankerError when there is no such base, RegistryError when the live model is damaged.
     """
     if plan.base:
-        require_model(plan.base, f"--base {plan.base}")
-        return plan.base
+        return base_model(plan.base, plan.kind)
     if plan.kind == "reranker":
         registry = Registry(pipeline.settings.home)
         live = registry.live()
         registry.check(live)
         return str(folder_of(live, pipeline.settings))
     serves = pipeline.embedder.name if plan.kind == "embedder" else DEFAULT_EMBEDDER
-    return str(default_embedder_path()) if serves == DEFAULT_EMBEDDER else serves
+    return base_model(serves, plan.kind)
 
 
 def _stop_if_asked(watch: Watch) -> None:

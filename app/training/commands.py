@@ -51,7 +51,9 @@ def train_command(
     output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
     exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
     max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: of each file at most so many.")] = 2500,
-    seed: Annotated[int, typer.Option(help="Of every draw; the same seed gives the same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of every draw; the same seed gives the same model.")
+    ] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +77,8 @@ def train_command(
             kind = TrainingKind.LATE_INTERACTION
         _train_from_pairs(files, output, settings, Plan(kind.value, base, seed), exclude, as_json=as_json)
         return
+    if output or exclude:
+        raise typer.BadParameter("--output and --exclude are for --from-pairs; a model from feedback has its place")
     if base and kind is TrainingKind.BOTH:
         raise typer.BadParameter("--base is for one model; both go on from what is live")
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
@@ -117,8 +121,6 @@ def _train_from_pairs(
     from app.training.fit import Recipe, Watch, is_main_process
     from app.training.from_pairs import PairsFile, train_from_pairs
 
-    if is_main_process() and output.exists() and any(output.iterdir()):
-        raise CiteloopError(f"{output} is not empty; name a new folder for the model")
     summary = train_from_pairs(
         [PairsFile(path, num_questions) for path, num_questions in files],
         output,
@@ -126,7 +128,7 @@ def _train_from_pairs(
         Recipe(seed=plan.seed),
         kind=plan.kind,
         base=plan.base,
-        exclude=frozenset(source for source in exclude.split(",") if source),
+        exclude=frozenset(filter(None, map(str.strip, exclude.split(",")))),
         track=track,
         watch=Watch(_tell_loss),
     )
@@ -145,12 +147,14 @@ def _reindex(embedder: Path) -> str:
 
 
 def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
-    """PATH or PATH:QUESTIONS. Raises BadParameter when there is no such file."""
+    """PATH or PATH:QUESTIONS. Raises BadParameter when there is no such file, or no question is wanted of it."""
     path, colon, number = name.rpartition(":")
-    if not (colon and number.isdigit()):
+    if not (colon and number.isascii() and number.isdecimal()):
         path, number = name, str(max_questions)
     if not Path(path).is_file():
-        raise typer.BadParameter(f"no such file: {path}")
+        raise typer.BadParameter(f"{path} is {'a folder' if Path(path).is_dir() else 'not there'}; expected a file")
+    if int(number) < 1:
+        raise typer.BadParameter(f"expected at least one question of {path}, got {number}")
     return Path(path), int(number)
 
 

@@ -46,6 +46,11 @@ class JudgedQuery:
     candidates: tuple[Candidate, ...]
     relevant: frozenset[str]
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether search found an answer, and something else to compare it with."""
+        return len(self.candidates) > 1 and any(each.chunk.document in self.relevant for each in self.candidates)
+
 
 def judged_queries(
     benchmark: Benchmark,

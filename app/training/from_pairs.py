@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,21 +15,23 @@ import numpy as np
 
 from app.evaluation.tables import Track, benchmark_table
 from app.registry import EMBEDDER, fingerprint
-from app.rerank import Blend, Reranker
-from app.rerankers import open_reranker, require_model
+from app.registry.files import unfinished_folder
+from app.rerank import Blend
+from app.rerankers import open_reranker
 from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
-from app.training.examples import TrainingExample, judged_queries, mine
+from app.training.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.fit import Recipe, Watch, is_main_process
 from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
-from app.training.trainers import TRAINERS
+from app.training.trainers import TRAINERS, base_model
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import DEFAULT_EMBEDDER, default_embedder_path, load_embedder
+from ingest.embed import DEFAULT_EMBEDDER, load_embedder
 
 _ASIDE_SHARE = 0.15
 """Of the sources: their questions are not trained on but fit the blend, since a model is too sure of its own."""
 _PASSAGES_PER_QUESTION = 2
 """Passages of the same file that are searched; the more, the harder the negatives."""
+_NUM_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +58,86 @@ def train_from_pairs(
 
     Under torchrun, the processes that only help with the training return nothing.
 
-    kind: late-interaction, cross-encoder or embedder, which has no blend. base: the folder or hub id to begin with;
-    empty: the embedder's weights. exclude: sources that are left out. Tables of the passages are built below home and
-    kept. Raises CiteloopError when there is no such base, or a file is not as expected or too small.
+    output: a new folder, which gets its name once it is whole. kind: late-interaction, cross-encoder or embedder, which
+    has no blend. base: the folder or hub id to begin with; empty: the embedder's weights. exclude: sources that are
+    left out. Tables of the passages are built below home and kept. Raises CiteloopError when there is no such base or
+    source, the output cannot be made, or a file is not as expected or too small.
     """
-    if base:
-        require_model(base, f"--base {base}")
-    collections = [_Collection.read(file, exclude, recipe.seed) for file in files]
-    examples = [example for each in collections for example in each.examples(home, recipe, track)]
-    if not examples:
-        raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
-    if kind != EMBEDDER and not any(each.aside for each in collections):
-        raise CiteloopError("no source could be kept aside to fit the blend: expected pairs of several sources")
-    TRAINERS[kind](examples, base or str(default_embedder_path()), output, recipe, watch=watch)
-    if not is_main_process():
-        return {}
-    summary = {
-        "kind": kind,
-        "base": base or DEFAULT_EMBEDDER,
-        "files": [each.summary() for each in collections],
-        "excluded": sorted(exclude),
-        "num_examples": len(examples),
-        "recipe": asdict(recipe),
-        **({} if kind == EMBEDDER else _blended(output, collections, home, track)),
-        "fingerprint": fingerprint(output),
-    }
-    (output / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    begin = base_model(base, kind)
+    with ExitStack() as scratch:
+        folder = scratch.enter_context(_folder_for(output)) if is_main_process() else output
+        collections = _read(files, exclude, 0 if kind == EMBEDDER else _ASIDE_SHARE, recipe.seed)
+        examples = [example for each in collections for example in each.examples(home, recipe, track)]
+        if not examples:
+            raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
+        aside = {} if kind == EMBEDDER else _search_aside(collections, home, track)
+        TRAINERS[kind](examples, begin, folder, recipe, watch=watch)
+        if not is_main_process():
+            return {}
+        summary = {
+            "kind": kind,
+            "base": base or DEFAULT_EMBEDDER,
+            "files": [each.summary() for each in collections],
+            "excluded": sorted(exclude),
+            "num_examples": len(examples),
+            "recipe": asdict(recipe),
+            **({} if kind == EMBEDDER else _blended(folder, aside, track)),
+            "fingerprint": fingerprint(folder),
+        }
+        (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        _put(folder, output)
     return summary
 
 
-def _blended(folder: Path, collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, Any]:
+def _folder_for(output: Path) -> AbstractContextManager[Path]:
+    """Where to make what will lie in the output folder. Raises CiteloopError when that cannot be, or is not new."""
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise CiteloopError(f"{output} is there already; name a new folder for the model")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CiteloopError(f"cannot make the folder {output}: {error.strerror}; name another") from error
+    return unfinished_folder(output.parent)
+
+
+def _put(folder: Path, output: Path) -> None:
+    try:
+        folder.rename(output)
+    except OSError as error:
+        raise CiteloopError(f"{output} has been made by something else meanwhile: {error.strerror}") from error
+
+
+def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: float, seed: int) -> list[_Collection]:
+    """The files, each under a name of its own. Raises CiteloopError when a source to leave out is in none."""
+    found = [read_pairs(file.path) for file in files]
+    sources = sorted({pair.source for pairs in found for pair in pairs})
+    if unknown := sorted(exclude - set(sources)):
+        known = f"{', '.join(sources[:_NUM_SHOWN])}{', ...' if len(sources) > _NUM_SHOWN else ''}"
+        raise CiteloopError(f"no pair is of the source {unknown[0]!r}, which is to be left out; there are: {known}")
+    collections = []
+    stems = Counter[str]()
+    for file, pairs in zip(files, found, strict=True):
+        stem = file.path.name.removesuffix(".gz").removesuffix(".jsonl")
+        stems[stem] += 1
+        name = stem if stems[stem] == 1 else f"{stem}_{stems[stem]}"
+        kept = [pair for pair in pairs if pair.source not in exclude]
+        collections.append(_Collection.of(name, kept, file.num_questions, aside_share, seed))
+    return collections
+
+
+def _search_aside(collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, list[JudgedQuery]]:
+    """By collection, the questions kept aside of which search finds the answer. Raises CiteloopError without any."""
+    searched = {each.name: each.searched_aside(home, track) for each in collections if each.aside}
+    answered = {name: [each for each in queries if each.is_answered] for name, queries in searched.items()}
+    if not any(answered.values()):
+        raise CiteloopError("search finds no answer to a question of the sources kept aside; expected more pairs")
+    return {name: queries for name, queries in answered.items() if queries}
+
+
+def _blended(folder: Path, aside: Mapping[str, Sequence[JudgedQuery]], track: Track) -> dict[str, Any]:
     """Fit the blend of the reranker in a folder, and save it there; returns what training.json says of it."""
     reranker = open_reranker(str(folder))
-    scored = {each.name: found for each in collections if (found := each.scored(home, reranker, track))}
-    if not scored:
-        raise CiteloopError("search finds no answer to a question of the sources kept aside; expected more pairs")
+    scored = {name: scored_queries(queries, reranker, track) for name, queries in aside.items()}
     blend = fit_calibration(scored, fit_blend(scored))
     blend.save(folder)
     return {"blend": asdict(blend), "reliability": reliability(scored, blend)}
@@ -104,17 +153,18 @@ class _Collection:
     passages: list[Pair]
 
     @classmethod
-    def read(cls, file: PairsFile, exclude: frozenset[str], seed: int) -> _Collection:
-        found = [pair for pair in read_pairs(file.path) if pair.source not in exclude]
-        questions = spread(found, file.num_questions, seed)
-        pairs, aside = split_by_source(questions, _ASIDE_SHARE)
-        passages = spread(found, _PASSAGES_PER_QUESTION * len(questions), seed)
-        return cls(file.path.name.partition(".")[0], pairs, aside, passages)
+    def of(cls, name: str, found: Sequence[Pair], num_questions: int, aside_share: float, seed: int) -> _Collection:
+        """aside_share: of the sources; 0: none."""
+        questions = spread(found, num_questions, seed)
+        pairs, aside = split_by_source(questions, aside_share) if aside_share else (questions, [])
+        return cls(name, pairs, aside, spread(found, _PASSAGES_PER_QUESTION * len(questions), seed))
 
     def examples(self, home: Path, recipe: Recipe, track: Track) -> list[TrainingExample]:
-        """Mined among the passages of the file, but for those of the sources kept aside."""
+        """Mined among the passages of the file, but for those of what is kept aside."""
         embedder = load_embedder()
-        passages, _ = split_by_source(self.passages, _ASIDE_SHARE)
+        sources = {pair.source for pair in self.aside} - {pair.source for pair in self.pairs}
+        documents = {pair.document for pair in self.aside}
+        passages = [each for each in self.passages if each.source not in sources and each.document not in documents]
         benchmark = as_benchmark(self.name, self.pairs, passages)
         table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
         judged = judged_queries(benchmark, table, embedder, track=track)
@@ -129,14 +179,12 @@ class _Collection:
             origin=self.name,
         )
 
-    def scored(self, home: Path, reranker: Reranker, track: Track) -> list[ScoredQuery]:
-        """The questions kept aside, with the candidates that search finds and the new model's scores."""
-        if not self.aside:
-            return []
+    def searched_aside(self, home: Path, track: Track) -> list[JudgedQuery]:
+        """The questions kept aside, with the candidates that search finds."""
         embedder = load_embedder()
         benchmark = as_benchmark(f"{self.name} aside", self.aside, self.passages)
         table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
-        return scored_queries(judged_queries(benchmark, table, embedder, track=track), reranker, track)
+        return judged_queries(benchmark, table, embedder, track=track)
 
     def summary(self) -> dict[str, Any]:
         return {"name": self.name, "num_questions": len(self.pairs), "num_aside": len(self.aside)}

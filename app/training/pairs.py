@@ -37,19 +37,22 @@ class Pair:
 def read_pairs(path: Path) -> list[Pair]:
     """Read JSON lines with question, passage and, if there, title and source (or doc); `.gz` as well.
 
-    Questions of one or two words, and questions that several passages answer, say too little and are left out.
-    Raises CiteloopError naming the line that is not as expected.
+    Each pair once. Questions of one or two words, and questions that several passages answer, say too little and are
+    left out. Raises CiteloopError naming the line that is not as expected, or the file that holds no pair.
     """
-    pairs = []
+    pairs: dict[tuple[str, str], Pair] = {}
     for place, fields in read_objects(path):
         question, passage, title, source, doc = (_text(place, fields, name) for name in _FIELDS)
         if not (question and passage):
             raise CiteloopError(f"{place}: expected an object with question and passage, got {', '.join(fields)}")
-        pairs.append(Pair(question, passage, title, source or doc.partition("#")[0] or path.name))
-    asked = Counter(pair.question.lower() for pair in pairs)
+        pair = Pair(question, passage, title, source or doc.partition("#")[0] or path.name)
+        pairs.setdefault((question.lower(), passage), pair)
+    if not pairs:
+        raise CiteloopError(f"{path} holds no pairs: expected JSON lines with question and passage")
+    asked = Counter(question for question, _ in pairs)
     return [
         pair
-        for pair in pairs
+        for pair in pairs.values()
         if asked[pair.question.lower()] == 1 and len(pair.question.split()) >= _MIN_QUESTION_WORDS
     ]
 
@@ -73,11 +76,20 @@ def spread(pairs: Iterable[Pair], num_pairs: int, seed: int) -> list[Pair]:
 
 
 def split_by_source(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of most sources, and those of about this share of the sources, the same ones each time."""
+    """The pairs of most sources, and those of about this share of the sources, at least one; the same ones each time.
+
+    Where all are of one source, each passage is taken for a source of its own.
+    """
+    pairs = list(pairs)
+    if not pairs:
+        return [], []
+    is_one = len({pair.source for pair in pairs}) == 1
+    named = [pair.document if is_one else pair.source for pair in pairs]
+    places = {name: int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in named}
+    aside = {name for name, place in places.items() if place < share} or {min(places, key=places.__getitem__)}
     parts: tuple[list[Pair], list[Pair]] = [], []
-    for pair in pairs:
-        place = int(hashlib.sha256(pair.source.encode()).hexdigest()[:8], 16) / 2**32
-        parts[place < share].append(pair)
+    for name, pair in zip(named, pairs, strict=True):
+        parts[name in aside].append(pair)
     return parts
 
 

@@ -1,4 +1,4 @@
-"""kind of a model -> what trains it on examples."""
+"""kind of a model -> what trains it on examples, and from which weights."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.registry import EMBEDDER
+from app.rerankers import require_model
 from app.training import cross_encoder, embedder, late_interaction
 from app.training.examples import TrainingExample
 from app.training.fit import Recipe, Watch
+from ingest.embed import DEFAULT_EMBEDDER, check_embedder, default_embedder_path
 
 
 class Trainer(Protocol):
@@ -24,6 +26,19 @@ class Trainer(Protocol):
         validation: Sequence[TrainingExample] = ...,
         watch: Watch = ...,
     ) -> None: ...
+
+
+def base_model(base: str, kind: str) -> str:
+    """The folder or hub id to begin with; '' and the default embedder's name: its weights.
+
+    Raises RerankerError when there is no such model, CiteloopError when an embedder is wanted and it is none.
+    """
+    if base in ("", DEFAULT_EMBEDDER):
+        return str(default_embedder_path())
+    require_model(base, f"--base {base}")
+    if kind == EMBEDDER and Path(base).is_dir():
+        check_embedder(Path(base))
+    return base
 
 
 TRAINERS: Mapping[str, Trainer] = {

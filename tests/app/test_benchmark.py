@@ -259,12 +259,38 @@ def test_quotation_marks_belong_to_an_id_and_a_score_may_have_a_point(folder: Pa
 # Judgements that match nothing -----------------------------------------------------------------------
 
 
+def test_of_a_pair_that_is_judged_twice_the_last_line_counts(folder: Path) -> None:
+    (query_id, document, _), *others = QRELS
+    write_benchmark(folder, CORPUS, QUERIES, [(query_id, document, 1), (query_id, document, 2), *others])
+    assert read_benchmark(folder).qrels[query_id][document] == 2
+    write_benchmark(folder, CORPUS, QUERIES, [(query_id, document, 1), *others, (query_id, document, 0)])
+    assert document not in read_benchmark(folder).qrels.get(query_id, {})
+
+
+def test_texts_that_are_empty_are_told(folder: Path) -> None:
+    corpus = [*CORPUS, {"_id": "blank.md", "text": " "}]
+    queries = [*QUERIES, {"_id": "blank", "text": ""}]
+    write_benchmark(folder, corpus, queries, [*QRELS, ("blank", QRELS[0][1], 1)])
+    found = read_benchmark(folder)
+    assert found.left_out == ("1 judged query has no text: blank", "1 document has no text: blank.md")
+    assert "blank" not in found.queries
+
+
+def test_judgements_of_other_queries_are_told_with_ids_of_both(folder: Path) -> None:
+    write_benchmark(folder, CORPUS, QUERIES, [("elsewhere", QRELS[0][1], 1)])
+    with pytest.raises(BenchmarkError, match=rf"for one of {QUERIES[0]['_id']}.*; there are such for elsewhere"):
+        read_benchmark(folder)
+    write_benchmark(folder, CORPUS, QUERIES, [(query_id, document, 0) for query_id, document, _ in QRELS])
+    with pytest.raises(BenchmarkError, match=r"expected a score above 0 .* there are such for none"):
+        read_benchmark(folder)
+
+
 def test_judged_documents_and_queries_that_are_not_there_are_told(folder: Path) -> None:
     gone = [(query_id, "leave.md", 1) for query_id in "abcdef"]
     write_benchmark(folder, CORPUS, QUERIES, [*QRELS, ("q1", "gone.md", 1), *gone, ("z", "leave.md", 0)])
     assert read_benchmark(folder).left_out == (
         "6 judged queries are not in queries.jsonl: a, b, c, d, e ...",
-        "1 judged document is not in the corpus: gone.md",
+        "1 judged document is not in the corpus, which counts as not found: gone.md",
     )
 
 

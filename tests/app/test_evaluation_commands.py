@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,6 @@ def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path
     ("name", "message"),
     [
         ("nonsense", "unknown reranker 'nonsense'"),
-        ("", "unknown reranker ''"),
         ("none:xyz", "expected none with nothing behind it, got 'none:xyz'"),
         ("shipped:foo", "expected shipped with nothing behind it"),
         ("live:foo", "expected live with nothing behind it"),
@@ -147,9 +147,16 @@ def test_a_reranker_that_does_not_load_is_no_wrong_usage(
     assert "there is no such folder" in outcome.stderr
 
 
+@pytest.mark.parametrize("option", ["--rerankers", "--retrievers"])
+def test_no_name_at_all_is_wrong_usage(option: str, citeloop: Citeloop, benchmark: Path) -> None:
+    outcome = citeloop("evaluate", benchmark, option, " ,")
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert "expected" in said(outcome.stderr)
+
+
 def test_a_name_that_stands_twice_is_measured_once(citeloop: Citeloop, benchmark: Path) -> None:
-    arguments = ["--rerankers", "none,none", "--chunkings", "window/2,window/2", "--json"]
-    (report,) = citeloop("evaluate", benchmark, *arguments).json
+    names = {"--rerankers": "none,none,", "--retrievers": "text,text", "--chunkings": "window/2,window/2"}
+    (report,) = citeloop("evaluate", benchmark, *chain.from_iterable(names.items()), "--json").json
     assert len(report["results"]) == 1
 
 
@@ -216,7 +223,7 @@ def test_judgements_that_match_nothing_are_told(citeloop: Citeloop, benchmark: P
     outcome = citeloop("evaluate", benchmark, "--json")
     assert outcome.json["left_out"] == [
         "1 judged query is not in queries.jsonl: q7",
-        "1 judged document is not in the corpus: gone.md",
+        "1 judged document is not in the corpus, which counts as not found: gone.md",
     ]
     assert outcome.stderr == "".join(f"left out: {line}\n" for line in outcome.json["left_out"])
 
@@ -240,7 +247,11 @@ def test_each_policy_of_chunking_has_a_report_of_its_own(citeloop: Citeloop, ben
     arguments = ["--chunkings", "window/2,heading-sentence/2", "--output", tmp_path / "out", "--json"]
     reports = citeloop("evaluate", benchmark, *arguments).json
     assert [report["chunking"] for report in reports] == ["window/2", "heading-sentence/2"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["heading-sentence-2", "window-2"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "heading-sentence-2",
+        "overview.md",
+        "window-2",
+    ]
 
 
 def test_embedders_are_compared_in_one_table(
@@ -255,7 +266,8 @@ def test_embedders_are_compared_in_one_table(
     reports = citeloop("evaluate", benchmark, *arguments, "--output", tmp_path / "out", "--json").json
     assert [report["embedder"] for report in reports] == ["/models/one", "/models/two"]
     folders = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert folders == ["one", "two"]
+    assert folders == ["one", "overview.md", "two"]
+    assert "| one |" in (tmp_path / "out" / "overview.md").read_text()
     *_, table = citeloop("evaluate", benchmark, *arguments).stdout.partition("All together, with 50 candidates:")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()]
     assert rows[0][:4] == ["embedder", "chunking", "retriever", "reranker"]

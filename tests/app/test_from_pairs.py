@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+import typer
 
 from app.registry import fingerprint
 from app.rerank import Blend
-from app.rerankers import load_reranker
+from app.rerankers import MODELS_FOLDER, load_reranker
 from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
@@ -20,10 +22,10 @@ from app.training.commands import parse_pairs_file
 from app.training.examples import TrainingExample
 from app.training.fit import Loss, Recipe, Watch
 from app.training.from_pairs import PairsFile, train_from_pairs
-from app.training.pairs import read_pairs, split_by_source
-from app.training.trainers import TRAINERS
+from app.training.pairs import read_pairs, split_by_source, spread
+from app.training.trainers import TRAINERS, base_model
 from ingest import CiteloopError
-from ingest.embed import Embedder, load_embedder
+from ingest.embed import Embedder, default_embedder_path, load_embedder
 from tests.app.conftest import Citeloop
 
 T = TypeVar("T")
@@ -133,24 +135,6 @@ def told_apart(embedder: Embedder, questions: Sequence[str], passages: Sequence[
     return float(similarities.diagonal().mean() - similarities.mean())
 
 
-def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[TrainingExample] = []
-
-    def noted(examples: Sequence[TrainingExample], *_: object, **__: object) -> None:
-        given.extend(examples)
-        raise CiteloopError("that will do")
-
-    monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", noted)
-    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
-    with pytest.raises(CiteloopError, match="that will do"):
-        train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
-    _, aside = split_by_source(read_pairs(file.path), 0.15)
-    passages = "\n".join(passage for each in given for passage in (*each.positives, *each.negatives))
-    assert given
-    assert aside
-    assert not [pair.source for pair in aside if pair.passage in passages]
-
-
 def test_a_base_that_is_not_there_is_said_before_anything_is_mined(citeloop: Citeloop, tmp_path: Path) -> None:
     options = ["--from-pairs", write_pairs(tmp_path / "port.jsonl"), "--output", tmp_path / "model"]
     outcome = citeloop("train", *options, "--base", "no/such-model", "--home", tmp_path / "new")
@@ -166,17 +150,133 @@ def test_both_cannot_be_trained_from_pairs(citeloop: Citeloop, tmp_path: Path) -
     assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.slow
-def test_pairs_of_one_source_cannot_fit_a_blend(tmp_path: Path) -> None:
-    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl", num_sources=1), 10)
-    with pytest.raises(CiteloopError, match="expected"):
-        train_from_pairs([pairs], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+class _StubbedTraining:
+    """Stands for what trains: notes what it is given, and breaks off or leaves a folder that can be loaded."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.examples: list[TrainingExample] = []
+        self._error = error
+
+    def __call__(self, examples: Sequence[TrainingExample], _base: str, output: Path, *_: object, **__: object) -> None:
+        self.examples.extend(examples)
+        shutil.copytree(MODELS_FOLDER / "shipped", output, dirs_exist_ok=True)
+        if self._error:
+            raise self._error
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> _StubbedTraining:
+    training = _StubbedTraining()
+    for kind in TRAINERS:
+        monkeypatch.setitem(cast(dict[str, object], TRAINERS), kind, training)
+    return training
+
+
+def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, stubbed: _StubbedTraining) -> None:
+    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    _, aside = split_by_source(spread(read_pairs(file.path), 60, RECIPE.seed), 0.15)
+    passages = "\n".join(passage for each in stubbed.examples for passage in (*each.positives, *each.negatives))
+    assert stubbed.examples
+    assert aside
+    assert not [pair.source for pair in aside if pair.passage in passages]
+
+
+def test_files_of_one_name_keep_their_questions_apart(tmp_path: Path, stubbed: _StubbedTraining) -> None:
+    files = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        files.append(PairsFile(write_pairs(tmp_path / folder / "port.v1.jsonl"), 60))
+    summary = train_from_pairs(files, tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    assert [file["name"] for file in summary["files"]] == ["port.v1", "port.v1_2"]
+    assert {each.origin for each in stubbed.examples} == {"port.v1", "port.v1_2"}
+    num_aside = sum(file["num_aside"] for file in summary["files"])
+    assert sum(each["candidates"] for each in summary["reliability"]) == 50 * num_aside
+
+
+@pytest.mark.parametrize("num_sources", [1, 2])
+def test_few_sources_are_enough_for_a_blend(num_sources: int, tmp_path: Path, stubbed: _StubbedTraining) -> None:
+    path = tmp_path / "port.jsonl"
+    rows = read_rows(write_pairs(path))
+    path.write_text("".join(json.dumps(row | {"source": str(at % num_sources)}) + "\n" for at, row in enumerate(rows)))
+    summary = train_from_pairs([PairsFile(path, 60)], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    assert summary["files"][0]["num_aside"] > 0
+    assert Blend.load(tmp_path / "model")
+    assert stubbed.examples
+
+
+def test_an_embedder_learns_from_all_sources(tmp_path: Path, stubbed: _StubbedTraining) -> None:
+    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    output = tmp_path / "model"
+    summary = train_from_pairs([file], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
+    assert (summary["files"][0]["num_questions"], summary["files"][0]["num_aside"]) == (60, 0)
+    assert stubbed.examples
+
+
+def test_a_training_that_breaks_off_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = _StubbedTraining(KeyboardInterrupt())
+    monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", broken)
+    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    with pytest.raises(KeyboardInterrupt):
+        train_from_pairs([file], tmp_path / "models" / "mine", tmp_path / "home", RECIPE, track=plain)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize(("output", "said"), [("port.jsonl", "is there already"), ("port.jsonl/mine", "cannot make")])
+def test_an_output_that_cannot_be_is_said_first(
+    output: str, said: str, tmp_path: Path, stubbed: _StubbedTraining
+) -> None:
+    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    with pytest.raises(CiteloopError, match=said):
+        train_from_pairs([file], tmp_path / output, tmp_path / "home", RECIPE, track=plain)
+    assert not (tmp_path / "home").exists()
+    assert not stubbed.examples
+
+
+def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
+    file, exclude = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
+    with pytest.raises(CiteloopError, match=r"source 'peer 2', which is to be left out; there are: pier 0, pier 1, "):
+        train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, exclude=exclude, track=plain)
+
+
+@pytest.mark.parametrize("base", ["shipped", "empty"])
+def test_a_base_of_another_kind_is_said_first(base: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    folder = MODELS_FOLDER / "shipped" if base == "shipped" else tmp_path / "empty"
+    file, kind = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), "embedder"
+    with pytest.raises(CiteloopError, match=r"holds a MultiVectorEncoder|neither a folder with config\.json"):
+        train_from_pairs([file], tmp_path / "m", tmp_path / "home", RECIPE, kind=kind, base=str(folder), track=plain)
+
+
+def test_the_default_embedder_is_a_base_by_its_name(tmp_path: Path) -> None:
+    assert base_model("all-MiniLM-L6-v2", "cross-encoder") == base_model("", "embedder") == str(default_embedder_path())
 
 
 def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
     path = write_pairs(tmp_path / "port.jsonl")
     assert parse_pairs_file(f"{path}:200", 9) == (path, 200)
     assert parse_pairs_file(str(path), 9) == (path, 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("port.jsonl:0", "at least one question"),
+        ("port.jsonl:²", "is not there"),
+        ("port.jsonl:-3", "is not there"),
+        (".", "is a folder"),
+    ],
+)
+def test_a_file_of_pairs_that_cannot_be_is_wrong_usage(name: str, said: str, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "port.jsonl")
+    with pytest.raises(typer.BadParameter, match=said):
+        parse_pairs_file(f"{tmp_path}/{name}", 9)
+
+
+def test_options_for_pairs_alone_are_wrong_usage(citeloop: Citeloop) -> None:
+    for option in ("--output", "--exclude"):
+        outcome = citeloop("train", option, "x")
+        assert (outcome.status, outcome.stdout) == (2, "")
 
 
 @pytest.mark.slow

@@ -92,6 +92,18 @@ def test_a_damaged_file_of_pairs_is_named(name: str, content: bytes, said: str, 
         read_pairs(tmp_path / name)
 
 
+def test_a_pair_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "faq.jsonl"
+    path.write_text(GOOD_LINE * 2)
+    assert len(read_pairs(path)) == 1
+
+
+def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "faq.jsonl").touch()
+    with pytest.raises(CiteloopError, match=r"faq\.jsonl holds no pairs"):
+        read_pairs(tmp_path / "faq.jsonl")
+
+
 def test_sources_take_turns_so_that_a_large_one_does_not_drown_the_others() -> None:
     pairs = [pair(number, "large") for number in range(20)] + [pair(number, "small") for number in range(20, 23)]
     chosen = spread(pairs, 8, seed=0)
@@ -107,6 +119,15 @@ def test_a_source_is_kept_aside_whole_or_not_at_all() -> None:
     assert len(main) + len(aside) == 500
     assert 0.05 < len(aside) / 500 < 0.4
     assert (main, aside) == split_by_source(pairs, 0.2)
+
+
+@pytest.mark.parametrize("sources", [1, 2, 3])
+def test_of_few_sources_something_is_kept_aside(sources: int) -> None:
+    pairs = [pair(number, f"s{number % sources}") for number in range(30)]
+    main, aside = split_by_source(pairs, 1e-9)
+    assert main
+    assert aside
+    assert split_by_source([], 0.2) == ([], [])
 
 
 def test_pairs_become_judged_queries_over_all_passages() -> None:
