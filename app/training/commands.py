@@ -20,7 +20,7 @@ from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.training.fit import Loss
+    from app.training.fit import Loss, Recipe
     from app.training.plan import Plan
 
 
@@ -51,6 +51,10 @@ def train_command(
     output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
     exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
     max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: of each file at most so many.")] = 2500,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=16, max=512, help="With --from-pairs: word pieces read of a passage in training; else 128."),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Of every draw; the same seed gives the same model.")
     ] = 0,
@@ -64,6 +68,7 @@ def train_command(
     On several processors or machines: torchrun --nproc-per-node 2 -m app.cli train
     """
     from app.settings import read_settings
+    from app.training.fit import Recipe
     from app.training.plan import Plan
 
     settings = read_settings(home)
@@ -75,10 +80,11 @@ def train_command(
             raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
         if kind is TrainingKind.RERANKER:  # as the one that ships
             kind = TrainingKind.LATE_INTERACTION
-        _train_from_pairs(files, output, settings, Plan(kind.value, base, seed), exclude, as_json=as_json)
+        recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
+        _train_from_pairs(files, output, settings, kind.value, base, recipe, exclude, as_json=as_json)
         return
-    if output or exclude:
-        raise typer.BadParameter("--output and --exclude are for --from-pairs; a model from feedback has its place")
+    if output or exclude or max_tokens:
+        raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
     if base and kind is TrainingKind.BOTH:
         raise typer.BadParameter("--base is for one model; both go on from what is live")
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
@@ -115,19 +121,27 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
 
 
 def _train_from_pairs(
-    files: list[tuple[Path, int]], output: Path, settings: Settings, plan: Plan, exclude: str, *, as_json: bool
+    files: list[tuple[Path, int]],
+    output: Path,
+    settings: Settings,
+    kind: str,
+    base: str,
+    recipe: Recipe,
+    exclude: str,
+    *,
+    as_json: bool,
 ) -> None:
     from app.registry import EMBEDDER
-    from app.training.fit import Recipe, Watch, is_main_process
+    from app.training.fit import Watch, is_main_process
     from app.training.from_pairs import PairsFile, train_from_pairs
 
     summary = train_from_pairs(
         [PairsFile(path, num_questions) for path, num_questions in files],
         output,
         settings.home,
-        Recipe(seed=plan.seed),
-        kind=plan.kind,
-        base=plan.base,
+        recipe,
+        kind=kind,
+        base=base,
         exclude=frozenset(filter(None, map(str.strip, exclude.split(",")))),
         track=track,
         watch=Watch(_tell_loss),
@@ -137,7 +151,7 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        use = _reindex(output) if plan.kind == EMBEDDER else f"--reranker {plan.kind}:{output}"
+        use = _reindex(output) if kind == EMBEDDER else f"--reranker {kind}:{output}"
         print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
 
 

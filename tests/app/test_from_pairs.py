@@ -273,9 +273,17 @@ def test_a_file_of_pairs_that_cannot_be_is_wrong_usage(name: str, said: str, tmp
         parse_pairs_file(f"{tmp_path}/{name}", 9)
 
 
+def test_the_recipe_may_be_told_how_much_to_read(citeloop: Citeloop, tmp_path: Path, stubbed: _StubbedTraining) -> None:
+    pairs, output = write_pairs(tmp_path / "port.jsonl"), tmp_path / "model"
+    arguments = ["--from-pairs", pairs, "--output", output, "--home", tmp_path / "home", "--json"]
+    recipe = citeloop("train", *arguments, "--max-tokens", 192, "--seed", 7).json["recipe"]
+    assert (recipe["max_tokens"], recipe["seed"]) == (192, 7)
+    assert stubbed.examples
+
+
 def test_options_for_pairs_alone_are_wrong_usage(citeloop: Citeloop) -> None:
-    for option in ("--output", "--exclude"):
-        outcome = citeloop("train", option, "x")
+    for option in (["--output", "x"], ["--exclude", "x"], ["--max-tokens", 192]):
+        outcome = citeloop("train", *option)
         assert (outcome.status, outcome.stdout) == (2, "")
 
 
