@@ -96,6 +96,8 @@ def _registry(home: Path) -> Registry:
 
 def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
     """What the gate said of a model, None when it was not asked. Raises CiteloopError unless it may go live."""
+    from app.registry import how_to_embed
+
     registry.model(name)  # a name that is mistyped is said as such
     found = registry.verdict(name)
     if force:
@@ -106,8 +108,8 @@ def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
         raise CiteloopError(f"the gate says of {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_ALL_THE_SAME}")
     if folder := registry.embedder_to_use_first(name):
         raise CiteloopError(
-            f"{name} was judged with {found.embedder}; embed the documents with it first: citeloop reindex --embedder "
-            f"{folder}; {_ALL_THE_SAME}"
+            f"{name} was judged with {found.embedder}; embed the documents with it first: {how_to_embed(folder)}; "
+            f"{_ALL_THE_SAME}"
         )
     return found
 

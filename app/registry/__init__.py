@@ -18,6 +18,7 @@ from app.registry.entries import (
     RegistryError,
     TrainedModel,
     Verdict,
+    how_to_embed,
 )
 from app.registry.files import fingerprint
 from app.registry.store import Registry
@@ -34,4 +35,5 @@ __all__ = [
     "TrainedModel",
     "Verdict",
     "fingerprint",
+    "how_to_embed",
 ]

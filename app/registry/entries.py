@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ingest import CiteloopError
@@ -19,6 +20,11 @@ Decision = Literal["promote", "keep", "too little data"]
 
 class RegistryError(CiteloopError):
     """A model is not there, not whole, or not in a state for what was asked."""
+
+
+def how_to_embed(embedder: Path) -> str:
+    """How the embedder in a folder goes live."""
+    return f"citeloop reindex --embedder {embedder} (and set CITELOOP_EMBEDDER to it)"
 
 
 @dataclass(frozen=True, slots=True)

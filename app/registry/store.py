@@ -12,7 +12,16 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-from app.registry.entries import RERANKER_KINDS, SHIPPED, Action, Promotion, RegistryError, TrainedModel, Verdict
+from app.registry.entries import (
+    RERANKER_KINDS,
+    SHIPPED,
+    Action,
+    Promotion,
+    RegistryError,
+    TrainedModel,
+    Verdict,
+    how_to_embed,
+)
 from app.registry.files import (
     check_files,
     fingerprint,
@@ -167,7 +176,7 @@ class Registry:
                 if kind not in RERANKER_KINDS:
                     raise RegistryError(
                         f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank. An embedder goes live "
-                        f"with: citeloop reindex --embedder {self.folder(name)}; set CITELOOP_EMBEDDER to it, too"
+                        f"with: {how_to_embed(self.folder(name))}"
                     )
                 self._check(connection, name)
             if instead_of is not None and live != instead_of:

@@ -92,7 +92,7 @@ def train_command(
 
 def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
     from app.pipeline import Pipeline
-    from app.registry import Registry
+    from app.registry import Registry, how_to_embed
     from app.registry_commands import user_name
     from app.training.candidate import help_training
     from app.training.fit import is_main_process
@@ -115,7 +115,7 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
         print(f"  {reason}")
     if made.report.verdict == "promote":
         embedder = made.name if plan.kind == "embedder" else made.embedder
-        reindex = _reindex(Registry(settings.home).folder(embedder)) if embedder else ""
+        reindex = how_to_embed(Registry(settings.home).folder(embedder)) if embedder else ""
         promote = f"citeloop promote {made.name}" if plan.kind != "embedder" else ""
         print(f"Let it go live with: {'; then '.join(filter(None, (reindex, promote)))}")
 
@@ -131,7 +131,7 @@ def _train_from_pairs(
     *,
     as_json: bool,
 ) -> None:
-    from app.registry import EMBEDDER
+    from app.registry import EMBEDDER, how_to_embed
     from app.training.fit import Watch, is_main_process
     from app.training.from_pairs import PairsFile, train_from_pairs
 
@@ -151,13 +151,8 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        use = _reindex(output) if kind == EMBEDDER else f"--reranker {kind}:{output}"
+        use = how_to_embed(output) if kind == EMBEDDER else f"--reranker {kind}:{output}"
         print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
-
-
-def _reindex(embedder: Path) -> str:
-    """How an embedder goes live."""
-    return f"citeloop reindex --embedder {embedder} (and set CITELOOP_EMBEDDER to it)"
 
 
 def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
