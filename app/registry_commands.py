@@ -43,8 +43,8 @@ def promote_command(
 
     registry = _registry(home or DEFAULT_HOME)
     found = None if name == SHIPPED else _verdict(registry, name, force=force)
-    verdict, compared_with = (found.verdict, found.live or None) if found else ("", None)
-    instead_of = None if force else compared_with
+    verdict = found.verdict if found else ""
+    instead_of = (found.live or None) if found and not force else None
     _print(registry.promote(name, user_name(), why, verdict, instead_of=instead_of), as_json=as_json)
 
 

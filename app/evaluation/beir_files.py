@@ -18,6 +18,8 @@ _COLUMNS = ("query-id", "corpus-id", "score")
 _MAX_RELEVANCE = 10_000
 """The measures make room for every grade up to the largest."""
 _SHOWN_CHARACTERS = 100
+_NOTHING = {"_id": (None, ""), "text": (None,)}
+"""What stands in a row that lacks one of these; a text may be empty."""
 
 T = TypeVar("T")
 
@@ -148,7 +150,7 @@ def _object(place: str, line: str) -> dict[str, Any]:
 
 
 def _row(place: str, fields: Mapping[str, Any]) -> Row:
-    if missing := [name for name in ("_id", "text") if fields.get(name) is None or (name, fields[name]) == ("_id", "")]:
+    if missing := [name for name, nothing in _NOTHING.items() if fields.get(name) in nothing]:
         raise BenchmarkError(f"{place} lacks {', '.join(missing)}")
     if not isinstance(fields["_id"], str | int):
         raise BenchmarkError(f"{place}: expected text or a number as the _id, got {_short(fields['_id'])}")

@@ -73,10 +73,10 @@ def evaluate_command(
         report = evaluate_table(judged, embedder, loaded, chosen, depths, track, failed)
         differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
         folder = output / "-".join(differs).replace("/", "-") if output else None
-        written = write_report(report, settings.home, folder)
+        written, decided = write_report(report, settings.home, folder), verdict(report)
         reports.append(report)
-        records.append(as_record(report) | {"verdict": asdict(verdict(report)), "folder": str(written)})
-        texts += _texts(report, written)
+        records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
+        texts += _texts(report, decided.sentence, written)
         for line in report.left_out:
             print(f"left out: {line}", file=sys.stderr)
     if len(reports) > 1:
@@ -99,13 +99,12 @@ def _check_source(source: Path, *, several: bool) -> None:
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
 
 
-def _texts(report: EvaluationReport, folder: Path) -> list[str]:
-    """What is printed of a report: pieces in Markdown, in order."""
-    from app.evaluation.decision import verdict
+def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
+    """What is printed of a report and what it decides: pieces in Markdown, in order."""
     from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
 
     tables = quality_table(report), latency_table(report)
-    pieces = [description(report), *tables, verdict(report).sentence, abstention_text(report)]
+    pieces = [description(report), *tables, sentence, abstention_text(report)]
     return [*filter(None, pieces), f"Report: {folder / 'report.html'}"]
 
 
@@ -141,15 +140,15 @@ def _depths(named: str) -> list[int]:
     return depths
 
 
-def _names(named: str) -> list[str]:
-    """Each once."""
+def names_in(named: str) -> list[str]:
+    """What commas separate, each once."""
     return list(dict.fromkeys(filter(None, map(str.strip, named.split(",")))))
 
 
 def _embedders(named: str) -> list[str]:
     from ingest.embed import recorded_name
 
-    models = list(dict.fromkeys(map(recorded_name, _names(named))))
+    models = list(dict.fromkeys(map(recorded_name, names_in(named))))
     names = [Path(model).name for model in models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them one after the other")
@@ -161,7 +160,7 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
     from app.rerankers import UnknownRerankerError, load_reranker, shown_name
 
     loaded: dict[str, Reranker | None] = {}
-    for name in _names(named):
+    for name in names_in(named):
         shown = shown_name(name)
         if shown in loaded:
             raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them one after the other")
@@ -177,7 +176,7 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
 def _retrievers(named: str) -> list[Retriever]:
     from app.search import RETRIEVERS
 
-    names = _names(named)
+    names = names_in(named)
     chosen = [retriever for retriever in RETRIEVERS if retriever in names]
     if not chosen or len(chosen) != len(names):
         raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
@@ -187,7 +186,7 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    names = list(POLICIES) if named == "all" else _names(named)
+    names = list(POLICIES) if named == "all" else names_in(named)
     if unknown := set(names) - set(POLICIES):
         raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
     return [POLICIES[name] for name in names] or [DEFAULT_POLICY]

@@ -13,9 +13,8 @@ from scipy.special import expit
 from app.evaluation.tables import Track, untracked
 from app.rerank import WEIGHTS, Blend, Calibration, Reranker, best_scores, features
 from app.search import Candidate
-from app.training.examples import JudgedQuery
+from app.training.examples import MIN_CANDIDATES, JudgedQuery
 
-_MIN_CANDIDATES = 2
 _NUM_SCORES = 3
 """The first weights of a blend are of scores, the others of the memory."""
 _PENALTY = 1e-3
@@ -125,7 +124,7 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
         queries = [(each, 1.0) for each in collection]
         queries += [(each.without_relevant(), _UNANSWERED_SHARE) for each in collection]
         for each, counts in queries:
-            if len(each.candidates) < _MIN_CANDIDATES:
+            if len(each.candidates) < MIN_CANDIDATES:
                 continue
             blended = each.combined(blend)
             near = np.tile(best_scores(each.raw, each.candidates), (len(blended), 1))

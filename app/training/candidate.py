@@ -71,7 +71,7 @@ def make_candidate(
             _stop_if_asked(watch)
             if model.kind != EMBEDDER:
                 tell("weighing its scores")
-                _blend(part, model.base, model.folder, model.kind, material, pipeline)
+                _blend(model, material, pipeline)
             model.name = registry.new_name("embedder" if model.kind == EMBEDDER else "reranker")
             describe(model.folder, model.name, part, model.base, user, material)
             models.append(model)
@@ -167,7 +167,7 @@ def _as_it_is(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[Tr
 # weigh -----------------------------------------------------------------------------------------------------
 
 
-def _blend(plan: Plan, base: str, folder: Path, kind: str, material: Material, pipeline: Pipeline) -> None:
+def _blend(model: _Made, material: Material, pipeline: Pipeline) -> None:
     """Write how much the reranker's scores and its memory count beside the scores of search, as the questions say.
 
     Only the memory is weighed by them; the other weights are those of what was trained further, or of the shipped
@@ -179,9 +179,10 @@ def _blend(plan: Plan, base: str, folder: Path, kind: str, material: Material, p
     if shipped is None or shipped.blend is None:
         raise RerankerError("the shipped reranker has no blend; install from a whole checkout")
     # What the shipped one calls a probability is so for scores like its own only.
-    prior = (Blend.load(Path(base)) if plan.kind == "reranker" else None) or replace(shipped.blend, calibration=None)
-    if kind == "cross-encoder":
-        replace(prior, memory=None).save(folder)
+    own = Blend.load(Path(model.base)) if model.plan.kind == "reranker" else None
+    prior = own or replace(shipped.blend, calibration=None)
+    if model.kind == "cross-encoder":
+        replace(prior, memory=None).save(model.folder)
         return
     memory = Memory(
         # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
@@ -194,7 +195,7 @@ def _blend(plan: Plan, base: str, folder: Path, kind: str, material: Material, p
         for question in material.examples.taught
     ]
     usable = [each for each in scored if any(each.relevant) and not all(each.relevant)]
-    replace(fit_blend({"feedback": usable}, prior), memory=memory).save(folder)
+    replace(fit_blend({"feedback": usable}, prior), memory=memory).save(model.folder)
 
 
 def _scored(

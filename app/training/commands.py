@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.evaluation.commands import track
+from app.evaluation.commands import names_in, track
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
@@ -142,7 +142,7 @@ def _train_from_pairs(
         recipe,
         kind=kind,
         base=base,
-        exclude=frozenset(filter(None, map(str.strip, exclude.split(",")))),
+        exclude=frozenset(names_in(exclude)),
         track=track,
         watch=Watch(_tell_loss),
     )

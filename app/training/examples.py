@@ -18,6 +18,8 @@ NEAR_DUPLICATE = 0.92
 _SAME_QUESTION = 0.88
 """Cosine similarity of two questions above which the passage of one may well answer the other."""
 _MINED_DEPTH = 30
+MIN_CANDIDATES = 2
+"""Of a query, by which a blend can be fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class JudgedQuery:
     @property
     def is_answered(self) -> bool:
         """Whether search found an answer, and something else to compare it with."""
-        return len(self.candidates) > 1 and any(each.chunk.document in self.relevant for each in self.candidates)
+        return len(self.candidates) >= MIN_CANDIDATES and any(
+            each.chunk.document in self.relevant for each in self.candidates
+        )
 
 
 def judged_queries(

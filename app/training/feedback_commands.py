@@ -176,11 +176,11 @@ def _taught(labeled: Sequence[LabeledPassage], home: Path | None) -> list[Labele
     """Those of the questions that models learn from."""
     from app.pipeline import Pipeline
     from app.settings import read_settings
-    from app.training.split import parts_of
+    from app.training.split import TAUGHT, parts_of
 
     settings = read_settings(home)
     parts = parts_of(list({each.question: None for each in labeled}), settings.home, Pipeline(settings).embedder)
-    return [each for each in labeled if parts[each.question] in ("train", "validation")]
+    return [each for each in labeled if parts[each.question] in TAUGHT]
 
 
 def _put(content: bytes, output: Path | None) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from app.answer import split_sentences
 from app.search import Candidate, search
 from app.training.examples import NEAR_DUPLICATE, TrainingExample
-from app.training.rules import LabeledPassage, by_question
-from app.training.split import SHARES, Part, parts_of
+from app.training.rules import LabeledPassage, decided
+from app.training.split import SHARES, TAUGHT, Part, parts_of
+from ingest.chunk import Chunk
 from ingest.embed import Embedder, Vectors
 from ingest.table import ChunkTable
 
@@ -105,11 +106,6 @@ def questions_needed() -> int:
     return round(max(MIN_TRAINING_QUESTIONS / SHARES["train"], MIN_GATE_QUESTIONS / SHARES["gate"]))
 
 
-def decided(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
-    """Question, as it was asked first -> what people say of its passages, but for what they do not agree on."""
-    return by_question(each for each in labeled if each.relevant is not None)
-
-
 def feedback_examples(
     labeled: Iterable[LabeledPassage], table: ChunkTable, embedder: Embedder, home: Path, num_negatives: int, seed: int
 ) -> FeedbackExamples:
@@ -123,7 +119,7 @@ def feedback_examples(
         return tuple(chain.from_iterable(miner.examples(question, passages) for question, passages in chosen))
 
     gate = {question: tuple(passages) for question, passages in questions.items() if parts[question] == "gate"}
-    taught = tuple(question for question in questions if parts[question] in ("train", "validation"))
+    taught = tuple(question for question in questions if parts[question] in TAUGHT)
     return FeedbackExamples(examples("train"), examples("validation"), taught, gate)
 
 
@@ -192,12 +188,10 @@ class _Miner:
     def _random(self, target: Vectors, known: Collection[str]) -> list[str]:
         """One passage drawn from all that nobody judged and that are not like the one that answers; [] without one."""
         for _ in range(_RANDOM_TRIES if self._document_ids else 0):
-            document_id = self._document_ids[self._chance.integers(len(self._document_ids))]
-            if chunks := self._table.chunks_of(document_id):  # [] if it was removed meanwhile
-                chunk = chunks[self._chance.integers(len(chunks))]
-                vector = self._table.vectors_of([document_id]).get(chunk.passage)
-                if chunk.text not in known and vector is not None and float(vector @ target) < NEAR_DUPLICATE:
-                    return [chunk.passage]
+            chunk = _draw(self._table, self._document_ids, self._chance)
+            vector = self._table.vectors_of([chunk.document_id]).get(chunk.passage) if chunk else None
+            if chunk and vector is not None and chunk.text not in known and float(vector @ target) < NEAR_DUPLICATE:
+                return [chunk.passage]
         return []
 
 
@@ -223,13 +217,12 @@ def replay_examples(
     have asked anything. A table of a few passages gives none.
     """
     chance = np.random.default_rng(seed)
-    documents = table.documents()
+    document_ids = [document.id for document in table.documents()]
     examples: list[TrainingExample] = []
-    for _ in range(4 * num_examples if documents else 0):  # some have no sentence long enough, or too few like them
-        chunks = table.chunks_of(documents[chance.integers(len(documents))].id)
-        if not chunks:  # it was removed meanwhile
+    for _ in range(4 * num_examples if document_ids else 0):  # some have no sentence long enough, or too few like them
+        chunk = _draw(table, document_ids, chance)
+        if chunk is None:
             continue
-        chunk = chunks[chance.integers(len(chunks))]
         sentences = [each for each in split_sentences(chunk.text) if len(each.split()) >= _MIN_SENTENCE_WORDS]
         if len(sentences) < 2:
             continue
@@ -242,3 +235,9 @@ def replay_examples(
         if len(examples) == num_examples:
             break
     return examples
+
+
+def _draw(table: ChunkTable, document_ids: list[str], chance: np.random.Generator) -> Chunk | None:
+    """A chunk of one of the documents, each as likely; None if that was removed meanwhile."""
+    chunks = table.chunks_of(document_ids[chance.integers(len(document_ids))])
+    return chunks[chance.integers(len(chunks))] if chunks else None

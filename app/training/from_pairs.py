@@ -70,7 +70,8 @@ def train_from_pairs(
         examples = [example for each in collections for example in each.examples(home, recipe, track)]
         if not examples:
             raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
-        aside = {} if kind == EMBEDDER else _search_aside(collections, home, track)
+        has_blend = kind != EMBEDDER and is_main_process()
+        aside = _search_aside(collections, home, track) if has_blend else {}
         TRAINERS[kind](examples, begin, folder, recipe, watch=watch)
         if not is_main_process():
             return {}
@@ -81,7 +82,7 @@ def train_from_pairs(
             "excluded": sorted(exclude),
             "num_examples": len(examples),
             "recipe": asdict(recipe),
-            **({} if kind == EMBEDDER else _blended(folder, aside, track)),
+            **(_blended(folder, aside, track) if has_blend else {}),
             "fingerprint": fingerprint(folder),
         }
         (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
@@ -126,12 +127,12 @@ def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: floa
 
 
 def _search_aside(collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, list[JudgedQuery]]:
-    """By collection, the questions kept aside of which search finds the answer. Raises CiteloopError without any."""
+    """By collection, the questions kept aside, where search answers one of them. Raises CiteloopError without any."""
     searched = {each.name: each.searched_aside(home, track) for each in collections if each.aside}
-    answered = {name: [each for each in queries if each.is_answered] for name, queries in searched.items()}
-    if not any(answered.values()):
+    answered = {name: queries for name, queries in searched.items() if any(each.is_answered for each in queries)}
+    if not answered:
         raise CiteloopError("search finds no answer to a question of the sources kept aside; expected more pairs")
-    return {name: queries for name, queries in answered.items() if queries}
+    return answered
 
 
 def _blended(folder: Path, aside: Mapping[str, Sequence[JudgedQuery]], track: Track) -> dict[str, Any]:

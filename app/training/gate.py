@@ -39,11 +39,11 @@ class Found:
     """What a comparison found, on which the decision rests.
 
     num_different: of the questions, counting those that ask nearly the same as one, as every mean and test does but
-    the means by folder.
-    gain: measure -> of the candidate over the live model; gain_over_none likewise. shown_gain: hit rate@5 with what
-    nobody judged counted as wrong. probe: nDCG@10 of the candidate against the live model on questions about other
-    documents; None where there is none. latency_ms: live, candidate -> median milliseconds to rerank the probe's
-    candidates, with search where the candidate searches with another embedder. budget_ms: the most that it may take.
+    the means by folder. gain: measure -> of the candidate over the live model; gain_over_none likewise. shown_gain: hit
+    rate@5 with what nobody judged counted as wrong. probe: nDCG@10 of the candidate against the live model on questions
+    about other documents; None where there is none. latency_ms: live, candidate -> median milliseconds to rerank the
+    probe's candidates, with search where the candidate searches with another embedder. budget_ms: the most that it may
+    take.
     """
 
     num_questions: int

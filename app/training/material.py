@@ -18,13 +18,12 @@ from app.training.fit import Recipe
 from app.training.from_feedback import (
     FeedbackExamples,
     Readiness,
-    decided,
     feedback_examples,
     readiness,
     replay_examples,
 )
 from app.training.plan import Plan
-from app.training.rules import LabeledPassage, label
+from app.training.rules import LabeledPassage, decided, label
 from ingest import CiteloopError
 
 _REPLAY_SHARE = 0.5
@@ -52,7 +51,8 @@ def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
     ready = readiness(labeled)
     if ready.missing:
         raise TooLittleFeedbackError(f"training does not make sense yet; missing: {'; '.join(ready.missing)}")
-    table, embedder, (num_negatives, seed) = pipeline.table, pipeline.embedder, (recipe.num_negatives, recipe.seed)
+    table, embedder = pipeline.table, pipeline.embedder
+    num_negatives, seed = recipe.num_negatives, recipe.seed
     examples = feedback_examples(labeled, table, embedder, pipeline.settings.home, num_negatives, seed)
     num_replayed = round(_REPLAY_SHARE * len(examples.train) * recipe.num_epochs)
     replayed = [

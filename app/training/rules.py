@@ -102,6 +102,11 @@ def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPass
     return passages
 
 
+def decided(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
+    """As by_question, but for the passages that people do not agree on."""
+    return by_question(each for each in labeled if each.relevant is not None)
+
+
 @dataclass(slots=True)
 class _Stance:
     """Where one user stands on one passage after all that he did."""

@@ -24,6 +24,8 @@ from ingest.embed import Embedder, Vectors
 Part = Literal["train", "validation", "gate", "left out"]
 
 SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
+TAUGHT: Sequence[Part] = ("train", "validation")
+"""What a model may learn from, or stop its training by."""
 SAME_QUESTION = (0.75, 0.85, 0.95)
 """Cosine similarity from which two questions ask nearly the same. Where that makes too large a group, as among
 questions of one form, the next one counts in it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.training.from_feedback import decided, feedback_examples, readiness, replay_examples
-from app.training.rules import LabeledPassage
+from app.training.from_feedback import feedback_examples, readiness, replay_examples
+from app.training.rules import LabeledPassage, decided
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

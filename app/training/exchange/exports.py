@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.feedback import FeedbackEvent, question_key
-from app.training.rules import LabeledPassage, by_question
+from app.training.rules import LabeledPassage, decided
 from ingest import CiteloopError
 
 ExportFormat = Literal["triplets", "pairs", "beir", "flagembedding", "argilla"]
@@ -93,14 +93,13 @@ def needs_both(export_format: ExportFormat) -> bool:
 
 def judged_questions(labeled: Iterable[LabeledPassage]) -> list[JudgedQuestion]:
     """The labelled passages question by question; of its spellings a question has the first."""
-    decided = by_question(each for each in labeled if each.relevant is not None)
     return [
         JudgedQuestion(
             question,
             tuple(each for each in same if each.relevant),
             tuple(each for each in same if not each.relevant),
         )
-        for question, same in decided.items()
+        for question, same in decided(labeled).items()
     ]
 
 
