@@ -23,8 +23,7 @@ from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import verdict
 from app.evaluation.report import EvaluationReport, Result
 from app.evaluation.report_text import sections
-from app.registry.files import unfinished_folder
-from ingest import CiteloopError
+from app.folders import check_new_folder, new_folder, unfinished_folder
 
 _REPORT = TypeAdapter(EvaluationReport)
 _CHART_PIXELS = 340
@@ -54,10 +53,6 @@ _PAGE = """<!doctype html>
 _SVG_STYLE = "<style>svg { color: #1c1f24 } @media (prefers-color-scheme: dark) { svg { color: #e8eaed } }</style>"
 
 
-class ReportError(CiteloopError):
-    """A report cannot be written or read; the message says which and why."""
-
-
 @dataclass(frozen=True, slots=True)
 class SavedReport:
     """A report and the folder in which it lies."""
@@ -74,31 +69,27 @@ def reports_folder(home: Path) -> Path:
 def write_report(report: EvaluationReport, home: Path, folder: Path | None = None) -> Path:
     """Write a report to a new folder and return it: `HOME/reports/<UTC time>-<benchmark>`, or the one given.
 
-    Raises ReportError when the given folder is there already, or cannot be made.
+    Raises FolderError when the given folder is there already, or cannot be made.
     """
-    check_output(home, folder)
-    wanted = folder or reports_folder(home) / _folder_name(report)
-    with unfinished_folder(wanted.parent) as unfinished:
+    if folder:
+        with new_folder(folder) as unfinished:
+            _fill(unfinished, report)
+        return folder
+    with unfinished_folder(reports_folder(home)) as unfinished:
         _fill(unfinished, report)
-        return _renamed(unfinished, wanted)
+        return _renamed(unfinished, reports_folder(home) / _folder_name(report))
 
 
 def check_output(home: Path, folder: Path | None) -> None:
-    """Raises ReportError when a report cannot be written there, before minutes are spent on measuring.
+    """Raises FolderError when a report cannot be written there, before minutes are spent on measuring.
 
     The folder in which it will lie is made if need be. folder: None means below HOME/reports.
     """
-    try:
-        if folder is None:
-            with unfinished_folder(reports_folder(home)):
-                return
-        if folder.exists():
-            raise ReportError(f"{folder} is there already; name a new folder for the report")
-        folder.mkdir(parents=True)
-        folder.rmdir()
-    except OSError as error:
-        wanted = folder or reports_folder(home)
-        raise ReportError(f"cannot make the folder {wanted} for the report: {error.strerror}; name another") from error
+    if folder:
+        check_new_folder(folder)
+        return
+    with unfinished_folder(reports_folder(home)):
+        return
 
 
 def read_reports(home: Path) -> list[SavedReport]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
-from app.registry.files import unfinished_folder
+from app.folders import unfinished_folder
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed import Embedder
 from ingest.pipeline import embed_documents

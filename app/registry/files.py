@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import get_args
-
-from filelock import FileLock, Timeout
 
 from app.registry.entries import Decision, RegistryError, Verdict
 from ingest.home import flush_entries
@@ -20,7 +15,6 @@ from ingest.home import flush_entries
 _WEIGHTS = ("model.safetensors", "blend.json")
 _CARDS = ("README.md", "training.json", "gate.json")
 """What is read by people and pages: it may be written later, and a model ranks without it."""
-_UNFINISHED = ".unfinished-"
 _REMEDY = "put it back from a copy, or promote another model and remove this one"
 
 
@@ -82,28 +76,6 @@ def flush(folder: Path) -> None:
         elif path.is_dir():
             flush_entries(path)
     flush_entries(folder)
-
-
-@contextmanager
-def unfinished_folder(parent: Path) -> Iterator[Path]:
-    """A new hidden folder in which a model is made; deleted in the end if it is still there.
-
-    What a process that was killed has left is deleted too: it does not hold its lock any more.
-    """
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_UNFINISHED}*.lock"):
-        with suppress(Timeout), FileLock(left, timeout=0):
-            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
-            left.unlink(missing_ok=True)
-    folder = parent / f"{_UNFINISHED}{uuid.uuid4().hex[:12]}"
-    lock = folder.with_suffix(".lock")
-    with FileLock(lock):
-        try:
-            folder.mkdir()
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
 
 
 def _digest(paths: Iterable[Path]) -> str:

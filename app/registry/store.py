@@ -12,6 +12,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
+from app.folders import unfinished_folder
 from app.registry.entries import (
     RERANKER_KINDS,
     SHIPPED,
@@ -22,14 +23,7 @@ from app.registry.entries import (
     Verdict,
     how_to_embed,
 )
-from app.registry.files import (
-    check_files,
-    fingerprint,
-    flush,
-    other_files,
-    read_verdict,
-    unfinished_folder,
-)
+from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from ingest.database import now, transaction
 from ingest.home import flush_entries
 

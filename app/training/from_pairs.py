@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.tables import Track, benchmark_table
+from app.folders import new_folder
 from app.registry import EMBEDDER, fingerprint
-from app.registry.files import unfinished_folder
 from app.rerank import Blend
 from app.rerankers import open_reranker
 from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
@@ -64,8 +64,7 @@ def train_from_pairs(
     source, the output cannot be made, or a file is not as expected or too small.
     """
     begin = base_model(base, kind)
-    with ExitStack() as scratch:
-        folder = scratch.enter_context(_folder_for(output)) if is_main_process() else output
+    with new_folder(output) if is_main_process() else nullcontext(output) as folder:
         collections = _read(files, exclude, 0 if kind == EMBEDDER else _ASIDE_SHARE, recipe.seed)
         examples = [example for each in collections for example in each.examples(home, recipe, track)]
         if not examples:
@@ -86,26 +85,7 @@ def train_from_pairs(
             "fingerprint": fingerprint(folder),
         }
         (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        _put(folder, output)
     return summary
-
-
-def _folder_for(output: Path) -> AbstractContextManager[Path]:
-    """Where to make what will lie in the output folder. Raises CiteloopError when that cannot be, or is not new."""
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise CiteloopError(f"{output} is there already; name a new folder for the model")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CiteloopError(f"cannot make the folder {output}: {error.strerror}; name another") from error
-    return unfinished_folder(output.parent)
-
-
-def _put(folder: Path, output: Path) -> None:
-    try:
-        folder.rename(output)
-    except OSError as error:
-        raise CiteloopError(f"{output} has been made by something else meanwhile: {error.strerror}") from error
 
 
 def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: float, seed: int) -> list[_Collection]:

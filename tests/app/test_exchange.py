@@ -14,6 +14,7 @@ import pytest
 
 from app.evaluation import read_benchmark
 from app.feedback import FeedbackStore, Judgement, Label, question_key
+from app.folders import FolderError
 from app.training.exchange.exports import (
     MAX_TRIPLETS,
     ExchangeError,
@@ -212,7 +213,7 @@ def test_a_beir_folder_is_new(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write_export("beir", LABELED, tmp_path / "empty")
     for taken_already in (tmp_path / "empty", tmp_path / "empty" / "corpus.jsonl"):
-        with pytest.raises(ExchangeError, match="is there already; name a new folder"):
+        with pytest.raises(FolderError, match="is there already; name a new folder"):
             write_export("beir", LABELED, taken_already)
 
 

@@ -11,8 +11,9 @@ import pytest
 from app.evaluation import EvaluationReport, read_reports, write_report
 from app.evaluation import report_files as files
 from app.evaluation.charts import cost_chart
-from app.evaluation.report_files import ReportError, check_output
+from app.evaluation.report_files import check_output
 from app.evaluation.report_text import latency_table
+from app.folders import FolderError
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 
 
@@ -70,7 +71,8 @@ def test_a_report_is_there_whole_or_not_at_all(
 
 
 def test_a_folder_that_is_there_is_not_written_into(report: EvaluationReport, home: Path, tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="is there already; name a new folder"):
+    (tmp_path / "theirs").touch()
+    with pytest.raises(FolderError, match="is there already; name a new folder"):
         write_report(report, home, tmp_path)
 
 
@@ -79,11 +81,11 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_measured(
     below: str, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ReportError, match=r"cannot make the folder .*; name another"):
+    with pytest.raises(FolderError, match=r"cannot make the folder .*; name another"):
         check_output(home, tmp_path / below / "report")
-    with pytest.raises(ReportError, match=r"cannot make the folder .*File name too long; name another"):
+    with pytest.raises(FolderError, match=r"cannot make the folder .*File name too long; name another"):
         check_output(home, tmp_path / ("x" * 300))
-    with pytest.raises(ReportError, match="cannot make the folder"):
+    with pytest.raises(FolderError, match="cannot make the folder"):
         check_output(tmp_path / below, None)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.feedback import FeedbackEvent, question_key
+from app.folders import new_folder
 from app.training.rules import LabeledPassage, decided
 from ingest import CiteloopError
 
@@ -69,13 +70,18 @@ def export_bytes(export_format: ExportFormat, labeled: Sequence[LabeledPassage])
 
 
 def write_export(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path) -> None:
-    """Write a file, or the new folder that `beir` is. Raises ExchangeError, also when the folder is not empty."""
-    if export_format == "beir" and output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise ExchangeError(f"{output} is there already; name a new folder for the export")
-    for name, content in export_files(export_format, labeled).items():
-        path = output / name if export_format == "beir" else output
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    """Write a file, or the new folder that `beir` is. Raises ExchangeError, FolderError."""
+    files = export_files(export_format, labeled)
+    if export_format == "beir":
+        with new_folder(output) as folder:
+            for name, content in files.items():
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    [content] = files.values()
+    output.write_bytes(content)
 
 
 def event_lines(events: Iterable[FeedbackEvent]) -> str:
