@@ -2,7 +2,6 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
-export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: install install-dev run test static check stress screenshots clean

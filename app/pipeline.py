@@ -34,7 +34,7 @@ from app.settings import Settings
 from app.tokens import token_counter
 from app.writing import Writer
 from ingest import CiteloopError
-from ingest.embed import Embedder, load_embedder, recorded_name
+from ingest.embed import DEFAULT_EMBEDDER, Embedder, load_embedder, recorded_name
 from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
 
@@ -83,8 +83,8 @@ class Pipeline:
     @property
     def hint(self) -> str:
         """What the curator should do about the table, or ''."""
-        made_with, wanted = self.embedder.name, recorded_name(self.settings.embedder)
-        if self._given_embedder or made_with == wanted:
+        made_with, wanted = self.embedder.name, self.settings.embedder
+        if self._given_embedder or not wanted or made_with == recorded_name(wanted):
             return ""
         return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
 
@@ -94,9 +94,8 @@ class Pipeline:
         with self._loading:
             if self._opened is None or self._opened[0].name != current_name(home):
                 made_with = read_identity(home)
-                embedder = self._given_embedder or load_embedder(
-                    made_with.embedder if made_with else self.settings.embedder
-                )
+                name = made_with.embedder if made_with else self.settings.embedder or DEFAULT_EMBEDDER
+                embedder = self._given_embedder or load_embedder(name)
                 self._opened = ChunkTable(home, embedder), embedder
             return self._opened
 

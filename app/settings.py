@@ -9,7 +9,6 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingest import CiteloopError
-from ingest.embed import DEFAULT_EMBEDDER
 from ingest.home import DEFAULT_HOME
 
 RerankShape = Literal["cohere", "jina", "voyage", "tei", "vllm"]
@@ -30,8 +29,8 @@ class Settings(BaseSettings):
 
     home: Path = DEFAULT_HOME
     """Folder of the table, the feedback database and everything else made at run time."""
-    embedder: str = DEFAULT_EMBEDDER
-    """The embedder of new tables; one that is filled keeps its own until it is made anew."""
+    embedder: str = ""
+    """Name or folder of the embedder; empty: the one that made the table, and all-MiniLM-L6-v2 for a new one."""
     reranker: str = "live"
     """The reranker used where a command or a page names none; `live`: the one that was promoted last."""
     rerank_budget_ms: float = Field(default=3000, gt=0)

@@ -20,6 +20,10 @@
 This package knows nothing of questions, rerankers or pages: it imports nothing of `app`.
 """
 
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when a model library is imported: none asks its hub by itself
+
 
 class CiteloopError(Exception):
     """Base of every error whose message is meant for the user: what was expected, what came, what to do."""

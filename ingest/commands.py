@@ -26,15 +26,19 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
 EmbedderOption = Annotated[
     str,
-    typer.Option("--embedder", envvar="CITELOOP_EMBEDDER", help="all-MiniLM-L6-v2, or a sentence-transformers folder."),
+    typer.Option(
+        "--embedder",
+        envvar="CITELOOP_EMBEDDER",
+        help="all-MiniLM-L6-v2, or a sentence-transformers folder; by default that of the table.",
+        show_default=False,
+    ),
 ]
-DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"  # as in ingest.embed, which takes too long to import for --help
 
 
 def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders to read with all below them.")],
     home: HomeOption = None,
-    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+    embedder: EmbedderOption = "",
     prune: Annotated[bool, typer.Option(help="Remove documents of these folders whose files are gone.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,9 +57,7 @@ def ingest_command(
         raise typer.Exit(1)
 
 
-def reindex_command(
-    home: HomeOption = None, embedder: EmbedderOption = DEFAULT_EMBEDDER, as_json: JsonOption = False
-) -> None:
+def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_json: JsonOption = False) -> None:
     """Make the table anew from the kept files, with another embedder or new rules of chunking.
 
     The old table serves until the new one is whole. Example: citeloop reindex --embedder ~/models/ours
@@ -70,7 +72,7 @@ def reindex_command(
 def watch_command(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to follow.")],
     home: HomeOption = None,
-    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+    embedder: EmbedderOption = "",
 ) -> None:
     """Keep the table equal to a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
     from watchfiles import watch
@@ -136,7 +138,7 @@ def cancel(
 def resume(
     job_id: Annotated[str | None, typer.Argument(help="By default all whose process was killed.")] = None,
     home: HomeOption = None,
-    embedder: EmbedderOption = DEFAULT_EMBEDDER,
+    embedder: EmbedderOption = "",
 ) -> None:
     """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
     from ingest.home import DEFAULT_HOME

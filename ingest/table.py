@@ -320,9 +320,10 @@ class ChunkTable:
         for part in parts:
             made_with, expected = getattr(found, part), getattr(self._identity, part)
             if made_with != expected:
+                wanted = f" --embedder {expected}" if part == "embedder" else ""
                 raise MismatchError(
                     f"the table in {self.home} was made with {part} {made_with}, this program uses {expected}; "
-                    "make it anew with: citeloop reindex"
+                    f"make it anew with: citeloop reindex{wanted}"
                 )
 
     def _table_to_write(self) -> Any:

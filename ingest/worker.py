@@ -22,10 +22,14 @@ from ingest.table import ChunkTable, read_identity
 
 
 def embedder_for(home: Path, name: str) -> Embedder:
-    """The embedder of this name, which is not loaded for a table that it made as long as nothing has changed."""
+    """The embedder of this name, which is not loaded for a table that it made as long as nothing has changed.
+
+    name: empty means the one of the table, or the default one for a new table.
+    """
     made_with = read_identity(home)
-    is_its_own = made_with is not None and made_with.embedder == recorded_name(name)
-    return DeferredEmbedder(name, made_with.dimension if made_with and is_its_own else None)
+    wanted = name or (made_with.embedder if made_with else DEFAULT_EMBEDDER)
+    is_its_own = made_with is not None and made_with.embedder == recorded_name(wanted)
+    return DeferredEmbedder(wanted, made_with.dimension if made_with and is_its_own else None)
 
 
 def uploads_folder(home: Path, job_id: str) -> Path:
@@ -33,12 +37,12 @@ def uploads_folder(home: Path, job_id: str) -> Path:
     return home / "uploads" / job_id
 
 
-def start(home: Path, embedder: str = DEFAULT_EMBEDDER) -> None:
+def start(home: Path, embedder: str = "") -> None:
     """Begin to run the queued jobs of this home in a process of its own. What it says goes to `jobs.log`."""
     start_process("ingest.worker", home, "--embedder", embedder, log="jobs.log")
 
 
-def resume(home: Path, embedder: str = DEFAULT_EMBEDDER) -> None:
+def resume(home: Path, embedder: str = "") -> None:
     """Go on with what was queued or killed before; to be called when a server starts."""
     store = JobStore(home)
     store.revive()
@@ -99,7 +103,7 @@ def _results(home: Path, job: Job, embedder: Embedder, told: _Told) -> Iterator[
 
 def main(
     home: Annotated[Path, typer.Option(help="The home folder.")],
-    embedder: Annotated[str, typer.Option(help="Name or folder of the embedder.")] = DEFAULT_EMBEDDER,
+    embedder: Annotated[str, typer.Option(help="Name or folder; empty: the table's own.")] = "",
 ) -> None:
     """Run the queued jobs of a home folder until none is left."""
     store = JobStore(home)

@@ -25,7 +25,7 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-"""Real documents of the workplace; tests that use them skip where it is absent."""
+"""Real documents that are not part of the project; tests that use them skip where it is absent."""
 
 
 class FakeEmbedder:

@@ -59,6 +59,7 @@ def evaluate_command(
     from app.evaluation.report_files import as_record, check_output, write_report
     from app.evaluation.report_text import overview
     from app.settings import read_settings
+    from ingest.worker import embedder_for
 
     depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
     several = bool(chunkings or embedders)
@@ -66,7 +67,7 @@ def evaluate_command(
     settings = read_settings(home)
     check_output(settings.home, output)
     loaded = _rerankers(rerankers, settings)
-    models = _embedders(embedders) or [settings.embedder]
+    models = _embedders(embedders) or [embedder_for(settings.home, settings.embedder).name]
     reports, records, texts = [], [], []
     failed: dict[str, str] = {}
     for judged, embedder in _judged(source, settings, models, policies, max_queries):
@@ -186,10 +187,11 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    names = list(POLICIES) if named == "all" else names_in(named)
-    if unknown := set(names) - set(POLICIES):
-        raise typer.BadParameter(f"expected some of {', '.join(POLICIES)}, got {', '.join(unknown)}")
-    return [POLICIES[name] for name in names] or [DEFAULT_POLICY]
+    known = {name.partition("/")[0]: policy for name, policy in POLICIES.items()}  # what follows counts the versions
+    names = list(known) if named == "all" else names_in(named)
+    if unknown := set(names) - set(known):
+        raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    return [known[name] for name in names] or [DEFAULT_POLICY]
 
 
 def track(items: Iterable[T], label: str) -> Iterable[T]:

@@ -24,7 +24,7 @@ class RegistryError(CiteloopError):
 
 def how_to_embed(embedder: Path) -> str:
     """How the embedder in a folder goes live."""
-    return f"citeloop reindex --embedder {embedder} (and set CITELOOP_EMBEDDER to it)"
+    return f"citeloop reindex --embedder {embedder}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.deletion_rates import DeletionRates, deletion_rates_of
-from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel
+from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel, how_to_embed
 from app.settings import read_settings
 from app.training.gate import GateReport
 from app.ui import markup
@@ -193,8 +193,8 @@ def _show_reindex(name: str, place: str) -> None:
     """An embedder goes live with a new table, which takes as long as the first ingest: not by a click here."""
     with st.popover(f"Use {markup.plain(name)}", icon=":material/publish:", key=f"promote-{place}-{name}"):
         st.markdown("All documents are embedded anew; the old table serves until the new one is whole. Run")
-        st.code(f"citeloop reindex --embedder {registry().folder(name)}", language=None)
-        st.markdown("and set `CITELOOP_EMBEDDER` to the same folder, so that new documents go in with it.")
+        st.code(how_to_embed(registry().folder(name)), language=None)
+        st.markdown("New documents go in with it from then on.")
 
 
 def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:

@@ -155,14 +155,14 @@ def test_no_name_at_all_is_wrong_usage(option: str, citeloop: Citeloop, benchmar
 
 
 def test_a_name_that_stands_twice_is_measured_once(citeloop: Citeloop, benchmark: Path) -> None:
-    names = {"--rerankers": "none,none,", "--retrievers": "text,text", "--chunkings": "window/2,window/2"}
+    names = {"--rerankers": "none,none,", "--retrievers": "text,text", "--chunkings": "window,window"}
     (report,) = citeloop("evaluate", benchmark, *chain.from_iterable(names.items()), "--json").json
     assert len(report["results"]) == 1
 
 
 def test_blanks_between_names_do_not_matter(citeloop: Citeloop, benchmark: Path) -> None:
     arguments = ["--rerankers", "none, trains", "--retrievers", "vector, text", "--num-candidates", "2, 5"]
-    report = citeloop("evaluate", benchmark, *arguments, "--chunkings", " window/2 ", "--json").json[0]
+    report = citeloop("evaluate", benchmark, *arguments, "--chunkings", " window ", "--json").json[0]
     assert report["chunking"] == "window/2"
     found = {(result["retriever"], result["reranker"], result["num_candidates"]) for result in report["results"]}
     assert found == {
@@ -244,7 +244,7 @@ def test_the_report_can_be_put_elsewhere_but_not_over_something(
 
 
 def test_each_policy_of_chunking_has_a_report_of_its_own(citeloop: Citeloop, benchmark: Path, tmp_path: Path) -> None:
-    arguments = ["--chunkings", "window/2,heading-sentence/2", "--output", tmp_path / "out", "--json"]
+    arguments = ["--chunkings", "window,heading-sentence", "--output", tmp_path / "out", "--json"]
     reports = citeloop("evaluate", benchmark, *arguments).json
     assert [report["chunking"] for report in reports] == ["window/2", "heading-sentence/2"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

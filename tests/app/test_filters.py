@@ -13,7 +13,7 @@ from tests.conftest import FakeEmbedder
 
 def stored(name: str, source: str = "", day: int = 1) -> StoredDocument:
     ingested_at = datetime(2026, 3, day, 23, 30, tzinfo=UTC)
-    return StoredDocument(f"id of {name}", name, "Title", source or f"/work/docs/{name}", "", None, 1, ingested_at)
+    return StoredDocument(f"id of {name}", name, "Title", source or f"/srv/docs/{name}", "", None, 1, ingested_at)
 
 
 class Shelf:

@@ -439,6 +439,7 @@ def test_a_table_is_searched_with_the_embedder_that_made_it(settings: Settings) 
     assert pipeline.search(QUESTION)
     assert "embedded with fake" in pipeline.hint
     assert "citeloop reindex" in pipeline.hint
+    assert Pipeline(settings).hint == ""
 
 
 @pytest.mark.usefixtures("embedders")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from app import rerankers
 from app.registry import Registry
@@ -162,6 +163,21 @@ def test_a_model_that_is_not_here_costs_no_import_of_a_model_library(tmp_path: P
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
     printed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert printed.stdout == "RerankerError set()\n", printed.stderr
+
+
+@pytest.mark.parametrize(("offline", "asks"), [({}, False), ({"HF_HUB_OFFLINE": "0"}, True)])
+def test_the_hub_is_asked_only_by_those_who_say_so(
+    offline: dict[str, str], asks: bool, tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    script = (
+        "from app.rerankers import load_reranker; from app.settings import Settings\n"
+        "load_reranker('BAAI/bge-reranker-base', Settings())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    environment |= offline | {"HF_ENDPOINT": httpserver.url_for(""), "HF_HUB_CACHE": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert "hf download BAAI/bge-reranker-base" in ended.stderr
+    assert bool(httpserver.log) is asks
 
 
 @pytest.mark.usefixtures("hub")

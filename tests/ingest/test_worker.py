@@ -126,7 +126,20 @@ def test_job_whose_embedder_does_not_fit_fails_and_says_what_to_do(
     job = store.add("folder", [documents], begin=True)
     with pytest.raises(TableError):
         do(store, job, Other())
-    assert "citeloop reindex" in store.job(job.id).message
+    assert "citeloop reindex --embedder other" in store.job(job.id).message
+
+
+def test_the_embedder_is_that_of_the_table_unless_another_is_named(
+    store: JobStore, home: Path, documents: Path
+) -> None:
+    class Ours(FakeEmbedder):
+        name = "/srv/models/ours"
+
+    assert worker.embedder_for(home, "").name == "all-MiniLM-L6-v2"
+    do(store, store.add("folder", [documents], begin=True), Ours())
+    assert worker.embedder_for(home, "").name == "/srv/models/ours"
+    assert worker.embedder_for(home, "").dimension == Ours.dimension  # as the table says: there is no such folder
+    assert worker.embedder_for(home, "all-MiniLM-L6-v2").name == "all-MiniLM-L6-v2"
 
 
 def test_job_that_is_interrupted_has_failed_and_can_be_resumed(store: JobStore, documents: Path) -> None:
