@@ -93,6 +93,8 @@ class Answerer:
     def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
         self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
         self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="answer")
+        self._hearts: set[Heart] = set()
+        """Of what was begun here and has not ended; other servers may be at work for the same home folder."""
 
     def ask(
         self,
@@ -161,15 +163,17 @@ class Answerer:
         self._threads.shutdown()
 
     def close(self) -> None:
-        """Have everything end soon that is being made, and keep what is there of it."""
-        for job in self.jobs.jobs():
-            if job.is_open:
-                self.jobs.stop(job.answer_id)
-        self._threads.shutdown(cancel_futures=True)
+        """End soon what was begun here, and keep what is there of it. Nothing can be begun afterwards."""
+        self._threads.shutdown(wait=False)
+        for heart in list(self._hearts):
+            heart.stop_requested.set()
+        self._threads.shutdown()  # what still waits for its turn gets it, and ends at once
 
     def _begin(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
         with ExitStack() as life:
             heart = life.enter_context(at_work(self.jobs, job, _BEAT_SECONDS))  # it beats while the job waits, too
+            self._hearts.add(heart)
+            life.callback(self._hearts.discard, heart)
             self._threads.submit(self._make, job, answer, steps, heart, life.pop_all())
 
     def _make(
@@ -182,9 +186,10 @@ class Answerer:
     ) -> None:
         """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
         before, is_new, saved_at = answer, not answer.text, 0.0  # what is written again stays as it was until then
+        stopped = [replace(answer, text="", stopped=True)]  # all there is of what was stopped before its turn came
         with suppress(CiteloopError), life:
             try:
-                for answer in steps(heart):
+                for answer in stopped if heart.stop_requested.is_set() else steps(heart):
                     heart.tell(current="answer", text=answer.text)
                     if is_new and time.monotonic() > saved_at + _SAVE_SECONDS:
                         self._keep(job, answer)
@@ -193,7 +198,8 @@ class Answerer:
                 if not isinstance(error, CiteloopError):
                     _log.exception("answer %s", job.answer_id)
                 kept = answer if is_new else before
-                answer = replace(kept, note=_failed(error, is_new), without=job.without)
+                again = "" if is_new else "This is the answer as it was; it could not be written again: "
+                answer = replace(kept, note=again + failure_note(error), without=job.without)
                 raise
             finally:
                 if answer.stopped and not answer.text and not is_new:
@@ -206,6 +212,6 @@ class Answerer:
             self._answers.update_answer(job.answer_id, answer)
 
 
-def _failed(error: Exception, is_new: bool) -> str:
-    reason = str(error) if isinstance(error, CiteloopError) else "something broke inside, as the server's log says"
-    return reason if is_new else f"This is the answer as it was; it could not be written again: {reason}"
+def failure_note(error: Exception) -> str:
+    """What an answer says of the error that ended it; what is not meant for users is in the server's log."""
+    return str(error) if isinstance(error, CiteloopError) else "something broke inside, as the server's log says"

@@ -37,6 +37,11 @@ _WHAT_ABOUT = re.compile(r"(?<=[?.!])\s+(?:And|What about|How about)\b[^?]*\?$")
 _TOPIC = re.compile(r"(?<=[?.!] )\(([^()]+)\)$")
 """The brackets that the rule puts behind a question; those that people write stand before its mark."""
 
+_ABBREVIATION = re.compile(
+    r"(?<=[\s.(])(?<!\d\s)(?:[^\W\d_]|[A-ZÄÖÜ][a-z]|Mme|Mrs|Prof|Sra|approx|bzw|ca|incl|inkl|vs)\."
+)
+"""Behind 'Dr.', 'St.', 'e.g.' or 'J.' a sentence goes on; not so behind a 'No.' that begins a text, or '20 m.'"""
+
 _QUESTION_WORDS = _words("how what when where which who whom whose why")
 _AUXILIARIES = _words(
     "am are be been can cannot could did do does had has have is may might must need shall should was were will would"
@@ -137,8 +142,14 @@ def _checked(text: str) -> str:
     text = re.sub(r"^(?:last |rewritten |full )?question:\s*", "", text.strip(), flags=re.IGNORECASE)
     text = text.strip("\"'“”„«» ")
     is_question = text.endswith(("?", "？", "؟")) and len(text) <= MAX_REWRITTEN_CHARACTERS  # noqa: RUF001
-    is_answer = re.search(r"\[\d+\]|[.!:]\s+[A-ZÄÖÜ]", text)
-    return text if is_question and not is_answer and len(text.splitlines()) == 1 else ""
+    return text if is_question and not _says_more(text) and len(text.splitlines()) == 1 else ""
+
+
+def _says_more(text: str) -> bool:
+    """Whether a question has a citation, a sentence before it, or words with a colon that begin no question."""
+    begins_as_question = text.split()[0].lower() in _QUESTION_WORDS | _AUXILIARIES
+    is_labelled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
+    return bool(is_labelled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
 
 
 def _by_rule(question: str, last: str) -> str:

@@ -89,10 +89,10 @@ class Pipeline:
         return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
 
     def _serving(self) -> tuple[ChunkTable, Embedder]:
-        """The table with its embedder; opened anew when another one has taken its place."""
+        """The table with its embedder; opened anew when it is made, or another one has taken its place."""
         home = self.settings.home
         with self._loading:
-            if self._opened is None or self._opened[0].name != current_name(home):
+            if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
                 made_with = read_identity(home)
                 name = made_with.embedder if made_with else self.settings.embedder or DEFAULT_EMBEDDER
                 embedder = self._given_embedder or load_embedder(name)

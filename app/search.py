@@ -80,9 +80,8 @@ def search(
     }
     text = {chunk.id: (rank, score) for rank, (chunk, score) in enumerate(by_text, 1)}
     if query_vector is not None:
-        missing = [id for id in chunks if id not in vector]
-        similarities = table.similarities(query_vector, missing)
-        vector |= {id: (None, similarities[id]) for id in missing}
+        found = table.similarities(query_vector, [id for id in chunks if id not in vector])
+        vector |= {id: (None, similarity) for id, similarity in found.items()}
     candidates = [
         Candidate(chunk, 0, 0.0, *vector.get(id, (None, None)), *text.get(id, (None, None)))
         for id, chunk in chunks.items()

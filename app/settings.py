@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest import CiteloopError
+from ingest.environment import read_environment
 from ingest.home import DEFAULT_HOME
 
 RerankShape = Literal["cohere", "jina", "voyage", "tei", "vllm"]
@@ -72,14 +72,5 @@ def read_settings(home: Path | None = None) -> Settings:
 
     Raises CiteloopError naming each variable whose value does not fit.
     """
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        prefix = str(Settings.model_config["env_prefix"])
-        wrong = [
-            f"{prefix + str(item['loc'][0]).upper() if str(item['loc'][0]).islower() else item['loc'][0]}: "
-            f"{item['msg']}, got {item['input']!r}"
-            for item in error.errors()
-        ]
-        raise CiteloopError(f"a variable has a wrong value: {'; '.join(wrong)}") from error
+    settings = read_environment(Settings)
     return settings.model_copy(update={"home": home}) if home else settings

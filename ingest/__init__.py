@@ -15,6 +15,7 @@
     jobs       Job         an ingest as a row that a page can read
     worker                 queued jobs -> done ones, in a process of its own
     home, database         the home folder and who writes in it; SQLite
+    environment            variables -> settings, or an error that names them
     commands               ingest, watch, reindex, jobs
 
 This package knows nothing of questions, rerankers or pages: it imports nothing of `app`.

@@ -53,7 +53,7 @@ def ingest_command(
 
     check_paths(paths)  # a mistyped path is said before seconds are spent on loading
     store = JobStore(home or DEFAULT_HOME)
-    if not run_job(store, store.add("folder", paths, prune=prune, begin=True), embedder, as_json=as_json):
+    if not run_job(store, store.add("folder", paths, prune=prune, embedder=embedder, begin=True), as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -66,7 +66,7 @@ def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_j
     from ingest.jobs import JobStore
 
     store = JobStore(home or DEFAULT_HOME)
-    run_job(store, store.add("reindex", [], begin=True), embedder, as_json=as_json)
+    run_job(store, store.add("reindex", [], embedder=embedder, begin=True), as_json=as_json)
 
 
 def watch_command(
@@ -85,7 +85,7 @@ def watch_command(
     for changes in watch(folder, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
         if changes or is_first:  # the first time it is already watching, so that no change falls between
             try:
-                run_job(store, store.add("folder", [folder], prune=True, begin=True), embedder)
+                run_job(store, store.add("folder", [folder], prune=True, embedder=embedder, begin=True))
             except CiteloopError as error:  # a full disk, say: the next change tries again
                 print(f"error: {error}", file=sys.stderr)
             print(f"following {folder} (stop with Ctrl+C)", file=sys.stderr)
@@ -128,9 +128,10 @@ def cancel(
     """Ask a job to stop; what it has done stays. Example: citeloop jobs cancel 1f2e3d4c5b6a"""
     from ingest.home import DEFAULT_HOME
     from ingest.jobs import JobStore
+    from ingest.worker import cancel as cancel_job
 
     store = JobStore(home or DEFAULT_HOME)
-    store.cancel(job_id)
+    cancel_job(store, job_id)
     print(f"job {job_id}: {'asked to stop' if store.job(job_id).is_open else 'cancelled'}")
 
 
@@ -138,7 +139,6 @@ def cancel(
 def resume(
     job_id: Annotated[str | None, typer.Argument(help="By default all whose process was killed.")] = None,
     home: HomeOption = None,
-    embedder: EmbedderOption = "",
 ) -> None:
     """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
     from ingest.home import DEFAULT_HOME
@@ -148,19 +148,19 @@ def resume(
     store = JobStore(home or DEFAULT_HOME)
     if job_id:
         store.queue_again(job_id)
-    resume_jobs(store.home, embedder)
+    resume_jobs(store.home)
     waiting = [job.id for job in store.jobs() if job.is_waiting]
     print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
 
 
-def run_job(store: JobStore, job: Job, embedder: str, *, as_json: bool = False) -> bool:
+def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     """Do a job in this process and print what happened to each file; returns whether every file could be read."""
     from ingest.table import stored_documents
     from ingest.worker import embedder_for, run
 
     results: list[FileResult] = []
     with _ProgressBar() as bar:
-        for result in run(store, job, lambda: embedder_for(store.home, embedder), bar.show, bar.wait):
+        for result in run(store, job, lambda: embedder_for(store.home, job.embedder), bar.show, bar.wait):
             results.append(result)
             if not as_json and result.status != "unchanged":
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""

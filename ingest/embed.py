@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -105,12 +105,15 @@ class SentenceTransformerEmbedder:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def embed(self, texts: list[str]) -> Vectors:
-        # small batches of like length waste least on padding (encode sorts by length)
-        tensors = self._model.encode(texts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
-        return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
+        return self._vectors(self._model.encode_document, texts)
 
     def embed_query(self, text: str) -> Vectors:
-        return np.asarray(self.embed([text])[0], np.float32)
+        return np.asarray(self._vectors(self._model.encode_query, [text])[0], np.float32)
+
+    def _vectors(self, encode: Callable[..., Any], texts: list[str]) -> Vectors:
+        # small batches of like length waste least on padding (encode sorts by length)
+        tensors = encode(texts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
+        return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
 
 
 class DeferredEmbedder:
@@ -168,16 +171,19 @@ def default_embedder_path() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-@cache
 def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
     """The default embedder, or that of a local folder, loaded once for the process.
 
     Raises CiteloopError when the folder is missing or holds no text embedder.
     """
-    recorded = recorded_name(name)
+    return _load(recorded_name(name))
+
+
+@cache
+def _load(recorded: str) -> Embedder:
     path = default_embedder_path() if recorded == DEFAULT_EMBEDDER else Path(recorded)
     if not path.is_dir():
-        raise CiteloopError(f"no embedder in {name}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
+        raise CiteloopError(f"no embedder in {path}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
     try:
         return open_embedder(path, recorded)
     except Exception as error:  # damaged files make the libraries raise anything

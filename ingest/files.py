@@ -34,10 +34,12 @@ def check_paths(paths: Iterable[Path]) -> None:
             raise CiteloopError(f"no such file or folder: {path}")
 
 
-def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceFile]:
+def find_files(paths: Iterable[Path], *, uploaded: bool = False, leave_out: Path | None = None) -> list[SourceFile]:
     """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
 
-    uploaded: the paths are where an upload was put for the moment. Raises CiteloopError when a path does not exist.
+    A folder that may not be looked into is there as if it were a file, so that reading it says so. uploaded: the
+    paths are where an upload was put for the moment. leave_out: a folder that may lie below one of the paths. Raises
+    CiteloopError when a path does not exist.
     """
     paths = list(paths)
     check_paths(paths)
@@ -45,7 +47,7 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceF
     for root in paths:
         folder = root if root.is_dir() else root.parent
         real_folder = os.path.realpath(folder)  # once: with many files it is what takes the time
-        for below in sorted(_files_below(root), key=_parts) if root.is_dir() else [root.name]:
+        for below in sorted(_files_below(root, leave_out), key=_parts) if root.is_dir() else [root.name]:
             path, name = os.path.join(folder, below), printable(below)
             resolved = os.path.realpath(path) if os.path.islink(path) else os.path.join(real_folder, below)
             source = UPLOAD + name if uploaded else printable(resolved)
@@ -55,10 +57,15 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False) -> list[SourceF
 
 def is_gone(source: str) -> bool:
     """Whether a file is no longer where it was; what was uploaded stays in the home folder."""
+    if source.startswith(UPLOAD):
+        return False
     try:
-        return not source.startswith(UPLOAD) and not Path(source).exists()
+        os.stat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
     except OSError:  # it is in a folder that may not be looked into
         return False
+    return False
 
 
 def printable(path: str) -> str:
@@ -70,14 +77,21 @@ def _parts(path: str) -> list[str]:
     return path.split(os.sep)
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def _files_below(folder: Path, leave_out: Path | None) -> Iterator[str]:
     """Files below a folder, as paths from there; nothing hidden, and no folder that is only linked to."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    closed: list[str] = []
+    left_out = os.path.realpath(leave_out) if leave_out else None
+    for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (not left_out or os.path.realpath(os.path.join(parent, name)) != left_out)
+        ]
         below = os.path.relpath(parent, folder)
         for name in names:
             if not name.startswith(".") and _may_be_file(Path(parent, name)):
                 yield name if below == os.curdir else os.path.join(below, name)
+    yield from (os.path.relpath(path, folder) for path in closed)
 
 
 def _may_be_file(path: Path) -> bool:

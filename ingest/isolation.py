@@ -25,6 +25,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import PositiveFloat, PositiveInt, TypeAdapter
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.environment import read_environment
 from ingest.parse import Document, ParseError
 
 _DOCUMENT = TypeAdapter(Document)
@@ -41,7 +42,7 @@ class Limits(BaseSettings):
     document may have.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CITELOOP_FILE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CITELOOP_FILE_", env_ignore_empty=True, frozen=True)
 
     cpu_seconds: PositiveInt = 20
     cpu_seconds_per_page: PositiveFloat = 0.05
@@ -50,6 +51,11 @@ class Limits(BaseSettings):
     pages: PositiveInt = 5_000
     scans: PositiveInt = 500
     characters: PositiveInt = 20_000_000
+
+
+def read_limits() -> Limits:
+    """Those of the environment. Raises CiteloopError when a variable's value does not fit."""
+    return read_environment(Limits)
 
 
 class Readable(Protocol):
@@ -69,7 +75,7 @@ class ParserPool:
 
     def __init__(self, limits: Limits | None = None, num_processes: int | None = None) -> None:
         """limits: None takes those of the environment. num_processes: None leaves half of the cores to others."""
-        self._limits = limits or Limits()
+        self._limits = limits or read_limits()
         self._num_processes = num_processes or max(1, min(8, (os.cpu_count() or 1) // 2))
         self._idle: SimpleQueue[_ParserProcess] = SimpleQueue()
         self._processes = [_ParserProcess() for _ in range(self._num_processes)]

@@ -14,7 +14,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -178,7 +178,7 @@ class BaseJobStore(Generic[J]):
             raise JobError(f"job {job_id} is {job.state}; only one that failed or was stopped can be resumed")
         asked_for = [field.name for field in fields(job) if field.default is MISSING]
         kept = {name: getattr(job, name) for name in (*asked_for, "attempts")}
-        self._write(self._type(**kept))
+        self._write(self._type(**kept), instead_of=job)
 
     def revive(self) -> None:
         """Queue again every job whose process is gone; one that has been begun too often fails."""
@@ -186,7 +186,8 @@ class BaseJobStore(Generic[J]):
             if job.is_dead and job.attempts >= _MAX_ATTEMPTS:
                 self.end(job.id, "failed", f"its process was stopped {job.attempts} times, last at {job.current}")
             elif job.is_dead:
-                self.queue_again(job.id)
+                with suppress(JobError):  # another process that starts now has done so, or somebody resumed it
+                    self.queue_again(job.id)
 
     def fail_dead(self) -> None:
         """End every job whose process is gone, where what it did is not worth beginning again."""
@@ -196,14 +197,21 @@ class BaseJobStore(Generic[J]):
 
     def _jobs(self, condition: str, *parameters: object) -> list[J]:
         with self._connection() as connection:
-            rows = connection.execute(f"SELECT {', '.join(self._columns)} FROM jobs {condition}", parameters)
-            return [self._from_row(row) for row in rows]
+            return self._rows(connection, condition, *parameters)
 
-    def _write(self, job: J) -> None:
+    def _rows(self, connection: sqlite3.Connection, condition: str, *parameters: object) -> list[J]:
+        rows = connection.execute(f"SELECT {', '.join(self._columns)} FROM jobs {condition}", parameters)
+        return [self._from_row(row) for row in rows]
+
+    def _write(self, job: J, instead_of: J | None = None) -> None:
+        """instead_of: the job as it must still be. Raises JobError when another process has changed it meanwhile."""
         values = [getattr(job, name) for name in self._columns]
         row = [json.dumps(value) if isinstance(value, tuple) else value for value in values]
         marks = ", ".join("?" * len(row))
         with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if instead_of and self._rows(connection, "WHERE id = ?", job.id) != [instead_of]:
+                raise JobError(f"job {job.id} has changed meanwhile; look at it again")
             connection.execute(f"INSERT OR REPLACE INTO jobs ({', '.join(self._columns)}) VALUES ({marks})", row)
 
     def _from_row(self, row: Sequence[Any]) -> J:
@@ -225,6 +233,8 @@ def _read(value: Any, hint: Any) -> Any:
     """A value as its field has it: SQLite keeps a switch as a number and a tuple as JSON."""
     if hint is bool:
         return bool(value)
+    if hint is str and value is None:  # of a job that an older version had noted without it
+        return ""
     return tuple(json.loads(value)) if get_origin(hint) is tuple else value
 
 

@@ -19,11 +19,15 @@ Kind = Literal["upload", "folder", "reindex"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(BaseJob):
-    """One ingest. paths: absolute; of an upload, the folder where its files wait. current: the file at work."""
+    """One ingest. paths: absolute; of an upload, the folder where its files wait. current: the file at work.
+
+    embedder: its name or folder; empty: the one of the table.
+    """
 
     kind: Kind
     paths: tuple[str, ...]
     prune: bool
+    embedder: str
     num_files: int = 0
     num_files_done: int = 0
     num_chunks_done: int = 0
@@ -58,12 +62,13 @@ class JobStore(BaseJobStore[Job]):
         paths: Sequence[Path],
         *,
         prune: bool = False,
+        embedder: str = "",
         begin: bool = False,
         job_id: str | None = None,
     ) -> Job:
         """Queue a job; with begin, as one that the caller runs himself."""
         where = tuple(str(path.resolve()) for path in paths)
-        job = Job(id=job_id or new_job_id(), created_at=now(), kind=kind, paths=where, prune=prune)
+        job = Job(id=job_id or new_job_id(), created_at=now(), kind=kind, paths=where, prune=prune, embedder=embedder)
         return self.put(job, begin=begin)
 
     def record(self, job_id: str, result: FileResult) -> None:

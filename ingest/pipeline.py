@@ -13,7 +13,7 @@ import numpy as np
 from ingest.chunk import DEFAULT_POLICY, Policy, chunk
 from ingest.embed import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
-from ingest.isolation import Limits, ParserPool
+from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.job_store import StoppedError
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
@@ -75,8 +75,8 @@ def ingest(
     paths = list(paths)
     check_paths(paths)  # said before waiting
     with table.writing(on_wait):
-        files = find_files(paths, uploaded=uploaded)
-        yield from Ingest(table, embedder, limits or Limits(), on_progress, should_stop).store(files)
+        files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
+        yield from Ingest(table, embedder, limits or read_limits(), on_progress, should_stop).store(files)
         if prune:
             yield from _prune(paths, {file.source for file in files}, table)
 
@@ -199,6 +199,8 @@ class Ingest:
     def _compare(self, file: SourceFile) -> FileResult | _ChangedFile:
         """What there is to do about a file: nothing, or to read it."""
         suffix = file.path.suffix.lower()
+        if suffix not in PARSERS and os.path.isdir(file.path):
+            return _failed(file, "this folder may not be looked into; look at its permissions")
         if suffix not in PARSERS:
             reason = f"not a format that can be read: {suffix or 'none'}"
             return FileResult(file.name, file.source, "skipped", reason=reason)

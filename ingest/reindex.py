@@ -13,7 +13,7 @@ from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
 from ingest.files import SourceFile
 from ingest.home import current_name, make_current, write_lock
-from ingest.isolation import Limits
+from ingest.isolation import Limits, read_limits
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress
 from ingest.table import ChunkTable, StoredDocument, TableError, drop_others, stored_documents
@@ -38,7 +38,7 @@ def reindex(
         before = current_name(home)
         table = ChunkTable(home, embedder, policy, _new_name(before, embedder, policy))
         drop_others(home, {before, table.name})
-        run = Ingest(table, embedder, limits or Limits(), on_progress, should_stop)
+        run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop)
         num_failed = 0
         for result in run.store(_files(home)):
             num_failed += result.status == "failed"

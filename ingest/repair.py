@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingest.embed import Embedder
 from ingest.home import current_name, write_lock
-from ingest.isolation import Limits
+from ingest.isolation import read_limits
 from ingest.originals import Original, Originals
 from ingest.pipeline import Ingest
 from ingest.reindex import reindex, source_of
@@ -84,7 +84,7 @@ def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -
     kept = Originals(table.home)
     files = [source_of(each, kept) for each in originals]
     with table.writing():
-        for result in Ingest(table, embedder, Limits(), again=True).store(files):
+        for result in Ingest(table, embedder, read_limits(), again=True).store(files):
             if result.status in ("failed", "skipped"):
                 yield Finding(False, f"{result.name} could not be read again: {result.reason}")
             else:

@@ -109,11 +109,24 @@ class ChunkTable:
         self.home = home
         self.policy = policy
         self.name = name or current_name(home)
-        self.damaged: set[str] = set()
+        self._damaged: set[str] = set()
+        self._damaged_version: int | None = None
         self._identity = Identity(embedder.name, embedder.dimension, policy.name)
         self._connection = _connect(home)
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it was there when it was last looked at: one that is made later may be another embedder's."""
+        return self._opened is not None
+
+    @property
+    def damaged(self) -> set[str]:
+        """Names of the documents of which a passage was found damaged and left out, since the table last changed."""
+        if self._damaged and self._version() != self._damaged_version:
+            self._damaged = set()
+        return self._damaged
 
     def documents(self) -> list[StoredDocument]:
         """All documents, by name."""
@@ -195,14 +208,14 @@ class ChunkTable:
         return [(to_chunk(row), row["_score"]) for row in rows]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Chunk id -> cosine similarity, of these chunks."""
+        """Chunk id -> cosine similarity, of these chunks; without those that were removed meanwhile."""
         table = self._table()
         if table is None or not chunk_ids:
             return {}
         query = table.search().where(col("id").isin(list(chunk_ids))).select(["id", "vector"])
         with self._clear_errors("read"):
             rows = query.to_arrow()
-        vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), -1)
+        vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), len(query_vector))
         return dict(zip(rows["id"].to_pylist(), (vectors @ query_vector).tolist(), strict=True))
 
     def vectors_of(self, document_ids: Sequence[str]) -> dict[str, Vectors]:
@@ -224,8 +237,8 @@ class ChunkTable:
         TableError when the table was made with another chunking policy.
         """
         with write_lock(self.home, on_wait):
-            if self.name != (serving := current_name(self.home)):  # another one took its place meanwhile
-                self.name, self._opened = serving, None
+            if self.name != (serving := current_name(self.home)):
+                self._take_place_of(serving)
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
@@ -233,6 +246,16 @@ class ChunkTable:
             yield
             if self._version() != before:
                 self.optimize()
+
+    def _take_place_of(self, name: str) -> None:
+        """Write into another table, which took the place of this one while somebody waited. Raises TableError."""
+        self.name, self._opened = name, None
+        try:
+            self._table()
+        except MismatchError as error:
+            raise TableError(
+                f"the table in {self.home} was made anew with another embedder meanwhile; run this again"
+            ) from error
 
     def _version(self) -> int | None:
         """Grows with every write; None where there is no table yet."""
@@ -368,7 +391,8 @@ class ChunkTable:
             rows: list[dict[str, Any]] = query.to_list()
         whole = [row for row in rows if text_is_whole(row)]
         if len(whole) < len(rows):
-            self.damaged |= {row["document"] for row in rows if row not in whole}
+            self._damaged = self.damaged | {row["document"] for row in rows if row not in whole}
+            self._damaged_version = self._version()
             _log.error("damaged passages left out, of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
         return whole
 

@@ -37,17 +37,24 @@ def uploads_folder(home: Path, job_id: str) -> Path:
     return home / "uploads" / job_id
 
 
-def start(home: Path, embedder: str = "") -> None:
+def cancel(store: JobStore, job_id: str) -> None:
+    """Ask a job to stop. The files of an upload that nobody had begun go, since nobody else will clean up."""
+    store.cancel(job_id)
+    if not store.job(job_id).is_open:
+        shutil.rmtree(uploads_folder(store.home, job_id), ignore_errors=True)
+
+
+def start(home: Path) -> None:
     """Begin to run the queued jobs of this home in a process of its own. What it says goes to `jobs.log`."""
-    start_process("ingest.worker", home, "--embedder", embedder, log="jobs.log")
+    start_process("ingest.worker", home, log="jobs.log")
 
 
-def resume(home: Path, embedder: str = "") -> None:
+def resume(home: Path) -> None:
     """Go on with what was queued or killed before; to be called when a server starts."""
     store = JobStore(home)
     store.revive()
     if any(job.is_waiting for job in store.jobs()):
-        start(home, embedder)
+        start(home)
 
 
 def run(
@@ -101,15 +108,12 @@ def _results(home: Path, job: Job, embedder: Embedder, told: _Told) -> Iterator[
     )
 
 
-def main(
-    home: Annotated[Path, typer.Option(help="The home folder.")],
-    embedder: Annotated[str, typer.Option(help="Name or folder; empty: the table's own.")] = "",
-) -> None:
+def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued jobs of a home folder until none is left."""
     store = JobStore(home)
 
     def run_whole(job: Job) -> None:
-        for _ in run(store, job, lambda: embedder_for(home, embedder)):
+        for _ in run(store, job, lambda: embedder_for(home, job.embedder)):
             pass
 
     run_queued(store, run_whole)

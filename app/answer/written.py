@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from app.answer.answer import NOT_FOUND, NUMBER
 from app.answer.passages import Passage
 from ingest import CiteloopError
+from ingest.parse.document import whole_characters
 
 ABSTENTION = "NOT IN THE DOCUMENTS"
 """What a language model replies where the passages do not hold the answer."""
@@ -71,7 +72,7 @@ def checked(text: str, numbers: Collection[int], *, grows: bool = False) -> Chec
     grows: more is to come, so that a citation, or the words for finding nothing, may be there by half; they are held
     back. Citations in one bracket, as in [1, 2], are taken apart.
     """
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # an emoji may come in halves
+    text = whole_characters(text)  # an emoji may come in halves
     if grows:
         text = _UNFINISHED.sub("", text)
         if ABSTENTION.startswith(text.strip()):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
 from app.answer import Answer
+from app.answering import failure_note
 from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchBody, SearchResult
-from app.feedback import FeedbackStore, StoredAnswer, new_id
+from app.feedback import FeedbackError, FeedbackStore, StoredAnswer, new_id
 from app.filters import EVERYTHING, Filter, FilterError
 from app.follow_up import NUM_EARLIER
 from app.live import NONE
@@ -117,13 +119,19 @@ def sources(asked: Asked) -> Event:
 def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threading.Event) -> Iterator[Event]:
     """Pieces of the text as they come, then the whole answer, which is kept; once stop is set it is cut off.
 
-    The whole answer's text is what counts: numbers that stand for no citation are taken out of it at the end.
+    The whole answer's text is what counts: numbers that stand for no citation are taken out of it at the end. What
+    fails on the way is raised, and what is there is kept with a note.
     """
     sent, answer = "", asked.ranked
-    for answer in pipeline.write(asked.ranked, stop=stop):
-        if answer.text.startswith(sent) and (piece := answer.text[len(sent) :]):
-            sent = answer.text
-            yield Event("text", {"text": piece})
+    try:
+        for answer in pipeline.write(asked.ranked, stop=stop):
+            if answer.text.startswith(sent) and (piece := answer.text[len(sent) :]):
+                sent = answer.text
+                yield Event("text", {"text": piece})
+    except Exception as error:
+        with suppress(FeedbackError):  # what failed first is what the client hears of
+            store.update_answer(asked.answer_id, replace(answer, note=failure_note(error)))
+        raise
     store.update_answer(asked.answer_id, answer)
     yield Event("answer", asked.record(answer))
 

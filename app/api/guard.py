@@ -39,7 +39,11 @@ class KeyRequired:
             await self._app(scope, receive, send)
             return
         scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
-        name = await to_thread.run_sync(self._keys.name_of, key.strip()) if scheme.lower() == "bearer" else None
+        try:
+            name = await to_thread.run_sync(self._keys.name_of, key.strip()) if scheme.lower() == "bearer" else None
+        except CiteloopError as error:  # here nothing else would answer it: the handlers of errors are further in
+            await error_response(503, str(error))(scope, receive, send)
+            return
         if name is None:
             await error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return

@@ -93,7 +93,10 @@ class KeyStore:
             with transaction(self._path) as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            raise KeyStoreError(f"the keys cannot be read or written ({self._path}: {error})") from error
+            raise KeyStoreError(  # requests without a key get to read it, too: it does not say where the home folder is
+                f"the keys in {self._path.name} of the home folder cannot be used: {error}; look at the free space and "
+                "the permissions, or put the file aside and make new keys with: citeloop keys add NAME"
+            ) from error
 
 
 def _digest(key: str) -> str:

@@ -13,6 +13,7 @@ import openai
 
 from app.answer import LanguageModelError
 from app.endpoint import Endpoint, EndpointError
+from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200
 """Characters of a server's own words in a message."""
@@ -147,7 +148,7 @@ class Failures:
 
     def _safe(self, words: object) -> str:
         """Words from outside in one line; the key is taken out before the cut could leave half of it."""
-        text = str(words)
+        text = whole_characters(str(words))
         if self._endpoint.key:
             text = text.replace(self._endpoint.key, "***")
         text = " ".join(text.split())

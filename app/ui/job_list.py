@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -55,7 +54,7 @@ def show_jobs() -> None:
 
 def queue_upload(folder: Path, job_id: str) -> None:
     """Let what was put into the folder be ingested, by a process that outlives the page."""
-    job_store().add("upload", [folder], job_id=job_id)
+    job_store().add("upload", [folder], embedder=read_settings().embedder, job_id=job_id)
     _start()
 
 
@@ -224,9 +223,7 @@ def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind
 
 
 def _cancel(job: Job) -> None:
-    job_store().cancel(job.id)
-    if job.kind == "upload" and not job_store().job(job.id).is_open:  # nobody had begun it, so nobody will clean up
-        shutil.rmtree(worker.uploads_folder(job_store().home, job.id), ignore_errors=True)
+    worker.cancel(job_store(), job.id)
 
 
 def _resume(job: Job) -> None:
@@ -236,9 +233,9 @@ def _resume(job: Job) -> None:
 
 
 def _sync_again(job: Job) -> None:
-    job_store().add("folder", [Path(path) for path in job.paths], prune=job.prune)
+    job_store().add("folder", [Path(path) for path in job.paths], prune=job.prune, embedder=job.embedder)
     _start()
 
 
 def _start() -> None:
-    worker.start(job_store().home, read_settings().embedder)
+    worker.start(job_store().home)

@@ -127,8 +127,7 @@ def _get_ready() -> None:
 
 
 def _resume_ingests() -> None:
-    settings = read_settings()
-    worker.resume(settings.home, settings.embedder)
+    worker.resume(read_settings().home)
 
 
 def _resume_trainings() -> None:

@@ -175,3 +175,8 @@ def joined(parts: Iterable[Parsed], title: str) -> Parsed:
         pages += part.pages
         offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
     return Parsed(tuple(pages), tuple(headings), title)
+
+
+def whole_characters(text: str) -> str:
+    """The text with the halves of a character joined, and one that stands alone replaced: else it cannot be stored."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ingest.parse.document import Box, Line
+from ingest.parse.document import Box, Line, whole_characters
 
 SPREAD = " | "
 """Stands between the parts of a printed line that are far apart, such as the cells of a table without rules."""
@@ -199,8 +199,7 @@ def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
 
 def text_of(chars: Iterable[Char]) -> str:
     """The characters as one line of text."""
-    text = "".join(char.text for char in chars)
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # broken fonts give half characters
+    text = whole_characters("".join(char.text for char in chars))  # broken fonts give halves
     text = text.replace(_HYPHEN, "-").translate(_BULLETS)
     text = re.sub("[\x00-\x1f\x7f]", " ", text)
     return re.sub("\xad(?=.)", "", text.strip()).replace("\xad", "-")

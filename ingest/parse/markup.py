@@ -6,7 +6,6 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import mammoth
 import yaml
@@ -28,46 +27,49 @@ warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML read
 
 def parse_markdown(data: bytes) -> Parsed:
     """Markdown without front matter, whose title it takes, and without a site generator's tags."""
-    return _from_markdown(read_text(data))
+    return _from_markdown(*_front_matter(read_text(data)))
 
 
 def parse_mdx(data: bytes) -> Parsed:
-    """MDX as Markdown: the words of its components stay, what it imports and exports goes."""
+    """MDX as Markdown: the words of its components stay, what it imports and exports and its comments go."""
+    title, body = _front_matter(read_text(data))
+    # a comment may hold code and code a comment: what begins first counts
+    code = r"(`{3,}|~{3,})[^`\n]*\n[\s\S]*?(?:^[ \t>]*\2|\Z)|`[^`\n]+`"
+    body = re.sub(rf"({code})|\{{\s*/\*[\s\S]*?\*/\s*\}}", r"\1", body, flags=re.MULTILINE)
     imports = r"import\s(?:.*\sfrom\s)?\s*[\"'{]|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
-    code = rf"^(?:{imports}).*(?:\n.+)*|\{{/\*.*?\*/\}}"
-    metadata = re.match(r"---[ \t]*\n.*?^---[ \t]*\n", text := read_text(data), re.DOTALL | re.MULTILINE)
-    body = text[metadata.end() if metadata else 0 :]
-    body = outside_code_blocks(body, lambda part: re.sub(code, "", part, flags=re.MULTILINE))
-    return _from_markdown((metadata[0] if metadata else "") + body)
+    module = re.compile(rf"^(?:{imports}).*(?:\n.+)*", re.MULTILINE)
+    return _from_markdown(title, outside_code_blocks(body, lambda part: module.sub("", part)))
 
 
-def _from_markdown(text: str) -> Parsed:
-    metadata, body = _front_matter(text)
-    body = outside_code_blocks(body, lambda part: without_tags(part, of_site=metadata is not None))
+def _from_markdown(title: str | None, body: str) -> Parsed:
+    body = outside_code_blocks(body, lambda part: without_tags(part, of_site=title is not None))
     parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
-    return Parsed(parsed.pages, parsed.headings, str((metadata or {}).get("title") or parsed.title))
+    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
 
 
-def _front_matter(text: str) -> tuple[dict[str, Any] | None, str]:
-    """The YAML mapping between two `---` at the top and the text after it; None and all of it if there is none."""
+def _front_matter(text: str) -> tuple[str | None, str]:
+    """The title in the YAML between two `---` at the top and the text after it; None and all of it if there is none."""
     if match := re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE):
         try:
-            metadata = yaml.safe_load(match[1])
+            # strings alone, and so no objects: 2023-02-30 would be an error as a date
+            metadata = yaml.load(match[1], Loader=yaml.BaseLoader) or {}  # noqa: S506
         except yaml.YAMLError:
             return None, text
-        if metadata is None or isinstance(metadata, dict):
-            return metadata or {}, text[match.end() :]
+        if isinstance(metadata, dict):
+            title = metadata.get("title")
+            is_title = isinstance(title, str) and title.lower() not in ("null", "~", "false")
+            return title if is_title else "", text[match.end() :]
     return None, text
 
 
 def parse_html(data: bytes) -> Parsed:
     """The content of an HTML page: no navigation, no scripts, no comments, no site generator's tags."""
-    metadata, html = _front_matter(read_markup(data))
-    html = without_tags(html, of_site=metadata is not None)
+    title, html = _front_matter(read_markup(data))
+    html = without_tags(html, of_site=title is not None)
     parsed = from_html(html, content_of)
     if not parsed.pages[0].text:  # a page that is all frame
         parsed = from_html(html)
-    return Parsed(parsed.pages, parsed.headings, str((metadata or {}).get("title") or parsed.title))
+    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
 
 
 def parse_docx(data: bytes) -> Parsed:

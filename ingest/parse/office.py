@@ -189,17 +189,25 @@ def _shown(cell: Any) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    """The number with the digits, the percent sign and the currency that the first section of its format gives it."""
+    """The number with the digits, the percent sign and the currency that the first section of its format gives it.
+
+    Plain where the format does more than that: fractions, conditions, thousands left out, digits in groups.
+    """
     if not math.isfinite(value):
         return ""
-    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^\]]*)\]", r"\1", number_format.split(";")[0])  # [$€-407] is a €
-    digits = re.search(r"[#0?][#0?,]*(?:\.(0+))?", shape)
-    if digits is None or re.search(r"[eE][+-]|[#0?]\s*/|0\.0*[#?]", shape):
+    shape = number_format.replace("_)_(", "_);_(")  # openpyxl has Excel's accounting format without its semicolons
+    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
+    # the same length without what is text: quoted, escaped, as wide as a space, or repeated to fill the cell
+    marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
+    digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
+    if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
         return _plain(value)
-    percent = 100 if "%" in shape else 1
-    number = f"{value * percent:{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
+    percent = 100 if "%" in marks else 1
+    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, each place is shown
+    number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
     before, after = (
-        re.sub(r"[^\w€$£¥%° /]|_.|\*.", "", part) for part in (shape[: digits.start()], shape[digits.end() :])
+        re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)
+        for part in (shape[: digits.start()], shape[digits.end() : len(marks)])
     )
     return one_line(f"{before}{number}{after}")
 

@@ -15,7 +15,7 @@ import pypdfium2.raw as pdfium
 from pypdf.generic import Destination
 
 from ingest.parse import ocr
-from ingest.parse.document import PAGE_BREAK, Parsed, ParseError, note_pages, one_line
+from ingest.parse.document import PAGE_BREAK, Parsed, ParseError, note_pages, one_line, whole_characters
 from ingest.parse.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
 from ingest.parse.prose import Bookmark, headings, prose
 from ingest.parse.ruled_tables import grids, with_tables
@@ -127,8 +127,7 @@ def _by_pypdf(data: bytes) -> Parsed:
 
 
 def _pypdf_lines(page: pypdf.PageObject) -> list[Printed]:
-    text = page.extract_text().replace(PAGE_BREAK, "\n")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = whole_characters(page.extract_text().replace(PAGE_BREAK, "\n"))
     return [Printed(line.strip()) for line in text.split("\n") if line.strip()]
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 from app.answer import Answer, LanguageModelError
 from app.api.answers import SOURCES
 from app.api.shapes import AskResult
+from app.feedback import FeedbackError
 from app.rerank import RerankerError
 from tests.api.conftest import Api, MakePipeline, parsed, serving, wait_until
 from tests.conftest import FakeLanguageModel
@@ -44,6 +47,17 @@ def stream(client: TestClient, **body: Any) -> list[tuple[str, Any]]:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/event-stream")
     return parsed(response.text)
+
+
+def breaking_off(error: Exception, *texts: str) -> Callable[..., Iterator[Answer]]:
+    """In the place of Pipeline.write: the answer as it grows by these texts, and then the error."""
+
+    def write(ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
+        for text in accumulate(texts):
+            yield replace(ranked, text=text)
+        raise error
+
+    return write
 
 
 def test_sources_come_first_then_text_then_the_whole_answer(
@@ -140,11 +154,7 @@ def test_language_model_that_breaks_off_leaves_a_note(
 def test_failure_on_the_way_is_the_last_event(
     client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, expected: str
 ) -> None:
-    def write(ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
-        yield ranked
-        raise error
-
-    monkeypatch.setattr(api.pipeline, "write", write)
+    monkeypatch.setattr(api.pipeline, "write", breaking_off(error))
     (*_, (name, data)) = stream(client)
     assert (name, list(data)) == ("error", ["error"])
     assert expected in data["error"]["message"]
@@ -152,6 +162,43 @@ def test_failure_on_the_way_is_the_last_event(
     whole = client.post("/v1/ask", json={"question": QUESTION, "stream": False})
     assert whole.status_code == status
     assert expected in whole.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("written", [[], ["Thirty "]])
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (RerankerError("it is gone"), "it is gone"),
+        (ZeroDivisionError("a secret"), "something broke inside, as the server's log says"),
+    ],
+)
+def test_failure_on_the_way_keeps_what_is_there_with_a_note(
+    client: TestClient,
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    note: str,
+    written: Sequence[str],
+    streamed: bool,
+) -> None:
+    monkeypatch.setattr(api.pipeline, "write", breaking_off(error, *written))
+    client.post("/v1/ask", json={"question": QUESTION, "stream": streamed})
+    kept = _last(api)
+    assert (kept.text, kept.note, kept.complete) == ("".join(written), note, False)
+    assert kept.citations
+
+
+def test_failure_that_cannot_be_kept_is_said_all_the_same(
+    client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise FeedbackError("the disk is full")
+
+    monkeypatch.setattr(api.pipeline, "write", breaking_off(RerankerError("it is gone")))
+    monkeypatch.setattr(api.store, "update_answer", full)
+    (*_, (name, data)) = stream(client)
+    assert (name, data["error"]["message"]) == ("error", "it is gone")
 
 
 def test_silence_is_filled_with_pings(

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +50,26 @@ def test_key_that_is_removed_is_refused_at_once(client: TestClient, keys: KeySto
     assert client.post("/v1/search", json={"query": "leave"}).status_code == 200
     keys.remove("helpdesk")
     assert client.post("/v1/search", json={"query": "leave"}).status_code == 401
+
+
+@pytest.mark.parametrize("key", ["citeloop_wrong", "the right one"])
+@pytest.mark.parametrize("fault", ["damaged", "locked"])
+def test_keys_that_cannot_be_read_are_said(
+    client: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch, key: str, fault: str
+) -> None:
+    monkeypatch.setattr("ingest.database._PATIENCE_SECONDS", 0.1)
+    headers = {"Authorization": f"Bearer {key}"} if key == "citeloop_wrong" else {}
+    path = home / "keys.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        if fault == "locked":
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            path.write_bytes(b"no database" * 1000)
+        response = client.post("/v1/search", json={"query": "leave"}, headers=headers)
+        assert client.get("/v1/openapi.json").status_code == 200
+    assert response.status_code == 503
+    assert "look at the free space and the permissions" in message(response)
 
 
 def test_keys_are_never_logged(client: TestClient, key: str, caplog: pytest.LogCaptureFixture) -> None:

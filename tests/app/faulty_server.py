@@ -206,6 +206,7 @@ FAULTS: dict[str, Callable[[Reply], None]] = {
     "busy until 2100": _refuses(503, "Maintenance", retry_after="Fri, 01 Jan 2100 00:00:00 GMT"),
     "no credit": _refuses(429, "You exceeded your current quota", "insufficient_quota"),
     "broken": _refuses(500, "Internal server error"),
+    "half an emoji": _refuses(500, "Out of memory \ud83d"),
     "wrong key": _key_in_error,
     "forbidden": _refuses(403, "This key may not use this model"),
     "unknown model": _refuses(404, "model not found"),

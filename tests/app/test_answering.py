@@ -358,6 +358,43 @@ def test_there_is_nothing_to_stop_of_an_answer_that_is_made(
     assert not answer_of(store, answer_id).stopped
 
 
+def test_what_one_server_closes_another_one_goes_on_with(
+    answerer_of: MakeAnswerer, store: FeedbackStore, jobs: AnswerJobStore
+) -> None:
+    gate, other_gate = Gate(), Gate()
+    answerer, other = answerer_of(hotel=["150 ", gate, "euros."]), answerer_of(train=["Trains ", other_gate, "first."])
+    answer_id, other_id = answerer.ask("hotel", "c", "ann"), other.ask("train", "c", "ben")
+    assert gate.reached.wait(SECONDS)
+    assert other_gate.reached.wait(SECONDS)
+    answerer.close()
+    assert (answer_of(store, answer_id).text, answer_of(store, answer_id).stopped) == ("150 ", True)
+    time.sleep(0.1)  # some beats
+    other_gate.set()
+    wait_until(is_made(jobs, other_id))
+    assert (answer_of(store, other_id).text, answer_of(store, other_id).complete) == ("Trains first.", True)
+
+
+def test_what_waits_for_its_turn_ends_with_the_server(
+    answerer_of: MakeAnswerer, store: FeedbackStore, jobs: AnswerJobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.answering._MAX_AT_ONCE", 1)
+    gate, turn = Gate(), keep(store)
+    struck = turn.answer.citations[0].chunk.id
+    pipeline = ScriptedPipeline({"first": ["1", gate], "second": ["2"], "without 1": ["Trains first."]})
+    answerer = answerer_of(pipeline)
+    answerer.ask("first", "c", "ann")
+    assert gate.reached.wait(SECONDS)
+    second = answerer.ask("second", "c", "ben")
+    answerer.write_again(turn, [struck])
+    answerer.close()
+    assert [ranked["question"] for ranked in pipeline.ranked] == ["first"]
+    assert not any(job.is_open for job in jobs.jobs())
+    answer = answer_of(store, second)
+    assert (answer.text, answer.stopped, answer.complete, answer.note) == ("", True, False, "")
+    assert answer_of(store, turn.id) == replace(turn.answer, without=(struck,), stopped=True)
+    assert not answerer._hearts
+
+
 # Writing again ---------------------------------------------------------------------------------------
 
 

@@ -183,10 +183,40 @@ def test_quotes_and_labels_round_the_question_go(written: str, question: str) ->
 @pytest.mark.parametrize(
     "written",
     [
+        "How do I reach Dr. Smith?",
+        "How do I reach (Prof. Smith) or Mrs. J. Doe?",
+        "Is there parking in St. Gallen?",
+        "Does a hotel cost approx. EUR 150, e.g. Hotel Adler?",
+        "Wie erreiche ich Hr. Müller?",
+        "Gilt das z. B. Montags oder z.B. Dienstags?",
+        "What does Section 3: Leave say about Germany?",
+        "In which cases does it cost 2.5 days, or 1:30 h?",
+    ],
+)
+def test_a_dot_or_colon_within_a_question_makes_it_no_answer(written: str) -> None:
+    assert rewrite("and in Germany?", [FRANCE], FakeLanguageModel(written)) == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
         "",
         "  \n ",
         "You get 30 days of leave in Germany.",
         "You get 30 days. Do you want to know more?",
+        "There are thirty days. Is that right?",
+        "You get 30 days in Germany. Is that right?",
+        "It is 150 EUR. Is that right?",
+        "It is 30. Is that right?",
+        "It is 20 m. Is that right?",
+        "It is the manager's. Is that right?",
+        "You can do it. Is that right?",
+        "Dr. Smith decides. Is that right?",
+        "What a question! You get 30 days, right?",
+        "No. Do you want to know more?",
+        "Sure! How much leave in Germany?",
+        "Sie haben 30 Tage. Ist das richtig?",
+        "Step 1: Do you live in Germany?",
         "How much leave in Germany [1]?",
         "Here is the question: How much leave in Germany?",
         "How much leave in Germany?\nHow much in France?",

@@ -154,6 +154,7 @@ def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
         ("busy", "", "{url} is busy (Rate limit reached); ask again in a minute"),
         ("busy for 90 seconds", "", "{url} is busy and asks to wait 90 seconds; ask again then"),
         ("broken", "", "{url} failed with status 500 (Internal server error); ask again, and if that recurs"),
+        ("half an emoji", "", "{url} failed with status 500 (Out of memory \ufffd); ask again"),
         ("html error", "", "{url} failed with status 502 (a web page); ask again"),
         ("no credit", "", "{url} has no credit left for this key (You exceeded your current quota); raise it there"),
         ("wrong key", "", "{url} refused the key (Incorrect API key provided: ***); set a valid one on the Settings"),

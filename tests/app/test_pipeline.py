@@ -26,6 +26,7 @@ from app.pipeline import Pipeline, Step
 from app.rerank import Reranker, RerankerError
 from app.search import Candidate
 from app.settings import Settings
+from ingest.pipeline import ingest
 from ingest.reindex import reindex
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
@@ -440,6 +441,17 @@ def test_a_table_is_searched_with_the_embedder_that_made_it(settings: Settings) 
     assert "embedded with fake" in pipeline.hint
     assert "citeloop reindex" in pipeline.hint
     assert Pipeline(settings).hint == ""
+
+
+@pytest.mark.usefixtures("embedders")
+def test_a_table_that_is_made_meanwhile_is_searched_with_its_embedder(
+    settings: Settings, home: Path, documents: Path
+) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"embedder": "fake"}))
+    assert (pipeline.embedder.name, pipeline.search(QUESTION)) == ("fake", [])
+    list(ingest([documents], ChunkTable(home, OtherEmbedder()), OtherEmbedder()))
+    assert pipeline.search(QUESTION)
+    assert pipeline.embedder.name == "other"
 
 
 @pytest.mark.usefixtures("embedders")

@@ -183,6 +183,17 @@ def test_a_model_that_is_no_bert_agrees_with_plain_encode(tmp_path: Path) -> Non
     assert_agrees_with_plain_encode(embedder, tmp_path / "model")
 
 
+def test_a_model_that_wants_words_before_a_query_gets_them(tmp_path: Path) -> None:
+    SentenceTransformer(
+        str(default_embedder_path()), device="cpu", prompts={"query": "query: ", "document": "passage: "}
+    ).save(str(tmp_path))
+    embedder = open_embedder(tmp_path, "with prompts")
+    plain = SentenceTransformer(str(default_embedder_path()), device="cpu").encode(["query: tunnel", "passage: tunnel"])
+    assert float(embedder.embed_query("tunnel") @ plain[0]) > 0.999
+    assert float(embedder.embed(["tunnel"])[0] @ plain[1]) > 0.999
+    assert float(plain[0] @ plain[1]) < 0.99
+
+
 def test_batches_hold_like_lengths_and_all_passages_once() -> None:
     assert batches_of_like_length([10, 3000, 1000, 1000, 200, 48], 2) == [[1], [2, 3], [4, 5, 0]]
 

@@ -17,6 +17,7 @@ import openpyxl
 import pytest
 from bs4 import BeautifulSoup
 from lxml import etree
+from openpyxl.styles.numbers import BUILTIN_FORMATS
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
@@ -171,6 +172,61 @@ def test_cells_read_as_they_look(tmp_path: Path) -> None:
         "| 0.3 | 1,234.50 € | 12.5% | 2024-05-03 | 2024-05-03 14:30 | $9.50 |  | TRUE |",
         "| 7 |" + "  |" * 7,
     ]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "value", "shown"),
+    [
+        ("00000", 42, "00042"),
+        ("00000", -42, "-00042"),
+        ("#000", 42, "042"),
+        ("000.0", 4.5, "004.5"),
+        ("0,000", 42, "0,042"),
+        (".00", 0.25, "0.25"),
+        ('"Q0 "0', 3, "Q0 3"),
+        ('0" of 10"', 3, "3 of 10"),
+        (r"\00", 42, "042"),
+        ('0" a;b "', 3, "3 ab"),
+        ('0.0"%"', 12.5, "12.5%"),
+        ("*00.00", 42, "42.00"),
+        ('[Red]"EUR "#,##0;-0', 1234, "EUR 1,234"),
+        (r"#,##0.00\ [$€-407];[Red]\-#,##0.00\ [$€-407]", 1234.5, "1,234.50 €"),
+        ('_("$"* #,##0.00_);_("$"* (#,##0.00)', 1234.5, "$ 1,234.50"),
+        (BUILTIN_FORMATS[44], 1234.5, "$ 1,234.50"),
+        ("#,##0;[<5]0", 1234, "1,234"),
+    ],
+)
+def test_number_has_the_digits_and_the_words_of_its_format(
+    tmp_path: Path, number_format: str, value: float, shown: str
+) -> None:
+    text = read(tmp_path, "a.xlsx", make_xlsx(["n"], [value], A2=number_format)).text
+    assert text.splitlines()[-1] == f"| {shown} |"
+
+
+@pytest.mark.parametrize(
+    ("number_format", "value"),
+    [
+        ("000-00-0000", 123456789),
+        ("00000-0000", 123456789),
+        ('0000"-"00"-"00', 20240503),
+        ("(000) 000-0000", 5551234567),
+        ("# ##0", 1234567),
+        ("#.##", 3.14159),
+        ("0.0#", 3.14159),
+        ("0.00E+00", 1234567),
+        ("# ?/8", 0.125),
+        ('0.0,,"M"', 2500000),
+        ('#,##0,"k"', 2500),
+        ("#,##0,.0", 2500),
+        ('[>=1000000]0.0,,"M";[>=1000]0.0,"K";0', 500),
+        ("[Red][<5]0.0;0", 7),
+    ],
+)
+def test_number_is_plain_where_its_format_does_more_than_add_to_it(
+    tmp_path: Path, number_format: str, value: float
+) -> None:
+    text = read(tmp_path, "a.xlsx", make_xlsx(["n"], [value], A2=number_format)).text
+    assert text.splitlines()[-1] == f"| {value} |"
 
 
 def test_empty_row_divides_two_tables_and_a_line_above_one_is_text(tmp_path: Path) -> None:
@@ -505,6 +561,31 @@ def test_imports_and_components_of_mdx_leave_their_words(tmp_path: Path) -> None
     text = f"{top}\n\nimport duties rise.\n\n# One\n\n<Tabs>\n\nText\n\n</Tabs>\n\n{code}"
     document = read(tmp_path, "a.mdx", text)
     assert (document.title, document.text) == ("Leave", "import duties rise.\n\n# One\n\nText\n\n```\nimport x\n```")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("one {/* gone */}two", "one two"),
+        ("one\n\n{/* gone\ngone two\n*/}\n\ntwo", "one\n\ntwo"),
+        ("one\n\n{\n  /*\n  gone\n\n      gone\n  */\n}\n\ntwo", "one\n\ntwo"),
+        ("one\n\n{/* gone\n\n```js\nimport gone\n```\n\n*/}\n\ntwo", "one\n\ntwo"),
+        ("```js\n{/* one\ntwo */}\n```", "```\n{/* one\ntwo */}\n```"),
+        ("> ```js\n> {/* one */}\n> ```", "> ```\n> {/* one */}\n> ```"),
+        ("~~~\n{/* one */}", "```\n{/* one */}\n```"),
+        ("Write `{/*` before\n\nand `*/}` after", "Write {/* before\n\nand */} after"),
+        ("A lone {/* stays", "A lone {/* stays"),
+    ],
+)
+def test_comments_of_mdx_go_unless_they_are_code(tmp_path: Path, text: str, left: str) -> None:
+    assert read(tmp_path, "a.mdx", text).text == left
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.mdx", "a.html"])
+@pytest.mark.parametrize("date", ["2023-02-30", "0000-00-00", "2020-01-01T25:00:00Z"])
+def test_date_that_does_not_exist_costs_neither_title_nor_text(tmp_path: Path, name: str, date: str) -> None:
+    document = read(tmp_path, name, f"---\ntitle: Leave\ndate: {date}\n---\n<p>30 days</p>")
+    assert (document.title, document.text) == ("Leave", "30 days")
 
 
 def test_front_matter_of_an_html_page_is_its_title(tmp_path: Path) -> None:

@@ -18,8 +18,9 @@ import pypdf
 import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
+from ingest import CiteloopError
 from ingest.files import SourceFile
-from ingest.isolation import Limits, ParserPool
+from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.job_store import StoppedError
 from ingest.parse import PARSERS, Document, ParseError, parse
 from ingest.pipeline import FileResult, ingest
@@ -142,8 +143,10 @@ def test_limits_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("CITELOOP_FILE_PAGES", "7")
     assert (Limits().cpu_seconds, Limits().pages) == (1, 7)
     monkeypatch.setenv("CITELOOP_FILE_PAGES", "0")
-    with pytest.raises(ValueError, match="pages"):
-        Limits()
+    with pytest.raises(CiteloopError, match=r"CITELOOP_FILE_PAGES: .*, got '0'"):
+        read_limits()
+    monkeypatch.setenv("CITELOOP_FILE_PAGES", "")
+    assert read_limits().pages == 5000
 
 
 IMPATIENT = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -101,10 +102,34 @@ def test_database_whose_columns_stand_in_another_order_is_read_and_written(home:
     store = JobStore(home)
     old = store.job("old")
     assert (old.kind, old.paths, old.prune, old.state, old.num_chunks_done) == ("folder", ("/a",), True, "failed", 9)
+    assert old.embedder == ""  # a column that this version did not have
     new = store.add("upload", [tmp_path])
     assert store.job(new.id) == new
     store.queue_again("old")
     assert (store.job("old").paths, store.job("old").state) == (("/a",), "queued")
+
+
+def test_two_that_start_at_once_queue_what_was_killed_once(store: Bakery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_store, "_DEAD_AFTER", timedelta(0))
+    jobs = [store.add(begin=True) for _ in range(3)]
+    usual = store.job
+
+    def meanwhile(job_id: str) -> Bake:
+        """Another process that starts queues and claims the job between the look at it and the writing."""
+        seen = usual(job_id)
+        monkeypatch.setattr(store, "job", usual)
+        Bakery(store.home).queue_again(jobs[0].id)
+        assert Bakery(store.home).claim()
+        return seen
+
+    monkeypatch.setattr(store, "job", meanwhile)
+    monkeypatch.setattr(store, "jobs", lambda: jobs)
+    store.revive()
+    assert [(store.job(job.id).is_waiting, store.job(job.id).attempts) for job in jobs] == [
+        (False, 2),
+        (True, 1),
+        (True, 1),
+    ]
 
 
 # at work ---------------------------------------------------------------------------------------------

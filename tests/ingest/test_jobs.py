@@ -276,6 +276,7 @@ RECORD = [
     "kind",
     "paths",
     "prune",
+    "embedder",
     "state",
     "created_at",
     "started_at",
@@ -306,7 +307,7 @@ def citeloop(home: Path, monkeypatch: pytest.MonkeyPatch) -> Citeloop:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The homes for which a worker was started; none is."""
     homes: list[Path] = []
-    monkeypatch.setattr("ingest.worker.start", lambda home, _embedder="": homes.append(home))
+    monkeypatch.setattr("ingest.worker.start", homes.append)
     return homes
 
 

@@ -199,8 +199,15 @@ def test_front_matter_without_a_title_leaves_it_to_the_first_heading(tmp_path: P
     assert read(tmp_path, "a.md", "---\ntags: [hr]\n---\n# Heading\n\ntext\n").title == "Heading"
 
 
-def test_title_that_is_a_number_is_text(tmp_path: Path) -> None:
-    assert read(tmp_path, "a.md", "---\ntitle: 2024\n---\ntext\n").title == "2024"
+@pytest.mark.parametrize("title", ["", "null", "~", "false", '""', "[]"])
+def test_empty_title_in_front_matter_is_none(tmp_path: Path, title: str) -> None:
+    document = read(tmp_path, "a.md", f"---\ntitle: {title}\n---\n# Heading\n\ntext\n")
+    assert (document.title, document.text) == ("Heading", "# Heading\n\ntext")
+
+
+@pytest.mark.parametrize("title", ["2024", "1.10", "2024-05-03", "Yes"])
+def test_title_that_is_no_word_stands_as_it_is_written(tmp_path: Path, title: str) -> None:
+    assert read(tmp_path, "a.md", f"---\ntitle: {title}\n---\ntext\n").title == title
 
 
 LIQUID = "Before {% include\nmenu.html %}{{ site.name }}after"

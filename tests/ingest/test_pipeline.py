@@ -9,7 +9,7 @@ import pytest
 
 from ingest import CiteloopError
 from ingest.embed import Vectors
-from ingest.files import find_files
+from ingest.files import find_files, is_gone
 from ingest.isolation import ParserPool
 from ingest.job_store import StoppedError
 from ingest.pipeline import FileResult, Progress, ingest, remove
@@ -552,6 +552,41 @@ def test_folder_that_may_not_be_looked_into_fails_alone_and_is_not_pruned(
     assert "Permission denied" in results["it/vpn.md"].reason
     assert ("it/vpn.md" in names(empty)) == known
     assert set(ALL[:2]) < set(results)
+
+
+def test_folder_that_may_not_be_listed_is_named(
+    documents: Path, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "it":
+            raise PermissionError(13, "Permission denied", path)
+        return usual(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    results = {result.name: result.status for result in ingest([documents], table, FakeEmbedder(), prune=True)}
+    assert results == {"handbook/leave.md": "unchanged", "handbook/travel.md": "unchanged", "it": "failed"}
+    assert names(table) == ALL
+
+
+def test_document_in_a_folder_that_may_not_be_looked_into_is_not_taken_for_gone(
+    documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stat(_: str) -> os.stat_result:
+        raise PermissionError(13, "Permission denied")
+
+    source = str(documents / "it" / "vpn.md")
+    assert (is_gone(source), is_gone(f"{source}/x"), is_gone(f"{source}x")) == (False, True, True)
+    monkeypatch.setattr(os, "stat", stat)
+    assert not is_gone(f"{source}x")
+
+
+def test_the_home_below_a_folder_is_not_ingested(tmp_path: Path, documents: Path) -> None:
+    (tmp_path / "home").mkdir()
+    table = ChunkTable(documents / "home", FakeEmbedder())
+    assert bring(table, documents) == dict.fromkeys(ALL, "added")
+    assert bring(table, documents) == dict.fromkeys(ALL, "unchanged")
 
 
 # uploads ---------------------------------------------------------------------------------------------

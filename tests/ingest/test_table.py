@@ -428,6 +428,23 @@ def test_text_that_was_changed_on_the_disk_is_left_out_and_noted(home: Path, tab
     assert reader.chunks_of(next(each.id for each in reader.documents() if each.name == "it/vpn.md")) == []
 
 
+def test_damage_is_noted_until_the_table_has_changed(home: Path, documents: Path, table: ChunkTable) -> None:
+    overwrite(home, b"hardware key", b"software key")
+    reader = ChunkTable(home, EMBEDDER)
+    reader.search_text("extension", 10)
+    assert reader.damaged == {"it/vpn.md"}
+    with table.writing():
+        table.remove([each.id for each in table.documents() if each.name == "it/vpn.md"])
+    assert reader.damaged == set()
+
+
+def test_what_was_removed_meanwhile_has_no_similarity(table: ChunkTable) -> None:
+    vector = EMBEDDER.embed_query("hotel")
+    (piece, score), *_ = table.search_vector(vector, 1)
+    assert table.similarities(vector, [piece.id, "gone"]) == {piece.id: pytest.approx(score, abs=1e-5)}
+    assert table.similarities(vector, ["gone"]) == {}
+
+
 def test_vector_that_was_changed_on_the_disk_is_found_and_never_used_again(home: Path, table: ChunkTable) -> None:
     piece = next(piece for piece, _ in table.search_text("hotel", 1))
     vector = EMBEDDER.embed([piece.passage])[0]

@@ -17,6 +17,7 @@ from ingest import CiteloopError, job_store, worker
 from ingest.embed import Embedder, Vectors
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import Progress
+from ingest.reindex import reindex
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents
 from ingest.worker import run, uploads_folder
 from tests.conftest import DOCUMENTS, FakeEmbedder
@@ -142,6 +143,34 @@ def test_the_embedder_is_that_of_the_table_unless_another_is_named(
     assert worker.embedder_for(home, "all-MiniLM-L6-v2").name == "all-MiniLM-L6-v2"
 
 
+def test_job_goes_on_with_the_embedder_with_which_it_began(
+    store: JobStore, home: Path, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+
+    def embedder_for(_: Path, name: str) -> Embedder:
+        wanted.append(name)
+        return FakeEmbedder()
+
+    monkeypatch.setattr(worker, "embedder_for", embedder_for)
+    job = store.add("reindex", [], embedder="/srv/models/ours", begin=True)
+    store.end(job.id, "failed", "it was interrupted")
+    store.queue_again(job.id)
+    worker.main(home)
+    assert (wanted, store.job(job.id).state) == (["/srv/models/ours"], "done")
+
+
+def test_ingest_that_waited_for_another_embedder_says_to_run_it_again(
+    home: Path, documents: Path, table: ChunkTable
+) -> None:
+    class Other(FakeEmbedder):
+        name = "other"
+
+    list(reindex(home, Other()))
+    with pytest.raises(TableError, match="made anew with another embedder meanwhile; run this again"), table.writing():
+        pytest.fail("it may be written")
+
+
 def test_job_that_is_interrupted_has_failed_and_can_be_resumed(store: JobStore, documents: Path) -> None:
     class Interrupted(FakeEmbedder):
         def embed(self, texts: list[str]) -> Vectors:
@@ -179,6 +208,14 @@ def test_upload_is_known_by_its_name_and_its_staging_is_removed(store: JobStore,
         ("b.md", "upload:b.md"),
     ]
     assert not uploads_folder(home, upload.id).exists()
+
+
+def test_staging_of_an_upload_that_nobody_began_goes_when_it_is_cancelled(store: JobStore, home: Path) -> None:
+    folder = uploads_folder(home, "0123456789ab")
+    folder.mkdir(parents=True)
+    job = store.add("upload", [folder], job_id="0123456789ab")
+    worker.cancel(store, job.id)
+    assert (store.job(job.id).state, folder.exists()) == ("cancelled", False)
 
 
 @pytest.mark.parametrize("how", ["failed", "cancelled", "interrupted"])
@@ -351,7 +388,7 @@ def test_two_workers_share_the_jobs(store: JobStore, home: Path, documents: Path
 
 def test_only_what_is_open_is_resumed(store: JobStore, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
-    monkeypatch.setattr(worker, "start", lambda home, _embedder: started.append(home))
+    monkeypatch.setattr(worker, "start", started.append)
     worker.resume(home)
     assert started == []
     job = store.add("folder", [home], begin=True)

@@ -27,7 +27,7 @@ def documents() -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The homes for which a worker was started; none really is."""
     homes: list[Path] = []
-    monkeypatch.setattr("ingest.worker.start", lambda home, embedder: homes.append(home))
+    monkeypatch.setattr("ingest.worker.start", homes.append)
     return homes
 
 

@@ -31,11 +31,11 @@ def store(settings: Settings) -> JobStore:
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The embedders with which a worker was started; none really is."""
-    embedders: list[str] = []
-    monkeypatch.setattr("ingest.worker.start", lambda home, embedder: embedders.append(embedder))
-    return embedders
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The homes for which a worker was started; none really is."""
+    homes: list[Path] = []
+    monkeypatch.setattr("ingest.worker.start", homes.append)
+    return homes
 
 
 def running(store: JobStore, documents: Path, **changes: object) -> Job:
@@ -113,7 +113,7 @@ def test_a_queued_upload_that_is_cancelled_leaves_no_files(run_page: Run, store:
 
 
 def test_a_job_whose_process_was_killed_can_go_on(
-    run_page: Run, store: JobStore, documents: Path, started: list[str]
+    run_page: Run, store: JobStore, documents: Path, started: list[Path]
 ) -> None:
     job = running(store, documents, heartbeat_at=LONG_AGO)
     page = run_page(jobs)
@@ -121,11 +121,11 @@ def test_a_job_whose_process_was_killed_can_go_on(
     assert labels(page) == ["Resume", "Cancel"]
     click(page, "Resume")
     assert store.job(job.id).heartbeat_at is None
-    assert started == ["all-MiniLM-L6-v2"]
+    assert started == [store.home]
 
 
 def test_a_queued_job_that_nobody_begins_can_be_begun(
-    run_page: Run, store: JobStore, documents: Path, started: list[str]
+    run_page: Run, store: JobStore, documents: Path, started: list[Path]
 ) -> None:
     job = store.add("folder", [documents])
     assert labels(run_page(jobs)) == ["Cancel"]
@@ -156,7 +156,7 @@ def test_earlier_jobs_are_folded_away_newest_first(run_page: Run, store: JobStor
 
 
 def test_only_the_newest_job_of_a_folder_that_is_there_can_be_done_again(
-    run_page: Run, store: JobStore, documents: Path, started: list[str]
+    run_page: Run, store: JobStore, documents: Path, started: list[Path]
 ) -> None:
     for path in (documents, documents, documents / "gone"):
         ended(store, [path])
@@ -171,7 +171,7 @@ def test_only_the_newest_job_of_a_folder_that_is_there_can_be_done_again(
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 def test_what_failed_or_was_cancelled_can_be_run_again(
-    run_page: Run, store: JobStore, documents: Path, started: list[str], state: str
+    run_page: Run, store: JobStore, documents: Path, started: list[Path], state: str
 ) -> None:
     job = ended(store, [documents], state=state)
     click(run_page(jobs), "Run again")
@@ -194,7 +194,7 @@ def test_many_failures_are_a_click_away(run_page: Run, store: JobStore, document
 
 # words -----------------------------------------------------------------------------------------------------
 
-JOB = Job(id="one", kind="folder", paths=("/srv/handbook",), prune=False, created_at=now())
+JOB = Job(id="one", kind="folder", paths=("/srv/handbook",), prune=False, embedder="", created_at=now())
 WORDS: list[tuple[Callable[[], str], str]] = [
     (lambda: title(JOB), "Ingest of handbook"),
     (lambda: state_words(JOB), "Queued"),
