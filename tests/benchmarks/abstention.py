@@ -3,7 +3,7 @@
 Questions of the sample documents that have no answer there, and questions of training data and of sources kept aside
 whose answer is taken out of what search found. Three signals: how near the best sentence is, by whose floor the app
 refuses; the probability of the best passage, by whose floor it does not; and a logistic regression on the best raw
-score and the mean of the five behind it, the best of thirty features, fitted on the training questions here. With
+score and the mean of the five behind it, the best of 43 features, fitted on the training questions here. With
 --own-say a fourth: whether the language model of the usual variables (OPENAI_BASE_URL, OPENAI_MODEL ...), which reads
 the five best passages as in the app, answers or says that they do not hold it. Without the training data, which lie
 outside of the project, all but the fitted one are measured on the sample. Nothing is asserted.

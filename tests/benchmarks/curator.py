@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.evaluation import Benchmark, benchmark_table, measure
-from app.feedback import FeedbackStore, StoredAnswer
+from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.pipeline import Pipeline
 from app.rerank import Reranker, rerank
 from app.search import Candidate, search
@@ -113,6 +113,17 @@ def ask_and_click(
             num_deletions += store.record(answer, cited[place].id, "deleted", user) is not None
         store.record_kept(answer, user)
     return num_deletions
+
+
+def name_answers(pipeline: Pipeline, benchmark: Benchmark, query_ids: Iterable[str]) -> int:
+    """A curator says of each question which passage answers it, where search finds one; returns of how many."""
+    judgements = []
+    for query_id in query_ids:
+        question, right = benchmark.queries[query_id], benchmark.qrels[query_id]
+        chunk = next((each.chunk for each in pipeline.search(question) if each.chunk.document in right), None)
+        if chunk:
+            judgements.append(Judgement.of_chunk(question, chunk, "relevant", "curator"))
+    return FeedbackStore(pipeline.settings.home).judge(judgements)
 
 
 def _shown(pipeline: Pipeline, store: FeedbackStore, question: str, user: str) -> StoredAnswer:

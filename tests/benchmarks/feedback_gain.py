@@ -22,7 +22,15 @@ from app.training.candidate import make_candidate
 from app.training.fit import Watch
 from app.training.material import TooLittleFeedbackError
 from app.training.plan import Plan
-from tests.benchmarks.curator import NUM_USERS, Judge, ask_and_click, make_home, split_questions, strike_wrong
+from tests.benchmarks.curator import (
+    NUM_USERS,
+    Judge,
+    ask_and_click,
+    make_home,
+    name_answers,
+    split_questions,
+    strike_wrong,
+)
 
 
 def main() -> None:
@@ -44,6 +52,7 @@ def measure_gain(
         users = [f"user {number}" for number in range(NUM_USERS)]
         clicks = strike_wrong(options.wrong)
         deletions = ask_and_click(pipeline, benchmark, questions.asked, clicks, users, seed, max_deletions)
+        named = name_answers(pipeline, benchmark, questions.asked) if options.named else 0
         started = time.perf_counter()
         try:
             made = make_candidate(
@@ -57,6 +66,7 @@ def measure_gain(
         after = judge.values(pipeline.reranker(f"trained:{made.name}"))
         return {
             "deletions": deletions,
+            "named": named,
             "seed": seed,
             "measured": len(after),
             "none": _mean(judge.values(None)),
@@ -85,6 +95,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--measured", type=int, default=300, help="questions to measure by")
     parser.add_argument("--deletions", type=int, nargs="*", help="stop after so many; several make a learning curve")
     parser.add_argument("--wrong", type=float, default=0.1, help="share of the clicks that hit another citation")
+    parser.add_argument("--named", action="store_true", help="a curator also says which passage answers each question")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "citeloop-benchmarks")
     return parser.parse_args()
