@@ -87,25 +87,20 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """What there is to choose from, in order. documents: id -> name. first_day, last_day: None without documents."""
+    """What there is to choose from, in order. documents: id -> name."""
 
     collections: tuple[str, ...]
     types: tuple[str, ...]
     documents: Mapping[str, str]
-    first_day: date | None
-    last_day: date | None
 
 
 def choices(table: Documents) -> FilterChoices:
     """What the documents of a table can be filtered by."""
     stored = table.documents()
-    days = [day_of(each) for each in stored]
     return FilterChoices(
         collections=tuple(sorted({collection_of(each) for each in stored})),
         types=tuple(sorted({type_of(each) for each in stored})),
         documents={each.id: each.name for each in stored},
-        first_day=min(days, default=None),
-        last_day=max(days, default=None),
     )
 
 

@@ -6,7 +6,6 @@ The registry is asked anew for each question, so that a promotion or rollback by
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections import deque
@@ -25,6 +24,8 @@ NUM_TIMED = 20
 """Rerankings whose median is held against the budget."""
 _SECONDS_TO_RETRY = 60.0
 """A model that failed is tried again after this time: its folder may have been put back."""
+_SECONDS_TO_RETRY_SLOW = 600.0
+"""So is one that was too slow: the machine may have been busy with something else."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class LiveReranker:
     """Ranks with the live model of a registry; safe to share between threads.
 
     load: gives a loaded reranker by its name. budget_ms: a model whose last 20 rerankings took longer in the median is
-    not used any more in this process. clock: seconds.
+    not used in this process for ten minutes. clock: seconds.
     """
 
     def __init__(
@@ -105,13 +106,16 @@ class LiveReranker:
             times = self._milliseconds.setdefault(model, deque(maxlen=NUM_TIMED))
             times.append(milliseconds)
             is_slow = len(times) == NUM_TIMED and median(times) > self._budget_ms
+            if is_slow:
+                times.clear()
         if is_slow:
             why = f"it takes more than {self._budget_ms:g} ms on this machine (CITELOOP_RERANK_BUDGET_MS)"
-            self._give_up(model, why, math.inf)
+            self._give_up(model, why, _SECONDS_TO_RETRY_SLOW)
 
     def _give_up(self, model: str, why: str, seconds: float) -> None:
         with self._lock:
             self._failures[model] = _Failure(why, self._clock() + seconds)
+            self._told.discard((model, why))  # news again; the registry knows whether it stands there already
 
     def _failure(self, model: str) -> str | None:
         """Why a model is not to be tried now, None when it is."""

@@ -28,7 +28,7 @@ from app.live import NONE, LiveReranker, Reranked
 from app.prompts import read_prompts
 from app.registry import Registry, RegistryError
 from app.rerank import Reranker, RerankerError, rerank
-from app.rerankers import LIVE, load_reranker, name_of, version_of
+from app.rerankers import LIVE, load_reranker, name_of, shown_name, version_of
 from app.search import Candidate, search
 from app.settings import Settings
 from app.tokens import token_counter
@@ -221,7 +221,7 @@ class Pipeline:
         except RerankerError as error:
             if not fall_back:
                 raise
-            note = f"Reranker {name} could not be used, so this is the order of search: {error}"
+            note = f"Reranker {_shown(name)} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
@@ -285,8 +285,8 @@ class Pipeline:
 
 
 def _shown(name: str) -> str:
-    """What answers call a reranker: a trained one by the name that the registry has for it."""
-    return name.removeprefix("trained:")
+    """What answers call a reranker: a trained one by the registry's name, a service without what may be secret."""
+    return shown_name(name.removeprefix("trained:"))
 
 
 def _damage(table: ChunkTable) -> str:

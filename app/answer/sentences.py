@@ -8,8 +8,6 @@ from itertools import zip_longest
 
 from sentencex import segment
 
-_MAX_SENTENCE_CHARACTERS = 400
-
 
 def split_sentences(text: str) -> list[str]:
     """Sentences, list items and table rows of a passage, without list marks, table rules and headings.
@@ -31,7 +29,7 @@ def split_sentences(text: str) -> list[str]:
             header = _cells(line)
         else:
             sentences.append(_row(_cells(line), header))
-    return [sentence[:_MAX_SENTENCE_CHARACTERS] for sentence in sentences if re.search(r"\w\W+\w", sentence)]
+    return [sentence for sentence in sentences if re.search(r"\w\W+\w", sentence)]
 
 
 def is_table_rule(line: str) -> bool:
@@ -40,7 +38,9 @@ def is_table_rule(line: str) -> bool:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    """What stands between the borders of a row; a bar inside a cell has a backslash before it."""
+    inside = re.sub(r"^\||(?<!\\)\|$", "", line)
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", inside)]
 
 
 def _row(cells: Sequence[str], header: Sequence[str]) -> str:

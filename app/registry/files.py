@@ -19,9 +19,10 @@ _REMEDY = "put it back from a copy, or promote another model and remove this one
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the weights and, if there is one, the blend, in hex digits: folders with the same one rank alike.
+    """SHA-256 over the weights and, if there is one, the blend, in hex digits.
 
-    Raises RegistryError when the weights are not there, or cannot be read.
+    Not over the memory, by which models of one fingerprint may rank otherwise. Raises RegistryError when the weights
+    are not there, or cannot be read.
     """
     weights, blend = (folder / name for name in _WEIGHTS)
     try:

@@ -191,6 +191,11 @@ class Registry:
                 raise RegistryError(f"nothing to go back to: {live} is live, and nothing from before is still whole")
             return _note(connection, "rollback", target, live, who, why)
 
+    def rollback_target(self) -> str | None:
+        """What a rollback would make live now; None when there is nothing whole from before."""
+        with self._reading() as connection:
+            return self._rollback_target(connection)
+
     @property
     def promotes_by_itself(self) -> bool:
         """Whether a model that the gate lets pass goes live without anybody's click; by default not."""
@@ -204,9 +209,12 @@ class Registry:
             connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (_BY_ITSELF, is_on))
 
     def note_fallback(self, model: str, used_instead: str, why: str) -> None:
-        """Write into the history that a model failed; once for each model and reason."""
+        """Write into the history that a model failed; since a promotion or rollback once for each model and reason."""
         with self._writing() as connection:
-            known = "SELECT 1 FROM promotions WHERE action = 'fallback' AND previous = ? AND why = ?"
+            known = (
+                "SELECT 1 FROM promotions WHERE action = 'fallback' AND previous = ? AND why = ? AND sequence >"
+                " (SELECT COALESCE(MAX(sequence), 0) FROM promotions WHERE action <> 'fallback')"
+            )
             if not connection.execute(known, (model, why)).fetchone():
                 _note(connection, "fallback", used_instead, model, "", why)
 

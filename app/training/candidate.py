@@ -236,4 +236,4 @@ def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) ->
 
 def _searched_with(embedder: Embedder, pipeline: Pipeline) -> Callable[[str], Sequence[SearchResult]]:
     table = ReembeddedTable(pipeline.table, embedder)
-    return lambda query: search(query, table, embedder)
+    return lambda query: search(query, table, embedder, num_candidates=pipeline.settings.num_candidates)

@@ -8,7 +8,9 @@ from app.answer import EXTRACTIVE, Answer
 from app.live import NONE
 from app.ui import markup
 
-_CITATIONS = re.compile(r"[.\s]*(?:\[\d+\])+\.?|")
+_CITATIONS = re.compile(r"[. \t]*(?:\[\d+\])+\.?|")
+_ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
+"""Where the last cell of a table row ends: what stands behind it is a cell too many, which no table shows."""
 _MARK = "\ue000"
 """Stands for the words below while a text becomes Markdown; no text has this character."""
 _NOT_FOUND = " :orange-badge[:material/help: not found in the sources]"
@@ -22,27 +24,31 @@ def answer_markdown(answer: Answer, anchor: str) -> str:
 
 
 def _marked(answer: Answer) -> str:
-    """The text with a mark behind each sentence, and its citations, that its passages do not say."""
+    """The text, behind each sentence that its passages do not say, and its citations, a mark; a row has it inside."""
     parts, place = [], 0
     for sentence in answer.sentences:
         found = answer.text.find(sentence.text, place)
         if found < 0:
             continue
-        cited = _CITATIONS.match(answer.text, found + len(sentence.text))
-        end = cited.end() if cited else found + len(sentence.text)
+        end = found + len(sentence.text)
+        if row_end := _ROW_END.search(sentence.text):
+            end = found + row_end.start()
+        elif cited := _CITATIONS.match(answer.text, end):
+            end = cited.end()
         parts += [answer.text[place:end], "" if sentence.is_supported else _MARK]
         place = end
     return "".join((*parts, answer.text[place:]))
 
 
 def timings_line(answer: Answer) -> str:
-    """What was done for an answer, and how long it took."""
+    """What was done for an answer, and how long it took, as Markdown."""
     milliseconds = {step: f"{value:.0f} ms" for step, value in answer.timings_ms.items()}
     parts = [f"searched {milliseconds.get('search', '')}"]
     if answer.reranker != NONE:
-        parts.append(f"reranked {len(answer.ranking)} candidates {milliseconds.get('rerank', '')} ({answer.reranker})")
+        reranker = markup.plain(answer.reranker)
+        parts.append(f"reranked {len(answer.ranking)} candidates {milliseconds.get('rerank', '')} ({reranker})")
     else:
         parts.append(f"{len(answer.ranking)} candidates, not reranked")
     if "answer" in milliseconds:
-        parts.append(f"answered {milliseconds['answer']} ({answer.answered_by})")
+        parts.append(f"answered {milliseconds['answer']} ({markup.plain(answer.answered_by)})")
     return " · ".join(parts)

@@ -50,7 +50,7 @@ def show() -> None:
         if any(turn.user != current_user() for turn in turns):
             turns = []  # somebody else's is read, not continued
             conversation_id = _start_conversation()
-        elif turns:  # who goes on to the next question has read the answer before it, and left it as it is
+        elif turns and not is_whole:  # who goes on has read the answer before it, and left it as it is
             feedback_store().record_kept(turns[-1], current_user())
         answer_id = answerer().ask(
             question.strip(),

@@ -46,7 +46,7 @@ def _compare(answer: Answer) -> None:
 
 
 def _show_title(answer: Answer) -> None:
-    st.subheader("Not reranked" if answer.reranker == NONE else f"Reranked ({answer.reranker})")
+    st.subheader("Not reranked" if answer.reranker == NONE else f"Reranked ({markup.plain(answer.reranker)})")
     st.caption(timings_line(answer))
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")

@@ -139,11 +139,13 @@ def by_origin(labeled: Iterable[LabeledPassage]) -> dict[str, Counter[str]]:
 
 
 def _origin(passage: LabeledPassage) -> str:
+    origin = passage.origin
     if passage.judged_by:
-        imported = passage.origin.removeprefix("left out (").removesuffix(")")
-        return "said by a curator" if imported == "curator" else imported
+        if passage.relevant is None:
+            origin = origin.removeprefix("left out (").removesuffix(")")
+        return "said by a curator" if origin == "curator" else origin
     if passage.relevant is None:
-        return passage.origin
+        return origin
     if not passage.relevant:
         return "struck out by people"
     return "kept by people" if passage.kept_by else "opened by people"

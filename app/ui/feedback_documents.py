@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import streamlit as st
 
+from app.feedback import FeedbackEvent
 from app.ui import links, markup
-from app.ui.feedback_counts import CARE_REASONS, DocumentFeedback, Feedback, by_document
+from app.ui.feedback_counts import CARE_REASONS, DocumentFeedback, Feedback, by_document, struck_out
 from app.ui.paging import page_of
 from app.ui.resources import pipeline
-from app.ui.words import counted
+from app.ui.words import counted, preview
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
 _PREVIEW_CHARACTERS = 160
@@ -18,7 +20,7 @@ _PREVIEW_CHARACTERS = 160
 
 def show_documents(said: Feedback) -> None:
     """The documents with struck-out passages, the most often struck out first."""
-    documents = by_document(said.events)
+    documents = by_document(_as_named_now(struck_out(said.events)))
     if not documents:
         st.caption("No source is struck out.")
         return
@@ -35,6 +37,14 @@ def show_documents(said: Feedback) -> None:
         _show_document(document, ids)
 
 
+def _as_named_now(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
+    """Events with the name that the document of their passage has now: it may have been renamed since."""
+    events = list(events)
+    found = pipeline().table.find_texts({event.text for event in events})
+    names = {chunk.id: chunk.document for chunks in found.values() for chunk in chunks}
+    return [replace(event, document=names.get(event.chunk_id, event.document)) for event in events]
+
+
 def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -48,8 +58,8 @@ def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
         with st.expander(f"{counted(len(document.passages), 'passage')} struck out"):
             for event, number in document.passages[:_NUM_PASSAGES]:
                 where = markup.plain(" > ".join(filter(None, (event.title, event.heading))))
-                text = markup.plain(" ".join(event.text.split())[:_PREVIEW_CHARACTERS])
-                st.markdown(f"**{where}**, {times(number)}  \n{text} …  \nLast asked: {markup.plain(event.question)}")
+                text = markup.plain(preview(event.text, _PREVIEW_CHARACTERS))
+                st.markdown(f"**{where}**, {times(number)}  \n{text}  \nLast asked: {markup.plain(event.question)}")
                 links.to_source("Read it in the document", chunk_id=event.chunk_id, icon=":material/visibility:")
             if rest := document.passages[_NUM_PASSAGES:]:
                 st.caption(f"and {counted(len(rest), 'more passage')}")

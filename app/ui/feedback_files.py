@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -49,6 +51,16 @@ _BEIR_FILES = {
     "qrels_test.tsv": "qrels.tsv",
 }
 """File of a zip, wherever in it -> where it is read from."""
+_NOT_UNPACKED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
+"""What zipfile raises on a file that is damaged, odd or encrypted."""
 
 
 def show_files(said: Feedback) -> None:
@@ -143,7 +155,7 @@ def _unpacked(path: Path) -> Path:
             for target, entry in wanted.items():
                 with archive.open(entry) as source, (folder / target).open("wb") as copy:
                     shutil.copyfileobj(source, copy)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:  # damaged, odd or encrypted
+    except _NOT_UNPACKED as error:
         raise ExchangeError(f"{path.name} cannot be unpacked: {error}") from error
     return folder
 

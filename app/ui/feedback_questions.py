@@ -8,7 +8,7 @@ from typing import cast
 
 import streamlit as st
 
-from app.feedback import Judgement, Label
+from app.feedback import Judgement, Label, is_imported
 from app.training.rules import LabeledPassage
 from app.ui import links, markup
 from app.ui.answer_search import find_answer
@@ -22,7 +22,7 @@ from app.ui.feedback_counts import (
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
-from app.ui.words import counted, person
+from app.ui.words import counted, person, preview
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
 _PREVIEW_CHARACTERS = 180
@@ -96,10 +96,12 @@ def _show_rest(rest: Sequence[LabeledPassage], reasons: Mapping[PassageKey, Coun
 
 
 def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
-    key = Judgement.of(passage, "relevant", "").key
+    word = _curators_word(passage)
+    key = f"judge-{Judgement.of(passage, 'relevant', '').key}-{word}"  # another word: another control that shows it
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(gap="xsmall"):
-        st.markdown(f"{mark_of(passage)} {_place(passage)}  \n{markup.plain(_preview(passage.text))}")
+        beginning = markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
+        st.markdown(f"{mark_of(passage)} {_place(passage)}  \n{beginning}")
         if passage.chunk_id:
             links.to_source("Read it in its document", chunk_id=passage.chunk_id, icon=":material/visibility:")
     with right:
@@ -107,12 +109,12 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
         st.segmented_control(
             "What you say",
             list(_WORDS),
-            default=_curators_word(passage),
+            default=word,
             format_func=_WORDS.__getitem__,
-            required=bool(passage.judged_by),  # a word once given can be changed, not taken back
-            key=f"judge-{key}",
+            required=bool(word),  # a word once given can be changed, not taken back
+            key=key,
             on_change=_judge,
-            args=(passage, f"judge-{key}"),
+            args=(passage, key),
             label_visibility="collapsed",
         )
 
@@ -145,7 +147,7 @@ def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
 def counts_as(passage: LabeledPassage, me: str) -> str:
     """What the rules make of it, as Markdown."""
     if passage.judged_by:
-        who, imported = person(passage.judged_by, me), passage.origin.startswith("imported")
+        who, imported = person(passage.judged_by, me), is_imported(passage.origin)
         said = "not used" if passage.relevant is None else "answers" if passage.relevant else "does not answer"
         return f"Counts fully: {said}, said by {markup.plain(who)}{f', {markup.plain(passage.origin)}' * imported}"
     if passage.relevant is None:
@@ -163,10 +165,12 @@ def _curators_word(passage: LabeledPassage) -> Label | None:
 
 
 def _judge(passage: LabeledPassage, key: str) -> None:
-    label = cast("Label | None", st.session_state[key])
-    if label:
-        judgement = Judgement.of(passage, label, current_user())
-        try_to(lambda: feedback_store().judge([judgement]))
+    label, before = cast("Label | None", st.session_state[key]), _curators_word(passage)
+    if not label or label == before:  # nobody clicked: a browser that is behind sends the control that was there
+        return
+    judgement = Judgement.of(passage, label, current_user())
+    if not try_to(lambda: feedback_store().judge([judgement])):
+        st.session_state[key] = before  # so that it can be clicked again
 
 
 def _place(passage: LabeledPassage) -> str:
@@ -174,8 +178,3 @@ def _place(passage: LabeledPassage) -> str:
     page = f", page {passage.page}" if passage.page else ""
     document = f" · {markup.plain(passage.document)}{page}" if passage.document else ""
     return f"**{where}**{document}"
-
-
-def _preview(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _PREVIEW_CHARACTERS else f"{words[:_PREVIEW_CHARACTERS].rpartition(' ')[0]} …"

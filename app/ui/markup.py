@@ -6,6 +6,8 @@ import re
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)")
+_BORDER = re.compile(r"(?<!\\)\|")
+"""Between two cells of a table; a bar inside a cell has a backslash before it."""
 _NO_CITATION = re.compile(r"\\*\[(?!\d+\])")
 """With the backslashes before it, which would take the meaning from ours."""
 
@@ -43,8 +45,8 @@ def _is_table(block: str) -> bool:
 def _table(block: str) -> str:
     lines = block.splitlines()
     if not re.fullmatch(r"[\s|:-]+", lines[1]):  # a chunk that starts in the middle of a table has no header
-        columns = lines[0].strip().strip("|").count("|") + 1
+        columns = len(_BORDER.findall(lines[0].strip()[1:-1])) + 1
         lines = ["|" + " |" * columns, "|" + " --- |" * columns, *lines]
-    escaped = [re.sub(r"([\\`*_{}\[\]<>#$~!:^=])", r"\\\1", line) for line in lines]
+    escaped = [re.sub(r"(\\(?!\|)|[`*_{}\[\]<>#$~!:^=])", r"\\\1", line) for line in lines]
     escaped[1] = lines[1]
     return "\n".join(escaped)

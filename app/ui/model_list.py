@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import streamlit as st
 
 from app.deletion_rates import DeletionRates, deletion_rates_of
 from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel, how_to_embed
+from app.rerankers import shown_name
 from app.settings import read_settings
 from app.training.gate import GateReport
 from app.ui import markup
@@ -29,8 +31,7 @@ _KINDS = {
 
 def show_live() -> None:
     """Which reranker is live, since when and why, whether people strike out more since, and the way back."""
-    standing, history = registry().standing(), registry().history()
-    live = standing[0]
+    live, history = registry().live(), registry().history()
     st.subheader("In use now", anchor=False)
     source = "comes with Citeloop" if live == SHIPPED else "trained from feedback"
     st.markdown(f"**{markup.plain(live)}**, {source}")
@@ -38,18 +39,17 @@ def show_live() -> None:
     configured = read_settings().reranker
     if configured != "live":
         st.info(
-            f"Answers here use {markup.plain(configured)}, as CITELOOP_RERANKER says. What is promoted here is used "
-            "when that is not set.",
+            f"Answers here use {markup.plain(shown_name(configured))}, as CITELOOP_RERANKER says. What is promoted is "
+            "used when that is not set.",
             icon=":material/info:",
         )
-    if history and history[0].action == "fallback" and history[0].previous == live:
-        st.error(
-            markup.plain(f"{live} could not be used, so {history[0].model} answers instead: {history[0].why}"),
-            icon=":material/error:",
-        )
+    since = takewhile(lambda each: each.action == "fallback", history)
+    if failed := next((each for each in since if each.previous == live), None):
+        words = f"{live} could not be used, so {failed.model} answered instead: {failed.why}"
+        st.error(f"{moment(failed.at)}: {markup.plain(words)}", icon=":material/error:")
     _show_rates()
-    if len(standing) > 1:
-        _show_rollback(live, standing[1])
+    if target := registry().rollback_target():
+        _show_rollback(live, target)
     st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # somebody else may have switched it
     st.toggle(
         "Promote by itself when the comparison says so",

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.filters import EVERYTHING, Filter
 from app.live import NONE
+from app.rerankers import shown_name
 from app.ui.resources import filter_choices, pipeline
 from app.ui.words import counted
 
@@ -33,23 +34,25 @@ def choose_options() -> Options:
     on = st.toggle("Reranker", value=default != NONE, key="reranker-on")
     label = counted(num_filters, "filter") if num_filters else "All documents"
     with st.popover(label, icon=":material/tune:", key="options"):
-        reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on)
+        reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on, format_func=shown_name)
         _show_filters()
         st.button("Ask all documents", on_click=_forget, disabled=not num_filters)
     return Options(reranker if on and reranker else NONE, _chosen())
 
 
 def _show_filters() -> None:
+    """What is chosen and gone since stays among the choices: Streamlit would drop it, and ask all documents."""
     found = filter_choices()
     kept: Filter = st.session_state.get("filter", EVERYTHING)
     for field in _FIELDS:  # Streamlit forgets what is not drawn, as while the user is on another page
         value = getattr(kept, field)
         st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
-    st.multiselect("Collection", found.collections, key="filter-collections", placeholder="Any")
-    st.multiselect("Type", found.types, key="filter-types", placeholder="Any")
+    collections = dict.fromkeys((*found.collections, *kept.collections))
+    st.multiselect("Collection", list(collections), key="filter-collections", placeholder="Any")
+    st.multiselect("Type", list(dict.fromkeys((*found.types, *kept.types))), key="filter-types", placeholder="Any")
     st.multiselect(
         "Document",
-        list(found.documents),
+        list(dict.fromkeys((*found.documents, *kept.documents))),
         format_func=lambda id: found.documents.get(id, "gone since"),
         key="filter-documents",
         placeholder="Any",

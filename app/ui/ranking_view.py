@@ -10,6 +10,7 @@ import streamlit as st
 from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.rerank import RankedChunk
+from app.ui import markup
 
 NUM_ROWS = 10
 """Each list shows its first so many, and whatever of the other list's first ones stands further down."""
@@ -31,7 +32,7 @@ def show_ranking(turn: StoredAnswer) -> None:
     if reranked:
         st.markdown(
             f"Search put {len(answer.ranking)} candidates in the order on the left; "
-            f"the reranker ({answer.reranker}) read them and made the order on the right. "
+            f"the reranker ({markup.plain(answer.reranker)}) read them and made the order on the right. "
             "A border marks what the answer quotes."
         )
     else:

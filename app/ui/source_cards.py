@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -95,10 +95,10 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             args=(turn, citation.chunk.id, "undone", drawn),
         )
     key = f"reason-{turn.id}-{citation.number}"
+    st.session_state[key] = event.reason  # it may have been given in another tab, or not been noted
     st.pills(
         f"Why is [{citation.number}] wrong? (optional)",
         REASONS,
-        default=event.reason,
         key=key,
         required=event.reason is not None,
         on_change=_record_reason,
@@ -107,23 +107,29 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
 
 
 def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) -> None:
-    if drawn.is_done:
-        return
-    try:
+    def record() -> None:
         event = feedback_store().record(turn, chunk_id, action, current_user())
-    except CiteloopError as error:  # in a callback nobody else would say it
-        st.session_state[f"toast-{turn.id}"] = str(error)
-        return
-    drawn.is_done = True
-    if event:  # last: Streamlit may leave the callback where it touches the session state
-        words = "struck out and noted" if action == "deleted" else "is back"
-        st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
+        drawn.is_done = True
+        if event:  # last: Streamlit may leave the callback where it touches the session state
+            words = "struck out and noted" if action == "deleted" else "is back"
+            st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
+
+    if not drawn.is_done:
+        _try_to(turn, record)
 
 
 def _record_reason(turn: StoredAnswer, chunk_id: str, key: str, drawn: _Drawn) -> None:
     reason: Reason | None = st.session_state[key]
     if reason and not drawn.is_done:
-        feedback_store().record(turn, chunk_id, "deleted", current_user(), reason)
+        _try_to(turn, lambda: feedback_store().record(turn, chunk_id, "deleted", current_user(), reason))
+
+
+def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
+    """Do it or say why it failed, beside the sources: the top of a long conversation is far away."""
+    try:
+        act()
+    except CiteloopError as error:  # in a callback nobody else would say it
+        st.session_state[f"toast-{turn.id}"] = markup.plain(str(error))
 
 
 def _place(ranked: RankedChunk, *, used: bool) -> str:

@@ -22,8 +22,10 @@ def show_text(chunks: Sequence[Chunk], marked: Chunk | None) -> None:
     key = marked.id if marked else chunks[0].document_id
     index = next((index for index, chunk in enumerate(chunks) if marked and chunk.id == marked.id), 0)
     first_key, last_key = f"text-first-{key}", f"text-last-{key}"
-    first = st.session_state.setdefault(first_key, max(index - _NUM_AROUND, 0))
+    # Within what there is now: the document may have changed since these were noted.
+    first = min(st.session_state.setdefault(first_key, max(index - _NUM_AROUND, 0)), index)
     last = st.session_state.setdefault(last_key, min(index + _NUM_AROUND + 1, len(chunks)))
+    last = min(max(last, index + 1), len(chunks))
     if first > 0:
         earlier = {first_key: max(first - _NUM_MORE, 0)}
         st.button("Show earlier", icon=":material/expand_less:", on_click=st.session_state.update, args=(earlier,))

@@ -9,12 +9,13 @@ import streamlit as st
 
 from app.training import jobs
 from app.training.charts import loss_chart
+from app.training.gate import GateReport
 from app.training.jobs import TrainingJob
 from app.training.plan import Kind, Step
 from app.ui import markup
 from app.ui.comparison_view import VERDICTS, choose_comparison
 from app.ui.messages import attempt
-from app.ui.resources import current_user, training_job_store
+from app.ui.resources import current_user, registry, training_job_store
 from app.ui.words import age, ago, duration, moment, person
 
 KINDS: dict[Kind, str] = {
@@ -150,7 +151,7 @@ def _show_ended(job: TrainingJob) -> None:
     with st.container(border=True, gap="xsmall", key=f"training-job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"{_ICONS[job.state]} **{outcome_words(job)}**", width="content")
-            if job.state == "done":
+            if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may have been removed
                 st.button(
                     "See the comparison",
                     key=f"comparison-{job.id}",
@@ -158,7 +159,7 @@ def _show_ended(job: TrainingJob) -> None:
                     args=(job.model,),
                     icon=":material/bar_chart:",
                 )
-            else:
+            elif job.state != "done":
                 _button("Run again", job, _resume, "It begins again", ":material/replay:")
         took = f" · took {duration(job.seconds)}" if job.started_at else ""
         when = moment(job.ended_at) if job.ended_at else ""

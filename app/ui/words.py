@@ -17,9 +17,20 @@ def beginning_of(text: str, num_characters: int) -> str:
         return text
     beginning = text[:num_characters]
     cut = beginning.rfind("\n")
-    if cut < num_characters // 3:
-        cut = beginning.rfind(" ")
-    return f"{beginning[:cut].rstrip()}\n\n…"
+    beginning = _whole_words(beginning) if cut < num_characters // 3 else beginning[:cut]
+    return f"{beginning.rstrip()}\n\n…"
+
+
+def preview(text: str, num_characters: int) -> str:
+    """The beginning of a long text in one line; else all."""
+    line = " ".join(text.split())
+    return line if len(line) <= num_characters else f"{_whole_words(line[:num_characters]).rstrip()} …"
+
+
+def _whole_words(beginning: str) -> str:
+    """Without the word that was cut off, if it began late: many a script, and an address, has no spaces."""
+    cut = beginning.rfind(" ")
+    return beginning if cut < len(beginning) * 2 // 3 else beginning[:cut]
 
 
 def passages_that_answer(number: int) -> str:

@@ -90,14 +90,24 @@ def test_a_row_that_has_no_header_or_another_number_of_cells_is_quoted_alone() -
     assert split_sentences("|  |  |\n|---|---|\n| Essen | 90 EUR |") == ["Essen; 90 EUR"]
 
 
+def test_a_bar_inside_a_cell_is_a_bar() -> None:
+    table = "| Call | Means |\n|---|---|\n"
+    assert split_sentences(table + r"| a \| b | either one |") == ["Call: a | b; Means: either one"]
+    assert split_sentences(table + r"|nothing here|a \||") == ["Call: nothing here; Means: a |"]
+    assert split_sentences(table + "|| nothing here |") == ["Means: nothing here"]
+    assert split_sentences(r"| a \| b | either one |") == ["a | b | either one"]
+
+
 def test_a_single_word_is_no_sentence() -> None:
     assert split_sentences("Bremen\n---\n...\n| 150 |") == []
 
 
-def test_a_sentence_without_end_is_cut() -> None:
-    (sentence,) = split_sentences("word " * 1000)
-    assert ("word " * 1000).startswith(sentence)
-    assert len(sentence) == 400
+def test_a_long_sentence_stays_whole() -> None:
+    sentence = " ".join(["Who"] + ["travels"] * 200 + ["asks first."])
+    row = "; ".join(f"Column {number}: a cell of a wide table" for number in range(30))
+    names, cells = zip(*(cell.split(": ") for cell in row.split("; ")), strict=True)
+    table = f"| {' | '.join(names)} |\n{'|---' * 30}|\n| {' | '.join(cells)} |"
+    assert split_sentences(f"{sentence} Then it goes.\n{table}") == [sentence, "Then it goes.", row]
 
 
 def test_a_heading_is_no_sentence() -> None:

@@ -123,14 +123,13 @@ def test_choices_are_those_that_a_filter_takes() -> None:
     assert offered.collections == ("docs", "it", "people", UPLOADS)
     assert offered.types == ("md", "pdf")
     assert offered.documents["id of it/vpn.md"] == "it/vpn.md"
-    assert (offered.first_day, offered.last_day) == (date(2026, 3, 1), date(2026, 3, 5))
-    everything = Filter(offered.collections, tuple(offered.documents), offered.types, offered.first_day)
+    everything = Filter(offered.collections, tuple(offered.documents), offered.types, date(2026, 3, 1))
     assert everything.document_ids(SHELF) == frozenset(offered.documents)
 
 
 def test_choices_of_no_documents_are_none(tmp_path_factory: pytest.TempPathFactory) -> None:
     offered = choices(ChunkTable(tmp_path_factory.mktemp("home"), FakeEmbedder()))
-    assert (offered.collections, offered.types, offered.documents, offered.first_day) == ((), (), {}, None)
+    assert (offered.collections, offered.types, offered.documents) == ((), (), {})
 
 
 def test_search_within_a_filter_finds_nothing_else(table: ChunkTable, embedder: FakeEmbedder) -> None:

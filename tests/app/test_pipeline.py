@@ -443,6 +443,17 @@ def test_a_table_is_searched_with_the_embedder_that_made_it(settings: Settings) 
     assert Pipeline(settings).hint == ""
 
 
+@pytest.mark.parametrize("works", [True, False])
+def test_a_secret_in_the_address_of_a_reranker_is_in_no_answer(
+    works: bool, pipeline: Pipeline, rerankers: dict[str, Reranker | None]
+) -> None:
+    address = "http:http://bob:s3cret@127.0.0.1:9/v1?key=s3cret"
+    rerankers[address] = WordScorer() if works else BrokenReranker()
+    answer = pipeline.rank(QUESTION, address, fall_back=True)
+    assert "http:http://127.0.0.1:9/v1" in (answer.reranker if works else answer.note)
+    assert "s3cret" not in f"{answer.note} {answer.reranker}"
+
+
 @pytest.mark.usefixtures("embedders")
 def test_a_table_that_is_made_meanwhile_is_searched_with_its_embedder(
     settings: Settings, home: Path, documents: Path

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.pipeline import Pipeline
 from app.search import search
+from app.settings import Settings
+from app.training.candidate import _searched_with
 from app.training.reembedded import ReembeddedTable
 from ingest.embed import Vectors
 from ingest.pipeline import ingest
@@ -45,6 +48,13 @@ def test_with_another_embedder_the_order_is_another(table: ChunkTable, embedder:
     assert turned[0] != usual[0]
     assert turned[-1] == usual[0]
     assert [each.chunk.id for each in search("annual leave", table, embedder, retriever="vector")] == usual
+
+
+@pytest.mark.usefixtures("table")
+def test_it_is_read_as_deeply_as_the_live_one(settings: Settings, embedder: FakeEmbedder) -> None:
+    pipeline = Pipeline(settings.model_copy(update={"num_candidates": 2}), embedder)
+    assert len(pipeline.search("annual leave")) == 2
+    assert len(_searched_with(Upside(), pipeline)("annual leave")) == 2
 
 
 def test_what_has_come_in_since_is_not_found(table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path) -> None:

@@ -255,6 +255,9 @@ def test_fallback_is_noted_once_for_each_model_and_reason_and_changes_nothing(
         ("reranker-1", "none", "slow"),
     ]
     assert registry.standing() == ["reranker-1", "shipped"]
+    registry.promote("reranker-2", "ann", "")
+    registry.note_fallback("reranker-1", "none", "slow")
+    assert registry.history()[0].why == "slow"
 
 
 def test_promoting_by_itself_is_off_until_it_is_switched_on(registry: Registry, home: Path) -> None:

@@ -30,6 +30,28 @@ def test_what_its_passages_do_not_say_is_marked_behind_its_citations() -> None:
     assert shown.count("not found in the sources") == 2
 
 
+@pytest.mark.parametrize(
+    ("row", "marked"),
+    [
+        ("| hotel | 250 euros [2] |", "| hotel | 250 euros [2] MARK|"),
+        ("| hotel | 250 euros | [2]", "| hotel | 250 euros MARK| [2]"),  # the table has two columns only
+        ("| hotel | 250 euros [2]", "| hotel | 250 euros [2]MARK"),
+        (r"| hotel | 250 \| 300", r"| hotel | 250 \| 300MARK"),
+    ],
+)
+def test_a_row_of_a_table_is_marked_inside_its_last_cell(row: str, marked: str) -> None:
+    table = "| What | How much |\n|---|---|\n"
+    answer = written(f"{table}{row}\n| train | 30 euros [1] |", CitedSentence(row, (2,), 0.1, False))
+    mark = " :orange-badge[:material/help: not found in the sources]"
+    expected = marked.replace("[2]", r"[\[2\]](#a-s2)").replace("MARK", mark)
+    assert answer_markdown(answer, "a") == rf"{table}{expected}" + "\n" + r"| train | 30 euros [\[1\]](#a-s1) |"
+
+
+def test_a_citation_that_begins_the_next_paragraph_is_not_passed_by() -> None:
+    answer = written("Flights are free.\n\n[2] says so.", CitedSentence("Flights are free.", (), 0.1, False))
+    assert answer_markdown(answer, "a").split("\n\n")[0].endswith("not found in the sources]")
+
+
 @pytest.mark.parametrize("sentence", ["Not in the text.", ""])
 def test_a_sentence_that_does_not_stand_there_marks_nothing_else(sentence: str) -> None:
     answer = written("Thirty days [1].", CitedSentence(sentence or "Elsewhere", (1,), 0.1, False))
@@ -45,4 +67,16 @@ def test_the_line_says_what_was_done_and_how_long_it_took() -> None:
     assert (
         timings_line(answer)
         == f"searched 12 ms · {len(answer.ranking)} candidates, not reranked · answered 5 ms (extractive)"
+    )
+
+
+def test_the_names_of_models_are_words_and_no_markdown() -> None:
+    answer = replace(
+        make_answer("x"),
+        reranker="[free](http://evil.example)",
+        answered_by="qwen:red[x]",
+        timings_ms={"search": 12.3, "rerank": 7.0, "answer": 5.0},
+    )
+    assert timings_line(answer) == (
+        r"searched 12 ms · reranked 2 candidates 7 ms (\[free\](http\://evil.example)) · answered 5 ms (qwen\:red\[x\])"
     )

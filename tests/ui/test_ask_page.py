@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.answer import ALL_STRUCK_OUT, Answer
@@ -16,6 +17,7 @@ from app.pipeline import Pipeline
 from app.rerank import Reranker, RerankerError
 from app.settings import Settings
 from app.writing import Writer
+from ingest.pipeline import remove
 from tests.conftest import FakeLanguageModel, FakeReranker
 from tests.ui.conftest import Run
 
@@ -352,6 +354,8 @@ def test_a_follow_up_is_understood_from_the_question_before_and_can_be_changed(
     page.button(key=f"ask-{second.id}").click().run()
     *_, third = FeedbackStore(settings.home).conversation(page.query_params["c"])
     assert (third.answer.question, third.answer.query) == ("And a train?", "")
+    kept = {event.answer_id for event in FeedbackStore(settings.home).events() if event.action == "kept"}
+    assert second.id not in kept  # it answered what was not asked
 
 
 def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: Settings) -> None:
@@ -361,6 +365,20 @@ def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: S
     answer = only_turn(page, settings).answer
     assert answer.within == Filter(collections=("it",))
     assert {ranked.chunk.document for ranked in answer.ranking} == {"it/vpn.md"}
+
+
+def test_a_filter_by_a_document_that_is_gone_is_not_dropped(run_page: Run, settings: Settings) -> None:
+    page = run_page(ask_page)
+    table = Pipeline(settings).table
+    (vpn,) = [each for each in table.documents() if each.name == "it/vpn.md"]
+    page.multiselect(key="filter-documents").set_value([vpn.id]).run()
+    with table.writing():
+        remove([vpn], table)
+    st.cache_data.clear()
+    ask(page, "How much may a hotel cost a night?")
+    assert page.multiselect(key="filter-documents").value == [vpn.id]
+    assert f"there is no document '{vpn.id}'" in texts(page)
+    assert not only_turn(page, settings).answer.ranking
 
 
 def test_all_documents_are_asked_again_at_a_click(run_page: Run, settings: Settings) -> None:

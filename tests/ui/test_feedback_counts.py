@@ -16,6 +16,8 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
         Judgement(user="ann", question="q?", label="left out", text="two"),
         Judgement(user="ann", question="q?", label="not relevant", text="three", origin="imported from a.csv"),
         Judgement(user="ann", question="q?", label="left out", text="four", origin="imported from a.csv"),
+        Judgement(user="ann", question="q?", label="relevant", text="five", origin="imported from labels (1)"),
+        Judgement(user="ann", question="q?", label="left out", text="six", origin="imported from labels (1)"),
     ]
     people = [
         passage("a", False, struck_by=("ann", "ben")),
@@ -26,6 +28,7 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
     assert {origin: dict(counts) for origin, counts in by_origin([*label([], judged), *people]).items()} == {
         "said by a curator": {"answers": 1, "not used": 1},
         "imported from a.csv": {"does not answer": 1, "not used": 1},
+        "imported from labels (1)": {"answers": 1, "not used": 1},
         "struck out by people": {"does not answer": 1},
         "kept by people": {"answers": 1},
         "opened by people": {"answers": 1},

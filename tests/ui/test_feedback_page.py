@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackStore, Judgement
+from app.feedback import FeedbackError, FeedbackStore, Judgement
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import export_bytes
 from app.training.rules import label
 from app.ui.feedback_documents import times
 from app.ui.feedback_questions import counts_as, people_words
-from ingest.pipeline import remove
+from ingest.pipeline import ingest, remove
 from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder
 from tests.ui.conftest import Run
 
 HOTEL, VPN = "How much may a hotel cost?", "What does the VPN need?"
@@ -138,13 +139,66 @@ def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackS
     contradict(store)
     page = run_page(feedback)
     assert "that people contradict each other on" in texts(page)
-    key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"
     for said, expected in (("relevant", "answers"), ("not relevant", "does not answer"), ("left out", "not used")):
-        page.button_group(key=key).set_value(said).run()
+        control(page, store).set_value(said).run()
         assert store.judgements()[0].label == said
         assert store.judgements()[0].user == "ann"
         assert f"Counts fully: {expected}, said by you" in texts(page)
     assert "that people contradict each other on" not in texts(page)
+
+
+def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element
+    """What a curator says of the first passage that was struck out."""
+    key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"
+    return next(each for each in page.button_group if each.key and each.key.startswith(key))
+
+
+def test_what_another_curator_says_is_shown_and_can_be_changed_back(run_page: Run, store: FeedbackStore) -> None:
+    page = run_page(feedback)
+    control(page, store).set_value("relevant").run()
+    store.judge([Judgement.of(store.events()[0], "not relevant", "ben")])
+    page.run()
+    assert "Counts fully: does not answer, said by ben" in texts(page)
+    assert control(page, store).value == "not relevant"
+    control(page, store).set_value("relevant").run()
+    assert (store.judgements()[0].label, store.judgements()[0].user) == ("relevant", "ann")
+
+
+def test_a_passage_that_was_picked_as_the_answer_is_shown_so(run_page: Run, store: FeedbackStore) -> None:
+    page = run_page(feedback)
+    assert control(page, store).value is None
+    store.judge([Judgement.of(store.events()[0], "relevant", "ann")])  # as the drawer does
+    assert control(page.run(), store).value == "relevant"
+
+
+def test_a_browser_that_is_behind_takes_nobodys_word_back(run_page: Run, store: FeedbackStore) -> None:
+    """It sends the control as it was drawn before another curator changed the word."""
+    event = store.events()[0]
+    store.judge([Judgement.of(event, "relevant", "ben")])
+    page = run_page(feedback)
+    behind = control(page, store)
+    store.judge([Judgement.of(event, "not relevant", "cleo")])
+    page.run()
+    behind.set_value("relevant").run()
+    assert (store.judgements()[0].label, store.judgements()[0].user) == ("not relevant", "cleo")
+
+
+def test_a_word_that_cannot_be_kept_can_be_said_again(
+    run_page: Run, store: FeedbackStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = run_page(feedback)
+    control(page, store).set_value("relevant").run()
+    with monkeypatch.context() as patch:
+        patch.setattr(FeedbackStore, "judge", refuse)
+        control(page, store).set_value("not relevant").run()
+        assert page.error[0].value == "the disk is full"
+        assert control(page, store).value == "relevant"
+    control(page, store).set_value("not relevant").run()
+    assert store.judgements()[0].label == "not relevant"
+
+
+def refuse(*_: object) -> None:
+    raise FeedbackError("the disk is full")
 
 
 def test_the_drawer_that_searches_opens_with_the_question(run_page: Run, store: FeedbackStore) -> None:
@@ -242,6 +296,31 @@ def test_of_a_document_that_is_gone_the_page_says_so(run_page: Run, store: Feedb
     assert texts(view(run_page(feedback), "By document")).count("no longer in the documents") == 2
 
 
+def test_a_renamed_document_stays_one_document(
+    run_page: Run, store: FeedbackStore, table: ChunkTable, documents: Path, embedder: FakeEmbedder
+) -> None:
+    """Its old name may be that of another document by now."""
+    old = store.events()[0].document
+    (documents / old).rename(documents / "renamed.md")
+    assert "renamed" in {result.status for result in ingest([documents], table, embedder, prune=True)}
+    (documents / old).write_text("# Other\n\nSomething else stands here now.\n")
+    list(ingest([documents], table, embedder))
+    later = store.answer(store.save_answer(Pipeline(Settings(home=table.home), embedder).ask(HOTEL), "two", "ann"))
+    assert later is not None
+    store.record(later, store.events()[0].chunk_id, "deleted", "ben")
+    shown = texts(view(run_page(feedback), "By document"))
+    assert "**renamed.md**" in shown
+    assert "Struck out twice by 2 people" in shown
+    assert old not in shown
+    assert "no longer in the documents" not in shown
+
+
+def test_only_what_goes_on_ends_with_dots(run_page: Run, store: FeedbackStore) -> None:
+    page = view(run_page(feedback), "By document")
+    assert "Trains come first for short trips.  \nLast asked" in texts(page)
+    assert "…" not in texts(page)
+
+
 def test_where_nothing_is_struck_out_there_are_no_documents(run_page: Run, settings: Settings) -> None:
     FeedbackStore(settings.home).judge([Judgement(user="ann", question="q?", label="relevant", text="a")])
     assert "No source is struck out." in texts(view(run_page(feedback), "By document"))
@@ -314,12 +393,29 @@ def with_entry(name: str) -> bytes:
     return target.getvalue()
 
 
+def damaged(method: int) -> bytes:
+    """A zip of which a file's packed bytes are no longer such."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        archive.writestr("corpus.jsonl", "x" * 100)
+    content = target.getvalue()
+    start = 30 + len("corpus.jsonl") + (9 if method == zipfile.ZIP_LZMA else 0)  # after LZMA's own settings
+    return content[:start] + b"\xff" * 4 + content[start + 4 :]
+
+
+def with_a_name_in_no_alphabet() -> bytes:
+    return with_entry("é.jsonl").replace("é".encode(), b"\xff\xff")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.csv", b"question\nq?\n", "a.csv"),
         ("a.jsonl", b"no json", "a.jsonl line 1 is no JSON"),
         ("a.zip", b"PK\x03\x04 broken", "a.zip cannot be unpacked"),
+        ("a.zip", damaged(zipfile.ZIP_DEFLATED), "a.zip cannot be unpacked"),
+        ("a.zip", damaged(zipfile.ZIP_LZMA), "a.zip cannot be unpacked"),
+        ("a.zip", with_a_name_in_no_alphabet(), "a.zip cannot be unpacked"),
         ("a.zip", with_entry("../../corpus.jsonl"), "a"),
         ("a.zip", with_entry("evil.txt"), "a"),
     ],

@@ -64,6 +64,20 @@ def test_a_table_that_lost_its_header_is_still_a_table() -> None:
     assert html.count("<td>") == 4
 
 
+def test_a_bar_inside_a_cell_stays_there() -> None:
+    """As browsers read it: there a bar behind two backslashes ends the cell, and what is too much is not shown."""
+    table = "| Call | Means |\n| --- | --- |\n"
+    assert markup.passage(table + r"| a \| b | either one |") == table + r"| a \| b | either one |"
+    assert markup.passage(table + r"| C:\temp | a folder |") == table + r"| C\:\\temp | a folder |"
+    assert markup.passage(table + r"| a\\| b | both |") == table + r"| a\\\| b | both |"
+
+
+def test_a_bar_inside_a_cell_makes_no_column() -> None:
+    rows = r"| a \| b | either one |" + "\n| c | one |"
+    assert markup.passage(rows) == f"| | |\n| --- | --- |\n{rows}"
+    assert markup.passage("|| one |\n|c| two |").startswith("| | |\n")
+
+
 def test_written_text_keeps_lists_but_no_links_or_images() -> None:
     text = "- **one** [1]\n- [two](http://evil.example) ![p](http://evil.example/p.png) :red[x]"
     html = MarkdownIt("gfm-like", {"linkify": False}).render(markup.written(text))

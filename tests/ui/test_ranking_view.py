@@ -7,6 +7,7 @@ from app.rerank import RankedChunk
 from app.search import Candidate
 from app.ui.ranking_view import view_data
 from ingest.chunk import Chunk
+from tests.ui.conftest import Run
 
 
 def chunk(name: str) -> Chunk:
@@ -45,3 +46,21 @@ def test_a_passage_from_far_down_is_in_both_lists() -> None:
 def test_only_what_the_answer_quotes_is_marked() -> None:
     assert [row["used"] for row in rows(view_data(answer_with([1, 2])), "after")] == [True, False]
     assert not any(row["used"] for row in rows(view_data(answer_with([1, 2], "No number.")), "after"))
+
+
+def drawer() -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from app.feedback import StoredAnswer
+    from app.ui.ranking_view import show_ranking
+    from tests.app.builders import make_answer
+
+    answer = replace(make_answer(), reranker="[free](http://evil.example)")
+    show_ranking(StoredAnswer("a", "c", "ann", datetime.now(UTC), answer))
+
+
+def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
+    page = run_page(drawer)
+    assert not page.exception
+    assert r"the reranker (\[free\](http\://evil.example)) read them" in page.markdown[0].value

@@ -256,6 +256,27 @@ def test_a_long_document_is_shown_round_the_passage(
     assert "number 77 " not in texts(page)
 
 
+def test_a_document_that_became_shorter_is_shown_with_what_is_left(
+    open_source: Open, table: ChunkTable, documents: Path, embedder: FakeEmbedder
+) -> None:
+    sections = [f"## Part {number}\n\nThis is number {number} of them." for number in range(60)]
+    path = documents / "long.md"
+    path.write_text("\n\n".join(["# Long", *sections]))
+    list(ingest([documents], table, embedder))
+    page = open_source(chunk=only(table, "number 50 of them").id)
+    path.write_text("\n\n".join(["# Long", sections[50]]))
+    list(ingest([documents], table, embedder))
+    page.run()
+    assert not page.exception
+    assert "number 50" in texts(page)
+    assert not page.button
+    path.write_text("\n\n".join(["# Long", *sections[:51], *sections[:9]]))
+    list(ingest([documents], table, embedder))
+    page.run()
+    assert not page.exception
+    assert "number 50" in texts(page)
+
+
 def test_what_a_document_says_is_shown_and_not_obeyed(
     open_source: Open, table: ChunkTable, documents: Path, embedder: FakeEmbedder
 ) -> None:

@@ -284,7 +284,23 @@ def test_the_live_model_that_fails_is_told_of(run_page: Run, home: Path) -> None
     add_model(home, make_gate_report("reranker-1"))
     Registry(home).promote("reranker-1", "ben", "", "promote")
     Registry(home).note_fallback("reranker-1", "shipped", "the file is damaged")
-    assert "reranker-1 could not be used, so shipped answers instead" in run_page(training).error[0].value
+    Registry(home).note_fallback("shipped", "none", "the file is damaged")
+    assert "reranker-1 could not be used, so shipped answered instead" in run_page(training).error[0].value
+    Registry(home).rollback("ben", "")
+    Registry(home).promote("reranker-1", "ben", "put back", "promote")
+    assert not run_page(training).error
+
+
+def test_a_damaged_model_is_no_way_back(run_page: Run, home: Path) -> None:
+    for number in (1, 2):
+        add_model(home, make_gate_report(f"reranker-{number}"))
+        Registry(home).promote(f"reranker-{number}", "ben", "", "promote")
+    (Registry(home).folder("reranker-1") / "model.safetensors").write_bytes(b"damaged")
+    page = run_page(training)
+    assert "Roll back to reranker-1" not in labels(page)
+    click(page, "Roll back to shipped")
+    assert Registry(home).live() == "shipped"
+    assert "shipped is in use again" in texts(page)
 
 
 def test_more_deletions_since_a_promotion_raise_a_flag(
@@ -352,7 +368,8 @@ def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
         ({"num_questions": 7}, "Nobody can tell yet whether reranker-2 is better than shipped: there are only 7"),
         ({"num_questions": 1}, "Nobody can tell yet whether reranker-2 is better than shipped: there is only 1 quest"),
         ({"gain": -0.03}, "Keep shipped; reranker-2 is not better by enough: 71.0 of 100 points"),
-        ({"forgotten": 0.02}, "Keep shipped; something speaks against reranker-2, see below."),
+        ({"forgotten": 0.02}, "Keep shipped; something speaks against reranker-2, see below. It has"),
+        ({"forgotten": 0.06, "num_questions": 6}, "Keep shipped; something speaks against reranker-2, see below."),
     ],
 )
 def test_the_verdict_is_one_sentence(changed: dict[str, float], expected: str) -> None:

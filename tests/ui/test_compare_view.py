@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from tests.ui.conftest import Run
+
+
+def comparing() -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from app.feedback import StoredAnswer
+    from app.ui.compare_view import compare
+    from tests.app.builders import make_answer
+
+    answer = replace(make_answer(), reranker="[free](http://evil.example)")
+    compare(StoredAnswer("a", "c", "ann", datetime.now(UTC), answer))
+
+
+def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
+    page = run_page(comparing)
+    assert not page.exception
+    assert [title.value for title in page.subheader] == [
+        r"Reranked (\[free\](http\://evil.example))",
+        "Not reranked",
+    ]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.feedback import FeedbackError, FeedbackStore, StoredAnswer
+from app.pipeline import Pipeline
+from app.settings import Settings
+from tests.ui.conftest import Run
+
+
+def cards() -> None:
+    from app.ui import source_cards
+    from app.ui.resources import feedback_store
+
+    (turn,) = feedback_store().conversation("talk")
+    source_cards.show_sources(turn, feedback_store().deleted(turn.id, "ann"))
+
+
+@pytest.fixture
+def store(settings: Settings) -> FeedbackStore:
+    return FeedbackStore(settings.home)
+
+
+@pytest.fixture
+def turn(store: FeedbackStore, pipeline: Pipeline) -> StoredAnswer:
+    """An answer, the first source of which ann has struck out as outdated."""
+    store.save_answer(pipeline.ask("How much may a hotel cost a night?"), "talk", "ann")
+    (turn,) = store.conversation("talk")
+    store.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ann", "outdated")
+    return turn
+
+
+def click(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click().run()
+    assert not page.exception
+    return page
+
+
+def refuse(*_: object) -> None:
+    raise FeedbackError("cannot write to [the disk](x)")
+
+
+def test_a_reason_that_was_given_in_another_tab_is_shown(
+    run_page: Run, store: FeedbackStore, turn: StoredAnswer
+) -> None:
+    page = run_page(cards)
+    page.pills[0].set_value("other").run()
+    store.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ann", "duplicate")
+    page.run()
+    assert "struck out as duplicate" in page.subheader[0].value
+    assert page.pills[0].value == "duplicate"
+    page.pills[0].set_value("other").run()
+    assert store.events()[-1].reason == "other"
+
+
+def test_what_cannot_be_noted_is_said_as_it_stands(
+    run_page: Run, store: FeedbackStore, turn: StoredAnswer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = run_page(cards)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeedbackStore, "record", refuse)
+        click(page, "Undo [1]")
+        assert page.toast[0].value == r"cannot write to \[the disk\](x)"
+        page.pills[0].set_value("duplicate").run()
+        assert not page.exception
+        assert page.toast[0].value == r"cannot write to \[the disk\](x)"
+        assert page.pills[0].value == "outdated"
+    page.pills[0].set_value("duplicate").run()
+    assert store.events()[-1].reason == "duplicate"
+    click(page, "Undo [1]")
+    assert store.deleted(turn.id, "ann") == {}

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from app.ui.words import beginning_of, preview
+
+CHINESE = "保修期为两年" * 100
+WORDS = "word " * 100
+
+
+@pytest.mark.parametrize("text", ["Abs " + CHINESE, CHINESE, "See http://example.org/" + "a" * 500])
+def test_of_a_long_text_without_spaces_the_beginning_is_shown(text: str) -> None:
+    assert preview(text, 180) == text[:180] + " …"
+    assert beginning_of(text, 420) == text[:420] + "\n\n…"
+
+
+def test_a_long_text_is_cut_between_words() -> None:
+    assert preview(WORDS, 18) == "word word word …"
+    assert beginning_of(WORDS, 18) == "word word word\n\n…"
+
+
+def test_a_long_table_is_cut_between_rows() -> None:
+    assert beginning_of("| one | two |\n" * 3, 35) == "| one | two |\n| one | two |\n\n…"
+
+
+def test_a_short_text_is_shown_whole() -> None:
+    assert preview(" one\ntwo ", 8) == "one two"
+    assert beginning_of("one\ntwo", 7) == "one\ntwo"
