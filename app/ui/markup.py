@@ -47,6 +47,6 @@ def _table(block: str) -> str:
     if not re.fullmatch(r"[\s|:-]+", lines[1]):  # a chunk that starts in the middle of a table has no header
         columns = len(_BORDER.findall(lines[0].strip()[1:-1])) + 1
         lines = ["|" + " |" * columns, "|" + " --- |" * columns, *lines]
-    escaped = [re.sub(r"(\\(?!\|)|[`*_{}\[\]<>#$~!:^=])", r"\\\1", line) for line in lines]
+    escaped = [re.sub(r"(\\(?!\|)|[`*_{}\[\]<>#$~!:^=&])", r"\\\1", line) for line in lines]
     escaped[1] = lines[1]
     return "\n".join(escaped)

@@ -72,6 +72,10 @@ def test_a_bar_inside_a_cell_stays_there() -> None:
     assert markup.passage(table + r"| a\\| b | both |") == table + r"| a\\\| b | both |"
 
 
+def test_what_names_a_character_is_shown_as_it_stands_in_a_cell() -> None:
+    assert r"| \&copy; 2024 |" in markup.passage("| Mark |\n| --- |\n| &copy; 2024 |")
+
+
 def test_a_bar_inside_a_cell_makes_no_column() -> None:
     rows = r"| a \| b | either one |" + "\n| c | one |"
     assert markup.passage(rows) == f"| | |\n| --- | --- |\n{rows}"
