@@ -9,6 +9,7 @@ import random
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +28,7 @@ NUM_USERS = 10
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Query ids: those that people ask and judge, and others that are like none of them, to measure by."""
+    """Query ids: those that people ask and judge, and others to measure by."""
 
     asked: tuple[str, ...]
     measured: tuple[str, ...]
@@ -69,6 +70,21 @@ def make_home(benchmark: Benchmark, home: Path, cache: Path) -> Pipeline:
 
 def split_questions(benchmark: Benchmark, num_asked: int, num_measured: int, seed: int) -> Questions:
     """Whole groups of like questions are asked until there are enough; the rest is to measure by."""
+    groups = _groups(benchmark, seed)
+    asked: list[str] = []
+    while groups and len(asked) < num_asked:
+        asked += groups.pop()
+    return Questions(tuple(asked[:num_asked]), tuple(chain.from_iterable(groups))[:num_measured])
+
+
+def split_groups(benchmark: Benchmark, num_asked: int, num_measured: int, seed: int) -> Questions:
+    """The first of each group of like questions is asked, and one more of the same group is to measure by."""
+    groups = [group for group in _groups(benchmark, seed) if len(group) > 1][:num_asked]
+    return Questions(tuple(group[0] for group in groups), tuple(group[1] for group in groups)[:num_measured])
+
+
+def _groups(benchmark: Benchmark, seed: int) -> list[list[str]]:
+    """The query ids in groups of like questions, shuffled."""
     ids = list(benchmark.queries)
     groups: dict[int, list[str]] = {}
     vectors = load_embedder().embed([benchmark.queries[query_id] for query_id in ids])
@@ -76,10 +92,7 @@ def split_questions(benchmark: Benchmark, num_asked: int, num_measured: int, see
         groups.setdefault(group, []).append(query_id)
     order = list(groups.values())
     random.Random(seed).shuffle(order)
-    asked: list[str] = []
-    while order and len(asked) < num_asked:
-        asked += order.pop()
-    return Questions(tuple(asked[:num_asked]), tuple(query_id for group in order for query_id in group)[:num_measured])
+    return order
 
 
 def ask_and_click(

@@ -28,6 +28,7 @@ from tests.benchmarks.curator import (
     ask_and_click,
     make_home,
     name_answers,
+    split_groups,
     split_questions,
     strike_wrong,
 )
@@ -48,7 +49,8 @@ def measure_gain(
     """One home folder, one curator, one training."""
     with tempfile.TemporaryDirectory() as scratch:
         pipeline = make_home(benchmark, Path(scratch) / "home", options.cache)
-        questions = split_questions(benchmark, options.questions, options.measured, seed)
+        split = split_groups if options.alike else split_questions
+        questions = split(benchmark, options.questions, options.measured, seed)
         users = [f"user {number}" for number in range(NUM_USERS)]
         clicks = strike_wrong(options.wrong)
         deletions = ask_and_click(pipeline, benchmark, questions.asked, clicks, users, seed, max_deletions)
@@ -96,6 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--deletions", type=int, nargs="*", help="stop after so many; several make a learning curve")
     parser.add_argument("--wrong", type=float, default=0.1, help="share of the clicks that hit another citation")
     parser.add_argument("--named", action="store_true", help="a curator also says which passage answers each question")
+    parser.add_argument("--alike", action="store_true", help="measure by questions that are like those asked")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "citeloop-benchmarks")
     return parser.parse_args()
