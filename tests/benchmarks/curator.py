@@ -78,9 +78,14 @@ def split_questions(benchmark: Benchmark, num_asked: int, num_measured: int, see
 
 
 def split_groups(benchmark: Benchmark, num_asked: int, num_measured: int, seed: int) -> Questions:
-    """The first of each group of like questions is asked, and one more of the same group is to measure by."""
-    groups = [group for group in _groups(benchmark, seed) if len(group) > 1][:num_asked]
-    return Questions(tuple(group[0] for group in groups), tuple(group[1] for group in groups)[:num_measured])
+    """Every other of the like questions of a group is asked, until there are enough; the rest is to measure by."""
+    asked: list[str] = []
+    measured: list[str] = []
+    for group in _groups(benchmark, seed):
+        if len(group) > 1 and len(asked) < num_asked:
+            asked += group[::2]
+            measured += group[1::2]
+    return Questions(tuple(asked[:num_asked]), tuple(measured)[:num_measured])
 
 
 def _groups(benchmark: Benchmark, seed: int) -> list[list[str]]:
