@@ -11,7 +11,7 @@ from app.registry import Registry
 from app.rerankers import LIVE
 from app.settings import Settings
 from ingest import CiteloopError
-from ingest.embed import DEFAULT_EMBEDDER, load_embedder
+from ingest.embed import load_embedder
 from ingest.repair import examine
 from ingest.table import TableError
 
@@ -62,7 +62,7 @@ def _documents(settings: Settings, *, repair: bool) -> list[Check]:
         try:
             embedder = Pipeline(settings).embedder
         except TableError:  # it does not open, so that only the settings tell what to mend it with
-            embedder = load_embedder(settings.embedder or DEFAULT_EMBEDDER)
+            embedder = load_embedder(settings.embedder)
         return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
     except Exception as error:  # a damaged embedder, as above
         return [Check("documents", False, str(error) or type(error).__name__)]

@@ -34,7 +34,7 @@ from app.settings import Settings
 from app.tokens import token_counter
 from app.writing import Writer
 from ingest import CiteloopError
-from ingest.embed import DEFAULT_EMBEDDER, Embedder, load_embedder, recorded_name
+from ingest.embed import Embedder, load_embedder, recorded_name
 from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
 
@@ -94,7 +94,7 @@ class Pipeline:
         with self._loading:
             if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
                 made_with = read_identity(home)
-                name = made_with.embedder if made_with else self.settings.embedder or DEFAULT_EMBEDDER
+                name = made_with.embedder if made_with else self.settings.embedder
                 embedder = self._given_embedder or load_embedder(name)
                 self._opened = ChunkTable(home, embedder), embedder
             return self._opened

@@ -224,8 +224,8 @@ def _unit_rows(vectors: Sequence[Vectors], dimension: int) -> Vectors:
 
 
 def recorded_name(name: str) -> str:
-    """The name under which a table records an embedder: of a folder, its absolute path."""
-    return name if name == DEFAULT_EMBEDDER else str(Path(name).expanduser().resolve())
+    """The name under which a table records an embedder: of a folder, its absolute path; empty: the default one."""
+    return DEFAULT_EMBEDDER if name in ("", DEFAULT_EMBEDDER) else str(Path(name).expanduser().resolve())
 
 
 def preferred_dtype() -> torch.dtype:

@@ -61,10 +61,8 @@ def is_gone(source: str) -> bool:
         return False
     try:
         os.stat(source)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # it is in a folder that may not be looked into
-        return False
+    except OSError as error:  # nobody knows of a file in a folder that may not be looked into
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
 
 

@@ -238,7 +238,7 @@ class ChunkTable:
         """
         with write_lock(self.home, on_wait):
             if self.name != (serving := current_name(self.home)):
-                self._take_place_of(serving)
+                self._switch_to(serving)
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
@@ -247,8 +247,8 @@ class ChunkTable:
             if self._version() != before:
                 self.optimize()
 
-    def _take_place_of(self, name: str) -> None:
-        """Write into another table, which took the place of this one while somebody waited. Raises TableError."""
+    def _switch_to(self, name: str) -> None:
+        """Be the table that has taken the place of this one meanwhile. Raises TableError."""
         self.name, self._opened = name, None
         try:
             self._table()

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.embed import DEFAULT_EMBEDDER, DeferredEmbedder, Embedder, recorded_name
+from ingest.embed import DeferredEmbedder, Embedder, recorded_name
 from ingest.job_store import Heart, at_work, run_queued, start_process
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest
@@ -27,7 +27,7 @@ def embedder_for(home: Path, name: str) -> Embedder:
     name: empty means the one of the table, or the default one for a new table.
     """
     made_with = read_identity(home)
-    wanted = name or (made_with.embedder if made_with else DEFAULT_EMBEDDER)
+    wanted = name or (made_with.embedder if made_with else "")
     is_its_own = made_with is not None and made_with.embedder == recorded_name(wanted)
     return DeferredEmbedder(wanted, made_with.dimension if made_with and is_its_own else None)
 

@@ -56,9 +56,9 @@ def headline(report: GateReport) -> str:
     """The verdict in one sentence without any of the field's words."""
     candidate, live = report.candidate, report.live
     number = report.num_counted
-    if objections(report) and (not report.metrics or number < MIN_GATE_QUESTIONS):
-        return f"Keep {live}; something speaks against {candidate}, see below."
     if not report.metrics or number < MIN_GATE_QUESTIONS:
+        if objections(report):
+            return f"Keep {live}; something speaks against {candidate}, see below."
         questions = "is only 1 question" if number == 1 else f"are only {number} questions"
         return (
             f"Nobody can tell yet whether {candidate} is better than {live}: there {questions} to compare by, "

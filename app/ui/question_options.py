@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -41,24 +42,28 @@ def choose_options() -> Options:
 
 
 def _show_filters() -> None:
-    """What is chosen and gone since stays among the choices: Streamlit would drop it, and ask all documents."""
     found = filter_choices()
     kept: Filter = st.session_state.get("filter", EVERYTHING)
     for field in _FIELDS:  # Streamlit forgets what is not drawn, as while the user is on another page
         value = getattr(kept, field)
         st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
-    collections = dict.fromkeys((*found.collections, *kept.collections))
-    st.multiselect("Collection", list(collections), key="filter-collections", placeholder="Any")
-    st.multiselect("Type", list(dict.fromkeys((*found.types, *kept.types))), key="filter-types", placeholder="Any")
+    collections, types = _with(found.collections, kept.collections), _with(found.types, kept.types)
+    st.multiselect("Collection", collections, key="filter-collections", placeholder="Any")
+    st.multiselect("Type", types, key="filter-types", placeholder="Any")
     st.multiselect(
         "Document",
-        list(dict.fromkeys((*found.documents, *kept.documents))),
+        _with(found.documents, kept.documents),
         format_func=lambda id: found.documents.get(id, "gone since"),
         key="filter-documents",
         placeholder="Any",
     )
     st.date_input("Added since", key="filter-since", max_value=date.max)
     st.session_state["filter"] = _chosen()
+
+
+def _with(found: Iterable[str], kept: Iterable[str]) -> list[str]:
+    """What there is and, behind it, what is chosen and gone since: Streamlit would drop it, and ask all documents."""
+    return list(dict.fromkeys((*found, *kept)))
 
 
 def _chosen() -> Filter:

@@ -63,6 +63,10 @@ class SlowEmbedder(FakeEmbedder):
         return super().embed(texts)
 
 
+class Other(FakeEmbedder):
+    name = "other"
+
+
 # a job in this process -------------------------------------------------------------------------------
 
 
@@ -99,9 +103,6 @@ def test_folder_is_pruned_if_it_was_asked_for(store: JobStore, documents: Path) 
 
 
 def test_reindex_is_done_as_a_job(store: JobStore, home: Path, table: ChunkTable) -> None:
-    class Other(FakeEmbedder):
-        name = "other"
-
     job = store.add("reindex", [], begin=True)
     assert do(store, job, Other()) == ["added"] * 3
     assert store.job(job.id).state == "done"
@@ -121,9 +122,6 @@ def test_job_that_fails_says_why(store: JobStore, home: Path, tmp_path: Path) ->
 def test_job_whose_embedder_does_not_fit_fails_and_says_what_to_do(
     store: JobStore, documents: Path, table: ChunkTable
 ) -> None:
-    class Other(FakeEmbedder):
-        name = "other"
-
     job = store.add("folder", [documents], begin=True)
     with pytest.raises(TableError):
         do(store, job, Other())
@@ -163,9 +161,6 @@ def test_job_goes_on_with_the_embedder_with_which_it_began(
 def test_ingest_that_waited_for_another_embedder_says_to_run_it_again(
     home: Path, documents: Path, table: ChunkTable
 ) -> None:
-    class Other(FakeEmbedder):
-        name = "other"
-
     list(reindex(home, Other()))
     with pytest.raises(TableError, match="made anew with another embedder meanwhile; run this again"), table.writing():
         pytest.fail("it may be written")
