@@ -15,10 +15,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.fusion import exact_matches
 from app.memory import Memory
 from app.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
+
+
+_MARGIN = 1e-3
+"""Between the last passage that holds an exact term and the first that does not."""
 
 
 class RerankerError(CiteloopError):
@@ -98,14 +103,16 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Weights of three scores, each standardised over the candidates of one query before they are added.
+    """Weights of four scores, each standardized over the candidates of one query before they are added.
 
-    kept, struck: weights of what the memory recalls of each passage; a passage that was struck out is worth less.
+    fused: of the score of hybrid search; models that were trained before it was weighed have none. kept, struck:
+    weights of what the memory recalls of each passage; a passage that was struck out is worth less.
     """
 
     reranker: float
     vector: float
     text: float
+    fused: float = 0.0
     calibration: Calibration | None = None
     kept: float = 0.0
     struck: float = 0.0
@@ -126,7 +133,7 @@ class Blend:
             return cls(**_finite(record["weights"]), calibration=calibration, memory=Memory.load(folder))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(
-                f"{path} must hold weights for reranker, vector and text, and memory.json what is remembered: {error}"
+                f"{path} must hold weights for the reranker and the scores of search, and memory.json what is remembered: {error}"
             ) from error
 
     def save(self, folder: Path) -> None:
@@ -146,20 +153,21 @@ class Blend:
         return np.asarray(features(raw, candidates, recalled) @ np.array(weights))
 
 
-WEIGHTS = ("reranker", "vector", "text", "kept", "struck")
+WEIGHTS = ("reranker", "vector", "text", "fused", "kept", "struck")
 """The names of a blend's weights, in the order of `features`."""
 
 
 def features(
     raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """What a blend weighs, shape (len(candidates), 5): raw, vector and text scores, standardised; kept; minus struck.
+    """What a blend weighs, shape (len(candidates), 6), in the order of WEIGHTS.
 
-    A candidate that is missing from a list counts as that list's last. recalled: as `Memory.recall` gives it.
+    A candidate whose score in a list is unknown counts as that list's last. recalled: as `Memory.recall` gives it.
     """
-    columns = [np.array(raw, float), _filled(candidates, "vector_score"), _filled(candidates, "text_score")]
+    searched = [_filled(candidates, name) for name in ("vector_score", "text_score", "fused_score")]
+    columns = [np.array(raw, float), *searched]
     remembered = np.zeros((len(candidates), 2)) if recalled is None else recalled * [1, -1]
-    return np.column_stack([*(_standardised(column) for column in columns), remembered])
+    return np.column_stack([*(_standardized(column) for column in columns), remembered])
 
 
 def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[float, float]:
@@ -183,8 +191,9 @@ class Reranker(Protocol):
 def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
     """The candidates in their final order; with no reranker, in the order that search gave them.
 
-    Ties keep the order of the first stage. Raises RerankerError when the reranker returns anything but
-    one finite number for each passage.
+    Ties keep the order of the first stage. Passages that hold a rare exact term of the query stay above all others:
+    rows that look alike differ to a model by little, and to people by everything. Raises RerankerError when the
+    reranker returns anything but one finite number for each passage.
     """
     if reranker is None or not candidates:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
@@ -194,7 +203,7 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
     blend = reranker.blend
     recalled = blend.memory.recall(query, passages, reranker.score) if blend and blend.memory else None
-    values = blend.combine(raw, candidates, recalled) if blend else np.array(raw, float)
+    values = _lifted(blend.combine(raw, candidates, recalled) if blend else np.array(raw, float), query, passages)
     calibration = blend.calibration if blend else None
     scores = calibration.probabilities(values, raw, candidates) if calibration else values.tolist()
     order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))
@@ -202,6 +211,15 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
         RankedChunk(candidates[index], rank, scores[index], raw[index], calibration is not None)
         for rank, index in enumerate(order, 1)
     ]
+
+
+def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) -> NDArray[np.float64]:
+    """The values, with the passages that hold a rare exact term of the query above the best of the others."""
+    exact = np.array(exact_matches(query, passages))
+    if not exact.any() or exact.all():
+        return values
+    lift = max(0.0, float(values[~exact].max() - values[exact].min())) + _MARGIN
+    return np.where(exact, values + lift, values)
 
 
 def _filled(candidates: Sequence[Candidate], name: str) -> NDArray[np.float64]:
@@ -218,7 +236,7 @@ def _finite(numbers: dict[str, object]) -> dict[str, float]:
     return found
 
 
-def _standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _standardized(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     deviation = float(scores.std())
     return (scores - scores.mean()) / deviation if deviation > 1e-9 else np.zeros_like(scores)
 

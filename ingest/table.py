@@ -218,6 +218,17 @@ class ChunkTable:
         vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), len(query_vector))
         return dict(zip(rows["id"].to_pylist(), (vectors @ query_vector).tolist(), strict=True))
 
+    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Chunk id -> BM25 score, of these chunks; without those that hold no word of the query."""
+        table = self._table()
+        if table is None or not chunk_ids:
+            return {}
+        among = col("id").isin(list(chunk_ids))
+        match = table.search(MatchQuery(query, "passage"), query_type="fts").where(among, prefilter=True)
+        with self._clear_errors("read"):
+            rows = match.select(["id", "_score"]).limit(len(chunk_ids)).to_arrow()
+        return dict(zip(rows["id"].to_pylist(), rows["_score"].to_pylist(), strict=True))
+
     def vectors_of(self, document_ids: Sequence[str]) -> dict[str, Vectors]:
         """Passage -> vector of these documents: a passage that has not changed need not be embedded again."""
         table = self._table()

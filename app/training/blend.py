@@ -15,7 +15,7 @@ from app.rerank import WEIGHTS, Blend, Calibration, Reranker, best_scores, featu
 from app.search import Candidate
 from app.training.examples import MIN_CANDIDATES, JudgedQuery
 
-_NUM_SCORES = 3
+_NUM_SCORES = WEIGHTS.index("kept")
 """The first weights of a blend are of scores, the others of the memory."""
 _PENALTY = 1e-3
 """On the squares of the weights: keeps them finite where the training questions are all easy."""
@@ -109,8 +109,8 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
 
     begin = start if prior else np.ones(len(WEIGHTS))
     found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[*fixed, (0, None), (0, None)])
-    reranker, vector, text, kept, struck = (float(weight) for weight in found.x)
-    return Blend(reranker, vector, text, prior.calibration if prior else None, kept, struck)
+    weights = dict(zip(WEIGHTS, map(float, found.x), strict=True))
+    return Blend(**weights, calibration=prior.calibration if prior else None)
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:

@@ -40,3 +40,7 @@ class ReembeddedTable:
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Chunk id -> cosine similarity."""
         return {id: float(self._vectors[self._rows[id]] @ query_vector) for id in chunk_ids}
+
+    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
+        """Chunk id -> BM25 score, as the table's own."""
+        return self._table.text_scores(query, chunk_ids)

@@ -112,6 +112,14 @@ def test_a_blend_adds_standardised_scores_and_a_missing_one_counts_as_the_lists_
     assert blended == pytest.approx([-2.63896, -1.41421, 4.05317], abs=1e-4)
 
 
+def test_a_passage_with_a_rare_exact_term_of_the_query_stays_first_whatever_the_reranker_says() -> None:
+    candidates = make_candidates("part ZX-17141/5", "part ZX-15321/5", "part ZX-00005/5")
+    ranking = rerank("Where is ZX-15321/5?", candidates, RawReranker(9.0, 1.0, 5.0))
+    assert texts(ranking) == ["part ZX-15321/5", "part ZX-17141/5", "part ZX-00005/5"]
+    assert [each.score for each in ranking] == sorted((each.score for each in ranking), reverse=True)
+    assert [each.reranker_score for each in ranking] == [1.0, 9.0, 5.0]  # what the reranker said is kept
+
+
 def test_each_weight_belongs_to_its_own_score() -> None:
     candidates = [
         make_candidate("a", 1, vector_score=0.0, text_score=9.0),
@@ -162,7 +170,7 @@ def test_probabilities_fall_when_nothing_is_near() -> None:
 
 
 def test_a_blend_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    for blend in (Blend(1.25, 0.5, 3.0), Blend(1.0, 0.0, 2.5, CALIBRATION)):
+    for blend in (Blend(1.25, 0.5, 3.0), Blend(1.0, 0.0, 2.5, calibration=CALIBRATION)):
         blend.save(tmp_path)
         assert Blend.load(tmp_path) == blend
 
@@ -195,7 +203,7 @@ def test_a_blend_is_read_from_its_folder(tmp_path: Path) -> None:
 )
 def test_a_broken_blend_is_named_with_what_it_must_hold(content: str, tmp_path: Path) -> None:
     (tmp_path / "blend.json").write_text(content)
-    with pytest.raises(RerankerError, match=r"blend\.json must hold weights for reranker, vector and text"):
+    with pytest.raises(RerankerError, match=r"blend\.json must hold weights for the reranker and the scores of search"):
         Blend.load(tmp_path)
 
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from app.fusion import WORDS_WEIGHT
 from app.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
 from ingest.chunk import Chunk
 from ingest.embed import Vectors
@@ -42,6 +43,9 @@ class ScriptedTable:
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         return dict.fromkeys(chunk_ids, 0.5)
 
+    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
+        return dict.fromkeys(chunk_ids, 0.25)
+
 
 class RecordingEmbedder(FakeEmbedder):
     def __init__(self) -> None:
@@ -64,38 +68,40 @@ def find(
     return search(query, cast(ChunkTable, table), embedder, retriever=retriever, num_candidates=num_candidates)
 
 
-def test_fused_score_is_the_weighted_sum_of_both_scores_each_by_the_best_of_its_kind(scripted: ScriptedTable) -> None:
-    found = {candidate.chunk.text: candidate.fused_score for candidate in find(scripted)}
-    assert found["A"] == pytest.approx(0.7)  # the most similar, no word in common
-    assert found["C"] == pytest.approx(0.7 * 1.7 / 1.9 + 0.3)
-    assert found["D"] == pytest.approx(0.7 * 1.5 / 1.9 + 0.3 * 3.25 / 12.5)
-
-
 def test_fused_order_is_by_score_and_a_tie_keeps_the_vector_list_first(scripted: ScriptedTable) -> None:
-    assert [candidate.chunk for candidate in find(scripted)] == [C, A, B, D]
+    assert [candidate.chunk for candidate in find(scripted)] == [A, B, C, D]
     tied = ScriptedTable([(A, 0.5), (B, 0.5)], [(C, 1.0), (D, 1.0)])
-    assert [candidate.chunk for candidate in find(tied)] == [C, D, A, B]
+    assert [candidate.chunk for candidate in find(tied)] == [A, B, C, D]
 
 
-def test_a_list_that_is_sure_of_its_best_puts_it_first(scripted: ScriptedTable) -> None:
-    sure = ScriptedTable([(A, 0.41), (B, 0.40), (C, 0.39)], [(C, 30.0), (A, 3.0)])
-    assert find(sure)[0].chunk == C
+def test_words_that_a_passage_shares_with_the_query_raise_it() -> None:
+    leave, hotel = make_chunk("Thirty days of leave."), make_chunk("Hotels are booked early.")
+    table = ScriptedTable([(hotel, 0.5), (leave, 0.4)], [(leave, 4.0)])
+    first, second = find(table, "days of leave")
+    assert (first.chunk, second.chunk) == (leave, hotel)
+    assert first.fused_score == pytest.approx(0.4 + WORDS_WEIGHT * 4.0 / 3)
+    assert second.fused_score == pytest.approx(0.5)
+
+
+def test_reciprocal_ranks_are_fused_as_published(scripted: ScriptedTable) -> None:
+    found = {each.chunk.text: each.fused_score for each in find(scripted, retriever="rrf")}
+    assert found == pytest.approx({"A": 1 / 61, "B": 1 / 62, "C": 1 / 63 + 1 / 61, "D": 1 / 62})
 
 
 def test_fused_ranks_count_from_one_without_gaps(scripted: ScriptedTable) -> None:
     assert [candidate.fused_rank for candidate in find(scripted)] == [1, 2, 3, 4]
 
 
-def test_rank_and_score_of_each_list_are_kept_and_no_rank_where_absent(scripted: ScriptedTable) -> None:
+def test_both_scores_are_known_and_no_rank_where_a_list_does_not_hold_the_chunk(scripted: ScriptedTable) -> None:
     found = {candidate.chunk.text: candidate for candidate in find(scripted)}
     ranks_and_scores = {
         name: (each.vector_rank, each.vector_score, each.text_rank, each.text_score) for name, each in found.items()
     }
     assert ranks_and_scores == {
-        "A": (1, 0.9, None, None),
-        "B": (2, 0.8, None, None),
+        "A": (1, 0.9, None, 0.25),  # both scores are known, though it is in one list only
+        "B": (2, 0.8, None, 0.25),
         "C": (3, 0.7, 1, 12.5),
-        "D": (None, 0.5, 2, 3.25),  # known, though it is not in the list
+        "D": (None, 0.5, 2, 3.25),
     }
 
 
@@ -115,11 +121,19 @@ def test_text_mode_reads_the_text_list_only_and_embeds_nothing(scripted: Scripte
     assert scripted.vector_depths == []
 
 
-def test_both_lists_are_read_to_the_same_depth_and_the_fusion_is_cut_to_it(scripted: ScriptedTable) -> None:
+def test_both_lists_are_read_to_the_same_depth_and_give_candidates_in_turn(scripted: ScriptedTable) -> None:
     found = find(scripted, num_candidates=2)
-    assert [candidate.chunk for candidate in found] == [C, A]
+    assert [candidate.chunk for candidate in found] == [A, C]
     assert scripted.vector_depths == [2]
     assert scripted.text_queries == [("question", 2)]
+
+
+def test_no_list_pushes_out_the_best_of_the_other() -> None:
+    near = [(make_chunk(f"near {number}"), 0.9 - number / 100) for number in range(20)]
+    worded = [(make_chunk(f"question {number}"), 90.0 - number) for number in range(20)]
+    found = {each.chunk.id for each in find(ScriptedTable(near, worded), num_candidates=20)}
+    assert len(found) == 20
+    assert found == {chunk.id for chunk, _ in (*near[:10], *worded[:10])}
 
 
 def test_both_lists_are_restricted_to_the_same_documents(scripted: ScriptedTable) -> None:
@@ -136,6 +150,9 @@ def test_without_a_filter_a_table_that_knows_of_none_will_do() -> None:
             return [(A, 2.0)]
 
         def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
+            return {}
+
+        def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
             return {}
 
     assert [each.chunk for each in search("question", cast(ChunkTable, Plain()), FakeEmbedder())] == [A]

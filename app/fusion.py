@@ -1,0 +1,82 @@
+"""the scores of one query's candidates in both lists -> fused scores.
+
+A passage's fused score is its cosine similarity plus what its words say: BM25 per word of the query, counted as far
+as the passage holds the query's words. Both parts mean the same for every query, so neither list outvotes the other
+only because its scores are spread more widely. In a long question most words are common ones, so each counts less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+WORDS_WEIGHT = 0.2
+"""Fused score of one BM25 point per query word, learned on several kinds of documents (README, Search)."""
+
+EXACT_TERM_BONUS = 1.0
+"""More than two passages differ by otherwise, so that an exact term is never outvoted."""
+
+_MAX_HOLDERS = 3
+"""A term that more of the candidates hold does not tell them apart."""
+
+_WORD = re.compile(r"[^\W_]+")
+_TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
+_DIGITS = re.compile(r"\d+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_QUANTITY = re.compile(r"\d+-?[^\W\d_]+")
+_MIN_DIGITS_ALONE = 5
+_MIN_NUMBERS = 3
+
+
+def fused_scores(
+    query: str, passages: Sequence[str], similarities: Sequence[float], matches: Sequence[float]
+) -> list[float]:
+    """Return one score per passage; higher is better.
+
+    similarities: cosine, from -1 to 1. matches: BM25, 0 for a passage that holds no word of the query.
+    """
+    words = _words(query)
+    num_words = max(1, len(words))
+    shares = [len(words & _words(passage)) / num_words for passage in passages]
+    exact = exact_matches(query, passages)
+    return [
+        similarity + WORDS_WEIGHT * match / num_words * share + EXACT_TERM_BONUS * is_exact
+        for similarity, match, share, is_exact in zip(similarities, matches, shares, exact, strict=True)
+    ]
+
+
+def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
+    """Return which passages hold a rare exact term of the query, such as a part number, an error code or an address.
+
+    A term counts where at least one and at most three of the passages hold it, as a whole and in any case.
+    """
+    found = [False] * len(passages)
+    for term in exact_terms(query):
+        whole = re.compile(rf"(?<![^\W_])(?<![^\W_][-_./:#@+]){re.escape(term)}(?![-_./:#@+]?[^\W_])", re.IGNORECASE)
+        holders = [number for number, passage in enumerate(passages) if whole.search(passage)]
+        if len(holders) <= _MAX_HOLDERS:
+            for number in holders:
+                found[number] = True
+    return found
+
+
+def exact_terms(query: str) -> list[str]:
+    """Return the terms of the query that name one thing exactly: ZX-15321/5, E-47, 10.0.3.17, but not 30-day or 2024."""
+    return [term for term in dict.fromkeys(_TERM.findall(query)) if _is_exact(term)]
+
+
+def _is_exact(term: str) -> bool:
+    """Years, dates, short numbers and quantities name no one thing."""
+    if term.isdigit():
+        return len(term) >= _MIN_DIGITS_ALONE
+    numbers = _DIGITS.findall(term)
+    has_year = any(map(_YEAR.fullmatch, numbers))
+    if _QUANTITY.fullmatch(term):
+        return False
+    if not any(character.isalpha() for character in term):
+        return len(numbers) >= _MIN_NUMBERS and not has_year
+    return len(numbers) >= _MIN_NUMBERS or any(len(each) > 1 and not _YEAR.fullmatch(each) for each in numbers)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.casefold()))
