@@ -61,7 +61,7 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
 
 
 def exact_terms(query: str) -> list[str]:
-    """Return the terms of the query that name one thing exactly: ZX-15321/5, E-47, 10.0.3.17, but not 30-day or 2024."""
+    """Return the terms that name one thing exactly: ZX-15321/5, E-47 or 10.0.3.17, but not 30-day or 2024."""
     return [term for term in dict.fromkeys(_TERM.findall(query)) if _is_exact(term)]
 
 

@@ -21,7 +21,6 @@ from app.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
 
-
 _MARGIN = 1e-3
 """Between the last passage that holds an exact term and the first that does not."""
 
@@ -133,7 +132,8 @@ class Blend:
             return cls(**_finite(record["weights"]), calibration=calibration, memory=Memory.load(folder))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(
-                f"{path} must hold weights for the reranker and the scores of search, and memory.json what is remembered: {error}"
+                f"{path} must hold weights for the reranker and the scores of search, and memory.json what is "
+                f"remembered: {error}"
             ) from error
 
     def save(self, folder: Path) -> None:

@@ -11,9 +11,7 @@ def test_a_score_is_the_similarity_and_what_the_words_say() -> None:
     passages = ["Thirty days of leave", "Paid leave", "Hotels"]
     scores = fused_scores("How many days of leave?", passages, [0.5, 0.6, 0.7], [6.0, 2.0, 0.0])
     # five words, of which the passages hold three, one and none
-    assert scores == pytest.approx(
-        [0.5 + WORDS_WEIGHT * 6.0 / 5 * 3 / 5, 0.6 + WORDS_WEIGHT * 2.0 / 5 * 1 / 5, 0.7]
-    )
+    assert scores == pytest.approx([0.5 + WORDS_WEIGHT * 6.0 / 5 * 3 / 5, 0.6 + WORDS_WEIGHT * 2.0 / 5 * 1 / 5, 0.7])
 
 
 def test_a_score_depends_on_no_other_candidate() -> None:
