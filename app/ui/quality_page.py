@@ -20,6 +20,7 @@ from app.ui.changes_view import show_changes
 _ICONS: dict[Outcome, str] = {
     "pays": ":material/trending_up:",
     "does not pay": ":material/trending_flat:",
+    "nothing to win": ":material/check:",
     "too few questions": ":material/help:",
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",

@@ -86,7 +86,7 @@ def test_evaluate_prints_tables_with_the_best_possible_order_and_then_the_verdic
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| hybrid")]
     assert [row[1] for row in rows] == ["none", "trains", "best possible order", "search alone", "trains"]
     assert rows[1][2] == "1.000 (1.000-1.000)"
-    assert lines[-3].startswith("Too few questions to tell (1): ")
+    assert lines[-3].startswith("Nothing to win here (search alone has the best order for each of the 1 questions): ")
     assert Path(lines[-1].removeprefix("Report: ")).is_file()
 
 
