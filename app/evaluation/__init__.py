@@ -13,6 +13,7 @@
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
+    progress                        what the commands show on stderr while they work
     commands                        evaluate
 
 The candidates of a query are searched once and ranked by every reranker, so that a comparison is paired.

@@ -7,14 +7,15 @@ import sys
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.evaluation.progress import track
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from app.evaluation.report import EvaluationReport
     from app.evaluation.tables import JudgedTable
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from ingest.chunk import Policy
     from ingest.embed import Embedder
-
-T = TypeVar("T")
 
 _MAX_CANDIDATES = 1000
 _BENCHMARK_FILES = ("corpus.jsonl", "queries.jsonl", "qrels")
@@ -192,10 +191,3 @@ def _policies(named: str) -> list[Policy]:
     if unknown := set(names) - set(known):
         raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
     return [known[name] for name in names] or [DEFAULT_POLICY]
-
-
-def track(items: Iterable[T], label: str) -> Iterable[T]:
-    """Show progress on stderr, where that is a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, leave=False, disable=None)

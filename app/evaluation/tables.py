@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from itertools import islice
@@ -32,10 +32,10 @@ T = TypeVar("T")
 class Track(Protocol):
     """Shows progress: given items and a label, yields the items."""
 
-    def __call__(self, items: Iterable[T], label: str) -> Iterable[T]: ...
+    def __call__(self, items: Collection[T], label: str) -> Iterable[T]: ...
 
 
-def untracked(items: Iterable[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
+def untracked(items: Collection[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
     """Shows nothing."""
     return items
 

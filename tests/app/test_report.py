@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -178,7 +178,7 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     embedder = CountingEmbedder()
     labels: list[str] = []
 
-    def track(items: Iterable[T], label: str) -> Iterable[T]:
+    def track(items: Collection[T], label: str) -> Iterable[T]:
         labels.append(label)
         return items
 
@@ -389,7 +389,7 @@ def test_new_passages_are_timed_on_30_questions_of_all_the_set(
     )
     tracked: dict[str, list[str]] = {}
 
-    def track(items: Iterable[T], label: str) -> Iterable[T]:
+    def track(items: Collection[T], label: str) -> Iterable[T]:
         tracked[label] = list(map(str, items))
         return items
 
@@ -502,7 +502,7 @@ def test_an_interrupted_build_leaves_nothing_and_what_a_killed_one_left_is_swept
     left.mkdir(parents=True)
     left.with_suffix(".lock").touch()
 
-    def stopped(items: Iterable[T], label: str) -> Iterable[T]:  # by its name
+    def stopped(items: Collection[T], label: str) -> Iterable[T]:  # by its name
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
