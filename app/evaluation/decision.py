@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.evaluation.metrics import Difference
-from app.evaluation.report import NO_RERANKER, RERANK_NEW, EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
+from app.evaluation.results import NO_RERANKER, RERANK_NEW, Result
 
 Outcome = Literal[
     "pays", "does not pay", "nothing to win", "too few questions", "nothing to compare", "nothing relevant"

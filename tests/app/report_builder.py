@@ -8,7 +8,7 @@ from typing import Literal
 from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
-from app.evaluation.report import RERANK_NEW
+from app.evaluation.results import RERANK_NEW
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 

@@ -25,8 +25,8 @@ from app.evaluation import (
 )
 from app.evaluation.benchmark import BenchmarkError
 from app.evaluation.changes import largest_changes
-from app.evaluation.report import _oracle
 from app.evaluation.report_text import latency_table
+from app.evaluation.results import _oracle
 from app.evaluation.tables import benchmark_table, judged_table
 from app.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
