@@ -8,6 +8,7 @@
     metrics       Interval          qrels + run -> the field's measures, their intervals and paired differences
     changes       QuestionChange    the questions that a reranker helped and hurt most
     results       Result            one retriever with one reranker: quality, milliseconds, changes
+    kept_results  KeptResults       finished results of a stopped run, for the next run of the same command
     report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth
     decision      Verdict           the report in one sentence
     abstention    Abstention        does a low score tell that there is no answer?

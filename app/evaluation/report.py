@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
 
 from app.evaluation.benchmark import Benchmark, Qrels
-from app.evaluation.results import NO_RERANKER, Found, Result, find_candidates, measure_result
+from app.evaluation.kept_results import KeptResults
+from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure_result
 from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
 from app.rerank import Reranker, RerankerError
 from app.search import Retriever
@@ -40,6 +43,19 @@ class EvaluationReport:
     qrels: Qrels = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run shows its progress, goes on past failures, and keeps its results.
+
+    failed: takes the name of each reranker that fails and what went wrong, and the others are still measured; None: the
+    first failure ends the run. kept: finished results of a stopped run, which are not measured again.
+    """
+
+    track: Track = untracked
+    failed: dict[str, str] | None = None
+    kept: KeptResults | None = None
+
+
 def evaluate(
     benchmark: Benchmark,
     home: Path,
@@ -56,7 +72,7 @@ def evaluate(
     Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
     """
     judged = judged_table(benchmark, home, embedder, policy, track)
-    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, track)
+    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, RunOptions(track))
 
 
 def evaluate_table(
@@ -65,22 +81,20 @@ def evaluate_table(
     rerankers: Mapping[str, Reranker | None],
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: Sequence[int] = (50,),
-    track: Track = untracked,
-    failed: dict[str, str] | None = None,
+    options: RunOptions = RunOptions(),
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
 
     A document counts as found where its best chunk is. For each result a reranker begins with nothing in memory
-    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails;
-    failed: takes its name and what went wrong instead, and the rest is measured, unless there is nothing else.
+    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails,
+    unless the options let the others go on and there are some.
     """
-    searched = (
-        find_candidates(judged, embedder, retriever, depth, track)
-        for retriever in retrievers
-        for depth in num_candidates
+    results = tuple(
+        result
+        for retriever, depth in product(retrievers, num_candidates)
+        for result in _results(judged, embedder, rerankers, retriever, depth, options)
     )
-    results = tuple(_results(judged, searched, rerankers, track, failed))
-    failures = tuple((failed or {}).values())
+    failures = tuple((options.failed or {}).values())
     if not results:
         raise RerankerError("; ".join(failures))
     return EvaluationReport(
@@ -102,21 +116,29 @@ def evaluate_table(
 
 def _results(
     judged: JudgedTable,
-    searched: Iterable[Found],
+    embedder: Embedder,
     rerankers: Mapping[str, Reranker | None],
-    track: Track,
-    failed: dict[str, str] | None,
+    retriever: Retriever,
+    num_candidates: int,
+    options: RunOptions,
 ) -> Iterator[Result]:
-    """Each reranker on what each search found; failed: as of evaluate_table."""
-    for found in searched:
-        for name, reranker in rerankers.items():
-            if failed and name in failed:  # it would most likely fail again
-                continue
+    """Each reranker on what one search finds; where all results are kept, nothing is searched."""
+    found = cache(partial(find_candidates, judged, embedder, retriever, num_candidates, options.track))
+    kept = options.kept
+    for name, reranker in rerankers.items():
+        if options.failed and name in options.failed:  # it would most likely fail again
+            continue
+        result = kept.find(retriever, num_candidates, name) if kept else None
+        if result is None:
             compared = name != NO_RERANKER and NO_RERANKER in rerankers
             try:
-                yield measure_result(judged, found, name, reranker, compared=compared, track=track)
+                result = measure_result(judged, found(), name, reranker, compared=compared, track=options.track)
             except RerankerError as error:
-                what = f"{name} {error} ({found.retriever} search, {found.num_candidates} candidates)"
-                if failed is None:
+                what = f"{name} {error} ({retriever} search, {num_candidates} candidates)"
+                if options.failed is None:
                     raise RerankerError(what) from error
-                failed[name] = what
+                options.failed[name] = what
+                continue
+            if kept:
+                kept.add(result)
+        yield result

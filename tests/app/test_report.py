@@ -25,6 +25,7 @@ from app.evaluation import (
 )
 from app.evaluation.benchmark import BenchmarkError
 from app.evaluation.changes import largest_changes
+from app.evaluation.report import RunOptions
 from app.evaluation.report_text import latency_table
 from app.evaluation.results import _oracle
 from app.evaluation.tables import benchmark_table, judged_table
@@ -421,7 +422,7 @@ def test_what_a_reranker_failed_at_is_noted_and_the_rest_is_measured(
 ) -> None:
     judged, failed = judged_table(by_passage, home, embedder), dict[str, str]()
     rerankers = {"none": None, "lost": Failing(6), "ours": FakeReranker()}
-    report = evaluate_table(judged, embedder, rerankers, ["vector"], [3, 50, 2], failed=failed)
+    report = evaluate_table(judged, embedder, rerankers, ["vector"], [3, 50, 2], RunOptions(failed=failed))
     line = "lost failed at question 3: the service is gone (vector search, 50 candidates)"
     assert report.left_out == (line,)
     assert failed == {"lost": line}
@@ -436,7 +437,7 @@ def test_where_nothing_else_is_left_the_failure_is_raised(
 ) -> None:
     judged = judged_table(by_passage, home, embedder)
     with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
-        evaluate_table(judged, embedder, {"lost": Failing(1)}, failed={})
+        evaluate_table(judged, embedder, {"lost": Failing(1)}, options=RunOptions(failed={}))
     with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
         report_of(by_passage, home, embedder, none=None, lost=Failing(1))
 
