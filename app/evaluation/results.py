@@ -161,7 +161,7 @@ def _abstention(judged: JudgedTable, found: Found, rankings: Rankings, reranker:
 
 
 def _share_new(found: Found) -> float:
-    """How much of what was found no earlier query had found."""
+    """Share of the candidates that no earlier query had found."""
     chunk_ids = [candidate.chunk.id for candidates in found.candidates.values() for candidate in candidates]
     return len(set(chunk_ids)) / len(chunk_ids) if chunk_ids else 0.0
 
@@ -187,7 +187,7 @@ def _after(step: Callable[[], None], items: Iterable[str]) -> Iterator[str]:
 
 
 def _spread(items: Sequence[str], num_items: int) -> Sequence[str]:
-    """At most so many of the items, from all over them."""
+    """At most num_items, evenly spaced."""
     return items[:: -(-len(items) // num_items)]
 
 
