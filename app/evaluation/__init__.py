@@ -7,12 +7,15 @@
     csv_rows                        what spreadsheets write -> rows by the names of their columns
     metrics       Interval          qrels + run -> the field's measures, their intervals and paired differences
     changes       QuestionChange    the questions that a reranker helped and hurt most
+    results       Result            one retriever with one reranker: quality, milliseconds, changes
+    kept_results  KeptResults       finished results of a stopped run, for the next run of the same command
     report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth
     decision      Verdict           the report in one sentence
     abstention    Abstention        does a low score tell that there is no answer?
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
+    progress                        what the commands show on stderr while they work
     commands                        evaluate
 
 The candidates of a query are searched once and ranked by every reranker, so that a comparison is paired.
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from app.evaluation.benchmark import Benchmark, Qrels, Run, read_benchmark, write_corpus
     from app.evaluation.decision import Verdict, verdict
     from app.evaluation.metrics import Difference, Interval, measure
-    from app.evaluation.report import EvaluationReport, Latency, Result, evaluate, evaluate_table
+    from app.evaluation.report import EvaluationReport, evaluate, evaluate_table
     from app.evaluation.report_files import SavedReport, read_reports, write_report
+    from app.evaluation.results import Latency, Result
     from app.evaluation.tables import JudgedTable, benchmark_table
 
 __all__ = [
@@ -54,7 +58,7 @@ __all__ = [
     "write_report",
 ]
 
-_MODULES = ("benchmark", "tables", "metrics", "report", "decision", "report_files")
+_MODULES = ("benchmark", "tables", "metrics", "results", "report", "decision", "report_files")
 
 
 def __getattr__(name: str) -> Any:

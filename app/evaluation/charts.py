@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import altair
 
 from app.evaluation.decision import usual_depth
-from app.evaluation.report import EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
+from app.evaluation.results import Result
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
 

@@ -7,15 +7,17 @@ import sys
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.evaluation.progress import track
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from app.evaluation.kept_results import KeptResults
     from app.evaluation.report import EvaluationReport
     from app.evaluation.tables import JudgedTable
     from app.rerank import Reranker
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from ingest.chunk import Policy
     from ingest.embed import Embedder
-
-T = TypeVar("T")
 
 _MAX_CANDIDATES = 1000
 _BENCHMARK_FILES = ("corpus.jsonl", "queries.jsonl", "qrels")
@@ -51,11 +51,13 @@ def evaluate_command(
     """Measure whether reranking pays, on judged questions; writes a report with charts and TREC runs.
 
     A CSV has the columns question, document, quote and is about the documents that are in; a folder brings its own.
-    A reranker that fails is left out; the rest is reported, with exit status 1.
+    A reranker that fails is left out; the rest is reported, with exit status 1. After a stop, run the same command
+    again: finished results are reused.
     Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
     """
     from app.evaluation.decision import verdict
-    from app.evaluation.report import evaluate_table
+    from app.evaluation.kept_results import KeptResults
+    from app.evaluation.report import RunOptions, evaluate_table
     from app.evaluation.report_files import as_record, check_output, write_report
     from app.evaluation.report_text import overview
     from app.settings import read_settings
@@ -66,27 +68,30 @@ def evaluate_command(
     _check_source(source, several=several)
     settings = read_settings(home)
     check_output(settings.home, output)
-    loaded = _rerankers(rerankers, settings)
+    loaded, folders = _rerankers(rerankers, settings), _model_folders(rerankers, settings)
     models = _embedders(embedders) or [embedder_for(settings.home, settings.embedder).name]
-    reports, records, texts = [], [], []
+    reports, records, texts, all_kept = [], [], [], []
     failed: dict[str, str] = {}
     for judged, embedder in _judged(source, settings, models, policies, max_queries):
-        report = evaluate_table(judged, embedder, loaded, chosen, depths, track, failed)
+        kept = KeptResults(settings.home, judged, embedder, folders)
+        report = evaluate_table(judged, embedder, loaded, chosen, depths, RunOptions(track, failed, kept))
+        all_kept.append(kept)
         differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
         folder = output / "-".join(differs).replace("/", "-") if output else None
         written, decided = write_report(report, settings.home, folder), verdict(report)
         reports.append(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
         texts += _texts(report, decided.sentence, written)
-        for line in report.left_out:
-            print(f"left out: {line}", file=sys.stderr)
+        _print_notes(report, kept)
     if len(reports) > 1:
         texts.append(overview(reports))
         if output:
             (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
     print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(1)  # results stay kept, so that the next run measures only what failed
+    for kept in all_kept:
+        kept.clear()
 
 
 def _check_source(source: Path, *, several: bool) -> None:
@@ -98,6 +103,13 @@ def _check_source(source: Path, *, several: bool) -> None:
         )
     if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
+
+
+def _print_notes(report: EvaluationReport, kept: KeptResults) -> None:
+    for line in report.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    if kept.num_reused:
+        print(f"reused {kept.num_reused} of {len(report.results)} results of a stopped run", file=sys.stderr)
 
 
 def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
@@ -174,6 +186,13 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
     return loaded
 
 
+def _model_folders(named: str, settings: Settings) -> dict[str, Path | None]:
+    """By the names under which rerankers are reported."""
+    from app.rerankers import model_folder, shown_name
+
+    return {shown_name(name): model_folder(name, settings) for name in names_in(named)}
+
+
 def _retrievers(named: str) -> list[Retriever]:
     from app.search import RETRIEVERS
 
@@ -192,10 +211,3 @@ def _policies(named: str) -> list[Policy]:
     if unknown := set(names) - set(known):
         raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
     return [known[name] for name in names] or [DEFAULT_POLICY]
-
-
-def track(items: Iterable[T], label: str) -> Iterable[T]:
-    """Show progress on stderr, where that is a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(items, desc=label, leave=False, disable=None)

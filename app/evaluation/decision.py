@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.evaluation.metrics import Difference
-from app.evaluation.report import NO_RERANKER, RERANK_NEW, EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
+from app.evaluation.results import NO_RERANKER, RERANK_NEW, Result
 
-Outcome = Literal["pays", "does not pay", "too few questions", "nothing to compare", "nothing relevant"]
+Outcome = Literal[
+    "pays", "does not pay", "nothing to win", "too few questions", "nothing to compare", "nothing relevant"
+]
 
 USUAL_RETRIEVER, USUAL_DEPTH, USUAL_RERANKER = "hybrid", 50, "shipped"
 """What the app does, and what is judged where the report has it."""
@@ -20,6 +23,8 @@ SMALL_LOSS = 0.02
 MIN_QUESTIONS = 20
 """Below this the interval of a mean by bootstrap is too narrow to be believed."""
 _P_VALUE = 0.05
+_PERFECT = 1 - 1e-9
+"""A mean over the questions may miss 1 by a rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,9 @@ def decide(gain: Mapping[str, Difference], num_questions: int) -> Outcome:
 def verdict(report: EvaluationReport) -> Verdict:
     """Judges the shipped reranker, or else the one with the best nDCG@10, at hybrid search and 50 candidates.
 
-    Where the report lacks these, at what it has first. Where no candidate of any question is relevant, it says that:
-    then no order can be better than another.
+    Where the report lacks these, at what it has first. It says so where no candidate of any question is relevant, and
+    where search alone has the best order already. Where search alone has a hit in the first five for every question, it
+    says that instead of asking for more questions.
     """
     here = usual_results(report)
     compared = [result for result in here if result.gain]
@@ -71,6 +77,8 @@ def verdict(report: EvaluationReport) -> Verdict:
         )
         return Verdict("nothing relevant", sentence, best.retriever, best.reranker, best.num_candidates)
     outcome = decide(best.gain, report.num_queries)
+    if _is_perfect(none, "nDCG@10") or (outcome == "too few questions" and _is_perfect(none, "hit rate@5")):
+        outcome = "nothing to win"
     sentence = _sentence(outcome, best, none, report.num_queries)
     return Verdict(outcome, sentence, best.retriever, best.reranker, best.num_candidates)
 
@@ -89,6 +97,10 @@ def usual_depth(report: EvaluationReport) -> int:
     return USUAL_DEPTH if USUAL_DEPTH in report.num_candidates else report.num_candidates[0]
 
 
+def _is_perfect(result: Result, measure: str) -> bool:
+    return result.metrics[measure].mean >= _PERFECT
+
+
 def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) -> str:
     hits, ndcg = best.gain["hit rate@5"], best.gain["nDCG@10"]
     before, after = none.metrics["hit rate@5"].mean, best.metrics["hit rate@5"].mean
@@ -97,9 +109,11 @@ def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) 
         f"{100 * hits.mean:+.1f} points hit rate@5 (from {100 * before:.1f}% to {100 * after:.1f}%) and "
         f"{ndcg.mean:+.3f} nDCG@10 ({ranges}) for {_cost(best)}"
     )
+    already = "has the best order" if _is_perfect(none, "nDCG@10") else "puts a relevant result in the first five"
     opening = {
         "pays": "Reranking pays here",
         "does not pay": "Reranking does not pay here",
+        "nothing to win": f"Nothing to win here (search alone {already} for each of the {num_questions} questions)",
         "too few questions": f"Too few questions to tell ({num_questions})",
     }[outcome]
     return f"{opening}: {figures}, by {best.reranker} on {best.num_candidates} candidates of {best.retriever} search."

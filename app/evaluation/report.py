@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.evaluation.abstention import Abstention, abstention
-from app.evaluation.benchmark import Benchmark, Qrels, Run
-from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
-from app.evaluation.metrics import Difference, Interval, difference, interval, measure
+from app.evaluation.benchmark import Benchmark, Qrels
+from app.evaluation.kept_results import KeptResults
+from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure_result
 from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
-from app.rerank import RankedChunk, Reranker, RerankerError, rerank
-from app.search import Candidate, Retriever, search
+from app.rerank import Reranker, RerankerError
+from app.search import Retriever
 from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed import Embedder
-
-NO_RERANKER = "none"
-"""What every reranker is compared with."""
-
-RERANK_NEW = "rerank_new"
-"""The stage of reranking passages that the reranker has not met, where it keeps them in memory."""
-_NUM_TIMED_NEW = 30
-"""Questions whose passages are all brought to it as new ones: enough for a median, in seconds."""
-
-PerQuery = Mapping[str, Mapping[str, float]]
-"""Measure -> query id -> value."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Milliseconds over the queries."""
-
-    p50: float
-    p95: float
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One retriever with one reranker of num_candidates candidates: measure -> interval, stage -> milliseconds.
-
-    oracle: the same measures if the same candidates were in the best possible order. latency_ms: of search, rerank,
-    and both together (total); where a reranker that keeps passages in memory is compared with none, also of rerank_new,
-    with nothing in its memory, for up to 30 of the questions. Of fewer than 50 candidates, recall@50 is the share of
-    the relevant ones among them all. gain: measure -> paired difference against no reranker on the same candidates;
-    empty for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
-    without a reranker; None without one. share_new: of the passages that it scored, those that it met for the first
-    time; others it may have kept in memory, as in the app. per_query: measure -> query id -> value. abstention: where
-    the reranker is calibrated and there are questions without an answer. changes: the questions that gained most, then
-    those that lost most. run: query id -> chunk id or document -> score that falls with the rank; not in the report's
-    file but in its own.
-    """
-
-    retriever: Retriever
-    reranker: str
-    num_candidates: int
-    metrics: Mapping[str, Interval]
-    oracle: Mapping[str, float]
-    latency_ms: Mapping[str, Latency]
-    gain: Mapping[str, Difference]
-    slow_down: float | None
-    share_new: float
-    per_query: PerQuery
-    changes: tuple[QuestionChange, ...]
-    abstention: Abstention | None = None
-    run: Run = field(default_factory=dict, repr=False)
-
-    @property
-    def rerank_ms(self) -> Latency:
-        """What reranking takes where the memory of the reranker, if it has one, knows none of the passages."""
-        return self.latency_ms.get(RERANK_NEW, self.latency_ms["rerank"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +43,19 @@ class EvaluationReport:
     qrels: Qrels = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run shows its progress, goes on past failures, and keeps its results.
+
+    failed: takes the name of each reranker that fails and what went wrong, and the others are still measured; None: the
+    first failure ends the run. kept: finished results of a stopped run, which are not measured again.
+    """
+
+    track: Track = untracked
+    failed: dict[str, str] | None = None
+    kept: KeptResults | None = None
+
+
 def evaluate(
     benchmark: Benchmark,
     home: Path,
@@ -120,7 +72,7 @@ def evaluate(
     Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
     """
     judged = judged_table(benchmark, home, embedder, policy, track)
-    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, track)
+    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, RunOptions(track))
 
 
 def evaluate_table(
@@ -129,20 +81,20 @@ def evaluate_table(
     rerankers: Mapping[str, Reranker | None],
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: Sequence[int] = (50,),
-    track: Track = untracked,
-    failed: dict[str, str] | None = None,
+    options: RunOptions = RunOptions(),
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
 
     A document counts as found where its best chunk is. For each result a reranker begins with nothing in memory
-    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails;
-    failed: takes its name and what went wrong instead, and the rest is measured, unless there is nothing else.
+    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails,
+    unless the options let the others go on and there are some.
     """
-    searched = (
-        _find(judged, embedder, retriever, depth, track) for retriever in retrievers for depth in num_candidates
+    results = tuple(
+        result
+        for retriever, depth in product(retrievers, num_candidates)
+        for result in _results(judged, embedder, rerankers, retriever, depth, options)
     )
-    results = tuple(_results(judged, searched, rerankers, track, failed))
-    failures = tuple((failed or {}).values())
+    failures = tuple((options.failed or {}).values())
     if not results:
         raise RerankerError("; ".join(failures))
     return EvaluationReport(
@@ -162,162 +114,31 @@ def evaluate_table(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What one retriever found for every query, to one depth; rankings: in the order of search."""
-
-    retriever: Retriever
-    num_candidates: int
-    candidates: Mapping[str, list[Candidate]]
-    rankings: Rankings
-    search_ms: Sequence[float]
-    unanswerable: Mapping[str, list[Candidate]]
-
-
-def _find(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> _Found:
-    def found(query: str) -> list[Candidate]:
-        return search(query, judged.table, embedder, retriever=retriever, num_candidates=depth)
-
-    candidates, search_ms = _timed(
-        lambda query_id: found(judged.queries[query_id]), track(judged.queries, f"search ({retriever}, {depth})")
-    )
-    unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
-    rankings = {query_id: rerank(judged.queries[query_id], each, None) for query_id, each in candidates.items()}
-    return _Found(retriever, depth, candidates, rankings, search_ms, unanswerable)
-
-
 def _results(
     judged: JudgedTable,
-    searched: Iterable[_Found],
+    embedder: Embedder,
     rerankers: Mapping[str, Reranker | None],
-    track: Track,
-    failed: dict[str, str] | None,
+    retriever: Retriever,
+    num_candidates: int,
+    options: RunOptions,
 ) -> Iterator[Result]:
-    """Each reranker on what each search found; failed: as of evaluate_table."""
-    for found in searched:
-        for name, reranker in rerankers.items():
-            if failed and name in failed:  # it would most likely fail again
-                continue
+    """Each reranker on what one search finds; where all results are kept, nothing is searched."""
+    found = cache(partial(find_candidates, judged, embedder, retriever, num_candidates, options.track))
+    kept = options.kept
+    for name, reranker in rerankers.items():
+        if options.failed and name in options.failed:  # it would most likely fail again
+            continue
+        result = kept.find(retriever, num_candidates, name) if kept else None
+        if result is None:
             compared = name != NO_RERANKER and NO_RERANKER in rerankers
             try:
-                yield _result(judged, found, name, reranker, compared=compared, track=track)
+                result = measure_result(judged, found(), name, reranker, compared=compared, track=options.track)
             except RerankerError as error:
-                what = f"{name} {error} ({found.retriever} search, {found.num_candidates} candidates)"
-                if failed is None:
+                what = f"{name} {error} ({retriever} search, {num_candidates} candidates)"
+                if options.failed is None:
                     raise RerankerError(what) from error
-                failed[name] = what
-
-
-def _result(
-    judged: JudgedTable,
-    found: _Found,
-    name: str,
-    reranker: Reranker | None,
-    *,
-    compared: bool,
-    track: Track,
-) -> Result:
-    """One reranker on what was found. compared: with no reranker."""
-
-    def order(query_id: str) -> list[RankedChunk]:
-        return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
-
-    forget: Callable[[], None] | None = getattr(reranker, "forget", None)
-    if forget:
-        forget()  # what it kept of another result would make this one look quicker
-    label = f"({found.retriever}, {found.num_candidates}, {name})"
-    rankings, rerank_ms = _timed(order, track(judged.queries, f"rerank {label}"))
-    run = _run(judged, rankings)
-    latency = _latency(search=found.search_ms, rerank=rerank_ms, total=np.add(found.search_ms, rerank_ms))
-    if forget and compared:
-        timed = track(_spread(list(rankings), _NUM_TIMED_NEW), f"rerank new passages {label}")
-        latency |= _latency(**{RERANK_NEW: _timed(order, _after(forget, timed))[1]})
-    after, before = measure(judged.qrels, run), measure(judged.qrels, _run(judged, found.rankings))
-    changed = {query_id: (before[CHANGE_MEASURE][query_id], value) for query_id, value in after[CHANGE_MEASURE].items()}
-    return Result(
-        retriever=found.retriever,
-        reranker=name,
-        num_candidates=found.num_candidates,
-        metrics={measured: interval(list(values.values())) for measured, values in after.items()},
-        oracle=_oracle(judged, found.rankings),
-        latency_ms=latency,
-        gain={measured: difference(after[measured], before[measured]) for measured in after} if compared else {},
-        slow_down=None if name == NO_RERANKER else latency["total"].p50 / latency["search"].p50,
-        share_new=_share_new(found),
-        per_query=after,
-        changes=largest_changes(judged, found.rankings, rankings, changed) if compared else (),
-        abstention=_abstention(judged, found, rankings, reranker),
-        run=run,
-    )
-
-
-def _abstention(judged: JudgedTable, found: _Found, rankings: Rankings, reranker: Reranker | None) -> Abstention | None:
-    """None where the scores are no probabilities, or every question has an answer."""
-    if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
-        return None
-    orders, _ = _timed(
-        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker),
-        found.unanswerable,
-    )
-    answerable, unanswerable = (
-        [ranking[0].score if ranking else 0.0 for ranking in each.values()] for each in (rankings, orders)
-    )
-    return abstention(answerable, unanswerable, reranker.blend.calibration.floor)
-
-
-def _share_new(found: _Found) -> float:
-    """How much of what was found no earlier query had found."""
-    chunk_ids = [candidate.chunk.id for candidates in found.candidates.values() for candidate in candidates]
-    return len(set(chunk_ids)) / len(chunk_ids) if chunk_ids else 0.0
-
-
-def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str, T], list[float]]:
-    """What the step gives for each query, and how many milliseconds it took. Raises RerankerError with its number."""
-    results, milliseconds = {}, []
-    for number, query_id in enumerate(query_ids, 1):
-        started = time.perf_counter()
-        try:
-            results[query_id] = step(query_id)
-        except RerankerError as error:
-            raise RerankerError(f"failed at question {number}: {error}") from error
-        milliseconds.append((time.perf_counter() - started) * 1000)
-    return results, milliseconds
-
-
-def _after(step: Callable[[], None], items: Iterable[str]) -> Iterator[str]:
-    """The items, with a step before each."""
-    for item in items:
-        step()
-        yield item
-
-
-def _spread(items: Sequence[str], num_items: int) -> Sequence[str]:
-    """At most so many of the items, from all over them."""
-    return items[:: -(-len(items) // num_items)]
-
-
-def _latency(**stages: Sequence[float] | NDArray[np.float64]) -> dict[str, Latency]:
-    return {
-        stage: Latency(*(float(value) for value in np.percentile(times, [50, 95]))) for stage, times in stages.items()
-    }
-
-
-def _run(judged: JudgedTable, rankings: Rankings) -> Run:
-    """What is judged, in its order: scores that fall with the rank make the measures see exactly it, ties or not."""
-    orders = {
-        query_id: dict.fromkeys(judged.unit(ranked.chunk) for ranked in ranking)
-        for query_id, ranking in rankings.items()
-    }
-    return {query_id: {unit: 1 / rank for rank, unit in enumerate(order, 1)} for query_id, order in orders.items()}
-
-
-def _oracle(judged: JudgedTable, rankings: Rankings) -> dict[str, float]:
-    """The measures' means if what is relevant came first, the most relevant before all."""
-    best: Run = {
-        query_id: {
-            unit: judged.qrels[query_id].get(unit, 0) + score / 2  # among equals the order does not matter
-            for unit, score in scores.items()
-        }
-        for query_id, scores in _run(judged, rankings).items()
-    }
-    return {name: float(np.mean(list(values.values()))) for name, values in measure(judged.qrels, best).items()}
+                options.failed[name] = what
+                continue
+            if kept:
+                kept.add(result)
+        yield result

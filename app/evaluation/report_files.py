@@ -21,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 from app.evaluation.benchmark import Qrels, Run
 from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import verdict
-from app.evaluation.report import EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
 from app.evaluation.report_text import sections
+from app.evaluation.results import Result
 from app.folders import check_new_folder, new_folder, unfinished_folder
 
 _REPORT = TypeAdapter(EvaluationReport)

@@ -11,7 +11,8 @@ from textwrap import shorten
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.decision import usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
-from app.evaluation.report import RERANK_NEW, EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
+from app.evaluation.results import RERANK_NEW, Result
 from app.search import RETRIEVERS
 
 _SHOWN_CHARACTERS = 120

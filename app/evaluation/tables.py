@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from itertools import islice
@@ -32,10 +32,10 @@ T = TypeVar("T")
 class Track(Protocol):
     """Shows progress: given items and a label, yields the items."""
 
-    def __call__(self, items: Iterable[T], label: str) -> Iterable[T]: ...
+    def __call__(self, items: Collection[T], label: str) -> Iterable[T]: ...
 
 
-def untracked(items: Iterable[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
+def untracked(items: Collection[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
     """Shows nothing."""
     return items
 
@@ -111,13 +111,15 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy
 def _cache_name(benchmark: Benchmark, embedder: Embedder, policy: Policy) -> str:
     """16 hex digits of all that the table depends on."""
     made_with = astuple(Identity(embedder.name, embedder.dimension, policy.name))
-    parts = [benchmark.fingerprint, *map(str, made_with), *_files_of(embedder)]
+    parts = [benchmark.fingerprint, *map(str, made_with), *files_of(Path(embedder.name))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _files_of(embedder: Embedder) -> list[str]:
-    """Names, sizes and times of the files of an embedder in a folder, which may hold another one tomorrow."""
-    folder = Path(embedder.name)
+def files_of(folder: Path) -> list[str]:
+    """Names, sizes and times of a model's files, since its folder may hold another one tomorrow.
+
+    Empty for a name that is no absolute path.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_absolute() else []
     found = [(path.relative_to(folder), path.stat()) for path in files]
     return [f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in found]

@@ -20,6 +20,7 @@ from app.rerankers.cross_encoder import CrossEncoderReranker
 from app.rerankers.http import SHAPES, HttpReranker, without_secrets
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
+from ingest.embed import default_embedder_path
 
 MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models"
 """Where the rerankers lie that come with the program."""
@@ -152,6 +153,19 @@ def name_of(model: str) -> str:
 def folder_of(model: str, settings: Settings) -> Path:
     """Where the files of a model lie that the registry knows by this name."""
     return MODELS_FOLDER / SHIPPED if model == SHIPPED else Registry(settings.home).folder(model)
+
+
+def model_folder(name: str, settings: Settings) -> Path | None:
+    """The folder that `load_reranker` reads by this name, None for `none`, a service, or a model of the hub."""
+    kind, _, target = name.partition(":")
+    if kind == LIVE:
+        return folder_of(Registry(settings.home).live(), settings)
+    if kind in (SHIPPED, "trained"):
+        return folder_of(target or SHIPPED, settings)
+    if name == "late-interaction":
+        return default_embedder_path()
+    folder = Path(target if kind in EXAMPLES else name)
+    return folder if folder.is_dir() else None
 
 
 def version_of(name: str, settings: Settings) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.evaluation.commands import names_in, track
+from app.evaluation.commands import names_in
+from app.evaluation.progress import track
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 

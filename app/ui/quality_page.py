@@ -10,9 +10,10 @@ import streamlit as st
 
 from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import Outcome, usual_depth, verdict
-from app.evaluation.report import EvaluationReport, Result
+from app.evaluation.report import EvaluationReport
 from app.evaluation.report_files import SavedReport, read_reports
 from app.evaluation.report_text import HOW_MEASURED
+from app.evaluation.results import Result
 from app.settings import read_settings
 from app.ui import markup
 from app.ui.changes_view import show_changes
@@ -20,6 +21,7 @@ from app.ui.changes_view import show_changes
 _ICONS: dict[Outcome, str] = {
     "pays": ":material/trending_up:",
     "does not pay": ":material/trending_flat:",
+    "nothing to win": ":material/check:",
     "too few questions": ":material/help:",
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",

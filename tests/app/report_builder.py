@@ -8,7 +8,7 @@ from typing import Literal
 from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
-from app.evaluation.report import RERANK_NEW
+from app.evaluation.results import RERANK_NEW
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 
@@ -32,12 +32,15 @@ def make_result(
     changes: tuple[QuestionChange, ...] = (),
     best: float = 0.9,
     new_ms: float | None = None,
+    hits: float | None = None,
 ) -> Result:
     """A result whose measures all have this quality; gain: of the measures that have one, the others have none.
 
-    best: that of the best possible order. new_ms: what reranking takes with nothing in memory, None without a memory.
+    hits: the hit rate@5 where it differs from the quality. best: that of the best possible order. new_ms: what
+    reranking takes with nothing in memory, None without a memory.
     """
     compared = reranker != "none"
+    means = dict.fromkeys(MEASURES, quality) | ({} if hits is None else {"hit rate@5": hits})
     latency = {"search": Latency(20.0, 30.0), "rerank": Latency(41.0, 52.0), "total": Latency(61.0, 82.0)}
     if new_ms is not None:
         latency[RERANK_NEW] = Latency(new_ms, 2 * new_ms)
@@ -45,7 +48,7 @@ def make_result(
         retriever=retriever,
         reranker=reranker,
         num_candidates=depth,
-        metrics={name: Interval(quality, quality - 0.1, quality + 0.1) for name in MEASURES},
+        metrics={name: Interval(mean, mean - 0.1, mean + 0.1) for name, mean in means.items()},
         oracle=dict.fromkeys(MEASURES, best),
         latency_ms=latency,
         gain={name: (gain or {}).get(name, NO_GAIN) for name in MEASURES} if compared else {},

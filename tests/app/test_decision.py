@@ -11,6 +11,7 @@ from tests.app.report_builder import make_report, make_result
 
 GOOD = Difference(0.05, 0.02, 0.08, 0.001)
 SAME = Difference(0.0, -0.02, 0.02, 1.0)
+LOSS = Difference(-0.05, -0.08, -0.02, 0.001)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,28 @@ def test_where_no_candidate_is_relevant_nothing_is_said_of_the_reranker() -> Non
     said = verdict(make_report(make_result(best=0.0, quality=0), make_result("ours", best=0.0, quality=0)))
     assert said.outcome == "nothing relevant"
     assert said.sentence.startswith("Nothing relevant is among the 50 candidates of hybrid search for any question")
+
+
+@pytest.mark.parametrize(
+    ("quality", "hits", "ndcg", "opening"),
+    [
+        # With every answer among the first five, unsure gains need no more questions; sure ones are still said.
+        (0.9, 1.0, SAME, "Nothing to win here (search alone puts a relevant result in the first five for each of the "),
+        (0.9, 1.0, GOOD, "Reranking pays here: "),
+        (0.9, 1.0, LOSS, "Reranking does not pay here: "),
+        (0.9, 0.99, SAME, "Too few questions to tell (100): "),
+        # No order is better than the best, whatever a reranker does to it.
+        (1.0, 1.0, SAME, "Nothing to win here (search alone has the best order for each of the 100 questions): "),
+        (1 - 1e-12, 1.0, LOSS, "Nothing to win here (search alone has the best order for each of the 100 questions): "),
+    ],
+)
+def test_where_search_alone_is_perfect_there_is_nothing_to_win(
+    quality: float, hits: float, ndcg: Difference, opening: str
+) -> None:
+    ours = make_result("ours", gain={"nDCG@10": ndcg})
+    said = verdict(make_report(make_result(quality=quality, hits=hits), ours))
+    assert said.sentence.startswith(opening)
+    assert (said.outcome == "nothing to win") == opening.startswith("Nothing")
 
 
 def test_where_the_usual_candidates_were_not_reached_the_first_are_told() -> None:

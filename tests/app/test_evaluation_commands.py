@@ -30,7 +30,8 @@ def said(stderr: str) -> str:
 
 def test_evaluate_prints_the_report_with_these_names(citeloop: Citeloop, benchmark: Path, home: Path) -> None:
     outcome = citeloop("evaluate", benchmark, "--rerankers", "none,trains", "--retrievers", "text,vector", "--json")
-    assert (outcome.status, outcome.stderr) == (0, "")
+    assert outcome.status == 0
+    assert outcome.stderr.splitlines()[-1].startswith("rerank (text, 50, trains): 2 of 2 in ")
     report = outcome.json
     assert list(report) == [
         "benchmark",
@@ -86,7 +87,7 @@ def test_evaluate_prints_tables_with_the_best_possible_order_and_then_the_verdic
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| hybrid")]
     assert [row[1] for row in rows] == ["none", "trains", "best possible order", "search alone", "trains"]
     assert rows[1][2] == "1.000 (1.000-1.000)"
-    assert lines[-3].startswith("Too few questions to tell (1): ")
+    assert lines[-3].startswith("Nothing to win here (search alone has the best order for each of the 1 questions): ")
     assert Path(lines[-1].removeprefix("Report: ")).is_file()
 
 
@@ -225,7 +226,7 @@ def test_judgements_that_match_nothing_are_told(citeloop: Citeloop, benchmark: P
         "1 judged query is not in queries.jsonl: q7",
         "1 judged document is not in the corpus, which counts as not found: gone.md",
     ]
-    assert outcome.stderr == "".join(f"left out: {line}\n" for line in outcome.json["left_out"])
+    assert outcome.stderr.endswith("".join(f"left out: {line}\n" for line in outcome.json["left_out"]))
 
 
 def test_the_report_can_be_put_elsewhere_but_not_over_something(
@@ -293,7 +294,7 @@ def test_ones_own_questions_are_about_the_documents_that_are_in(
     report = outcome.json
     assert (report["benchmark"], report["judged"], report["num_queries"]) == ("ours", "passages", 2)
     assert report["num_chunks"] == table.num_chunks()
-    assert outcome.stderr == (
+    assert outcome.stderr.endswith(
         "left out: row 4: there is no document 'handbook/travle.md'; close to it: handbook/travel.md\n"
     )
     assert len(report["left_out"]) == 1

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -48,7 +48,7 @@ def write_pairs(path: Path, num_sources: int = 30) -> Path:
     return path
 
 
-def plain(items: Iterable[T], label: str) -> Iterable[T]:
+def plain(items: Collection[T], label: str) -> Iterable[T]:
     return items
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,9 @@ from app.evaluation import (
 )
 from app.evaluation.benchmark import BenchmarkError
 from app.evaluation.changes import largest_changes
-from app.evaluation.report import _oracle
+from app.evaluation.report import RunOptions
 from app.evaluation.report_text import latency_table
+from app.evaluation.results import _oracle
 from app.evaluation.tables import benchmark_table, judged_table
 from app.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
@@ -178,7 +179,7 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     embedder = CountingEmbedder()
     labels: list[str] = []
 
-    def track(items: Iterable[T], label: str) -> Iterable[T]:
+    def track(items: Collection[T], label: str) -> Iterable[T]:
         labels.append(label)
         return items
 
@@ -389,7 +390,7 @@ def test_new_passages_are_timed_on_30_questions_of_all_the_set(
     )
     tracked: dict[str, list[str]] = {}
 
-    def track(items: Iterable[T], label: str) -> Iterable[T]:
+    def track(items: Collection[T], label: str) -> Iterable[T]:
         tracked[label] = list(map(str, items))
         return items
 
@@ -421,7 +422,7 @@ def test_what_a_reranker_failed_at_is_noted_and_the_rest_is_measured(
 ) -> None:
     judged, failed = judged_table(by_passage, home, embedder), dict[str, str]()
     rerankers = {"none": None, "lost": Failing(6), "ours": FakeReranker()}
-    report = evaluate_table(judged, embedder, rerankers, ["vector"], [3, 50, 2], failed=failed)
+    report = evaluate_table(judged, embedder, rerankers, ["vector"], [3, 50, 2], RunOptions(failed=failed))
     line = "lost failed at question 3: the service is gone (vector search, 50 candidates)"
     assert report.left_out == (line,)
     assert failed == {"lost": line}
@@ -436,7 +437,7 @@ def test_where_nothing_else_is_left_the_failure_is_raised(
 ) -> None:
     judged = judged_table(by_passage, home, embedder)
     with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
-        evaluate_table(judged, embedder, {"lost": Failing(1)}, failed={})
+        evaluate_table(judged, embedder, {"lost": Failing(1)}, options=RunOptions(failed={}))
     with pytest.raises(RerankerError, match="lost failed at question 2: the service is gone"):
         report_of(by_passage, home, embedder, none=None, lost=Failing(1))
 
@@ -502,7 +503,7 @@ def test_an_interrupted_build_leaves_nothing_and_what_a_killed_one_left_is_swept
     left.mkdir(parents=True)
     left.with_suffix(".lock").touch()
 
-    def stopped(items: Iterable[T], label: str) -> Iterable[T]:  # by its name
+    def stopped(items: Collection[T], label: str) -> Iterable[T]:  # by its name
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

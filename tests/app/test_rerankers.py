@@ -25,11 +25,13 @@ from app.rerankers import (
     describe,
     late_interaction,
     load_reranker,
+    model_folder,
     shown_name,
 )
 from app.rerankers.cross_encoder import CrossEncoderReranker, refuse_pickles
 from app.rerankers.late_interaction import LateInteractionReranker
 from app.settings import Settings
+from ingest.embed import default_embedder_path
 from tests.app.builders import add_model, make_candidates
 
 if TYPE_CHECKING:
@@ -93,6 +95,21 @@ def test_a_kind_that_takes_no_target_refuses_one(name: str, settings: Settings) 
 )
 def test_a_name_that_is_shown_holds_no_secret(name: str, shown: str) -> None:
     assert shown_name(name) == shown
+
+
+def test_the_folder_of_a_model_is_told_where_it_lies_on_this_machine(tmp_path: Path, settings: Settings) -> None:
+    registry = Registry(settings.home)
+    trained = add_model(settings.home)
+    shipped = rerankers.MODELS_FOLDER / "shipped"
+    assert model_folder("live", settings) == shipped
+    registry.promote(trained, "ann", "")
+    found = {name: model_folder(name, settings) for name in ("shipped", "live", f"trained:{trained}")}
+    assert found == {name: shipped if name == "shipped" else registry.folder(trained) for name in found}
+    assert model_folder("late-interaction", settings) == default_embedder_path()
+    for name in (str(tmp_path), f"cross-encoder:{tmp_path}", f"late-interaction:{tmp_path}"):
+        assert model_folder(name, settings) == tmp_path
+    for name in ("none", "http", f"http:{tmp_path}", "http://localhost:8080", "cross-encoder:org/model", "org/model"):
+        assert model_folder(name, settings) is None
 
 
 def test_an_empty_name_is_unknown(settings: Settings) -> None:
