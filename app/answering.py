@@ -13,17 +13,18 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.admission import expect_waiting
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.filters import EVERYTHING, Filter
 from app.live import NONE
-from app.pipeline import Pipeline
+from app.pipeline import Pipeline, Step
 from ingest import CiteloopError
 from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, Heart, at_work
+from ingest.job_store import BaseJob, BaseJobStore, Heart, StoppedError, at_work
 
-_MAX_AT_ONCE = 16
-"""Answers that are made at the same time: most of the time of one is waiting for a language model."""
+_MAX_AT_ONCE = 32
+"""Answers made at the same time: most of them wait, for a slot to search or for a language model."""
 _BEAT_SECONDS = 0.2
 """How often a growing text is written down, where pages read it."""
 _WATCH_SECONDS = 0.05
@@ -115,7 +116,11 @@ class Answerer:
         job = self.jobs.begin(answer_id)
 
         def steps(heart: Heart) -> Iterator[Answer]:
-            heart.tell(current="understand" if earlier else "search")
+            def tell(step: Step) -> None:
+                heart.tell(current=step)
+                expect_waiting(heart.stop_requested)
+
+            heart.tell(current="understand" if earlier else "wait")
             query = self._pipeline.in_full(question, earlier, heart.stop_requested)
             ranked = self._pipeline.rank(
                 question,
@@ -123,7 +128,7 @@ class Answerer:
                 query=query,
                 within=within,
                 fall_back=True,
-                on_step=lambda step: heart.tell(current=step),
+                on_step=tell,
             )
             yield ranked
             yield from self._pipeline.write(ranked, heart.stop_requested)
@@ -194,6 +199,8 @@ class Answerer:
                     if is_new and time.monotonic() > saved_at + _SAVE_SECONDS:
                         self._keep(job, answer)
                         saved_at = time.monotonic()
+            except StoppedError:
+                answer = replace(answer, stopped=True)
             except Exception as error:
                 if not isinstance(error, CiteloopError):
                     _log.exception("answer %s", job.answer_id)

@@ -58,7 +58,7 @@ def show() -> None:
             current_user(),
             reranker=options.reranker,
             within=options.within,
-            earlier=() if is_whole else [turn.answer.searched for turn in turns],
+            earlier=() if is_whole else [turn.answer.searched for turn in turns if not turn.answer.never_searched],
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id

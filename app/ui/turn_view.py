@@ -25,6 +25,7 @@ _PATIENCE_SECONDS = 1.0
 
 STEP_LABELS = {
     "": "Waiting for its turn",
+    "wait": "Waiting for its turn",
     "understand": "Understanding the question",
     "search": "Searching the documents",
     "rerank": "Reranking the candidates",
@@ -118,7 +119,12 @@ def _show_query(turn: StoredAnswer) -> None:
 
 
 def _ask_as_it_is(question: str) -> None:
-    st.session_state.update({"asked": question, "asked-as-it-is": True})
+    st.session_state["asked-as-it-is"] = True
+    _ask(question)
+
+
+def _ask(question: str) -> None:
+    st.session_state["asked"] = question
     st.rerun()  # the whole page: it does the asking
 
 
@@ -132,6 +138,9 @@ def _show_text(turn: StoredAnswer) -> None:
         st.warning("This answer was stopped before its end.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+    is_own = turn.user == current_user()
+    if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
+        _ask(answer.question)
     if answer.found and answer.answered_by == EXTRACTIVE:
         st.markdown("**Closest passages found**")
     st.markdown(answer_markdown(answer, turn.id))

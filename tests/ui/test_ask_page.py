@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.admission import BusyError
 from app.answer import ALL_STRUCK_OUT, Answer
 from app.feedback import FeedbackStore, StoredAnswer
 from app.filters import Filter
@@ -388,6 +389,21 @@ def test_all_documents_are_asked_again_at_a_click(run_page: Run, settings: Setti
     assert page.multiselect(key="filter-collections").value == []
     ask(page, "How much may a hotel cost a night?")
     assert not only_turn(page, settings).answer.within
+
+
+def test_a_question_that_finds_too_many_waiting_can_be_asked_again(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> Answer:
+        raise BusyError(7)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Pipeline, "rank", refuse)
+        page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    assert "How much may a hotel cost a night?" in texts(page)
+    assert "too many questions at once; ask again in about 7 seconds" in texts(page)
+    next(button for button in page.button if button.label == "Ask again").click().run()
+    assert "A hotel may cost 150 euros a night" in texts(page)
 
 
 def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, settings: Settings) -> None:
