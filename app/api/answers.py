@@ -149,8 +149,7 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
         with suppress(FeedbackError):  # what failed first is what the client hears of
             store.update_answer(asked.answer_id, replace(answer, note=failure_note(error)))
         raise
-    store.update_answer(asked.answer_id, answer)
-    yield Event("answer", asked.record(answer))
+    yield Event("answer", asked.record(store.update_answer(asked.answer_id, answer)))
 
 
 def record_feedback(body: FeedbackBody, user: str, store: FeedbackStore) -> Record | None:

@@ -47,7 +47,7 @@ def show_turn(turn: StoredAnswer) -> None:
 
 def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, current_user())
-    job = answerer().jobs.at_work(turn.id)
+    job = answerer().at_work(turn.id)
     turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
@@ -81,7 +81,7 @@ def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
 @st.fragment(run_every=_LOOK_SECONDS)
 def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
-    job = answerer().jobs.at_work(turn.id)
+    job = answerer().at_work(turn.id)
     now = turn if with_sources else feedback_store().answer(turn.id)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
@@ -95,7 +95,7 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
                 key=f"stop-{turn.id}",
                 icon=":material/stop_circle:",
                 type="tertiary",
-                on_click=answerer().jobs.stop,
+                on_click=answerer().stop,
                 args=(turn.id,),
                 disabled=job.cancel_requested,
             )

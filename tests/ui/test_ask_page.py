@@ -19,7 +19,7 @@ from app.rerank import Reranker, RerankerError
 from app.settings import Settings
 from app.writing import Writer
 from ingest.pipeline import remove
-from tests.conftest import FakeLanguageModel, FakeReranker
+from tests.conftest import FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 
 
@@ -404,6 +404,24 @@ def test_a_question_that_finds_too_many_waiting_can_be_asked_again(
     assert "too many questions at once; ask again in about 7 seconds" in texts(page)
     next(button for button in page.button if button.label == "Ask again").click().run()
     assert "A hotel may cost 150 euros a night" in texts(page)
+
+
+def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    page = ask(run_page(ask_page), "What does the VPN need?")
+    with monkeypatch.context() as full:
+        full.setattr("ingest.database._opened_for_writing", refuse)
+        ask(page, "How much may a hotel cost a night?")
+        assert "A hotel may cost 150 euros a night" in texts(page)
+        assert "Not saved" in texts(page)
+        assert "What does the VPN need?" in texts(page)
+        strike = [button for button in page.button if button.label == "Strike out [1]"][-1]
+        strike.click().run()
+        assert any("Not saved" in toast.value for toast in page.toast)
+    page.run()
+    assert "Not saved" not in texts(page)
+    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"])) == 2
 
 
 def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, settings: Settings) -> None:
