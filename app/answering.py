@@ -152,7 +152,7 @@ class Answerer:
         return self._spare_jobs.at_work(answer_id) or self.jobs.at_work(answer_id)
 
     def stop(self, answer_id: str) -> None:
-        """Ask for the end of an answer that is being made; what is there of it stays."""
+        """Stop the making of an answer; the text so far stays."""
         self._jobs_of(answer_id).stop(answer_id)
 
     def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""candidates -> Reranked by the live model or, where that fails, by the one that was live before it.
+"""candidates -> Reranked by the live model or, where that fails, by its predecessor.
 
 A busy machine changes no ranking: who waits and who is turned away is decided in app/admission.py.
 

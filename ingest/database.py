@@ -38,8 +38,8 @@ def transaction(
     """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
 
     durable: it survives a power cut, at the price of waiting for the disk. make_tables: fills a new file; with it, a
-    damaged file is set aside, and the transaction begins in a new one. Where the disk takes nothing, what is there can
-    be read, and nothing written. Raises sqlite3.DatabaseError.
+    damaged file is set aside, and the transaction begins in a new one. Where the disk takes nothing, rows can be read
+    and not written. Raises sqlite3.DatabaseError.
     """
     connection, refusal = _opened(path, make_tables)
     with closing(connection):

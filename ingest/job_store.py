@@ -117,7 +117,7 @@ class BaseJobStore(Generic[J]):
         self._hints = get_type_hints(job_type)
         self._columns = [field.name for field in fields(job_type)]
         self._more_tables = more_tables
-        # durable=False, since what was made says itself what is stored
+        # not durable: the table and the answers say by themselves how far a job came
         in_file = partial(transaction, self._path, durable=False, make_tables=self._make_tables)
         self._transaction = in_file if filename else in_memory(self._make_tables)
         with self._connection() as connection:

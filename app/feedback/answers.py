@@ -82,7 +82,7 @@ class AnswerStore:
         return stored.id
 
     def update_answer(self, answer_id: str, answer: Answer) -> Answer:
-        """Put an answer in the place of its earlier version; one that was removed stays away.
+        """Put an answer in the place of its earlier version; a removed answer stays away.
 
         Returns it as it is shown, with a note if it is not saved.
         """
@@ -111,7 +111,7 @@ class AnswerStore:
                 (conversation_id, last),
             ).fetchall()[::-1]
         found = {each.id: each for each in (*map(_to_answer, rows), *unsaved)}
-        ordered = sorted(found.values(), key=lambda each: each.asked_at)  # stable: what was asked at once stays
+        ordered = sorted(found.values(), key=lambda each: each.asked_at)
         return [self._unsaved.shown(each) for each in (ordered if last < 0 else ordered[-last:])]
 
     def answer(self, answer_id: str) -> StoredAnswer | None:
