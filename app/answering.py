@@ -13,17 +13,18 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.admission import expect_waiting
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.filters import EVERYTHING, Filter
 from app.live import NONE
-from app.pipeline import Pipeline
+from app.pipeline import Pipeline, Step
 from ingest import CiteloopError
 from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, Heart, at_work
+from ingest.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
 
-_MAX_AT_ONCE = 16
-"""Answers that are made at the same time: most of the time of one is waiting for a language model."""
+_MAX_AT_ONCE = 32
+"""Answers made at the same time: most of them wait, for a slot to search or for a language model."""
 _BEAT_SECONDS = 0.2
 """How often a growing text is written down, where pages read it."""
 _WATCH_SECONDS = 0.05
@@ -49,8 +50,8 @@ class AnswerJob(BaseJob):
 class AnswerJobStore(BaseJobStore[AnswerJob]):
     """The answers of one home folder that are being made."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, AnswerJob, "answering.sqlite3")
+    def __init__(self, home: Path, *, in_memory: bool = False) -> None:
+        super().__init__(home, AnswerJob, "" if in_memory else "answering.sqlite3")
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
         """Note that an answer is being made; where it is already, that one is asked to stop."""
@@ -92,6 +93,8 @@ class Answerer:
 
     def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
         self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
+        self._spare_jobs = AnswerJobStore(jobs.home, in_memory=True)
+        """Takes the jobs that the disk does not."""
         self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="answer")
         self._hearts: set[Heart] = set()
         """Of what was begun here and has not ended; other servers may be at work for the same home folder."""
@@ -112,10 +115,14 @@ class Answerer:
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
-        job = self.jobs.begin(answer_id)
+        job = self._new_job(answer_id)
 
         def steps(heart: Heart) -> Iterator[Answer]:
-            heart.tell(current="understand" if earlier else "search")
+            def tell(step: Step) -> None:
+                heart.tell(current=step)
+                expect_waiting(heart.stop_requested)
+
+            heart.tell(current="understand" if earlier else "wait")
             query = self._pipeline.in_full(question, earlier, heart.stop_requested)
             ranked = self._pipeline.rank(
                 question,
@@ -123,7 +130,7 @@ class Answerer:
                 query=query,
                 within=within,
                 fall_back=True,
-                on_step=lambda step: heart.tell(current=step),
+                on_step=tell,
             )
             yield ranked
             yield from self._pipeline.write(ranked, heart.stop_requested)
@@ -133,12 +140,20 @@ class Answerer:
 
     def write_again(self, turn: StoredAnswer, without: Collection[str]) -> None:
         """Begin to write a kept answer again from the sources that are not in `without`; until then it stays."""
-        job = self.jobs.begin(turn.id, without)
+        job = self._new_job(turn.id, without)
 
         def steps(heart: Heart) -> Iterator[Answer]:
             return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
 
         self._begin(job, turn.answer, steps)
+
+    def at_work(self, answer_id: str) -> AnswerJob | None:
+        """The job that makes this answer now, if there is one."""
+        return self._spare_jobs.at_work(answer_id) or self.jobs.at_work(answer_id)
+
+    def stop(self, answer_id: str) -> None:
+        """Stop the making of an answer; the text so far stays."""
+        self._jobs_of(answer_id).stop(answer_id)
 
     def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:
         """What is being done for an answer, as it changes, until its text is being written or all is done.
@@ -146,7 +161,7 @@ class Answerer:
         So a page can wait without drawing itself again and again, which would take the processor from the models.
         """
         deadline, shown = time.monotonic() + timeout_seconds, ""
-        while (job := self.jobs.at_work(answer_id)) and job.current != "answer" and time.monotonic() < deadline:
+        while (job := self.at_work(answer_id)) and job.current != "answer" and time.monotonic() < deadline:
             if job.current != shown:
                 yield (shown := job.current)
             time.sleep(_WATCH_SECONDS)
@@ -154,7 +169,7 @@ class Answerer:
     def wait_for(self, answer_id: str, timeout_seconds: float) -> AnswerJob | None:
         """Until an answer is made, but not longer; returns the job if it is still at work."""
         deadline = time.monotonic() + timeout_seconds
-        while (job := self.jobs.at_work(answer_id)) and time.monotonic() < deadline:
+        while (job := self.at_work(answer_id)) and time.monotonic() < deadline:
             time.sleep(_WATCH_SECONDS)
         return job
 
@@ -169,9 +184,21 @@ class Answerer:
             heart.stop_requested.set()
         self._threads.shutdown()  # what still waits for its turn gets it, and ends at once
 
+    def _new_job(self, answer_id: str, without: Collection[str] = ()) -> AnswerJob:
+        try:
+            return self.jobs.begin(answer_id, without)
+        except JobError as error:
+            _log.warning("%s", error)
+            return self._spare_jobs.begin(answer_id, without)
+
+    def _jobs_of(self, answer_id: str) -> AnswerJobStore:
+        return self._spare_jobs if self._spare_jobs.at_work(answer_id) else self.jobs
+
     def _begin(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
         with ExitStack() as life:
-            heart = life.enter_context(at_work(self.jobs, job, _BEAT_SECONDS))  # it beats while the job waits, too
+            heart = life.enter_context(
+                at_work(self._jobs_of(job.answer_id), job, _BEAT_SECONDS)
+            )  # it beats while the job waits, too
             self._hearts.add(heart)
             life.callback(self._hearts.discard, heart)
             self._threads.submit(self._make, job, answer, steps, heart, life.pop_all())
@@ -194,6 +221,8 @@ class Answerer:
                     if is_new and time.monotonic() > saved_at + _SAVE_SECONDS:
                         self._keep(job, answer)
                         saved_at = time.monotonic()
+            except StoppedError:
+                answer = replace(answer, stopped=True)
             except Exception as error:
                 if not isinstance(error, CiteloopError):
                     _log.exception("answer %s", job.answer_id)
@@ -208,7 +237,7 @@ class Answerer:
 
     def _keep(self, job: AnswerJob, answer: Answer) -> None:
         """Unless the answer is already being made anew, or has been, by a later job."""
-        if self.jobs.is_last(job):
+        if self._jobs_of(job.answer_id).is_last(job):
             self._answers.update_answer(job.answer_id, answer)
 
 

@@ -11,6 +11,7 @@ from app.registry import Registry
 from app.rerankers import LIVE
 from app.settings import Settings
 from ingest import CiteloopError
+from ingest.damaged_database import damaged_databases
 from ingest.embed import load_embedder
 from ingest.repair import examine
 from ingest.table import TableError
@@ -36,7 +37,7 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
         _attempt("table", lambda: _table(settings)),
         _attempt("reranker", lambda: _reranker(settings)),
         _attempt("models", lambda: _models(settings)),
-        _attempt("feedback", lambda: f"{len(FeedbackStore(settings.home).events())} events"),
+        _attempt("feedback", lambda: _feedback(settings)),
         _attempt("answers", lambda: _answers(settings)),
     ]
 
@@ -90,6 +91,19 @@ def _models(settings: Settings) -> str:
         registry.check(name)
     trained = f"trained and as they were registered: {', '.join(names)}" if names else "none trained yet"
     return f"{registry.live()} is live; {trained}"
+
+
+def _feedback(settings: Settings) -> str:
+    store = FeedbackStore(settings.home)
+    num_events = len(store.events())
+    store.check_writable()
+    if damaged := damaged_databases(settings.home):
+        names = ", ".join(path.name for path in damaged)
+        raise CiteloopError(
+            f"{num_events} events; damaged files were set aside: {names}. What could be read is in the new files; "
+            f"move the old ones out of {settings.home} when you no longer need them"
+        )
+    return f"{num_events} events"
 
 
 def _answers(settings: Settings) -> str:

@@ -1,4 +1,6 @@
-"""candidates -> Reranked by the live model or, where that fails or is too slow, by the one that was live before it.
+"""candidates -> Reranked by the live model or, where that fails, by its predecessor.
+
+A busy machine changes no ranking: who waits and who is turned away is decided in app/admission.py.
 
 The registry is asked anew for each question, so that a promotion or rollback by another process counts at once.
 """
@@ -8,10 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from app.registry import SHIPPED, Registry, RegistryError
 from app.rerank import RankedChunk, Reranker, rerank
@@ -20,12 +20,8 @@ from app.search import Candidate
 from ingest import CiteloopError
 
 NONE = "none"
-NUM_TIMED = 20
-"""Rerankings whose median is held against the budget."""
 _SECONDS_TO_RETRY = 60.0
 """A model that failed is tried again after this time: its folder may have been put back."""
-_SECONDS_TO_RETRY_SLOW = 600.0
-"""So is one that was too slow: the machine may have been busy with something else."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,21 +46,18 @@ class _Failure:
 class LiveReranker:
     """Ranks with the live model of a registry; safe to share between threads.
 
-    load: gives a loaded reranker by its name. budget_ms: a model whose last 20 rerankings took longer in the median is
-    not used in this process for ten minutes. clock: seconds.
+    load: gives a loaded reranker by its name. clock: seconds.
     """
 
     def __init__(
         self,
         registry: Registry,
         load: Callable[[str], Reranker | None],
-        budget_ms: float,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry, self._load, self._budget_ms, self._clock = registry, load, budget_ms, clock
+        self._registry, self._load, self._clock = registry, load, clock
         self._standing = [SHIPPED]
         self._failures: dict[str, _Failure] = {}
-        self._milliseconds: dict[str, deque[float]] = {}
         self._told: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
@@ -75,10 +68,10 @@ class LiveReranker:
             why = self._failure(model)
             if why is None:
                 try:
-                    ranking = self._ranking(model, query, candidates)
+                    ranking = rerank(query, candidates, self._load(name_of(model)))
                 except Exception as error:  # damaged weights make the libraries raise anything
                     why = _reason(error)
-                    self._give_up(model, why, _SECONDS_TO_RETRY)
+                    self._give_up(model, why)
                 else:
                     return Reranked(model, ranking, self._note(failed, model))
             failed[model] = why
@@ -92,29 +85,9 @@ class LiveReranker:
             _log.warning("%s", error)
         return self._standing
 
-    def _ranking(self, model: str, query: str, candidates: Sequence[Candidate]) -> list[RankedChunk]:
-        reranker = self._load(name_of(model))
-        started = self._clock()
-        ranking = rerank(query, candidates, reranker)
-        if candidates:
-            self._time(model, (self._clock() - started) * 1000)
-        return ranking
-
-    def _time(self, model: str, milliseconds: float) -> None:
-        """Take note of how long a reranking took; a model that is too slow is given up after it."""
+    def _give_up(self, model: str, why: str) -> None:
         with self._lock:
-            times = self._milliseconds.setdefault(model, deque(maxlen=NUM_TIMED))
-            times.append(milliseconds)
-            is_slow = len(times) == NUM_TIMED and median(times) > self._budget_ms
-            if is_slow:
-                times.clear()
-        if is_slow:
-            why = f"it takes more than {self._budget_ms:g} ms on this machine (CITELOOP_RERANK_BUDGET_MS)"
-            self._give_up(model, why, _SECONDS_TO_RETRY_SLOW)
-
-    def _give_up(self, model: str, why: str, seconds: float) -> None:
-        with self._lock:
-            self._failures[model] = _Failure(why, self._clock() + seconds)
+            self._failures[model] = _Failure(why, self._clock() + _SECONDS_TO_RETRY)
             self._told.discard((model, why))  # news again; the registry knows whether it stands there already
 
     def _failure(self, model: str) -> str | None:

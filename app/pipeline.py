@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from cachetools import LRUCache
 
+from app.admission import usual_admission
 from app.answer import (
     ALL_STRUCK_OUT,
     EXTRACTIVE,
@@ -38,7 +39,7 @@ from ingest.embed import Embedder, load_embedder, recorded_name
 from ingest.home import current_name
 from ingest.table import ChunkTable, read_identity
 
-Step = Literal["search", "rerank", "answer"]
+Step = Literal["wait", "search", "rerank"]
 _Connection = tuple[LanguageModel | None, Callable[[str], int], int]
 
 _MAX_LOADED = 4
@@ -67,7 +68,8 @@ class Pipeline:
         self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
         self._versions: dict[str, str] = {}
         self._registry = Registry(settings.home)
-        self._live = LiveReranker(self._registry, self.reranker, settings.rerank_budget_ms)
+        self._live = LiveReranker(self._registry, self.reranker)
+        self.admission = usual_admission()
         self._loading = threading.Lock()
 
     @property
@@ -182,19 +184,21 @@ class Pipeline:
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; within: which documents to look at. fall_back: when the reranker fails, show the
         order of search with a note instead of raising RerankerError. `live` names no reranker, so that it always
-        falls back, to what was live before. on_step is called as a step begins.
+        falls back, to what was live before. on_step is called as a step begins, and again and again while this waits
+        for others; when it raises, that ends the work. Raises BusyError when too many wait already.
         """
         question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
         searched = query or question
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
-        on_step("search")
-        with _timed(timings, "search"):
-            candidates = self.search(searched, within)
-        on_step("rerank")
-        note = _damage(self.table)
-        with _timed(timings, "rerank"):
-            reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
+        with self.admission.slot(lambda: on_step("wait")):
+            on_step("search")
+            with _timed(timings, "search"):
+                candidates = self.search(searched, within)
+            on_step("rerank")
+            note = _damage(self.table)
+            with _timed(timings, "rerank"):
+                reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
         ranking = reranked.ranking
         return Answer(
             question=question,

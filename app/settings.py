@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     reranker: str = "live"
     """The reranker used where a command or a page names none; `live`: the one that was promoted last."""
     rerank_budget_ms: float = Field(default=3000, gt=0)
-    """If the live reranker takes longer in the median, this process uses the one before it."""
+    """The most that a trained reranker may take for a question, so that the gate lets it pass."""
     num_candidates: int = Field(default=50, ge=1, le=1000)
     """How many fused candidates the reranker scores."""
     num_citations: int = Field(default=5, ge=1, le=20)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from app.endpoint import Endpoint
+from ingest.readable import readable_part
 
 _TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 300.0
@@ -56,7 +57,7 @@ class _Server:
     def __init__(self, endpoint: Endpoint) -> None:
         import httpx2
 
-        self._model = endpoint.model
+        self._model, self._max_tokens = endpoint.model, endpoint.context_tokens
         self._url = f"{endpoint.url.removesuffix('/v1')}/tokenize"
         self._client = httpx2.Client(
             headers={"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}, timeout=_TIMEOUT_SECONDS
@@ -67,7 +68,7 @@ class _Server:
     def __call__(self, text: str) -> int:
         if time.monotonic() >= self._asked_again_at:
             for shape in self._shapes:
-                count = self._ask(shape(self._model, text))
+                count = self._ask(shape(self._model, readable_part(text, self._max_tokens)))
                 if count or (count == 0 and not text.strip()):  # llama.cpp counts 0 of a request that it misreads
                     self._shapes = (shape,)
                     return count

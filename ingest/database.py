@@ -1,16 +1,29 @@
-"""SQLite, for the rows that people made or wait for: one transaction for one act."""
+"""SQLite, for the rows that people made or wait for: one transaction for one act.
+
+A damaged file is set aside, and a new one begins. A disk that takes nothing can still be read.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ingest.damaged_database import MakeTables, is_damage, set_aside
+
 _PATIENCE_SECONDS = 30.0
 """So long an act waits for those that others are at."""
+_REFUSALS = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+)
 
 
 def now() -> str:
@@ -19,16 +32,87 @@ def now() -> str:
 
 
 @contextmanager
-def transaction(path: Path, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+def transaction(
+    path: Path, *, durable: bool = True, make_tables: MakeTables | None = None
+) -> Iterator[sqlite3.Connection]:
     """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
 
-    durable: it survives a power cut, at the price of waiting for the disk. Raises sqlite3.DatabaseError.
+    durable: it survives a power cut, at the price of waiting for the disk. make_tables: fills a new file; with it, a
+    damaged file is set aside, and the transaction begins in a new one. Where the disk takes nothing, rows can be read
+    and not written. Raises sqlite3.DatabaseError.
     """
-    with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
-        _write_ahead(connection)
+    connection, refusal = _opened(path, make_tables)
+    with closing(connection):
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        with connection:
+        try:
+            with connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            if make_tables and is_damage(error):
+                set_aside(path, make_tables)  # for the next one: what this one has done so far is lost
+            if refusal and is_refusal(error):
+                raise refusal from error  # "disk full", rather than that the way out is read-only
+            raise
+
+
+def in_memory(make_tables: MakeTables) -> Callable[[], AbstractContextManager[sqlite3.Connection]]:
+    """Return a function that gives transactions, one at a time, on a new database that no disk can refuse."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    make_tables(connection)
+    lock = threading.Lock()
+
+    @contextmanager
+    def begin() -> Iterator[sqlite3.Connection]:
+        with lock, connection:
             yield connection
+
+    return begin
+
+
+def is_refusal(error: sqlite3.Error) -> bool:
+    """Whether an error says that the disk is full or may not be written."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+
+
+def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connection, sqlite3.DatabaseError | None]:
+    """A connection and, if it can only read, the error that says why."""
+    try:
+        return _opened_for_writing(path, make_tables), None
+    except sqlite3.DatabaseError as error:
+        if make_tables and is_damage(error) and set_aside(path, make_tables):
+            return _opened_for_writing(path, make_tables), None
+        if is_refusal(error):
+            return _opened_for_reading(path, make_tables), error
+        raise
+
+
+def _opened_for_writing(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
+    if make_tables:
+        with suppress(OSError):  # SQLite says it in its own words
+            path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists() or not path.stat().st_size
+    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
+    try:
+        _write_ahead(connection)
+        if make_tables and is_new:
+            with connection:
+                make_tables(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened_for_reading(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
+    """The file as it is, or empty tables where there is none."""
+    if path.exists() and path.stat().st_size:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+    else:
+        connection = sqlite3.connect(":memory:")
+        if make_tables:
+            make_tables(connection)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import CiteloopError
+from ingest.readable import readable_part
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ class Embedder(Protocol):
     def max_tokens(self) -> int: ...
 
     def count_tokens(self, text: str) -> int:
-        """Word pieces of the text by the embedder's own tokenizer."""
+        """Word pieces of the text by the embedder's own tokenizer, of its readable part at least."""
         ...
 
     def embed(self, texts: list[str]) -> Vectors:
@@ -102,7 +103,9 @@ class SentenceTransformerEmbedder:
         self.max_tokens = max_length - _NUM_SPECIAL_TOKENS
 
     def count_tokens(self, text: str) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        part = readable_part(text, self.max_tokens)
+        (encoding,) = self._tokenizer.encode_batch_fast([part], add_special_tokens=False)  # `encode` holds the lock
+        return len(encoding.ids)
 
     def embed(self, texts: list[str]) -> Vectors:
         return self._vectors(self._model.encode_document, texts)
@@ -112,7 +115,8 @@ class SentenceTransformerEmbedder:
 
     def _vectors(self, encode: Callable[..., Any], texts: list[str]) -> Vectors:
         # small batches of like length waste least on padding (encode sorts by length)
-        tensors = encode(texts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
+        parts = [readable_part(text, self.max_tokens) for text in texts]
+        tensors = encode(parts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
         return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
 
 

@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
 
 from ingest import CiteloopError
-from ingest.database import add_missing_columns, now, transaction
+from ingest.database import add_missing_columns, in_memory, now, transaction
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -106,17 +107,26 @@ class BaseJobStore(Generic[J]):
     """
 
     def __init__(self, home: Path, job_type: type[J], filename: str, *, more_tables: str = "") -> None:
-        """filename: of the database, below home. more_tables: SQL that makes what a subclass keeps beside the jobs."""
-        home.mkdir(parents=True, exist_ok=True)
+        """filename: of the database, below home; '' for one in memory, which ends with the process.
+
+        more_tables: SQL that makes what a subclass keeps beside the jobs.
+        """
         self.home = home
         self._path = home / filename
         self._type = job_type
         self._hints = get_type_hints(job_type)
         self._columns = [field.name for field in fields(job_type)]
-        columns = ", ".join(self._columns)
+        self._more_tables = more_tables
+        # not durable: the table and the answers say by themselves how far a job came
+        in_file = partial(transaction, self._path, durable=False, make_tables=self._make_tables)
+        self._transaction = in_file if filename else in_memory(self._make_tables)
         with self._connection() as connection:
-            connection.executescript(f"CREATE TABLE IF NOT EXISTS jobs ({columns}, PRIMARY KEY (id)); {more_tables}")
-            add_missing_columns(connection, "jobs", self._columns)
+            self._make_tables(connection)
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        columns = ", ".join(self._columns)
+        connection.executescript(f"CREATE TABLE IF NOT EXISTS jobs ({columns}, PRIMARY KEY (id)); {self._more_tables}")
+        add_missing_columns(connection, "jobs", self._columns)
 
     def put(self, job: J, *, begin: bool = False) -> J:
         """Queue a job; with begin, as one that the caller runs himself."""
@@ -221,7 +231,7 @@ class BaseJobStore(Generic[J]):
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            with transaction(self._path, durable=False) as connection:  # what was made says itself what is stored
+            with self._transaction() as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
             raise JobError(
@@ -262,8 +272,8 @@ class Heart:
         """Take note of how far the job is: fields that the next beat writes. The first time, it is running."""
         if not self._runs:
             self._runs = True
-            self._changes = {"message": ""}
-            self._store.update(self._job_id, state="running", started_at=now(), message="")
+            self._changes = {"message": "", "state": "running", "started_at": now()}
+            self._update(**self._changes)
         self._changes = self._changes | changes  # a new one, since the thread may be reading the old one
 
     def wait(self, why: str) -> None:
@@ -277,10 +287,14 @@ class Heart:
             self._write()
 
     def _write(self) -> None:
-        try:
-            self._store.update(self._job_id, heartbeat_at=now(), **self._changes)
+        self._update(heartbeat_at=now(), **self._changes)
+        with suppress(JobError):
             if self._store.job(self._job_id).cancel_requested:
                 self.stop_requested.set()
+
+    def _update(self, **changes: object) -> None:
+        try:
+            self._store.update(self._job_id, **changes)
         except (JobError, OSError) as error:  # a full disk: the work itself will say so
             _log.warning("%s", error)
 

@@ -26,6 +26,8 @@ from safetensors.torch import load_file  # noqa: E402
 from tokenizers import Encoding, Tokenizer  # noqa: E402
 from torch.nn.functional import embedding, gelu, layer_norm, linear  # noqa: E402
 
+from ingest.readable import readable_part  # noqa: E402
+
 Text = str | tuple[str, str]
 """A text, or a pair of texts that are read together."""
 Groups = list[tuple[int, int]]
@@ -95,18 +97,25 @@ class PackedBert:
         self._workers = _single_threaded_workers()
 
     def count_tokens(self, text: str) -> int:
-        """Word pieces of the text, without the special ones, however many the model reads."""
-        return len(self._counter.encode(text, add_special_tokens=False).ids)
+        """Word pieces of the text without the special ones, of its readable part at least."""
+        (encoding,) = self._counter.encode_batch_fast([readable_part(text, self.max_length)], add_special_tokens=False)
+        return len(encoding.ids)  # `encode` would hold the interpreter lock
 
     def encode(self, texts: Sequence[Text], finish: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
         """What `finish` makes of the last layer's vectors of each text, shape (word pieces, width), in order."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._tokenizer.encode_batch([self._cut(text) for text in texts])
         batches = batches_of_like_length([len(encoding.ids) for encoding in encodings], torch.get_num_threads())
         found: dict[int, torch.Tensor] = {}
         results = self._workers.map(lambda batch: self._hidden([encodings[i] for i in batch], finish), batches)
         for batch, result in zip(batches, results, strict=True):
             found |= dict(zip(batch, result, strict=True))
         return [found[i] for i in range(len(encodings))]
+
+    def _cut(self, text: Text) -> Text:
+        """What the model can read of it."""
+        if isinstance(text, str):
+            return readable_part(text, self.max_length)
+        return readable_part(text[0], self.max_length), readable_part(text[1], self.max_length)
 
     def _hidden(self, encodings: list[Encoding], finish: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
         """For texts sorted by length."""

@@ -199,10 +199,10 @@ class Ingest:
     def _compare(self, file: SourceFile) -> FileResult | _ChangedFile:
         """What there is to do about a file: nothing, or to read it."""
         suffix = file.path.suffix.lower()
-        if suffix not in PARSERS and os.path.isdir(file.path):
+        if not file.not_read and suffix not in PARSERS and os.path.isdir(file.path):
             return _failed(file, "this folder may not be looked into; look at its permissions")
-        if suffix not in PARSERS:
-            reason = f"not a format that can be read: {suffix or 'none'}"
+        if file.not_read or suffix not in PARSERS:
+            reason = file.not_read or f"not a format that can be read: {suffix or 'none'}"
             return FileResult(file.name, file.source, "skipped", reason=reason)
         self._tell()
         absolute = os.path.abspath(file.path)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of a model library: a test that would fetch, fails
 
@@ -80,6 +82,13 @@ class FakeLanguageModel:
             if isinstance(piece, LanguageModelError):
                 raise piece
             yield piece
+
+
+def refuse(*_: object) -> NoReturn:
+    """What SQLite does on a full disk, in the place of ingest.database._opened_for_writing."""
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
 
 
 DOCUMENTS = {

@@ -70,6 +70,11 @@ class Answer:
         return self.query or self.question
 
     @property
+    def never_searched(self) -> bool:
+        """Whether it ended, or was stopped, before it had any sources."""
+        return not (self.citations or self.complete)
+
+    @property
     def used(self) -> frozenset[int]:
         """Numbers of the citations that stand in the text."""
         return frozenset(int(number) for number in NUMBER.findall(self.text))

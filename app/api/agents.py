@@ -59,7 +59,7 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
     ) -> SearchResult:
         """Find the passages of the user's documents that answer a question, each with its place and scores."""
         return await _in_thread(
-            lambda _stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline())
+            lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop)
         )
 
     @server.tool(title="Ask the documents", annotations=_READS_ONLY)
@@ -73,7 +73,7 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
 
 
 def _answer(question: str, pipeline: Pipeline, stop: threading.Event) -> AgentAnswer:
-    *_, answer = pipeline.write(answers.rank(question, None, pipeline), stop=stop)
+    *_, answer = pipeline.write(answers.rank(question, None, pipeline, stop), stop=stop)
     record: Any = answer.as_record()
     return AgentAnswer(**{name: record[name] for name in AgentAnswer.model_fields})
 

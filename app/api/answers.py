@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from app.admission import expect_waiting
 from app.answer import Answer
 from app.answering import failure_note
 from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchBody, SearchResult
@@ -23,8 +24,11 @@ from app.registry import SHIPPED, Registry
 from app.rerank import Reranker, RerankerError
 from app.rerankers import LIVE, name_of
 from ingest import CiteloopError
+from ingest.embed import Embedder
 
 Record = dict[str, object]
+_TEXTS_AT_ONCE = 32
+"""Texts scored between two looks at whether anybody still waits."""
 SOURCES = (
     "answer_id",
     "conversation_id",
@@ -70,24 +74,37 @@ class Asked:
 
 
 def rank(
-    question: str, reranker: str | None, pipeline: Pipeline, within: Filter = EVERYTHING, earlier: Sequence[str] = ()
+    question: str,
+    reranker: str | None,
+    pipeline: Pipeline,
+    stop: threading.Event,
+    within: Filter = EVERYTHING,
+    earlier: Sequence[str] = (),
 ) -> Answer:
     """The ranking, as the page makes it.
 
-    Raises WrongValueError for a reranker that programs cannot choose, or a document that is not there.
+    Raises WrongValueError for a reranker that programs cannot choose, or a document that is not there; BusyError when
+    too many wait; StoppedError soon after stop is set.
     """
     if reranker is not None:
         _require_reranker(reranker, [LIVE, NONE], pipeline)
-    query = pipeline.in_full(question, earlier)
+    query = pipeline.in_full(question, earlier, stop)
     try:
-        return pipeline.rank(question, reranker, query=query, within=within, fall_back=True)
+        return pipeline.rank(
+            question,
+            reranker,
+            query=query,
+            within=within,
+            fall_back=True,
+            on_step=lambda _step: expect_waiting(stop),
+        )
     except FilterError as error:
         raise WrongValueError(str(error)) from error
 
 
-def search(body: SearchBody, pipeline: Pipeline) -> SearchResult:
+def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
     """The best passages for a query. Raises as `rank`."""
-    found = rank(body.query, body.reranker, pipeline, body.within.as_filter())
+    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter())
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
         query=body.query,
@@ -98,15 +115,15 @@ def search(body: SearchBody, pipeline: Pipeline) -> SearchResult:
     )
 
 
-def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore) -> Asked:
-    """Search, and keep what was found. Raises UnknownError for a conversation that is not this user's."""
+def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, stop: threading.Event) -> Asked:
+    """Search, and keep what was found. Raises as `rank`, and UnknownError for a conversation of somebody else."""
     conversation_id, earlier = body.conversation_id or new_id(), []
     if body.conversation_id:
         turns = store.conversation(conversation_id, last=NUM_EARLIER)
         if not turns or turns[0].user != user:
             raise UnknownError("no such conversation of this user; leave conversation_id out to begin one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(body.question, body.reranker, pipeline, body.within.as_filter(), earlier)
+    ranked = rank(body.question, body.reranker, pipeline, stop, body.within.as_filter(), earlier)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 
@@ -132,8 +149,7 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
         with suppress(FeedbackError):  # what failed first is what the client hears of
             store.update_answer(asked.answer_id, replace(answer, note=failure_note(error)))
         raise
-    store.update_answer(asked.answer_id, answer)
-    yield Event("answer", asked.record(answer))
+    yield Event("answer", asked.record(store.update_answer(asked.answer_id, answer)))
 
 
 def record_feedback(body: FeedbackBody, user: str, store: FeedbackStore) -> Record | None:
@@ -154,10 +170,11 @@ def record_feedback(body: FeedbackBody, user: str, store: FeedbackStore) -> Reco
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The raw scores of texts, in their order, and the model that gave them."""
+    """The raw scores of texts, in their order, the model that gave them, and how many word pieces were read."""
 
     model: str
     scores: list[float]
+    num_tokens: int
 
     @property
     def order(self) -> list[int]:
@@ -165,20 +182,38 @@ class Scored:
         return sorted(range(len(self.scores)), key=lambda index: -self.scores[index])
 
 
-def score(body: RerankBody, pipeline: Pipeline) -> Scored:
+def score(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Scored:
     """What a reranker of this server says of any texts; by default the live one.
 
     It is the reranker alone. What is blended with it for passages of this server's documents (scores of search, the
-    memory of feedback) is not known of other texts. Raises WrongValueError, RerankerError.
+    memory of feedback) is not known of other texts. Raises WrongValueError, RerankerError, BusyError, and StoppedError
+    soon after stop is set.
     """
     name = body.model if body.model not in (None, "default") else LIVE
     _require_reranker(name, [LIVE], pipeline)
     reranker = cast(Reranker, pipeline.reranker(name))  # only `none` is None
-    scores = reranker.score(body.query, body.texts)
-    if len(scores) != len(body.texts) or not np.isfinite(scores).all():
-        raise RerankerError(f"{name} must return {len(body.texts)} finite scores, and did not; choose another model")
+    texts, scores = body.texts, list[float]()
+    with pipeline.admission.slot(lambda: expect_waiting(stop)):
+        num_tokens = _num_read(body.query, pipeline.embedder)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            expect_waiting(stop)
+            part = texts[start : start + _TEXTS_AT_ONCE]
+            scores += _finite_scores(reranker, body.query, part)
+            num_tokens += sum(_num_read(text, pipeline.embedder) for text in part)
     shown = Registry(pipeline.settings.home).live() if name == LIVE else name.removeprefix("trained:")
-    return Scored(shown, scores)
+    return Scored(shown, scores, num_tokens)
+
+
+def _finite_scores(reranker: Reranker, query: str, texts: list[str]) -> list[float]:
+    scores = reranker.score(query, texts)
+    if len(scores) != len(texts) or not np.isfinite(scores).all():
+        raise RerankerError(f"{reranker.name} must return {len(texts)} finite scores; choose another model")
+    return scores
+
+
+def _num_read(text: str, embedder: Embedder) -> int:
+    """How many word pieces of a text an embedder reads."""
+    return min(embedder.count_tokens(text), embedder.max_tokens)
 
 
 def logistic(raw: float) -> float:

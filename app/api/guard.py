@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.admission import BusyError
 from app.api.answers import UnknownError, WrongValueError
 from app.api.keys import KeyStore
 from ingest import CiteloopError
@@ -98,6 +99,10 @@ def handle_errors(api: FastAPI) -> None:
     @api.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         return error_response(422, _problems(error))
+
+    @api.exception_handler(BusyError)
+    async def busy(_request: Request, error: BusyError) -> JSONResponse:
+        return error_response(429, str(error), {"Retry-After": str(error.retry_seconds)})
 
     @api.exception_handler(CiteloopError)
     async def failed(_request: Request, error: CiteloopError) -> JSONResponse:

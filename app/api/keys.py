@@ -7,7 +7,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,6 @@ class KeyStore:
     """
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
         self._path = home / "keys.sqlite3"
         with self._connection() as connection:
             connection.execute(_SCHEMA)
@@ -83,20 +82,25 @@ class KeyStore:
         digest = _digest(key)
         with self._connection() as connection:
             row = connection.execute("SELECT name, last_used_at FROM keys WHERE sha256 = ?", (digest,)).fetchone()
-            if row and _is_long_ago(row[1]):
+        if row and _is_long_ago(row[1]):
+            with suppress(KeyStoreError), self._connection() as connection:  # a full disk is no reason to refuse a key
                 connection.execute("UPDATE keys SET last_used_at = ? WHERE sha256 = ?", (now(), digest))
         return str(row[0]) if row else None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            with transaction(self._path) as connection:
+            with transaction(self._path, make_tables=_make_tables) as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
             raise KeyStoreError(  # requests without a key get to read it, too: it does not say where the home folder is
                 f"the keys in {self._path.name} of the home folder cannot be used: {error}; look at the free space and "
-                "the permissions, or put the file aside and make new keys with: citeloop keys add NAME"
+                "the permissions, and make new keys if they are gone: citeloop keys add NAME"
             ) from error
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    connection.execute(_SCHEMA)
 
 
 def _digest(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.answer import CitedSentence
 from app.feedback import Action, Reason
@@ -13,6 +13,8 @@ from app.filters import Filter
 
 MAX_DOCUMENTS = 1000
 """How many texts one request may have scored, as with Cohere."""
+MAX_CHARACTERS = 2_000_000
+"""How long these texts may be together."""
 
 Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 User = Annotated[
@@ -188,9 +190,24 @@ class RerankBody(BaseModel):
     top_n: Annotated[int | None, Field(ge=1, description="How many results; left out: all.")] = None
     return_documents: bool = False
 
+    @field_validator("documents")
+    @classmethod
+    def _together_not_too_long(cls, documents: list[str | TextDocument]) -> list[str | TextDocument]:
+        num_characters = sum(map(len, _texts(documents)))
+        if num_characters > MAX_CHARACTERS:
+            raise ValueError(
+                f"expected at most {MAX_CHARACTERS:,} characters in all documents together, got {num_characters:,}; "
+                "send them in several requests"
+            )
+        return documents
+
     @property
     def texts(self) -> list[str]:
-        return [each if isinstance(each, str) else each.text for each in self.documents]
+        return _texts(self.documents)
+
+
+def _texts(documents: list[str | TextDocument]) -> list[str]:
+    return [each if isinstance(each, str) else each.text for each in documents]
 
 
 class RerankResult(BaseModel):
@@ -202,7 +219,7 @@ class RerankResult(BaseModel):
 
 
 class Usage(BaseModel):
-    """Word pieces of query and documents, by the embedder's tokenizer."""
+    """Word pieces of query and documents by the embedder's tokenizer, of each text at most what the embedder reads."""
 
     total_tokens: int
 

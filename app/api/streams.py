@@ -14,11 +14,18 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app.api.answers import Event
 from app.api.guard import explained
+from ingest import CiteloopError
 
 T = TypeVar("T")
 
 PING_SECONDS = 15.0
 """So often something comes, whatever is being waited for: proxies close a connection over which nothing does."""
+SEARCH_SECONDS = 60.0
+"""The most that searching or reranking may take, with the wait for a slot."""
+
+
+class DeadlineError(CiteloopError):
+    """The work took too long."""
 
 
 async def iterate(executor: Executor, produce: Callable[[threading.Event], Iterator[T]]) -> AsyncIterator[T | None]:
@@ -49,17 +56,28 @@ async def iterate(executor: Executor, produce: Callable[[threading.Event], Itera
         stop.set()
 
 
-async def wait_for(executor: Executor, work: Callable[[threading.Event], T], request: Request) -> T:
-    """The result of work in a thread; the event that it takes is set when the client has gone."""
+async def wait_for(
+    executor: Executor, work: Callable[[threading.Event], T], request: Request, seconds: float | None = None
+) -> T:
+    """The result of work in a thread; the event that it takes is set when the client has gone or the time is over.
+
+    seconds: after which DeadlineError is raised; None: the work has a deadline of its own.
+    """
     stop = threading.Event()
     working = asyncio.get_running_loop().run_in_executor(executor, work, stop)
     leaving = asyncio.ensure_future(_until_gone(request))
     either: set[asyncio.Future[Any]] = {working, leaving}
     try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stop.set()
         leaving.cancel()
+    if not done:
+        working.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # else its error is logged
+        raise DeadlineError(
+            f"no result after {seconds:g} seconds, so the request was stopped; send fewer or shorter texts, or try "
+            "again when the server is less busy"
+        )
     return await working
 
 

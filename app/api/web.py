@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,19 +31,21 @@ from app.api.shapes import (
     TextDocument,
     Usage,
 )
-from app.api.streams import iterate, server_sent, wait_for
+from app.api.streams import SEARCH_SECONDS, iterate, server_sent, wait_for
 from app.feedback import FeedbackStore, new_id
 from app.pipeline import Pipeline
 
 PATH = "/v1"
 OPENAPI_PATH = "/openapi.json"
-_MAX_ASKS = 32
-"""Answers that are made at once; further ones wait. Most of their time goes by waiting for a language model."""
+_MAX_ANSWERS = 32
+"""Answers written at once; further ones wait. Most of their time goes by waiting for a language model."""
+_MAX_SEARCHES = 64
+"""More than may search or wait for it: the others are turned away at once, for which they need a thread as well."""
 
 _DESCRIPTION = """\
 Search, rerank, ask, and say what was good. Each request has the header `Authorization: Bearer KEY`; `citeloop keys
 add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 404 not there, 413 too large, 422 a wrong
-value, 503 it cannot be done now, 500 a fault."""
+value, 429 too busy (Retry-After says for how many seconds), 503 it cannot be done now, 500 a fault."""
 
 _EVENTS = """\
 event: sources
@@ -85,23 +86,24 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
-        responses={status: {"model": ErrorAnswer} for status in (401, 413, 422, 503)},
+        responses={status: {"model": ErrorAnswer} for status in (401, 413, 422, 429, 503)},
     )
     handle_errors(api)
-    executor = ThreadPoolExecutor(_MAX_ASKS, thread_name_prefix="ask")
+    searching = ThreadPoolExecutor(_MAX_SEARCHES, thread_name_prefix="search")
+    writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
 
     @api.post("/search")
-    def search(body: SearchBody, _caller: Caller) -> SearchResult:
+    async def search(body: SearchBody, _caller: Caller, request: Request) -> SearchResult:
         """The ranking of passages for a query."""
-        return answers.search(body, pipeline())
+        return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
 
     @api.post("/rerank", response_model_exclude_none=True)
-    def rerank(body: RerankBody, _caller: Caller) -> RerankAnswer:
+    async def rerank(body: RerankBody, _caller: Caller, request: Request) -> RerankAnswer:
         """Score any texts with a reranker of this server, in the shape of Cohere and Jina.
 
         It is the reranker alone: what is blended with it for this server's own documents is not known of other texts.
         """
-        return _reranked(body, pipeline())
+        return await wait_for(searching, lambda stop: _reranked(body, pipeline(), stop), request, SEARCH_SECONDS)
 
     @api.post(
         "/ask",
@@ -118,8 +120,8 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         numbers that stand for no citation. `error` comes in its place when something fails.
         """
 
-        def begin() -> Asked:
-            return answers.begin(body, user_of(caller, body.user), pipeline(), feedback())
+        def begin(stop: threading.Event) -> Asked:
+            return answers.begin(body, user_of(caller, body.user), pipeline(), feedback(), stop)
 
         def answer(stop: threading.Event) -> Iterator[Event]:
             return answers.events(asked, pipeline(), feedback(), stop)
@@ -132,14 +134,14 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
             yield answers.sources(asked)
             yield from answer(stop)
 
-        asked = await asyncio.get_running_loop().run_in_executor(executor, begin)
+        asked = await wait_for(searching, begin, request, SEARCH_SECONDS)
         if body.stream:
             return StreamingResponse(
-                server_sent(iterate(executor, stream)),
+                server_sent(iterate(writing, stream)),
                 media_type="text/event-stream",
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},  # proxies hand on each event
             )
-        return JSONResponse((await wait_for(executor, whole, request)).data)
+        return JSONResponse((await wait_for(writing, whole, request)).data)
 
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
@@ -155,8 +157,8 @@ def user_of(caller: str, user: str | None) -> str:
     return f"api:{caller}/{user}" if user else f"api:{caller}"
 
 
-def _reranked(body: RerankBody, pipeline: Pipeline) -> RerankAnswer:
-    scored, texts = answers.score(body, pipeline), body.texts
+def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> RerankAnswer:
+    scored, texts = answers.score(body, pipeline, stop), body.texts
     results = [
         RerankResult(
             index=index,
@@ -165,5 +167,5 @@ def _reranked(body: RerankBody, pipeline: Pipeline) -> RerankAnswer:
         )
         for index in scored.order[: body.top_n]
     ]
-    num_tokens = sum(pipeline.embedder.count_tokens(text) for text in [body.query, *texts])
-    return RerankAnswer(id=new_id(), model=scored.model, results=results, usage=Usage(total_tokens=num_tokens))
+    usage = Usage(total_tokens=scored.num_tokens)
+    return RerankAnswer(id=new_id(), model=scored.model, results=results, usage=usage)

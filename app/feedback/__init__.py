@@ -3,12 +3,13 @@
     events      StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
     judgements  Judgement                     what a curator says of a passage for a question
     answers     Conversation                  the answers by conversation: list, search, rename, remove
+    unsaved     UnsavedAnswers                what the disk has not taken yet
     store       FeedbackStore                 keeps and returns all of them, each act one transaction
 
 What they mean for training is decided elsewhere.
 """
 
-from app.feedback.answers import Conversation, FeedbackError, new_id
+from app.feedback.answers import Conversation, FeedbackError, NotSavedError, new_id
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
 from app.feedback.judgements import IMPORTED, LABELS, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore
@@ -25,6 +26,7 @@ __all__ = [
     "FeedbackStore",
     "Judgement",
     "Label",
+    "NotSavedError",
     "Reason",
     "ShownAnswer",
     "StoredAnswer",

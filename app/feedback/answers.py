@@ -6,7 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.answer import Answer
 from app.feedback.events import ShownAnswer, StoredAnswer
+from app.feedback.unsaved import UnsavedAnswers
 from ingest import CiteloopError
-from ingest.database import now, transaction
+from ingest.database import is_refusal, now, transaction
 
 _ANSWER = TypeAdapter(Answer)
 _SCHEMA = """
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS removed (
 """
 _COLUMNS = "id, conversation_id, user, asked_at, answer"
 _MAX_TITLE_CHARACTERS = 200
+_HOW_TO_SAVE = "Free some space on the server's disk or make the home folder writable; no restart is needed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +54,96 @@ class FeedbackError(CiteloopError):
     """The feedback database cannot be read or written."""
 
 
+class NotSavedError(FeedbackError):
+    """The disk is full or may not be written."""
+
+
 class AnswerStore:
     """The answers in the feedback database of one home folder; every method is one transaction that survives a crash.
 
-    Every method raises FeedbackError when the file is damaged or the disk is full.
+    An answer that cannot be saved is held in memory, with a note, and saved when it can be. A damaged file is set
+    aside, and a new one begins. Every other method raises NotSavedError when it should write and the disk does not
+    allow it, and FeedbackError when it finds the file damaged.
     """
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
         self._path = home / "feedback.sqlite3"
+        self._unsaved = UnsavedAnswers()
         with self._connection() as connection:
-            connection.executescript(_SCHEMA)
+            self._make_tables(connection)
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        connection.executescript(_SCHEMA)
 
     def save_answer(self, answer: Answer, conversation_id: str, user: str) -> str:
         """Keep an answer and return its id."""
-        answer_id = new_id()
-        with self._connection() as connection:
-            row = (answer_id, conversation_id, user, now(), _ANSWER.dump_json(answer).decode())
-            connection.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
-        return answer_id
+        stored = StoredAnswer(new_id(), conversation_id, user, datetime.fromisoformat(now()), answer)
+        self._save(stored)
+        return stored.id
 
-    def update_answer(self, answer_id: str, answer: Answer) -> None:
-        """Put an answer in the place of its earlier version; one that was removed stays away."""
-        with self._connection() as connection:
-            row = (_ANSWER.dump_json(answer).decode(), answer_id)
-            connection.execute("UPDATE answers SET answer = ? WHERE id = ?", row)
+    def update_answer(self, answer_id: str, answer: Answer) -> Answer:
+        """Put an answer in the place of its earlier version; a removed answer stays away.
+
+        Returns it as it is shown, with a note if it is not saved.
+        """
+        held = self._unsaved.find(answer_id)
+        if held is None:
+            try:
+                with self._connection() as connection:
+                    row = (_ANSWER.dump_json(answer).decode(), answer_id)
+                    connection.execute("UPDATE answers SET answer = ? WHERE id = ?", row)
+                return answer
+            except FeedbackError as error:
+                held = self._saved(answer_id)
+                if held is None:
+                    raise
+                self._unsaved.hold(replace(held, answer=answer), str(error))
+        else:
+            self._save(replace(held, answer=answer))
+        return self._unsaved.shown(replace(held, answer=answer)).answer
 
     def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
         """The last answers of a conversation, by default all, in the order in which they were asked."""
+        unsaved = [each for each in self._still_unsaved() if each.conversation_id == conversation_id]
         with self._connection() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
                 (conversation_id, last),
             ).fetchall()[::-1]
-        return [_to_answer(row) for row in rows]
+        found = {each.id: each for each in (*map(_to_answer, rows), *unsaved)}
+        ordered = sorted(found.values(), key=lambda each: each.asked_at)
+        return [self._unsaved.shown(each) for each in (ordered if last < 0 else ordered[-last:])]
 
     def answer(self, answer_id: str) -> StoredAnswer | None:
         """The answer of this id, or None."""
+        self._still_unsaved()
+        found = self._unsaved.find(answer_id) or self._saved(answer_id)
+        return self._unsaved.shown(found) if found else None
+
+    def _saved(self, answer_id: str) -> StoredAnswer | None:
         with self._connection() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} FROM answers WHERE id = ?", (answer_id,)).fetchone()
         return _to_answer(row) if row else None
+
+    def _still_unsaved(self) -> list[StoredAnswer]:
+        """Try to save what could not be saved before; returns what still cannot."""
+        for unsaved in self._unsaved.answers():
+            self._save(unsaved)
+        return self._unsaved.answers()
+
+    def _save(self, answer: StoredAnswer) -> None:
+        """Write an answer, or hold it in memory."""
+        row = (answer.id, answer.conversation_id, answer.user, answer.asked_at.isoformat(timespec="milliseconds"))
+        try:
+            with self._connection() as connection:
+                connection.execute(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
+                    (*row, _ANSWER.dump_json(answer.answer).decode()),
+                )
+        except FeedbackError as error:
+            self._unsaved.hold(answer, str(error))
+        else:
+            self._unsaved.drop(answer)
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
         """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
@@ -152,15 +204,22 @@ class AnswerStore:
             connection.execute(f"DELETE {own}", (conversation_id, user))
             connection.execute("DELETE FROM titles WHERE conversation_id = ?", (conversation_id,))
 
+    def check_writable(self) -> None:
+        """Raises NotSavedError when nothing can be saved now."""
+        with self._writing() as connection:
+            connection.execute("PRAGMA user_version = 0")
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
-            with transaction(self._path) as connection:
+            with transaction(self._path, make_tables=self._make_tables) as connection:
                 yield connection
         except (sqlite3.DatabaseError, ValidationError) as error:
+            if isinstance(error, sqlite3.Error) and is_refusal(error):
+                raise NotSavedError(f"Not saved: {error}. {_HOW_TO_SAVE}") from error
             raise FeedbackError(
-                f"the feedback in {self._path} cannot be used: {error}; look at the free space and the permissions, "
-                "or put the file aside to begin a new one"
+                f"the feedback in {self._path} cannot be used: {error}; try again, and if it stays so, run: "
+                "citeloop doctor"
             ) from error
 
     @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, replace
-from pathlib import Path
 
 from app.feedback.answers import AnswerStore
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
@@ -26,15 +25,13 @@ CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
 class FeedbackStore(AnswerStore):
     """The feedback database of one home folder: the answers, what people did with them and what curators say.
 
-    Every method is one transaction that survives a crash, and raises FeedbackError when the file is damaged or the
-    disk is full.
+    Every method is one transaction that survives a crash, and raises as those of AnswerStore.
     """
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home)
-        with self._connection() as connection:
-            connection.executescript(_SCHEMA)
-            add_missing_columns(connection, "events", EVENT_COLUMNS, default="''")
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        super()._make_tables(connection)
+        connection.executescript(_SCHEMA)
+        add_missing_columns(connection, "events", EVENT_COLUMNS, default="''")
 
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None

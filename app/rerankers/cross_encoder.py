@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.rerank import Blend, RerankerError
 from ingest.embed import preferred_dtype
+from ingest.readable import readable_part
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +97,8 @@ def _cross_encoder_logits(target: str) -> Logits:
         raise RerankerError(f"{target} has {model.num_labels} outputs, a reranker must have one")
 
     def logits(pairs: Sequence[tuple[str, str]]) -> list[float]:
-        scores = model.predict(list(pairs), batch_size=16, show_progress_bar=False, convert_to_tensor=True)
+        parts = [tuple(readable_part(text, model.max_seq_length) for text in pair) for pair in pairs]
+        scores = model.predict(parts, batch_size=16, show_progress_bar=False, convert_to_tensor=True)
         return [float(score) for score in scores.float().tolist()]
 
     return logits

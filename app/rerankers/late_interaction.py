@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from app.rerank import Blend, RerankerError
 from app.rerankers.cross_encoder import not_loaded, refuse_pickles
 from ingest.embed import default_embedder_path, preferred_dtype
+from ingest.readable import readable_part
 
 if TYPE_CHECKING:
     import torch
@@ -93,11 +94,13 @@ class _MultiVectorTokens:
         self._model = MultiVectorEncoder(target, model_kwargs={"dtype": preferred_dtype(), "use_safetensors": True})
 
     def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
-        encoded: Any = self._model.encode_document(passages, batch_size=16, show_progress_bar=False)
+        parts = [readable_part(passage, self._model.max_seq_length) for passage in passages]
+        encoded: Any = self._model.encode_document(parts, batch_size=16, show_progress_bar=False)
         return list(encoded)
 
     def encode_query(self, query: str) -> torch.Tensor:
-        return self._model.encode_query(query, show_progress_bar=False)
+        part = readable_part(query, self._model.max_seq_length)
+        return self._model.encode_query(part, show_progress_bar=False)
 
 
 def _token_encoder(target: str | None) -> TokenEncoder:

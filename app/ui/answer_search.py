@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.admission import BusyError
 from app.feedback import Judgement, question_key
 from app.rerank import RankedChunk
 from app.ui import links, markup
@@ -29,7 +30,11 @@ def find_answer(question: str) -> None:
     if not (question and words):
         st.caption("Write the question as a user would ask it; then pick the passage that answers it.")
         return
-    found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+    try:
+        found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+    except BusyError as error:
+        st.warning(str(error))
+        return
     if not found:
         st.info("Nothing in the documents matches. Try other words, or add the document first.")
     answering = {

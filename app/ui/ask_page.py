@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
-from app.feedback import StoredAnswer, new_id
+from app.feedback import NotSavedError, StoredAnswer, new_id
 from app.ui import markup
 from app.ui.conversation_list import show_actions, show_conversations
 from app.ui.messages import show_messages
@@ -51,14 +52,15 @@ def show() -> None:
             turns = []  # somebody else's is read, not continued
             conversation_id = _start_conversation()
         elif turns and not is_whole:  # who goes on has read the answer before it, and left it as it is
-            feedback_store().record_kept(turns[-1], current_user())
+            with suppress(NotSavedError):  # asking must go on; the answer says that nothing is saved
+                feedback_store().record_kept(turns[-1], current_user())
         answer_id = answerer().ask(
             question.strip(),
             conversation_id,
             current_user(),
             reranker=options.reranker,
             within=options.within,
-            earlier=() if is_whole else [turn.answer.searched for turn in turns],
+            earlier=() if is_whole else [turn.answer.searched for turn in turns if not turn.answer.never_searched],
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id

@@ -116,7 +116,7 @@ def _rename(conversation_id: str, key: str) -> None:
 def _remove(conversation_id: str) -> None:
     def remove() -> None:
         for turn in feedback_store().conversation(conversation_id):
-            answerer().jobs.stop(turn.id)  # nobody will read it
+            answerer().stop(turn.id)  # nobody will read it
         feedback_store().remove_conversation(conversation_id, current_user())
 
     if try_to(remove):

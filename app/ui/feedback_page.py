@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from app.ui import links
+from app.settings import read_settings
+from app.ui import links, markup
 from app.ui.answer_search import find_answer
 from app.ui.feedback_counts import Feedback
 from app.ui.feedback_documents import show_documents
@@ -17,6 +18,7 @@ from app.ui.feedback_questions import show_questions
 from app.ui.messages import show_messages
 from app.ui.resources import feedback
 from app.ui.words import counted, passages_that_answer
+from ingest.damaged_database import damaged_databases
 
 _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     "By question": show_questions,
@@ -31,6 +33,7 @@ def show() -> None:
     """The page."""
     st.title("Feedback", anchor=False)
     show_messages()
+    _show_damage()
     said = feedback()
     if not said.labeled:
         _show_empty(said)
@@ -46,6 +49,15 @@ def show() -> None:
         label_visibility="collapsed",
     )
     _VIEWS[view or "By question"](said)  # only what is looked at is drawn
+
+
+def _show_damage() -> None:
+    if damaged := damaged_databases(read_settings().home):
+        st.warning(
+            f"A damaged database was replaced by a new one with what could be read of it. The old file is kept: "
+            f"{markup.plain(', '.join(str(path) for path in damaged))}",
+            icon=":material/warning:",
+        )
 
 
 def _show_empty(said: Feedback) -> None:

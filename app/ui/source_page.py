@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import streamlit as st
 
-from app.feedback import StoredAnswer
+from app.feedback import NotSavedError, StoredAnswer
 from app.ui import links, markup
 from app.ui.page_picture import SUFFIXES
 from app.ui.page_view import STYLE as PAGE_STYLE
@@ -93,7 +94,8 @@ def _record_opened(source: _Source) -> None:
     """Somebody looks up a passage of an answer where it stands; the store notes it once."""
     ids = {ranked.chunk.id for ranked in source.answer.answer.ranking} if source.answer else set()
     if source.answer and source.chunk and source.chunk.id in ids:
-        feedback_store().record(source.answer, source.chunk.id, "opened", current_user())
+        with suppress(NotSavedError):  # reading must go on
+            feedback_store().record(source.answer, source.chunk.id, "opened", current_user())
 
 
 def _show_nothing(*, is_named: bool) -> None:

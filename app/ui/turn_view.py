@@ -25,6 +25,7 @@ _PATIENCE_SECONDS = 1.0
 
 STEP_LABELS = {
     "": "Waiting for its turn",
+    "wait": "Waiting for its turn",
     "understand": "Understanding the question",
     "search": "Searching the documents",
     "rerank": "Reranking the candidates",
@@ -46,7 +47,7 @@ def show_turn(turn: StoredAnswer) -> None:
 
 def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, current_user())
-    job = answerer().jobs.at_work(turn.id)
+    job = answerer().at_work(turn.id)
     turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
@@ -80,7 +81,7 @@ def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
 @st.fragment(run_every=_LOOK_SECONDS)
 def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
-    job = answerer().jobs.at_work(turn.id)
+    job = answerer().at_work(turn.id)
     now = turn if with_sources else feedback_store().answer(turn.id)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
@@ -94,7 +95,7 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
                 key=f"stop-{turn.id}",
                 icon=":material/stop_circle:",
                 type="tertiary",
-                on_click=answerer().jobs.stop,
+                on_click=answerer().stop,
                 args=(turn.id,),
                 disabled=job.cancel_requested,
             )
@@ -118,7 +119,12 @@ def _show_query(turn: StoredAnswer) -> None:
 
 
 def _ask_as_it_is(question: str) -> None:
-    st.session_state.update({"asked": question, "asked-as-it-is": True})
+    st.session_state["asked-as-it-is"] = True
+    _ask(question)
+
+
+def _ask(question: str) -> None:
+    st.session_state["asked"] = question
     st.rerun()  # the whole page: it does the asking
 
 
@@ -132,6 +138,9 @@ def _show_text(turn: StoredAnswer) -> None:
         st.warning("This answer was stopped before its end.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+    is_own = turn.user == current_user()
+    if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
+        _ask(answer.question)
     if answer.found and answer.answered_by == EXTRACTIVE:
         st.markdown("**Closest passages found**")
     st.markdown(answer_markdown(answer, turn.id))

@@ -18,7 +18,7 @@ from app.api.shapes import AskResult
 from app.feedback import FeedbackError
 from app.rerank import RerankerError
 from tests.api.conftest import Api, MakePipeline, parsed, serving, wait_until
-from tests.conftest import FakeLanguageModel
+from tests.conftest import FakeLanguageModel, refuse
 
 QUESTION = "How many days of leave are there?"
 
@@ -199,6 +199,24 @@ def test_failure_that_cannot_be_kept_is_said_all_the_same(
     monkeypatch.setattr(api.store, "update_answer", full)
     (*_, (name, data)) = stream(client)
     assert (name, data["error"]["message"]) == ("error", "it is gone")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_full_disk_is_no_reason_not_to_answer(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, streamed: bool
+) -> None:
+    monkeypatch.setattr("ingest.database._opened_for_writing", refuse)
+    if streamed:
+        (*_, (_, answer)) = stream(client)
+    else:
+        answer = client.post("/v1/ask", json={"question": QUESTION, "stream": False}).json()
+    assert answer["citations"]
+    assert answer["note"].startswith("Not saved: database or disk is full. Free some space")
+    body = {"answer_id": answer["answer_id"], "number": 1, "action": "deleted"}
+    refused = client.post("/v1/feedback", json=body)
+    assert (refused.status_code, refused.json()["error"]["message"][:11]) == (503, "Not saved: ")
+    monkeypatch.undo()
+    assert client.post("/v1/feedback", json=body).json()["recorded"]
 
 
 def test_silence_is_filled_with_pings(

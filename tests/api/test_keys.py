@@ -10,6 +10,8 @@ from app.api.keys import KeyStore, KeyStoreError
 from tests.app.conftest import Citeloop, citeloop, fake_models
 
 __all__ = ["citeloop", "fake_models"]
+from ingest.damaged_database import damaged_databases
+from tests.conftest import refuse
 
 
 def test_key_is_long_random_and_known_by_its_name(keys: KeyStore) -> None:
@@ -58,11 +60,22 @@ def test_name_that_could_be_mistaken_is_refused(keys: KeyStore, name: str) -> No
         keys.create(name)
 
 
-def test_damaged_file_is_said(home: Path) -> None:
+def test_damaged_file_is_set_aside_and_opens_for_nobody(home: Path) -> None:
     home.mkdir(exist_ok=True)
     (home / "keys.sqlite3").write_bytes(b"no database" * 1000)
-    with pytest.raises(KeyStoreError, match=r"keys\.sqlite3 .* put the file aside .* citeloop keys add NAME") as raised:
-        KeyStore(home)
+    keys = KeyStore(home)
+    assert keys.name_of("anything") is None
+    assert len(damaged_databases(home)) == 1
+    assert keys.name_of(keys.create("helpdesk")) == "helpdesk"
+
+
+def test_key_counts_where_its_use_cannot_be_noted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = KeyStore(home).create("helpdesk")
+    monkeypatch.setattr("ingest.database._opened_for_writing", refuse)
+    keys = KeyStore(home)
+    assert (keys.name_of(key), keys.name_of("another")) == ("helpdesk", None)
+    with pytest.raises(KeyStoreError, match=r"keys\.sqlite3 .* look at the free space .* citeloop keys add") as raised:
+        keys.create("second")
     assert str(home) not in str(raised.value)  # requests without a key are answered with it
 
 

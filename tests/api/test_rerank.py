@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from app.admission import Admission
 from app.api.answers import logistic
 from app.rerank import RerankerError
 from app.rerankers.http import HttpReranker
 from app.settings import RerankShape
-from tests.api.conftest import Api, serving
-from tests.conftest import FakeReranker
+from tests.api.conftest import Api, serving, wait_until
+from tests.conftest import FakeEmbedder, FakeReranker
 
 TEXTS = ["iron", "gold", "tin", "gold leaf", "silver"]
 SCORES = {"gold": 2.0, "leaf": 1.5, "silver": 0.5, "tin": -3.0}
@@ -60,6 +64,91 @@ def test_model_can_be_named(client: TestClient, scorer: FakeReranker) -> None:
     assert answer["model"] == "late-interaction"
     assert answer["results"][0]["index"] == 4
     assert scorer.calls == []
+
+
+def test_usage_counts_what_was_read(client: TestClient) -> None:
+    assert rerank(client, query="two words", documents=["word " * 1000, "three more words"])["usage"] == {
+        "total_tokens": 2 + FakeEmbedder.max_tokens + 3
+    }
+
+
+def test_more_text_than_can_be_read_in_time_is_refused(client: TestClient, scorer: FakeReranker) -> None:
+    response = client.post("/v1/rerank", json={"query": "metals", "documents": ["gold", {"text": "," * 2_000_000}]})
+    assert response.status_code == 422
+    assert "expected at most 2,000,000 characters in all documents together, got 2,000,004" in response.text
+    assert scorer.calls == []
+
+
+class HeldReranker(FakeReranker):
+    """Waits in each call until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let_go = threading.Event(), threading.Event()
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        self.begun.set()
+        assert self.let_go.wait(20)
+        return super().score(query, passages)
+
+
+@pytest.fixture
+def held(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldReranker]:
+    reranker = HeldReranker()
+    monkeypatch.setattr(api.pipeline, "reranker", lambda _name: reranker)
+    yield reranker
+    reranker.let_go.set()
+
+
+def has_ended(api: Api) -> bool:
+    return api.pipeline.admission._num_running == 0
+
+
+def test_work_past_its_deadline_ends_with_what_to_do(
+    client: TestClient, api: Api, held: HeldReranker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.web.SEARCH_SECONDS", 0.2)
+    response = client.post("/v1/rerank", json={"query": "metals", "documents": ["gold"] * 1000})
+    assert response.status_code == 503
+    assert "no result after 0.2 seconds, so the request was stopped; send fewer" in response.text
+    held.let_go.set()
+    wait_until(lambda: has_ended(api))
+    assert len(held.calls) == 1
+
+
+def test_whoever_goes_away_ends_the_scoring_at_its_next_step(api: Api, key: str, held: HeldReranker) -> None:
+    body, headers = {"query": "metals", "documents": ["gold"] * 1000}, {"Authorization": f"Bearer {key}"}
+    with serving(api.site) as server:
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(f"{server}/v1/rerank", json=body, headers=headers, timeout=httpx2.Timeout(20, read=1.0))
+        assert held.begun.is_set()
+        time.sleep(0.2)  # until the server has noticed
+        held.let_go.set()
+        wait_until(lambda: has_ended(api))
+    assert len(held.calls) == 1
+
+
+def test_who_finds_too_many_waiting_is_told_when_to_come_back(client: TestClient, api: Api) -> None:
+    api.pipeline.admission = Admission(1, 0)
+    requests = {"rerank": {"query": "q", "documents": ["a"]}, "search": {"query": "q"}, "ask": {"question": "q"}}
+    with api.pipeline.admission.slot():
+        for path, body in requests.items():
+            response = client.post(f"/v1/{path}", json=body)
+            assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+            assert "ask again in about 1 seconds" in response.json()["error"]["message"]
+    assert client.post("/v1/search", json={"query": "q"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["search", "ask", "rerank"])
+def test_whoever_goes_away_leaves_the_queue(api: Api, key: str, path: str) -> None:
+    api.pipeline.admission = admission = Admission(1, 5)
+    body = {"search": {"query": "q"}, "ask": {"question": "q"}, "rerank": {"query": "q", "documents": ["a"]}}[path]
+    headers = {"Authorization": f"Bearer {key}"}
+    with serving(api.site) as server, admission.slot():
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(f"{server}/v1/{path}", json=body, headers=headers, timeout=httpx2.Timeout(20, read=1.0))
+        wait_until(lambda: not admission._queue)
+    assert api.store.shown() == []
 
 
 @pytest.mark.parametrize("scores", [[1.0], [1.0, 2.0, math.nan, 0.0, 0.0], [1.0, math.inf, 2.0, 0.0, 0.0]])

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from app.admission import Admission, BusyError
 from app.answer import Answer, LanguageModelError
 from app.answering import Answerer, AnswerJob, AnswerJobStore
 from app.feedback import FeedbackStore, StoredAnswer
@@ -571,6 +572,31 @@ def test_a_language_model_that_breaks_off_leaves_its_text_and_a_note(
     answer = answer_of(store, answer_id)
     assert (answer.text, answer.note, answer.complete) == ("150 euros [1]", "it broke off", False)
     assert {each.chunk.document for each in answer.ranking} == {"handbook/leave.md", "handbook/travel.md"}
+
+
+def test_a_question_that_finds_too_many_waiting_is_kept_with_a_note(
+    answerer_of: MakeAnswerer, store: FeedbackStore, jobs: AnswerJobStore
+) -> None:
+    answer_id = answerer_of(rank=[BusyError(7)]).ask("hotel", "c", "ann")
+    wait_until(is_made(jobs, answer_id))
+    answer = answer_of(store, answer_id)
+    assert (answer.question, answer.text, answer.complete) == ("hotel", "", False)
+    assert answer.note == "too many questions at once; ask again in about 7 seconds"
+
+
+def test_a_question_that_waits_for_a_slot_can_be_stopped(
+    pipeline: Pipeline, store: FeedbackStore, jobs: AnswerJobStore
+) -> None:
+    pipeline.admission = Admission(1, 5)
+    answerer = Answerer(pipeline, store, jobs)
+    with pipeline.admission.slot():
+        answer_id = answerer.ask("hotel", "c", "ann")
+        wait_until(lambda: (job := jobs.at_work(answer_id)) and job.current == "wait")
+        jobs.stop(answer_id)
+        wait_until(is_made(jobs, answer_id))
+    answer = answer_of(store, answer_id)
+    assert (answer.stopped, answer.note, answer.citations) == (True, "", ())
+    answerer.wait()
 
 
 def test_a_filter_that_fits_nothing_any_more_is_said(

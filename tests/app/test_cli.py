@@ -15,6 +15,7 @@ import typer
 
 from app.cli import cli
 from app.feedback import FeedbackStore
+from ingest.damaged_database import damaged_databases
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop, Outcome
@@ -61,7 +62,6 @@ RECORD = [
 CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "text"]
 
 pytestmark = pytest.mark.usefixtures("fake_models")
-
 
 # Help and wrong usage --------------------------------------------------------------------------------
 
@@ -199,12 +199,12 @@ def test_an_output_that_cannot_be_written_is_said(citeloop: Citeloop, tmp_path: 
     assert said_in_one_line(outcome)
 
 
-def test_a_damaged_feedback_database_is_said(citeloop: Citeloop, home: Path) -> None:
+def test_a_damaged_feedback_database_is_set_aside(citeloop: Citeloop, home: Path) -> None:
     home.mkdir()
     (home / "feedback.sqlite3").write_text("this is not a database " * 10)
-    outcome = citeloop("feedback", "export")
-    assert said_in_one_line(outcome)
-    assert "feedback.sqlite3" in outcome.stderr
+    assert citeloop("feedback", "export").status == 0
+    (aside,) = damaged_databases(home)
+    assert aside.read_text() == "this is not a database " * 10
 
 
 def test_a_question_of_broken_bytes_is_answered_or_refused(citeloop: Citeloop, table: ChunkTable) -> None:

@@ -370,6 +370,25 @@ def test_a_cross_encoder_returns_the_models_own_logits_in_the_order_of_the_passa
     assert len({round(score, 3) for score in scores}) == 4
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_cross_encoder_gets_texts_cut_to_what_it_can_read(
+    plain: bool, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_encoder, "_is_plain_bert", lambda _folder: plain)
+    reranker = must_load(str(save_bert(tmp_path / "model")), settings)
+    module = "ingest.packed_bert" if plain else "app.rerankers.cross_encoder"
+    monkeypatch.setattr(f"{module}.readable_part", lambda text, _max_tokens: text[:4])
+    assert reranker.score("gold is", ["iron is gold"]) == reranker.score("gold", ["iron"])
+
+
+def test_a_colbert_gets_texts_cut_to_what_it_can_read(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reranker = must_load(str(save_colbert(tmp_path / "model")), settings)
+    monkeypatch.setattr("app.rerankers.late_interaction.readable_part", lambda text, _max_tokens: text[:4])
+    assert reranker.score("gold is", ["iron is gold"]) == reranker.score("gold", ["iron"])
+
+
 @pytest.mark.parametrize("bias", [8.0, -8.0])
 def test_logits_are_not_squeezed_into_0_to_1(bias: float, tmp_path: Path, settings: Settings) -> None:
     folder = save_bert(tmp_path / "model", bias=bias)

@@ -10,7 +10,7 @@ import pytest
 from ingest.database import transaction
 
 
-@pytest.mark.parametrize(("code", "times", "passes"), [("BUSY", 2, True), ("FULL", 1, False)])
+@pytest.mark.parametrize(("code", "times", "passes"), [("BUSY", 2, True), ("ERROR", 1, False)])
 def test_who_is_turned_away_while_a_new_file_is_opened_tries_again(
     code: str, times: int, passes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,23 @@ def test_tokens_are_counted_beyond_what_the_model_reads(real: Embedder) -> None:
     assert real.count_tokens("hotel " * 1000) == 1000
 
 
+def test_a_text_far_too_long_is_cut_before_it_is_counted_or_embedded(
+    real: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = "," * 1_000_000
+    assert real.max_tokens < real.count_tokens(endless) < len(endless) / 10
+    monkeypatch.setattr("ingest.packed_bert.readable_part", lambda text, _max_tokens: text[:5])
+    assert real.embed_query("hotel photosynthesis") @ real.embed_query("hotel") == pytest.approx(1, abs=1e-5)
+
+
+def test_other_models_get_texts_cut_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(default_embedder_path(), tmp_path / "model")
+    embedder = SentenceTransformerEmbedder(tmp_path / "model", "copy")
+    assert embedder.max_tokens < embedder.count_tokens("," * 1_000_000) < 100_000
+    monkeypatch.setattr("ingest.embed.readable_part", lambda text, _max_tokens: text[:5])
+    assert embedder.embed_query("hotel photosynthesis") @ embedder.embed_query("hotel") == pytest.approx(1, abs=1e-5)
+
+
 def test_counting_does_not_switch_truncation_off_for_embedding(real: Embedder) -> None:
     real.count_tokens("hotel " * 1000)
     full = real.embed_query("hotel " * real.max_tokens)

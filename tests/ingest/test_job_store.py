@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ingest import CiteloopError, job_store
+from ingest.damaged_database import damaged_databases
 from ingest.database import now
 from ingest.job_store import (
     BaseJob,
     BaseJobStore,
     Heart,
-    JobError,
     StoppedError,
     at_work,
     new_job_id,
@@ -37,8 +37,8 @@ class Bake(BaseJob):
 
 
 class Bakery(BaseJobStore[Bake]):
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, Bake, "bakery.sqlite3")
+    def __init__(self, home: Path, filename: str = "bakery.sqlite3") -> None:
+        super().__init__(home, Bake, filename)
 
     def add(self, *, begin: bool = False) -> Bake:
         job = Bake(id=new_job_id(), created_at=now(), settings='{"a": 1}', flavours=("größe", "b"), is_vegan=True)
@@ -201,8 +201,16 @@ def test_process_is_started_with_its_home_and_arguments(home: Path, monkeypatch:
     assert (home / "said.log").read_text() == f"['--home', '{home.resolve()}', '--more', 'x'] True\n"
 
 
-def test_damaged_database_is_said(home: Path) -> None:
+def test_damaged_database_makes_way_for_a_new_one(home: Path) -> None:
     home.mkdir()
     (home / "bakery.sqlite3").write_text("this is no database " * 100)
-    with pytest.raises(JobError, match=r"bakery\.sqlite3 cannot be used"):
-        Bakery(home)
+    assert Bakery(home).jobs() == []
+    assert len(damaged_databases(home)) == 1
+
+
+def test_jobs_in_memory_leave_nothing_on_the_disk(home: Path) -> None:
+    store = Bakery(home, "")
+    job = store.add()
+    store.update(job.id, step=2)
+    assert [each.step for each in store.jobs()] == [2]
+    assert not home.exists()

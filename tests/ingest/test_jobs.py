@@ -245,13 +245,6 @@ def test_jobs_survive_the_store(store: JobStore, home: Path, tmp_path: Path) -> 
     assert JobStore(home).job(job.id) == job
 
 
-def test_damaged_database_is_said_with_what_to_look_at(home: Path) -> None:
-    home.mkdir()
-    (home / "jobs.sqlite3").write_text("this is no database " * 100)
-    with pytest.raises(JobError, match=r"jobs\.sqlite3 cannot be used: .* free space and the permissions"):
-        JobStore(home).jobs()
-
-
 def test_database_that_another_one_holds_for_a_moment_is_waited_for(store: JobStore, tmp_path: Path) -> None:
     other = sqlite3.connect(store.home / "jobs.sqlite3", check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")

@@ -525,6 +525,57 @@ def test_what_is_no_file_is_passed_over(documents: Path, empty: ChunkTable) -> N
     assert bring(empty, documents) == dict.fromkeys(ALL, "added")
 
 
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A folder beside the one that is ingested, with a file that must stay out of the table."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "payroll.md").write_text("# Payroll\n\nNobody may read this.\n")
+    return tmp_path / "outside"
+
+
+def test_links_that_lead_out_of_the_folder_are_named_and_not_read(
+    documents: Path, outside: Path, home: Path, empty: ChunkTable
+) -> None:
+    (documents / "it" / "payroll.md").symlink_to(outside / "payroll.md")
+    (documents / "it" / "more").symlink_to(outside, target_is_directory=True)
+    (documents / "up").symlink_to("..", target_is_directory=True)
+    (documents / "hop.md").symlink_to("it/payroll.md")
+    results = {result.name: result for result in ingest([documents], empty, FakeEmbedder(), prune=True)}
+    left_out = {name: result for name, result in results.items() if result.status == "skipped"}
+    assert set(left_out) == {"it/payroll.md", "it/more", "up", "hop.md"}
+    assert all("a link to a place outside" in result.reason for result in left_out.values())
+    assert left_out["it/payroll.md"].source == str(documents.resolve() / "it" / "payroll.md")
+    assert names(empty) == ALL
+
+
+def test_links_inside_the_folder_are_fine_and_nothing_is_read_twice(documents: Path, empty: ChunkTable) -> None:
+    (documents / "same.md").symlink_to(documents / "it" / "vpn.md")
+    (documents / "it-again").symlink_to(documents / "it", target_is_directory=True)
+    (documents / "it" / "loop").symlink_to(documents, target_is_directory=True)
+    assert bring(empty, documents) == dict.fromkeys([*ALL[:2], "it/vpn.md"], "added")
+    assert len(names(empty)) == len(ALL)
+
+
+def test_link_to_what_is_also_named_is_fine(documents: Path, outside: Path, empty: ChunkTable) -> None:
+    (documents / "more").symlink_to(outside, target_is_directory=True)
+    assert bring(empty, documents, outside) == dict.fromkeys([*ALL, "payroll.md"], "added")
+
+
+def test_path_that_is_named_may_itself_be_a_link(documents: Path, tmp_path: Path, empty: ChunkTable) -> None:
+    (tmp_path / "link").symlink_to(documents, target_is_directory=True)
+    (tmp_path / "vpn-link.md").symlink_to(documents / "it" / "vpn.md")
+    assert bring(empty, tmp_path / "vpn-link.md") == {"vpn-link.md": "added"}
+    assert bring(empty, tmp_path / "link") == dict(zip(ALL, ("added", "added", "unchanged"), strict=True))
+
+
+def test_link_into_the_home_folder_is_not_read(documents: Path, empty: ChunkTable) -> None:
+    (documents / "home").mkdir()
+    (documents / "home" / "endpoint.txt").write_text("a key")
+    (documents / "note.txt").symlink_to(documents / "home" / "endpoint.txt")
+    (file,) = (each for each in find_files([documents], leave_out=documents / "home") if each.name == "note.txt")
+    assert file.not_read
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_file_that_may_not_be_read_fails_alone(documents: Path, empty: ChunkTable) -> None:
     (documents / "it" / "vpn.md").chmod(0)

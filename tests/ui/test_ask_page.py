@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.admission import BusyError
 from app.answer import ALL_STRUCK_OUT, Answer
 from app.feedback import FeedbackStore, StoredAnswer
 from app.filters import Filter
@@ -18,7 +19,7 @@ from app.rerank import Reranker, RerankerError
 from app.settings import Settings
 from app.writing import Writer
 from ingest.pipeline import remove
-from tests.conftest import FakeLanguageModel, FakeReranker
+from tests.conftest import FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 
 
@@ -388,6 +389,39 @@ def test_all_documents_are_asked_again_at_a_click(run_page: Run, settings: Setti
     assert page.multiselect(key="filter-collections").value == []
     ask(page, "How much may a hotel cost a night?")
     assert not only_turn(page, settings).answer.within
+
+
+def test_a_question_that_finds_too_many_waiting_can_be_asked_again(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> Answer:
+        raise BusyError(7)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Pipeline, "rank", refuse)
+        page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    assert "How much may a hotel cost a night?" in texts(page)
+    assert "too many questions at once; ask again in about 7 seconds" in texts(page)
+    next(button for button in page.button if button.label == "Ask again").click().run()
+    assert "A hotel may cost 150 euros a night" in texts(page)
+
+
+def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    page = ask(run_page(ask_page), "What does the VPN need?")
+    with monkeypatch.context() as full:
+        full.setattr("ingest.database._opened_for_writing", refuse)
+        ask(page, "How much may a hotel cost a night?")
+        assert "A hotel may cost 150 euros a night" in texts(page)
+        assert "Not saved" in texts(page)
+        assert "What does the VPN need?" in texts(page)
+        strike = [button for button in page.button if button.label == "Strike out [1]"][-1]
+        strike.click().run()
+        assert any("Not saved" in toast.value for toast in page.toast)
+    page.run()
+    assert "Not saved" not in texts(page)
+    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"])) == 2
 
 
 def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, settings: Settings) -> None:
