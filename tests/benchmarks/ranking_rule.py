@@ -56,8 +56,9 @@ def measure_set(benchmark: Benchmark, cache: Path, shipped: Reranker | None) -> 
     embedder = load_embedder()
     searched = evaluate(benchmark, cache, embedder, {NO_RERANKER: None}, RETRIEVERS, track=track)
     reranked = evaluate(benchmark, cache, embedder, {SHIPPED: shipped}, track=track)
-    means = {result.retriever: _means(result) for result in searched.results}
-    return MeasuredSet(benchmark.name, len(benchmark.queries), {**means, SHIPPED: _means(reranked.results[0])})
+    means: dict[str, dict[str, float]] = {result.retriever: _means(result) for result in searched.results}
+    means[SHIPPED] = _means(reranked.results[0])
+    return MeasuredSet(benchmark.name, len(benchmark.queries), means)
 
 
 def broken_rules(measured: MeasuredSet) -> list[str]:
