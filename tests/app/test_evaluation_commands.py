@@ -118,7 +118,7 @@ def test_a_wrong_number_of_candidates_is_wrong_usage(depths: str, citeloop: Cite
 def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path) -> None:
     outcome = citeloop("evaluate", benchmark, "--retrievers", "vector,magic")
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert "vector, text, hybrid" in said(outcome.stderr)
+    assert "vector, text, rrf, hybrid" in said(outcome.stderr)
 
 
 @pytest.mark.parametrize(
