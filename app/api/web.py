@@ -144,7 +144,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
         """Record what a user did with a passage of an answer; it is what the ranking learns from."""
-        event = answers.record_feedback(body, user_of(caller, body.user), feedback())
+        event = answers.record_feedback(body, user_of(caller, None), user_of(caller, body.user), feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api

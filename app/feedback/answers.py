@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -29,7 +30,11 @@ CREATE TABLE IF NOT EXISTS titles (conversation_id TEXT PRIMARY KEY, title TEXT 
 CREATE TABLE IF NOT EXISTS removed (
     id TEXT PRIMARY KEY, asked_at TEXT NOT NULL, reranker TEXT NOT NULL, num_citations INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS shares (
+    token TEXT PRIMARY KEY, conversation_id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, created_at TEXT NOT NULL
+);
 """
+_OWN = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
 _COLUMNS = "id, conversation_id, user, asked_at, answer"
 _MAX_TITLE_CHARACTERS = 200
 
@@ -55,7 +60,8 @@ class FeedbackError(CiteloopError):
 class AnswerStore:
     """The answers in the feedback database of one home folder; every method is one transaction that survives a crash.
 
-    Every method raises FeedbackError when the file is damaged or the disk is full.
+    Who reads names the user: what somebody else asked is as if it were not there, unless its owner has shared it. Every
+    method raises FeedbackError when the file is damaged or the disk is full.
     """
 
     def __init__(self, home: Path) -> None:
@@ -78,20 +84,50 @@ class AnswerStore:
             row = (_ANSWER.dump_json(answer).decode(), answer_id)
             connection.execute("UPDATE answers SET answer = ? WHERE id = ?", row)
 
-    def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
-        """The last answers of a conversation, by default all, in the order in which they were asked."""
+    def conversation(self, conversation_id: str, user: str, last: int = -1) -> list[StoredAnswer]:
+        """Return the last answers of a user's conversation, by default all, oldest first."""
         with self._connection() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
-                (conversation_id, last),
-            ).fetchall()[::-1]
-        return [_to_answer(row) for row in rows]
+            return _turns(connection, conversation_id, user, last)
 
-    def answer(self, answer_id: str) -> StoredAnswer | None:
-        """The answer of this id, or None."""
+    def answer(self, answer_id: str, user: str) -> StoredAnswer | None:
+        """The answer of this id, or None if the user did not ask for it.
+
+        A program, `api:NAME`, also has the answers that it asked for on behalf of its users, `api:NAME/USER`.
+        """
         with self._connection() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM answers WHERE id = ?", (answer_id,)).fetchone()
+            row = connection.execute(
+                f"SELECT {_COLUMNS} FROM answers WHERE id = :id AND (user = :user"
+                " OR user LIKE 'api:%' AND substr(user, 1, length(:user) + 1) = :user || '/')",
+                {"id": answer_id, "user": user},
+            ).fetchone()
         return _to_answer(row) if row else None
+
+    def share(self, conversation_id: str, user: str) -> str:
+        """Return the token that lets anyone read a user's conversation; makes it on first use. Raises FeedbackError."""
+        with self._writing() as connection:
+            _require_own(connection, conversation_id, user)
+            connection.execute(
+                "INSERT INTO shares VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO NOTHING",
+                (secrets.token_urlsafe(24), conversation_id, user, now()),
+            )
+            return _share_token(connection, conversation_id, user)
+
+    def share_token(self, conversation_id: str, user: str) -> str:
+        """Return the token of a user's conversation, '' if it is not shared."""
+        with self._connection() as connection:
+            return _share_token(connection, conversation_id, user)
+
+    def stop_sharing(self, conversation_id: str, user: str) -> None:
+        """Forget the token of a user's conversation: its link opens nothing from now on."""
+        with self._connection() as connection:
+            connection.execute("DELETE FROM shares WHERE conversation_id = ? AND user = ?", (conversation_id, user))
+
+    def shared_conversation(self, token: str) -> list[StoredAnswer]:
+        """Return the answers of the conversation that this token shares, oldest first."""
+        with self._connection() as connection:
+            share = "SELECT conversation_id, user FROM shares WHERE token = ?"
+            found = connection.execute(share, (token,)).fetchone()
+            return _turns(connection, *found) if found else []
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
         """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
@@ -124,11 +160,12 @@ class AnswerStore:
             ).fetchall()
             return [Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows]
 
-    def title(self, conversation_id: str) -> str:
-        """The title that its owner gave a conversation, '' if none."""
+    def title(self, conversation_id: str, user: str) -> str:
+        """The title that a user gave a conversation of theirs, '' if none."""
         with self._connection() as connection:
-            title = "SELECT title FROM titles WHERE conversation_id = ?"
-            return str((connection.execute(title, (conversation_id,)).fetchone() or [""])[0])
+            title = f"SELECT title FROM titles WHERE conversation_id = ? AND EXISTS ({_OWN})"
+            row = connection.execute(title, (conversation_id, conversation_id, user)).fetchone()
+            return str(row[0]) if row else ""
 
     def rename_conversation(self, conversation_id: str, user: str, title: str) -> None:
         """Give a conversation another title; an empty one brings back the first question. Raises FeedbackError."""
@@ -151,6 +188,7 @@ class AnswerStore:
             connection.execute(f"INSERT INTO removed SELECT id, asked_at, {counted} {own}", (conversation_id, user))
             connection.execute(f"DELETE {own}", (conversation_id, user))
             connection.execute("DELETE FROM titles WHERE conversation_id = ?", (conversation_id,))
+            connection.execute("DELETE FROM shares WHERE conversation_id = ?", (conversation_id,))
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -190,9 +228,23 @@ def _first_question(connection: sqlite3.Connection, conversation_id: str) -> str
 
 
 def _require_own(connection: sqlite3.Connection, conversation_id: str, user: str) -> None:
-    own = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
-    if not connection.execute(own, (conversation_id, user)).fetchone():
-        raise FeedbackError("this conversation is not there any more, or is somebody else's")
+    if not connection.execute(_OWN, (conversation_id, user)).fetchone():
+        raise FeedbackError("this conversation is not there any more; reload the page")
+
+
+def _turns(connection: sqlite3.Connection, conversation_id: str, user: str, last: int = -1) -> list[StoredAnswer]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? AND user = ?"
+        " ORDER BY asked_at DESC, rowid DESC LIMIT ?",
+        (conversation_id, user, last),
+    )
+    return [_to_answer(row) for row in rows.fetchall()[::-1]]
+
+
+def _share_token(connection: sqlite3.Connection, conversation_id: str, user: str) -> str:
+    share = "SELECT token FROM shares WHERE conversation_id = ? AND user = ?"
+    row = connection.execute(share, (conversation_id, user)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:

@@ -261,6 +261,19 @@ def test_feedback_on_what_is_not_there(
     assert api.store.events() == []
 
 
+def test_feedback_on_the_answer_of_another_key_is_as_on_none(
+    client: TestClient, api: Api, keys: KeyStore, asked: Any
+) -> None:
+    wiki = {"Authorization": f"Bearer {keys.create('wiki')}"}
+    theirs, unknown = (
+        client.post("/v1/feedback", json={"answer_id": answer_id, "number": 1, "action": "deleted"}, headers=wiki)
+        for answer_id in (asked["answer_id"], "made-up")
+    )
+    assert theirs.status_code == unknown.status_code == 404
+    assert message(theirs).replace(asked["answer_id"], "made-up") == message(unknown)
+    assert api.store.events() == []
+
+
 # OpenAPI ---------------------------------------------------------------------------------------------
 
 
