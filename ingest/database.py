@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,13 +23,23 @@ def now() -> str:
 def transaction(path: Path, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
     """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
 
-    durable: it survives a power cut, at the price of waiting for the disk. Raises sqlite3.DatabaseError.
+    durable: it survives a power cut, at the price of waiting for the disk. Only the owner may read the file, whatever
+    the umask. Raises sqlite3.DatabaseError.
     """
     with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
+        _keep_private(path)
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         with connection:
             yield connection
+
+
+def _keep_private(path: Path) -> None:
+    """Close the database and its side files to others; a new one is still empty, and SQLite copies its mode."""
+    for file in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(FileNotFoundError, PermissionError):
+            if os.stat(file).st_mode & 0o077:
+                os.chmod(file, 0o600)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
 
 from ingest import CiteloopError
 from ingest.database import add_missing_columns, now, transaction
+from ingest.home import make_home
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -107,7 +108,7 @@ class BaseJobStore(Generic[J]):
 
     def __init__(self, home: Path, job_type: type[J], filename: str, *, more_tables: str = "") -> None:
         """filename: of the database, below home. more_tables: SQL that makes what a subclass keeps beside the jobs."""
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         self.home = home
         self._path = home / filename
         self._type = job_type

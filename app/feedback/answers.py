@@ -17,6 +17,7 @@ from app.answer import Answer
 from app.feedback.events import ShownAnswer, StoredAnswer
 from ingest import CiteloopError
 from ingest.database import now, transaction
+from ingest.home import make_home
 
 _ANSWER = TypeAdapter(Answer)
 _SCHEMA = """
@@ -65,7 +66,7 @@ class AnswerStore:
     """
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         self._path = home / "feedback.sqlite3"
         with self._connection() as connection:
             connection.executescript(_SCHEMA)

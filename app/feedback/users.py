@@ -1,7 +1,7 @@
 """The browser's cookie -> the name under which its user stands in the database.
 
-Whoever knows a cookie is that user, so no row holds one. Databases of earlier versions held the cookie itself, later
-the first 48 bits of its digest; a graphics card finds another cookie with the same 48 bits within hours.
+A cookie is all that it takes to be its user, so no row holds one. Databases of earlier versions held the cookie itself,
+later the first 48 bits of its digest; a graphics card finds another cookie with the same 48 bits within hours.
 """
 
 from __future__ import annotations

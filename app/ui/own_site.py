@@ -1,7 +1,7 @@
 """The addresses of this site, and a wrapper that answers only requests to one of them that come from its own pages.
 
 Without it, a page on another port of this machine, or behind a name that somebody points at it (DNS rebinding), could
-read with a visitor's cookie. It knows nothing of what it wraps.
+read with a visitor's cookie. It does not know the app that it wraps.
 """
 
 from __future__ import annotations
