@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -62,16 +63,17 @@ def show_actions(conversation_id: str) -> None:
 
 def show_sharing(conversation_id: str, answer_id: str = "") -> None:
     """Share the user's conversation, or stop that; the link leads to the answer if one is named."""
-    token = feedback_store().share_token(conversation_id, current_user())
+    store, user = feedback_store(), current_user()
+    token = store.share_token(conversation_id, user)
     if token:
         st.caption("Anyone with this link can read this conversation, also what you ask in it later:")
         st.code(_link_to(token, answer_id), language=None, wrap_lines=True)
-        label, icon, act = "Stop sharing", ":material/link_off:", feedback_store().stop_sharing
+        label, icon = "Stop sharing", ":material/link_off:"
     else:
         st.caption("Only you can open this conversation.")
-        label, icon, act = "Share this conversation", ":material/link:", feedback_store().share
+        label, icon = "Share this conversation", ":material/link:"
     if st.button(label, key=f"{label}-{conversation_id}-{answer_id}", icon=icon):
-        try_to(lambda: act(conversation_id, current_user()))
+        try_to(partial(store.stop_sharing if token else store.share, conversation_id, user))
         st.rerun()  # the whole page: other menus show the link too
 
 

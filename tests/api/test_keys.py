@@ -136,8 +136,8 @@ def test_a_key_speaks_for_the_users_that_it_named_first(keys: KeyStore) -> None:
     keys.speak_for(other, "cleo")
 
 
-def test_a_key_speaks_for_itself_alone_unless_more_is_allowed(keys: KeyStore, key: str) -> None:
-    found = keys.find(key)
+def test_a_key_speaks_for_itself_alone_unless_more_is_allowed(keys: KeyStore) -> None:
+    found = keys.find(keys.create("helpdesk"))
     assert found
     with pytest.raises(UserLimitError, match="1, itself included"):
         keys.speak_for(found, "ann")

@@ -493,7 +493,11 @@ def _answers_with(body: str, status: int = 200, content_type: str = "text/html",
 
 
 def _is_silent(httpserver: HTTPServer) -> str:
-    httpserver.expect_request(re.compile(".*")).respond_with_handler(lambda _: time.sleep(1) or Response(""))
+    def wait(_request: object) -> Response:
+        time.sleep(1)
+        return Response("")
+
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(wait)
     return httpserver.url_for("/v1")
 
 
