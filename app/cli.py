@@ -128,10 +128,19 @@ def search(
 @cli.command()
 def serve(
     home: HomeOption = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback it wants a login.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8501,
     api: Annotated[
         bool, typer.Option("--api", help="Also for programs: search, rerank, ask, feedback below /v1.")
+    ] = False,
+    public_url: Annotated[
+        list[str] | None,
+        typer.Option(envvar="CITELOOP_PUBLIC_URL", help="Where a reverse proxy shows it, https://docs.example.com."),
+    ] = None,
+    without_login: Annotated[
+        bool, typer.Option("--without-login", help="Listen beyond loopback though everybody there may do everything.")
     ] = False,
 ) -> None:
     """Serve the app in a browser. Example: citeloop serve --port 8600"""
@@ -139,7 +148,7 @@ def serve(
         os.environ["CITELOOP_HOME"] = str(home.resolve())  # the page reads its settings by itself
     from app.ui.server import serve as serve_pages
 
-    serve_pages(host, port, api=api)
+    serve_pages(host, port, api=api, public_urls=public_url or (), without_login=without_login)
 
 
 @cli.command()

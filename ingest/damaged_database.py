@@ -13,8 +13,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ingest.home import create_private
+
 MakeTables = Callable[[sqlite3.Connection], object]
-"""Makes the tables of a database that are not there yet."""
+"""Makes the tables of a database that are not there yet, and brings an earlier version's rows up to date."""
 
 _MARK = ".damaged-"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -40,6 +42,7 @@ def set_aside(path: Path, make_tables: MakeTables) -> bool:
                 return True
             new = path.with_name(f".{path.name}.new")
             new.unlink(missing_ok=True)
+            create_private(new).close()
             num_rows = _bring_over(path, new, make_tables)
             aside = path.with_name(f"{path.name}{_MARK}{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
             for suffix in ("-wal", "-shm", ""):  # the log first: a new file would take it for its own
@@ -69,7 +72,12 @@ def _bring_over(damaged: Path, new: Path, make_tables: MakeTables) -> int:
             source.execute("PRAGMA writable_schema = ON")  # so that a file that was cut short is read at all
         names = target.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         with target:
-            return sum(_bring_over_table(source, target, name) for (name,) in names.fetchall())
+            num_rows = sum(_bring_over_table(source, target, name) for (name,) in names.fetchall())
+            with suppress(sqlite3.DatabaseError):
+                (version,) = source.execute("PRAGMA user_version").fetchone()
+                target.execute(f"PRAGMA user_version = {version}")
+        make_tables(target)  # again: the rows are of that version
+        return num_rows
 
 
 def _bring_over_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:

@@ -5,6 +5,7 @@ A damaged file is set aside, and a new one begins. A disk that takes nothing can
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.damaged_database import MakeTables, is_damage, set_aside
+from ingest.home import make_home
 
 _PATIENCE_SECONDS = 30.0
 """So long an act waits for those that others are at."""
@@ -37,9 +39,10 @@ def transaction(
 ) -> Iterator[sqlite3.Connection]:
     """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
 
-    durable: it survives a power cut, at the price of waiting for the disk. make_tables: fills a new file; with it, a
-    damaged file is set aside, and the transaction begins in a new one. Where the disk takes nothing, rows can be read
-    and not written. Raises sqlite3.DatabaseError.
+    durable: it survives a power cut, at the price of waiting for the disk. make_tables: makes what is missing and
+    brings an earlier version's rows up to date; with it, a damaged file is set aside, and the transaction begins in a
+    new one. Where the disk takes nothing, rows can be read and not written. Only the owner may read the file, whatever
+    the umask. Raises sqlite3.DatabaseError.
     """
     connection, refusal = _opened(path, make_tables)
     with closing(connection):
@@ -89,12 +92,12 @@ def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connect
 def _opened_for_writing(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
     if make_tables:
         with suppress(OSError):  # SQLite says it in its own words
-            path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists() or not path.stat().st_size
+            make_home(path.parent)
     connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
     try:
+        _keep_private(path)
         _write_ahead(connection)
-        if make_tables and is_new:
+        if make_tables:
             with connection:
                 make_tables(connection)
     except BaseException:
@@ -107,12 +110,37 @@ def _opened_for_reading(path: Path, make_tables: MakeTables | None) -> sqlite3.C
     """The file as it is, or empty tables where there is none."""
     if path.exists() and path.stat().st_size:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        if make_tables:
+            connection = _up_to_date(connection, make_tables)
     else:
         connection = sqlite3.connect(":memory:")
         if make_tables:
             make_tables(connection)
     connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def _up_to_date(connection: sqlite3.Connection, make_tables: MakeTables) -> sqlite3.Connection:
+    """Return a read-only connection, or a copy in memory if the file is of an earlier version."""
+    try:
+        make_tables(connection)
+        return connection
+    except sqlite3.OperationalError as error:
+        if not is_refusal(error):
+            raise
+    copy = sqlite3.connect(":memory:")
+    with closing(connection):
+        connection.backup(copy)
+    make_tables(copy)
+    return copy
+
+
+def _keep_private(path: Path) -> None:
+    """Close the database and its side files to others; a new one is still empty, and SQLite copies its mode."""
+    for file in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(OSError):  # not there, not ours, or on a read-only disk
+            if os.stat(file).st_mode & 0o077:
+                os.chmod(file, 0o600)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -142,6 +170,7 @@ def add_missing_columns(
         return [column for column in columns if column not in present]
 
     if missing():
-        connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
-        for column in missing():
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
+            for column in missing():
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")

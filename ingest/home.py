@@ -1,12 +1,14 @@
-"""The home folder: where it is, which table in it serves, and who may write."""
+"""The home folder: where it is, which table in it serves, and who may read and write."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +18,27 @@ DEFAULT_HOME = Path(__file__).resolve().parent.parent / "data" / "home"
 """Where everything lies that the program creates at run time, unless CITELOOP_HOME names another folder."""
 
 _FIRST_TABLE = "chunks"
+
+
+def make_home(home: Path) -> None:
+    """Make the home folder if there is none, and let only its owner into it, whatever the umask.
+
+    A folder that is more than a home stays as open as it was: /tmp, or one that holds this program.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = home.stat().st_mode
+    if mode & 0o077 and not _is_more_than_a_home(home, mode):
+        with suppress(OSError):  # somebody else's, who lets this account in; or the disk is read-only
+            home.chmod(0o700)
+
+
+def _is_more_than_a_home(folder: Path, mode: int) -> bool:
+    return bool(mode & stat.S_ISVTX) or folder.resolve() in Path(__file__).resolve().parents
+
+
+def create_private(path: Path) -> BinaryIO:
+    """Open a file for writing that only its owner may read."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def current_name(home: Path) -> str:
@@ -68,7 +91,7 @@ def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterat
     """
     lock = FileLock(home / "table.lock")
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         while True:
             try:
                 lock.acquire(timeout=0)

@@ -120,8 +120,8 @@ class BaseJobStore(Generic[J]):
         # not durable: the table and the answers say by themselves how far a job came
         in_file = partial(transaction, self._path, durable=False, make_tables=self._make_tables)
         self._transaction = in_file if filename else in_memory(self._make_tables)
-        with self._connection() as connection:
-            self._make_tables(connection)
+        with self._connection():  # makes the tables
+            pass
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         columns = ", ".join(self._columns)

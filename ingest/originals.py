@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest import CiteloopError
+from ingest.home import create_private
 from ingest.parse import Document, ParseError
 
 _RECORD = "document.json"
@@ -69,13 +70,13 @@ class Originals:
         kept = self.path(document)
         if not kept.exists():
             with _opened(path) as source, _unfinished(kept) as copy:
-                with copy.open("wb") as target:
+                with create_private(copy) as target:
                     shutil.copyfileobj(source, target)
                 if file_digest(copy) != document.sha256:
                     raise ParseError("the file changed while it was being read; ingest it again")
         original = Original(document.id, document.name, document.source, document.sha256)
-        with _unfinished(kept.with_name(_RECORD)) as record:
-            record.write_text(json.dumps(asdict(original)), encoding="utf-8")
+        with _unfinished(kept.with_name(_RECORD)) as record, create_private(record) as target:
+            target.write(json.dumps(asdict(original)).encode())
 
     def keep_only(self, document: Document) -> None:
         """Drop the older versions of a document's file, once the table has the new one."""

@@ -25,7 +25,7 @@ from lancedb.query import MatchQuery
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed import Embedder, Vectors
-from ingest.home import current_name, flush, write_lock
+from ingest.home import current_name, flush, make_home, write_lock
 from ingest.rows import (
     CHUNK_COLUMNS,
     Embedded,
@@ -409,7 +409,7 @@ class ChunkTable:
 
 
 def _connect(home: Path) -> Any:
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     return lancedb.connect(home / "table", read_consistency_interval=timedelta(0))
 
 

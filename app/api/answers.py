@@ -119,8 +119,8 @@ def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, st
     """Search, and keep what was found. Raises as `rank`, and UnknownError for a conversation of somebody else."""
     conversation_id, earlier = body.conversation_id or new_id(), []
     if body.conversation_id:
-        turns = store.conversation(conversation_id, last=NUM_EARLIER)
-        if not turns or turns[0].user != user:
+        turns = store.conversation(conversation_id, user, last=NUM_EARLIER)
+        if not turns:
             raise UnknownError("no such conversation of this user; leave conversation_id out to begin one")
         earlier = [turn.answer.searched for turn in turns]
     ranked = rank(body.question, body.reranker, pipeline, stop, body.within.as_filter(), earlier)
@@ -152,13 +152,16 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
     yield Event("answer", asked.record(store.update_answer(asked.answer_id, answer)))
 
 
-def record_feedback(body: FeedbackBody, user: str, store: FeedbackStore) -> Record | None:
-    """The event as it was appended, None if it stood so already. Raises UnknownError, WrongValueError."""
+def record_feedback(body: FeedbackBody, program: str, user: str, store: FeedbackStore) -> Record | None:
+    """The event as it was appended, None if it stood so already; program: the user of the key, which asked.
+
+    Raises UnknownError, WrongValueError.
+    """
     if (body.number is None) == (body.chunk_id is None):
         raise WrongValueError("name the passage by number or by chunk_id, one of the two")
     if body.reason and body.action != "deleted":
         raise WrongValueError(f"a reason belongs to the action deleted, not to {body.action}")
-    stored = store.answer(body.answer_id)
+    stored = store.answer(body.answer_id, program)
     if stored is None:
         raise UnknownError(f"no answer has the id {body.answer_id!r}; expected the answer_id that /v1/ask gave")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 
 from anyio import to_thread
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.admission import BusyError
 from app.api.answers import UnknownError, WrongValueError
-from app.api.keys import KeyStore
+from app.api.keys import SCOPES, ApiKey, KeyStore, UserLimitError
+from app.api.rates import Rates
 from ingest import CiteloopError
 
 MAX_BODY_BYTES = 5_000_000
@@ -23,16 +25,18 @@ _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer o
 _NO_KEY = "expected the header Authorization: Bearer KEY, with a key that was made here by: citeloop keys add NAME"
 _FAULT = "something went wrong that should not; the server's log says what"
 _MAX_SHOWN_PROBLEMS = 5
+_STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403}
 
 _log = logging.getLogger(__name__)
 
 
 class KeyRequired:
-    """Lets only requests with a known key through, before their body is read, and notes whose it is."""
+    """Lets requests through whose key is known and may do this now, before their body is read, and notes the key."""
 
     def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
         """open_path: what may be read without a key."""
         self._app, self._keys, self._open_path = app, keys, open_path
+        self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
@@ -41,15 +45,38 @@ class KeyRequired:
             return
         scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
         try:
-            name = await to_thread.run_sync(self._keys.name_of, key.strip()) if scheme.lower() == "bearer" else None
+            found = await to_thread.run_sync(self._keys.find, key.strip()) if scheme.lower() == "bearer" else None
         except CiteloopError as error:  # here nothing else would answer it: the handlers of errors are further in
             await error_response(503, str(error))(scope, receive, send)
             return
-        if name is None:
-            await error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+        refusal = self._refusal(found, path.strip("/"))
+        if refusal:
+            await refusal(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = name
+        scope.setdefault("state", {})["caller"] = found
         await self._app(scope, receive, send)
+
+    def _refusal(self, key: ApiKey | None, act: str) -> JSONResponse | None:
+        if key is None:
+            return error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})
+        if key.is_expired:
+            expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
+            message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
+            return error_response(401, message, {"WWW-Authenticate": "Bearer"})
+        if act in SCOPES and act not in key.limits.scopes:
+            return error_response(
+                403,
+                f"the key of {key.name} may {', '.join(key.limits.scopes)}, and not {act}; allow it with: "
+                f"citeloop keys change {key.name} --scope {act} and every other --scope that it keeps",
+            )
+        if wait_seconds := self._rates.take(key.name, key.limits.rate):
+            return error_response(
+                429,
+                f"the key of {key.name} may send {key.limits.rate} requests a minute; wait as Retry-After says, or "
+                f"allow more with: citeloop keys change {key.name} --rate N",
+                {"Retry-After": str(math.ceil(wait_seconds))},
+            )
+        return None
 
 
 class BodyLimit:
@@ -106,8 +133,7 @@ def handle_errors(api: FastAPI) -> None:
 
     @api.exception_handler(CiteloopError)
     async def failed(_request: Request, error: CiteloopError) -> JSONResponse:
-        status = 404 if isinstance(error, UnknownError) else 422 if isinstance(error, WrongValueError) else 503
-        return error_response(status, str(error))
+        return error_response(next((_STATUS[kind] for kind in _STATUS if isinstance(error, kind)), 503), str(error))
 
     @api.exception_handler(Exception)
     async def crashed(_request: Request, _error: Exception) -> JSONResponse:

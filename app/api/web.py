@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.api import answers
 from app.api.answers import Asked, Event
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
-from app.api.keys import KeyStore
+from app.api.keys import ApiKey, KeyStore
 from app.api.shapes import (
     AskBody,
     AskResult,
@@ -44,8 +44,9 @@ _MAX_SEARCHES = 64
 
 _DESCRIPTION = """\
 Search, rerank, ask, and say what was good. Each request has the header `Authorization: Bearer KEY`; `citeloop keys
-add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 404 not there, 413 too large, 422 a wrong
-value, 429 too busy (Retry-After says for how many seconds), 503 it cannot be done now, 500 a fault."""
+add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 403 the key may not, 404 not there, 413 too
+large, 422 a wrong value, 429 too many requests or too busy (Retry-After says for how many seconds), 503 it cannot be
+done now, 500 a fault."""
 
 _EVENTS = """\
 event: sources
@@ -62,12 +63,13 @@ data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year.
 def _caller(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-) -> str:
-    """The name of the key, which was looked up before anything else of the request was read."""
-    return str(request.state.caller)
+) -> ApiKey:
+    """The key, which was looked up before anything else of the request was read."""
+    key: ApiKey = request.state.caller
+    return key
 
 
-Caller = Annotated[str, Depends(_caller)]
+Caller = Annotated[ApiKey, Depends(_caller)]
 
 
 def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], keys: KeyStore) -> FastAPI:
@@ -86,7 +88,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
-        responses={status: {"model": ErrorAnswer} for status in (401, 413, 422, 429, 503)},
+        responses={status: {"model": ErrorAnswer} for status in (401, 403, 413, 422, 429, 503)},
     )
     handle_errors(api)
     searching = ThreadPoolExecutor(_MAX_SEARCHES, thread_name_prefix="search")
@@ -121,7 +123,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         """
 
         def begin(stop: threading.Event) -> Asked:
-            return answers.begin(body, user_of(caller, body.user), pipeline(), feedback(), stop)
+            return answers.begin(body, user_of(caller, body.user, keys), pipeline(), feedback(), stop)
 
         def answer(stop: threading.Event) -> Iterator[Event]:
             return answers.events(asked, pipeline(), feedback(), stop)
@@ -146,15 +148,22 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
         """Record what a user did with a passage of an answer; it is what the ranking learns from."""
-        event = answers.record_feedback(body, user_of(caller, body.user), feedback())
+        user = user_of(caller, body.user, keys)
+        event = answers.record_feedback(body, user_of(caller, None, keys), user, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api
 
 
-def user_of(caller: str, user: str | None) -> str:
-    """As answers and feedback name who it was: api:NAME of the key, or api:NAME/USER of whom it asks for."""
-    return f"api:{caller}/{user}" if user else f"api:{caller}"
+def user_of(key: ApiKey, user: str | None, keys: KeyStore) -> str:
+    """As answers and feedback name who it was: api:NAME of the key, or api:NAME/USER of the user that it speaks for.
+
+    Raises UserLimitError.
+    """
+    if user is None:
+        return f"api:{key.name}"
+    keys.speak_for(key, user)
+    return f"api:{key.name}/{user}"
 
 
 def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> RerankAnswer:

@@ -2,8 +2,9 @@
 
     events      StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
     judgements  Judgement                     what a curator says of a passage for a question
-    answers     Conversation                  the answers by conversation: list, search, rename, remove
+    answers     Conversation                  the answers by conversation: list, search, rename, remove, share
     unsaved     UnsavedAnswers                what the disk has not taken yet
+    users                                     the browser's cookie -> the user of rows
     store       FeedbackStore                 keeps and returns all of them, each act one transaction
 
 What they mean for training is decided elsewhere.
@@ -13,6 +14,7 @@ from app.feedback.answers import Conversation, FeedbackError, NotSavedError, new
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
 from app.feedback.judgements import IMPORTED, LABELS, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore
+from app.feedback.users import earlier_name, user_of_cookie
 
 __all__ = [
     "ACTIONS",
@@ -30,7 +32,9 @@ __all__ = [
     "Reason",
     "ShownAnswer",
     "StoredAnswer",
+    "earlier_name",
     "is_imported",
     "new_id",
     "question_key",
+    "user_of_cookie",
 ]

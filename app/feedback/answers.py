@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -30,7 +31,11 @@ CREATE TABLE IF NOT EXISTS titles (conversation_id TEXT PRIMARY KEY, title TEXT 
 CREATE TABLE IF NOT EXISTS removed (
     id TEXT PRIMARY KEY, asked_at TEXT NOT NULL, reranker TEXT NOT NULL, num_citations INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS shares (
+    token TEXT PRIMARY KEY, conversation_id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, created_at TEXT NOT NULL
+);
 """
+_OWN = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
 _COLUMNS = "id, conversation_id, user, asked_at, answer"
 _MAX_TITLE_CHARACTERS = 200
 _HOW_TO_SAVE = "Free some space on the server's disk or make the home folder writable; no restart is needed."
@@ -61,6 +66,8 @@ class NotSavedError(FeedbackError):
 class AnswerStore:
     """The answers in the feedback database of one home folder; every method is one transaction that survives a crash.
 
+    Who reads names the user: what somebody else asked is as if it were not there, unless its owner has shared it.
+
     An answer that cannot be saved is held in memory, with a note, and saved when it can be. A damaged file is set
     aside, and a new one begins. Every other method raises NotSavedError when it should write and the disk does not
     allow it, and FeedbackError when it finds the file damaged.
@@ -69,8 +76,8 @@ class AnswerStore:
     def __init__(self, home: Path) -> None:
         self._path = home / "feedback.sqlite3"
         self._unsaved = UnsavedAnswers()
-        with self._connection() as connection:
-            self._make_tables(connection)
+        with self._connection():  # makes the tables
+            pass
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         connection.executescript(_SCHEMA)
@@ -102,23 +109,28 @@ class AnswerStore:
             self._save(replace(held, answer=answer))
         return self._unsaved.shown(replace(held, answer=answer)).answer
 
-    def conversation(self, conversation_id: str, last: int = -1) -> list[StoredAnswer]:
-        """The last answers of a conversation, by default all, in the order in which they were asked."""
-        unsaved = [each for each in self._still_unsaved() if each.conversation_id == conversation_id]
+    def conversation(self, conversation_id: str, user: str, last: int = -1) -> list[StoredAnswer]:
+        """Return the last answers of a user's conversation, by default all, oldest first."""
+        own = (conversation_id, user)
+        unsaved = [each for each in self._still_unsaved() if (each.conversation_id, each.user) == own]
         with self._connection() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? ORDER BY asked_at DESC, rowid DESC LIMIT ?",
-                (conversation_id, last),
+                f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? AND user = ?"
+                " ORDER BY asked_at DESC, rowid DESC LIMIT ?",
+                (*own, last),
             ).fetchall()[::-1]
         found = {each.id: each for each in (*map(_to_answer, rows), *unsaved)}
         ordered = sorted(found.values(), key=lambda each: each.asked_at)
         return [self._unsaved.shown(each) for each in (ordered if last < 0 else ordered[-last:])]
 
-    def answer(self, answer_id: str) -> StoredAnswer | None:
-        """The answer of this id, or None."""
+    def answer(self, answer_id: str, user: str) -> StoredAnswer | None:
+        """Return the answer of this id, or None if the user did not ask for it.
+
+        A program, `api:NAME`, also has the answers that it asked for on behalf of its users, `api:NAME/USER`.
+        """
         self._still_unsaved()
         found = self._unsaved.find(answer_id) or self._saved(answer_id)
-        return self._unsaved.shown(found) if found else None
+        return self._unsaved.shown(found) if found and _is_own(found, user) else None
 
     def _saved(self, answer_id: str) -> StoredAnswer | None:
         with self._connection() as connection:
@@ -144,6 +156,33 @@ class AnswerStore:
             self._unsaved.hold(answer, str(error))
         else:
             self._unsaved.drop(answer)
+
+    def share(self, conversation_id: str, user: str) -> str:
+        """Return the token that lets anyone read a user's conversation; makes it on first use. Raises FeedbackError."""
+        with self._writing() as connection:
+            _require_own(connection, conversation_id, user)
+            connection.execute(
+                "INSERT INTO shares VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO NOTHING",
+                (secrets.token_urlsafe(24), conversation_id, user, now()),
+            )
+            return _share_token(connection, conversation_id, user)
+
+    def share_token(self, conversation_id: str, user: str) -> str:
+        """Return the token of a user's conversation, '' if it is not shared."""
+        with self._connection() as connection:
+            return _share_token(connection, conversation_id, user)
+
+    def stop_sharing(self, conversation_id: str, user: str) -> None:
+        """Forget the token of a user's conversation: its link opens nothing from now on."""
+        with self._connection() as connection:
+            connection.execute("DELETE FROM shares WHERE conversation_id = ? AND user = ?", (conversation_id, user))
+
+    def shared_conversation(self, token: str) -> list[StoredAnswer]:
+        """Return the answers of the conversation that this token shares, oldest first."""
+        with self._connection() as connection:
+            share = "SELECT conversation_id, user FROM shares WHERE token = ?"
+            found = connection.execute(share, (token,)).fetchone()
+        return self.conversation(*found) if found else []
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
         """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
@@ -176,11 +215,12 @@ class AnswerStore:
             ).fetchall()
             return [Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows]
 
-    def title(self, conversation_id: str) -> str:
-        """The title that its owner gave a conversation, '' if none."""
+    def title(self, conversation_id: str, user: str) -> str:
+        """The title that a user gave a conversation of theirs, '' if none."""
         with self._connection() as connection:
-            title = "SELECT title FROM titles WHERE conversation_id = ?"
-            return str((connection.execute(title, (conversation_id,)).fetchone() or [""])[0])
+            title = f"SELECT title FROM titles WHERE conversation_id = ? AND EXISTS ({_OWN})"
+            row = connection.execute(title, (conversation_id, conversation_id, user)).fetchone()
+            return str(row[0]) if row else ""
 
     def rename_conversation(self, conversation_id: str, user: str, title: str) -> None:
         """Give a conversation another title; an empty one brings back the first question. Raises FeedbackError."""
@@ -203,11 +243,13 @@ class AnswerStore:
             connection.execute(f"INSERT INTO removed SELECT id, asked_at, {counted} {own}", (conversation_id, user))
             connection.execute(f"DELETE {own}", (conversation_id, user))
             connection.execute("DELETE FROM titles WHERE conversation_id = ?", (conversation_id,))
+            connection.execute("DELETE FROM shares WHERE conversation_id = ?", (conversation_id,))
 
     def check_writable(self) -> None:
         """Raises NotSavedError when nothing can be saved now."""
         with self._writing() as connection:
-            connection.execute("PRAGMA user_version = 0")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {version}")  # a write that changes nothing
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -235,6 +277,11 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def _is_own(answer: StoredAnswer, user: str) -> bool:
+    """Return whether a user asked for an answer, or the program that asked on behalf of its user."""
+    return answer.user == user or (answer.user.startswith("api:") and answer.user.startswith(f"{user}/"))
+
+
 def _holds_all(text: str, words: str) -> bool:
     text = text.casefold()
     return all(word in text for word in words.casefold().split())
@@ -249,9 +296,14 @@ def _first_question(connection: sqlite3.Connection, conversation_id: str) -> str
 
 
 def _require_own(connection: sqlite3.Connection, conversation_id: str, user: str) -> None:
-    own = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
-    if not connection.execute(own, (conversation_id, user)).fetchone():
-        raise FeedbackError("this conversation is not there any more, or is somebody else's")
+    if not connection.execute(_OWN, (conversation_id, user)).fetchone():
+        raise FeedbackError("this conversation is not there any more; reload the page")
+
+
+def _share_token(connection: sqlite3.Connection, conversation_id: str, user: str) -> str:
+    share = "SELECT token FROM shares WHERE conversation_id = ? AND user = ?"
+    row = connection.execute(share, (conversation_id, user)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, replace
 
+from app.feedback import users
 from app.feedback.answers import AnswerStore
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported
@@ -32,6 +33,15 @@ class FeedbackStore(AnswerStore):
         super()._make_tables(connection)
         connection.executescript(_SCHEMA)
         add_missing_columns(connection, "events", EVENT_COLUMNS, default="''")
+        users.replace_cookies(connection)
+
+    def take_over(self, earlier: str, user: str) -> None:
+        """Give a user what stands under an earlier name of theirs, all or nothing."""
+        with self._connection() as connection:
+            has_rows = users.has_rows(connection, earlier)
+        if has_rows:
+            with self._writing() as connection:
+                users.rename_user(connection, earlier, user)
 
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None

@@ -18,6 +18,10 @@ _MAX_BYTES = 32 * 2**20
 """A long answer has about one: a piece of a few letters comes in some 300 bytes."""
 
 
+class TooLargeError(LanguageModelError):
+    """A server sent far more than an answer."""
+
+
 def connect(endpoint: Endpoint) -> openai.AsyncOpenAI:
     """A client that asks this endpoint alone, for one event loop: it follows no redirect and does not retry.
 
@@ -72,7 +76,7 @@ class _Limited(httpx2.AsyncByteStream):
         async for part in self._body:
             num_left -= len(part)
             if num_left < 0:
-                raise LanguageModelError(
+                raise TooLargeError(
                     f"the language model's server sent more than {_MAX_BYTES // 2**20} MB, far more than an answer, "
                     "and was stopped; ask again or use another model"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ import openai
 
 from app.answer import LanguageModelError
 from app.endpoint import Endpoint, EndpointError
+from app.language_model.client import TooLargeError
 from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200
@@ -20,9 +22,15 @@ _MAX_SHOWN = 200
 _TOO_LONG = ("context_length", "context length", "context size", "context window", "maximum context", "too many tokens")
 """By these words OpenAI, Azure, vLLM, llama.cpp and LM Studio say that a prompt is too long."""
 
+_log = logging.getLogger(__name__)
+
 
 class Failures:
-    """The words for what may go wrong with one endpoint; none of them holds its key."""
+    """The words for what may go wrong with one endpoint; none of them holds its key.
+
+    What does not speak the API gets one message if its address was typed on a page. Otherwise a visitor could find out
+    which hosts and ports of the inner network answer. The log has the details.
+    """
 
     def __init__(self, endpoint: Endpoint, deadline_seconds: float) -> None:
         self._endpoint, self._name, self._deadline_seconds = endpoint, endpoint.model, deadline_seconds
@@ -62,9 +70,9 @@ class Failures:
     def silence(self, content_type: str, *, begun: bool) -> LanguageModelError:
         """The connection ended by itself, without a finish reason."""
         if "text/html" in content_type:
-            return LanguageModelError(self._no_completion("a web page"))
+            return self._unspoken(self._no_completion("a web page"))
         if not begun:
-            return LanguageModelError(self._no_completion(self._safe(content_type) or "nothing"))
+            return self._unspoken(self._no_completion(self._safe(content_type) or "nothing"))
         return LanguageModelError(
             f"{self._name} was cut off (the connection ended early); ask again for a whole answer"
         )
@@ -75,8 +83,12 @@ class Failures:
             f"which ends in /v1 as a rule, {self._set_in('OPENAI_BASE_URL')}"
         )
 
-    def explained(self, error: Exception) -> LanguageModelError:
-        """What went wrong, in words that hold no key, and what to do."""
+    def explained(self, error: Exception, *, begun: bool) -> LanguageModelError:
+        """What went wrong, in words that hold no key, and what to do; begun: an answer had begun to come."""
+        explained = self._explained(error)
+        return explained if begun or _is_of_the_api(error) else self._unspoken(str(explained))
+
+    def _explained(self, error: Exception) -> LanguageModelError:
         if isinstance(error, LanguageModelError):
             return error
         if isinstance(error, EndpointError):
@@ -92,6 +104,16 @@ class Failures:
         if isinstance(error, openai.APIError):
             return LanguageModelError(f"{self._endpoint.where} failed: {self._said(error)}; ask again")
         return LanguageModelError(self._no_completion("something else"))  # its own words may hold anything
+
+    def _unspoken(self, details: str) -> LanguageModelError:
+        """The failure of a server that does not speak the API."""
+        if not self._endpoint.saved:
+            return LanguageModelError(details)
+        _log.warning("no language model: %s", details)
+        return LanguageModelError(
+            f"{self._endpoint.where} does not answer as a language model does; start its server, or correct the base "
+            "URL on the Settings page, which ends in /v1 as a rule. The log of Citeloop says more"
+        )
 
     def _unreached(self, error: openai.APIConnectionError) -> str:
         reason = self._safe(error.__cause__ or error)
@@ -153,6 +175,19 @@ class Failures:
             text = text.replace(self._endpoint.key, "***")
         text = " ".join(text.split())
         return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def _is_of_the_api(error: Exception) -> bool:
+    """Return whether an error shows that the server speaks the API, by {"error": {"message": ...}} as a rule."""
+    if not isinstance(error, openai.APIStatusError):
+        is_told = isinstance(error, LanguageModelError | EndpointError) and not isinstance(error, TooLargeError)
+        return is_told or type(error) is openai.APIError  # an event of a stream
+    try:
+        sent = error.response.json()
+    except ValueError:
+        return False
+    told = sent.get("error") if isinstance(sent, Mapping) else None
+    return error.status_code >= 400 and isinstance(told, Mapping) and isinstance(told.get("message"), str)
 
 
 def _is_too_long(error: openai.APIStatusError) -> bool:

@@ -92,7 +92,7 @@ class OpenAILanguageModel:
                 await self._try(client, messages, text, deadline)
             give(None)
         except Exception as error:  # what comes over the network can break the client anywhere
-            give(self._failures.explained(error))
+            give(self._failures.explained(error, begun=text.begun))
 
     async def _try(
         self,

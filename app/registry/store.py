@@ -25,7 +25,7 @@ from app.registry.entries import (
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from ingest.database import now, transaction
-from ingest.home import flush_entries
+from ingest.home import flush_entries, make_home
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
@@ -251,7 +251,7 @@ class Registry:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Nobody else writes, or moves folders, between what is read here and what is written."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_home(self._path.parent)
         with self._connection(self._path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection

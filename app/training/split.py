@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from app.feedback import question_key
 from ingest.database import transaction
 from ingest.embed import Embedder, Vectors
+from ingest.home import make_home
 
 Part = Literal["train", "validation", "gate", "left out"]
 
@@ -41,7 +42,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEX
 def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[str, Part]:
     """Question -> its part, for good: new questions are given one, and noted in the home folder."""
     by_key = {question_key(question): question for question in questions}
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     path, vectors = home / "training.sqlite3", dict[str, Vectors]()
     while True:
         with transaction(path) as connection:

@@ -31,12 +31,18 @@ EXAMPLES = (
 def show() -> None:
     """The page."""
     show_messages()
-    conversation_id = _conversation_id()
-    turns = _shown_turns(conversation_id)
+    turns = shared = _shared_turns()
+    conversation_id = "" if shared else _conversation_id()
+    if not shared:
+        turns = _shown_turns(conversation_id)
     _come_back()
     show_conversations(conversation_id)
-    if turns:
-        show_actions(turns)
+    if shared:
+        st.info(
+            "Somebody shared this conversation with you. Your own question starts a new one.", icon=":material/link:"
+        )
+    elif turns:
+        show_actions(conversation_id)
     welcome = st.empty()
     for turn in turns:
         show_turn(turn)
@@ -48,9 +54,8 @@ def show() -> None:
     question = typed or asked
     if question and question.strip():
         st.query_params.pop("a", None)
-        if any(turn.user != current_user() for turn in turns):
-            turns = []  # somebody else's is read, not continued
-            conversation_id = _start_conversation()
+        if shared:  # it is read, not continued
+            turns, conversation_id = [], _start_conversation()
         elif turns and not is_whole:  # who goes on has read the answer before it, and left it as it is
             with suppress(NotSavedError):  # asking must go on; the answer says that nothing is saved
                 feedback_store().record_kept(turns[-1], current_user())
@@ -81,16 +86,34 @@ def _wait_for_sources(question: str, answer_id: str) -> None:
             status.update(label=STEP_LABELS.get(step, STEP_LABELS[""]))
 
 
+def _shared_turns() -> Sequence[StoredAnswer]:
+    """Return the conversation that somebody else shares by the token in the address; empty if there is none."""
+    token = st.query_params.get("share")
+    turns = feedback_store().shared_conversation(token) if token else []
+    if turns and turns[0].user != current_user():
+        return turns
+    if turns:
+        st.query_params["c"] = turns[0].conversation_id
+    elif token:
+        st.info("Nothing is shared by this link; its owner may have stopped sharing.", icon=":material/link_off:")
+    st.query_params.pop("share", None)
+    return []
+
+
 def _conversation_id() -> str:
     """The conversation of the address, which survives a reload, or else the one of this session.
 
-    An address of no conversation is not taken over: whoever made it up could read what is asked there.
+    An address of somebody else's conversation, or of none, is not taken over.
     """
     mine = str(st.session_state.setdefault("conversation_id", new_id()))
     begun_here: set[str] = st.session_state.setdefault("conversations-begun", set())
     begun_here.add(mine)  # where nothing has been asked yet, the browser's back still leads to it
     named = st.query_params.get("c")
-    if named and named != mine and (named in begun_here or feedback_store().conversation(named, last=1)):
+    if (
+        named
+        and named != mine
+        and (named in begun_here or feedback_store().conversation(named, current_user(), last=1))
+    ):
         mine = st.session_state["conversation_id"] = named
     if named != mine:
         st.query_params["c"] = mine
@@ -99,13 +122,13 @@ def _conversation_id() -> str:
 
 def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
     """The last turns, or all where the address names an earlier one, or the user wants to see them."""
-    turns = feedback_store().conversation(conversation_id, last=NUM_SHOWN_TURNS + 1)
+    turns = feedback_store().conversation(conversation_id, current_user(), last=NUM_SHOWN_TURNS + 1)
     if len(turns) <= NUM_SHOWN_TURNS:
         return turns
-    named = feedback_store().answer(st.query_params.get("a", ""))
+    named = feedback_store().answer(st.query_params.get("a", ""), current_user())
     is_earlier = named and named.conversation_id == conversation_id and named.id not in {turn.id for turn in turns[1:]}
     if is_earlier or st.session_state.get("shown-whole") == conversation_id:
-        return feedback_store().conversation(conversation_id)
+        return feedback_store().conversation(conversation_id, current_user())
     wanted = {"shown-whole": conversation_id}
     st.button("Earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
     return turns[1:]
@@ -120,6 +143,7 @@ def _come_back() -> None:
 
 def _start_conversation() -> str:
     st.session_state["conversation_id"] = st.query_params["c"] = conversation_id = new_id()
+    st.query_params.pop("share", None)
     return conversation_id
 
 

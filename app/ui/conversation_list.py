@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -45,42 +45,48 @@ def show_conversations(current_id: str) -> None:
             st.caption("No conversation holds these words." if words else "What you ask will be listed here.")
 
 
-def show_actions(turns: Sequence[StoredAnswer]) -> None:
-    """A menu for the conversation that is open: its link and a copy for everybody, its title and end for its owner."""
-    conversation_id, is_own = turns[0].conversation_id, turns[0].user == current_user()
+def show_actions(conversation_id: str) -> None:
+    """A menu for the user's conversation that is open: share, copy, rename, remove."""
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover("Conversation", icon=":material/more_horiz:", type="tertiary"),
     ):
-        show_link(conversation_id)
-        _offer_copies(conversation_id)
-        if is_own:
-            title = feedback_store().title(conversation_id)
-            key = f"title-{conversation_id}"
-            st.text_input("Title", title, key=key, max_chars=200, placeholder="The first question")
-            st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
-            if st.checkbox("Remove this conversation", help="What you struck out stays in the feedback."):
-                st.button(
-                    "Remove with all answers", icon=":material/delete:", on_click=_remove, args=(conversation_id,)
-                )
+        show_sharing(conversation_id)
+        _offer_copies(conversation_id, current_user())
+        title = feedback_store().title(conversation_id, current_user())
+        key = f"title-{conversation_id}"
+        st.text_input("Title", title, key=key, max_chars=200, placeholder="The first question")
+        st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
+        if st.checkbox("Remove this conversation", help="What you struck out stays in the feedback."):
+            st.button("Remove with all answers", icon=":material/delete:", on_click=_remove, args=(conversation_id,))
 
 
-def show_link(conversation_id: str, answer_id: str = "") -> None:
-    """The address of a conversation, or of one of its answers, to be copied."""
-    st.caption("Who has this link can read the conversation:")
-    st.code(_link_to(conversation_id, answer_id), language=None, wrap_lines=True)
+def show_sharing(conversation_id: str, answer_id: str = "") -> None:
+    """Share the user's conversation, or stop that; the link leads to the answer if one is named."""
+    store, user = feedback_store(), current_user()
+    token = store.share_token(conversation_id, user)
+    if token:
+        st.caption("Anyone with this link can read this conversation, also what you ask in it later:")
+        st.code(_link_to(token, answer_id), language=None, wrap_lines=True)
+        label, icon = "Stop sharing", ":material/link_off:"
+    else:
+        st.caption("Only you can open this conversation.")
+        label, icon = "Share this conversation", ":material/link:"
+    if st.button(label, key=f"{label}-{conversation_id}-{answer_id}", icon=icon):
+        try_to(partial(store.stop_sharing if token else store.share, conversation_id, user))
+        st.rerun()  # the whole page: other menus show the link too
 
 
-def _link_to(conversation_id: str, answer_id: str) -> str:
+def _link_to(token: str, answer_id: str) -> str:
     here = urlsplit(st.context.url or "")
     anchor = f"&a={answer_id}" if answer_id else ""
     path = here.path.removesuffix("ask").rstrip("/")  # this page is the first: its own name leads nowhere
-    return f"{here.scheme}://{here.netloc}{path}/?c={conversation_id}{anchor}"
+    return f"{here.scheme}://{here.netloc}{path}/?share={token}{anchor}"
 
 
-def _offer_copies(conversation_id: str) -> None:
-    def turns() -> list[StoredAnswer]:
-        return feedback_store().conversation(conversation_id)
+def _offer_copies(conversation_id: str, user: str) -> None:
+    def turns() -> list[StoredAnswer]:  # called at a click, when no page says whose click it is
+        return feedback_store().conversation(conversation_id, user)
 
     st.download_button(
         "Export as Markdown",
@@ -106,7 +112,8 @@ def _shortened(title: str) -> str:
 
 def _open(conversation_id: str) -> None:
     st.session_state["conversation_id"] = st.query_params["c"] = conversation_id or new_id()
-    st.query_params.pop("a", None)
+    for name in ("a", "share"):
+        st.query_params.pop(name, None)
 
 
 def _rename(conversation_id: str, key: str) -> None:
@@ -115,7 +122,7 @@ def _rename(conversation_id: str, key: str) -> None:
 
 def _remove(conversation_id: str) -> None:
     def remove() -> None:
-        for turn in feedback_store().conversation(conversation_id):
+        for turn in feedback_store().conversation(conversation_id, current_user()):
             answerer().stop(turn.id)  # nobody will read it
         feedback_store().remove_conversation(conversation_id, current_user())
 

@@ -17,6 +17,7 @@ from app.ui.job_list import queue_upload, show_jobs
 from app.ui.resources import pipeline
 from app.ui.uploads import safe_name
 from ingest import CiteloopError
+from ingest.home import create_private
 from ingest.job_store import new_job_id
 from ingest.parse import PARSERS
 from ingest.pipeline import remove
@@ -119,9 +120,9 @@ def _save(files: Sequence[UploadedFile], folder: Path) -> None:
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise UploadError(f"two of the files are called {', '.join(twice)}; rename one of them and try again")
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)
         for name, file in zip(names, files, strict=True):
-            with (folder / name).open("wb") as target:
+            with create_private(folder / name) as target:
                 shutil.copyfileobj(file, target)
     except OSError as error:  # a name that is too long, a full disk
         name = Path(error.filename or "").name[:60]

@@ -1,27 +1,30 @@
-"""Links from one page to another. Each is an address that opens in a new tab and may be given to a colleague."""
+"""Links from one page to another. Each is an address that opens in a new tab."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import streamlit as st
 
 
-def to_source(label: str, *, chunk_id: str = "", document_id: str = "", answer_id: str = "", icon: str = "") -> None:
+def to_source(
+    label: str, *, chunk_id: str = "", document_id: str = "", answer_id: str = "", share: str = "", icon: str = ""
+) -> None:
     """A link to a passage in its document, or to the beginning of a document.
 
-    answer_id: of the answer that cites it, which the page then leads back to. Who has the link can read that
-    answer's conversation.
+    answer_id: of the answer that cites it. The page leads back there, but only for the user who asked, or, with the
+    token of a shared conversation, for everybody.
     """
-    named = {"chunk": chunk_id, "document": document_id, "a": answer_id}
+    named = {"chunk": chunk_id, "document": document_id, "a": answer_id, "share": share}
     page = st.Page(_elsewhere, title="Source", url_path="source")
-    st.page_link(
-        page, label=label, icon=icon or None, query_params={key: value for key, value in named.items() if value}
-    )
+    st.page_link(page, label=label, icon=icon or None, query_params=_given(named))
 
 
-def to_answer(label: str, *, conversation_id: str, answer_id: str) -> None:
-    """A link to an answer in its conversation."""
+def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = "") -> None:
+    """A link to an answer in its conversation, which is shared by this token or the user's own."""
     page = st.Page(_elsewhere, title="Ask", url_path="ask")
-    st.page_link(page, label=label, icon=":material/arrow_back:", query_params={"c": conversation_id, "a": answer_id})
+    named = {"c": "" if share else conversation_id, "share": share, "a": answer_id}
+    st.page_link(page, label=label, icon=":material/arrow_back:", query_params=_given(named))
 
 
 def to_documents(label: str) -> None:
@@ -39,6 +42,10 @@ def to_feedback(label: str) -> None:
 def to_training(label: str) -> None:
     """A link to where the reranker is trained."""
     st.page_link(st.Page(_elsewhere, title="Training", url_path="training"), label=label, icon=":material/school:")
+
+
+def _given(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in parameters.items() if value}
 
 
 def _elsewhere() -> None:

@@ -16,6 +16,7 @@ from app.ui import (
     source_page,
     training_page,
 )
+from app.ui.resources import take_over_earlier_rows
 from ingest import CiteloopError
 
 # Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.
@@ -39,7 +40,12 @@ st.html(
     "<style>[data-testid='stMarkdownContainer'] table { display: block; overflow-x: auto; }"
     "[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; }</style>"
 )
+if "is_logged_in" in st.user and not st.user.is_logged_in:  # a login is configured
+    st.title("Citeloop", anchor=False)
+    st.button("Log in", type="primary", icon=":material/login:", on_click=st.login)
+    st.stop()
 try:
+    take_over_earlier_rows()
     page.run()
 except CiteloopError as error:  # its message is for the person who reads it
     st.error(markup.plain(str(error)), icon=":material/error:")

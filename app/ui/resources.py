@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
-from app.feedback import FeedbackEvent, FeedbackStore, Judgement
+from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
 from app.filters import FilterChoices, choices
 from app.pipeline import Pipeline
 from app.registry import Registry
@@ -108,11 +108,20 @@ def warm_up() -> None:
 
 
 def current_user() -> str:
-    """The user's address when a login is configured, else a name made from the browser's random cookie.
+    """Return the user's address when a login is configured, else the user of the browser's random cookie.
 
-    The cookie itself stays out of the log: who knows it is that user.
+    A browser that sends no cookie has a user for as long as its page stays open.
     """
     if getattr(st.user, "is_logged_in", False) and (name := st.user.get("email") or st.user.get("sub")):
         return str(name)
-    cookie = str(st.context.cookies.get(USER_COOKIE, "local"))
-    return hashlib.sha256(cookie.encode()).hexdigest()[:12]
+    cookie = st.context.cookies.get(USER_COOKIE) or st.session_state.setdefault("no-cookie", new_id())
+    return user_of_cookie(cookie)
+
+
+def take_over_earlier_rows() -> None:
+    """Give the visitor, once in a session, what they did under the name that an earlier version gave them."""
+    if not st.session_state.get("took-over"):
+        user = current_user()
+        with suppress(CiteloopError):  # the pages that need the database will say what is wrong with it
+            feedback_store().take_over(earlier_name(user), user)
+            st.session_state["took-over"] = True

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from http.cookies import SimpleCookie
 from pathlib import Path
 
+import streamlit as st
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -24,7 +27,9 @@ from streamlit.starlette import App
 
 from app.settings import read_settings
 from app.training import jobs
+from app.ui.own_site import OwnSite, OwnSiteOnly
 from app.ui.resources import USER_COOKIE, answerer, feedback_store, pipeline, warm_up
+from app.ui.streamlit_options import set_options
 from ingest import CiteloopError, worker
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -41,6 +46,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "form-action 'self'",
     ]
 )
+
+_LOCK = "CITELOOP_LOCK_SETTINGS"
 
 
 class PageHeaders:
@@ -75,6 +82,7 @@ class PageHeaders:
 
 def create_app(*, api: bool = False) -> App:
     """The whole site as an ASGI app; api: with what programs use, at /v1."""
+    set_options()
     return App(
         Path(__file__).with_name("main.py"),
         routes=[_api()] if api else [],
@@ -91,8 +99,47 @@ def _api() -> Mount:
     return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
 
 
-def serve(host: str, port: int, *, api: bool = False) -> None:
-    """Serve until interrupted; port 0 takes a free one. Raises CiteloopError when the port is taken."""
+def serve(
+    host: str, port: int, *, api: bool = False, public_urls: Sequence[str] = (), without_login: bool = False
+) -> None:
+    """Serve until interrupted; port 0 takes a free one.
+
+    public_urls: as of OwnSite. without_login: also where other machines can connect. Raises CiteloopError when the port
+    is taken, or anybody could come in.
+    """
+    site = OwnSite(host, port, tuple(public_urls))
+    if not (site.is_on_loopback or without_login or _has_login()):
+        raise CiteloopError(
+            f"--host {host} lets everybody on the network read and change everything, since no login is configured. "
+            "Configure one ([auth] in .streamlit/secrets.toml, as for Streamlit's st.login); or leave --host out and "
+            "put a proxy with a login in front (--public-url); or pass --without-login"
+        )
+    if site.is_public and not os.environ.get(_LOCK):
+        os.environ[_LOCK] = "1"
+    with _listening(host, port) as listener:
+        site = replace(site, port=listener.getsockname()[1])
+        print(f"Citeloop is starting on {site.url} (stop with Ctrl+C)", flush=True)
+        if api:
+            print(f"For programs: {site.url}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
+        print(_who_may_change_settings(), flush=True)
+        config = uvicorn.Config(OwnSiteOnly(create_app(api=api), site), log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _has_login() -> bool:
+    """Return whether the pages ask who comes, as main.py does where Streamlit's login is configured."""
+    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
+
+
+def _who_may_change_settings() -> str:
+    if read_settings().lock_settings:
+        return f"Nobody can change the language model on the pages (to allow it: {_LOCK}=0)"
+    return f"Anyone who opens the pages can change the language model (to lock it: {_LOCK}=1)"
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Raises CiteloopError when the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -100,13 +147,8 @@ def serve(host: str, port: int, *, api: bool = False) -> None:
     except OSError as error:
         listener.close()
         raise CiteloopError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{listener.getsockname()[1]}"
-    print(f"Citeloop is starting on {address} (stop with Ctrl+C)", flush=True)
-    if api:
-        print(f"For programs: {address}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
-    config = uvicorn.Config(create_app(api=api), log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    with listener:
+        yield listener
 
 
 @asynccontextmanager

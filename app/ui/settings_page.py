@@ -57,7 +57,7 @@ def _show_language_model(settings: Settings) -> None:
     except EndpointError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
     if settings.lock_settings:
-        st.info("These settings are locked. Who runs Citeloop can unlock them: CITELOOP_LOCK_SETTINGS=0")
+        st.info("These settings are locked. To unlock them, Citeloop is started with CITELOOP_LOCK_SETTINGS=0.")
         return
     _fill(endpoint)
     _show_form(settings, endpoint)

@@ -31,7 +31,10 @@ class _Drawn:
 
 
 def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:
-    """All cards of a kept answer, struck-out ones collapsed. deleted: as of FeedbackStore.deleted."""
+    """All cards of a kept answer, struck-out ones collapsed; only its owner can strike out and undo.
+
+    deleted: as of FeedbackStore.deleted.
+    """
     ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
     for citation in turn.answer.citations:
         with st.container(border=True):
@@ -53,15 +56,20 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
             links.to_source(
-                f"Open \\[{citation.number}\\]", chunk_id=chunk.id, answer_id=turn.id, icon=":material/visibility:"
+                f"Open \\[{citation.number}\\]",
+                chunk_id=chunk.id,
+                answer_id=turn.id,
+                share=st.query_params.get("share", ""),
+                icon=":material/visibility:",
             )
-            st.button(
-                f"Strike out [{citation.number}]",
-                key=f"strike-{turn.id}-{citation.number}",
-                icon=":material/thumb_down:",
-                on_click=_record,
-                args=(turn, chunk.id, "deleted", _Drawn()),
-            )
+            if turn.user == current_user():
+                st.button(
+                    f"Strike out [{citation.number}]",
+                    key=f"strike-{turn.id}-{citation.number}",
+                    icon=":material/thumb_down:",
+                    on_click=_record,
+                    args=(turn, chunk.id, "deleted", _Drawn()),
+                )
     st.caption(_place(ranked, used=citation.number in turn.answer.used))
     _show_supported(turn.answer, citation.number)
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
@@ -87,6 +95,8 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
         title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
         reason = f" as {event.reason}" if event.reason else ""
         st.subheader(f"{title} struck out{reason}", anchor=f"{turn.id}-s{citation.number}", width="content")
+        if turn.user != current_user():
+            return
         st.button(
             f"Undo [{citation.number}]",
             key=f"undo-{turn.id}-{citation.number}",

@@ -1,6 +1,7 @@
 """Source: a passage where it stands in its document, on the page of the kept file or in the text.
 
 Opened by a link from a citation or from the list of documents: `source?chunk=...&a=...`, `source?document=...`.
+The answer is found for the user who asked, or with `&share=...` in a conversation that is shared.
 What stands in the address is looked up in the table and in the answers and is never taken for a path.
 """
 
@@ -58,13 +59,17 @@ class _Source:
 def show() -> None:
     """The page."""
     st.html(f"<style>{_STYLE}{PAGE_STYLE}</style>")
-    named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a")}
+    named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a", "share")}
     source = _find(**named)
     _record_opened(source)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if source.answer:
-            conversation_id = source.answer.conversation_id
-            links.to_answer("Back to the answer", conversation_id=conversation_id, answer_id=source.answer.id)
+            links.to_answer(
+                "Back to the answer",
+                conversation_id=source.answer.conversation_id,
+                answer_id=source.answer.id,
+                share=named["share"],
+            )
         else:
             links.to_documents("All documents")
         if source.document:
@@ -77,10 +82,10 @@ def show() -> None:
         _show_source(source.document, source.chunk)
 
 
-def _find(chunk: str, document: str, a: str) -> _Source:
+def _find(chunk: str, document: str, a: str, share: str) -> _Source:
     """What the parameters of the address name, looked up by id."""
     table = pipeline().table
-    answer = feedback_store().answer(a) if a else None
+    answer = _answer(a, share)
     found = table.chunk(chunk) if chunk else None
     ranking = answer.answer.ranking if answer else ()
     ranked = next((ranked.chunk for ranked in ranking if ranked.chunk.id == chunk), None)
@@ -90,12 +95,21 @@ def _find(chunk: str, document: str, a: str) -> _Source:
     return _Source(stored, passage, answer, is_gone=found is None and ranked is not None)
 
 
+def _answer(answer_id: str, share: str) -> StoredAnswer | None:
+    if share:
+        turns = feedback_store().shared_conversation(share)
+        return next((turn for turn in turns if turn.id == answer_id), None)
+    return feedback_store().answer(answer_id, current_user()) if answer_id else None
+
+
 def _record_opened(source: _Source) -> None:
-    """Somebody looks up a passage of an answer where it stands; the store notes it once."""
-    ids = {ranked.chunk.id for ranked in source.answer.answer.ranking} if source.answer else set()
-    if source.answer and source.chunk and source.chunk.id in ids:
+    """Note once that the user looked up a passage of their answer where it stands."""
+    answer = source.answer
+    if answer is None or answer.user != current_user() or source.chunk is None:
+        return
+    if source.chunk.id in {ranked.chunk.id for ranked in answer.answer.ranking}:
         with suppress(NotSavedError):  # reading must go on
-            feedback_store().record(source.answer, source.chunk.id, "opened", current_user())
+            feedback_store().record(answer, source.chunk.id, "opened", current_user())
 
 
 def _show_nothing(*, is_named: bool) -> None:

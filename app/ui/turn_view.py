@@ -11,7 +11,7 @@ from app.live import NONE
 from app.ui import markup
 from app.ui.answer_text import answer_markdown, timings_line
 from app.ui.compare_view import compare
-from app.ui.conversation_list import show_link
+from app.ui.conversation_list import show_sharing
 from app.ui.ranking_view import show_ranking
 from app.ui.resources import answerer, current_user, feedback_store
 from app.ui.scroll import scroll_here
@@ -46,9 +46,9 @@ def show_turn(turn: StoredAnswer) -> None:
 
 
 def _show_turn(turn: StoredAnswer) -> None:
-    deleted = feedback_store().deleted(turn.id, current_user())
+    deleted = feedback_store().deleted(turn.id, turn.user)
     job = answerer().at_work(turn.id)
-    turn = feedback_store().answer(turn.id) or turn  # after the job: without one this is its end
+    turn = feedback_store().answer(turn.id, turn.user) or turn  # after the job: without one this is its end
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
     without = job.without if job else turn.answer.without
@@ -75,14 +75,14 @@ def _show_turn(turn: StoredAnswer) -> None:
 def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
     """The turn as it is a moment later, and the job that is writing it if that takes longer."""
     job = answerer().wait_for(turn.id, _PATIENCE_SECONDS)
-    return feedback_store().answer(turn.id) or turn, job
+    return feedback_store().answer(turn.id, turn.user) or turn, job
 
 
 @st.fragment(run_every=_LOOK_SECONDS)
 def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
     job = answerer().at_work(turn.id)
-    now = turn if with_sources else feedback_store().answer(turn.id)
+    now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
     numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
@@ -159,5 +159,6 @@ def _show_tools(turn: StoredAnswer) -> None:
         label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
-        with st.popover("Link", icon=":material/link:", type="tertiary"):
-            show_link(turn.conversation_id, turn.id)
+        if turn.user == current_user():
+            with st.popover("Share", icon=":material/link:", type="tertiary"):
+                show_sharing(turn.conversation_id, turn.id)

@@ -63,7 +63,7 @@ def moment(at: str) -> str:
 
 
 def person(user: str, me: str) -> str:
-    """Who that is: `you`, a name, or of a browser's long number its beginning."""
+    """Return `you`, a name, or the beginning of a browser's long number."""
     if user == me:
         return "you"
-    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}", user) else user or "nobody"
+    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user) else user or "nobody"

@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.answer import LanguageModel
-from app.api.keys import KeyStore
+from app.api.keys import KeyStore, Limits
 from app.api.web import create_api
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
@@ -66,7 +66,7 @@ def keys(settings: Settings) -> KeyStore:
 
 @pytest.fixture
 def key(keys: KeyStore) -> str:
-    return keys.create("helpdesk")
+    return keys.create("helpdesk", Limits(num_users=20))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from app.answer import Answer, LanguageModelError
 from app.api.answers import SOURCES
+from app.api.keys import KeyStore
 from app.api.shapes import AskResult
 from app.feedback import FeedbackError
 from app.rerank import RerankerError
@@ -113,7 +114,7 @@ def test_what_is_described_is_what_comes(client: TestClient) -> None:
 
 def test_answer_is_kept_for_feedback_under_who_asked(client: TestClient, api: Api) -> None:
     (*_, (_, answer)) = stream(client, user="ann@example.org")
-    kept = api.store.answer(answer["answer_id"])
+    kept = api.store.answer(answer["answer_id"], "api:helpdesk/ann@example.org")
     assert kept is not None
     assert (kept.user, kept.conversation_id) == ("api:helpdesk/ann@example.org", answer["conversation_id"])
     assert (kept.answer.text, kept.answer.complete) == (answer["answer"], True)
@@ -127,14 +128,25 @@ def test_conversation_goes_on_for_who_began_it(client: TestClient, api: Api) -> 
         assert refused.status_code == 404
         assert "leave conversation_id out" in refused.json()["error"]["message"]
     assert client.post("/v1/ask", json={**body, "user": "ann"}).json()["conversation_id"] == begun["conversation_id"]
-    kept = api.store.conversation(begun["conversation_id"])
+    kept = api.store.conversation(begun["conversation_id"], "api:helpdesk/ann")
     assert [turn.answer.question for turn in kept] == [QUESTION, "And the VPN?"]
+
+
+def test_conversation_of_another_key_is_as_one_that_nobody_has(client: TestClient, keys: KeyStore) -> None:
+    begun = client.post("/v1/ask", json={"question": QUESTION, "stream": False}).json()
+    wiki = {"Authorization": f"Bearer {keys.create('wiki')}"}
+    replies = [
+        client.post("/v1/ask", json={"question": "And the VPN?", "conversation_id": named}, headers=wiki)
+        for named in (begun["conversation_id"], "made-up")
+    ]
+    assert [reply.status_code for reply in replies] == [404, 404]
+    assert replies[0].json() == replies[1].json()
 
 
 def test_conversation_that_somebody_made_up_is_not_taken_over(client: TestClient, api: Api) -> None:
     response = client.post("/v1/ask", json={"question": QUESTION, "conversation_id": "made-up"})
     assert response.status_code == 404
-    assert api.store.conversation("made-up") == []
+    assert api.store.conversation("made-up", "api:helpdesk") == []
 
 
 def test_language_model_that_breaks_off_leaves_a_note(
@@ -280,7 +292,7 @@ def test_eight_ask_at_once_and_each_gets_its_own(api: Api, key: str, make_pipeli
         answers = list(pool.map(ask, range(8)))
     assert [[name for name, _ in events] for events in answers] == [["sources", "text", "answer"]] * 8
     assert [events[-1][1]["answer"] for events in answers] == [f"leave of {number} days" for number in range(8)]
-    kept = [api.store.answer(events[-1][1]["answer_id"]) for events in answers]
+    kept = [api.store.answer(events[-1][1]["answer_id"], "api:helpdesk") for events in answers]
     assert [each and each.user for each in kept] == [f"api:helpdesk/user{number}" for number in range(8)]
 
 
@@ -298,7 +310,7 @@ def test_server_answers_others_while_one_is_being_answered(api: Api, key: str, m
 
 
 def _last(api: Api) -> Answer:
-    stored = api.store.answer(api.store.shown()[-1].id)
+    stored = api.store.answer(api.store.shown()[-1].id, "api:helpdesk")
     assert stored is not None
     return stored.answer
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from app.answer import Answer
 from app.api.guard import MAX_BODY_BYTES
-from app.api.keys import KeyStore
+from app.api.keys import SCOPES, KeyStore, Limits
 from app.rerank import RerankerError
 from ingest import CiteloopError
 from tests.api.conftest import Api
@@ -257,6 +257,75 @@ def test_feedback_on_what_is_not_there(
     assert api.store.events() == []
 
 
+def test_feedback_on_the_answer_of_another_key_is_as_on_none(
+    client: TestClient, api: Api, keys: KeyStore, asked: Any
+) -> None:
+    wiki = {"Authorization": f"Bearer {keys.create('wiki')}"}
+    theirs, unknown = (
+        client.post("/v1/feedback", json={"answer_id": answer_id, "number": 1, "action": "deleted"}, headers=wiki)
+        for answer_id in (asked["answer_id"], "made-up")
+    )
+    assert theirs.status_code == unknown.status_code == 404
+    assert message(theirs).replace(asked["answer_id"], "made-up") == message(unknown)
+    assert api.store.events() == []
+
+
+# Limits of keys --------------------------------------------------------------------------------------
+
+BODIES: dict[str, dict[str, object]] = {
+    "search": {"query": "leave"},
+    "ask": {"question": "How many days of leave?", "stream": False},
+    "rerank": {"query": "leave", "documents": ["a"]},
+    "feedback": {"answer_id": "unknown", "number": 1, "action": "deleted"},
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_key_may_do_what_its_scopes_say(client: TestClient, keys: KeyStore, scope: str) -> None:
+    headers = {"Authorization": f"Bearer {keys.create('wiki', Limits(scopes=(scope,)))}"}
+    replies = {path: client.post(f"/v1/{path}", json=body, headers=headers) for path, body in BODIES.items()}
+    assert {path for path, reply in replies.items() if reply.status_code != 403} == {scope}
+    refused = next(reply for path, reply in replies.items() if path != scope)
+    assert f"may {scope}, and not " in message(refused)
+    assert "citeloop keys change wiki --scope" in message(refused)
+
+
+def test_a_key_that_has_expired_is_refused(client: TestClient, keys: KeyStore) -> None:
+    expired = keys.create("wiki", Limits(expires_at="2026-01-31T12:00:00.000+00:00"))
+    lasting = keys.create("portal", Limits(expires_at="2999-01-31T12:00:00.000+00:00"))
+    statuses = []
+    for key in (expired, lasting):
+        reply = client.post("/v1/search", json=BODIES["search"], headers={"Authorization": f"Bearer {key}"})
+        statuses.append(reply.status_code)
+        if reply.status_code == 401:
+            assert "expired on 2026-01-31; renew it with: citeloop keys change wiki --expires DAYS" in message(reply)
+    assert statuses == [401, 200]
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(client: TestClient, keys: KeyStore) -> None:
+    headers = {"Authorization": f"Bearer {keys.create('wiki', Limits(rate=2))}"}
+    replies = [client.post("/v1/search", json=BODIES["search"], headers=headers) for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 429]
+    assert 0 < int(replies[-1].headers["Retry-After"]) <= 30
+    assert "may send 2 requests a minute" in message(replies[-1])
+    assert client.post("/v1/search", json=BODIES["search"]).status_code == 200  # another key
+
+
+def test_a_key_does_not_vote_as_invented_users(client: TestClient, api: Api, keys: KeyStore) -> None:
+    headers = {"Authorization": f"Bearer {keys.create('wiki', Limits(num_users=3))}"}
+    asked = client.post("/v1/ask", json=BODIES["ask"], headers=headers).json()
+    body = {"answer_id": asked["answer_id"], "number": 1, "action": "deleted"}
+    replies = [
+        client.post("/v1/feedback", json={**body, "user": f"invented-{number}"}, headers=headers) for number in range(9)
+    ]
+    assert [reply.status_code for reply in replies] == [200] * 2 + [403] * 7
+    assert "citeloop keys change wiki --users N" in message(replies[-1])
+    assert {event.user for event in api.store.events()} == {"api:wiki/invented-0", "api:wiki/invented-1"}
+    named = client.post("/v1/ask", json={**BODIES["ask"], "user": "invented-9"}, headers=headers)
+    assert named.status_code == 403
+    assert client.post("/v1/feedback", json=body, headers=headers).status_code == 200  # for itself
+
+
 # OpenAPI ---------------------------------------------------------------------------------------------
 
 
@@ -269,7 +338,7 @@ def test_openapi_needs_no_key_and_describes_all_with_examples(client: TestClient
         (operation,) = path.values()
         assert operation["description"]
         assert operation["security"] == [{"HTTPBearer": []}]
-        assert {"401", "413", "422", "503"} <= set(operation["responses"])
+        assert {"401", "403", "413", "422", "429", "503"} <= set(operation["responses"])
         for status in ("401", "422"):
             described = operation["responses"][status]["content"]["application/json"]["schema"]
             assert described == {"$ref": "#/components/schemas/ErrorAnswer"}

@@ -149,7 +149,7 @@ def answerer_of(store: FeedbackStore, jobs: AnswerJobStore) -> Iterator[MakeAnsw
 
 
 def answer_of(store: FeedbackStore, answer_id: str) -> Answer:
-    kept = store.answer(answer_id)
+    kept = store.answer(answer_id, "ann")
     assert kept is not None
     return kept.answer
 
@@ -160,7 +160,7 @@ def is_made(jobs: AnswerJobStore, answer_id: str) -> Callable[[], bool]:
 
 def keep(store: FeedbackStore, text: str = "Thirty days [1].") -> StoredAnswer:
     answer_id = store.save_answer(make_answer(text, ("Thirty days.", "Trains first.", "Hotels cost.")), "c", "ann")
-    kept = store.answer(answer_id)
+    kept = store.answer(answer_id, "ann")
     assert kept is not None
     return kept
 
@@ -174,7 +174,7 @@ def test_a_question_is_kept_at_once_and_answered_later(
     gate = Gate()
     answerer = answerer_of(rank=[gate], hotel=["150 ", "euros."])
     answer_id = answerer.ask("hotel", "c", "ann", within=Filter(types=("md",)))
-    (turn,) = store.conversation("c")
+    (turn,) = store.conversation("c", "ann")
     assert (turn.id, turn.user, turn.answer.question, turn.answer.text) == (answer_id, "ann", "hotel", "")
     assert (turn.answer.complete, turn.answer.found, turn.answer.within) == (False, False, Filter(types=("md",)))
     assert jobs.at_work(answer_id) is not None
@@ -231,7 +231,7 @@ def test_two_answers_are_made_at_once(answerer_of: MakeAnswerer, store: Feedback
     assert jobs.at_work(one) is not None
     first.set()
     wait_until(is_made(jobs, one))
-    assert [turn.answer.text for turn in store.conversation("c")] == ["1", "2"]
+    assert [turn.answer.text for turn in store.conversation("c", "ann")] == ["1", "2"]
 
 
 def test_a_job_ends_with_its_answer_and_goes_when_the_next_begins(
@@ -313,8 +313,8 @@ def test_a_conversation_that_is_removed_meanwhile_stays_away(
     store.remove_conversation("c", "ann")
     gate.set()
     wait_until(is_made(jobs, answer_id))
-    assert store.answer(answer_id) is None
-    assert store.conversation("c") == []
+    assert store.answer(answer_id, "ann") is None
+    assert store.conversation("c", "ann") == []
 
 
 def test_half_a_character_of_a_language_model_is_no_end(
@@ -460,7 +460,7 @@ def test_striking_out_while_a_new_answer_grows_begins_it_anew(
     answer_id = answerer.ask("hotel", "c", "ann")
     assert gate.reached.wait(SECONDS)
     wait_until(lambda: answer_of(store, answer_id).citations)
-    turn = store.answer(answer_id)
+    turn = store.answer(answer_id, "ann")
     assert turn is not None
     answerer.write_again(turn, [turn.answer.citations[0].chunk.id])
     answerer.wait()  # nobody opened the gate: it was asked to stop

@@ -58,7 +58,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ranked = pipeline.rank(question_of(place, thing), "none")
         shown = replace(ranked, text="[1] [2] [3] [4] [5]", found=True, complete=True)
         user = ("ann", "bob")[number % 2]
-        answer = store.answer(store.save_answer(shown, "conversation", user))
+        answer = store.answer(store.save_answer(shown, "conversation", user), user)
         assert answer
         for citation in shown.citations:
             if citation.chunk.document != f"{place}-{thing}.md":

@@ -321,7 +321,7 @@ def test_the_home_of_the_option_goes_before_the_variable(
 def struck_out(home: Path) -> None:
     store = FeedbackStore(home)
     store.save_answer(make_answer(passages=("Dreißig Tage.", "By train.")), "talk", "ada")
-    (shown,) = store.conversation("talk")
+    (shown,) = store.conversation("talk", "ada")
     for citation in shown.answer.citations:
         store.record(shown, citation.chunk.id, "deleted", "ada", "outdated")
 
@@ -377,24 +377,27 @@ def test_doctor_ends_with_status_1_if_something_does_not_work(
 def test_serve_hands_home_host_and_port_to_the_pages(
     citeloop: Citeloop, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served: list[tuple[str, int, bool, str]] = []
+    served: list[tuple[object, ...]] = []
     pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
 
-    def serve(host: str, port: int, *, api: bool) -> None:
-        served.append((host, port, api, os.environ["CITELOOP_HOME"]))
+    def serve(host: str, port: int, **options: object) -> None:
+        served.append((host, port, *options.values(), os.environ["CITELOOP_HOME"]))
 
     server.serve = serve  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ui", pages)
     monkeypatch.setitem(sys.modules, "app.ui.server", server)
     monkeypatch.delenv("PORT", raising=False)
     citeloop("serve")
-    citeloop("serve", "--port", "0", "--host", "0.0.0.0", "--api")
+    citeloop(
+        "serve", "--port", "0", "--host", "0.0.0.0", "--api", "--without-login", "--public-url", "https://a.example"
+    )
     monkeypatch.setenv("PORT", "8600")
+    monkeypatch.setenv("CITELOOP_PUBLIC_URL", "https://a.example https://b.example")
     citeloop("serve")
     assert served == [
-        ("127.0.0.1", 8501, False, str(home)),
-        ("0.0.0.0", 0, True, str(home)),
-        ("127.0.0.1", 8600, False, str(home)),
+        ("127.0.0.1", 8501, False, (), False, str(home)),
+        ("0.0.0.0", 0, True, ["https://a.example"], True, str(home)),
+        ("127.0.0.1", 8600, False, ["https://a.example", "https://b.example"], False, str(home)),
     ]
 
 
@@ -403,7 +406,7 @@ def test_serve_hands_the_home_of_its_option_to_the_pages_as_an_absolute_path(
 ) -> None:
     served: list[str] = []
     pages, server = ModuleType("app.ui"), ModuleType("app.ui.server")
-    server.serve = lambda host, port, api: served.append(os.environ["CITELOOP_HOME"])  # type: ignore[attr-defined]
+    server.serve = lambda *_, **__: served.append(os.environ["CITELOOP_HOME"])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app.ui", pages)
     monkeypatch.setitem(sys.modules, "app.ui.server", server)
     monkeypatch.chdir(tmp_path)

@@ -26,7 +26,7 @@ def shown(number: int, reranker: str, at: str, num_citations: int = 5) -> list[S
 def event(tmp_path: Path) -> FeedbackEvent:
     """Any event, to be changed."""
     store = FeedbackStore(tmp_path / "any")
-    answer = store.answer(store.save_answer(make_answer(), "talk", "ann"))
+    answer = store.answer(store.save_answer(make_answer(), "talk", "ann"), "ann")
     assert answer
     recorded = store.record(answer, answer.answer.citations[0].chunk.id, "deleted", "ann")
     assert recorded
@@ -143,7 +143,7 @@ def test_rates_of_a_home_come_from_its_log_and_its_history(home: Path, monkeypat
     assert [(each.id, each.reranker, each.num_citations) for each in store.shown()] == [(first, "shipped", 2)]
     registry.promote(add_model(home), "ann", "")
     store.save_answer(replace(answer, reranker="reranker-1"), "talk", "ann")
-    stored = store.answer(first)
+    stored = store.answer(first, "ann")
     assert stored
     store.record(stored, answer.citations[0].chunk.id, "deleted", "ann")
     found = deletion_rates_of(home)

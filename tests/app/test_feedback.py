@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -32,7 +33,9 @@ from app.feedback import (
     Judgement,
     Label,
     StoredAnswer,
+    earlier_name,
     new_id,
+    user_of_cookie,
 )
 from app.pipeline import Pipeline
 from app.rerank import Blend, rerank
@@ -51,7 +54,7 @@ def store(home: Path) -> FeedbackStore:
 def shown(store: FeedbackStore) -> StoredAnswer:
     """An answer with three passages, two of them cited."""
     store.save_answer(make_answer(passages=("One.", "Two.", "Three."), num_citations=2), "talk", "ada")
-    return store.conversation("talk")[0]
+    return store.conversation("talk", "ada")[0]
 
 
 def chunk_ids(shown: StoredAnswer) -> list[str]:
@@ -90,7 +93,7 @@ def test_an_answer_comes_back_as_it_was(store: FeedbackStore) -> None:
         without=(bare.id,),
     )
     id = store.save_answer(answer, "talk", "ada")
-    (stored,) = store.conversation("talk")
+    (stored,) = store.conversation("talk", "ada")
     assert stored.answer == answer
     assert isinstance(stored.answer.ranking[0].chunk.headings, tuple)
     assert (stored.id, stored.conversation_id, stored.user) == (id, "talk", "ada")
@@ -98,31 +101,31 @@ def test_an_answer_comes_back_as_it_was(store: FeedbackStore) -> None:
 
 
 def test_an_answer_is_found_by_its_id(store: FeedbackStore, shown: StoredAnswer) -> None:
-    assert store.answer(shown.id) == shown
-    assert store.answer("nobody's") is None
+    assert store.answer(shown.id, "ada") == shown
+    assert store.answer("nobody's", "ada") is None
 
 
 def test_an_answer_of_the_pipeline_comes_back_as_it_was(store: FeedbackStore, pipeline: Pipeline) -> None:
     answer = pipeline.rank("How many days of leave?")
     assert answer.ranking
     store.save_answer(answer, "talk", "ada")
-    assert store.conversation("talk")[0].answer == answer
+    assert store.conversation("talk", "ada")[0].answer == answer
 
 
 def test_a_conversation_keeps_its_order_and_knows_no_other(store: FeedbackStore) -> None:
     for number in range(5):
         store.save_answer(make_answer(f"Answer {number}."), "talk", "ada")
         store.save_answer(make_answer("Elsewhere."), "other talk", "ada")
-    assert [stored.answer.text for stored in store.conversation("talk")] == [f"Answer {n}." for n in range(5)]
-    assert store.conversation("nobody's") == []
+    assert [stored.answer.text for stored in store.conversation("talk", "ada")] == [f"Answer {n}." for n in range(5)]
+    assert store.conversation("nobody's", "ada") == []
 
 
 def test_a_later_version_takes_the_place_of_the_earlier(store: FeedbackStore) -> None:
     id = store.save_answer(make_answer("Thir"), "talk", "ada")
-    before = store.conversation("talk")[0]
+    before = store.conversation("talk", "ada")[0]
     store.save_answer(make_answer("Second question."), "talk", "ada")
     store.update_answer(id, make_answer("Thirty days."))
-    first, second = store.conversation("talk")
+    first, second = store.conversation("talk", "ada")
     assert (first.answer.text, second.answer.text) == ("Thirty days.", "Second question.")
     assert first == replace(before, answer=make_answer("Thirty days."))
 
@@ -131,7 +134,7 @@ def test_what_was_removed_does_not_come_back_when_its_answer_is_ready(store: Fee
     id = store.save_answer(make_answer(""), "talk", "ada")
     store.remove_conversation("talk", "ada")
     store.update_answer(id, make_answer("Thirty days."))
-    assert store.answer(id) is None
+    assert store.answer(id, "ada") is None
 
 
 # Conversations ---------------------------------------------------------------------------------------
@@ -178,23 +181,134 @@ def test_an_empty_title_brings_the_first_question_back(talks: FeedbackStore) -> 
 
 
 def test_what_is_removed_is_gone_but_its_feedback_and_its_number(talks: FeedbackStore) -> None:
-    turn = talks.conversation("leave")[0]
+    turn = talks.conversation("leave", "ada")[0]
     talks.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ada")
     shown = talks.shown()
     talks.rename_conversation("leave", "ada", "Time off")
     talks.remove_conversation("leave", "ada")
     assert titles(talks) == ["What may a hotel cost?"]
-    assert talks.answer(turn.id) is None
+    assert talks.answer(turn.id, "ada") is None
     assert [event.question for event in talks.events()] == ["How many days?"]
     assert talks.shown() == shown
 
 
 def test_somebody_elses_conversation_is_not_touched(talks: FeedbackStore) -> None:
-    with pytest.raises(FeedbackError, match="somebody else's"):
+    with pytest.raises(FeedbackError, match="not there any more"):
         talks.remove_conversation("vpn", "ada")
-    with pytest.raises(FeedbackError, match="somebody else's"):
+    with pytest.raises(FeedbackError, match="not there any more"):
         talks.rename_conversation("vpn", "ada", "Mine")
     assert titles(talks, user="ben") == ["How many tunnels?"]
+
+
+def test_what_somebody_else_asked_is_as_if_it_were_not_there(talks: FeedbackStore) -> None:
+    (turn,) = talks.conversation("vpn", "ben")
+    talks.rename_conversation("vpn", "ben", "Tunnels")
+    assert talks.answer(turn.id, "ben") == turn
+    assert talks.answer(turn.id, "ada") is None
+    assert talks.conversation("vpn", "ada") == []
+    assert (talks.title("vpn", "ben"), talks.title("vpn", "ada")) == ("Tunnels", "")
+
+
+def test_a_program_has_what_it_asked_for_its_users_and_nothing_else(store: FeedbackStore) -> None:
+    asked = store.save_answer(make_answer(), "one", "api:wiki/ann")
+    assert store.answer(asked, "api:wiki") is not None
+    assert store.answer(asked, "api:wiki/ann") is not None
+    assert [store.answer(asked, user) for user in ("api:wik", "api:wiki2", "api:wiki/an", "api:help", "api", "")] == [
+        None
+    ] * 6
+    own = store.save_answer(make_answer(), "two", "https://idp/ann")
+    assert store.answer(own, "https:") is None
+
+
+# Shares ----------------------------------------------------------------------------------------------
+
+
+def test_a_shared_conversation_is_read_by_its_token_alone(talks: FeedbackStore) -> None:
+    assert talks.share_token("leave", "ada") == ""
+    token = talks.share("leave", "ada")
+    assert talks.share("leave", "ada") == talks.share_token("leave", "ada") == token
+    assert talks.shared_conversation(token) == talks.conversation("leave", "ada")
+    assert talks.share_token("leave", "ben") == ""
+    assert [talks.shared_conversation(wrong) for wrong in ("", "leave", token.lower(), token[:-1])] == [[]] * 4
+    assert talks.conversation("leave", "ben") == []  # the token opens it, not its id
+
+
+def test_a_conversation_that_is_no_longer_shared_is_closed(talks: FeedbackStore) -> None:
+    first = talks.share("leave", "ada")
+    talks.stop_sharing("leave", "ben")
+    assert talks.shared_conversation(first)
+    talks.stop_sharing("leave", "ada")
+    assert talks.shared_conversation(first) == []
+    second = talks.share("leave", "ada")
+    assert second != first
+    talks.remove_conversation("leave", "ada")
+    talks.save_answer(make_answer(), "leave", "ada")  # such as an answer that was being made in another tab
+    assert talks.shared_conversation(second) == []
+
+
+def test_only_its_owner_shares_a_conversation(talks: FeedbackStore) -> None:
+    with pytest.raises(FeedbackError, match="not there any more"):
+        talks.share("vpn", "ada")
+    with pytest.raises(FeedbackError, match="not there any more"):
+        talks.share("unknown", "ada")
+
+
+# Users -----------------------------------------------------------------------------------------------
+
+COOKIE = "5eed" * 8
+
+
+def test_a_database_whose_users_are_cookies_gets_their_digests(store: FeedbackStore, home: Path) -> None:
+    """As the first version wrote it, before PRAGMA user_version was set."""
+    store.save_answer(make_answer(), "talk", COOKIE)
+    (shown,) = store.conversation("talk", COOKIE)
+    for user in (COOKIE, "ann@example.org", "api:wiki"):
+        store.record(shown, chunk_ids(shown)[0], "deleted", user)
+    store.record_kept(shown, COOKIE)
+    store.judge([Judgement.of(store.events()[0], "relevant", COOKIE)])
+    store.share("talk", COOKIE)
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    opened, user = FeedbackStore(home), user_of_cookie(COOKIE)
+    assert [turn.id for turn in opened.conversation("talk", user)] == [shown.id]
+    assert opened.share_token("talk", user)
+    assert {event.user for event in opened.events()} == {user, "ann@example.org", "api:wiki"}
+    assert [judgement.user for judgement in opened.judgements()] == [user]
+    num_events = len(opened.events())
+    opened.record_kept(shown, user)  # the ids of events have moved with it
+    assert len(opened.events()) == num_events
+    again = FeedbackStore(home)  # and a digest is not taken for a cookie
+    assert [turn.id for turn in again.conversation("talk", user)] == [shown.id]
+    assert all(COOKIE.encode() not in path.read_bytes() for path in _compacted(home))
+
+
+def _compacted(home: Path) -> list[Path]:
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return list(home.glob("feedback.*"))
+
+
+def test_a_user_takes_over_what_stands_under_an_earlier_name(store: FeedbackStore) -> None:
+    user = user_of_cookie(COOKIE)
+    store.save_answer(make_answer(), "talk", earlier_name(user))
+    (shown,) = store.conversation("talk", earlier_name(user))
+    store.record(shown, chunk_ids(shown)[0], "deleted", earlier_name(user), "outdated")
+    store.record_kept(shown, earlier_name(user))
+    store.take_over(earlier_name(user), user)
+    assert [turn.id for turn in store.conversation("talk", user)] == [shown.id]
+    assert store.conversation("talk", earlier_name(user)) == []
+    assert list(store.deleted(shown.id, user)) == [chunk_ids(shown)[0]]
+    num_events = len(store.events())
+    store.record_kept(shown, user)
+    assert len(store.events()) == num_events
+
+
+def test_who_knows_the_user_does_not_know_the_cookie() -> None:
+    user = user_of_cookie(COOKIE)
+    assert re.fullmatch(r"[0-9a-f]{32}", user)
+    assert COOKIE not in user
+    assert user_of_cookie(user) != user
 
 
 def test_ids_cannot_be_guessed() -> None:
@@ -339,7 +453,7 @@ def test_undoing_what_was_not_deleted_is_nothing_whatever_the_reason(store: Feed
 def test_users_answers_and_citations_are_kept_apart(store: FeedbackStore, shown: StoredAnswer) -> None:
     first, second, _ = chunk_ids(shown)
     store.save_answer(shown.answer, "talk", "ada")
-    again = store.conversation("talk")[1]
+    again = store.conversation("talk", "ada")[1]
     store.record(shown, first, "deleted", "ada")
     store.record(shown, second, "deleted", "bob")
     store.record(again, second, "deleted", "ada")
@@ -417,7 +531,7 @@ def keep(store: FeedbackStore, **changes: object) -> StoredAnswer:
     """An answer with three citations, of which the text uses the first and the last."""
     answer = make_answer("One [1]. Three [3].", passages=("One.", "Two.", "Three.", "Four."), num_citations=3)
     store.save_answer(replace(answer, **changes), "kept", "ada")  # type: ignore[arg-type]
-    return store.conversation("kept")[-1]
+    return store.conversation("kept", "ada")[-1]
 
 
 def test_what_the_text_used_is_kept(store: FeedbackStore) -> None:
@@ -598,14 +712,14 @@ def test_an_older_file_keeps_what_is_in_it(old_home: Path) -> None:
     (event,) = store.events()
     new = {"reranker_version": "", "embedder": "", "answered_by": ""}
     assert asdict(event) == {**OLD_EVENT, **new}
-    (stored,) = store.conversation("talk")
+    (stored,) = store.conversation("talk", "ada")
     assert stored.answer == make_answer()
     assert (stored.answer.reranker_version, stored.answer.embedder, stored.answer.without) == ("", "", ())
 
 
 def test_an_older_file_goes_on(old_home: Path) -> None:
     store = FeedbackStore(old_home)
-    (shown,) = store.conversation("talk")
+    (shown,) = store.conversation("talk", "ada")
     shown = replace(shown, answer=replace(shown.answer, embedder="fake"))
     actions: tuple[Action, ...] = ("opened", "deleted", "undone", "kept")
     events = [store.record(shown, chunk_ids(shown)[0], action, "ada") for action in actions]
@@ -638,7 +752,7 @@ def test_opening_the_file_again_finds_everything(home: Path, store: FeedbackStor
     event = store.record(shown, chunk_ids(shown)[0], "deleted", "ada", "other")
     reopened = FeedbackStore(home)
     assert reopened.events() == [event]
-    assert reopened.conversation("talk") == [shown]
+    assert reopened.conversation("talk", "ada") == [shown]
     assert reopened.record(shown, chunk_ids(shown)[0], "deleted", "ada", "other") is None
 
 
@@ -653,7 +767,7 @@ from pathlib import Path
 from app.feedback import FeedbackStore, Judgement
 
 store = FeedbackStore(Path(sys.argv[1]))
-(question,) = store.conversation("talk")
+(question,) = store.conversation("talk", "ada")
 first, second, third = (citation.chunk.id for citation in question.answer.citations)
 
 
@@ -664,7 +778,7 @@ def tell(*words):  # in one piece: half a line of one that is killed would run i
 def act_for_ever():
     while True:
         answer_id = store.save_answer(question.answer, "acts", "ada")
-        shown = store.answer(answer_id)
+        shown = store.answer(answer_id, "ada")
         for chunk_id, action in [(first, "opened"), (first, "deleted"), (first, "undone"), (second, "deleted")]:
             tell(store.record(shown, chunk_id, action, "ada").id)
         tell(*(event.id for event in store.record_kept(shown, "ada")))
@@ -728,13 +842,13 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
     assert set(told_judgements) <= set(judged)
     with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    (question,) = store.conversation("talk")
+    (question,) = store.conversation("talk", "ada")
     assert store.record(question, chunk_ids(question)[1], "deleted", "ada") is not None
 
 
 def test_an_act_on_a_follow_up_is_about_the_question_in_full(store: FeedbackStore) -> None:
     shown = replace(make_answer(), question="And for managers?", query="How many days do managers get?")
-    answer = store.answer(store.save_answer(shown, "talk", "ada"))
+    answer = store.answer(store.save_answer(shown, "talk", "ada"), "ada")
     assert answer
     store.record(answer, shown.citations[0].chunk.id, "deleted", "ada")
     store.record_kept(answer, "ben")

@@ -71,7 +71,7 @@ def test_list_as_json_has_the_counts_and_every_passage(citeloop: Citeloop) -> No
 def test_list_counts_what_users_contradict_each_other_on(citeloop: Citeloop, home: Path) -> None:
     store = FeedbackStore(home)
     store.save_answer(make_answer(), "talk", "ada")
-    (shown,) = store.conversation("talk")
+    (shown,) = store.conversation("talk", "ada")
     chunk_id = shown.answer.citations[0].chunk.id
     store.record(shown, chunk_id, "deleted", "ada")
     store.record(shown, chunk_id, "kept", "bob")
@@ -204,7 +204,7 @@ def test_a_file_with_one_wrong_line_leaves_nothing_behind(citeloop: Citeloop, tm
 def test_a_log_is_no_file_of_labels(citeloop: Citeloop, home: Path, tmp_path: Path) -> None:
     store = FeedbackStore(home)
     store.save_answer(make_answer(), "talk", "ada")
-    (shown,) = store.conversation("talk")
+    (shown,) = store.conversation("talk", "ada")
     store.record(shown, shown.answer.citations[0].chunk.id, "deleted", "ada")
     citeloop("feedback", "export", "--format", "log", "--output", tmp_path / "log.jsonl")
     assert [json.loads(line)["action"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == ["deleted"]

@@ -52,7 +52,7 @@ def ask(answerer: Answerer, store: FeedbackStore) -> StoredAnswer:
     while answerer.at_work(answer_id):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    found = store.answer(answer_id)
+    found = store.answer(answer_id, "ann")
     assert found
     return found
 
@@ -66,10 +66,10 @@ def test_question_on_a_full_disk_is_answered_with_a_note_and_saved_later(
         assert "150 euros" in unsaved.answer.text
         assert unsaved.answer.citations
         assert unsaved.answer.note.startswith(NOT_SAVED)
-        assert [each.id for each in store.conversation("c")] == [before.id, unsaved.id]
-        assert FeedbackStore(home).conversation("c") == [before]
-    assert [each.answer.note for each in store.conversation("c")] == ["", ""]
-    assert [each.id for each in FeedbackStore(home).conversation("c")] == [before.id, unsaved.id]
+        assert [each.id for each in store.conversation("c", "ann")] == [before.id, unsaved.id]
+        assert FeedbackStore(home).conversation("c", "ann") == [before]
+    assert [each.answer.note for each in store.conversation("c", "ann")] == ["", ""]
+    assert [each.id for each in FeedbackStore(home).conversation("c", "ann")] == [before.id, unsaved.id]
 
 
 def test_disk_that_fills_up_while_an_answer_is_made_keeps_it_in_memory(store: FeedbackStore) -> None:
@@ -77,7 +77,7 @@ def test_disk_that_fills_up_while_an_answer_is_made_keeps_it_in_memory(store: Fe
     with full_disk():
         shown = store.update_answer(answer_id, make_answer("Thirty days [1]."))
         assert (shown.text, shown.note[: len(NOT_SAVED)]) == ("Thirty days [1].", NOT_SAVED)
-    found = store.answer(answer_id)
+    found = store.answer(answer_id, "ann")
     assert found
     assert (found.answer.text, found.answer.note) == ("Thirty days [1].", "")
 
@@ -99,7 +99,7 @@ def test_answer_that_is_written_again_on_a_full_disk_is_not_overtaken(answerer: 
     with full_disk():
         answerer.write_again(turn, without)
         answerer.wait_for(turn.id, 30)
-        found = store.answer(turn.id)
+        found = store.answer(turn.id, "ann")
         assert found
         assert found.answer.without == tuple(without)
         assert found.answer.note.startswith(NOT_SAVED)
@@ -122,4 +122,6 @@ def test_only_the_newest_unsaved_answers_are_held(store: FeedbackStore) -> None:
     with full_disk():
         for number in range(250):
             store.save_answer(make_answer(str(number)), "c", "ann")
-        assert [each.answer.text for each in store.conversation("c")] == [str(number) for number in range(50, 250)]
+        assert [each.answer.text for each in store.conversation("c", "ann")] == [
+            str(number) for number in range(50, 250)
+        ]

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -477,6 +478,79 @@ def saved(settings: Settings) -> Endpoint:
     found = read_endpoint(settings)
     assert found is not None
     return found
+
+
+# an address that was typed on a page ----------------------------------------------------------------------
+
+
+def _answers_with(body: str, status: int = 200, content_type: str = "text/html", **headers: str) -> Callable[..., str]:
+    def respond(httpserver: HTTPServer) -> str:
+        headers_of_all = {"Content-Type": content_type, **headers}
+        httpserver.expect_request(re.compile(".*")).respond_with_data(body, status, headers_of_all)
+        return httpserver.url_for("/v1")
+
+    return respond
+
+
+def _is_silent(httpserver: HTTPServer) -> str:
+    def wait(_request: object) -> Response:
+        time.sleep(1)
+        return Response("")
+
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(wait)
+    return httpserver.url_for("/v1")
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        lambda _: f"http://127.0.0.1:{closed_port()}/v1",
+        _is_silent,
+        lambda _: "http://no-such-host.invalid/v1",
+        _answers_with("<h1>The printer of the third floor</h1>"),
+        _answers_with("not found", 404, "text/plain"),
+        _answers_with('{"detail": "Not Found"}', 404, "application/json"),
+        _answers_with('{"error": "index_not_found_exception", "status": 404}', 404, "application/json"),
+        _answers_with('{"message": "no"}', 401, "application/json"),
+        _answers_with("", 302, Location="http://10.0.0.5/admin"),
+        _answers_with("secrets", 500, "text/plain"),
+        _answers_with('{"cluster_name": "inner"}', 200, "application/json"),
+        _answers_with("{" * 5_000_000, 200, "text/event-stream"),
+    ],
+)
+def test_what_speaks_no_api_is_told_in_one_message(
+    service: Callable[[HTTPServer], str],
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("app.language_model.client._MAX_BYTES", 1_000_000)
+    url = service(httpserver)
+    report = try_connection(endpoint(url, saved=True), deadline_seconds=0.8)
+    expected = f"{url} does not answer as a language model does; start its server, or correct the base URL"
+    assert (
+        report.message
+        == f"{expected} on the Settings page, which ends in /v1 as a rule. The log of Citeloop says more."
+    )
+    assert "no language model: " in caplog.text
+    _, told = read(OpenAILanguageModel(endpoint(url, saved=True), deadline_seconds=0.4, retry_seconds=0.01))
+    assert f"{told}." == report.message  # an answer says no more
+    assert all(request.path.startswith("/v1/") for request, _ in httpserver.log)  # a redirect was not followed
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("wrong key", "refused the key"),
+        ("unknown model", "does not know writer-1"),
+        ("stall", "fell silent"),
+        ("drip", "longer than"),
+    ],
+)
+def test_what_speaks_the_api_is_told_what_is_wrong(fault: str, words: str, server: FaultyServer) -> None:
+    server.use(fault)
+    options = {"deadline_seconds": 0.4, "retry_seconds": 0.01, "stall_seconds": 0.2}
+    assert words in read(OpenAILanguageModel(endpoint(server.url, saved=True), **options))[1]  # type: ignore[arg-type]
 
 
 # the test of a connection ---------------------------------------------------------------------------------

@@ -260,7 +260,7 @@ def test_a_question_that_is_known_or_nearly_so_is_refused(
     if place == "judged":
         feedback.judge([Judgement(user="ann", question=known, label="not relevant", text="Something else.")])
     elif place == "struck out":
-        shown = feedback.answer(feedback.save_answer(replace(pipeline.ask(HOTEL), question=known), "one", "ann"))
+        shown = feedback.answer(feedback.save_answer(replace(pipeline.ask(HOTEL), question=known), "one", "ann"), "ann")
         assert shown is not None
         feedback.record(shown, shown.answer.citations[0].chunk.id, "deleted", "ann")
     else:

@@ -150,7 +150,7 @@ def _shown(pipeline: Pipeline, store: FeedbackStore, question: str, user: str) -
     text = " ".join(f"[{citation.number}]" for citation in ranked.citations)
     shown = replace(ranked, text=text, found=True, complete=True)
     answer_id = store.save_answer(shown, conversation_id=user, user=user)
-    stored = store.answer(answer_id)
+    stored = store.answer(answer_id, user)
     assert stored
     return stored
 

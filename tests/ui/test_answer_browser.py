@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackStore, user_of_cookie
+from app.ui.resources import USER_COOKIE
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -217,12 +218,17 @@ def test_stop_keeps_the_text_and_says_so(
     assert num_words(page) == words
     match = re.search(r"\bc=(\w+)", page.url)
     assert match is not None
-    (turn,) = FeedbackStore(home).conversation(match[1])
+    (turn,) = FeedbackStore(home).conversation(match[1], _user(page))
     assert (turn.answer.stopped, turn.answer.complete) == (True, False)
     assert turn.answer.text.endswith(f"word{words}")
 
 
-def test_a_conversation_is_listed_and_read_by_a_colleague(
+def _user(page: Page) -> str:
+    (cookie,) = [cookie.get("value", "") for cookie in page.context.cookies() if cookie.get("name") == USER_COOKIE]
+    return user_of_cookie(cookie)
+
+
+def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     server: str, page: Page, dripping: Dripping, open_context: OpenContext
 ) -> None:
     question = "What is the price of a hotel a night?"
@@ -230,6 +236,13 @@ def test_a_conversation_is_listed_and_read_by_a_colleague(
     address = page.url
     colleague = open_context().new_page()
     colleague.goto(address)
+    expect(colleague.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    expect(colleague.get_by_text(question)).to_have_count(0)
+
+    page.get_by_role("button", name="Conversation", exact=True).click()
+    page.get_by_role("button", name="Share this conversation").first.click()
+    link = page.get_by_test_id("stCode").first.inner_text().strip()
+    colleague.goto(link)
     expect_growing(colleague)
     expect(stop_button(page)).to_be_visible()
     expect(stop_button(colleague)).to_have_count(0)
@@ -237,22 +250,17 @@ def test_a_conversation_is_listed_and_read_by_a_colleague(
     dripping.may_end.set()
     expect_whole(page)
     expect_whole(colleague)
+    expect(colleague.get_by_role("dialog")).to_have_count(0)  # by which Streamlit says: Page not found
+    expect(colleague.get_by_role("button", name="Conversation", exact=True)).to_have_count(0)
+    expect(colleague.get_by_role("button", name="Strike out [1]")).to_have_count(0)
+    expect(colleague.get_by_test_id("stSidebar").get_by_role("button", name=question)).to_have_count(0)
+    colleague.get_by_role("link", name="Open [1]").click()
+    colleague.get_by_role("link", name="Back to the answer").click()
+    expect_whole(colleague)
+
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_role("button", name="New conversation").click()
     expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
     sidebar.get_by_role("button", name=question).click()
     expect_whole(page)
     expect(page).to_have_url(address, timeout=10_000)
-
-    page.get_by_role("button", name="Conversation", exact=True).click()
-    expect(page.get_by_role("button", name="Rename")).to_be_visible()
-    link = page.get_by_test_id("stCode").inner_text().strip()
-    colleague.goto(link)
-    expect_whole(colleague)
-    expect(colleague.get_by_role("dialog")).to_have_count(0)  # by which Streamlit says: Page not found
-    expect(stop_button(colleague)).to_have_count(0)
-    colleague.get_by_role("button", name="Conversation", exact=True).click()
-    expect(colleague.get_by_role("button", name="Export as Markdown")).to_be_visible()
-    expect(colleague.get_by_role("button", name="Rename")).to_have_count(0)
-    expect(colleague.get_by_role("button", name="Remove")).to_have_count(0)
-    expect(colleague.get_by_test_id("stSidebar").get_by_role("button", name=question)).to_have_count(0)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import streamlit as st
@@ -69,7 +69,7 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
 
 def test_each_source_opens_where_it_stands(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
-    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     shown = [(link.proto.label, link.proto.page, link.proto.query_string) for link in page.get("page_link")]
     assert shown == [
         (rf"Open \[{each.number}\]", "source", f"chunk={each.chunk.id}&a={turn.id}") for each in turn.answer.citations
@@ -92,7 +92,7 @@ def test_the_reranker_decides_the_order_and_the_toggle_takes_it_away(run_page: R
     ask(page, "Who may call extension 4400?")
     page.toggle[0].set_value(False).run()
     ask(page, "Who may call extension 4400?")
-    with_reranker, without = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    with_reranker, without = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert with_reranker.answer.reranker == "shipped"
     assert with_reranker.answer.ranking[0].chunk.document == "handbook/travel.md"
     assert without.answer.reranker == "none"
@@ -150,7 +150,7 @@ def said(page: AppTest) -> str:
 
 
 def only_turn(page: AppTest, settings: Settings) -> StoredAnswer:
-    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     return turn
 
 
@@ -191,21 +191,6 @@ def test_what_is_written_already_is_not_written_again(
     page.pills[0].set_value("not relevant").run()
     assert not page.exception
     assert only_turn(page, settings).answer.without
-
-
-def test_somebody_elses_answer_stays_as_it_was_written(run_page: Run, settings: Settings, pipeline: Pipeline) -> None:
-    store = FeedbackStore(settings.home)
-    store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
-    page = AppTest.from_function(ask_page, default_timeout=30)
-    page.query_params["c"] = "theirs"
-    page.run()
-    before = said(page)
-    click(page, "Strike out [1]")
-    assert "Undo [1]" in labels(page)
-    assert said(page) == before
-    (turn,) = store.conversation("theirs")
-    assert turn.answer.without == ()
-    assert set(store.deleted(turn.id, "ann")) == {turn.answer.citations[0].chunk.id}
 
 
 @pytest.fixture
@@ -346,14 +331,14 @@ def test_a_follow_up_is_understood_from_the_question_before_and_can_be_changed(
 ) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night in Berlin?")
     ask(page, "and in Hamburg?")
-    _, second = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    _, second = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert second.answer.question == "and in Hamburg?"
     assert "hotel" in second.answer.query
     assert "Hamburg" in second.answer.query
     assert f"Understood as: {second.answer.query}" in texts(page).replace("\\", "")
     page.text_area(key=f"query-{second.id}").set_value("And a train?").run()
     page.button(key=f"ask-{second.id}").click().run()
-    *_, third = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    *_, third = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert (third.answer.question, third.answer.query) == ("And a train?", "")
     kept = {event.answer_id for event in FeedbackStore(settings.home).events() if event.action == "kept"}
     assert second.id not in kept  # it answered what was not asked
@@ -421,7 +406,7 @@ def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
         assert any("Not saved" in toast.value for toast in page.toast)
     page.run()
     assert "Not saved" not in texts(page)
-    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"])) == 2
+    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 2
 
 
 def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, settings: Settings) -> None:
@@ -429,7 +414,7 @@ def test_a_damaged_endpoint_leaves_every_question_its_quotes(run_page: Run, sett
     (settings.home / "endpoint.json").write_text("{")
     for question in ("What does the VPN need?", "and in Hamburg?"):
         ask(page, question)
-    for turn in FeedbackStore(settings.home).conversation(page.query_params["c"])[1:]:
+    for turn in FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")[1:]:
         assert turn.answer.citations
         assert turn.answer.text
         assert "endpoint.json is damaged" in turn.answer.note
@@ -456,7 +441,7 @@ def test_the_other_order_is_shown_beside_the_answer(run_page: Run, settings: Set
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Compare without reranker")
     assert {"Reranked (shipped)", "Not reranked"} <= {element.value for element in page.subheader}
-    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"])) == 1
+    assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 1
 
 
 # Conversations ---------------------------------------------------------------------------------------
@@ -479,7 +464,7 @@ def test_conversations_are_listed_found_renamed_and_removed(run_page: Run, setti
     page.checkbox[0].check().run()
     click(page, "Remove with all answers")
     assert "Hotels" not in labels(page)
-    assert FeedbackStore(settings.home).conversation(first) == []
+    assert FeedbackStore(settings.home).conversation(first, "ann") == []
 
 
 # Read and not corrected ------------------------------------------------------------------------------
@@ -511,15 +496,9 @@ def test_a_source_that_was_struck_out_is_not_kept(run_page: Run, settings: Setti
     assert 1 not in used
 
 
-def test_who_reads_somebody_elses_conversation_keeps_nothing(
-    run_page: Run, settings: Settings, pipeline: Pipeline
-) -> None:
-    store = FeedbackStore(settings.home)
-    store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
-    page = AppTest.from_function(ask_page, default_timeout=30)
-    page.query_params["c"] = "theirs"
-    ask(page.run(), "How much may a hotel cost a night?")
-    assert store.events() == []
+def test_who_reads_a_shared_conversation_keeps_nothing(run_page: Run, shared: Shared) -> None:
+    ask(open_page(share=shared.token), "How much may a hotel cost a night?")
+    assert shared.store.events() == []
 
 
 def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:
@@ -531,18 +510,101 @@ def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:
     assert "A hotel may cost 150 euros a night" in texts(again)
 
 
-def test_somebody_elses_conversation_is_read_and_not_continued(
-    run_page: Run, settings: Settings, pipeline: Pipeline
-) -> None:
+# Shared conversations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A conversation of ben's, and the token by which ann may read it."""
+
+    store: FeedbackStore
+    turn: StoredAnswer
+    token: str
+
+
+@pytest.fixture
+def shared(settings: Settings, pipeline: Pipeline) -> Shared:
     store = FeedbackStore(settings.home)
     store.save_answer(pipeline.ask("What does the VPN need?"), "theirs", "ben")
+    (turn,) = store.conversation("theirs", "ben")
+    return Shared(store, turn, store.share("theirs", "ben"))
+
+
+def open_page(**parameters: str) -> AppTest:
     page = AppTest.from_function(ask_page, default_timeout=30)
-    page.query_params["c"] = "theirs"
+    page.query_params.update(parameters)
     page.run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize("named", ["c", "c and a", "a"])
+def test_somebody_elses_conversation_is_as_one_that_nobody_has(run_page: Run, shared: Shared, named: str) -> None:
+    theirs = {"c": "theirs", "a": shared.turn.id}
+    opened = open_page(**{name: value for name, value in theirs.items() if name in named})
+    unknown = open_page(**{name: "made-up-by-somebody" for name in theirs if name in named})
+    assert opened.query_params["c"] not in ("theirs", "made-up-by-somebody")
+    assert unknown.query_params["c"] not in ("theirs", "made-up-by-somebody")
+    assert "VPN" not in texts(opened)
+    assert texts(opened) == texts(unknown)
+    assert labels(opened) == labels(unknown)
+    ask(opened, "How much may a hotel cost a night?")
+    assert len(shared.store.conversation("theirs", "ben")) == 1
+    assert shared.store.conversation("theirs", "ann") == []
+
+
+def test_a_shared_conversation_is_read_and_not_changed(run_page: Run, shared: Shared) -> None:
+    struck, other = (citation.chunk.id for citation in shared.turn.answer.citations[:2])
+    shared.store.record(shared.turn, struck, "deleted", "ben", "outdated")
+    page = open_page(share=shared.token)
     assert "What does the VPN need?" in texts(page)
+    assert "~~" in page.subheader[0].value  # as ben struck it out
+    assert set(labels(page)) == {
+        "New conversation",
+        "Ask all documents",
+        "How these were ranked",
+        "Compare with reranker",
+    }
+    assert not page.pills
+    assert not page.get("download_button")
+    query = next(link.proto.query_string for link in page.get("page_link") if "Open" in link.proto.label)
+    assert query == f"chunk={other}&a={shared.turn.id}&share={shared.token}"
+    (turn,) = shared.store.conversation("theirs", "ben")
+    assert turn.answer.without == ()  # ann's page has nothing written again
+
+
+def test_a_question_after_a_shared_conversation_starts_an_own_one(run_page: Run, shared: Shared) -> None:
+    page = open_page(share=shared.token)
     ask(page, "How much may a hotel cost a night?")
-    assert len(store.conversation("theirs")) == 1
-    assert page.query_params["c"] != "theirs"
+    assert "share" not in page.query_params
+    (turn,) = shared.store.conversation(page.query_params["c"], "ann")
+    assert turn.answer.query == ""  # it takes no meaning from what ben asked
+    assert len(shared.store.conversation("theirs", "ben")) == 1
+
+
+def test_a_conversation_is_shared_and_closed_again(run_page: Run, settings: Settings, shared: Shared) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    conversation_id = page.query_params["c"]
+    assert "Only you can open this conversation." in texts(page)
+    click(page, "Share this conversation")
+    token = shared.store.share_token(conversation_id, "ann")
+    assert token
+    assert "Anyone with this link can read this conversation" in texts(page)
+    assert [code.value.endswith(f"/?share={token}") for code in page.code] == [True, False]
+    assert f"/?share={token}&a=" in page.code[1].value  # to the answer
+    click(page, "Stop sharing")
+    assert shared.store.shared_conversation(token) == []
+    assert not page.code
+    closed = open_page(share=token)
+    assert "Nothing is shared by this link" in closed.info[0].value
+    assert closed.query_params["c"] != conversation_id
+
+
+def test_who_opens_a_share_of_their_own_goes_on_in_it(run_page: Run, settings: Settings, shared: Shared) -> None:
+    conversation_id = ask(run_page(ask_page), "How much may a hotel cost a night?").query_params["c"]
+    page = open_page(share=shared.store.share(conversation_id, "ann"))
+    assert page.query_params["c"] == conversation_id
+    assert "Strike out [1]" in labels(page)
 
 
 def test_a_made_up_address_is_not_taken_over(run_page: Run) -> None:
@@ -558,7 +620,7 @@ def test_a_new_conversation_starts_empty_and_the_old_one_stays(run_page: Run, se
     next(button for button in page.button if button.label == "New conversation").click().run()
     assert page.title[0].value == "Ask your documents"
     assert page.query_params["c"] != address
-    assert len(FeedbackStore(settings.home).conversation(address)) == 1
+    assert len(FeedbackStore(settings.home).conversation(address, "ann")) == 1
 
 
 def test_what_a_document_or_question_says_is_shown_and_not_obeyed(run_page: Run) -> None:

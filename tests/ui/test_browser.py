@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.answer import Citation
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackStore, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
+from app.ui.resources import USER_COOKIE
 from ingest.embed import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -25,6 +26,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium; apt-get install chromium"),
 ]
+
+COOKIE = "5eed" * 8
 
 
 @pytest.fixture
@@ -39,7 +42,8 @@ def server(home: Path, documents: Path) -> Iterator[str]:
     chunk = replace(answer.citations[0].chunk, text=hostile, title=hostile)
     hostile_answer = replace(answer, text=hostile, answered_by="writer", citations=(Citation(1, chunk),))
     ranked = replace(answer.ranking[0], candidate=replace(answer.ranking[0].candidate, chunk=chunk))
-    FeedbackStore(home).save_answer(replace(hostile_answer, ranking=(ranked,)), "hostile", "local")
+    store = FeedbackStore(home)
+    store.save_answer(replace(hostile_answer, ranking=(ranked,)), "hostile", user_of_cookie(COOKIE))
     with serving(home) as address:
         yield address
 
@@ -47,11 +51,13 @@ def server(home: Path, documents: Path) -> Iterator[str]:
 def test_the_page_may_not_call_out_and_knows_each_browser(server: str, page: Page) -> None:
     foreign: list[str] = []
     page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
-    response = page.goto(f"{server}/?c=hostile")
+    response = page.goto(server)
     assert response is not None
     assert "img-src 'self' data: blob:;" in response.headers["content-security-policy"]
-    (cookie,) = [cookie for cookie in page.context.cookies() if cookie.get("name") == "citeloop_user"]
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie.get("name") == USER_COOKIE]
     assert cookie.get("httpOnly")
+    page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
+    page.goto(f"{server}/?c=hostile")
     expect(page.get_by_text("What does the VPN need?")).to_be_visible()
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
     assert page.locator("img[src^=http]").count() == 0

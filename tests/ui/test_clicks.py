@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import time
@@ -16,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from app.feedback import FeedbackStore, StoredAnswer
+from app.feedback import FeedbackStore, StoredAnswer, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.ui.resources import USER_COOKIE
@@ -30,7 +29,7 @@ pytestmark = pytest.mark.slow
 NUM_CLICKS = int(os.environ.get("CITELOOP_TEST_CLICKS", "60"))  # 1000 take a quarter of an hour
 SEED = int(os.environ.get("CITELOOP_TEST_SEED", "20"))
 COOKIE = "5eed" * 8
-USER = hashlib.sha256(COOKIE.encode()).hexdigest()[:12]
+USER = user_of_cookie(COOKIE)
 
 
 class Session:
@@ -82,7 +81,7 @@ def turn(home: Path, documents: Path) -> StoredAnswer:
     list(ingest([documents], ChunkTable(home, embedder), embedder))
     store = FeedbackStore(home)
     store.save_answer(Pipeline(Settings(home=home)).ask("What may a hotel cost a night?"), "talk", USER)
-    return store.conversation("talk")[0]
+    return store.conversation("talk", USER)[0]
 
 
 @contextmanager
@@ -141,7 +140,7 @@ def test_every_click_counts_once(home: Path, turn: StoredAnswer) -> None:
             session.wait_for(f"{words[1]} [{number}]")
         session.draw()
         struck = {chunk_ids[number] for number in numbers if is_struck[number]}
-        wait_until(lambda: set(store.conversation("talk")[0].answer.without) == struck)
+        wait_until(lambda: set(store.conversation("talk", USER)[0].answer.without) == struck)
     assert session.errors == []
     assert [(event.action, event.number) for event in store.events()] == expected
     assert {event.user for event in store.events()} == {USER}

@@ -11,10 +11,9 @@ from tests.ui.conftest import Run
 
 def actions() -> None:
     from app.ui import conversation_list, messages
-    from app.ui.resources import feedback_store
 
     messages.show_messages()
-    conversation_list.show_actions(feedback_store().conversation("talk"))
+    conversation_list.show_actions("talk")
 
 
 def refuse(*_: object) -> None:
@@ -32,4 +31,4 @@ def test_a_conversation_that_cannot_be_removed_stays_and_the_page_says_why(
     next(button for button in page.button if button.label == "Remove with all answers").click().run()
     assert not page.exception
     assert page.error[0].value == "the disk is full"
-    assert store.conversation("talk")
+    assert store.conversation("talk", "ann")

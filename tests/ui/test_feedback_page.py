@@ -35,7 +35,7 @@ def store(settings: Settings, pipeline: Pipeline) -> FeedbackStore:
     """Two questions asked, of each the first source struck out: by ann, and by ben as outdated."""
     store = FeedbackStore(settings.home)
     for question, user, reason in ((HOTEL, "ann", None), (VPN, "ben", "outdated")):
-        shown = store.answer(store.save_answer(pipeline.ask(question), "one", "ann"))
+        shown = store.answer(store.save_answer(pipeline.ask(question), "one", "ann"), "ann")
         assert shown is not None
         store.record(shown, shown.answer.citations[0].chunk.id, "deleted", user, reason)  # type: ignore[arg-type]
     return store
@@ -63,7 +63,7 @@ def click(page: AppTest, label: str, place: int = 0) -> AppTest:
 
 def contradict(store: FeedbackStore) -> None:
     """What ann struck out for the first question, ben has opened."""
-    first = store.conversation("one")[0]
+    first = store.conversation("one", "ann")[0]
     store.record(first, first.answer.citations[0].chunk.id, "opened", "ben")
 
 
@@ -118,7 +118,7 @@ def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run
 def test_contradictions_come_first_and_can_be_shown_alone(
     run_page: Run, store: FeedbackStore, pipeline: Pipeline
 ) -> None:
-    later = store.answer(store.save_answer(pipeline.ask(VPN), "two", "cleo"))
+    later = store.answer(store.save_answer(pipeline.ask(VPN), "two", "cleo"), "cleo")
     assert later is not None
     for user, action in (("ann", "deleted"), ("cleo", "opened")):
         store.record(later, later.answer.citations[0].chunk.id, action, user)  # type: ignore[arg-type]
@@ -277,7 +277,7 @@ def test_text_of_questions_and_documents_is_shown_as_it_stands(run_page: Run, se
 
 
 def test_documents_that_are_struck_out_most_come_first(run_page: Run, store: FeedbackStore) -> None:
-    first = store.conversation("one")[0]
+    first = store.conversation("one", "ann")[0]
     store.record(first, first.answer.citations[0].chunk.id, "deleted", "ben", "not relevant")
     page = view(run_page(feedback), "By document")
     documents = [event.document for event in store.events()]
@@ -305,7 +305,9 @@ def test_a_renamed_document_stays_one_document(
     assert "renamed" in {result.status for result in ingest([documents], table, embedder, prune=True)}
     (documents / old).write_text("# Other\n\nSomething else stands here now.\n")
     list(ingest([documents], table, embedder))
-    later = store.answer(store.save_answer(Pipeline(Settings(home=table.home), embedder).ask(HOTEL), "two", "ann"))
+    later = store.answer(
+        store.save_answer(Pipeline(Settings(home=table.home), embedder).ask(HOTEL), "two", "ann"), "ann"
+    )
     assert later is not None
     store.record(later, store.events()[0].chunk_id, "deleted", "ben")
     shown = texts(view(run_page(feedback), "By document"))

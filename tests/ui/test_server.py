@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from starlette.testclient import TestClient
+from streamlit import config
 from streamlit.runtime import Runtime
 
 from app.api.keys import KeyStore
 from app.pipeline import Pipeline
-from app.settings import Settings
+from app.settings import Settings, read_settings
 from app.ui import server
+from app.ui.own_site import OwnSiteOnly
 from app.ui.resources import feedback_store
+from app.ui.streamlit_options import OPTIONS_FILE
 from ingest import CiteloopError
 from tests.app.builders import WordScorer
 
@@ -88,3 +93,112 @@ def test_without_being_asked_for_there_is_nothing_for_programs(site: Site, setti
         assert client.post("/v1/search", json={"query": "hotel"}, headers=headers).status_code in (404, 405)
         described = client.get("/v1/openapi.json")
     assert described.headers["content-type"].startswith("text/html")  # the page that says that there is no such page
+
+
+# Options ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Streamlit, as a process that was started in another folder has it."""
+    monkeypatch.chdir(tmp_path)
+    config.get_config_options(force_reparse=True)
+    yield
+    monkeypatch.undo()
+    config.get_config_options(force_reparse=True)
+
+
+def test_started_elsewhere_the_pages_have_the_same_options(elsewhere: None, site: Site) -> None:
+    assert config.get_option("browser.gatherUsageStats")  # Streamlit's own: nothing was read
+    site(api=False)
+    given = tomllib.loads(OPTIONS_FILE.read_text())
+    assert config.get_option("browser.gatherUsageStats") is False
+    assert config.get_option("client.toolbarMode") == given["client"]["toolbarMode"] == "minimal"
+    assert config.get_option("client.showErrorDetails") == given["client"]["showErrorDetails"] == "none"
+    assert config.get_option("theme.light.primaryColor") == given["theme"]["light"]["primaryColor"]
+    assert config.get_option("theme.headingFontSizes") == given["theme"]["headingFontSizes"]
+    assert config.get_option("server.maxUploadSize") == given["server"]["maxUploadSize"]
+
+
+@pytest.mark.parametrize("content", [None, "[browser"])
+def test_options_that_cannot_be_read_are_said(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.toml"
+    monkeypatch.setattr("app.ui.streamlit_options.OPTIONS_FILE", path)
+    if content:
+        path.write_text(content)
+    with pytest.raises(CiteloopError, match=r"config\.toml: .*; restore the file"):
+        server.create_app()
+
+
+# Who may come in -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(calls: list[object], monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What would have been served, instead of being served."""
+    served: list[object] = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: served.append(server.config.app))
+    monkeypatch.setenv("CITELOOP_LOCK_SETTINGS", "")  # so that it is as before after the test
+    return served
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "my-server"])
+def test_the_network_is_not_let_in_without_a_login(host: str, served: list[object]) -> None:
+    with pytest.raises(CiteloopError, match=r"no login is configured.*--public-url.*--without-login"):
+        server.serve(host, 0)
+    assert served == []
+
+
+def test_the_network_is_let_in_where_that_is_said(served: list[object], capsys: pytest.CaptureFixture[str]) -> None:
+    server.serve("0.0.0.0", 0, without_login=True)
+    assert isinstance(served[0], OwnSiteOnly)
+    assert read_settings().lock_settings
+    assert "Nobody can change the language model on the pages" in capsys.readouterr().out
+
+
+def test_the_network_is_let_in_to_a_login(
+    served: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st.secrets, "load_if_toml_exists", lambda: True)
+    monkeypatch.setattr(type(st.secrets), "__contains__", lambda _secrets, name: name == "auth", raising=False)
+    server.serve("0.0.0.0", 0)
+    assert served
+
+
+@pytest.mark.parametrize(
+    ("public_urls", "variable", "locked"),
+    [
+        ([], "", False),
+        ([], "1", True),
+        (["https://docs.example.com"], "", True),
+        (["https://docs.example.com"], "0", False),
+        (["https://docs.example.com"], "1", True),
+    ],
+)
+def test_the_language_model_is_locked_for_visitors_from_outside(
+    public_urls: list[str],
+    variable: str,
+    locked: bool,
+    served: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CITELOOP_LOCK_SETTINGS", variable)
+    server.serve("127.0.0.1", 0, public_urls=public_urls)
+    assert read_settings().lock_settings is locked
+    said = capsys.readouterr().out
+    assert ("Nobody can change" in said, "Anyone who opens the pages" in said) == (locked, not locked)
+
+
+def test_only_requests_to_the_port_that_is_served_are_answered(
+    served: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.serve("127.0.0.1", 0)
+    address = re.search(r"http://\S+", capsys.readouterr().out)
+    assert address
+    (app,) = served
+    assert isinstance(app, OwnSiteOnly)
+    assert TestClient(app).get("/", headers={"Host": "127.0.0.1:1"}).status_code == 421
+    assert TestClient(app, base_url=address[0]).get("/_stcore/script-health-check").status_code != 421

@@ -13,7 +13,7 @@ def cards() -> None:
     from app.ui import source_cards
     from app.ui.resources import feedback_store
 
-    (turn,) = feedback_store().conversation("talk")
+    (turn,) = feedback_store().conversation("talk", "ann")
     source_cards.show_sources(turn, feedback_store().deleted(turn.id, "ann"))
 
 
@@ -26,7 +26,7 @@ def store(settings: Settings) -> FeedbackStore:
 def turn(store: FeedbackStore, pipeline: Pipeline) -> StoredAnswer:
     """An answer, the first source of which ann has struck out as outdated."""
     store.save_answer(pipeline.ask("How much may a hotel cost a night?"), "talk", "ann")
-    (turn,) = store.conversation("talk")
+    (turn,) = store.conversation("talk", "ann")
     store.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ann", "outdated")
     return turn
 

@@ -56,10 +56,10 @@ def pdf(table: ChunkTable, documents: Path, embedder: FakeEmbedder) -> list[Chun
     return table.chunks_of(stored.id)
 
 
-def asked(settings: Settings, pipeline: Pipeline, question: str) -> StoredAnswer:
+def asked(settings: Settings, pipeline: Pipeline, question: str, user: str = "ann") -> StoredAnswer:
     store = FeedbackStore(settings.home)
-    store.save_answer(pipeline.ask(question), "talk", "ann")
-    return store.conversation("talk")[-1]
+    store.save_answer(pipeline.ask(question), "talk", user)
+    return store.conversation("talk", user)[-1]
 
 
 def texts(page: AppTest) -> str:
@@ -90,6 +90,32 @@ def test_a_passage_is_shown_in_its_document_with_a_way_back(
     assert "### Parental leave" in texts(page)  # what comes after
     assert links(page) == {"Back to the answer": f"ask?c=talk&a={answer.id}"}
     assert page.get("download_button")
+
+
+def test_somebody_elses_answer_is_as_one_that_nobody_has(
+    open_source: Open, table: ChunkTable, settings: Settings, pipeline: Pipeline
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?", user="ben")
+    chunk = only(table, "30 days")
+    page, unknown = open_source(chunk=chunk.id, a=answer.id), open_source(chunk=chunk.id, a="nobody's")
+    assert list(links(page)) == list(links(unknown)) == ["All documents"]
+    assert texts(page) == texts(unknown)
+    table.remove([chunk.document_id])
+    page, unknown = open_source(chunk=chunk.id, a=answer.id), open_source(chunk=chunk.id, a="nobody's")
+    assert texts(page) == texts(unknown)
+    assert "30 days" not in texts(page)
+    assert FeedbackStore(settings.home).events() == []
+
+
+def test_an_answer_that_is_shared_is_led_back_to(
+    open_source: Open, table: ChunkTable, settings: Settings, pipeline: Pipeline
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?", user="ben")
+    token = FeedbackStore(settings.home).share("talk", "ben")
+    named = {"chunk": only(table, "30 days").id, "a": answer.id}
+    assert links(open_source(**named, share=token)) == {"Back to the answer": f"ask?share={token}&a={answer.id}"}
+    assert list(links(open_source(**named, share="made-up"))) == ["All documents"]
+    assert FeedbackStore(settings.home).events() == []  # who reads a share says nothing
 
 
 def test_that_a_passage_was_opened_is_noted_once(

@@ -38,7 +38,7 @@ def fill(home: Path, num_questions: int = 80) -> None:
 
 def _react(store: FeedbackStore, answer_id: str, chance: random.Random) -> None:
     """Some people strike out some sources of an answer and open others."""
-    answer = store.answer(answer_id)
+    answer = store.answer(answer_id, _PEOPLE[0])
     assert answer is not None
     for user in chance.sample(_PEOPLE, 2):
         for place, citation in enumerate(answer.answer.citations):
@@ -78,7 +78,7 @@ def _train(home: Path, store: FeedbackStore) -> None:
 
 
 def _places(store: FeedbackStore, answer_id: str) -> tuple[str, float, float, tuple[Place, ...], tuple[Place, ...]]:
-    answer = store.answer(answer_id)
+    answer = store.answer(answer_id, _PEOPLE[0])
     assert answer is not None
     shown = [
         Place(each.chunk.document, each.chunk.title, each.chunk.heading, each.chunk.page, each.chunk.text[:160], False)

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from app.feedback import FeedbackStore, Judgement
 from ingest import CiteloopError
 from ingest.database import transaction
+from ingest.home import make_home
 
 FILE = "proposals.sqlite3"
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 200
@@ -61,7 +62,7 @@ class ProposalStore:
     """
 
     def __init__(self, home: Path) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         self._path = home / FILE
         with self._connection() as connection:
             connection.execute(_SCHEMA)

@@ -1,0 +1,38 @@
+"""The checkout's .streamlit/config.toml -> Streamlit's options, from whatever folder the server is started.
+
+Streamlit itself reads that file only in the current folder. Without it, it would send telemetry, show tracebacks, and
+look different.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from streamlit import config
+
+from ingest import CiteloopError
+
+OPTIONS_FILE = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
+
+
+def set_options() -> None:
+    """Set every option of the file; it comes before files in other folders. Raises CiteloopError."""
+    try:
+        sections = tomllib.loads(OPTIONS_FILE.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CiteloopError(
+            f"cannot read the options of the pages in {OPTIONS_FILE}: {error}; restore the file from the repository"
+        ) from error
+    for name, value in _options(sections):
+        config.set_option(name, value, str(OPTIONS_FILE))
+
+
+def _options(section: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Each option by its full name, such as theme.light.primaryColor."""
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _options(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
