@@ -391,6 +391,21 @@ def test_a_question_that_finds_too_many_waiting_can_be_asked_again(
     assert "A hotel may cost 150 euros a night" in texts(page)
 
 
+def test_a_follow_up_that_is_asked_again_takes_its_meaning_from_an_answer(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch, settings: Settings, pipeline: Pipeline
+) -> None:
+    def refuse_to_rank(*_: object, **__: object) -> Answer:
+        raise BusyError(7)
+
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    with monkeypatch.context() as busy:
+        busy.setattr(Pipeline, "rank", refuse_to_rank)
+        ask(page, "And for trains?")
+    next(button for button in page.button if button.label == "Ask again").click().run()
+    *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    assert again.answer.searched == pipeline.in_full("And for trains?", ["How much may a hotel cost a night?"])
+
+
 def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
     run_page: Run, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
