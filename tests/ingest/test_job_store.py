@@ -143,6 +143,7 @@ def test_heart_writes_how_far_it_is(store: Bakery) -> None:
         heart.tell(step=3)
         assert store.job(job.id).state == "running"
         heart.tell(loss=0.25)
+        wait_until_beaten(store, job)  # with what was known when that beat began
         wait_until_beaten(store, job)
         assert (store.job(job.id).step, store.job(job.id).loss) == (3, 0.25)
         heart.tell(step=4)
