@@ -167,7 +167,12 @@ def assert_agrees_with_plain_encode(embedder: Embedder, path: Path) -> None:
     assert np.sum(embedder.embed(texts) * plain, axis=1).min() > 0.999
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+needs_bfloat16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this CPU does not compute in bfloat16"
+)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)])
 def test_vectors_agree_with_plain_encode(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
     monkeypatch.setattr("ingest.embed.preferred_dtype", lambda: dtype)
     assert_agrees_with_plain_encode(open_embedder(default_embedder_path(), "MiniLM"), default_embedder_path())
