@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from app.answering import Answerer, AnswerJobStore
-from app.feedback import FeedbackStore, NotSavedError, StoredAnswer
+from app.feedback import FeedbackStore, NotSavedError, StoredAnswer, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
 from ingest.damaged_database import damaged_databases
@@ -125,3 +127,62 @@ def test_only_the_newest_unsaved_answers_are_held(store: FeedbackStore) -> None:
         assert [each.answer.text for each in store.conversation("c", "ann")] == [
             str(number) for number in range(50, 250)
         ]
+
+
+def test_unsaved_answer_opens_for_its_owner_only(store: FeedbackStore) -> None:
+    store.save_answer(make_answer("Saved."), "c", "ann")
+    token = store.share("c", "ann")
+    with full_disk():
+        unsaved = store.save_answer(make_answer("Unsaved."), "c", "ann")
+        asked = store.save_answer(make_answer("For Ben."), "d", "api:wiki/ben")
+        assert [user for user in ("ann", "ben", "api:wiki", "") if store.answer(unsaved, user)] == ["ann"]
+        assert [user for user in ("api:wiki", "api:wiki/ben", "api:wik", "ben") if store.answer(asked, user)] == [
+            "api:wiki",
+            "api:wiki/ben",
+        ]
+        assert store.conversation("c", "ben") == []
+        with pytest.raises(NotSavedError):  # rather than that it is not there
+            store.share("d", "api:wiki/ben")
+        assert [each.answer.text for each in store.shared_conversation(token)] == ["Saved.", "Unsaved."]
+
+
+def test_database_of_an_earlier_version_is_read_on_a_full_disk_and_changed_later(home: Path) -> None:
+    cookie = "c" * 32
+    user = user_of_cookie(cookie)
+    answer_id = FeedbackStore(home).save_answer(make_answer(), "c", cookie)
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as earlier:
+        earlier.executescript("PRAGMA user_version = 0; DROP TABLE shares")
+    with full_disk():
+        store = FeedbackStore(home)
+        assert store.answer(answer_id, user)
+        assert store.share_token("c", user) == ""
+    assert store.share("c", user)
+    assert store.answer(answer_id, user)
+
+
+def test_users_stay_who_they_are_when_a_damaged_database_is_replaced(home: Path) -> None:
+    user = user_of_cookie("c" * 32)
+    path = home / "feedback.sqlite3"
+    store = FeedbackStore(home)
+    answer_ids = [store.save_answer(make_answer("x" * 1000), "c", user) for _ in range(40)]
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    path.chmod(0o644)
+    for opened in (store, FeedbackStore(home)):
+        found = [each.id for each in opened.conversation("c", user)]
+        assert 0 < len(found) < len(answer_ids)
+        assert set(found) < set(answer_ids)
+    files = [path, *damaged_databases(home)]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+
+
+def test_looking_whether_the_disk_takes_anything_changes_nothing(store: FeedbackStore, home: Path) -> None:
+    def version() -> int:
+        with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+    before = version()
+    store.check_writable()
+    assert version() == before == 1
+    with full_disk(), pytest.raises(NotSavedError):
+        store.check_writable()
