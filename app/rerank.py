@@ -105,7 +105,7 @@ class Blend:
     """Weights of four scores, each standardized over the candidates of one query before they are added.
 
     fused: of the score of hybrid search; models that were trained before it was weighed have none. kept, struck:
-    weights of what the memory recalls of each passage; a passage that was struck out is worth less.
+    weights of the memory's votes for and against each passage.
     """
 
     reranker: float
