@@ -402,7 +402,7 @@ def test_a_follow_up_that_is_asked_again_takes_its_meaning_from_an_answer(
         busy.setattr(Pipeline, "rank", refuse_to_rank)
         ask(page, "And for trains?")
     next(button for button in page.button if button.label == "Ask again").click().run()
-    *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"])
+    *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert again.answer.searched == pipeline.in_full("And for trains?", ["How much may a hotel cost a night?"])
 
 
