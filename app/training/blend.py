@@ -109,8 +109,8 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
 
     begin = start if prior else np.ones(len(WEIGHTS))
     found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[*fixed, (0, None), (0, None)])
-    weights = dict(zip(WEIGHTS, map(float, found.x), strict=True))
-    return Blend(**weights, calibration=prior.calibration if prior else None)
+    reranker, vector, text, fused, kept, struck = (float(weight) for weight in found.x)
+    return Blend(reranker, vector, text, fused, prior.calibration if prior else None, kept, struck)
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:

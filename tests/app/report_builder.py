@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
 from app.evaluation.results import RERANK_NEW
+from app.search import Retriever
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 
@@ -25,7 +25,7 @@ def make_change(question: str, before: float, after: float, *places: Place) -> Q
 def make_result(
     reranker: str = "none",
     *,
-    retriever: Literal["vector", "text", "hybrid"] = "hybrid",
+    retriever: Retriever = "hybrid",
     depth: int = 50,
     quality: float = 0.5,
     gain: Mapping[str, Difference] | None = None,

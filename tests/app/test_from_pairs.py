@@ -30,10 +30,23 @@ from tests.app.conftest import Citeloop
 
 T = TypeVar("T")
 
-THINGS = ["crane", "gate", "lock", "pilot"]
+THINGS = [
+    "crane",
+    "gate",
+    "lock",
+    "pilot",
+    "canteen",
+    "payroll",
+    "first aid",
+    "radio",
+    "parking",
+    "customs",
+    "diving",
+    "ice",
+]
 
 
-def write_pairs(path: Path, num_sources: int = 30) -> Path:
+def write_pairs(path: Path, num_sources: int = 10) -> Path:
     rows = [
         {
             "question": f"Who looks after the {thing} at pier {source}?",
