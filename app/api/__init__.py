@@ -1,6 +1,7 @@
 """The same pipeline for programs: over HTTP below /v1, and as tools of agents (MCP).
 
-    keys      KeyStore   who may ask: names, and digests of their keys, in SQLite
+    keys      KeyStore   who may ask, and what: names, limits, and digests of keys, in SQLite
+    rates     Rates      how often each key may ask
     shapes               what is sent and what comes back; OpenAPI and the agents' schemas are made of it
     answers              question -> events of its answer; texts -> scores
     guard                keys, sizes and errors of requests

@@ -1,6 +1,8 @@
 """The pages, in a browser. main.py = page settings and navigation; resources.py = everything cached.
 
     server          the web server, with headers that keep the browser from calling out
+    own_site        refuses requests to other hosts and from other sites
+    streamlit_options   the options of the pages, whatever the current folder
     ask_page        a question, its answer, its sources
     source_cards    one card for each citation: read it, strike it out, undo
     ranking_view    the order before and after the reranker, side by side
@@ -23,7 +25,7 @@
     model_list      which model is live, the others, promote, roll back, remove
     quality_page    does reranking pay? a report with its charts
     changes_view    the questions that an order helped and hurt, with both orders
-    links           links from one page to another, to be shared
+    links           links from one page to another
     markup          text of documents and models -> Markdown that shows words and nothing else
     words           numbers, times and names -> words
     messages        what an act came to, said on the page that is drawn after it

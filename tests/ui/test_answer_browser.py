@@ -234,14 +234,10 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     question = "What is the price of a hotel a night?"
     ask(page, server, question)
     address = page.url
-    colleague = open_context().new_page()
-    colleague.goto(address)
-    expect(colleague.get_by_role("heading", name="Ask your documents")).to_be_visible()
-    expect(colleague.get_by_text(question)).to_have_count(0)
-
     page.get_by_role("button", name="Conversation", exact=True).click()
     page.get_by_role("button", name="Share this conversation").first.click()
     link = page.get_by_test_id("stCode").first.inner_text().strip()
+    colleague = open_context().new_page()
     colleague.goto(link)
     expect_growing(colleague)
     expect(stop_button(page)).to_be_visible()
@@ -257,6 +253,9 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     colleague.get_by_role("link", name="Open [1]").click()
     colleague.get_by_role("link", name="Back to the answer").click()
     expect_whole(colleague)
+    colleague.goto(address)  # the owner's own link
+    expect(colleague.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    expect(colleague.get_by_text(question)).to_have_count(0)
 
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_role("button", name="New conversation").click()
