@@ -76,7 +76,6 @@ def _bring_over(damaged: Path, new: Path, make_tables: MakeTables) -> int:
             with suppress(sqlite3.DatabaseError):
                 (version,) = source.execute("PRAGMA user_version").fetchone()
                 target.execute(f"PRAGMA user_version = {version}")
-        make_tables(target)  # again: the rows are of that version
         return num_rows
 
 

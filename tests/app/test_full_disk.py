@@ -160,11 +160,15 @@ def test_database_of_an_earlier_version_is_read_on_a_full_disk_and_changed_later
     assert store.answer(answer_id, user)
 
 
-def test_users_stay_who_they_are_when_a_damaged_database_is_replaced(home: Path) -> None:
-    user = user_of_cookie("c" * 32)
+@pytest.mark.parametrize("version", [0, 1])
+def test_users_stay_who_they_are_when_a_damaged_database_is_replaced(home: Path, version: int) -> None:
+    cookie = "c" * 32
+    user = user_of_cookie(cookie)
     path = home / "feedback.sqlite3"
     store = FeedbackStore(home)
-    answer_ids = [store.save_answer(make_answer("x" * 1000), "c", user) for _ in range(40)]
+    answer_ids = [store.save_answer(make_answer("x" * 1000), "c", user if version else cookie) for _ in range(40)]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
     path.chmod(0o644)
