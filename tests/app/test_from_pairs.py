@@ -302,7 +302,7 @@ def test_options_for_pairs_alone_are_wrong_usage(citeloop: Citeloop) -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_together_and_one_writes(tmp_path: Path) -> None:
-    pairs = write_pairs(tmp_path / "port.jsonl", num_sources=60)
+    pairs = write_pairs(tmp_path / "port.jsonl", num_sources=20)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     options = ["--from-pairs", str(pairs), "--output", str(tmp_path / "model"), "--home", str(tmp_path), "--json"]
     done = subprocess.run(
