@@ -86,6 +86,7 @@ def test_these_are_the_commands() -> None:
         "jobs cancel",
         "jobs resume",
         "keys add",
+        "keys change",
         "keys list",
         "keys remove",
         "mcp",
