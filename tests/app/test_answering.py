@@ -222,7 +222,7 @@ def test_of_a_growing_text_hardly_anything_is_lost_with_the_server(
 def test_two_answers_are_made_at_once(answerer_of: MakeAnswerer, store: FeedbackStore, jobs: AnswerJobStore) -> None:
     first, second = Gate(), Gate()
     answerer = answerer_of(one=["1", first], two=["2", second])
-    one, two = answerer.ask("one", "c", "ann"), answerer.ask("two", "c", "ben")
+    one, two = answerer.ask("one", "c", "ann"), answerer.ask("two", "c", "ann")
     assert first.reached.wait(SECONDS)
     assert second.reached.wait(SECONDS)
     second.set()
@@ -364,7 +364,7 @@ def test_what_one_server_closes_another_one_goes_on_with(
 ) -> None:
     gate, other_gate = Gate(), Gate()
     answerer, other = answerer_of(hotel=["150 ", gate, "euros."]), answerer_of(train=["Trains ", other_gate, "first."])
-    answer_id, other_id = answerer.ask("hotel", "c", "ann"), other.ask("train", "c", "ben")
+    answer_id, other_id = answerer.ask("hotel", "c", "ann"), other.ask("train", "c", "ann")
     assert gate.reached.wait(SECONDS)
     assert other_gate.reached.wait(SECONDS)
     answerer.close()
@@ -388,7 +388,7 @@ def test_what_waits_for_its_turn_ends_with_the_server(
     answerer = answerer_of(pipeline)
     answerer.ask("first", "c", "ann")
     assert gate.reached.wait(SECONDS)
-    second = answerer.ask("second", "c", "ben")
+    second = answerer.ask("second", "c", "ann")
     answerer.write_again(turn, [struck])
     answerer.close()
     assert [ranked["question"] for ranked in pipeline.ranked] == ["first"]
@@ -446,7 +446,7 @@ def test_the_last_writing_wins_whichever_ends_last(
     gates = (later, earlier) if later_ends_first else (earlier, later)
     gates[0].set()
     wait_until(lambda: sum(job.is_open for job in jobs.jobs() if job.answer_id == turn.id) <= 1)
-    wait_until(is_made(jobs, answerer.ask("other", "c", "ben")))  # which clears away jobs that have ended
+    wait_until(is_made(jobs, answerer.ask("other", "c", "ann")))  # which clears away jobs that have ended
     gates[1].set()
     answerer.wait()
     assert not any(job.is_open for job in jobs.jobs())
@@ -552,7 +552,7 @@ def test_an_answer_that_waits_for_its_turn_is_not_given_up(
     monkeypatch.setattr("ingest.job_store._DEAD_AFTER", timedelta(seconds=0.5))
     gate = Gate()
     answerer = answerer_of(first=["1", gate], second=["2"])
-    first, second = answerer.ask("first", "c", "ann"), answerer.ask("second", "c", "ben")
+    first, second = answerer.ask("first", "c", "ann"), answerer.ask("second", "c", "ann")
     assert gate.reached.wait(SECONDS)
     time.sleep(1.0)
     assert jobs.at_work(first) is not None

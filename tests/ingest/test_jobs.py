@@ -96,7 +96,7 @@ while True:
 def test_no_job_is_claimed_twice_by_processes(store: JobStore, tmp_path: Path) -> None:
     ids = {store.add("folder", [tmp_path]).id for _ in range(40)}
     command = [sys.executable, "-c", CLAIM_ALL, str(store.home)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     lines = [line.split() for line in done.stdout.splitlines()]
     assert len({process for process, _ in lines}) > 1
     assert len(lines) == 40
