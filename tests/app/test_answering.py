@@ -148,8 +148,8 @@ def answerer_of(store: FeedbackStore, jobs: AnswerJobStore) -> Iterator[MakeAnsw
         answerer.wait()
 
 
-def answer_of(store: FeedbackStore, answer_id: str, user: str = "ann") -> Answer:
-    kept = store.answer(answer_id, user)
+def answer_of(store: FeedbackStore, answer_id: str) -> Answer:
+    kept = store.answer(answer_id, "ann")
     assert kept is not None
     return kept.answer
 
@@ -227,11 +227,11 @@ def test_two_answers_are_made_at_once(answerer_of: MakeAnswerer, store: Feedback
     assert second.reached.wait(SECONDS)
     second.set()
     wait_until(is_made(jobs, two))
-    assert answer_of(store, two, "ben").complete
+    assert answer_of(store, two).complete
     assert jobs.at_work(one) is not None
     first.set()
     wait_until(is_made(jobs, one))
-    assert [answer_of(store, one).text, answer_of(store, two, "ben").text] == ["1", "2"]
+    assert [turn.answer.text for turn in store.conversation("c", "ann")] == ["1", "2"]
 
 
 def test_a_job_ends_with_its_answer_and_goes_when_the_next_begins(
@@ -372,10 +372,7 @@ def test_what_one_server_closes_another_one_goes_on_with(
     time.sleep(0.1)  # some beats
     other_gate.set()
     wait_until(is_made(jobs, other_id))
-    assert (answer_of(store, other_id, "ben").text, answer_of(store, other_id, "ben").complete) == (
-        "Trains first.",
-        True,
-    )
+    assert (answer_of(store, other_id).text, answer_of(store, other_id).complete) == ("Trains first.", True)
 
 
 def test_what_waits_for_its_turn_ends_with_the_server(
@@ -393,7 +390,7 @@ def test_what_waits_for_its_turn_ends_with_the_server(
     answerer.close()
     assert [ranked["question"] for ranked in pipeline.ranked] == ["first"]
     assert not any(job.is_open for job in jobs.jobs())
-    answer = answer_of(store, second, "ben")
+    answer = answer_of(store, second)
     assert (answer.text, answer.stopped, answer.complete, answer.note) == ("", True, False, "")
     assert answer_of(store, turn.id) == replace(turn.answer, without=(struck,), stopped=True)
     assert not answerer._hearts
@@ -559,7 +556,7 @@ def test_an_answer_that_waits_for_its_turn_is_not_given_up(
     assert jobs.at_work(second) is not None
     gate.set()
     wait_until(lambda: is_made(jobs, first)() and is_made(jobs, second)())
-    assert (answer_of(store, first).text, answer_of(store, second, "ben").text) == ("1", "2")
+    assert [answer_of(store, each).text for each in (first, second)] == ["1", "2"]
 
 
 # The real pipeline -----------------------------------------------------------------------------------
