@@ -196,9 +196,8 @@ class Answerer:
 
     def _begin(self, job: AnswerJob, answer: Answer, steps: Callable[[Heart], Iterator[Answer]]) -> None:
         with ExitStack() as life:
-            heart = life.enter_context(
-                at_work(self._jobs_of(job.answer_id), job, _BEAT_SECONDS)
-            )  # it beats while the job waits, too
+            jobs = self._jobs_of(job.answer_id)
+            heart = life.enter_context(at_work(jobs, job, _BEAT_SECONDS))  # it beats while the job waits, too
             self._hearts.add(heart)
             life.callback(self._hearts.discard, heart)
             self._threads.submit(self._make, job, answer, steps, heart, life.pop_all())

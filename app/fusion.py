@@ -35,14 +35,19 @@ def fused_scores(
 
     similarities: cosine, from -1 to 1. matches: BM25, 0 for a passage that holds no word of the query.
     """
+    words, exact = word_scores(query, passages, matches), exact_matches(query, passages)
+    return [
+        similarity + WORDS_WEIGHT * word_score + EXACT_TERM_BONUS * is_exact
+        for similarity, word_score, is_exact in zip(similarities, words, exact, strict=True)
+    ]
+
+
+def word_scores(query: str, passages: Sequence[str], matches: Sequence[float]) -> list[float]:
+    """Return BM25 per word of the query, times the share of these words that the passage holds."""
     words = _words(query)
     num_words = max(1, len(words))
     shares = [len(words & _words(passage)) / num_words for passage in passages]
-    exact = exact_matches(query, passages)
-    return [
-        similarity + WORDS_WEIGHT * match / num_words * share + EXACT_TERM_BONUS * is_exact
-        for similarity, match, share, is_exact in zip(similarities, matches, shares, exact, strict=True)
-    ]
+    return [match / num_words * share for match, share in zip(matches, shares, strict=True)]
 
 
 def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:

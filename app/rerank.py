@@ -104,7 +104,7 @@ class Calibration:
 class Blend:
     """Weights of four scores, each standardized over the candidates of one query before they are added.
 
-    fused: of the score of hybrid search; models that were trained before it was weighed have none. kept, struck:
+    fused: of the hybrid search score; 0 in models that were trained before it was part of a blend. kept, struck:
     weights of the memory's votes for and against each passage.
     """
 

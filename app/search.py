@@ -100,8 +100,8 @@ def search(
 
 def _best_of_both(by_vector: _Ranked, by_text: _Ranked, num_chunks: int) -> dict[str, Chunk]:
     """Chunk id -> chunk: the first of each list, the second of each, and so on; the vector list's come first."""
-    in_turn = [chunk for pair in zip_longest(by_vector, by_text) for found in pair if found for chunk in found[:1]]
-    kept = dict(islice({chunk.id: chunk for chunk in in_turn}.items(), num_chunks))
+    in_turn = [found[0].id for pair in zip_longest(by_vector, by_text) for found in pair if found]
+    kept = set(islice(dict.fromkeys(in_turn), num_chunks))
     listed = (chunk for chunk, _ in (*by_vector, *by_text) if chunk.id in kept)
     return {chunk.id: chunk for chunk in listed}
 

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class KeyRequired:
-    """Lets requests through whose key is known and may do this now, before their body is read, and notes the key."""
+    """Checks the key of each request, its scope and its rate before the body is read, and notes the key."""
 
     def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
         """open_path: what may be read without a key."""

@@ -36,7 +36,7 @@ class FeedbackStore(AnswerStore):
         users.replace_cookies(connection)
 
     def take_over(self, earlier: str, user: str) -> None:
-        """Give a user what stands under an earlier name of theirs, all or nothing."""
+        """Move the rows of a user's earlier name to the user, in one transaction."""
         with self._connection() as connection:
             has_rows = users.has_rows(connection, earlier)
         if has_rows:

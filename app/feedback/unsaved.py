@@ -1,4 +1,4 @@
-"""Answers that the disk has not taken yet: shown from memory, and saved as soon as it takes them."""
+"""Answers that could not be saved yet: shown from memory, and saved once the disk accepts writes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UnsavedAnswers:
             return self._held[answer_id][0] if answer_id in self._held else None
 
     def answers(self) -> list[StoredAnswer]:
-        """All that are held, as they are to be saved."""
+        """Return all held answers, without the note."""
         with self._lock:
             return [answer for answer, _ in self._held.values()]
 

@@ -1,6 +1,6 @@
-"""The browser's cookie -> the name under which its user stands in the database.
+"""cookie of a browser -> id of its user in the database.
 
-A cookie is all that it takes to be its user, so no row holds one. Databases of earlier versions held the cookie itself,
+Anyone who has a cookie is its user, so no row holds one. Databases of earlier versions held the cookie itself,
 later the first 48 bits of its digest; a graphics card finds another cookie with the same 48 bits within hours.
 """
 

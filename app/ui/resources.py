@@ -119,7 +119,7 @@ def current_user() -> str:
 
 
 def take_over_earlier_rows() -> None:
-    """Give the visitor, once in a session, what they did under the name that an earlier version gave them."""
+    """Move the visitor's rows from the user id of an earlier version to today's, once in a session."""
     if not st.session_state.get("took-over"):
         user = current_user()
         with suppress(CiteloopError):  # the pages that need the database will say what is wrong with it

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from app.evaluation.tables import benchmark_table, untracked
-from app.fusion import WORDS_WEIGHT, fused_scores
+from app.fusion import WORDS_WEIGHT, word_scores
 from app.settings import read_settings
 from app.training.examples import JudgedQuery, judged_queries
 from app.training.pairs import as_benchmark, read_pairs, spread
@@ -32,7 +32,7 @@ _PASSAGES_PER_QUESTION = 5
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The two parts of the fused score of one question's candidates at weight 1, and which candidates are relevant."""
+    """Similarity and word score of one question's candidates, and which candidates are relevant."""
 
     similarities: NDArray[np.float64]
     words: NDArray[np.float64]
@@ -42,10 +42,9 @@ class Parts:
     def of(cls, judged: JudgedQuery) -> Parts:
         passages = [each.chunk.passage for each in judged.candidates]
         matches = [each.text_score or 0.0 for each in judged.candidates]
-        fused = np.array(fused_scores(judged.query, passages, [0.0] * len(passages), matches))
         return cls(
             np.array([each.vector_score for each in judged.candidates], float),
-            fused / WORDS_WEIGHT,
+            np.array(word_scores(judged.query, passages, matches)),
             np.array([each.chunk.document in judged.relevant for each in judged.candidates]),
         )
 
