@@ -13,15 +13,15 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.admission import expect_waiting
+from app.access.admission import expect_waiting
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
-from app.filters import EVERYTHING, Filter
-from app.live import NONE
 from app.pipeline import Pipeline, Step
+from app.reranking.live import NONE
+from app.search.filters import EVERYTHING, Filter
 from ingest import CiteloopError
-from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
+from ingest.home.database import now
+from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
 
 _MAX_AT_ONCE = 32
 """Answers made at the same time: most of them wait, for a slot to search or for a language model."""

@@ -11,32 +11,24 @@ from typing import Literal, cast
 
 from cachetools import LRUCache
 
-from app.admission import usual_admission
-from app.answer import (
-    ALL_STRUCK_OUT,
-    EXTRACTIVE,
-    NO_DOCUMENTS,
-    NOTHING_MATCHES,
-    Answer,
-    Citation,
-    LanguageModel,
-    cite,
-)
-from app.endpoint import Endpoint, check_endpoint, read_endpoint
-from app.filters import EVERYTHING, Filter
-from app.follow_up import rewrite
-from app.live import NONE, LiveReranker, Reranked
-from app.prompts import read_prompts
+from app.access.admission import usual_admission
+from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOTHING_MATCHES, Answer, Citation, cite
+from app.answer.prompts import read_prompts
+from app.answer.writer import Writer
+from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
+from app.language_model.protocol import LanguageModel
+from app.language_model.tokens import token_counter
 from app.registry import Registry, RegistryError
-from app.rerank import Reranker, RerankerError, rerank
-from app.rerankers import LIVE, load_reranker, name_of, shown_name, version_of
-from app.search import Candidate, search
+from app.reranking.live import NONE, LiveReranker, Reranked
+from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
+from app.reranking.rerank import Reranker, RerankerError, rerank
+from app.search.filters import EVERYTHING, Filter
+from app.search.follow_up import rewrite
+from app.search.search import Candidate, search
 from app.settings import Settings
-from app.tokens import token_counter
-from app.writing import Writer
 from ingest import CiteloopError
-from ingest.embed import Embedder, load_embedder, recorded_name
-from ingest.home import current_name
+from ingest.embed.embedder import Embedder, load_embedder, recorded_name
+from ingest.home.folder import current_name
 from ingest.table import ChunkTable, read_identity
 
 Step = Literal["wait", "search", "rerank"]
@@ -119,7 +111,7 @@ class Pipeline:
         if endpoint is None:
             return self._given_language_model, self.embedder.count_tokens, self.settings.context_tokens
         check_endpoint(endpoint)
-        from app.language_model import OpenAILanguageModel  # half a second to import
+        from app.language_model.openai_model import OpenAILanguageModel  # half a second to import
 
         with self._loading:
             if self._connected is None or self._connected[0] != endpoint:

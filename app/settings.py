@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.environment import read_environment
-from ingest.home import DEFAULT_HOME
+from ingest.home.environment import read_environment
+from ingest.home.folder import DEFAULT_HOME
 
 RerankShape = Literal["cohere", "jina", "voyage", "tei", "vllm"]
-"""The kinds of reranking service whose requests and answers `app/rerankers/http.py` knows."""
+"""The kinds of reranking service whose requests and answers `app/reranking/http.py` knows."""
 
 
 DEFAULT_CONTEXT_TOKENS = 8192

@@ -1,21 +1,19 @@
 """The document side: files become a searchable table.
 
+    home                   the home folder: databases, jobs, settings, and who writes
     files      SourceFile  paths -> the files at and below them
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in processes of their own, with limits
     chunk      Chunk       document -> passages that fit the embedder, each with its place
-    embed      Embedder    passages -> unit vectors; packed_bert: the quick way to compute them
+    embed      Embedder    passages -> unit vectors
     rows       Embedded    chunks and vectors -> rows with digests
     table      ChunkTable  rows -> one LanceDB table, one document one transaction
     originals  Original    the files as they were read
     pipeline   FileResult  paths -> all of the above, with what happened to each file
     reindex                the kept files -> a new table, which takes the place of the old one
     repair     Finding     a damaged table -> a whole one
-    job_store  BaseJob     the life of a job: queued, running, ended, killed, resumed
     jobs       Job         an ingest as a row that a page can read
     worker                 queued jobs -> done ones, in a process of its own
-    home, database         the home folder and who writes in it; SQLite
-    environment            variables -> settings, or an error that names them
     commands               ingest, watch, reindex, jobs
 
 This package knows nothing of questions, rerankers or pages: it imports nothing of `app`.

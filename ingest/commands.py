@@ -48,7 +48,7 @@ def ingest_command(
     be read is reported, and the rest goes on (exit status 1 at the end). Example: citeloop ingest ~/handbook --prune
     """
     from ingest.files import check_paths
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
     check_paths(paths)  # a mistyped path is said before seconds are spent on loading
@@ -62,7 +62,7 @@ def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_j
 
     The old table serves until the new one is whole. Example: citeloop reindex --embedder ~/models/ours
     """
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
     store = JobStore(home or DEFAULT_HOME)
@@ -77,7 +77,7 @@ def watch_command(
     """Keep the table equal to a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
     from watchfiles import watch
 
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
     store = JobStore(home or DEFAULT_HOME)
@@ -103,7 +103,7 @@ def jobs_command(
     as_json: JsonOption = False,
 ) -> None:
     """Print the jobs, newest first. Example: citeloop jobs --json"""
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
     if context.invoked_subcommand:
@@ -126,7 +126,7 @@ def cancel(
     job_id: Annotated[str, typer.Argument(help="As `citeloop jobs` prints it.")], home: HomeOption = None
 ) -> None:
     """Ask a job to stop; what it has done stays. Example: citeloop jobs cancel 1f2e3d4c5b6a"""
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
     from ingest.worker import cancel as cancel_job
 
@@ -141,7 +141,7 @@ def resume(
     home: HomeOption = None,
 ) -> None:
     """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
-    from ingest.home import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
     from ingest.worker import resume as resume_jobs
 

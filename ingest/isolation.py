@@ -25,7 +25,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import PositiveFloat, PositiveInt, TypeAdapter
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.environment import read_environment
+from ingest.home.environment import read_environment
 from ingest.parse import Document, ParseError
 
 _DOCUMENT = TypeAdapter(Document)

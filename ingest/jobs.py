@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, new_job_id
+from ingest.home.database import now
+from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.pipeline import FileResult
 
 Kind = Literal["upload", "folder", "reindex"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest import CiteloopError
-from ingest.home import create_private
+from ingest.home.folder import create_private
 from ingest.parse import Document, ParseError
 
 _RECORD = "document.json"

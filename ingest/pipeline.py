@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from ingest.chunk import DEFAULT_POLICY, Policy, chunk
-from ingest.embed import Embedder, Vectors, load_meanwhile
+from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
+from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
-from ingest.job_store import StoppedError
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
 from ingest.rows import Embedded

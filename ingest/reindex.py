@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ingest.chunk import DEFAULT_POLICY, Policy
-from ingest.embed import Embedder
+from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
-from ingest.home import current_name, make_current, write_lock
+from ingest.home.folder import current_name, make_current, write_lock
 from ingest.isolation import Limits, read_limits
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress

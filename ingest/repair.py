@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.embed import Embedder
-from ingest.home import current_name, write_lock
+from ingest.embed.embedder import Embedder
+from ingest.home.folder import current_name, write_lock
 from ingest.isolation import read_limits
 from ingest.originals import Original, Originals
 from ingest.pipeline import Ingest

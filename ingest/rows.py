@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.chunk import Chunk
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.parse import Box, Document
 
 _SCHEMA_VERSION = "2"

@@ -24,8 +24,8 @@ from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
-from ingest.embed import Embedder, Vectors
-from ingest.home import current_name, flush, make_home, write_lock
+from ingest.embed.embedder import Embedder, Vectors
+from ingest.home.folder import current_name, flush, make_home, write_lock
 from ingest.rows import (
     CHUNK_COLUMNS,
     Embedded,

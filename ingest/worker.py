@@ -13,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from ingest.embed import DeferredEmbedder, Embedder, recorded_name
-from ingest.job_store import Heart, at_work, run_queued, start_process
+from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
+from ingest.home.job_store import Heart, at_work, run_queued, start_process
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest
 from ingest.reindex import reindex

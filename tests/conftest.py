@@ -17,11 +17,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of a model library: a te
 import numpy as np
 import pytest
 
-from app.answer import LanguageModelError
+from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline
-from app.rerank import Blend
+from app.reranking.rerank import Blend
 from app.settings import Settings
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.isolation import Limits, ParserPool
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -85,7 +85,7 @@ class FakeLanguageModel:
 
 
 def refuse(*_: object) -> NoReturn:
-    """What SQLite does on a full disk, in the place of ingest.database._opened_for_writing."""
+    """What SQLite does on a full disk, in the place of ingest.home.database._opened_for_writing."""
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     raise error

@@ -25,16 +25,7 @@ from app.answer.extractive import MIN_SIMILARITY, Sentence, extract, quote
 from app.answer.passages import Passage, choose
 from app.answer.sentences import split_sentences
 from app.answer.support import CitedSentence, check_support
-from app.answer.written import (
-    ABSTENTION,
-    INSTRUCTIONS,
-    Checked,
-    LanguageModel,
-    LanguageModelError,
-    checked,
-    echoes,
-    prompt,
-)
+from app.answer.written import ABSTENTION, INSTRUCTIONS, Checked, checked, echoes, prompt
 
 __all__ = [
     "ABSTENTION",
@@ -50,8 +41,6 @@ __all__ = [
     "Checked",
     "Citation",
     "CitedSentence",
-    "LanguageModel",
-    "LanguageModelError",
     "Passage",
     "Sentence",
     "check_support",

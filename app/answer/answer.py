@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from app.answer.support import CitedSentence
-from app.filters import EVERYTHING, Filter
-from app.rerank import RankedChunk
+from app.reranking.rerank import RankedChunk
+from app.search.filters import EVERYTHING, Filter
 from ingest.chunk import Chunk
 
 EXTRACTIVE = "extractive"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.answer.answer import NOT_FOUND, NUMBER, Citation
 from app.answer.sentences import split_sentences
-from app.rerank import Reranker
+from app.reranking.rerank import Reranker
 
 MIN_SIMILARITY = 0.44
 """Below this similarity of question and best sentence, the documents do not say: a floor for what is off the topic.

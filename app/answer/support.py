@@ -15,7 +15,7 @@ from itertools import zip_longest
 from sentencex import segment
 
 from app.answer.sentences import is_table_rule, split_sentences
-from app.rerank import Reranker
+from app.reranking.rerank import Reranker
 
 MIN_SUPPORT = 0.55
 """From this score on a sentence counts as said by its passages.

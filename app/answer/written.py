@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from app.answer.answer import NOT_FOUND, NUMBER
 from app.answer.passages import Passage
-from ingest import CiteloopError
 from ingest.parse.document import whole_characters
 
 ABSTENTION = "NOT IN THE DOCUMENTS"
@@ -26,24 +24,6 @@ _UNFINISHED = re.compile(r"(?<!\s)\s*(?:\[[\d,;\s]*|【[^】]{0,45})$")
 _CITATION = re.compile(r"((?<!\s)\s*\[\d+\])")
 """With the white space before it, from its beginning on: tried from each place, a long run of it would take minutes."""
 _ECHO_CHARACTERS = 60
-
-
-class LanguageModelError(CiteloopError):
-    """The language model cannot be reached or broke off; the message says what to do."""
-
-
-class LanguageModel(Protocol):
-    """Writes text from messages with `role` and `content`."""
-
-    @property
-    def name(self) -> str: ...
-
-    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
-        """Pieces of the text as they come, and no more of them once `stop` is set, whatever is being waited for.
-
-        Raises LanguageModelError when it ends before its end.
-        """
-        ...
 
 
 class Checked(NamedTuple):

@@ -11,20 +11,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from app.admission import expect_waiting
+from app.access.admission import expect_waiting
 from app.answer import Answer
 from app.answering import failure_note
 from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchBody, SearchResult
 from app.feedback import FeedbackError, FeedbackStore, StoredAnswer, new_id
-from app.filters import EVERYTHING, Filter, FilterError
-from app.follow_up import NUM_EARLIER
-from app.live import NONE
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
-from app.rerank import Reranker, RerankerError
-from app.rerankers import LIVE, name_of
+from app.reranking.live import NONE
+from app.reranking.names import LIVE, name_of
+from app.reranking.rerank import Reranker, RerankerError
+from app.search.filters import EVERYTHING, Filter, FilterError
+from app.search.follow_up import NUM_EARLIER
 from ingest import CiteloopError
-from ingest.embed import Embedder
+from ingest.embed.embedder import Embedder
 
 Record = dict[str, object]
 _TEXTS_AT_ONCE = 32

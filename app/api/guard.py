@@ -14,10 +14,10 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.admission import BusyError
+from app.access.admission import BusyError
+from app.access.keys import SCOPES, ApiKey, KeyStore, UserLimitError
+from app.access.rates import Rates
 from app.api.answers import UnknownError, WrongValueError
-from app.api.keys import SCOPES, ApiKey, KeyStore, UserLimitError
-from app.api.rates import Rates
 from ingest import CiteloopError
 
 MAX_BODY_BYTES = 5_000_000

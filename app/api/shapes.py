@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from app.answer import CitedSentence
 from app.feedback import Action, Reason
-from app.filters import Filter
+from app.search.filters import Filter
 
 MAX_DOCUMENTS = 1000
 """How many texts one request may have scored, as with Cohere."""

@@ -13,10 +13,10 @@ from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.access.keys import ApiKey, KeyStore
 from app.api import answers
 from app.api.answers import Asked, Event
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
-from app.api.keys import ApiKey, KeyStore
 from app.api.shapes import (
     AskBody,
     AskResult,

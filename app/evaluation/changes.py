@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import shorten
 
 from app.evaluation.tables import JudgedTable
-from app.rerank import RankedChunk
+from app.reranking.rerank import RankedChunk
 
 CHANGE_MEASURE = "nDCG@10"
 """What gained and lost is told by."""

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.evaluation.results import NO_RERANKER, Result
 from app.evaluation.tables import JudgedTable, files_of
-from app.search import Retriever
-from ingest.embed import Embedder
-from ingest.home import write_whole
+from app.search.search import Retriever
+from ingest.embed.embedder import Embedder
+from ingest.home.folder import write_whole
 
 _RESULT = TypeAdapter(Result)
 

@@ -13,10 +13,10 @@ from app.evaluation.benchmark import Benchmark, Qrels
 from app.evaluation.kept_results import KeptResults
 from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure_result
 from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
-from app.rerank import Reranker, RerankerError
-from app.search import Retriever
+from app.reranking.rerank import Reranker, RerankerError
+from app.search.search import Retriever
 from ingest.chunk import DEFAULT_POLICY, Policy
-from ingest.embed import Embedder
+from ingest.embed.embedder import Embedder
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from app.evaluation.decision import verdict
 from app.evaluation.report import EvaluationReport
 from app.evaluation.report_text import sections
 from app.evaluation.results import Result
-from app.folders import check_new_folder, new_folder, unfinished_folder
+from ingest.home.whole_folders import check_new_folder, new_folder, unfinished_folder
 
 _REPORT = TypeAdapter(EvaluationReport)
 _CHART_PIXELS = 340

@@ -13,7 +13,7 @@ from app.evaluation.decision import usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import RERANK_NEW, Result
-from app.search import RETRIEVERS
+from app.search.search import RETRIEVERS
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\

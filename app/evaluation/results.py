@@ -15,9 +15,9 @@ from app.evaluation.benchmark import Run
 from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.evaluation.tables import JudgedTable, Track
-from app.rerank import RankedChunk, Reranker, RerankerError, rerank
-from app.search import Candidate, Retriever, search
-from ingest.embed import Embedder
+from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.search.search import Candidate, Retriever, search
+from ingest.embed.embedder import Embedder
 
 NO_RERANKER = "none"
 """What every reranker is compared with."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
-from app.folders import unfinished_folder
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
-from ingest.embed import Embedder
+from ingest.embed.embedder import Embedder
+from ingest.home.whole_folders import unfinished_folder
 from ingest.pipeline import embed_documents
 from ingest.rows import Embedded, Identity
 from ingest.table import ChunkTable, TableError

@@ -10,11 +10,11 @@
 What they mean for training is decided elsewhere.
 """
 
+from app.access.users import earlier_name, user_of_cookie
 from app.feedback.answers import Conversation, FeedbackError, NotSavedError, new_id
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
 from app.feedback.judgements import IMPORTED, LABELS, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore
-from app.feedback.users import earlier_name, user_of_cookie
 
 __all__ = [
     "ACTIONS",

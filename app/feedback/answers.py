@@ -17,7 +17,7 @@ from app.answer import Answer
 from app.feedback.events import ShownAnswer, StoredAnswer
 from app.feedback.unsaved import UnsavedAnswers
 from ingest import CiteloopError
-from ingest.database import is_refusal, now, transaction
+from ingest.home.database import is_refusal, now, transaction
 
 _ANSWER = TypeAdapter(Answer)
 _SCHEMA = """

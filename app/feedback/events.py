@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from app.answer import Answer
-from ingest.database import now
+from ingest.home.database import now
 
 Action = Literal["deleted", "undone", "kept", "opened"]
 """deleted: a citation struck out; undone: taken back; kept: the answer was read and left as it is; opened: looked

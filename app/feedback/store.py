@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, replace
 
-from app.feedback import users
+from app.access import users
 from app.feedback.answers import AnswerStore
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported
-from ingest.database import add_missing_columns, now
+from ingest.home.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
 _SCHEMA = f"""

@@ -1,12 +1,10 @@
-"""Answers of any OpenAI-compatible endpoint.
+"""messages -> text, by any endpoint that speaks as OpenAI's does.
 
-client      Endpoint -> a client that asks it alone
-model       messages -> pieces of text, within one deadline, to be stopped at any moment
-failures    what went wrong -> what to tell the person who asked
-connection  Endpoint -> ConnectionReport: does it answer?
+protocol      LanguageModel     what writes text, and how it fails
+endpoint      Endpoint          where the language model is, and what it may be told
+tokens                          how many tokens a text has for it
+client                          Endpoint -> a client that asks it alone
+openai_model                    messages -> pieces of text, within one deadline, to be stopped at any moment
+failures                        what went wrong -> what to tell the person who asked
+connection    ConnectionReport  does the endpoint answer, and how quickly?
 """
-
-from app.language_model.connection import ConnectionReport, try_connection
-from app.language_model.model import OpenAILanguageModel
-
-__all__ = ["ConnectionReport", "OpenAILanguageModel", "try_connection"]

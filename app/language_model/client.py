@@ -10,8 +10,8 @@ from typing import cast
 import httpx2
 import openai
 
-from app.answer import LanguageModelError
-from app.endpoint import Endpoint
+from app.language_model.endpoint import Endpoint
+from app.language_model.protocol import LanguageModelError
 
 _CONNECT_SECONDS = 10.0
 _MAX_BYTES = 32 * 2**20

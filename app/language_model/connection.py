@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.answer import LanguageModelError
-from app.endpoint import Endpoint, EndpointError, check_endpoint
 from app.language_model.client import connect
-from app.language_model.model import OpenAILanguageModel
+from app.language_model.endpoint import Endpoint, EndpointError, check_endpoint
+from app.language_model.openai_model import OpenAILanguageModel
+from app.language_model.protocol import LanguageModelError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from email.utils import parsedate_to_datetime
 import httpx2
 import openai
 
-from app.answer import LanguageModelError
-from app.endpoint import Endpoint, EndpointError
 from app.language_model.client import TooLargeError
+from app.language_model.endpoint import Endpoint, EndpointError
+from app.language_model.protocol import LanguageModelError
 from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from app.registry.entries import Decision, RegistryError, Verdict
-from ingest.home import flush_entries
+from ingest.home.folder import flush_entries
 
 _WEIGHTS = ("model.safetensors", "blend.json")
 _CARDS = ("README.md", "training.json", "gate.json")

@@ -12,7 +12,6 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-from app.folders import unfinished_folder
 from app.registry.entries import (
     RERANKER_KINDS,
     SHIPPED,
@@ -24,8 +23,9 @@ from app.registry.entries import (
     how_to_embed,
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
-from ingest.database import now, transaction
-from ingest.home import flush_entries, make_home
+from ingest.home.database import now, transaction
+from ingest.home.folder import flush_entries, make_home
+from ingest.home.whole_folders import unfinished_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
@@ -93,7 +93,7 @@ class Registry:
         verdict = self.verdict(name)
         if verdict is None or not verdict.embedder or verdict.embedder == name:
             return None
-        from ingest.embed import recorded_name  # seconds to import, which a rollback does without
+        from ingest.embed.embedder import recorded_name  # seconds to import, which a rollback does without
         from ingest.table import read_identity
 
         folder, made_with = self.folder(verdict.embedder), read_identity(self.models_folder.parent)

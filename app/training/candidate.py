@@ -9,27 +9,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.evaluation import read_benchmark
+from app.feedback.rules import LabeledPassage
 from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, SHIPPED, Registry
-from app.rerank import Blend, Reranker, RerankerError
-from app.rerankers import LIVE, folder_of, is_late_interaction, open_reranker
-from app.rerankers.late_interaction import LateInteractionReranker
-from app.search import Candidate as SearchResult
-from app.search import search
-from app.training.blend import ScoredQuery, fit_blend
-from app.training.compare import Contender, compare, probe
-from app.training.examples import TrainingExample
-from app.training.fit import Loss, Watch
-from app.training.from_feedback import answering
-from app.training.gate import GateReport
-from app.training.material import Material, describe, gather
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.names import LIVE, folder_of, is_late_interaction, open_reranker
+from app.reranking.rerank import Blend, Reranker, RerankerError
+from app.search.search import Candidate as SearchResult
+from app.search.search import search
+from app.training.fit.blend import ScoredQuery, fit_blend
+from app.training.fit.kinds import TRAINERS, base_model
+from app.training.fit.trainer import Loss, Watch
+from app.training.gate.compare import Contender, compare, probe
+from app.training.gate.decision import GateReport
+from app.training.gate.reembedded import ReembeddedTable
+from app.training.labels.examples import TrainingExample
+from app.training.labels.from_feedback import answering
+from app.training.labels.material import Material, describe, gather
 from app.training.plan import Plan, Step
-from app.training.reembedded import ReembeddedTable
-from app.training.rules import LabeledPassage
-from app.training.trainers import TRAINERS, base_model
-from ingest.embed import DEFAULT_EMBEDDER, Embedder, open_embedder
-from ingest.job_store import StoppedError
+from ingest.embed.embedder import DEFAULT_EMBEDDER, Embedder, open_embedder
+from ingest.home.job_store import StoppedError
 
 PROBE = Path(__file__).resolve().parent.parent.parent / "data" / "eval" / "sample"
 """Questions about documents that come with the program: what a model must not forget."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import altair
 
-from app.training.fit import Loss
-from app.training.gate import GateReport
+from app.training.fit.trainer import Loss
+from app.training.gate.decision import GateReport
 
 MEASURE_TITLES = {
     "nDCG@10": "Order of the first ten (nDCG@10)",

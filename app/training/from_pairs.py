@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.tables import Track, benchmark_table
-from app.folders import new_folder
 from app.registry import EMBEDDER, fingerprint
-from app.rerank import Blend
-from app.rerankers import open_reranker
-from app.training.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
-from app.training.examples import JudgedQuery, TrainingExample, judged_queries, mine
-from app.training.fit import Recipe, Watch, is_main_process
-from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
-from app.training.trainers import TRAINERS, base_model
+from app.reranking.names import open_reranker
+from app.reranking.rerank import Blend
+from app.training.fit.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
+from app.training.fit.kinds import TRAINERS, base_model
+from app.training.fit.trainer import Recipe, Watch, is_main_process
+from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
+from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import DEFAULT_EMBEDDER, load_embedder
+from ingest.embed.embedder import DEFAULT_EMBEDDER, load_embedder
+from ingest.home.whole_folders import new_folder
 
 _ASIDE_SHARE = 0.15
 """Of the sources: their questions are not trained on but fit the blend, since a model is too sure of its own."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.training.fit import Loss
+from app.training.fit.trainer import Loss
 from app.training.plan import Kind, Plan
-from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+from ingest.home.database import now
+from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.training.fit import Recipe
+from app.training.fit.trainer import Recipe
 
 Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder", "both"]
 """What is trained: the live reranker, further; a new one of a kind, from a base model; the embedder, further; or the

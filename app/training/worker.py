@@ -18,10 +18,10 @@ from app.pipeline import Pipeline
 from app.registry import EMBEDDER, Registry, RegistryError
 from app.settings import read_settings
 from app.training.candidate import Candidate, make_candidate
-from app.training.fit import Loss, Watch
+from app.training.fit.trainer import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Step
-from ingest.job_store import Heart, at_work, run_queued
+from ingest.home.job_store import Heart, at_work, run_queued
 
 _log = logging.getLogger(__name__)
 

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.ui import (
-    ask_page,
-    documents_page,
-    feedback_page,
-    markup,
-    quality_page,
-    settings_page,
-    source_page,
-    training_page,
-)
+from app.ui import markup, settings_page
+from app.ui.ask import page as ask_page
+from app.ui.documents import page as documents_page
+from app.ui.feedback import page as feedback_page
+from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
+from app.ui.source import page as source_page
+from app.ui.training import page as training_page
 from ingest import CiteloopError
 
 # Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.

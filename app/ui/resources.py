@@ -10,15 +10,15 @@ import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
-from app.filters import FilterChoices, choices
+from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.registry import Registry
+from app.search.filters import FilterChoices, choices
 from app.settings import read_settings
 from app.training.jobs import TrainingJobStore
-from app.training.rules import label
-from app.ui.feedback_counts import Feedback, gather
-from app.ui.page_picture import PagePicture
-from app.ui.page_picture import page_picture as draw_page
+from app.ui.feedback.counts import Feedback, gather
+from app.ui.source.page_picture import PagePicture
+from app.ui.source.page_picture import page_picture as draw_page
 from ingest import CiteloopError
 from ingest.jobs import JobStore
 from ingest.parse import Box

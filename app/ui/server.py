@@ -93,8 +93,8 @@ def create_app(*, api: bool = False) -> App:
 
 def _api() -> Mount:
     """The API over the very objects that the pages use."""
+    from app.access.keys import KeyStore
     from app.api import web  # a second that only those wait for who want it
-    from app.api.keys import KeyStore
 
     return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from pydantic import SecretStr
 
-from app.endpoint import (
+from app.answer.prompts import Prompts, read_prompts, save_prompts
+from app.language_model.endpoint import (
     OPENAI_URL,
     Endpoint,
     EndpointError,
@@ -14,7 +15,6 @@ from app.endpoint import (
     save_endpoint,
     with_kept_key,
 )
-from app.prompts import Prompts, read_prompts, save_prompts
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
 from app.ui import markup
 from app.ui.messages import attempt, show_messages, tell, try_to
@@ -169,7 +169,7 @@ def _save() -> None:
 
 
 def _show_test(endpoint: Endpoint) -> None:
-    from app.language_model import try_connection  # half a second to import
+    from app.language_model.connection import try_connection  # half a second to import
 
     with st.spinner("Asking one small question"):
         report = try_connection(endpoint)

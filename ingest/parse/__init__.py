@@ -20,7 +20,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ingest.parse import ocr
 from ingest.parse.document import (
     PAGE_BREAK,
     Box,
@@ -34,11 +33,12 @@ from ingest.parse.document import (
     one_line,
     parse_text,
 )
-from ingest.parse.epub import parse_epub
+from ingest.parse.html.epub import parse_epub
+from ingest.parse.html.markup import parse_docx, parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
-from ingest.parse.markup import parse_docx, parse_html, parse_markdown, parse_mdx
 from ingest.parse.office import parse_pptx, parse_xlsx
-from ingest.parse.pdf import parse_pdf
+from ingest.parse.pdf import ocr
+from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
 from ingest.parse.rst import parse_rst
 from ingest.parse.tables import parse_csv

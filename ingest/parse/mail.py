@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from html import escape
 from pathlib import PurePath
 
-from ingest.parse.boilerplate import visible_part_of
 from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, one_line
 from ingest.parse.encoding import read_markup
-from ingest.parse.markup import from_html
+from ingest.parse.html.boilerplate import visible_part_of
+from ingest.parse.html.markup import from_html
 
 Parsers = Mapping[str, Callable[[bytes], Parsed]]
 """File suffix -> parser, for what is attached."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from ingest.parse.archive import office_file
 from ingest.parse.document import Heading, Page, Parsed, joined, note_pages, one_line
-from ingest.parse.markup import from_html
+from ingest.parse.html.markup import from_html
 from ingest.parse.tables import block_text, blocks
 
 _ROW = 300_000  # a third of an inch: shapes that start within it stand side by side

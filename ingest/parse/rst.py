@@ -10,7 +10,7 @@ from bs4.element import Tag
 
 from ingest.parse.document import Parsed
 from ingest.parse.encoding import read_text
-from ingest.parse.markup import from_html
+from ingest.parse.html.markup import from_html
 
 _NO_TEXT = {"toctree", "index", "highlight", "currentmodule", "tabularcolumns", "sectionauthor", "codeauthor", "raw"}
 _NO_TEXT |= {"include", "literalinclude", "graphviz", "uml", "default-domain", "meta", "contents", "module"}

@@ -17,12 +17,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from app.answer import LanguageModel
-from app.api.keys import KeyStore, Limits
+from app.access.keys import KeyStore, Limits
 from app.api.web import create_api
 from app.feedback import FeedbackStore
+from app.language_model.protocol import LanguageModel
 from app.pipeline import Pipeline
-from app.rerank import Reranker
+from app.reranking.rerank import Reranker
 from app.settings import Settings
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer

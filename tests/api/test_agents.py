@@ -19,7 +19,7 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent
 from app.api.agents import AgentAnswer, create_agent_server
 from app.pipeline import Pipeline
 from ingest import CiteloopError
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.api.conftest import MakePipeline
@@ -191,7 +191,7 @@ def test_an_agent_asks_over_standard_input_with_real_models(home: Path, document
     list(ingest([documents], ChunkTable(home, embedder), embedder))
     command = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "app.cli", "mcp", "--home", str(home)],
+        args=["-m", "app.commands.main", "mcp", "--home", str(home)],
         cwd=ROOT,
         env={"HF_HUB_OFFLINE": "1"},
     )

@@ -12,12 +12,13 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from app.answer import Answer, LanguageModelError
+from app.access.keys import KeyStore
+from app.answer import Answer
 from app.api.answers import SOURCES
-from app.api.keys import KeyStore
 from app.api.shapes import AskResult
 from app.feedback import FeedbackError
-from app.rerank import RerankerError
+from app.language_model.protocol import LanguageModelError
+from app.reranking.rerank import RerankerError
 from tests.api.conftest import Api, MakePipeline, parsed, serving, wait_until
 from tests.conftest import FakeLanguageModel, refuse
 
@@ -217,7 +218,7 @@ def test_failure_that_cannot_be_kept_is_said_all_the_same(
 def test_full_disk_is_no_reason_not_to_answer(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, streamed: bool
 ) -> None:
-    monkeypatch.setattr("ingest.database._opened_for_writing", refuse)
+    monkeypatch.setattr("ingest.home.database._opened_for_writing", refuse)
     if streamed:
         (*_, (_, answer)) = stream(client)
     else:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from app.api.keys import DEFAULT_RATE, SCOPES, KeyStore, KeyStoreError, Limits, UserLimitError
+from app.access.keys import DEFAULT_RATE, SCOPES, KeyStore, KeyStoreError, Limits, UserLimitError
 from tests.app.conftest import Citeloop, citeloop, fake_models
 
 __all__ = ["citeloop", "fake_models"]
-from ingest.damaged_database import damaged_databases
+from ingest.home.damaged_database import damaged_databases
 from tests.conftest import refuse
 
 
@@ -41,7 +41,7 @@ def test_use_is_noted_at_most_once_a_minute(
     keys.find(key)
     first = keys.keys()[0].last_used_at
     assert first is not None
-    monkeypatch.setattr("app.api.keys.now", lambda: "2999-01-01T00:00:00.000+00:00")
+    monkeypatch.setattr("app.access.keys.now", lambda: "2999-01-01T00:00:00.000+00:00")
     keys.find(key)
     assert keys.keys()[0].last_used_at == first
     with sqlite3.connect(home / "keys.sqlite3") as connection:
@@ -78,7 +78,7 @@ def test_damaged_file_is_set_aside_and_opens_for_nobody(home: Path) -> None:
 
 def test_key_counts_where_its_use_cannot_be_noted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = KeyStore(home).create("helpdesk")
-    monkeypatch.setattr("ingest.database._opened_for_writing", refuse)
+    monkeypatch.setattr("ingest.home.database._opened_for_writing", refuse)
     keys = KeyStore(home)
     found = keys.find(key)
     assert found

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app.api.rates import Rates
+from app.access.rates import Rates
 
 
 class Clock:

@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from app.admission import Admission
+from app.access.admission import Admission
 from app.api.answers import logistic
-from app.rerank import RerankerError
-from app.rerankers.http import HttpReranker
+from app.reranking.http import HttpReranker
+from app.reranking.rerank import RerankerError
 from app.settings import RerankShape
 from tests.api.conftest import Api, serving, wait_until
 from tests.conftest import FakeEmbedder, FakeReranker

@@ -10,8 +10,8 @@ from typing import Any
 
 from app.answer import Answer, cite
 from app.registry import Registry
-from app.rerank import rerank
-from app.search import Candidate
+from app.reranking.rerank import rerank
+from app.search.search import Candidate
 from ingest.chunk import Chunk
 from tests.conftest import FakeEmbedder
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.cli import main
-from app.rerank import Reranker, RerankerError
+from app.commands.main import main
+from app.reranking.rerank import Reranker, RerankerError
 from app.settings import Settings
 from tests.app.builders import WordScorer, write_benchmark
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
@@ -42,10 +42,10 @@ def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.
         return known[name]
 
     monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("app.doctor.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("app.commands.doctor.load_embedder", lambda _: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
-    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
 from app.registry import Registry, TrainedModel
-from app.training.fit import Loss
-from app.training.gate import Found, GateReport, Group
+from app.training.fit.trainer import Loss
+from app.training.gate.decision import Found, GateReport, Group
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Plan
-from ingest.database import now
+from ingest.home.database import now
 
 CARD = """---
 library_name: sentence-transformers

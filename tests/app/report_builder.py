@@ -8,7 +8,7 @@ from app.evaluation import Difference, EvaluationReport, Interval, Latency, Resu
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
 from app.evaluation.results import RERANK_NEW
-from app.search import Retriever
+from app.search.search import Retriever
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 

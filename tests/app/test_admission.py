@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.admission import Admission, BusyError, expect_waiting, usual_admission
-from ingest.job_store import StoppedError
+from app.access.admission import Admission, BusyError, expect_waiting, usual_admission
+from ingest.home.job_store import StoppedError
 from tests.api.conftest import wait_until
 
 

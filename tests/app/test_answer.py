@@ -23,7 +23,7 @@ from app.answer import (
     quote,
     split_sentences,
 )
-from app.rerank import rerank
+from app.reranking.rerank import rerank
 from ingest.chunk import chunk
 from ingest.parse import parse
 from tests.app.builders import make_answer, make_candidates, make_chunk

@@ -11,13 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from app.admission import Admission, BusyError
-from app.answer import Answer, LanguageModelError
+from app.access.admission import Admission, BusyError
+from app.answer import Answer
+from app.answer.prompts import Prompts, save_prompts
 from app.answering import Answerer, AnswerJob, AnswerJobStore
 from app.feedback import FeedbackStore, StoredAnswer
-from app.filters import EVERYTHING, Filter
+from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline
-from app.prompts import Prompts, save_prompts
+from app.search.filters import EVERYTHING, Filter
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.table import ChunkTable
@@ -546,7 +547,7 @@ def test_an_answer_that_waits_for_its_turn_is_not_given_up(
     answerer_of: MakeAnswerer, store: FeedbackStore, jobs: AnswerJobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.answering._MAX_AT_ONCE", 1)
-    monkeypatch.setattr("ingest.job_store._DEAD_AFTER", timedelta(seconds=0.5))
+    monkeypatch.setattr("ingest.home.job_store._DEAD_AFTER", timedelta(seconds=0.5))
     gate = Gate()
     answerer = answerer_of(first=["1", gate], second=["2"])
     first, second = answerer.ask("first", "c", "ann"), answerer.ask("second", "c", "ann")

@@ -17,18 +17,18 @@ from app.feedback import FeedbackStore
 from app.memory import Memory
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, Registry
-from app.rerank import Blend, RerankerError
+from app.reranking.rerank import Blend, RerankerError
 from app.settings import Settings
 from app.training import candidate as module
 from app.training import plan as plans
 from app.training.candidate import make_candidate
-from app.training.compare import probe
-from app.training.fit import Loss, Recipe, Watch
-from app.training.gate import GateReport
+from app.training.fit.trainer import Loss, Recipe, Watch
+from app.training.gate.compare import probe
+from app.training.gate.decision import GateReport
+from app.training.labels.split import parts_of
 from app.training.plan import Kind, Plan
-from app.training.split import parts_of
-from ingest.embed import load_embedder
-from ingest.job_store import StoppedError
+from ingest.embed.embedder import load_embedder
+from ingest.home.job_store import StoppedError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import write_benchmark
@@ -163,7 +163,7 @@ def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Pat
     shutil.copytree(filled, home, ignore=shutil.ignore_patterns("models*", "training*"))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*torchrun, "-m", "app.cli", "train", "--home", str(home), "--json"],
+        [*torchrun, "-m", "app.commands.main", "train", "--home", str(home), "--json"],
         capture_output=True,
         text=True,
         timeout=500,

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import typer
 
-from app.cli import cli
+from app.commands.main import cli
 from app.feedback import FeedbackStore
-from ingest.damaged_database import damaged_databases
+from ingest.home.damaged_database import damaged_databases
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop, Outcome
@@ -137,7 +137,7 @@ def test_wrong_usage_is_status_2_and_said_on_stderr(arguments: list[str], citelo
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     heavy = {"torch", "transformers", "sentence_transformers", "lancedb", "pyarrow", "numpy", "streamlit", "openai"}
-    code = f"import sys, app.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, app.commands.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -9,8 +9,8 @@ from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
 from app.answer import Answer, Citation
-from app.conversation_export import as_markdown
 from app.feedback import StoredAnswer
+from app.feedback.conversation_markdown import as_markdown
 from tests.app.builders import make_answer, make_chunk
 
 FIRST = make_chunk(

@@ -6,7 +6,7 @@ import pytest
 
 from app.evaluation import Difference, verdict
 from app.evaluation.decision import decide
-from app.search import Retriever
+from app.search.search import Retriever
 from tests.app.report_builder import make_report, make_result
 
 GOOD = Difference(0.05, 0.02, 0.08, 0.001)

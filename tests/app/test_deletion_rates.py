@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.deletion_rates import DeletionRates, deletion_rates, deletion_rates_of
 from app.feedback import FeedbackEvent, FeedbackStore, Reason, ShownAnswer
+from app.feedback.deletion_rates import DeletionRates, deletion_rates, deletion_rates_of
 from app.registry import Promotion, Registry
 from tests.app.builders import add_model, make_answer
 

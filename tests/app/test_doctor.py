@@ -9,12 +9,12 @@ import pytest
 from pydantic import SecretStr
 from safetensors import SafetensorError
 
-from app.doctor import Check, check
+from app.commands.doctor import Check, check
 from app.registry import Registry
-from app.rerankers import MODELS_FOLDER
+from app.reranking.names import MODELS_FOLDER
 from app.settings import Settings
 from ingest import CiteloopError
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.table import ChunkTable, read_identity
 from tests.app.builders import add_model
 from tests.conftest import FakeEmbedder, FakeReranker
@@ -23,7 +23,7 @@ from tests.conftest import FakeEmbedder, FakeReranker
 def use(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], FakeEmbedder]) -> None:
     """Load the embedder in this way."""
     monkeypatch.setattr("app.pipeline.load_embedder", load)
-    monkeypatch.setattr("app.doctor.load_embedder", load)
+    monkeypatch.setattr("app.commands.doctor.load_embedder", load)
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +195,7 @@ def test_a_damaged_shipped_reranker_is_found(
     folder = tmp_path / "shipped"
     shutil.copytree(MODELS_FOLDER / "shipped", folder)
     (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
-    monkeypatch.setattr("app.rerankers.MODELS_FOLDER", tmp_path)
+    monkeypatch.setattr("app.reranking.names.MODELS_FOLDER", tmp_path)
     found = checks(settings.model_copy(update={"reranker": "shipped"}))
     assert not found["reranker"].ok
     assert f"cannot load {folder}: it is neither a folder with" in found["reranker"].detail

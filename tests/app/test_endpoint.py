@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app.endpoint import (
+from app.language_model.endpoint import (
     Endpoint,
     EndpointError,
     check_endpoint,
@@ -134,7 +134,7 @@ def test_a_save_that_fails_leaves_what_was(settings: Settings, monkeypatch: pyte
         raise OSError("No space left on device")
 
     save_endpoint(settings.home, OLLAMA)
-    monkeypatch.setattr("ingest.home.os.fsync", full)
+    monkeypatch.setattr("ingest.home.folder.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_endpoint(settings.home, replace(OLLAMA, model="other"))
     assert read_endpoint(settings) == replace(OLLAMA, saved=True)

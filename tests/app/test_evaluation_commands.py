@@ -11,8 +11,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from app.rerank import RerankerError
-from app.rerankers import load_reranker
+from app.reranking.names import load_reranker
+from app.reranking.rerank import RerankerError
 from ingest.table import ChunkTable
 from tests.app.conftest import Citeloop
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
@@ -133,7 +133,7 @@ def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path
 def test_an_unknown_reranker_is_wrong_usage(
     name: str, message: str, citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)
     outcome = citeloop("evaluate", benchmark, "--rerankers", f"none,{name}")
     assert (outcome.status, outcome.stdout) == (2, "")
     assert message in said(outcome.stderr)
@@ -142,7 +142,7 @@ def test_an_unknown_reranker_is_wrong_usage(
 def test_a_reranker_that_does_not_load_is_no_wrong_usage(
     citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)
     outcome = citeloop("evaluate", benchmark, "--rerankers", "none,cross-encoder:/no/such/folder")
     assert (outcome.status, outcome.stdout) == (1, "")
     assert "there is no such folder" in outcome.stderr
@@ -187,7 +187,7 @@ def test_what_is_secret_in_an_address_is_in_no_file_of_the_report(
         return Response(json.dumps({"results": results}), content_type="application/json")
 
     httpserver.expect_request("/v1/rerank").respond_with_handler(scores)
-    monkeypatch.setattr("app.rerankers.load_reranker", load_reranker)
+    monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)
     address = httpserver.url_for("/v1").replace("//", "//ann:SECRET@") + "?key=SECRET"
     for name in (address, f"http:{address}"):
         outcome = citeloop("evaluate", benchmark, "--rerankers", f"none,{name}", "--json")
@@ -210,7 +210,7 @@ def test_a_reranker_that_fails_late_leaves_the_report_of_the_rest(
                 raise RerankerError("the service is gone")
             return super().score(query, passages)
 
-    monkeypatch.setattr("app.rerankers.load_reranker", lambda name, _: {"none": None, "late": Late()}[name])
+    monkeypatch.setattr("app.reranking.names.load_reranker", lambda name, _: {"none": None, "late": Late()}[name])
     outcome = citeloop("evaluate", benchmark, "--rerankers", "none,late", "--json")
     assert outcome.status == 1
     assert "left out: late failed at question 2: the service is gone" in outcome.stderr
@@ -262,7 +262,7 @@ def test_embedders_are_compared_in_one_table(
         def __init__(self, name: str) -> None:
             self.name = name
 
-    monkeypatch.setattr("ingest.embed.load_embedder", Named)
+    monkeypatch.setattr("ingest.embed.embedder.load_embedder", Named)
     arguments = ["--embedders", "/models/one, /models/two", "--retrievers", "text,vector"]
     reports = citeloop("evaluate", benchmark, *arguments, "--output", tmp_path / "out", "--json").json
     assert [report["embedder"] for report in reports] == ["/models/one", "/models/two"]

@@ -14,7 +14,7 @@ import pytest
 
 from app.evaluation import read_benchmark
 from app.feedback import FeedbackStore, Judgement, Label, question_key
-from app.folders import FolderError
+from app.feedback.rules import LabeledPassage, label
 from app.training.exchange.exports import (
     MAX_TRIPLETS,
     ExchangeError,
@@ -26,9 +26,9 @@ from app.training.exchange.exports import (
 )
 from app.training.exchange.imports import MAX_CHARACTERS, import_labels, read_labels
 from app.training.exchange.places import located
-from app.training.rules import LabeledPassage, label
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, chunk
+from ingest.home.whole_folders import FolderError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

@@ -38,8 +38,8 @@ from app.feedback import (
     user_of_cookie,
 )
 from app.pipeline import Pipeline
-from app.rerank import Blend, rerank
-from app.search import Candidate
+from app.reranking.rerank import Blend, rerank
+from app.search.search import Candidate
 from ingest.chunk import Chunk
 from tests.app.builders import make_answer
 from tests.conftest import FakeReranker

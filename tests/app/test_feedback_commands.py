@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
-from app.answer import LanguageModelError
 from app.feedback import FeedbackStore, Judgement, Label
+from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline
 from app.training.exchange.exports import ExportFormat
+from app.training.labels.split import parts_of
 from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
-from app.training.split import parts_of
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop
 from tests.conftest import FakeEmbedder, FakeLanguageModel
@@ -149,7 +149,7 @@ def test_an_export_for_training_leaves_out_what_our_own_training_does(
     parts = {"Which days?": "train", "Which hours?": "validation", "Which weeks?": "gate", "Whose weeks?": "left out"}
     for question in parts:
         judge(home, question, days="relevant")
-    monkeypatch.setattr("app.training.split.parts_of", lambda *_: parts)
+    monkeypatch.setattr("app.training.labels.split.parts_of", lambda *_: parts)
     exported = citeloop("feedback", "export", "--format", "pairs", "--for-training").stdout
     assert {json.loads(line)["query"] for line in exported.splitlines()} == {"Which days?", "Which hours?"}
 

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from app.filters import UPLOADS, Filter, choices, collection_of, day_of, type_of
-from app.search import search
+from app.search.filters import UPLOADS, Filter, choices, collection_of, day_of, type_of
+from app.search.search import search
 from ingest import CiteloopError
 from ingest.table import ChunkTable, StoredDocument
 from tests.conftest import FakeEmbedder

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from app.rerankers.cross_encoder import CrossEncoderReranker
-from app.rerankers.late_interaction import LateInteractionReranker
-from app.training import cross_encoder, embedder, late_interaction
-from app.training.examples import TrainingExample
-from app.training.fit import Loss, Recipe, Watch, drawn
-from ingest.embed import Embedder, default_embedder_path, load_embedder, open_embedder
+from app.reranking.cross_encoder import CrossEncoderReranker
+from app.reranking.late_interaction import LateInteractionReranker
+from app.training.fit import cross_encoder, embedder, late_interaction
+from app.training.fit.trainer import Loss, Recipe, Watch, drawn
+from app.training.labels.examples import TrainingExample
+from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder, open_embedder
 
 CODE_NAMES = ("Osprey", "Lapwing", "Bittern", "Dunlin", "Plover", "Curlew", "Godwit", "Avocet")
 THINGS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.folders import FolderError, check_new_folder, new_folder
+from ingest.home.whole_folders import FolderError, check_new_folder, new_folder
 
 
 def make(path: Path, fill: Callable[[Path], object]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.training.from_feedback import feedback_examples, readiness, replay_examples
-from app.training.rules import LabeledPassage, decided
+from app.feedback.rules import LabeledPassage, decided
+from app.training.labels.from_feedback import feedback_examples, readiness, replay_examples
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

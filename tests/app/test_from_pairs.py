@@ -12,20 +12,20 @@ from typing import TypeVar, cast
 import pytest
 import typer
 
+from app.commands.train import parse_pairs_file
 from app.registry import fingerprint
-from app.rerank import Blend
-from app.rerankers import MODELS_FOLDER, load_reranker
-from app.rerankers.cross_encoder import CrossEncoderReranker
-from app.rerankers.late_interaction import LateInteractionReranker
+from app.reranking.cross_encoder import CrossEncoderReranker
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.names import MODELS_FOLDER, load_reranker
+from app.reranking.rerank import Blend
 from app.settings import Settings
-from app.training.commands import parse_pairs_file
-from app.training.examples import TrainingExample
-from app.training.fit import Loss, Recipe, Watch
+from app.training.fit.kinds import TRAINERS, base_model
+from app.training.fit.trainer import Loss, Recipe, Watch
 from app.training.from_pairs import PairsFile, train_from_pairs
-from app.training.pairs import read_pairs, split_by_source, spread
-from app.training.trainers import TRAINERS, base_model
+from app.training.labels.examples import TrainingExample
+from app.training.labels.pairs import read_pairs, split_by_source, spread
 from ingest import CiteloopError
-from ingest.embed import Embedder, default_embedder_path, load_embedder
+from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder
 from tests.app.conftest import Citeloop
 
 T = TypeVar("T")
@@ -306,7 +306,7 @@ def test_two_processes_train_together_and_one_writes(tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     options = ["--from-pairs", str(pairs), "--output", str(tmp_path / "model"), "--home", str(tmp_path), "--json"]
     done = subprocess.run(
-        [*torchrun, "-m", "app.cli", "train", *options],
+        [*torchrun, "-m", "app.commands.main", "train", *options],
         capture_output=True,
         text=True,
         timeout=240,

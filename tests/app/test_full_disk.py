@@ -15,7 +15,7 @@ from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackStore, NotSavedError, StoredAnswer, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
-from ingest.damaged_database import damaged_databases
+from ingest.home.damaged_database import damaged_databases
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer, make_answer
 from tests.conftest import FakeEmbedder, refuse
@@ -27,7 +27,7 @@ NOT_SAVED = "Not saved: "
 @contextmanager
 def full_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ingest.database._opened_for_writing", refuse)
+        patch.setattr("ingest.home.database._opened_for_writing", refuse)
         yield
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.fusion import WORDS_WEIGHT, exact_matches, exact_terms, fused_scores
+from app.search.fusion import WORDS_WEIGHT, exact_matches, exact_terms, fused_scores
 
 ROWS = ["part ZX-15321/5, bin R1-7", "part ZX-15321/55, bin R2-1", "part AZX-15321/5", "part ZX-17141/5, bin R1-7"]
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from app.rerank import RerankerError
-from app.rerankers import load_reranker
-from app.rerankers.http import SHAPES, HttpReranker, guess_shape
+from app.reranking.http import SHAPES, HttpReranker, guess_shape
+from app.reranking.names import load_reranker
+from app.reranking.rerank import RerankerError
 from app.settings import RerankShape, Settings, read_settings
 from ingest import CiteloopError
 
@@ -321,7 +321,9 @@ def test_a_busy_service_that_does_not_say_how_long_is_left_alone(
     assert len(httpserver.log) == 1
 
 
-@pytest.mark.parametrize("far", ["60", format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True)])
+@pytest.mark.parametrize(
+    "far", ["60", format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True)], ids=["seconds", "date"]
+)
 def test_nobody_waits_longer_than_the_timeout(far: str, httpserver: HTTPServer) -> None:
     busy(httpserver, 1, far)
     assert "answered with status 429, Retry-After " in refusal(httpserver, timeout_seconds=5)

@@ -12,7 +12,7 @@ from app.evaluation import EvaluationReport, JudgedTable, evaluate_table, read_b
 from app.evaluation.kept_results import KeptResults
 from app.evaluation.report import RunOptions
 from app.evaluation.tables import judged_table
-from app.rerank import Reranker, RerankerError
+from app.reranking.rerank import Reranker, RerankerError
 from tests.app.conftest import Citeloop
 from tests.conftest import FakeEmbedder, FakeReranker
 
@@ -204,7 +204,7 @@ def test_evaluate_goes_on_where_it_was_stopped_and_then_begins_again(
 ) -> None:
     arguments = ["evaluate", benchmark, "--rerankers", "none,shipped,trains", "--json"]
     with monkeypatch.context() as patch:
-        patch.setattr("app.rerankers.load_reranker", lambda name, _: Stopped() if name == "trains" else None)
+        patch.setattr("app.reranking.names.load_reranker", lambda name, _: Stopped() if name == "trains" else None)
         stopped = citeloop(*arguments)
     assert (stopped.status, stopped.stdout) == (130, "")
     again = citeloop(*arguments)
@@ -222,7 +222,7 @@ def test_after_a_reranker_that_failed_evaluate_measures_only_what_is_missing(
 ) -> None:
     arguments = ["evaluate", benchmark, "--rerankers", "none,trains", "--json"]
     with monkeypatch.context() as patch:
-        patch.setattr("app.rerankers.load_reranker", lambda name, _: Lost() if name == "trains" else None)
+        patch.setattr("app.reranking.names.load_reranker", lambda name, _: Lost() if name == "trains" else None)
         assert citeloop(*arguments).status == 1
     assert "reused 1 of 2 results of a stopped run\n" in citeloop(*arguments).stderr
     assert "reused" not in citeloop(*arguments).stderr

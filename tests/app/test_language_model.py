@@ -18,9 +18,10 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from app.answer import LanguageModelError
-from app.endpoint import Endpoint, read_endpoint, save_endpoint
-from app.language_model import OpenAILanguageModel, try_connection
+from app.language_model.connection import try_connection
+from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
+from app.language_model.openai_model import OpenAILanguageModel
+from app.language_model.protocol import LanguageModelError
 from app.settings import Settings
 from tests.app.faulty_server import DONE, TEXT, FaultyServer, closed_port, event, faulty_server, raw
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from app.answer import LanguageModelError
-from app.endpoint import Endpoint
-from app.language_model import OpenAILanguageModel, try_connection
-from app.tokens import estimate_tokens, token_counter
+from app.language_model.connection import try_connection
+from app.language_model.endpoint import Endpoint
+from app.language_model.openai_model import OpenAILanguageModel
+from app.language_model.protocol import LanguageModelError
+from app.language_model.tokens import estimate_tokens, token_counter
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from app.live import LiveReranker
 from app.pipeline import Pipeline
 from app.registry import EMBEDDER, Registry, fingerprint
-from app.rerank import Reranker, RerankerError
-from app.rerankers import MODELS_FOLDER, describe, load_reranker
+from app.reranking.live import LiveReranker
+from app.reranking.names import MODELS_FOLDER, describe, load_reranker
+from app.reranking.rerank import Reranker, RerankerError
 from app.settings import Settings
 from ingest.table import ChunkTable
 from tests.app.builders import add_model, make_candidates

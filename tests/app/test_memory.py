@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.memory import Memory, Remembered, digest
-from app.rerank import Blend, RerankerError, rerank
+from app.reranking.rerank import Blend, RerankerError, rerank
 from tests.app.builders import WordScorer, make_candidates
 from tests.conftest import FakeReranker
 

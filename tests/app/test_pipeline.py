@@ -10,21 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from app.answer import (
-    ALL_STRUCK_OUT,
-    EXTRACTIVE,
-    NO_DOCUMENTS,
-    NOT_FOUND,
-    NOTHING_MATCHES,
-    LanguageModelError,
-    extract,
-    quote,
-)
-from app.endpoint import Endpoint, save_endpoint
-from app.filters import EVERYTHING, Filter
+from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOT_FOUND, NOTHING_MATCHES, extract, quote
+from app.language_model.endpoint import Endpoint, save_endpoint
+from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline, Step
-from app.rerank import Reranker, RerankerError
-from app.search import Candidate
+from app.reranking.rerank import Reranker, RerankerError
+from app.search.filters import EVERYTHING, Filter
+from app.search.search import Candidate
 from app.settings import Settings
 from ingest.pipeline import ingest
 from ingest.reindex import reindex
@@ -62,7 +54,7 @@ def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
 
 @pytest.fixture(autouse=True)
 def every_piece_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.writing._SHOW_SECONDS", 0.0)
+    monkeypatch.setattr("app.answer.writer._SHOW_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.answer import ABSTENTION, INSTRUCTIONS
-from app.follow_up import INSTRUCTIONS as FOLLOW_UP
+from app.answer.prompts import Prompts, read_prompts, save_prompts
 from app.pipeline import Pipeline
-from app.prompts import Prompts, read_prompts, save_prompts
+from app.search.follow_up import INSTRUCTIONS as FOLLOW_UP
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.table import ChunkTable

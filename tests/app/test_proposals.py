@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app.answer import LanguageModelError
+from app.answer.prompts import PROPOSAL, Prompts, save_prompts
 from app.feedback import FeedbackStore, Judgement
+from app.feedback.rules import label
+from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline
-from app.prompts import PROPOSAL, Prompts, save_prompts
 from app.settings import Settings
 from app.training.exchange.exports import ExchangeError, export_bytes
-from app.training.from_feedback import readiness
+from app.training.labels.from_feedback import readiness
 from app.training.proposals import (
     NO_LANGUAGE_MODEL,
     Proposal,
@@ -27,8 +28,7 @@ from app.training.proposals import (
     refusal_words,
     run,
 )
-from app.training.rules import label
-from ingest.job_store import JobError
+from ingest.home.job_store import JobError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from app.pipeline import Pipeline
-from app.search import search
+from app.search.search import search
 from app.settings import Settings
 from app.training.candidate import _searched_with
-from app.training.reembedded import ReembeddedTable
-from ingest.embed import Vectors
+from app.training.gate.reembedded import ReembeddedTable
+from ingest.embed.embedder import Vectors
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

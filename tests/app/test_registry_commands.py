@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app import registry_commands
+from app.commands import models as registry_commands
 from app.registry import Registry
 from ingest.chunk import DEFAULT_POLICY
 from ingest.rows import Identity
@@ -161,7 +161,7 @@ def test_rollback_takes_less_than_five_seconds_and_loads_no_library(registry: Re
     registry.promote("reranker-1", "ann", "")
     check = (
         "import sys; sys.argv = ['citeloop', 'rollback', '--home', sys.argv[1]]\n"
-        "from app.cli import main\n"
+        "from app.commands.main import main\n"
         "try: main()\n"
         "finally: print(sorted({'torch', 'lancedb', 'numpy', 'streamlit'} & set(sys.modules)))"
     )

@@ -29,9 +29,9 @@ from app.evaluation.report import RunOptions
 from app.evaluation.report_text import latency_table
 from app.evaluation.results import _oracle
 from app.evaluation.tables import benchmark_table, judged_table
-from app.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.rows import Identity
 from tests.app.builders import make_candidate, write_benchmark
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker

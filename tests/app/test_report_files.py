@@ -13,7 +13,7 @@ from app.evaluation import report_files as files
 from app.evaluation.charts import cost_chart
 from app.evaluation.report_files import check_output
 from app.evaluation.report_text import latency_table
-from app.folders import FolderError
+from ingest.home.whole_folders import FolderError
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.rerank import Blend, Calibration, RankedChunk, RerankerError, rerank
-from app.search import Candidate
+from app.reranking.rerank import Blend, Calibration, RankedChunk, RerankerError, rerank
+from app.search.search import Candidate
 from tests.app.builders import make_candidate, make_candidates, make_chunk
 from tests.conftest import FakeReranker
 

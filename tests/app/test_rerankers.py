@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from app import rerankers
 from app.registry import Registry
-from app.rerank import Blend, Reranker, RerankerError, rerank
-from app.rerankers import (
+from app.reranking import cross_encoder, late_interaction
+from app.reranking import names as rerankers
+from app.reranking.cross_encoder import CrossEncoderReranker, refuse_pickles
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.names import (
     DESCRIPTIONS,
     EXAMPLES,
     RERANKERS,
     UnknownRerankerError,
-    cross_encoder,
     describe,
-    late_interaction,
     load_reranker,
     model_folder,
     shown_name,
 )
-from app.rerankers.cross_encoder import CrossEncoderReranker, refuse_pickles
-from app.rerankers.late_interaction import LateInteractionReranker
+from app.reranking.rerank import Blend, Reranker, RerankerError, rerank
 from app.settings import Settings
-from ingest.embed import default_embedder_path
+from ingest.embed.embedder import default_embedder_path
 from tests.app.builders import add_model, make_candidates
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def test_a_well_known_model_that_is_not_here_says_in_a_line_how_to_get_it(model:
 
 def test_a_model_that_is_not_here_costs_no_import_of_a_model_library(tmp_path: Path) -> None:
     script = (
-        "import sys; from app.rerankers import load_reranker; from app.settings import Settings\n"
+        "import sys; from app.reranking.names import load_reranker; from app.settings import Settings\n"
         "try: load_reranker('BAAI/bge-reranker-base', Settings())\n"
         "except Exception as error: print(type(error).__name__, {'torch', 'sentence_transformers'} & set(sys.modules))"
     )
@@ -187,7 +186,7 @@ def test_the_hub_is_asked_only_by_those_who_say_so(
     offline: dict[str, str], asks: bool, tmp_path: Path, httpserver: HTTPServer
 ) -> None:
     script = (
-        "from app.rerankers import load_reranker; from app.settings import Settings\n"
+        "from app.reranking.names import load_reranker; from app.settings import Settings\n"
         "load_reranker('BAAI/bge-reranker-base', Settings())"
     )
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
@@ -376,7 +375,7 @@ def test_a_cross_encoder_gets_texts_cut_to_what_it_can_read(
 ) -> None:
     monkeypatch.setattr(cross_encoder, "_is_plain_bert", lambda _folder: plain)
     reranker = must_load(str(save_bert(tmp_path / "model")), settings)
-    module = "ingest.packed_bert" if plain else "app.rerankers.cross_encoder"
+    module = "ingest.embed.packed_bert" if plain else "app.reranking.cross_encoder"
     monkeypatch.setattr(f"{module}.readable_part", lambda text, _max_tokens: text[:4])
     assert reranker.score("gold is", ["iron is gold"]) == reranker.score("gold", ["iron"])
 
@@ -385,7 +384,7 @@ def test_a_colbert_gets_texts_cut_to_what_it_can_read(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reranker = must_load(str(save_colbert(tmp_path / "model")), settings)
-    monkeypatch.setattr("app.rerankers.late_interaction.readable_part", lambda text, _max_tokens: text[:4])
+    monkeypatch.setattr("app.reranking.late_interaction.readable_part", lambda text, _max_tokens: text[:4])
     assert reranker.score("gold is", ["iron is gold"]) == reranker.score("gold", ["iron"])
 
 
@@ -485,7 +484,7 @@ def test_a_head_in_a_module_of_its_own_is_a_head(tmp_path: Path) -> None:
 def test_a_plain_bert_is_computed_without_the_large_libraries(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "model")
     code = (
-        f"from app.rerankers.cross_encoder import CrossEncoderReranker as R; R({str(folder)!r}).score('gold', ['iron'])"
+        f"from app.reranking.cross_encoder import CrossEncoderReranker as R; R({str(folder)!r}).score('gold', ['iron'])"
     )
     code += "; import sys; assert not {'transformers', 'sentence_transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

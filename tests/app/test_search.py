@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from app.fusion import WORDS_WEIGHT
-from app.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
+from app.search.fusion import WORDS_WEIGHT
+from app.search.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
 from ingest.chunk import Chunk
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.table import ChunkTable
 from tests.app.builders import make_chunk
 from tests.conftest import FakeEmbedder

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.settings import Settings
-from ingest.home import DEFAULT_HOME
+from ingest.home.folder import DEFAULT_HOME
 
 VARIABLES = {
     "CITELOOP_HOME": "/srv/citeloop",

@@ -150,7 +150,7 @@ def test_passages_are_handed_over_whole_so_that_each_is_encoded_once() -> None:
 
 
 def test_what_is_quoted_word_for_word_is_supported_by_the_real_scorer() -> None:
-    from app.rerankers.late_interaction import LateInteractionReranker
+    from app.reranking.late_interaction import LateInteractionReranker
 
     scorer = LateInteractionReranker()
     said, other = check_support(

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
-from app.endpoint import Endpoint
-from app.tokens import estimate_tokens, token_counter
+from app.language_model.endpoint import Endpoint
+from app.language_model.tokens import estimate_tokens, token_counter
 from tests.app.faulty_server import FaultyServer
 
 TEXT = "Everybody has 30 days of leave."
@@ -51,7 +51,7 @@ def test_a_server_without_a_tokenizer_is_asked_once(httpserver: HTTPServer) -> N
 
 
 def test_a_server_that_is_there_later_counts_then(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.tokens._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("app.language_model.tokens._PAUSE_SECONDS", 0)
     count = token_counter(endpoint(httpserver))
     httpserver.expect_ordered_request("/tokenize").respond_with_data("", 503)
     httpserver.expect_ordered_request("/tokenize").respond_with_data("", 503)
@@ -61,7 +61,7 @@ def test_a_server_that_is_there_later_counts_then(httpserver: HTTPServer, monkey
 
 @pytest.mark.parametrize("fault", ["no first token", "drip"])
 def test_a_slow_server_is_not_waited_for(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.tokens._TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("app.language_model.tokens._TIMEOUT_SECONDS", 0.1)
     with FaultyServer(fault) as server:
         started = time.monotonic()
         assert token_counter(Endpoint(server.url, "writer-1"))(TEXT) == estimate_tokens(TEXT)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.rerank import Blend
-from app.training.blend import ScoredQuery, best_probabilities, fit_blend, fit_calibration, scored_queries
-from app.training.examples import JudgedQuery
+from app.reranking.rerank import Blend
+from app.training.fit.blend import ScoredQuery, best_probabilities, fit_blend, fit_calibration, scored_queries
 from app.training.from_pairs import reliability
+from app.training.labels.examples import JudgedQuery
 from tests.app.builders import make_candidate, make_candidates
 from tests.conftest import FakeReranker
 

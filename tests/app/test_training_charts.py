@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.training.charts import HELD_BACK, LEARNED, comparison_chart, loss_chart
-from app.training.fit import Loss
+from app.training.fit.trainer import Loss
 from tests.app.gate_builder import make_gate_report
 
 

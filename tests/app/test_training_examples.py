@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import benchmark_table
-from app.training.examples import JudgedQuery, TrainingExample, judged_queries, mine
-from app.training.pairs import Pair, as_benchmark
+from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
+from app.training.labels.pairs import Pair, as_benchmark
 from ingest.chunk import DEFAULT_POLICY
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import Difference, read_benchmark
+from app.feedback.rules import LabeledPassage
 from app.registry import Decision
-from app.rerank import Reranker
-from app.search import search
-from app.training.compare import Contender, compare, probe
-from app.training.from_feedback import MIN_GATE_QUESTIONS
-from app.training.gate import Found, GateReport, decide
-from app.training.gate_questions import fair_share
-from app.training.rules import LabeledPassage
-from ingest.embed import Vectors
+from app.reranking.rerank import Reranker
+from app.search.search import search
+from app.training.gate.compare import Contender, compare, probe
+from app.training.gate.decision import Found, GateReport, decide
+from app.training.gate.questions import fair_share
+from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
+from ingest.embed.embedder import Vectors
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker

@@ -17,13 +17,13 @@ from app.registry import Decision, Registry
 from app.settings import Settings
 from app.training import worker
 from app.training.candidate import Candidate, make_candidate
-from app.training.fit import Loss, Watch
-from app.training.gate import GateReport
+from app.training.fit.trainer import Loss, Watch
+from app.training.gate.decision import GateReport
 from app.training.jobs import TrainingJob, TrainingJobStore
-from app.training.material import TooLittleFeedbackError
+from app.training.labels.material import TooLittleFeedbackError
 from app.training.plan import Kind, Plan
-from ingest.database import transaction
-from ingest.job_store import StoppedError
+from ingest.home.database import transaction
+from ingest.home.job_store import StoppedError
 from tests.app.builders import add_model
 from tests.app.gate_builder import make_gate_report
 from tests.conftest import FakeEmbedder

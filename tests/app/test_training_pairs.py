@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
+from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.feedback import Action, FeedbackEvent, Judgement, Label, Reason
-from app.training.rules import CURATOR, KEPT, OPENED, STRUCK_OUT, LabeledPassage, label
+from app.feedback.rules import CURATOR, KEPT, OPENED, STRUCK_OUT, LabeledPassage, label
 
 QUESTION = "How long is the leave?"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.training.split import SAME_QUESTION, SHARES, Part, assign, groups_of, parts_of
-from ingest.embed import Vectors
+from app.training.labels.split import SAME_QUESTION, SHARES, Part, assign, groups_of, parts_of
+from ingest.embed.embedder import Vectors
 from tests.conftest import FakeEmbedder
 
 
@@ -96,6 +96,6 @@ def test_many_questions_are_grouped_in_blocks(monkeypatch: pytest.MonkeyPatch) -
     rows = rng.normal(size=(50, 8))
     vectors: Vectors = np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
     whole = groups_of(vectors)
-    monkeypatch.setattr("app.training.split._BLOCK", 7)
+    monkeypatch.setattr("app.training.labels.split._BLOCK", 7)
     assert groups_of(vectors) == whole
     assert len(set(whole)) < 50

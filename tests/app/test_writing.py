@@ -8,20 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import writing
-from app.answer import (
-    ABSTENTION,
-    EXTRACTIVE,
-    INSTRUCTIONS,
-    NOT_FOUND,
-    Answer,
-    Checked,
-    Citation,
-    LanguageModel,
-    LanguageModelError,
-    checked,
-)
-from app.writing import Writer
+from app.answer import ABSTENTION, EXTRACTIVE, INSTRUCTIONS, NOT_FOUND, Answer, Checked, Citation, checked
+from app.answer import writer as writing
+from app.answer.writer import Writer
+from app.language_model.protocol import LanguageModel, LanguageModelError
 from tests.app.builders import WordScorer, make_answer, make_chunk
 from tests.conftest import FakeLanguageModel
 

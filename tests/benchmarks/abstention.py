@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from app.answer import EXTRACTIVE, MIN_SIMILARITY, Answer, cite, extract
-from app.endpoint import Endpoint, read_endpoint
+from app.answer.writer import Writer
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.abstention import Abstention, abstention, intervals
 from app.evaluation.tables import benchmark_table
-from app.language_model import OpenAILanguageModel
+from app.language_model.endpoint import Endpoint, read_endpoint
+from app.language_model.openai_model import OpenAILanguageModel
+from app.language_model.tokens import token_counter
 from app.registry import SHIPPED
-from app.rerank import Blend, Reranker, rerank
-from app.rerankers import MODELS_FOLDER
-from app.rerankers.late_interaction import LateInteractionReranker
-from app.search import Candidate, search
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.names import MODELS_FOLDER
+from app.reranking.rerank import Blend, Reranker, rerank
+from app.search.search import Candidate, search
 from app.settings import read_settings
-from app.tokens import token_counter
 from app.training.candidate import PROBE
-from app.training.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
-from app.writing import Writer
+from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
 
 _TURNED_AWAY = 0.05

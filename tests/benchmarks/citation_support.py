@@ -25,10 +25,10 @@ import numpy as np
 from app.answer.support import MIN_SUPPORT, check_support
 from app.evaluation import read_benchmark
 from app.evaluation.benchmark import resolve_evidence
-from app.rerankers.late_interaction import LateInteractionReranker
+from app.reranking.late_interaction import LateInteractionReranker
 from app.training.candidate import PROBE
 from ingest.chunk import chunk
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 
 STATEMENTS = Path(__file__).with_suffix(".jsonl")
 SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "train"

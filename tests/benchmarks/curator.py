@@ -16,12 +16,12 @@ from typing import Protocol
 from app.evaluation import Benchmark, benchmark_table, measure
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.pipeline import Pipeline
-from app.rerank import Reranker, rerank
-from app.search import Candidate, search
+from app.reranking.rerank import Reranker, rerank
+from app.search.search import Candidate, search
 from app.settings import Settings
-from app.training.split import groups_of
+from app.training.labels.split import groups_of
 from ingest.chunk import DEFAULT_POLICY, Chunk
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 
 NUM_USERS = 10
 

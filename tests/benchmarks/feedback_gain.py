@@ -19,8 +19,8 @@ import numpy as np
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.metrics import Difference, difference
 from app.training.candidate import make_candidate
-from app.training.fit import Watch
-from app.training.material import TooLittleFeedbackError
+from app.training.fit.trainer import Watch
+from app.training.labels.material import TooLittleFeedbackError
 from app.training.plan import Plan
 from tests.benchmarks.curator import (
     NUM_USERS,

@@ -19,9 +19,9 @@ from app.evaluation import read_benchmark
 from app.evaluation.benchmark import Evidence, Run, resolve_evidence
 from app.evaluation.judgements import text_of
 from app.evaluation.metrics import difference, measure
-from app.follow_up import is_follow_up, rewrite
-from app.search import search
-from ingest.embed import Embedder, load_embedder
+from app.search.follow_up import is_follow_up, rewrite
+from app.search.search import search
+from ingest.embed.embedder import Embedder, load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from app.evaluation.tables import benchmark_table, untracked
-from app.fusion import WORDS_WEIGHT, word_scores
+from app.search.fusion import WORDS_WEIGHT, word_scores
 from app.settings import read_settings
-from app.training.examples import JudgedQuery, judged_queries
-from app.training.pairs import as_benchmark, read_pairs, spread
+from app.training.labels.examples import JudgedQuery, judged_queries
+from app.training.labels.pairs import as_benchmark, read_pairs, spread
 from ingest.chunk import DEFAULT_POLICY
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 
 _WEIGHTS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 _PASSAGES_PER_QUESTION = 5

@@ -18,7 +18,7 @@ import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from ingest.chunk import chunk
-from ingest.embed import Embedder, Vectors, default_embedder_path, load_embedder
+from ingest.embed.embedder import Embedder, Vectors, default_embedder_path, load_embedder
 from ingest.files import find_files
 from ingest.parse import ParseError, parse
 from ingest.pipeline import ingest

@@ -28,14 +28,14 @@ from app.evaluation.judgements import text_of
 from app.evaluation.metrics import Difference, difference
 from app.feedback import FeedbackStore, Judgement, question_key
 from app.pipeline import Pipeline
-from app.rerank import Reranker, rerank
+from app.reranking.rerank import Reranker, rerank
 from app.settings import Settings
 from app.training.candidate import PROBE, Candidate, make_candidate
-from app.training.fit import Watch
+from app.training.fit.trainer import Watch
+from app.training.labels.split import SAME_QUESTION
 from app.training.plan import Plan
-from app.training.split import SAME_QUESTION
 from ingest.chunk import Chunk
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.benchmarks.curator import NUM_USERS, Judge, ask_and_click, strike_wrong

@@ -18,11 +18,11 @@ from app.evaluation import Benchmark, Result, evaluate, read_benchmark
 from app.evaluation.progress import track
 from app.evaluation.results import NO_RERANKER
 from app.registry import SHIPPED
-from app.rerank import Reranker
-from app.rerankers import load_reranker
-from app.search import RETRIEVERS
+from app.reranking.names import load_reranker
+from app.reranking.rerank import Reranker
+from app.search.search import RETRIEVERS
 from app.settings import Settings
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 
 MAX_HYBRID_LOSS = 0.01
 """In nDCG@10, against the better list."""

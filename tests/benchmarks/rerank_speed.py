@@ -24,9 +24,9 @@ from lancedb.rerankers import CrossEncoderReranker as LanceReranker
 from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
 
-from app.rerankers.cross_encoder import CrossEncoderReranker
-from app.rerankers.late_interaction import LateInteractionReranker
-from ingest.embed import default_embedder_path, load_embedder
+from app.reranking.cross_encoder import CrossEncoderReranker
+from app.reranking.late_interaction import LateInteractionReranker
+from ingest.embed.embedder import default_embedder_path, load_embedder
 from tests.benchmarks.ingest_speed import read_passages
 from tests.benchmarks.timing import machine, timed
 

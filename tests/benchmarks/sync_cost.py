@@ -58,7 +58,7 @@ def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
 
 def sync(folder: Path, home: Path) -> tuple[float, float]:
     """Seconds of `citeloop ingest FOLDER --prune`, and those of the processor for all the processes that it is."""
-    command = [sys.executable, "-m", "app.cli", "ingest", str(folder), "--prune", "--home", str(home)]
+    command = [sys.executable, "-m", "app.commands.main", "ingest", str(folder), "--prune", "--home", str(home)]
     started, before = time.perf_counter(), _cpu_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # our own module
     return time.perf_counter() - started, _cpu_seconds() - before

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from ingest.embed import preferred_dtype
+from ingest.embed.embedder import preferred_dtype
 
 _CPU_FLAGS = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 

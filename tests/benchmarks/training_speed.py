@@ -18,10 +18,10 @@ from statistics import median
 from typing import Literal
 from unittest.mock import patch
 
-from app.training import fit
-from app.training.examples import TrainingExample
-from app.training.late_interaction import train
-from ingest.embed import default_embedder_path, load_embedder
+from app.training.fit import trainer as fit
+from app.training.fit.late_interaction import train
+from app.training.labels.examples import TrainingExample
+from ingest.embed.embedder import default_embedder_path, load_embedder
 from tests.benchmarks.ingest_speed import read_passages
 from tests.benchmarks.timing import machine
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.damaged_database import damaged_databases, set_aside
-from ingest.database import is_refusal, transaction
+from ingest.home.damaged_database import damaged_databases, set_aside
+from ingest.home.database import is_refusal, transaction
 from tests.conftest import refuse
 
 NUM_ROWS = 2000
@@ -98,7 +98,7 @@ def test_disk_that_takes_nothing_can_be_read(
 ) -> None:
     spoil(path)
     with monkeypatch.context() as full:
-        full.setattr("ingest.database._opened_for_writing", refuse)
+        full.setattr("ingest.home.database._opened_for_writing", refuse)
         assert len(rows(path)) in (0, NUM_ROWS)
         with pytest.raises(sqlite3.OperationalError) as raised:
             add(path, "new")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.database import transaction
+from ingest.home.database import transaction
 
 
 @pytest.mark.parametrize(("code", "times", "passes"), [("BUSY", 2, True), ("ERROR", 1, False)])

@@ -14,7 +14,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from ingest import CiteloopError
-from ingest.embed import (
+from ingest.embed.embedder import (
     DeferredEmbedder,
     Embedder,
     PackedBertEmbedder,
@@ -25,7 +25,7 @@ from ingest.embed import (
     open_embedder,
     preferred_dtype,
 )
-from ingest.packed_bert import batches_of_like_length
+from ingest.embed.packed_bert import batches_of_like_length
 
 pytestmark = pytest.mark.slow
 
@@ -51,13 +51,14 @@ def test_the_default_embedder_and_its_saved_copy_take_the_quick_way(tmp_path: Pa
 
 
 def test_the_quick_way_needs_no_transformers() -> None:
-    code = "import sys; from ingest.embed import load_embedder; load_embedder().embed_query('a'); "
+    code = "import sys; from ingest.embed.embedder import load_embedder; load_embedder().embed_query('a'); "
     code += "assert not {'transformers', 'sentence_transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_caches_of_shapes_are_bounded_before_torch_starts() -> None:
-    code = "import os, sys; import ingest.embed; assert 'torch' not in sys.modules; import ingest.packed_bert; "
+    code = "import os, sys; import ingest.embed.embedder; assert 'torch' not in sys.modules; "
+    code += "import ingest.embed.packed_bert; "
     code += "assert os.environ['LRU_CACHE_CAPACITY'] == os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'] == '64'"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -111,7 +112,7 @@ def test_a_text_far_too_long_is_cut_before_it_is_counted_or_embedded(
 ) -> None:
     endless = "," * 1_000_000
     assert real.max_tokens < real.count_tokens(endless) < len(endless) / 10
-    monkeypatch.setattr("ingest.packed_bert.readable_part", lambda text, _max_tokens: text[:5])
+    monkeypatch.setattr("ingest.embed.packed_bert.readable_part", lambda text, _max_tokens: text[:5])
     assert real.embed_query("hotel photosynthesis") @ real.embed_query("hotel") == pytest.approx(1, abs=1e-5)
 
 
@@ -119,7 +120,7 @@ def test_other_models_get_texts_cut_as_well(tmp_path: Path, monkeypatch: pytest.
     shutil.copytree(default_embedder_path(), tmp_path / "model")
     embedder = SentenceTransformerEmbedder(tmp_path / "model", "copy")
     assert embedder.max_tokens < embedder.count_tokens("," * 1_000_000) < 100_000
-    monkeypatch.setattr("ingest.embed.readable_part", lambda text, _max_tokens: text[:5])
+    monkeypatch.setattr("ingest.embed.embedder.readable_part", lambda text, _max_tokens: text[:5])
     assert embedder.embed_query("hotel photosynthesis") @ embedder.embed_query("hotel") == pytest.approx(1, abs=1e-5)
 
 
@@ -174,7 +175,7 @@ needs_bfloat16 = pytest.mark.skipif(
 
 @pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)])
 def test_vectors_agree_with_plain_encode(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
-    monkeypatch.setattr("ingest.embed.preferred_dtype", lambda: dtype)
+    monkeypatch.setattr("ingest.embed.embedder.preferred_dtype", lambda: dtype)
     assert_agrees_with_plain_encode(open_embedder(default_embedder_path(), "MiniLM"), default_embedder_path())
 
 
@@ -235,7 +236,7 @@ def test_no_passages_make_no_batches() -> None:
 
 
 def test_a_deferred_embedder_is_not_loaded_for_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.embed.load_embedder", lambda name: pytest.fail(f"loaded {name}"))
+    monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda name: pytest.fail(f"loaded {name}"))
     embedder = DeferredEmbedder("all-MiniLM-L6-v2", 384)
     assert (embedder.name, embedder.dimension) == ("all-MiniLM-L6-v2", 384)
 
@@ -256,7 +257,7 @@ def test_a_deferred_embedder_loads_beside_what_goes_on(monkeypatch: pytest.Monke
         assert may_end.wait(10)
         return real
 
-    monkeypatch.setattr("ingest.embed.load_embedder", slow)
+    monkeypatch.setattr("ingest.embed.embedder.load_embedder", slow)
     load_meanwhile(DeferredEmbedder("all-MiniLM-L6-v2"))
     assert begun.wait(10)  # it has begun, and this thread went on
     may_end.set()

@@ -24,9 +24,10 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.oxml.ns import qn
 from pptx.util import Inches
 
-from ingest.parse import PAGE_BREAK, PARSERS, ParseError, archive, ocr
+from ingest.parse import PAGE_BREAK, PARSERS, ParseError, archive
 from ingest.parse.document import Heading, Page, Parsed, joined
 from ingest.parse.mail import parse_mail
+from ingest.parse.pdf import ocr
 from tests.conftest import SHARED_DATA
 from tests.ingest.samples import make_docx, make_epub, zipped
 from tests.ingest.test_parse import outline, read, spanned

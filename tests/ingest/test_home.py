@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.api.keys import KeyStore
-from app.endpoint import Endpoint, save_endpoint
+from app.access.keys import KeyStore
 from app.feedback import FeedbackStore
-from ingest.home import make_home
+from app.language_model.endpoint import Endpoint, save_endpoint
+from ingest.home.folder import make_home
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer

@@ -20,8 +20,8 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from ingest import CiteloopError
 from ingest.files import SourceFile
+from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
-from ingest.job_store import StoppedError
 from ingest.parse import PARSERS, Document, ParseError, parse
 from ingest.pipeline import FileResult, ingest
 from ingest.table import ChunkTable

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import CiteloopError, job_store
-from ingest.damaged_database import damaged_databases
-from ingest.database import now
-from ingest.job_store import (
+from ingest import CiteloopError
+from ingest.home import job_store
+from ingest.home.damaged_database import damaged_databases
+from ingest.home.database import now
+from ingest.home.job_store import (
     BaseJob,
     BaseJobStore,
     Heart,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import cli
-from ingest.job_store import JobError, new_job_id
+from app.commands.main import cli
+from ingest.home.job_store import JobError, new_job_id
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
 from tests.conftest import FakeEmbedder

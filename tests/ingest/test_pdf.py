@@ -13,11 +13,12 @@ import pypdfium2
 import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, RectangleObject
 
-from ingest.parse import Document, ParseError, document, ocr, parse
+from ingest.parse import Document, ParseError, document, parse
 from ingest.parse.document import Line, Page
-from ingest.parse.layout import Printed
-from ingest.parse.ocr import Picture
-from ingest.parse.pdf import parse_pdf
+from ingest.parse.pdf import ocr
+from ingest.parse.pdf.layout import Printed
+from ingest.parse.pdf.ocr import Picture
+from ingest.parse.pdf.reader import parse_pdf
 from tests.conftest import SHARED_DATA
 from tests.ingest.samples import Bookmark, make_pdf
 

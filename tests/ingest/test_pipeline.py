@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ingest import CiteloopError
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.files import find_files, is_gone
+from ingest.home.job_store import StoppedError
 from ingest.isolation import ParserPool
-from ingest.job_store import StoppedError
 from ingest.pipeline import FileResult, Progress, ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tokenizers import Tokenizer
 
-from ingest.embed import default_embedder_path
-from ingest.readable import readable_part
+from ingest.embed.embedder import default_embedder_path
+from ingest.embed.readable import readable_part
 
 SENTENCES = {
     "English": "Every employee has thirty days of leave a year and asks for them two weeks before. ",

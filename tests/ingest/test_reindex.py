@@ -11,9 +11,9 @@ import pytest
 from app.pipeline import Pipeline
 from app.settings import Settings
 from ingest.chunk import DEFAULT_POLICY, POLICIES
-from ingest.embed import Vectors
-from ingest.home import current_name
-from ingest.job_store import StoppedError
+from ingest.embed.embedder import Vectors
+from ingest.home.folder import current_name
+from ingest.home.job_store import StoppedError
 from ingest.pipeline import Progress, ingest
 from ingest.reindex import reindex
 from ingest.rows import Identity

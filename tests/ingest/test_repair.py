@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.embed import Vectors
+from ingest.embed.embedder import Vectors
 from ingest.files import find_files
-from ingest.home import write_lock
+from ingest.home.folder import write_lock
 from ingest.isolation import Limits
 from ingest.pipeline import Ingest, ingest, remove
 from ingest.repair import Finding, examine

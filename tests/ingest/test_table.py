@@ -12,7 +12,7 @@ import pytest
 
 from app.pipeline import Pipeline
 from ingest.chunk import DEFAULT_POLICY, Chunk, chunk
-from ingest.home import make_current
+from ingest.home.folder import make_current
 from ingest.parse import Document, document_id, parse_text
 from ingest.pipeline import embed_documents, ingest
 from ingest.rows import Embedded, Identity

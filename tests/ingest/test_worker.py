@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest import CiteloopError, job_store, worker
-from ingest.embed import Embedder, Vectors
+from ingest import CiteloopError, worker
+from ingest.embed.embedder import Embedder, Vectors
+from ingest.home import job_store
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import Progress
 from ingest.reindex import reindex
@@ -290,7 +291,7 @@ def test_job_that_waits_can_be_cancelled(store: JobStore, documents: Path, table
 def test_store_that_cannot_be_written_does_not_stop_the_work(
     store: JobStore, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ingest.job_store import JobError
+    from ingest.home.job_store import JobError
 
     job = store.add("folder", [documents], begin=True)
     beats: list[str] = []
@@ -426,7 +427,7 @@ def watching(home: Path, documents: Path) -> Iterator[list[str]]:
     # Where the tests themselves run in the background of a script, Ctrl+C is ignored, and so it would be in there.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "watch", str(documents), "--home", str(home)],
+        [sys.executable, "-m", "app.commands.main", "watch", str(documents), "--home", str(home)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

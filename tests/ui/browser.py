@@ -20,7 +20,7 @@ _FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
     """The address of a server over this home folder."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--home", str(home), "--port", "0"]
+    command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

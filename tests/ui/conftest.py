@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.rerank import Reranker
+from app.reranking.rerank import Reranker
 from app.settings import Settings
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker

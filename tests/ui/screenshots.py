@@ -8,13 +8,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from app.endpoint import Endpoint, clear_endpoint, save_endpoint
 from app.evaluation import evaluate, read_benchmark
 from app.evaluation.report_files import write_report
-from app.rerankers import load_reranker
+from app.language_model.endpoint import Endpoint, clear_endpoint, save_endpoint
+from app.reranking.names import load_reranker
 from app.settings import Settings
 from app.training.jobs import TrainingJobStore
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.faulty_server import DONE, FAULTS, FaultyServer, event, streams

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from app.feedback import FeedbackStore, user_of_cookie
 from app.ui.resources import USER_COOKIE
-from ingest.embed import load_embedder
+from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.faulty_server import DONE, FAULTS, FaultyServer, Reply, event

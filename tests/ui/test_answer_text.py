@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.answer import Answer, CitedSentence
-from app.ui.answer_text import answer_markdown, timings_line
+from app.ui.ask.answer_text import answer_markdown, timings_line
 from tests.app.builders import make_answer
 
 TEXT = "Thirty days [1]. Hotels: 150 euros. [2] Flights are free."

@@ -10,21 +10,21 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.admission import BusyError
+from app.access.admission import BusyError
 from app.answer import ALL_STRUCK_OUT, Answer
+from app.answer.writer import Writer
 from app.feedback import FeedbackStore, StoredAnswer
-from app.filters import Filter
 from app.pipeline import Pipeline
-from app.rerank import Reranker, RerankerError
+from app.reranking.rerank import Reranker, RerankerError
+from app.search.filters import Filter
 from app.settings import Settings
-from app.writing import Writer
 from ingest.pipeline import remove
 from tests.conftest import FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 
 
 def ask_page() -> None:
-    from app.ui import ask_page
+    from app.ui.ask import page as ask_page
 
     ask_page.show()
 
@@ -411,7 +411,7 @@ def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
 ) -> None:
     page = ask(run_page(ask_page), "What does the VPN need?")
     with monkeypatch.context() as full:
-        full.setattr("ingest.database._opened_for_writing", refuse)
+        full.setattr("ingest.home.database._opened_for_writing", refuse)
         ask(page, "How much may a hotel cost a night?")
         assert "A hotel may cost 150 euros a night" in texts(page)
         assert "Not saved" in texts(page)

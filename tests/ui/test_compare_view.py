@@ -8,7 +8,7 @@ def comparing() -> None:
     from datetime import UTC, datetime
 
     from app.feedback import StoredAnswer
-    from app.ui.compare_view import compare
+    from app.ui.ask.compare import compare
     from tests.app.builders import make_answer
 
     answer = replace(make_answer(), reranker="[free](http://evil.example)")

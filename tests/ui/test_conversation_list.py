@@ -10,7 +10,8 @@ from tests.ui.conftest import Run
 
 
 def actions() -> None:
-    from app.ui import conversation_list, messages
+    from app.ui import messages
+    from app.ui.ask import conversations as conversation_list
 
     messages.show_messages()
     conversation_list.show_actions("talk")

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.uploads import safe_name
+from app.ui.documents.uploads import safe_name
 from ingest import worker
 from ingest.jobs import JobStore
 from ingest.originals import Originals
@@ -18,7 +18,7 @@ from tests.ui.conftest import Run
 
 
 def documents() -> None:
-    from app.ui import documents_page
+    from app.ui.documents import page as documents_page
 
     documents_page.show()
 
@@ -70,7 +70,7 @@ def test_an_upload_becomes_a_job_and_its_files_wait_for_it(
 
 def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
     vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
-    monkeypatch.setattr("app.ui.documents_page._choose", lambda documents: [vpn])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [vpn])
     (link,) = run_page(documents).get("page_link")
     assert link.proto.label == r"Open vpn.md"
     assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
@@ -138,7 +138,7 @@ def remove(*names: str) -> Callable[[], None]:
     def page() -> None:
         import streamlit as st
 
-        from app.ui import documents_page
+        from app.ui.documents import page as documents_page
         from app.ui.resources import pipeline
 
         if "removed" not in st.session_state:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from app.feedback import Judgement
-from app.training.from_feedback import questions_needed
-from app.training.rules import LabeledPassage, label
-from app.ui.feedback_counts import by_origin, questions_of
+from app.feedback.rules import LabeledPassage, label
+from app.training.labels.from_feedback import questions_needed
+from app.ui.feedback.counts import by_origin, questions_of
 
 
 def passage(text: str, relevant: bool | None = None, **said: object) -> LabeledPassage:

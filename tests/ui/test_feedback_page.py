@@ -10,12 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackError, FeedbackStore, Judgement
+from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import export_bytes
-from app.training.rules import label
-from app.ui.feedback_documents import times
-from app.ui.feedback_questions import counts_as, people_words
+from app.ui.feedback.by_document import times
+from app.ui.feedback.by_question import counts_as, people_words
 from ingest.pipeline import ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
@@ -25,7 +25,7 @@ HOTEL, VPN = "How much may a hotel cost?", "What does the VPN need?"
 
 
 def feedback() -> None:
-    from app.ui import feedback_page
+    from app.ui.feedback import page as feedback_page
 
     feedback_page.show()
 
@@ -208,13 +208,13 @@ def test_the_drawer_that_searches_opens_with_the_question(run_page: Run, store: 
 
 
 def finding() -> None:  # AppTest draws the whole page at every click, which would close the drawer
-    from app.ui import answer_search
+    from app.ui.ask import answer_search
 
     answer_search.find_answer("How much may a hotel cost?")
 
 
 def finding_anything() -> None:
-    from app.ui import answer_search
+    from app.ui.ask import answer_search
 
     answer_search.find_answer("")
 
@@ -350,7 +350,7 @@ def packed(judgements: Sequence[Judgement]) -> bytes:
 def test_what_each_format_would_hold_is_said_before_anything_is_built(
     run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.ui.feedback_files.export_bytes", lambda *_: pytest.fail("built without a click"))
+    monkeypatch.setattr("app.ui.feedback.files.export_bytes", lambda *_: pytest.fail("built without a click"))
     FeedbackStore(settings.home).judge(judged(("yes", True)))
     page = view(run_page(feedback), "Files")
     buttons = {button.proto.label: button.proto.disabled for button in page.get("download_button")}

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.endpoint import EndpointError
 from app.feedback import FeedbackStore, Judgement
+from app.language_model.endpoint import EndpointError
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.proposals import NO_LANGUAGE_MODEL, Proposal, ProposalJobStore, ProposalStore
-from app.ui.feedback_proposals import ended_words, progress_words
+from app.ui.feedback.proposals import ended_words, progress_words
 from ingest.pipeline import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeLanguageModel
@@ -21,7 +21,7 @@ HOTEL = "What may a hotel cost per night?"
 
 
 def feedback() -> None:
-    from app.ui import feedback_page
+    from app.ui.feedback import page as feedback_page
 
     feedback_page.show()
 
@@ -43,7 +43,7 @@ class AtOnce:
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A language model is set, and asked at once."""
-    monkeypatch.setattr("app.ui.feedback_proposals.Thread", AtOnce)
+    monkeypatch.setattr("app.ui.feedback.proposals.Thread", AtOnce)
     monkeypatch.setattr(Pipeline, "language_model", property(lambda _: Writer()))
 
 

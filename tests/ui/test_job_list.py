@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.settings import Settings
-from app.ui.job_list import outcome_words, progress_words, result_lines, state_words, title
-from ingest.database import now
+from app.ui.documents.jobs import outcome_words, progress_words, result_lines, state_words, title
+from ingest.home.database import now
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
 from ingest.worker import uploads_folder
@@ -20,7 +20,7 @@ LONG_AGO = (datetime.now(UTC) - timedelta(days=5)).isoformat()
 
 
 def jobs() -> None:
-    from app.ui import job_list
+    from app.ui.documents import jobs as job_list
 
     job_list.show_jobs()
 

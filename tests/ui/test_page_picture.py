@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from app.ui.page_picture import PictureError, page_picture
+from app.ui.source.page_picture import PictureError, page_picture
 from ingest.parse import Box
 from tests.ingest.samples import make_pdf
 

@@ -17,7 +17,7 @@ CHANGES = (
 
 
 def quality() -> None:
-    from app.ui import quality_page
+    from app.ui.quality import page as quality_page
 
     quality_page.show()
 

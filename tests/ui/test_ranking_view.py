@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from app.answer import Answer, Citation
-from app.rerank import RankedChunk
-from app.search import Candidate
-from app.ui.ranking_view import view_data
+from app.reranking.rerank import RankedChunk
+from app.search.search import Candidate
+from app.ui.ask.ranking import view_data
 from ingest.chunk import Chunk
 from tests.ui.conftest import Run
 
@@ -53,7 +53,7 @@ def drawer() -> None:
     from datetime import UTC, datetime
 
     from app.feedback import StoredAnswer
-    from app.ui.ranking_view import show_ranking
+    from app.ui.ask.ranking import show_ranking
     from tests.app.builders import make_answer
 
     answer = replace(make_answer(), reranker="[free](http://evil.example)")

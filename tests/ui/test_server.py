@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from streamlit import config
 from streamlit.runtime import Runtime
 
-from app.api.keys import KeyStore
+from app.access.keys import KeyStore
 from app.pipeline import Pipeline
 from app.settings import Settings, read_settings
 from app.ui import server

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from app.endpoint import Endpoint, read_endpoint, save_endpoint
-from app.prompts import Prompts, read_prompts
+from app.answer.prompts import Prompts, read_prompts
+from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
 from app.settings import Settings
 from tests.app.faulty_server import FaultyServer, faulty_server
 

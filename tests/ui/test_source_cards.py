@@ -10,7 +10,7 @@ from tests.ui.conftest import Run
 
 
 def cards() -> None:
-    from app.ui import source_cards
+    from app.ui.ask import source_cards
     from app.ui.resources import feedback_store
 
     (turn,) = feedback_store().conversation("talk", "ann")

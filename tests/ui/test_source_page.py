@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app.feedback import FeedbackStore, StoredAnswer
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.source_page import download_name
+from app.ui.source.page import download_name
 from ingest.chunk import Chunk
 from ingest.originals import Originals
 from ingest.pipeline import ingest, remove
@@ -23,7 +23,7 @@ Open = Callable[..., AppTest]
 
 
 def source() -> None:
-    from app.ui import source_page
+    from app.ui.source import page as source_page
 
     source_page.show()
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.deletion_rates import DeletionRate, DeletionRates
 from app.feedback import FeedbackStore, Judgement
+from app.feedback.deletion_rates import DeletionRate, DeletionRates
 from app.registry import Promotion, Registry
 from app.settings import Settings
-from app.training.fit import Loss
+from app.training.fit.trainer import Loss
 from app.training.jobs import TrainingJobStore
 from app.training.plan import Plan
-from app.ui.comparison_view import card_markdown, headline, points
-from app.ui.model_list import history_line, rate_words
-from app.ui.training_progress import outcome_words, progress_words, steps_of
+from app.ui.training.comparison import card_markdown, headline, points
+from app.ui.training.models import history_line, rate_words
+from app.ui.training.progress import outcome_words, progress_words, steps_of
 from tests.app.gate_builder import add_model, add_training, make_gate_report, make_losses
 from tests.app.report_builder import make_change
 from tests.ui.conftest import Run
@@ -28,7 +28,7 @@ PROMOTED = Promotion(1, "2026-11-21T14:30:00.000+00:00", "ben", "reranker-1", "s
 
 
 def training() -> None:
-    from app.ui import training_page
+    from app.ui.training import page as training_page
 
     training_page.show()
 
@@ -308,7 +308,7 @@ def test_more_deletions_since_a_promotion_raise_a_flag(
 ) -> None:
     before, after = DeletionRate("shipped", 90, 400, 20, 18), DeletionRate("reranker-1", 60, 300, 60, 40)
     monkeypatch.setattr(
-        "app.ui.model_list.deletion_rates_of", lambda _home: DeletionRates(PROMOTED, before, after, 0.001)
+        "app.ui.training.models.deletion_rates_of", lambda _home: DeletionRates(PROMOTED, before, after, 0.001)
     )
     warning = run_page(training).warning[0].value
     assert "**People strike out more** since reranker-1 is in use" in warning
@@ -425,7 +425,7 @@ def test_without_answers_before_only_the_share_since_is_told() -> None:
 
 def test_the_pages_load_no_model_library() -> None:
     code = (
-        "import sys, app.ui.server, app.ui.training_page, app.ui.feedback_page\n"
+        "import sys, app.ui.server, app.ui.training.page, app.ui.feedback.page\n"
         "print([name for name in ('torch', 'transformers', 'sentence_transformers') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from app.feedback import FeedbackStore, Judgement, Reason, StoredAnswer
 from app.pipeline import Pipeline
 from app.registry import Registry
 from app.settings import Settings
-from app.training.fit import Loss
+from app.training.fit.trainer import Loss
 from app.training.jobs import TrainingJobStore
 from tests.app.gate_builder import CARD, add_training, make_gate_report, make_losses
 

@@ -4,5 +4,5 @@
     imports  Judgement     the same files, and a CSV of questions and answers
     places   Judgement     of passages from elsewhere -> of those of the documents that are in
 
-It does not know what people's acts mean: that stands in `app.training.rules`.
+It does not know what people's acts mean: that stands in `app.feedback.rules`.
 """

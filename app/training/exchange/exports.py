@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.feedback import FeedbackEvent, question_key
-from app.folders import new_folder
-from app.training.rules import LabeledPassage, decided
+from app.feedback.rules import LabeledPassage, decided
 from ingest import CiteloopError
+from ingest.home.whole_folders import new_folder
 
 ExportFormat = Literal["triplets", "pairs", "beir", "flagembedding", "argilla"]
 MAX_TRIPLETS = 64

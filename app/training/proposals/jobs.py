@@ -10,8 +10,8 @@ from pathlib import Path
 from app.pipeline import Pipeline
 from app.training.proposals.propose import Refusal, propose, refusal_words
 from app.training.proposals.store import FILE, Proposal
-from ingest.database import now
-from ingest.job_store import BaseJob, BaseJobStore, JobError, StoppedError, at_work, new_job_id
+from ingest.home.database import now
+from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError, at_work, new_job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

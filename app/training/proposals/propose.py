@@ -12,15 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from app.answer import Citation, LanguageModel, LanguageModelError, echoes, extract
+from app.answer import Citation, echoes, extract
+from app.answer.prompts import read_prompts
 from app.feedback import FeedbackStore, new_id, question_key
+from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.pipeline import Pipeline
-from app.prompts import read_prompts
+from app.training.labels.split import SAME_QUESTION
 from app.training.proposals.store import MAX_CHARACTERS, MIN_CHARACTERS, Proposal, ProposalError, ProposalStore
-from app.training.split import SAME_QUESTION
 from ingest.chunk import Chunk
-from ingest.database import now
-from ingest.embed import Embedder
+from ingest.embed.embedder import Embedder
+from ingest.home.database import now
 from ingest.table import ChunkTable
 
 Refusal = Literal[

@@ -15,8 +15,8 @@ from typing import Literal, get_args
 
 from app.feedback import FeedbackStore, Judgement
 from ingest import CiteloopError
-from ingest.database import transaction
-from ingest.home import make_home
+from ingest.home.database import transaction
+from ingest.home.folder import make_home
 
 FILE = "proposals.sqlite3"
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 200

@@ -1,0 +1,127 @@
+"""ranked Answer -> the same with its text, as it grows: quoted, or written by a language model and checked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.answer import (
+    EXTRACTIVE,
+    INSTRUCTIONS,
+    Answer,
+    Citation,
+    CitedSentence,
+    check_support,
+    checked,
+    choose,
+    echoes,
+    extract,
+    prompt,
+    quote,
+)
+from app.language_model.protocol import LanguageModel, LanguageModelError
+from app.reranking.rerank import Reranker, RerankerError
+
+_MAX_ANSWER_TOKENS = 1024
+"""So much of the context, or a quarter of a small one, is left to the answer."""
+_SHOW_SECONDS = 0.05
+"""A growing text is checked and handed on so often: more than that nobody sees, and a long one takes its time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the text of answers.
+
+    language_model: None quotes. sentence_scorer: gives what finds the sentences to quote. context_tokens: what the
+    language model takes at once, counted by count_tokens: instructions, passages, question and answer.
+    """
+
+    language_model: LanguageModel | None
+    sentence_scorer: Callable[[], Reranker]
+    count_tokens: Callable[[str], int]
+    context_tokens: int = 8192
+    instructions: str = INSTRUCTIONS
+
+    @property
+    def name(self) -> str:
+        """What answers say they are written by."""
+        return self.language_model.name if self.language_model else EXTRACTIVE
+
+    def write(
+        self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None = None
+    ) -> Iterator[Answer]:
+        """The answer with a text from these of its citations, as it grows.
+
+        The last one is complete, or says what cut it off: a note, or that it was stopped. Where a language model
+        fails before it has written anything, the passages are quoted instead.
+        """
+        started = time.perf_counter()
+
+        def now(text: str, **changes: object) -> Answer:
+            timings = {**unwritten.timings_ms, "answer": (time.perf_counter() - started) * 1000}
+            return replace(unwritten, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
+
+        if self.language_model is None:
+            yield self._quoted(unwritten, citations, now)
+            return
+        messages, numbers = self._read(unwritten.searched, citations)
+        text, note, shown_at = "", "", 0.0
+        try:
+            for piece in self.language_model.stream(messages, stop):
+                text += piece
+                if time.monotonic() >= shown_at + _SHOW_SECONDS:
+                    _refuse_echo(text, messages)
+                    shown = checked(text, numbers, grows=True)
+                    yield now(shown.text, num_dropped=shown.num_dropped)
+                    shown_at = time.monotonic()
+            _refuse_echo(text, messages)
+        except LanguageModelError as error:
+            note = f"{unwritten.note} {error}".strip()
+            if isinstance(error, _EchoError) or not checked(text, numbers, grows=True).found:
+                yield replace(self._quoted(unwritten, citations, now), note=note)
+                return
+        stopped = stop is not None and stop.is_set()
+        is_whole = not (stopped or note)
+        text, num_dropped, found = checked(text, numbers, grows=not is_whole)
+        yield now(
+            text,
+            found=found,
+            num_dropped=num_dropped,
+            stopped=stopped,
+            complete=is_whole,
+            note=note or unwritten.note,
+            sentences=self._check(text, citations, numbers) if found else (),
+        )
+
+    def _read(self, question: str, citations: Sequence[Citation]) -> tuple[list[dict[str, str]], set[int]]:
+        """What the language model reads, and the numbers of the passages in it."""
+        reserved = self.count_tokens(self.instructions + question) + min(_MAX_ANSWER_TOKENS, self.context_tokens // 4)
+        passages = choose(citations, max(self.context_tokens - reserved, 64), self.count_tokens)
+        return prompt(question, passages, self.instructions), {passage.number for passage in passages}
+
+    def _check(self, text: str, citations: Sequence[Citation], numbers: Collection[int]) -> tuple[CitedSentence, ...]:
+        """What of a written text its passages say; nothing, where no scorer can be had."""
+        passages = {each.number: each.chunk.passage for each in citations if each.number in numbers}
+        try:
+            return check_support(text, passages, self.sentence_scorer())
+        except RerankerError as error:
+            _log.warning("the sentences of an answer could not be checked: %s", error)
+            return ()
+
+    def _quoted(self, unwritten: Answer, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
+        sentences = extract(unwritten.searched, citations, self.sentence_scorer())
+        return now(quote(sentences), found=bool(sentences), complete=True, answered_by=EXTRACTIVE)
+
+
+class _EchoError(LanguageModelError):
+    """The text repeats its instructions, instead of following them."""
+
+
+def _refuse_echo(text: str, messages: Sequence[Mapping[str, str]]) -> None:
+    if echoes(text, messages):
+        raise _EchoError("the language model repeated its instructions, so the passages are quoted; try another model")

@@ -1,0 +1,113 @@
+"""Settings -> list[Check]: is everything at hand that a question needs, and does it work?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.feedback import FeedbackStore
+from app.pipeline import Pipeline
+from app.registry import Registry
+from app.reranking.names import LIVE
+from app.settings import Settings
+from ingest import CiteloopError
+from ingest.embed.embedder import load_embedder
+from ingest.home.damaged_database import damaged_databases
+from ingest.repair import examine
+from ingest.table import TableError
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: whether it works, and what was found or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(settings: Settings, *, repair: bool = True) -> list[Check]:
+    """Load and use each part once; a part that fails does not stop the others.
+
+    repair: mend a damaged table from the kept files.
+    """
+    return [
+        _attempt("embedder", lambda: _embedder(settings)),
+        *_documents(settings, repair=repair),
+        _attempt("table", lambda: _table(settings)),
+        _attempt("reranker", lambda: _reranker(settings)),
+        _attempt("models", lambda: _models(settings)),
+        _attempt("feedback", lambda: _feedback(settings)),
+        _attempt("answers", lambda: _answers(settings)),
+    ]
+
+
+def _attempt(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except Exception as error:  # damaged files make the libraries raise anything
+        return Check(name, False, str(error) or type(error).__name__)
+
+
+def _embedder(settings: Settings) -> str:
+    embedder = Pipeline(settings).embedder
+    length = float((embedder.embed_query("a question") ** 2).sum())
+    if abs(length - 1) > 1e-3:
+        raise CiteloopError(f"{embedder.name} gave a vector of length {length}, expected 1; reinstall the package")
+    return f"{embedder.name}, {embedder.dimension} dimensions"
+
+
+def _documents(settings: Settings, *, repair: bool) -> list[Check]:
+    """Every stored passage and every kept file."""
+    try:
+        try:
+            embedder = Pipeline(settings).embedder
+        except TableError:  # it does not open, so that only the settings tell what to mend it with
+            embedder = load_embedder(settings.embedder)
+        return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
+    except Exception as error:  # a damaged embedder, as above
+        return [Check("documents", False, str(error) or type(error).__name__)]
+
+
+def _table(settings: Settings) -> str:
+    table = Pipeline(settings).table
+    documents = table.documents()
+    hint = "" if documents else "; add some with: citeloop ingest PATH"
+    return f"{len(documents)} documents, {table.num_chunks()} chunks in {settings.home}{hint}"
+
+
+def _reranker(settings: Settings) -> str:
+    reranker = Pipeline(settings).reranker(settings.reranker)
+    if reranker:
+        reranker.score("a question", ["a passage"])
+    return f"{LIVE}: {reranker.name}" if reranker and settings.reranker == LIVE else settings.reranker
+
+
+def _models(settings: Settings) -> str:
+    """Every trained model, since a rollback or a fallback may lead to any."""
+    registry = Registry(settings.home)
+    names = [model.name for model in registry.models()]
+    for name in names:
+        registry.check(name)
+    trained = f"trained and as they were registered: {', '.join(names)}" if names else "none trained yet"
+    return f"{registry.live()} is live; {trained}"
+
+
+def _feedback(settings: Settings) -> str:
+    store = FeedbackStore(settings.home)
+    num_events = len(store.events())
+    store.check_writable()
+    if damaged := damaged_databases(settings.home):
+        names = ", ".join(path.name for path in damaged)
+        raise CiteloopError(
+            f"{num_events} events; damaged files were set aside: {names}. What could be read is in the new files; "
+            f"move the old ones out of {settings.home} when you no longer need them"
+        )
+    return f"{num_events} events"
+
+
+def _answers(settings: Settings) -> str:
+    language_model = Pipeline(settings).language_model
+    if language_model is None:
+        return "extractive (name a language model on the Settings page, or set OPENAI_API_KEY or OPENAI_BASE_URL)"
+    return f"written by {language_model.name} (not called)"

@@ -1,0 +1,213 @@
+"""The command `evaluate`. Heavy imports stand inside it, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.evaluation.progress import track
+from ingest.commands import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from app.evaluation.kept_results import KeptResults
+    from app.evaluation.report import EvaluationReport
+    from app.evaluation.tables import JudgedTable
+    from app.reranking.rerank import Reranker
+    from app.search.search import Retriever
+    from app.settings import Settings
+    from ingest.chunk import Policy
+    from ingest.embed.embedder import Embedder
+
+_MAX_CANDIDATES = 1000
+_BENCHMARK_FILES = ("corpus.jsonl", "queries.jsonl", "qrels")
+_SOURCE_HELP = (
+    "A CSV of judged questions, or a folder in BEIR layout: corpus.jsonl, queries.jsonl, and qrels.tsv with the first "
+    "line query-id, corpus-id, score."
+)
+
+_EMBEDDERS_HELP = "The default, all-MiniLM-L6-v2, and folders of others, separated by commas; else the one that is set."
+
+
+def evaluate_command(
+    source: Annotated[Path, typer.Argument(exists=True, help=_SOURCE_HELP)],
+    rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
+    retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
+    embedders: Annotated[str, typer.Option(help=_EMBEDDERS_HELP)] = "",
+    chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
+    num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker; several by commas.")] = "50",
+    max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A new folder for the report; else below HOME/reports.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure whether reranking pays, on judged questions; writes a report with charts and TREC runs.
+
+    A CSV has the columns question, document, quote and is about the documents that are in; a folder brings its own.
+    A reranker that fails is left out; the rest is reported, with exit status 1. After a stop, run the same command
+    again: finished results are reused.
+    Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
+    """
+    from app.evaluation.decision import verdict
+    from app.evaluation.kept_results import KeptResults
+    from app.evaluation.report import RunOptions, evaluate_table
+    from app.evaluation.report_files import as_record, check_output, write_report
+    from app.evaluation.report_text import overview
+    from app.settings import read_settings
+    from ingest.worker import embedder_for
+
+    depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
+    several = bool(chunkings or embedders)
+    _check_source(source, several=several)
+    settings = read_settings(home)
+    check_output(settings.home, output)
+    loaded, folders = _rerankers(rerankers, settings), _model_folders(rerankers, settings)
+    models = _embedders(embedders) or [embedder_for(settings.home, settings.embedder).name]
+    reports, records, texts, all_kept = [], [], [], []
+    failed: dict[str, str] = {}
+    for judged, embedder in _judged(source, settings, models, policies, max_queries):
+        kept = KeptResults(settings.home, judged, embedder, folders)
+        report = evaluate_table(judged, embedder, loaded, chosen, depths, RunOptions(track, failed, kept))
+        all_kept.append(kept)
+        differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
+        folder = output / "-".join(differs).replace("/", "-") if output else None
+        written, decided = write_report(report, settings.home, folder), verdict(report)
+        reports.append(report)
+        records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
+        texts += _texts(report, decided.sentence, written)
+        _print_notes(report, kept)
+    if len(reports) > 1:
+        texts.append(overview(reports))
+        if output:
+            (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
+    print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
+    if failed:
+        raise typer.Exit(1)  # results stay kept, so that the next run measures only what failed
+    for kept in all_kept:
+        kept.clear()
+
+
+def _check_source(source: Path, *, several: bool) -> None:
+    """several: tables of it are to be made."""
+    if several and source.is_file():
+        raise typer.BadParameter(
+            f"--embedders and --chunkings are for a folder in BEIR layout; {source} asks about the documents that are "
+            "in, which are cut and embedded already"
+        )
+    if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
+        raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
+
+
+def _print_notes(report: EvaluationReport, kept: KeptResults) -> None:
+    for line in report.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    if kept.num_reused:
+        print(f"reused {kept.num_reused} of {len(report.results)} results of a stopped run", file=sys.stderr)
+
+
+def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
+    """What is printed of a report and what it decides: pieces in Markdown, in order."""
+    from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
+
+    tables = quality_table(report), latency_table(report)
+    pieces = [description(report), *tables, sentence, abstention_text(report)]
+    return [*filter(None, pieces), f"Report: {folder / 'report.html'}"]
+
+
+def _judged(
+    source: Path, settings: Settings, embedders: Sequence[str], policies: Sequence[Policy], max_queries: int | None
+) -> Iterator[tuple[JudgedTable, Embedder]]:
+    """The questions on the documents that are in, or on the benchmark's with each embedder and as each policy cuts."""
+    if source.is_file():
+        from app.evaluation.judgements import read_judgements
+        from app.pipeline import Pipeline
+
+        pipeline = Pipeline(settings)
+        yield read_judgements(source, pipeline.table, max_queries), pipeline.embedder
+        return
+    from app.evaluation.benchmark import read_benchmark
+    from app.evaluation.tables import judged_table
+    from ingest.embed.embedder import load_embedder
+
+    benchmark, loaded = read_benchmark(source, max_queries), [load_embedder(name) for name in embedders]
+    for embedder, policy in product(loaded, policies):
+        yield judged_table(benchmark, settings.home, embedder, policy, track), embedder
+
+
+def _depths(named: str) -> list[int]:
+    try:
+        depths = [int(depth) for depth in named.split(",")]
+    except ValueError:
+        depths = [0]
+    if not all(1 <= depth <= _MAX_CANDIDATES for depth in depths) or len(set(depths)) < len(depths):
+        raise typer.BadParameter(
+            f"expected different numbers from 1 to {_MAX_CANDIDATES} for --num-candidates, such as 20,50, got {named}"
+        )
+    return depths
+
+
+def names_in(named: str) -> list[str]:
+    """What commas separate, each once."""
+    return list(dict.fromkeys(filter(None, map(str.strip, named.split(",")))))
+
+
+def _embedders(named: str) -> list[str]:
+    from ingest.embed.embedder import recorded_name
+
+    models = list(dict.fromkeys(map(recorded_name, names_in(named))))
+    names = [Path(model).name for model in models]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them one after the other")
+    return models
+
+
+def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
+    """By the names under which they are reported, which hide what is secret in an address."""
+    from app.reranking.names import UnknownRerankerError, load_reranker, shown_name
+
+    loaded: dict[str, Reranker | None] = {}
+    for name in names_in(named):
+        shown = shown_name(name)
+        if shown in loaded:
+            raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them one after the other")
+        try:
+            loaded[shown] = load_reranker(name, settings)
+        except UnknownRerankerError as error:
+            raise typer.BadParameter(str(error)) from error
+    if not loaded:
+        raise typer.BadParameter("expected names of rerankers, such as none,shipped")
+    return loaded
+
+
+def _model_folders(named: str, settings: Settings) -> dict[str, Path | None]:
+    """By the names under which rerankers are reported."""
+    from app.reranking.names import model_folder, shown_name
+
+    return {shown_name(name): model_folder(name, settings) for name in names_in(named)}
+
+
+def _retrievers(named: str) -> list[Retriever]:
+    from app.search.search import RETRIEVERS
+
+    names = names_in(named)
+    chosen = [retriever for retriever in RETRIEVERS if retriever in names]
+    if not chosen or len(chosen) != len(names):
+        raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
+    return chosen
+
+
+def _policies(named: str) -> list[Policy]:
+    from ingest.chunk import DEFAULT_POLICY, POLICIES
+
+    known = {name.partition("/")[0]: policy for name, policy in POLICIES.items()}  # what follows counts the versions
+    names = list(known) if named == "all" else names_in(named)
+    if unknown := set(names) - set(known):
+        raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    return [known[name] for name in names] or [DEFAULT_POLICY]

@@ -1,0 +1,228 @@
+"""`citeloop feedback`: what people say of passages, to other libraries, from files, and in the terminal.
+
+Heavy imports stand inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ingest import CiteloopError
+from ingest.commands import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from app.feedback import FeedbackStore
+    from app.feedback.rules import LabeledPassage
+    from app.training.exchange.exports import ExportFormat
+    from app.training.proposals import Proposal, Refusal
+
+feedback_cli = typer.Typer(help="What people say of the passages that were found.", no_args_is_help=True)
+
+_SHOWN_CHARACTERS = 100
+
+
+@feedback_cli.command("export")
+def export_command(
+    export_format: Annotated[
+        Literal["log", "triplets", "pairs", "beir", "flagembedding", "argilla"],
+        typer.Option("--format", help="log: every event; the others: passages labelled relevant or not."),
+    ] = "log",
+    output: Annotated[
+        Path | None, typer.Option(help="File to write, for beir a new folder; the default is standard output.")
+    ] = None,
+    for_training: Annotated[
+        bool,
+        typer.Option(
+            "--for-training",
+            help="Leave out the questions that only compare models, as a model needs that is trained elsewhere.",
+        ),
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Write the feedback log as JSON lines, oldest first, or the labelled passages as other libraries read them.
+
+    triplets and pairs are for sentence-transformers, beir for citeloop evaluate and others.
+    Example: citeloop feedback export --format triplets --for-training --output triplets.jsonl
+    """
+    if export_format == "log":
+        if for_training:
+            raise typer.BadParameter("--for-training is for labelled passages; the log holds every event")
+        from app.training.exchange.exports import event_lines
+
+        _put(event_lines(_store(home).events()).encode(), output)
+    elif export_format == "beir" and not output:
+        raise typer.BadParameter("beir is a folder; name a new one with --output")
+    else:
+        labeled = _labeled(_store(home))
+        _export_labels(export_format, _taught(labeled, home) if for_training else labeled, output)
+
+
+@feedback_cli.command("import")
+def import_command(
+    path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder in BEIR layout.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take labels from a file as a curator's judgements; a second time adds nothing.
+
+    It may be any export but the log, or a CSV with the columns question, answer and perhaps label (1 or 0, yes or
+    no). Whatever they weighed before, they count fully. Nothing is stored unless all of it is good.
+    Example: citeloop feedback import answers.csv
+    """
+    from app.settings import read_settings
+    from app.training.exchange.imports import import_labels
+
+    result = import_labels(path, _store(home), user="command line", home=read_settings(home).home)
+    num_known = result.num_read - result.num_new - result.num_overruled
+    counts = {"read": result.num_read, "new": result.num_new, "already_there": num_known}
+    counts["in_the_documents"] = result.num_located
+    if as_json:
+        print(json.dumps({**counts, "overruled": result.num_overruled}))
+        return
+    overruled = f", {result.num_overruled} not taken because a curator says otherwise" if result.num_overruled else ""
+    print(f"{result.num_read} labels read, {result.num_new} new, {num_known} already there{overruled}")
+    if result.num_located < result.num_read:
+        print(f"{result.num_read - result.num_located} are of passages that stand in no document: they only teach")
+
+
+@feedback_cli.command("list")
+def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print what people say of passages, question by question, with its weight and where it comes from.
+
+    + is relevant, - not relevant, ? undecided. Example: citeloop feedback list
+    """
+    from app.feedback.rules import by_question
+
+    labeled = _labeled(_store(home))
+    counts = _counts(labeled)
+    if as_json:
+        print(json.dumps({**counts, "passages": [asdict(each) for each in labeled]}, ensure_ascii=False))
+        return
+    for question, same in by_question(labeled).items():
+        print(_printable(question), *map(_line, same), sep="\n")
+    print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+@feedback_cli.command("propose")
+def propose_command(
+    count: Annotated[int, typer.Option(min=1, help="How many passages to ask about at most.")] = 20,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the draw of passages; by default other ones each time.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the language model propose questions about passages that nobody has asked about.
+
+    Each is checked against its passage. What passes counts for nothing until a curator accepts it on the Feedback
+    page. Example: citeloop feedback propose --count 20
+    """
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+    from app.training.proposals import ProposalJobStore, run
+
+    settings, outcomes = read_settings(home), list["Proposal | Refusal"]()
+    jobs = ProposalJobStore(settings.home)
+    try:
+        run(jobs, jobs.begin(count, seed), Pipeline(settings), outcomes.append)
+    except CiteloopError:
+        if outcomes:  # what was proposed by then is kept
+            _report_proposals(outcomes, as_json=as_json)
+        raise
+    _report_proposals(outcomes, as_json=as_json)
+
+
+def _report_proposals(outcomes: Sequence[Proposal | Refusal], *, as_json: bool) -> None:
+    from app.training.proposals import Proposal, refusal_counts, refusal_words
+
+    proposed = [each for each in outcomes if isinstance(each, Proposal)]
+    if as_json:
+        counts = {"asked": len(outcomes), "proposed": len(proposed), "refused": refusal_counts(outcomes)}
+        print(json.dumps({**counts, "proposals": [asdict(each) for each in proposed]}, ensure_ascii=False))
+        return
+    for each in proposed:
+        print(_printable(f"{each.question} ({each.document}{f', page {each.page}' if each.page else ''})"))
+    words = f"{len(outcomes)} passages asked about, {len(proposed)} questions proposed"
+    print("; ".join(filter(None, (words, refusal_words(outcomes)))))
+    if proposed:
+        print("They count for nothing until a curator accepts them on the Feedback page", file=sys.stderr)
+
+
+def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path | None) -> None:
+    from app.training.exchange.exports import export_bytes, judged_questions, needs_both, write_export
+
+    if output:
+        write_export(export_format, labeled, output)
+    else:
+        _put(export_bytes(export_format, labeled)[1], None)
+    questions = judged_questions(labeled)
+    num_left_out = sum(needs_both(export_format) and not each.has_both for each in questions)
+    if num_left_out:
+        print(
+            f"{num_left_out} of {len(questions)} questions are left out: {export_format} needs both a relevant "
+            "passage and one that is not",
+            file=sys.stderr,
+        )
+
+
+def _taught(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
+    """Those of the questions that models learn from."""
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+    from app.training.labels.split import TAUGHT, parts_of
+
+    settings = read_settings(home)
+    parts = parts_of(list({each.question: None for each in labeled}), settings.home, Pipeline(settings).embedder)
+    return [each for each in labeled if parts[each.question] in TAUGHT]
+
+
+def _put(content: bytes, output: Path | None) -> None:
+    if output:
+        output.write_bytes(content)
+    else:
+        sys.stdout.write(content.decode())
+
+
+def _counts(labeled: Iterable[LabeledPassage]) -> dict[str, int]:
+    """A passage that users contradict each other on may be relevant, not relevant or undecided as well."""
+    labeled = list(labeled)
+    return {
+        "relevant": sum(each.relevant is True for each in labeled),
+        "not_relevant": sum(each.relevant is False for each in labeled),
+        "undecided": sum(each.relevant is None for each in labeled),
+        "contradicted": sum(each.needs_decision for each in labeled),
+    }
+
+
+def _line(passage: LabeledPassage) -> str:
+    mark = "?" if passage.relevant is None else "+" if passage.relevant else "-"
+    page = f", page {passage.page}" if passage.page else ""
+    place = f" ({passage.document}{page})" if passage.document else ""
+    text = " ".join(passage.passage.split())
+    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    return _printable(f"  {mark} {passage.weight:.2f}  {passage.origin}: {shown}{place}")
+
+
+def _printable(line: str) -> str:
+    """Without what a document could do to a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _labeled(store: FeedbackStore) -> list[LabeledPassage]:
+    from app.feedback.rules import label
+
+    return label(store.events(), store.judgements())
+
+
+def _store(home: Path | None) -> FeedbackStore:
+    from app.feedback import FeedbackStore
+    from app.settings import read_settings
+
+    return FeedbackStore(read_settings(home).home)

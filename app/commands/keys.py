@@ -1,0 +1,127 @@
+"""The commands about programs that ask: keys, mcp.
+
+Heavy imports stand inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.access.keys import SCOPES, KeyStore, Limits
+from ingest.commands import HomeOption, JsonOption
+from ingest.home.folder import DEFAULT_HOME
+
+keys_cli = typer.Typer(help="Keys for programs that use the API (citeloop serve --api).", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="Of the program that uses it; feedback is noted as api:NAME.")]
+ScopeOption = Annotated[
+    list[str] | None, typer.Option("--scope", help=f"What it may do, of {', '.join(SCOPES)}; repeat it. Default: all.")
+]
+ExpiresOption = Annotated[int | None, typer.Option("--expires", min=1, help="Days until it is refused.")]
+RateOption = Annotated[int | None, typer.Option("--rate", min=1, help="Requests a minute. Default: 300.")]
+UsersOption = Annotated[
+    int | None, typer.Option("--users", min=1, help="Users it may speak for, itself included. Default: 1.")
+]
+
+
+@keys_cli.command("add")
+def add_command(
+    name: NameArgument,
+    scope: ScopeOption = None,
+    expires: ExpiresOption = None,
+    rate: RateOption = None,
+    users: UsersOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key and print it. It is not kept and cannot be shown again. Example: citeloop keys add helpdesk"""
+    limits = _changed(Limits(), scope, expires, rate, users)
+    key = _store(home).create(name, limits)
+    if as_json:
+        print(json.dumps({"name": name, "key": key, "limits": asdict(limits)}))
+        return
+    print(key)
+    print("Note it now: it cannot be shown again. Send it as Authorization: Bearer KEY", file=sys.stderr)
+
+
+@keys_cli.command("change")
+def change_command(
+    name: NameArgument,
+    scope: ScopeOption = None,
+    expires: ExpiresOption = None,
+    rate: RateOption = None,
+    users: UsersOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what a key may do; what is not named stays. Example: citeloop keys change helpdesk --users 50"""
+    store = _store(home)
+    limits = _changed(store.limits(name), scope, expires, rate, users)
+    store.change(name, limits)
+    print(json.dumps({"name": name, "limits": asdict(limits)}) if as_json else f"{name} may now {_words(limits)}")
+
+
+@keys_cli.command("list")
+def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print the keys: when each was made and used last (UTC), and what it may do. Example: citeloop keys list"""
+    keys = _store(home).keys()
+    if as_json:
+        print(json.dumps([asdict(key) for key in keys]))
+        return
+    for key in keys:
+        used = (key.last_used_at or "never")[:16]
+        print(f"{key.name:24} made {key.created_at[:19]}  used {used:16}  may {_words(key.limits)}")
+    if not keys:
+        print("no keys yet; make one with: citeloop keys add NAME")
+
+
+@keys_cli.command("remove")
+def remove_command(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Remove a key; a running server refuses it from now on. Example: citeloop keys remove helpdesk"""
+    _store(home).remove(name)
+    print(json.dumps({"removed": name}) if as_json else f"removed {name}")
+
+
+def _changed(
+    limits: Limits, scope: list[str] | None, expires: int | None, rate: int | None, users: int | None
+) -> Limits:
+    """Return the limits with those that were given; expires: in days from now."""
+    last = datetime.now(UTC) + timedelta(days=expires) if expires else None
+    given = {
+        "scopes": tuple(scope) if scope else None,
+        "expires_at": last.isoformat(timespec="milliseconds") if last else None,
+        "rate": rate,
+        "num_users": users,
+    }
+    return replace(limits, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+def _words(limits: Limits) -> str:
+    users = f"{limits.num_users} user{'' if limits.num_users == 1 else 's'}"
+    until = f"until {limits.expires_at[:10]}" if limits.expires_at else "without end"
+    return f"{', '.join(limits.scopes)}; {limits.rate} requests a minute; for {users}; {until}"
+
+
+def mcp_command(home: HomeOption = None) -> None:
+    """Offer search and ask to agents, as an MCP server over standard input and output. Models load on first use.
+
+    An agent starts it by itself, for instance: claude mcp add citeloop -- citeloop mcp --home ~/handbook-home
+    Example: citeloop mcp
+    """
+    from app.api.agents import create_agent_server
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+
+    pipeline = Pipeline(read_settings(home))  # loads nothing yet
+    create_agent_server(lambda: pipeline).run("stdio")
+
+
+def _store(home: Path | None) -> KeyStore:
+    return KeyStore(home or DEFAULT_HOME)

@@ -1,0 +1,202 @@
+"""`citeloop`: the whole program from the command line. Results on stdout, everything else on stderr.
+
+Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage. Heavy imports stand inside
+the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.evaluate import evaluate_command
+from app.commands.feedback import feedback_cli
+from app.commands.keys import keys_cli, mcp_command
+from app.commands.models import models_command, promote_command, rollback_command
+from app.commands.train import train_command
+from ingest.__main__ import run
+from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
+
+if TYPE_CHECKING:
+    from app.search.filters import Filter
+    from app.settings import Settings
+
+cli = typer.Typer(
+    name="citeloop",
+    help="Ask your documents, see why each passage ranks where it does, strike out a wrong citation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.add_typer(feedback_cli, name="feedback")
+cli.add_typer(jobs_cli, name="jobs")
+cli.add_typer(keys_cli, name="keys")
+cli.command("ingest")(ingest_command)
+cli.command("watch")(watch_command)
+cli.command("reindex")(reindex_command)
+cli.command("evaluate")(evaluate_command)
+cli.command("train")(train_command)
+cli.command("promote")(promote_command)
+cli.command("rollback")(rollback_command)
+cli.command("models")(models_command)
+cli.command("mcp")(mcp_command)
+
+RerankerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="live, none, shipped, trained:NAME, late-interaction, cross-encoder:PATH_OR_ID, http:URL, or a folder."
+    ),
+]
+CollectionOption = Annotated[list[str] | None, typer.Option(help="Only documents of this collection; repeatable.")]
+TypeOption = Annotated[list[str] | None, typer.Option(help="Only documents of this type, such as pdf; repeatable.")]
+DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this document, by its name; repeatable.")]
+SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in since this day.")]
+UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in until this day.")]
+NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Keep the order of search.")]
+
+
+@cli.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotation marks.")],
+    reranker: RerankerOption = None,
+    no_rerank: NoRerankOption = False,
+    collection: CollectionOption = None,
+    type: TypeOption = None,
+    document: DocumentOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question with citations. Example: citeloop ask "How many days of leave are there?"."""
+    from app.pipeline import Pipeline
+
+    if not question.strip():
+        raise typer.BadParameter("the question is empty")
+    within = _filter(collection, document, type, since, until)
+    answer = Pipeline(_settings(home)).ask(question, "none" if no_rerank else reranker, within=within)
+    if as_json:
+        print(json.dumps(answer.as_record(), ensure_ascii=False))
+        return
+    print(answer.text + (f"\n({answer.note})" if answer.note else ""))
+    for citation in answer.citations:
+        chunk = citation.chunk
+        page = f", page {chunk.page}" if chunk.page else ""
+        print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page})\n{_indented(chunk.text)}")
+    timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
+    print(f"\nreranker {answer.reranker}; {timings}", file=sys.stderr)
+
+
+@cli.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words or a question, in quotation marks.")],
+    reranker: RerankerOption = None,
+    no_rerank: NoRerankOption = False,
+    num_results: Annotated[int, typer.Option(min=1, help="How many passages to print.")] = 10,
+    collection: CollectionOption = None,
+    type: TypeOption = None,
+    document: DocumentOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the ranking: where each passage stood before the reranker and after. Example: citeloop search vpn"""
+    from app.pipeline import Pipeline
+
+    within = _filter(collection, document, type, since, until)
+    answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
+    rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
+    if as_json:
+        print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
+        return
+    for ranked in answer.ranking[:num_results]:
+        moved = f"{ranked.rank_change:+d}" if ranked.rank_change else "="
+        place = " > ".join((ranked.chunk.title, *ranked.chunk.headings))
+        print(f"{ranked.rank:3}  {moved:>4}  {ranked.score:8.4f}  {place}  ({ranked.chunk.document})")
+    if not rows:
+        print("nothing found")
+
+
+@cli.command()
+def serve(
+    home: HomeOption = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other than loopback it wants a login.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8501,
+    api: Annotated[
+        bool, typer.Option("--api", help="Also for programs: search, rerank, ask, feedback below /v1.")
+    ] = False,
+    public_url: Annotated[
+        list[str] | None,
+        typer.Option(envvar="CITELOOP_PUBLIC_URL", help="Where a reverse proxy shows it, https://docs.example.com."),
+    ] = None,
+    without_login: Annotated[
+        bool, typer.Option("--without-login", help="Listen beyond loopback though everybody there may do everything.")
+    ] = False,
+) -> None:
+    """Serve the app in a browser. Example: citeloop serve --port 8600"""
+    if home:
+        os.environ["CITELOOP_HOME"] = str(home.resolve())  # the page reads its settings by itself
+    from app.ui.server import serve as serve_pages
+
+    serve_pages(host, port, api=api, public_urls=public_url or (), without_login=without_login)
+
+
+@cli.command()
+def doctor(
+    home: HomeOption = None,
+    repair: Annotated[bool, typer.Option(help="Mend a damaged table from the kept files.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that everything a question needs is at hand, whole and works; mend the table. Example: citeloop doctor"""
+    from app.commands.doctor import check
+
+    checks = check(_settings(home), repair=repair)
+    if as_json:
+        print(json.dumps({"checks": [asdict(each) for each in checks]}))
+    else:
+        for each in checks:
+            print(f"{'ok    ' if each.ok else 'FAILED'} {each.name}: {each.detail}")
+    if not all(each.ok for each in checks):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """The entry point of the `citeloop` command."""
+    run(cli)
+
+
+def _settings(home: Path | None) -> Settings:
+    from app.settings import read_settings
+
+    return read_settings(home)
+
+
+def _filter(
+    collections: list[str] | None,
+    documents: list[str] | None,
+    types: list[str] | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Filter:
+    from app.search.filters import Filter
+
+    days = [day.date() if day else None for day in (since, until)]
+    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), *days)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""`citeloop train`: from feedback, or from files of questions and passages, to a reranker with its card.
+
+Heavy imports stand inside the command, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.evaluate import names_in
+from app.evaluation.progress import track
+from ingest import CiteloopError
+from ingest.commands import HomeOption, JsonOption
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.training.fit.trainer import Loss, Recipe
+    from app.training.plan import Plan
+
+
+class TrainingKind(StrEnum):
+    """As `Kind` in plan.py, which takes too long to import for --help."""
+
+    RERANKER = "reranker"
+    CROSS_ENCODER = "cross-encoder"
+    LATE_INTERACTION = "late-interaction"
+    EMBEDDER = "embedder"
+    BOTH = "both"
+
+
+_KIND_HELP = "reranker, embedder, both: the live, further; others: new. From pairs: always new."
+_BASE_HELP = "Folder or hub id to begin with; else what is live, and for what is new the default embedder."
+
+
+def train_command(
+    kind: Annotated[TrainingKind, typer.Option(help=_KIND_HELP)] = TrainingKind.RERANKER,
+    base: Annotated[str, typer.Option(help=_BASE_HELP)] = "",
+    from_pairs: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Not from feedback: JSON lines with question and passage, title and source; PATH or PATH:QUESTIONS. "
+            "Repeatable."
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
+    exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
+    max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: of each file at most so many.")] = 2500,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=16, max=512, help="With --from-pairs: word pieces read of a passage in training; else 128."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of every draw; the same seed gives the same model.")
+    ] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a reranker on people's feedback, and compare it with the live one; what is live stays so.
+
+    Example: citeloop train; then, if the comparison says so: citeloop promote reranker-1.
+    From files: citeloop train --from-pairs faq.jsonl.gz --from-pairs headings.jsonl.gz:2400 --output models/mine
+    On several processors or machines: torchrun --nproc-per-node 2 -m app.commands.main train
+    """
+    from app.settings import read_settings
+    from app.training.fit.trainer import Recipe
+    from app.training.plan import Plan
+
+    settings = read_settings(home)
+    if from_pairs:
+        if output is None:
+            raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
+        files = [parse_pairs_file(name, max_questions) for name in from_pairs]
+        if kind is TrainingKind.BOTH:
+            raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
+        if kind is TrainingKind.RERANKER:  # as the one that ships
+            kind = TrainingKind.LATE_INTERACTION
+        recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
+        _train_from_pairs(files, output, settings, kind.value, base, recipe, exclude, as_json=as_json)
+        return
+    if output or exclude or max_tokens:
+        raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
+    if base and kind is TrainingKind.BOTH:
+        raise typer.BadParameter("--base is for one model; both go on from what is live")
+    _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
+
+
+def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
+    from app.commands.models import user_name
+    from app.pipeline import Pipeline
+    from app.registry import Registry, how_to_embed
+    from app.training.candidate import help_training
+    from app.training.fit.trainer import is_main_process
+    from app.training.jobs import TrainingJobStore
+    from app.training.worker import run
+
+    if not is_main_process():
+        help_training(plan, Pipeline(settings))
+        return
+    store = TrainingJobStore(settings.home)
+    job = store.add(plan, user_name(), begin=True)
+    made = run(store, job, Pipeline(settings), _tell_loss, lambda what: print(what, file=sys.stderr))
+    if made is None:
+        raise CiteloopError("the training was cancelled; no model was made")
+    if as_json:
+        print(json.dumps({"job": job.id, "model": made.name, **asdict(made.report)}, ensure_ascii=False))
+        return
+    print(f"{made.name}: {made.report.sentence}")
+    for reason in made.report.reasons:
+        print(f"  {reason}")
+    if made.report.verdict == "promote":
+        embedder = made.name if plan.kind == "embedder" else made.embedder
+        reindex = how_to_embed(Registry(settings.home).folder(embedder)) if embedder else ""
+        promote = f"citeloop promote {made.name}" if plan.kind != "embedder" else ""
+        print(f"Let it go live with: {'; then '.join(filter(None, (reindex, promote)))}")
+
+
+def _train_from_pairs(
+    files: list[tuple[Path, int]],
+    output: Path,
+    settings: Settings,
+    kind: str,
+    base: str,
+    recipe: Recipe,
+    exclude: str,
+    *,
+    as_json: bool,
+) -> None:
+    from app.registry import EMBEDDER, how_to_embed
+    from app.training.fit.trainer import Watch, is_main_process
+    from app.training.from_pairs import PairsFile, train_from_pairs
+
+    summary = train_from_pairs(
+        [PairsFile(path, num_questions) for path, num_questions in files],
+        output,
+        settings.home,
+        recipe,
+        kind=kind,
+        base=base,
+        exclude=frozenset(names_in(exclude)),
+        track=track,
+        watch=Watch(_tell_loss),
+    )
+    if not is_main_process():
+        return
+    if as_json:
+        print(json.dumps({"folder": str(output), **summary}))
+    else:
+        use = how_to_embed(output) if kind == EMBEDDER else f"--reranker {kind}:{output}"
+        print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
+
+
+def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
+    """PATH or PATH:QUESTIONS. Raises BadParameter when there is no such file, or no question is wanted of it."""
+    path, colon, number = name.rpartition(":")
+    if not (colon and number.isascii() and number.isdecimal()):
+        path, number = name, str(max_questions)
+    if not Path(path).is_file():
+        raise typer.BadParameter(f"{path} is {'a folder' if Path(path).is_dir() else 'not there'}; expected a file")
+    if int(number) < 1:
+        raise typer.BadParameter(f"expected at least one question of {path}, got {number}")
+    return Path(path), int(number)
+
+
+def _tell_loss(loss: Loss) -> None:
+    kind, value = ("loss", loss.training) if loss.training is not None else ("validation loss", loss.validation)
+    print(f"step {loss.step} of {loss.num_steps}: {kind} {value:.3f}", file=sys.stderr)

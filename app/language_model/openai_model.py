@@ -1,0 +1,229 @@
+"""messages -> text, by any OpenAI-compatible endpoint: streamed, within one deadline, to be stopped at any moment.
+
+A request runs in an event loop in a thread of its own. Only there everything can be broken off at once: looking
+up a host, connecting, waiting to try again, waiting for a piece. Breaking off closes the connection, which tells
+a local server to stop computing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, cast
+
+import openai
+from openai.types.chat import ChatCompletionChunk
+
+from app.language_model.client import connect
+from app.language_model.endpoint import Endpoint, check_endpoint
+from app.language_model.failures import Failures, retry_after_seconds
+from app.language_model.protocol import LanguageModelError
+
+_TICK_SECONDS = 0.05
+"""How often the reader looks whether it is to stop."""
+_MAX_TRIES = 3
+_PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
+_THOUGHT, _END_OF_THOUGHT = "<think>", "</think>"
+
+_Give = Callable[[str | LanguageModelError | None], None]
+
+
+class OpenAILanguageModel:
+    """Chat Completions of OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio and the like; safe to share by threads."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        deadline_seconds: float = 120.0,
+        stall_seconds: float = 30.0,
+        retry_seconds: float = 0.5,
+        max_characters: int = 100_000,
+    ) -> None:
+        """deadline_seconds: for the whole answer, with connecting, all tries and their waits.
+
+        stall_seconds: between two pieces; the first one may take until the deadline, since a local model may read
+        that long. retry_seconds: before the second try, where the server does not say; twice as long before the third.
+        """
+        self.name = endpoint.model
+        self.endpoint = endpoint
+        self._deadline_seconds = deadline_seconds
+        self._stall_seconds = stall_seconds
+        self._retry_seconds = retry_seconds
+        self._max_characters = max_characters
+        self._failures = Failures(endpoint, deadline_seconds)
+        self._options: dict[str, Any] = {"temperature": 0}
+
+    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+        """Pieces of the answer, without what the model thinks first; see LanguageModel.stream.
+
+        Who reads no further breaks it off too, by closing the iterator.
+        """
+        stop = stop or threading.Event()
+        if stop.is_set():
+            return
+        arrived: SimpleQueue[str | LanguageModelError | None] = SimpleQueue()
+        work = _Work(self._answer(messages, arrived.put))
+        work.start()
+        try:
+            while not stop.is_set():
+                try:
+                    piece = arrived.get(timeout=_TICK_SECONDS)
+                except Empty:
+                    continue
+                if piece is None:
+                    return
+                if isinstance(piece, LanguageModelError):
+                    raise piece
+                yield piece
+        finally:
+            work.cancel()
+
+    async def _answer(self, messages: Sequence[Mapping[str, str]], give: _Give) -> None:
+        """Give the pieces as they come, then None, or what went wrong."""
+        text = _Text(give, self._max_characters, self._failures)
+        try:
+            check_endpoint(self.endpoint)
+            async with asyncio.timeout(self._deadline_seconds) as deadline, connect(self.endpoint) as client:
+                await self._try(client, messages, text, deadline)
+            give(None)
+        except Exception as error:  # what comes over the network can break the client anywhere
+            give(self._failures.explained(error, begun=text.begun))
+
+    async def _try(
+        self,
+        client: openai.AsyncOpenAI,
+        messages: Sequence[Mapping[str, str]],
+        text: _Text,
+        deadline: asyncio.Timeout,
+    ) -> None:
+        """Ask, and ask again after what may pass, as long as nothing has come."""
+        for attempt in range(1, _MAX_TRIES + 1):
+            try:
+                await self._ask(client, messages, text)
+                return
+            except openai.APIError as error:
+                if text.begun or attempt == _MAX_TRIES or not self._may_pass(error):
+                    raise
+                wait_seconds = retry_after_seconds(error)
+                if wait_seconds is None:
+                    wait_seconds = self._retry_seconds * 2 ** (attempt - 1)
+                if wait_seconds >= (deadline.when() or math.inf) - asyncio.get_running_loop().time():
+                    raise
+            await asyncio.sleep(wait_seconds)
+
+    def _may_pass(self, error: openai.APIError) -> bool:
+        """Whether the same request may be answered when it is sent again."""
+        if isinstance(error, openai.BadRequestError) and "temperature" in str(error).lower():
+            self._options = {}  # some models have one temperature only, and no other is asked of them from now on
+            return True
+        if isinstance(error, openai.APIStatusError):
+            return error.status_code in _PASSING_STATUSES and error.code != "insufficient_quota"
+        return isinstance(error, openai.APIConnectionError)
+
+    async def _ask(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, str]], text: _Text) -> None:
+        """One request, whose pieces go into the text. Raises whatever goes wrong, LanguageModelError if it was cut."""
+        async with await client.chat.completions.create(
+            model=self.name, messages=cast(Any, list(messages)), stream=True, **self._options
+        ) as events:
+            try:
+                async with asyncio.timeout(None) as patience:
+                    finish_reason, refusal = await self._read(events, text, patience)
+            except TimeoutError:
+                raise self._failures.stalled(self._stall_seconds) from None
+            if not finish_reason:
+                raise self._failures.silence(events.response.headers.get("content-type", ""), begun=text.begun)
+            self._failures.check_end(finish_reason, is_empty=text.is_empty, refusal=refusal)
+
+    async def _read(
+        self, events: openai.AsyncStream[ChatCompletionChunk], text: _Text, patience: asyncio.Timeout
+    ) -> tuple[str, str]:
+        """Put what comes into the text, up to the finish reason: that, or '', and what the model says to decline."""
+        refusal = ""
+        async for event in events:
+            patience.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
+            for choice in event.choices:
+                if choice.index:  # a second answer, which nobody asked for
+                    continue
+                refusal += getattr(choice.delta, "refusal", None) or ""
+                text.add(choice.delta.content or "")
+                if choice.finish_reason:  # what may come after it is not waited for
+                    text.finish()
+                    return choice.finish_reason, refusal
+        return "", refusal
+
+
+class _Text:
+    """The text of an answer on its way: without the thoughts at its beginning, and of limited length."""
+
+    def __init__(self, give: _Give, max_characters: int, failures: Failures) -> None:
+        self.begun = False
+        self.is_empty = True
+        self._give = give
+        self._num_left = self._max_characters = max_characters
+        self._failures = failures
+        self._held = ""  # what may be the beginning or the end of a thought
+        self._is_thought = False
+        self._is_answer = False
+
+    def add(self, piece: str) -> None:
+        """Take a piece as the server sent it, maybe ''. Raises LanguageModelError when it is too much."""
+        self.begun = True
+        if not isinstance(piece, str):  # the client does not check what it hands on
+            raise TypeError("content must be text")
+        self._show(piece if self._is_answer else self._after_thoughts(piece))
+
+    def finish(self) -> None:
+        """Show what was held back, since no thought has come of it."""
+        if not self._is_thought and not self._is_answer:
+            self._show(self._held.lstrip())
+
+    def _show(self, piece: str) -> None:
+        self._num_left -= len(piece)
+        if self._num_left < 0:
+            raise self._failures.too_long(self._max_characters)
+        if piece:
+            self.is_empty = False
+            self._give(piece)
+
+    def _after_thoughts(self, piece: str) -> str:
+        """What of the text so far is answer, without the white space before it."""
+        self._held += piece
+        if self._is_thought:
+            _, closed, rest = self._held.partition(_END_OF_THOUGHT)
+            self._held = rest if closed else self._held[-len(_END_OF_THOUGHT) :]
+            self._is_thought = not closed
+        begun = self._held.lstrip()
+        if self._is_thought or _THOUGHT.startswith(begun):
+            return ""
+        if begun.startswith(_THOUGHT):
+            self._is_thought = True
+            return self._after_thoughts("")
+        self._is_answer = True
+        return begun
+
+
+class _Work(threading.Thread):
+    """A coroutine in an event loop of its own, that any thread may break off."""
+
+    def __init__(self, work: Coroutine[Any, Any, None]) -> None:
+        super().__init__(name="language model", daemon=True)
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(work)
+
+    def run(self) -> None:
+        try:
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            self._loop.close()  # which does not wait for a host name that is still being looked up
+
+    def cancel(self) -> None:
+        """Break it off, if it is not done; this does not wait."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._task.cancel)

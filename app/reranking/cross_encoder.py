@@ -1,0 +1,129 @@
+"""A sequence classification model as a Reranker: it reads query and passage together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.reranking.rerank import Blend, RerankerError
+from ingest.embed.embedder import preferred_dtype
+from ingest.embed.readable import readable_part
+
+if TYPE_CHECKING:
+    import torch
+
+Logits = Callable[[Sequence[tuple[str, str]]], list[float]]
+"""Pairs of query and passage -> one raw output for each."""
+
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_HEAD = ("pooler.dense", "classifier")
+
+
+class CrossEncoderReranker:
+    """Reads query and passage together; any sequence classification model with one output."""
+
+    def __init__(self, target: str, *, name: str | None = None) -> None:
+        """target: a local folder or a model's id on the Hugging Face hub."""
+        self.name = name or f"cross-encoder:{target}"
+        self.blend = Blend.load(Path(target))
+        folder = local_folder(target)
+        try:
+            self._logits: Logits = (
+                _packed_logits(folder) if folder and _is_plain_bert(folder) else _cross_encoder_logits(target)
+            )
+        except RerankerError:
+            raise
+        except Exception as error:  # damaged weights make the libraries raise anything
+            raise not_loaded(target, error) from error
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        return self._logits([(query, passage) for passage in passages])
+
+
+def local_folder(target: str) -> Path | None:
+    """Where the files of a model are on this machine: a folder, or what was downloaded of a hub id."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(target).is_dir():
+        return Path(target)
+    try:
+        found = try_to_load_from_cache(target, "config.json")
+    except HFValidationError:  # no name that the hub would give
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _is_plain_bert(folder: Path) -> bool:
+    from ingest.embed.packed_bert import is_plain_bert, read_modules
+
+    if not is_plain_bert(folder) or [module.kind for module in read_modules(folder)] not in ([], ["Transformer"]):
+        return False
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config.get("architectures") == ["BertForSequenceClassification"] and len(config.get("id2label") or "ab") == 1
+
+
+def _packed_logits(folder: Path) -> Logits:
+    """A plain BERT with a head of one output, computed without padding."""
+    import torch
+    from torch.nn.functional import linear
+
+    from ingest.embed.packed_bert import PackedBert
+
+    bert = PackedBert(folder, preferred_dtype())
+    pooler, head = ([bert.weights[f"{name}.{kind}"] for kind in ("weight", "bias")] for name in _HEAD)
+
+    def finish(tokens: torch.Tensor) -> torch.Tensor:
+        return linear(torch.tanh(linear(tokens[0], *pooler)), *head)[0]
+
+    return lambda pairs: [float(logit) for logit in bert.encode(pairs, finish)]
+
+
+def _cross_encoder_logits(target: str) -> Logits:
+    """Whatever sentence-transformers' CrossEncoder reads."""
+    from sentence_transformers import CrossEncoder
+    from torch.nn import Identity
+
+    refuse_pickles(target)
+    options = {"dtype": preferred_dtype(), "use_safetensors": True}
+    model = CrossEncoder(target, model_kwargs=options, activation_fn=Identity())
+    architectures = model.config.architectures or []
+    has_head_behind = len(model) > 1  # in modules of its own, as the ettin rerankers have it
+    if not has_head_behind and architectures and all(name.endswith("Model") for name in architectures):
+        raise RerankerError(f"{target} is an encoder ({architectures[0]}) without a trained head, not a reranker")
+    if model.num_labels != 1:
+        raise RerankerError(f"{target} has {model.num_labels} outputs, a reranker must have one")
+
+    def logits(pairs: Sequence[tuple[str, str]]) -> list[float]:
+        parts = [tuple(readable_part(text, model.max_seq_length) for text in pair) for pair in pairs]
+        scores = model.predict(parts, batch_size=16, show_progress_bar=False, convert_to_tensor=True)
+        return [float(score) for score in scores.float().tolist()]
+
+    return logits
+
+
+def refuse_pickles(target: str) -> None:
+    """Raise RerankerError when a module of a model holds weights that can run code when they are read.
+
+    Of the transformer itself the libraries read safetensors only, as they are told; of the modules behind it not.
+    """
+    folder = local_folder(target)
+    listed = folder / "modules.json" if folder else None
+    modules = json.loads(listed.read_text(encoding="utf-8")) if listed and listed.exists() else []
+    behind = [folder / row["path"] for row in modules if folder and row["path"]]
+    for path in [found for module in behind if module.is_dir() for found in module.iterdir()]:  # or not here yet
+        if path.suffix in _PICKLES:
+            raise RerankerError(
+                f"{target} holds pickled weights ({path.name}), which can run code; expected safetensors"
+            )
+
+
+def not_loaded(target: str, error: Exception) -> RerankerError:
+    """What to say of a model that does not load, and why."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return RerankerError(
+        f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor a model "
+        f"that the hub gave us ({reason}); download it and name its folder"
+    )

@@ -1,0 +1,131 @@
+"""A model that gives a vector for each token as a Reranker: every token of the query meets those of the passage."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cachetools import LRUCache
+
+from app.reranking.cross_encoder import not_loaded, refuse_pickles
+from app.reranking.rerank import Blend, RerankerError
+from ingest.embed.embedder import default_embedder_path, preferred_dtype
+from ingest.embed.readable import readable_part
+
+if TYPE_CHECKING:
+    import torch
+
+_CACHE_BYTES = 256 * 2**20
+
+
+class TokenEncoder(Protocol):
+    """Texts -> unit vectors of their tokens, each of shape (tokens, dimension)."""
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]: ...
+    def encode_query(self, query: str) -> torch.Tensor: ...
+
+
+class LateInteractionReranker:
+    """Compares every token of the query with every token of the passage: the mean over the query's tokens
+    of the best cosine similarity (MaxSim; Khattab and Zaharia, SIGIR 2020).
+
+    Token vectors of passages are kept in memory up to 256 MB, so that a passage is encoded once.
+    """
+
+    def __init__(self, target: str | None = None, *, name: str | None = None) -> None:
+        """target: a folder or hub id that MultiVectorEncoder reads; None: the embedder's own token vectors."""
+        self.name = name or (f"late-interaction:{target}" if target else "late-interaction")
+        self.blend = Blend.load(Path(target)) if target else None
+        self._encoder = _token_encoder(target)
+        self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
+        self._lock = threading.Lock()  # reading moves an entry to the front: not for two threads at once
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        with self._lock:
+            vectors = {passage: self._vectors[passage] for passage in passages if passage in self._vectors}
+        if missing := [passage for passage in dict.fromkeys(passages) if passage not in vectors]:
+            vectors |= dict(zip(missing, self._encoder.encode_document(missing), strict=True))
+            with self._lock:
+                for passage in missing:
+                    self._vectors[passage] = vectors[passage]
+        return mean_maxsim(self._encoder.encode_query(query), [vectors[passage] for passage in passages])
+
+    def forget(self) -> None:
+        """Drop the vectors of passages, so that the next ones are all new."""
+        with self._lock:
+            self._vectors.clear()
+
+
+def mean_maxsim(query: torch.Tensor, passages: Sequence[torch.Tensor]) -> list[float]:
+    """For each passage the mean over the query's tokens of the best cosine similarity; all rows are unit vectors."""
+    import torch
+
+    similarities = query.float() @ torch.cat(list(passages)).float().T
+    best = [part.amax(1).mean() for part in torch.split(similarities, [len(passage) for passage in passages], 1)]
+    return [float(score) for score in best]
+
+
+class _PackedTokens:
+    """A plain BERT, computed without padding."""
+
+    def __init__(self, folder: Path) -> None:
+        from ingest.embed.packed_bert import PackedBert
+
+        self._bert = PackedBert(folder, preferred_dtype())
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
+        from torch.nn.functional import normalize
+
+        return self._bert.encode(passages, lambda tokens: normalize(tokens, dim=1))
+
+    def encode_query(self, query: str) -> torch.Tensor:
+        return self.encode_document([query])[0]
+
+
+class _MultiVectorTokens:
+    """Whatever sentence-transformers' MultiVectorEncoder reads."""
+
+    def __init__(self, target: str) -> None:
+        from sentence_transformers import MultiVectorEncoder
+
+        refuse_pickles(target)
+        self._model = MultiVectorEncoder(target, model_kwargs={"dtype": preferred_dtype(), "use_safetensors": True})
+
+    def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
+        parts = [readable_part(passage, self._model.max_seq_length) for passage in passages]
+        encoded: Any = self._model.encode_document(parts, batch_size=16, show_progress_bar=False)
+        return list(encoded)
+
+    def encode_query(self, query: str) -> torch.Tensor:
+        part = readable_part(query, self._model.max_seq_length)
+        return self._model.encode_query(part, show_progress_bar=False)
+
+
+def _token_encoder(target: str | None) -> TokenEncoder:
+    """The quickest way to the token vectors of a model; None: the embedder's own, which has no head for them.
+
+    Raises RerankerError when the model is damaged.
+    """
+    folder = Path(target) if target else default_embedder_path()
+    try:
+        return _PackedTokens(folder) if target is None or _is_plain(folder) else _MultiVectorTokens(target)
+    except RerankerError:
+        raise
+    except Exception as error:  # damaged files make the libraries raise anything
+        raise not_loaded(target or str(folder), error) from error
+
+
+def _is_plain(folder: Path) -> bool:
+    from ingest.embed.packed_bert import is_plain_bert, read_modules
+
+    kept = [module.kind for module in read_modules(folder) if not _drops_tokens(module.config)]
+    return kept == _PLAIN_MODULES and is_plain_bert(folder)
+
+
+_PLAIN_MODULES = ["Transformer", "MultiVectorMask", "Normalize"]
+
+
+def _drops_tokens(config: Any) -> bool:
+    return bool(config.get("skiplist_words") or config.get("keep_only_token_ids"))

@@ -1,0 +1,283 @@
+"""name -> Reranker: the rerankers that this program knows, each loaded when it is first asked for.
+
+cross_encoder      any sequence classification model
+late_interaction   any model with a vector for each token
+http               a reranking service
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from app.registry import RERANKER_KINDS, SHIPPED, Registry, RegistryError, fingerprint
+from app.reranking.cross_encoder import CrossEncoderReranker
+from app.reranking.http import SHAPES, HttpReranker, without_secrets
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.rerank import Reranker, RerankerError
+from app.settings import Settings
+from ingest.embed.embedder import default_embedder_path
+
+MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models"
+"""Where the rerankers lie that come with the program."""
+
+
+LIVE = "live"
+"""The reranker that was promoted last, whichever that is at the time."""
+
+
+class UnknownRerankerError(RerankerError):
+    """There is no such name; the message lists the known ones."""
+
+
+def _live(_target: str | None, settings: Settings) -> Reranker | None:
+    try:
+        return load_reranker(name_of(Registry(settings.home).live()), settings)
+    except RegistryError as error:
+        raise RerankerError(str(error)) from error
+
+
+def _trained(target: str | None, settings: Settings) -> Reranker:
+    registry = Registry(settings.home)
+    try:
+        model = registry.model(target or "")
+        registry.check(model.name)
+    except RegistryError as error:
+        raise RerankerError(str(error)) from error
+    if model.kind not in RERANKER_KINDS:
+        raise RerankerError(f"{model.name} is of kind {model.kind}; expected {' or '.join(RERANKER_KINDS)}")
+    return open_reranker(str(registry.folder(model.name)), name=model.name)
+
+
+def _shipped(_target: str | None, _settings: Settings) -> Reranker:
+    folder = MODELS_FOLDER / "shipped"
+    if missing := [name for name in ("model.safetensors", "blend.json") if not (folder / name).exists()]:
+        raise RerankerError(f"{folder} lacks {', '.join(missing)}; install from a whole checkout")
+    return LateInteractionReranker(str(folder), name="shipped")
+
+
+def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
+    if target is None:
+        raise RerankerError("cross-encoder needs a folder or hub id: cross-encoder:PATH_OR_ID")
+    require_model(target, f"cross-encoder:{target}")
+    if is_late_interaction(target):  # it would load all the same, with a head made of random numbers
+        raise RerankerError(f"{target} is a late interaction model (ColBERT), use late-interaction:{target}")
+    return CrossEncoderReranker(target)
+
+
+def _late_interaction(target: str | None, _settings: Settings) -> Reranker:
+    if target:
+        require_model(target, f"late-interaction:{target}")
+        if not is_late_interaction(target):  # it would load all the same, with a projection of random numbers
+            raise RerankerError(f"{target} gives no vectors of tokens: expected a ColBERT or a MultiVectorEncoder")
+    return LateInteractionReranker(target)
+
+
+def _http(target: str | None, settings: Settings) -> Reranker:
+    url = target or settings.rerank_url
+    if url is None:
+        raise RerankerError("the http reranker needs its address: set CITELOOP_RERANK_URL or use http:URL")
+    return HttpReranker(url, settings.rerank_model, settings.rerank_api_key, settings.rerank_shape)
+
+
+RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
+    "none": lambda _target, _settings: None,
+    LIVE: _live,
+    SHIPPED: _shipped,
+    "trained": _trained,
+    "late-interaction": _late_interaction,
+    "cross-encoder": _cross_encoder,
+    "http": _http,
+}
+"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; a bare folder or hub id is what its files say."""
+
+_ADDRESSES = ("http://", "https://")
+_WITHOUT_TARGET = ("none", LIVE, SHIPPED)
+
+EXAMPLES = {
+    "late-interaction": ("answerdotai/answerai-colbert-small-v1",),
+    "cross-encoder": (
+        "cross-encoder/ms-marco-MiniLM-L6-v2",
+        "cross-encoder/ms-marco-MiniLM-L12-v2",
+        "cross-encoder/ettin-reranker-17m-v1",
+        "Alibaba-NLP/gte-reranker-modernbert-base",
+        "BAAI/bge-reranker-base",
+        "BAAI/bge-reranker-large",
+    ),
+}
+"""Kind -> well-known models on the Hugging Face hub; any other of the kind will do."""
+
+DESCRIPTIONS = {
+    "none": "the order of search",
+    LIVE: "the one that was promoted last; citeloop promote, citeloop rollback",
+    SHIPPED: "late interaction trained on documentation, and search scores; comes with the program",
+    "trained": "trained:NAME, a model that was trained on this home's feedback",
+    "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID, "
+    f"such as {', '.join(EXAMPLES['late-interaction'])}",
+    "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id is what its files say; "
+    f"such as {', '.join(EXAMPLES['cross-encoder'])}",
+    "http": f"a reranking service, CITELOOP_RERANK_URL or http:URL; speaks {', '.join(SHAPES)} (CITELOOP_RERANK_SHAPE)",
+}
+
+
+def describe(settings: Settings) -> dict[str, str]:
+    """Kind -> what it is and whether it is ready on this machine. Loads no model and reaches no network."""
+    return {kind: f"{text} [{_readiness(kind, settings)}]" for kind, text in DESCRIPTIONS.items()}
+
+
+def _readiness(kind: str, settings: Settings) -> str:
+    if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "model.safetensors").exists():
+        return "not here: install from a whole checkout"
+    if kind == LIVE:
+        return f"now {Registry(settings.home).live()}"
+    if kind == "trained":
+        models = Registry(settings.home).models()
+        return ", ".join(model.name for model in models if model.kind in RERANKER_KINDS) or "none yet"
+    if kind == "http":
+        return "address set" if settings.rerank_url else "needs an address"
+    if kind in EXAMPLES:
+        here = ", ".join(model for model in EXAMPLES[kind] if _is_downloaded(model)) or "none of these"
+        return f"{'ready over the embedder; ' if kind == 'late-interaction' else ''}downloaded: {here}"
+    return "ready"
+
+
+def name_of(model: str) -> str:
+    """What `load_reranker` calls a model that the registry knows by this name."""
+    return model if model == SHIPPED else f"trained:{model}"
+
+
+def folder_of(model: str, settings: Settings) -> Path:
+    """Where the files of a model lie that the registry knows by this name."""
+    return MODELS_FOLDER / SHIPPED if model == SHIPPED else Registry(settings.home).folder(model)
+
+
+def model_folder(name: str, settings: Settings) -> Path | None:
+    """The folder that `load_reranker` reads by this name, None for `none`, a service, or a model of the hub."""
+    kind, _, target = name.partition(":")
+    if kind == LIVE:
+        return folder_of(Registry(settings.home).live(), settings)
+    if kind in (SHIPPED, "trained"):
+        return folder_of(target or SHIPPED, settings)
+    if name == "late-interaction":
+        return default_embedder_path()
+    folder = Path(target if kind in EXAMPLES else name)
+    return folder if folder.is_dir() else None
+
+
+def version_of(name: str, settings: Settings) -> str:
+    """The first 12 hex digits of the fingerprint of what `load_reranker` gives by this name, '' for what has none."""
+    kind, _, model = name.partition(":")
+    try:
+        if kind == SHIPPED:
+            return _fingerprint(MODELS_FOLDER / SHIPPED)[:12]
+        return Registry(settings.home).model(model).fingerprint[:12] if kind == "trained" else ""
+    except RegistryError:
+        return ""
+
+
+_fingerprint = lru_cache(fingerprint)
+"""Of what comes with the program: it does not change while that runs."""
+
+
+def load_reranker(name: str, settings: Settings) -> Reranker | None:
+    """The reranker of this name, None for `none`.
+
+    Raises UnknownRerankerError for an unknown name (listing the known ones), or RerankerError when it cannot be
+    loaded (saying how to get it).
+    """
+    kind, _, target = name.partition(":")
+    if name.startswith(_ADDRESSES):
+        kind, target = "http", name
+    if kind in _WITHOUT_TARGET and name != kind:
+        raise UnknownRerankerError(f"expected {kind} with nothing behind it, got {name!r}")
+    if kind in RERANKERS:
+        return RERANKERS[kind](target or None, settings)
+    if name and (Path(name).is_dir() or "/" in name):
+        require_model(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
+        return open_reranker(name)
+    known = ", ".join(RERANKERS)
+    raise UnknownRerankerError(
+        f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name"
+    )
+
+
+def open_reranker(target: str, *, name: str | None = None) -> Reranker:
+    """The late-interaction model or cross-encoder that a folder or hub id holds, as its own files say."""
+    if is_late_interaction(target):
+        return LateInteractionReranker(target, name=name)
+    return CrossEncoderReranker(target, name=name)
+
+
+def shown_name(name: str) -> str:
+    """A reranker's name as it may stand in files that are passed on: an address without what may be secret."""
+    return without_secrets(name) if name.startswith(("http:", *_ADDRESSES)) else name
+
+
+def is_late_interaction(target: str) -> bool:
+    """Whether a model's own files say that it gives a vector for each token; never its name.
+
+    The signs: sentence-transformers writes MultiVectorEncoder, PyLate and Stanford's library write ColBERT and
+    HF_ColBERT, the latter beside artifact.metadata. A Dense module is none: cross-encoders have one, too.
+    """
+    declared = {str(_read(target, "config_sentence_transformers.json", dict).get("model_type"))}
+    declared.update(map(str, _read(target, "config.json", dict).get("architectures") or []))
+    listed = [module for module in _read(target, "modules.json", list) if isinstance(module, dict)]
+    modules = {str(module.get("type")).rpartition(".")[2] for module in listed}
+    signs = {"MultiVectorEncoder", "ColBERT", "HF_ColBERT", "MultiVectorMask"}
+    return bool(signs & (declared | modules)) or _file(target, "artifact.metadata") is not None
+
+
+def require_model(target: str, names: str) -> None:
+    """Raises RerankerError that says how to get it when a model is neither a folder nor to be had from the hub.
+
+    No model library is imported for that. names: what it is called once it is here.
+    """
+    if _file(target, "config.json") or _file(target, "modules.json"):
+        return
+    if Path(target).is_dir():
+        raise RerankerError(
+            f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor one with "
+            "modules.json"
+        )
+    download = f"download it (HF_HUB_OFFLINE=0 hf download {target}) and use {names}; or " if _is_hub_id(target) else ""
+    raise RerankerError(
+        f"cannot load {target}: there is no such folder, and no such model of the hub on this machine; {download}"
+        "name a folder with config.json and model.safetensors"
+    )
+
+
+def _is_hub_id(target: str) -> bool:
+    return re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", target) is not None
+
+
+def _read(target: str, filename: str, expected: type) -> Any:
+    """The contents of a model's JSON file, or an empty one where there is none of the expected type."""
+    path = _file(target, filename)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path else None
+    except ValueError:  # whoever loads the model will say that it is damaged
+        found = None
+    return found if isinstance(found, expected) else expected()
+
+
+def _file(target: str, filename: str) -> Path | None:
+    """A file of a model: in its folder, else from the hub or what was downloaded of it; None where there is none."""
+    if Path(target).is_dir():
+        path = Path(target) / filename
+        return path if path.is_file() else None
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(target, filename))
+    except Exception:  # no such model, no such file, no network, no id: each has errors of its own
+        return None
+
+
+def _is_downloaded(model: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)

@@ -1,0 +1,132 @@
+"""query -> list[Candidate]: the best chunks of two ranked lists in one order, every rank and score kept.
+
+The fused order is what people see with the reranker off, and the "before" of every comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
+from typing import Literal, Protocol, get_args
+
+from app.search.fusion import fused_scores
+from ingest.chunk import Chunk
+from ingest.embed.embedder import Embedder, Vectors
+
+MAX_QUERY_CHARACTERS = 2000
+"""Longer questions are cut: the embedder reads no more, and a megabyte of one word holds up full-text search."""
+
+Retriever = Literal["vector", "text", "rrf", "hybrid"]
+RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
+"""The similarity list, the full-text list, and two ways to fuse them: reciprocal ranks, and scores as the app does."""
+
+RRF_K = 60
+"""As published (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+
+
+_Ranked = Sequence[tuple[Chunk, float]]
+"""Chunks with their score, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk of the first stage with its rank (from 1) and score in each list; None where it is not in it.
+
+    vector_score: cosine similarity. text_score: BM25, 0 where no word of the query matches. Where both lists were
+    searched, both scores are known for every candidate. fused_score: higher is better.
+    """
+
+    chunk: Chunk
+    fused_rank: int
+    fused_score: float
+    vector_rank: int | None = None
+    vector_score: float | None = None
+    text_rank: int | None = None
+    text_score: float | None = None
+
+
+class Searchable(Protocol):
+    """What can be searched by vector and by words: a ChunkTable, or what stands for one."""
+
+    def search_vector(
+        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]: ...
+    def search_text(
+        self, query: str, num_results: int, within: Collection[str] | None = None
+    ) -> list[tuple[Chunk, float]]: ...
+    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]: ...
+    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]: ...
+
+
+def search(
+    query: str,
+    table: Searchable,
+    embedder: Embedder,
+    *,
+    retriever: Retriever = "hybrid",
+    num_candidates: int = 50,
+    within: Collection[str] | None = None,
+) -> list[Candidate]:
+    """Return the best num_candidates chunks for the query, in fused order.
+
+    Each list is read to num_candidates, and the candidates are taken from both in turn, so that neither can push out
+    the best of the other. Ties keep the order of the vector list. within: ids of the documents to look at, whose best
+    chunks are found however many others rank above them; None: all of them.
+    """
+    query = query.strip()[:MAX_QUERY_CHARACTERS]
+    if not query or (within is not None and not within):
+        return []
+    only = {} if within is None else {"within": within}  # what stands for a table need not know of filters
+    query_vector = embedder.embed_query(query) if retriever != "text" else None
+    by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates, **only)
+    by_text = table.search_text(query, num_candidates, **only) if retriever != "vector" else []
+    chunks = _best_of_both(by_vector, by_text, num_candidates)
+    similarities = {chunk.id: score for chunk, score in by_vector}
+    matches = {chunk.id: score for chunk, score in by_text}
+    if query_vector is not None and retriever != "vector":
+        similarities |= table.similarities(query_vector, [id for id in chunks if id not in similarities])
+        unmatched = [id for id in chunks if id not in matches]
+        matches |= dict.fromkeys(unmatched, 0.0) | table.text_scores(query, unmatched)
+    vector_ranks, text_ranks = _ranks(by_vector), _ranks(by_text)
+    candidates = [
+        Candidate(chunk, 0, 0.0, vector_ranks.get(id), similarities.get(id), text_ranks.get(id), matches.get(id))
+        for id, chunk in chunks.items()
+    ]
+    scores = _SCORES[retriever](query, candidates)
+    best = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
+    return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
+
+
+def _best_of_both(by_vector: _Ranked, by_text: _Ranked, num_chunks: int) -> dict[str, Chunk]:
+    """Chunk id -> chunk: the first of each list, the second of each, and so on; the vector list's come first."""
+    in_turn = [found[0].id for pair in zip_longest(by_vector, by_text) for found in pair if found]
+    kept = set(islice(dict.fromkeys(in_turn), num_chunks))
+    listed = (chunk for chunk, _ in (*by_vector, *by_text) if chunk.id in kept)
+    return {chunk.id: chunk for chunk in listed}
+
+
+def _ranks(ranked: _Ranked) -> dict[str, int]:
+    return {chunk.id: rank for rank, (chunk, _) in enumerate(ranked, 1)}
+
+
+def _fused(query: str, candidates: Sequence[Candidate]) -> list[float]:
+    return fused_scores(
+        query,
+        [each.chunk.passage for each in candidates],
+        [each.vector_score or 0.0 for each in candidates],
+        [each.text_score or 0.0 for each in candidates],
+    )
+
+
+def _reciprocal_ranks(_query: str, candidates: Sequence[Candidate]) -> list[float]:
+    ranks = [(each.vector_rank, each.text_rank) for each in candidates]
+    return [sum(1 / (RRF_K + rank) for rank in pair if rank is not None) for pair in ranks]
+
+
+_SCORES: dict[Retriever, Callable[[str, Sequence[Candidate]], list[float]]] = {
+    "vector": lambda _query, candidates: [each.vector_score or 0.0 for each in candidates],
+    "text": lambda _query, candidates: [each.text_score or 0.0 for each in candidates],
+    "rrf": _reciprocal_ranks,
+    "hybrid": _fused,
+}

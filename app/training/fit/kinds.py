@@ -1,0 +1,48 @@
+"""kind of a model -> what trains it on examples, and from which weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from app.registry import EMBEDDER
+from app.reranking.names import require_model
+from app.training.fit import cross_encoder, embedder, late_interaction
+from app.training.fit.trainer import Recipe, Watch
+from app.training.labels.examples import TrainingExample
+from ingest.embed.embedder import DEFAULT_EMBEDDER, check_embedder, default_embedder_path
+
+
+class Trainer(Protocol):
+    """Trains a base model on the examples, and saves it to the output folder."""
+
+    def __call__(
+        self,
+        examples: Sequence[TrainingExample],
+        base: str,
+        output: Path,
+        recipe: Recipe,
+        validation: Sequence[TrainingExample] = ...,
+        watch: Watch = ...,
+    ) -> None: ...
+
+
+def base_model(base: str, kind: str) -> str:
+    """The folder or hub id to begin with; '' and the default embedder's name: its weights.
+
+    Raises RerankerError when there is no such model, CiteloopError when an embedder is wanted and it is none.
+    """
+    if base in ("", DEFAULT_EMBEDDER):
+        return str(default_embedder_path())
+    require_model(base, f"--base {base}")
+    if kind == EMBEDDER and Path(base).is_dir():
+        check_embedder(Path(base))
+    return base
+
+
+TRAINERS: Mapping[str, Trainer] = {
+    "late-interaction": late_interaction.train,
+    "cross-encoder": cross_encoder.train,
+    EMBEDDER: embedder.train,
+}

@@ -1,0 +1,177 @@
+"""candidate and what is live, on the gate's questions -> GateReport.
+
+The questions are those of people's feedback that no model was ever trained on. Of the passages, people judged only
+what they were shown, by the live model, so what nobody judged is left out of both orders before they are compared
+(condensed lists; Sakai, 2007). That the candidate brings up what nobody has judged is watched apart, as is what it
+has forgotten, on questions about other documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from app.evaluation import Benchmark, Run, evaluate
+from app.evaluation.changes import CHANGE_MEASURE, largest_changes
+from app.evaluation.metrics import Difference, Interval, difference, interval, measure
+from app.feedback.rules import LabeledPassage
+from app.reranking.rerank import RankedChunk, Reranker, rerank
+from app.search.search import Candidate
+from app.training.gate.decision import Found, GateReport, Group
+from app.training.gate.questions import gate_questions
+from ingest.embed.embedder import Embedder
+from ingest.table import ChunkTable
+
+_MEASURES = ("nDCG@10", "MRR@10", "hit rate@5")
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A reranker with the search below it, under the name that people know it by."""
+
+    name: str
+    reranker: Reranker | None
+    search: Callable[[str], Sequence[Candidate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """gain: in nDCG@10, of the candidate over what is live. latency_ms: live, candidate -> median of reranking; with
+    search, where the candidate searches with another embedder.
+    """
+
+    gain: Difference
+    latency_ms: Mapping[str, float]
+
+
+def probe(
+    candidate: Contender,
+    live: Contender,
+    candidate_embedder: Embedder,
+    live_embedder: Embedder,
+    benchmark: Benchmark,
+    home: Path,
+) -> Probe:
+    """Compare both on questions about other documents, whose tables are built below home on first use."""
+    (after,) = evaluate(benchmark, home, candidate_embedder, {"candidate": candidate.reranker}).results
+    (before,) = evaluate(benchmark, home, live_embedder, {"live": live.reranker}).results
+    stage = "rerank" if candidate_embedder is live_embedder else "total"
+    return Probe(
+        difference(after.per_query["nDCG@10"], before.per_query["nDCG@10"]),
+        {"live": before.latency_ms[stage].p50, "candidate": after.latency_ms[stage].p50},
+    )
+
+
+def compare(
+    candidate: Contender,
+    live: Contender,
+    gate: Mapping[str, Sequence[LabeledPassage]],
+    table: ChunkTable,
+    embedder: Embedder,
+    probed: Probe | None,
+    budget_ms: float,
+) -> GateReport:
+    """Rank the gate's questions by the candidate, the live model and its search alone, and decide.
+
+    embedder: says which questions ask nearly the same; those count as one, since a gain on one is a gain on all.
+    budget_ms: that reranking may take at most.
+    """
+    questions = gate_questions(gate, table, embedder)
+    judged = questions.judged
+    rankings = _rankings(judged.queries, {"none": replace(live, reranker=None), "live": live, "candidate": candidate})
+    by_query = {name: measure(judged.qrels, _only(_run(each), questions.known)) for name, each in rankings.items()}
+    values = {name: _by_group(each, questions.groups) for name, each in by_query.items()}
+    shown = {name: _by_group(measure(judged.qrels, _run(each)), questions.groups) for name, each in rankings.items()}
+    compared = {
+        query_id: (by_query["live"][CHANGE_MEASURE][query_id], by_query["candidate"][CHANGE_MEASURE][query_id])
+        for query_id in judged.queries
+    }
+    found = Found(
+        num_questions=len(judged.queries),
+        num_different=len(set(questions.groups.values())),
+        gain=_gains(values["candidate"], values["live"]),
+        gain_over_none=_gains(values["candidate"], values["none"]),
+        shown_gain=_gain(shown["candidate"], shown["live"], "hit rate@5"),
+        probe=probed.gain if probed else None,
+        latency_ms=probed.latency_ms if probed else {},
+        budget_ms=budget_ms,
+    )
+    return GateReport.of(
+        found,
+        candidate.name,
+        live.name,
+        metrics={name: _means(each) for name, each in values.items()} if judged.queries else {},
+        groups=_groups(questions.folders, compared),
+        changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
+    )
+
+
+def _rankings(
+    queries: Mapping[str, str], contenders: Mapping[str, Contender]
+) -> dict[str, dict[str, list[RankedChunk]]]:
+    """Contender -> query id -> ranking. What shares a search is searched once."""
+    found_by = {
+        search: {query_id: search(query) for query_id, query in queries.items()}
+        for search in {each.search for each in contenders.values()}
+    }
+    return {
+        name: {
+            query_id: rerank(query, found_by[each.search][query_id], each.reranker)
+            for query_id, query in queries.items()
+        }
+        for name, each in contenders.items()
+    }
+
+
+# the figures ---------------------------------------------------------------------------------------------
+
+PerQuery = Mapping[str, Mapping[str, float]]
+
+
+def _run(rankings: Mapping[str, Sequence[RankedChunk]]) -> Run:
+    return {
+        query_id: {ranked.chunk.id: 1 / ranked.rank for ranked in ranking} for query_id, ranking in rankings.items()
+    }
+
+
+def _only(run: Run, kept: Mapping[str, frozenset[str]]) -> Run:
+    return {
+        query_id: {chunk_id: score for chunk_id, score in scores.items() if chunk_id in kept[query_id]}
+        for query_id, scores in run.items()
+    }
+
+
+def _gains(values: PerQuery, baseline: PerQuery) -> dict[str, Difference]:
+    return {name: _gain(values, baseline, name) for name in _MEASURES}
+
+
+def _gain(values: PerQuery, baseline: PerQuery, name: str) -> Difference:
+    return difference(values[name], baseline[name]) if values[name] else Difference(0.0, 0.0, 0.0, 1.0)
+
+
+def _means(values: PerQuery) -> dict[str, Interval]:
+    return {name: interval(list(values[name].values())) for name in _MEASURES}
+
+
+def _by_group(values: PerQuery, groups: Mapping[str, int]) -> PerQuery:
+    """Measure -> group of like questions -> their mean."""
+    return {
+        name: {
+            str(group): float(np.mean([each[query_id] for query_id in groups if groups[query_id] == group]))
+            for group in set(groups.values())
+        }
+        for name, each in values.items()
+    }
+
+
+def _groups(folders: Mapping[str, str], values: Mapping[str, tuple[float, float]]) -> tuple[Group, ...]:
+    members: dict[str, list[tuple[float, float]]] = {}
+    for query_id, folder in folders.items():
+        members.setdefault(folder, []).append(values[query_id])
+    return tuple(
+        Group(name, len(each), *(float(value) for value in np.mean(each, axis=0)))
+        for name, each in sorted(members.items(), key=lambda member: -len(member[1]))
+    )

@@ -1,0 +1,111 @@
+"""questions -> Part: which are trained on, which stop the training, and which only ever compare models.
+
+Questions that ask nearly the same go together, and a question keeps its part for good: what a model was trained
+on, however long ago, never compares it with another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from app.feedback import question_key
+from ingest.embed.embedder import Embedder, Vectors
+from ingest.home.database import transaction
+from ingest.home.folder import make_home
+
+Part = Literal["train", "validation", "gate", "left out"]
+
+SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
+TAUGHT: Sequence[Part] = ("train", "validation")
+"""What a model may learn from, or stop its training by."""
+SAME_QUESTION = (0.75, 0.85, 0.95)
+"""Cosine similarity from which two questions ask nearly the same. Where that makes too large a group, as among
+questions of one form, the next one counts in it."""
+_LARGE_SHARE, _LARGE = 0.1, 8
+"""A group that is larger than this share of all questions, and than this number, is taken apart."""
+
+_BLOCK = 1024
+"""Questions that are compared with all others at a time."""
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
+
+
+def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[str, Part]:
+    """Question -> its part, for good: new questions are given one, and noted in the home folder."""
+    by_key = {question_key(question): question for question in questions}
+    make_home(home)
+    path, vectors = home / "training.sqlite3", dict[str, Vectors]()
+    while True:
+        with transaction(path) as connection:
+            connection.execute(_SCHEMA)
+            connection.execute("BEGIN IMMEDIATE")
+            known = {key: cast(Part, part) for key, part in connection.execute("SELECT question, part FROM parts")}
+            keys = list({**known, **by_key})
+            if len(keys) == len(known):
+                break
+            if all(key in vectors for key in keys):
+                parts = assign(keys, np.stack([vectors[key] for key in keys]), known)
+                new = [(key, parts[key]) for key in keys if key not in known]
+                connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
+                known = parts
+                break
+        # Embedding may take minutes, and nobody else could write meanwhile; who was quicker is heard the next time.
+        unseen = [key for key in keys if key not in vectors]
+        vectors |= dict(zip(unseen, embedder.embed([by_key.get(key, key) for key in unseen]), strict=True))
+    return {question: known[question_key(question)] for question in questions}
+
+
+def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> dict[str, Part]:
+    """Key -> part. vectors: unit vectors, shape (len(keys), dimension); known: keys that have one already.
+
+    A group of like questions takes the part that one of them has; where they have several, the new ones are
+    left out. Other groups go where most is missing, in an order that hangs on their words alone.
+    """
+    parts, counts = dict(known), Counter(known.values())
+    members: dict[int, list[str]] = {}
+    for key, number in zip(keys, groups_of(vectors), strict=True):
+        members.setdefault(number, []).append(key)
+    for group in sorted(members.values(), key=lambda group: _digest(min(group))):
+        there = {known[key] for key in group if key in known}
+        part = _most_missing(counts) if not there else there.pop() if len(there) == 1 else "left out"
+        new = [key for key in group if key not in known]
+        parts |= dict.fromkeys(new, part)
+        counts[part] += len(new)
+    return parts
+
+
+def groups_of(vectors: Vectors) -> list[int]:
+    """The number of each row's group: all that a chain of like rows connects."""
+    groups = _connected(vectors, SAME_QUESTION[0])
+    for threshold in SAME_QUESTION[1:]:
+        for group in np.flatnonzero(np.bincount(groups) > max(_LARGE, _LARGE_SHARE * len(vectors))):
+            rows = np.flatnonzero(groups == group)
+            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold)
+    return [int(group) for group in groups]
+
+
+def _connected(vectors: Vectors, threshold: float) -> NDArray[np.int_]:
+    pairs = [
+        np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= threshold) + np.array([start, 0])
+        for start in range(0, len(vectors), _BLOCK)
+    ]
+    rows, columns = np.concatenate(pairs).T
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(vectors), len(vectors)))
+    return np.asarray(connected_components(graph, directed=False)[1], int)
+
+
+def _most_missing(counts: Counter[Part]) -> Part:
+    return min(SHARES, key=lambda part: (counts[part] + 1) / SHARES[part])
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Ask: page.py draws the conversation; the other files are its parts."""

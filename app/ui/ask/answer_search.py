@@ -1,0 +1,70 @@
+"""A drawer to search the documents for the passage that answers a question, and to say so."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.access.admission import BusyError
+from app.feedback import Judgement, question_key
+from app.reranking.rerank import RankedChunk
+from app.ui import links, markup
+from app.ui.messages import attempt
+from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.words import beginning_of
+from ingest.chunk import Chunk
+
+_NUM_FOUND = 10
+_PREVIEW_CHARACTERS = 500
+
+
+@st.dialog("Find the passage that answers", width="large")
+def find_answer(question: str) -> None:
+    """Search, by default with the question's own words, and pick. question: '' to be asked for it as well."""
+    if question:
+        st.markdown(f"**{markup.plain(question)}**")
+    else:
+        question = st.text_input("The question", key="answer-question", max_chars=2000).strip()
+    words = st.text_input(
+        "Search the documents for", value=question, key=f"answer-words-{question}", max_chars=2000
+    ).strip()
+    if not (question and words):
+        st.caption("Write the question as a user would ask it; then pick the passage that answers it.")
+        return
+    try:
+        found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+    except BusyError as error:
+        st.warning(str(error))
+        return
+    if not found:
+        st.info("Nothing in the documents matches. Try other words, or add the document first.")
+    answering = {
+        each.text
+        for each in feedback_store().judgements()
+        if each.label == "relevant" and question_key(each.question) == question_key(question)
+    }
+    for ranked in found:
+        _show_found(question, ranked, is_chosen=ranked.chunk.text in answering)
+
+
+def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
+    chunk = ranked.chunk
+    with st.container(border=True, gap="xsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            where = " > ".join(filter(None, (chunk.title, chunk.heading)))
+            st.markdown(f"**{markup.plain(where)}**", width="content")
+            if is_chosen:
+                st.markdown(":green-badge[answers it already]", width="content")
+            elif st.button(
+                f"This passage answers it ({ranked.rank})",
+                key=f"answers-{chunk.id}",
+                icon=":material/check:",
+            ):
+                attempt(lambda: _say(question, chunk), f"Noted: {chunk.title} answers “{question}”")
+        page = f", page {chunk.page}" if chunk.page else ""
+        st.caption(f"{markup.plain(chunk.document)}{page}")
+        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
+        links.to_source("Read it in its document", chunk_id=chunk.id, icon=":material/visibility:")
+
+
+def _say(question: str, chunk: Chunk) -> None:
+    feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", current_user())])

@@ -1,0 +1,64 @@
+"""The same question answered with the reranker and without, side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import Answer
+from app.feedback import StoredAnswer
+from app.reranking.live import NONE
+from app.reranking.names import LIVE
+from app.ui import markup
+from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.resources import pipeline
+from ingest import CiteloopError
+
+_NO_ANCHOR = "compared"
+
+
+@st.dialog("With and without the reranker", width="large")
+def compare(turn: StoredAnswer) -> None:
+    """A dialog: on the left what was answered, on the right what the other order comes to. Nothing of it is kept."""
+    st.markdown(f"**{markup.plain(turn.answer.searched)}**")
+    try:
+        _compare(turn.answer)
+    except CiteloopError as error:  # such as a filter on a document that is gone
+        st.error(markup.plain(str(error)), icon=":material/error:")
+
+
+def _compare(answer: Answer) -> None:
+    given, other = st.columns(2, gap="medium")
+    with given:
+        _show_title(answer)
+        st.markdown(answer_markdown(answer, _NO_ANCHOR))
+        place = st.empty()
+    with other:
+        name = LIVE if answer.reranker == NONE else NONE
+        ranked = pipeline().rank(answer.question, name, query=answer.query, within=answer.within, fall_back=True)
+        title, text = st.container(), st.empty()
+        _show_sources(ranked, answer)
+        with place.container():
+            _show_sources(answer, ranked)
+        for ranked in pipeline().write(ranked):  # noqa: B020
+            text.markdown(answer_markdown(ranked, _NO_ANCHOR))
+        with title:
+            _show_title(ranked)
+
+
+def _show_title(answer: Answer) -> None:
+    st.subheader("Not reranked" if answer.reranker == NONE else f"Reranked ({markup.plain(answer.reranker)})")
+    st.caption(timings_line(answer))
+    if answer.note:
+        st.warning(markup.plain(answer.note), icon=":material/warning:")
+
+
+def _show_sources(answer: Answer, other: Answer) -> None:
+    """The sources of one answer, those marked that the other does not have."""
+    theirs = {citation.chunk.id for citation in other.citations}
+    places = {ranked.chunk.id: ranked.rank for ranked in other.ranking}
+    for citation in answer.citations:
+        chunk = citation.chunk
+        place = " > ".join((chunk.title, *chunk.headings))
+        there = places.get(chunk.id)
+        badge = "" if chunk.id in theirs else f" :blue-badge[only here{f', {there} there' if there else ''}]"
+        st.markdown(f"\\[{citation.number}\\] {markup.plain(place)}{badge}")

@@ -1,0 +1,75 @@
+"""Beside the question: what ranks its passages, and the documents that it is asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+import streamlit as st
+
+from app.reranking.live import NONE
+from app.reranking.names import shown_name
+from app.search.filters import EVERYTHING, Filter
+from app.ui.resources import filter_choices, pipeline
+from app.ui.words import counted
+
+_FIELDS = ("collections", "types", "documents", "since")
+
+
+class Options(NamedTuple):
+    """What the next questions are asked with. reranker: its name."""
+
+    reranker: str
+    within: Filter
+
+
+def choose_options() -> Options:
+    """A toggle for the reranker, and a menu for which one it is and which documents it reads.
+
+    What has been chosen stays until it is taken back.
+    """
+    default = pipeline().settings.reranker
+    names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
+    num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
+    on = st.toggle("Reranker", value=default != NONE, key="reranker-on")
+    label = counted(num_filters, "filter") if num_filters else "All documents"
+    with st.popover(label, icon=":material/tune:", key="options"):
+        reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on, format_func=shown_name)
+        _show_filters()
+        st.button("Ask all documents", on_click=_forget, disabled=not num_filters)
+    return Options(reranker if on and reranker else NONE, _chosen())
+
+
+def _show_filters() -> None:
+    found = filter_choices()
+    kept: Filter = st.session_state.get("filter", EVERYTHING)
+    for field in _FIELDS:  # Streamlit forgets what is not drawn, as while the user is on another page
+        value = getattr(kept, field)
+        st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
+    collections, types = _with(found.collections, kept.collections), _with(found.types, kept.types)
+    st.multiselect("Collection", collections, key="filter-collections", placeholder="Any")
+    st.multiselect("Type", types, key="filter-types", placeholder="Any")
+    st.multiselect(
+        "Document",
+        _with(found.documents, kept.documents),
+        format_func=lambda id: found.documents.get(id, "gone since"),
+        key="filter-documents",
+        placeholder="Any",
+    )
+    st.date_input("Added since", key="filter-since", max_value=date.max)
+    st.session_state["filter"] = _chosen()
+
+
+def _with(found: Iterable[str], kept: Iterable[str]) -> list[str]:
+    """What there is and, behind it, what is chosen and gone since: Streamlit would drop it, and ask all documents."""
+    return list(dict.fromkeys((*found, *kept)))
+
+
+def _chosen() -> Filter:
+    collections, types, documents = (tuple(st.session_state.get(f"filter-{field}", ())) for field in _FIELDS[:3])
+    return Filter(collections, documents, types, st.session_state.get("filter-since"))
+
+
+def _forget() -> None:
+    st.session_state.update({**{f"filter-{field}": [] for field in _FIELDS[:3]}, "filter-since": None})

@@ -1,0 +1,100 @@
+"""The order before and after the reranker: two lists joined by curves, and the same as a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app.answer import Answer
+from app.feedback import StoredAnswer
+from app.reranking.rerank import RankedChunk
+from app.ui import markup
+
+NUM_ROWS = 10
+"""Each list shows its first so many, and whatever of the other list's first ones stands further down."""
+
+_HERE = Path(__file__).parent
+_lists = st.components.v2.component(
+    "citeloop_ranking",
+    html='<div class="ranking"></div>',
+    css=(_HERE / "ranking_view.css").read_text(),
+    js=(_HERE / "ranking_view.js").read_text(),
+)
+
+
+@st.dialog("How these sources were chosen", position="right", width="medium")
+def show_ranking(turn: StoredAnswer) -> None:
+    """A drawer with both orders of an answer's candidates, each a link to where it stands in its document."""
+    answer = turn.answer
+    reranked = answer.reranker != "none"
+    if reranked:
+        st.markdown(
+            f"Search put {len(answer.ranking)} candidates in the order on the left; "
+            f"the reranker ({markup.plain(answer.reranker)}) read them and made the order on the right. "
+            "A border marks what the answer quotes."
+        )
+    else:
+        st.markdown("The reranker was off: this is the order of search. Ask again with it on to compare.")
+    _lists(data={**view_data(answer), "answer_id": turn.id}, key="ranking-lists")
+    with st.expander("As a table"):
+        st.dataframe(_table(answer), hide_index=True)
+
+
+def view_data(answer: Answer) -> dict[str, object]:
+    """What the component draws: both lists of the same passages, each in its own order."""
+    used = {citation.chunk.id for citation in answer.citations if citation.number in answer.used}
+    shown = [r for r in answer.ranking if r.rank <= NUM_ROWS or r.candidate.fused_rank <= NUM_ROWS]
+    before = sorted(shown, key=lambda ranked: ranked.candidate.fused_rank)
+    after = sorted(shown, key=lambda ranked: ranked.rank)
+    return {
+        "reranked": answer.reranker != "none",
+        "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
+        "after": [_row(ranked, ranked.rank, shown_score(ranked), used) for ranked in after],
+    }
+
+
+def shown_score(ranked: RankedChunk) -> str:
+    """The score for people: how likely the passage answers, where the reranker is calibrated."""
+    return f"{ranked.score:.0%} likely" if ranked.is_probability else f"score {ranked.score:.2f}"
+
+
+def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
+    chunk = ranked.chunk
+    page = f", p. {chunk.page}" if chunk.page else ""
+    return {
+        "id": chunk.id,
+        "rank": rank,
+        "title": chunk.title + page,
+        "heading": chunk.headings[-1] if chunk.headings else "",
+        "detail": detail,
+        "change": ranked.rank_change,
+        "used": chunk.id in used,
+    }
+
+
+def _found_by(ranked: RankedChunk) -> str:
+    candidate = ranked.candidate
+    places = [("meaning", candidate.vector_rank), ("words", candidate.text_rank)]
+    return ", ".join(f"{name} #{rank}" for name, rank in places if rank)
+
+
+def _table(answer: Answer) -> pd.DataFrame:
+    rows = pd.DataFrame([ranked.as_row() for ranked in answer.ranking])
+    columns = {
+        "rank": "after",
+        "fused_rank": "before",
+        "rank_change": "moved",
+        "title": "title",
+        "heading": "heading",
+        "page": "page",
+        "score": "score",
+        "reranker_score": "reranker",
+        "fused_score": "fused",
+        "vector_rank": "meaning rank",
+        "vector_score": "similarity",
+        "text_rank": "words rank",
+        "text_score": "BM25",
+    }
+    return rows[list(columns)].rename(columns=columns)

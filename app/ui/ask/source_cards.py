@@ -1,0 +1,156 @@
+"""One card for each citation of an answer: what it says, where it stands, and a way to strike it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.answer import NUMBER, Answer, Citation
+from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
+from app.reranking.rerank import RankedChunk
+from app.ui import links, markup
+from app.ui.ask.ranking import shown_score
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import beginning_of
+from ingest import CiteloopError
+
+_PREVIEW_CHARACTERS = 420
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """One drawing of a card: once its button has done what it says, what it says is no longer so.
+
+    Clicks that come while the page is busy are handled together later, in no order: the second half of a double
+    click on one button may then follow the click on the other that took its place.
+    """
+
+    is_done: bool = False
+
+
+def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:
+    """All cards of a kept answer, struck-out ones collapsed; only its owner can strike out and undo.
+
+    deleted: as of FeedbackStore.deleted.
+    """
+    ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
+    for citation in turn.answer.citations:
+        with st.container(border=True):
+            if event := deleted.get(citation.chunk.id):
+                _show_deleted(turn, citation, event)
+            else:
+                _show_card(turn, citation, ranked_by_id[citation.chunk.id])
+    if message := st.session_state.pop(f"toast-{turn.id}", None):
+        st.toast(message, icon=":material/thumb_down:")
+
+
+def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
+    chunk = citation.chunk
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(
+            f"\\[{citation.number}\\] {markup.plain(chunk.title)}",
+            anchor=f"{turn.id}-s{citation.number}",
+            width="content",
+        )
+        with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
+            links.to_source(
+                f"Open \\[{citation.number}\\]",
+                chunk_id=chunk.id,
+                answer_id=turn.id,
+                share=st.query_params.get("share", ""),
+                icon=":material/visibility:",
+            )
+            if turn.user == current_user():
+                st.button(
+                    f"Strike out [{citation.number}]",
+                    key=f"strike-{turn.id}-{citation.number}",
+                    icon=":material/thumb_down:",
+                    on_click=_record,
+                    args=(turn, chunk.id, "deleted", _Drawn()),
+                )
+    st.caption(_place(ranked, used=citation.number in turn.answer.used))
+    _show_supported(turn.answer, citation.number)
+    if len(chunk.text) <= _PREVIEW_CHARACTERS:
+        st.markdown(markup.passage(chunk.text))
+    else:
+        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
+        with st.expander(f"Whole passage [{citation.number}]"):
+            st.markdown(markup.passage(chunk.text))
+
+
+def _show_supported(answer: Answer, number: int) -> None:
+    """The sentences of a written answer that cite this passage, and whether it says so."""
+    for sentence in answer.sentences:
+        if number in sentence.numbers:
+            words = " ".join(NUMBER.sub("", sentence.text).split()).replace(" .", ".")
+            verdict = "Says" if sentence.is_supported else ":orange[Cited for, but not found here]"
+            st.caption(f"{verdict}: “{markup.plain(words)}”")
+
+
+def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) -> None:
+    drawn = _Drawn()
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
+        reason = f" as {event.reason}" if event.reason else ""
+        st.subheader(f"{title} struck out{reason}", anchor=f"{turn.id}-s{citation.number}", width="content")
+        if turn.user != current_user():
+            return
+        st.button(
+            f"Undo [{citation.number}]",
+            key=f"undo-{turn.id}-{citation.number}",
+            icon=":material/undo:",
+            on_click=_record,
+            args=(turn, citation.chunk.id, "undone", drawn),
+        )
+    key = f"reason-{turn.id}-{citation.number}"
+    st.session_state[key] = event.reason  # it may have been given in another tab, or not been noted
+    st.pills(
+        f"Why is [{citation.number}] wrong? (optional)",
+        REASONS,
+        key=key,
+        required=event.reason is not None,
+        on_change=_record_reason,
+        args=(turn, citation.chunk.id, key, drawn),
+    )
+
+
+def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) -> None:
+    def record() -> None:
+        event = feedback_store().record(turn, chunk_id, action, current_user())
+        drawn.is_done = True
+        if event:  # last: Streamlit may leave the callback where it touches the session state
+            words = "struck out and noted" if action == "deleted" else "is back"
+            st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
+
+    if not drawn.is_done:
+        _try_to(turn, record)
+
+
+def _record_reason(turn: StoredAnswer, chunk_id: str, key: str, drawn: _Drawn) -> None:
+    reason: Reason | None = st.session_state[key]
+    if reason and not drawn.is_done:
+        _try_to(turn, lambda: feedback_store().record(turn, chunk_id, "deleted", current_user(), reason))
+
+
+def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
+    """Do it or say why it failed, beside the sources: the top of a long conversation is far away."""
+    try:
+        act()
+    except CiteloopError as error:  # in a callback nobody else would say it
+        st.session_state[f"toast-{turn.id}"] = markup.plain(str(error))
+
+
+def _place(ranked: RankedChunk, *, used: bool) -> str:
+    chunk = ranked.chunk
+    moved = f"up {ranked.rank_change}" if ranked.rank_change > 0 else f"down {-ranked.rank_change}"
+    parts = [
+        f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
+        markup.plain(chunk.document),
+        f"page {chunk.page}" if chunk.page else "",
+        shown_score(ranked),
+        moved if ranked.rank_change else "",
+        "**in the answer**" if used else "",
+    ]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,164 @@
+"""One turn of a conversation: the question, its answer while it is written and afterwards, its sources."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import EXTRACTIVE
+from app.answering import AnswerJob
+from app.feedback import StoredAnswer
+from app.reranking.live import NONE
+from app.ui import markup
+from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.ask.compare import compare
+from app.ui.ask.conversations import show_sharing
+from app.ui.ask.ranking import show_ranking
+from app.ui.ask.source_cards import show_sources
+from app.ui.resources import answerer, current_user, feedback_store
+from app.ui.scroll import scroll_here
+from ingest import CiteloopError
+
+_LOOK_SECONDS = 0.5
+"""How often the page looks how far an answer is: more often, the models would get too little of the processor."""
+_PATIENCE_SECONDS = 1.0
+"""So long the page waits for an answer to be whole before it shows how it grows: quotes take less."""
+
+STEP_LABELS = {
+    "": "Waiting for its turn",
+    "wait": "Waiting for its turn",
+    "understand": "Understanding the question",
+    "search": "Searching the documents",
+    "rerank": "Reranking the candidates",
+    "answer": "Answering from the best passages",
+}
+
+
+@st.fragment
+def show_turn(turn: StoredAnswer) -> None:
+    """A kept question with its answer; a click in here draws only this turn again.
+
+    Where the answer was written from other sources than the ones that are left, it is written again.
+    """
+    try:
+        _show_turn(turn)
+    except CiteloopError as error:  # here, since after a click only this is drawn
+        st.error(markup.plain(str(error)), icon=":material/error:")
+
+
+def _show_turn(turn: StoredAnswer) -> None:
+    deleted = feedback_store().deleted(turn.id, turn.user)
+    job = answerer().at_work(turn.id)
+    turn = feedback_store().answer(turn.id, turn.user) or turn  # after the job: without one this is its end
+    if job and turn.answer.citations:
+        turn, job = _patiently(turn)
+    without = job.without if job else turn.answer.without
+    if turn.user == current_user() and turn.answer.citations and set(without) != set(deleted):
+        answerer().write_again(turn, [each.chunk.id for each in turn.answer.citations if each.chunk.id in deleted])
+        turn, job = _patiently(turn)
+    if st.session_state.get("scroll-to") == turn.id:
+        scroll_here(key=f"scroll-{turn.id}")
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(turn.answer.question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        if turn.answer.query:
+            _show_query(turn)
+        if job:
+            with st.container():  # else what it draws later would take the place of what stands below
+                _show_growing(turn, with_sources=bool(turn.answer.citations))
+        else:
+            _show_text(turn)
+        if turn.answer.citations:
+            _show_tools(turn)
+            show_sources(turn, deleted)
+
+
+def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
+    """The turn as it is a moment later, and the job that is writing it if that takes longer."""
+    job = answerer().wait_for(turn.id, _PATIENCE_SECONDS)
+    return feedback_store().answer(turn.id, turn.user) or turn, job
+
+
+@st.fragment(run_every=_LOOK_SECONDS)
+def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
+    """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
+    job = answerer().at_work(turn.id)
+    now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
+    if job is None or (now and bool(now.answer.citations) != with_sources):
+        st.rerun()
+    numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Writing again without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
+        st.status(label, type="compact", width=225)
+        if turn.user == current_user():
+            st.button(
+                "Stop",
+                key=f"stop-{turn.id}",
+                icon=":material/stop_circle:",
+                type="tertiary",
+                on_click=answerer().stop,
+                args=(turn.id,),
+                disabled=job.cancel_requested,
+            )
+    if job.text:
+        st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
+    else:
+        st.markdown(answer_markdown(turn.answer, turn.id))
+
+
+def _show_query(turn: StoredAnswer) -> None:
+    """What was searched instead of the question, and a way to put it right."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Understood as: {markup.plain(turn.answer.query)}", width="content")
+        if turn.user == current_user():
+            with st.popover("Change", type="tertiary"):
+                question = st.text_area("The whole question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
+                if st.button("Ask this", key=f"ask-{turn.id}"):
+                    _ask_as_it_is(question)
+            if st.button("Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"):
+                _ask_as_it_is(turn.answer.question)
+
+
+def _ask_as_it_is(question: str) -> None:
+    st.session_state["asked-as-it-is"] = True
+    _ask(question)
+
+
+def _ask(question: str) -> None:
+    st.session_state["asked"] = question
+    st.rerun()  # the whole page: it does the asking
+
+
+def _show_text(turn: StoredAnswer) -> None:
+    """What a kept answer says, below how it came about and what went wrong."""
+    answer = turn.answer
+    st.caption(timings_line(answer))
+    if answer.note:
+        st.warning(markup.plain(answer.note), icon=":material/warning:")
+    if answer.stopped:
+        st.warning("This answer was stopped before its end.", icon=":material/stop_circle:")
+    elif not answer.complete and not answer.note:
+        st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+    is_own = turn.user == current_user()
+    if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
+        _ask(answer.question)
+    if answer.found and answer.answered_by == EXTRACTIVE:
+        st.markdown("**Closest passages found**")
+    st.markdown(answer_markdown(answer, turn.id))
+    if answer.num_dropped:
+        them = "a citation" if answer.num_dropped == 1 else f"{answer.num_dropped} citations"
+        st.caption(f"The model made up {them} of passages that it was not given; left out.")
+
+
+def _show_tools(turn: StoredAnswer) -> None:
+    answer = turn.answer
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
+        label = "Before and after reranking" if answer.reranker != NONE else "How these were ranked"
+        if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
+            show_ranking(turn)
+        label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
+        if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
+            compare(turn)
+        if turn.user == current_user():
+            with st.popover("Share", icon=":material/link:", type="tertiary"):
+                show_sharing(turn.conversation_id, turn.id)

@@ -1,0 +1,1 @@
+"""Documents: what is in, uploads, and the ingest jobs."""

@@ -1,0 +1,241 @@
+"""Ingest jobs: how far the open ones are, what the last ones did, and ways to stop them or to begin again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import get_args
+
+import streamlit as st
+
+from app.settings import read_settings
+from app.ui import markup
+from app.ui.resources import job_store
+from app.ui.words import age, ago, counted, duration
+from ingest import worker
+from ingest.home.job_store import JobError
+from ingest.jobs import Job
+from ingest.pipeline import FileResult, Status
+
+_NUM_JOBS = 50
+_NUM_FAILURES = 5
+"""So many are seen at once, the others at a click."""
+_MAX_FAILURES = 500
+_NUM_NAMED = 5
+"""So few files are named one by one even when all is well."""
+_JUST_ENDED = timedelta(minutes=10)
+_NUM_JUST_ENDED = 3
+_SECONDS_TO_TELL = 3
+"""Before that, a rate says little; and of a job that was resumed, the numbers are those of before."""
+_QUEUED_FOR_LONG = timedelta(seconds=30)
+
+
+def show_jobs() -> None:
+    """The section on the Documents page; nothing where nothing was ever ingested by a job."""
+    jobs = job_store().jobs(_NUM_JOBS)
+    open_ids = tuple(job.id for job in jobs if job.is_open)
+    ended = [job for job in jobs if not job.is_open]
+    latest = [job for job in ended if age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
+    if open_ids or latest:
+        st.subheader("Ingest jobs", anchor=False)
+    if open_ids:
+        # What is drawn every second must not fade in between, as Streamlit would have it on a busy machine.
+        st.html("<style>[class*='st-key-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
+        st.fragment(_show_open, run_every=1.0)(open_ids)
+    for job in latest:
+        _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
+    if earlier := [job for job in ended if job not in latest]:
+        with st.expander("Earlier jobs", icon=":material/history:"):
+            for job in earlier:
+                _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
+
+
+def queue_upload(folder: Path, job_id: str) -> None:
+    """Let what was put into the folder be ingested, by a process that outlives the page."""
+    job_store().add("upload", [folder], embedder=read_settings().embedder, job_id=job_id)
+    _start()
+
+
+# open jobs -----------------------------------------------------------------------------------------------
+
+
+def _show_open(shown: Sequence[str]) -> None:
+    """Drawn once a second, by itself; when a job has ended or come, the whole page is drawn again."""
+    jobs = [job for job in job_store().jobs(_NUM_JOBS) if job.is_open]
+    if {job.id for job in jobs} != set(shown):
+        st.rerun()
+    is_worked_at = any(job.heartbeat_at and not job.is_dead for job in jobs)
+    for job in jobs:
+        with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
+            _show_progress(job, is_stuck=job.is_dead or (not is_worked_at and age(job.created_at) > _QUEUED_FOR_LONG))
+
+
+def _show_progress(job: Job, *, is_stuck: bool) -> None:
+    num_changed = len(job_store().results(job.id)) if job.state == "running" else 0
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{markup.plain(title(job))}**", width="content")
+        with st.container(horizontal=True, width="content"):
+            if is_stuck:
+                _button("Resume", job, _resume, icon=":material/play_arrow:", kind="primary")
+            if not job.cancel_requested or is_stuck:
+                _button("Cancel", job, _cancel, icon=":material/close:")
+    if job.state == "running":
+        st.progress(min(job.num_files_done / max(job.num_files, 1), 1.0), text=progress_words(job))
+    st.caption(" · ".join(markup.plain(part) for part in (state_words(job), *_pace(job, num_changed)) if part))
+
+
+def title(job: Job, results: Sequence[FileResult] = ()) -> str:
+    """What a job is about, in words."""
+    if job.kind == "reindex":
+        return "All documents anew"
+    if job.kind == "folder":
+        return "Ingest of " + ", ".join(Path(path).name or path for path in job.paths)
+    names = [result.name for result in results] or _waiting_files(job)
+    num_files = job.num_files or len(names)
+    if names and len(names) == num_files <= 2:
+        return "Upload of " + " and ".join(names)
+    return f"Upload of {counted(num_files, 'file')}" if num_files else "Upload"
+
+
+def state_words(job: Job) -> str:
+    """How an open job stands, in words; '' when its progress says it."""
+    if job.is_dead:
+        return "Stopped: its process was killed. What was done until then is stored."
+    if job.cancel_requested:
+        return "Stopping"
+    if job.message:
+        return "Waiting: another process is writing"
+    if job.state == "queued":
+        return "Starting" if job.heartbeat_at else "Queued"
+    return job.current
+
+
+def progress_words(job: Job) -> str:
+    """How many of the files are done."""
+    return f"{job.num_files_done:,} of {counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
+
+
+def _pace(job: Job, num_changed: int) -> list[str]:
+    """Passages, their rate, and the remaining time where it can be told."""
+    if job.state != "running" or job.is_dead or not job.num_chunks_done or job.seconds < _SECONDS_TO_TELL:
+        return []
+    parts = [counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} a second"]
+    remaining = job.num_files - job.num_files_done
+    if num_changed >= 3 and remaining:  # unchanged files come first and cost nothing: they say nothing about the rest
+        parts.append(f"about {duration(job.seconds / num_changed * remaining)} left")
+    return parts
+
+
+def _waiting_files(job: Job) -> list[str]:
+    folder = Path(job.paths[0])
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+# ended jobs ----------------------------------------------------------------------------------------------
+
+_ICONS = {
+    "done": ":green[:material/check_circle:]",
+    "failed": ":red[:material/error:]",
+    "cancelled": ":gray[:material/cancel:]",
+}
+_FAILURES: tuple[Status, ...] = ("failed", "skipped")
+
+
+def _show_ended(job: Job, *, can_sync: bool) -> None:
+    results = job_store().results(job.id)
+    with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            failed = any(result.status == "failed" for result in results)
+            icon = ":orange[:material/warning:]" if job.state == "done" and failed else _ICONS[job.state]
+            st.markdown(f"{icon} **{markup.plain(title(job, results))}**", width="content")
+            if can_sync:
+                _button("Sync again", job, _sync_again, icon=":material/sync:")
+            elif job.state != "done" and _has_files(job):
+                _button("Run again", job, _resume, icon=":material/replay:")
+        st.caption(" · ".join((outcome_words(job, results), ago(job.ended_at))))
+        if job.message and job.state == "failed":
+            st.markdown(f":red[{_inline(job.message)}]")
+        if lines := result_lines(results):
+            st.markdown(lines)
+        if failures := [result for result in results if result.status in _FAILURES][_NUM_FAILURES:]:
+            with st.expander(f"{len(failures):,} more that failed or were skipped"):
+                st.markdown("\n".join(_line(result) for result in failures[:_MAX_FAILURES]))
+
+
+def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
+    """How a job ended and how many files went which way, in words."""
+    counts = Counter[str](result.status for result in results)
+    counts["unchanged"] = max(job.num_files_done - sum(count for key, count in counts.items() if key != "removed"), 0)
+    parts = [f"{counts[status]:,} {status}" for status in get_args(Status) if counts[status]]
+    words = ", ".join(parts) or "nothing to do"
+    return words if job.state == "done" else f"{job.state.capitalize()} ({words})" if parts else job.state.capitalize()
+
+
+def result_lines(results: Sequence[FileResult]) -> str:
+    """Markdown: the first files that failed, with the reason, and the others where they are few."""
+    failures = [result for result in results if result.status in _FAILURES]
+    good = [result for result in results if result.status not in _FAILURES]
+    lines = [_line(result) for result in failures[:_NUM_FAILURES]]
+    if len(good) <= _NUM_NAMED:
+        lines += [_line(result) for result in good]
+    return "\n".join(lines)
+
+
+def _line(result: FileResult) -> str:
+    detail = (
+        f": {result.reason}"
+        if result.reason
+        else f", {counted(result.num_chunks, 'passage')}"
+        if result.num_chunks
+        else ""
+    )
+    words = f"{result.status}{detail}"
+    colour = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
+    return f"- **{_inline(result.name)}** :{colour}[{result.status}]{_inline(words.removeprefix(result.status))}"
+
+
+def _inline(text: str) -> str:
+    return markup.plain(" ".join(text.split()))
+
+
+def _is_newest_of_its_folder(job: Job, jobs: Sequence[Job]) -> bool:
+    """Whether a folder can be brought up to date by this job, and not by a newer one."""
+    newest = next(other for other in jobs if (other.kind, other.paths) == (job.kind, job.paths))
+    return job.kind == "folder" and job.state == "done" and newest == job and _has_files(job)
+
+
+def _has_files(job: Job) -> bool:
+    return all(Path(path).exists() for path in job.paths)
+
+
+# what a click does ---------------------------------------------------------------------------------------
+
+
+def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
+    if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
+        try:
+            act(job)
+        except JobError as error:  # it ended while the button was being clicked
+            st.toast(markup.plain(str(error)))
+        st.rerun()
+
+
+def _cancel(job: Job) -> None:
+    worker.cancel(job_store(), job.id)
+
+
+def _resume(job: Job) -> None:
+    if job.heartbeat_at is not None or not job.is_open:
+        job_store().queue_again(job.id)
+    _start()
+
+
+def _sync_again(job: Job) -> None:
+    job_store().add("folder", [Path(path) for path in job.paths], prune=job.prune, embedder=job.embedder)
+    _start()
+
+
+def _start() -> None:
+    worker.start(job_store().home)

@@ -1,0 +1,163 @@
+"""Documents: what is in, add files, how the ingest jobs stand, open a document, take documents out."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from app.ui import links, markup
+from app.ui.documents.jobs import queue_upload, show_jobs
+from app.ui.documents.uploads import safe_name
+from app.ui.resources import pipeline
+from ingest import CiteloopError
+from ingest.home.folder import create_private
+from ingest.home.job_store import new_job_id
+from ingest.parse import PARSERS
+from ingest.pipeline import remove
+from ingest.table import StoredDocument
+from ingest.worker import uploads_folder
+
+_MAX_UPLOAD_MB = 200
+_FORMATS = "PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and pictures"
+
+
+def show() -> None:
+    """The page."""
+    st.title("Documents", anchor=False)
+    if hint := pipeline().hint:
+        st.info(markup.plain(hint), icon=":material/info:")
+    _show_upload()
+    for kind, message in st.session_state.pop("documents-messages", []):
+        {"error": st.error, "success": st.success}[kind](markup.plain(message))
+    show_jobs()
+    documents = pipeline().table.documents()
+    if not documents:
+        st.info("No documents yet. Add some above, or run `citeloop ingest FOLDER` where Citeloop is installed.")
+        return
+    num_chunks = sum(document.num_chunks for document in documents)
+    st.markdown(f"**{_count(documents)}**, {num_chunks:,} passages")
+    chosen = _choose(documents)
+    if not chosen:
+        st.caption("Select documents in the table to open or remove them.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if len(chosen) == 1:
+            name = markup.plain(PurePosixPath(chosen[0].name).name)
+            links.to_source(f"Open {name}", document_id=chosen[0].id, icon=":material/visibility:")
+        with st.popover(f"Remove {_count(chosen)}", icon=":material/delete:"):
+            st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
+            st.caption("Feedback on their passages is kept. Files outside Citeloop's own folder stay where they are.")
+            st.button("Remove", type="primary", on_click=_remove, args=(chosen,))
+
+
+def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
+    """The list, to search and to select from; returns what is selected."""
+    wanted = st.text_input("Find a document", placeholder="Part of a name or title", key="document-filter").lower()
+    shown = [document for document in documents if wanted in f"{document.name} {document.title}".lower()]
+    selection = st.dataframe(
+        _table(shown),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is of rows, not documents
+        column_config={"Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        alt="The documents, with title, pages, passages and when they were added",
+    )
+    return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]
+
+
+# adding --------------------------------------------------------------------------------------------------
+
+
+class UploadError(CiteloopError):
+    """The uploaded files cannot be kept; the message says which and why."""
+
+
+def _show_upload() -> None:
+    with st.form("upload", clear_on_submit=True):
+        files = st.file_uploader(
+            f"Add files ({_FORMATS})",
+            type=sorted(PARSERS),
+            accept_multiple_files=True,
+            max_upload_size=_MAX_UPLOAD_MB,
+        )
+        submitted = st.form_submit_button("Add to the documents", type="primary", icon=":material/upload:")
+    if submitted and not files:
+        st.warning("Choose one or more files first.")
+    elif submitted:
+        try:
+            _queue(files, pipeline().settings.home)
+        except CiteloopError as error:
+            st.session_state["documents-messages"] = [("error", f"Nothing was added: {error}")]
+        st.rerun()
+
+
+def _queue(files: Sequence[UploadedFile], home: Path) -> None:
+    """Keep the files where their job finds them, and queue it; a file of a known name becomes its new version.
+
+    Nothing of Streamlit is called in here, so that no rerun can come between the files and their job.
+    """
+    job_id = new_job_id()
+    folder = uploads_folder(home, job_id)
+    try:
+        _save(files, folder)
+        queue_upload(folder, job_id)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _save(files: Sequence[UploadedFile], folder: Path) -> None:
+    """Write uploads into a new folder. Raises UploadError when two have one name, or one cannot be written."""
+    names = [safe_name(file.name) for file in files]
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise UploadError(f"two of the files are called {', '.join(twice)}; rename one of them and try again")
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        for name, file in zip(names, files, strict=True):
+            with create_private(folder / name) as target:
+                shutil.copyfileobj(file, target)
+    except OSError as error:  # a name that is too long, a full disk
+        name = Path(error.filename or "").name[:60]
+        raise UploadError(": ".join(part for part in (name, error.strerror or str(error)) if part)) from error
+
+
+# removing ------------------------------------------------------------------------------------------------
+
+
+def _remove(documents: Sequence[StoredDocument]) -> None:
+    try:
+        table = pipeline().table
+        with table.writing(on_wait=_give_up):
+            remove(documents, table)
+        message = ("success", f"{_count(documents)} removed")
+    except CiteloopError as error:
+        message = ("error", str(error))
+    st.session_state["documents-messages"] = [message]
+
+
+def _give_up() -> NoReturn:
+    raise CiteloopError("An ingest is running, so nothing was removed; try again when it has ended.")
+
+
+def _count(documents: Sequence[StoredDocument]) -> str:
+    return f"{len(documents):,} document{'' if len(documents) == 1 else 's'}"
+
+
+def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Document": [document.name for document in documents],
+            "Title": [document.title for document in documents],
+            "Pages": [str(document.num_pages or "") for document in documents],
+            "Passages": [document.num_chunks for document in documents],
+            "Added": [document.ingested_at for document in documents],
+        }
+    )

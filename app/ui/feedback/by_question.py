@@ -1,0 +1,180 @@
+"""Feedback by question: what people say of each passage, what it counts as, and a curator's word on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import streamlit as st
+
+from app.feedback import Judgement, Label, is_imported
+from app.feedback.rules import LabeledPassage
+from app.ui import links, markup
+from app.ui.ask.answer_search import find_answer
+from app.ui.feedback.counts import (
+    Feedback,
+    PassageKey,
+    QuestionFeedback,
+    key_of,
+    questions_of,
+)
+from app.ui.messages import try_to
+from app.ui.paging import page_of
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import counted, person, preview
+
+_NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
+_PREVIEW_CHARACTERS = 180
+_HARDLY = 0.05
+"""A weight below this comes of votes that all but cancel, or of one voice among very many of the same user."""
+_SHOWN: Mapping[str, str] = {
+    "all": "All",
+    "contradicted": "People contradict each other",
+    "unanswered": "Without an answer",
+    "judged": "Decided by a curator",
+}
+_WORDS: Mapping[Label, str] = {"relevant": "Relevant", "not relevant": "Not relevant", "left out": "Leave out"}
+
+
+def show_questions(said: Feedback) -> None:
+    """Ten questions a page, those with contradictions first."""
+    questions = questions_of(said.labeled)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = st.text_input("Find", placeholder="Part of a question, document or passage", key="questions-filter")
+        shown = st.selectbox(
+            "Show",
+            list(_SHOWN),
+            format_func=lambda name: f"{_SHOWN[name]} ({sum(_is_shown(each, name) for each in questions):,})",
+            key="questions-shown",
+            width=300,
+        )
+        if st.button("Add a question and its answer", icon=":material/add:"):
+            find_answer("")
+    chosen = [each for each in questions if _is_shown(each, shown) and _has_words(each, words.lower())]
+    if not chosen:
+        st.caption("No question is like that.")
+    st.caption("What you say counts fully, whatever users did; the log of what they did stays as it is.")
+    for question in page_of(chosen, _NUM_QUESTIONS, "questions-page"):
+        _show_question(question, said.reasons)
+
+
+def _is_shown(question: QuestionFeedback, name: str) -> bool:
+    if name == "contradicted":
+        return question.is_contradicted
+    if name == "unanswered":
+        return not question.is_answered
+    return name == "all" or any(each.judged_by for each in question.passages)
+
+
+def _has_words(question: QuestionFeedback, words: str) -> bool:
+    return not words or any(
+        words in f"{question.question}\n{each.document}\n{each.title}\n{each.text}".lower()
+        for each in question.passages
+    )
+
+
+def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Counter[str]]) -> None:
+    key = Judgement.of(question.passages[0], "relevant", "").key
+    with st.container(border=True, gap="small", key=f"question-{key}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{markup.plain(question.question)}**", width="content")
+            if st.button("Add the passage that answers it", key=f"add-{key}", icon=":material/add:", type="tertiary"):
+                find_answer(question.question)
+        if not question.is_answered:
+            st.caption(":orange[:material/help:] No passage is known yet that answers it: nothing is learned from it.")
+        for passage in question.passages[:_NUM_PASSAGES]:
+            _show_passage(passage, reasons.get(key_of(passage), Counter()))
+        if rest := question.passages[_NUM_PASSAGES:]:
+            _show_rest(rest, reasons, key)
+
+
+def _show_rest(rest: Sequence[LabeledPassage], reasons: Mapping[PassageKey, Counter[str]], key: str) -> None:
+    if st.toggle(f"Show {counted(len(rest), 'more passage')}", key=f"rest-{key}"):
+        for passage in rest:
+            _show_passage(passage, reasons.get(key_of(passage), Counter()))
+
+
+def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
+    word = _curators_word(passage)
+    key = f"judge-{Judgement.of(passage, 'relevant', '').key}-{word}"  # another word: another control that shows it
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(gap="xsmall"):
+        beginning = markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
+        st.markdown(f"{mark_of(passage)} {_place(passage)}  \n{beginning}")
+        if passage.chunk_id:
+            links.to_source("Read it in its document", chunk_id=passage.chunk_id, icon=":material/visibility:")
+    with right:
+        st.caption("  \n".join(filter(None, (people_words(passage, reasons), counts_as(passage, current_user())))))
+        st.segmented_control(
+            "What you say",
+            list(_WORDS),
+            default=word,
+            format_func=_WORDS.__getitem__,
+            required=bool(word),  # a word once given can be changed, not taken back
+            key=key,
+            on_change=_judge,
+            args=(passage, key),
+            label_visibility="collapsed",
+        )
+
+
+def mark_of(passage: LabeledPassage) -> str:
+    """What it counts as, as a mark."""
+    if passage.needs_decision:
+        return ":orange-badge[:material/warning: contradiction]"
+    if passage.relevant is None:
+        return ":gray-badge[not used]"
+    return ":green-badge[answers]" if passage.relevant else ":red-badge[does not answer]"
+
+
+def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
+    """What people did with it, as Markdown."""
+    parts = [
+        f"{act} by {len(users)}"
+        for act, users in (
+            ("struck out", passage.struck_by),
+            ("kept", passage.kept_by),
+            ("opened", passage.opened_by),
+        )
+        if users
+    ]
+    given = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
+    words = ", ".join(parts) or ("struck out for another reason" if reasons else "")
+    return f"People: {words}{f' (reasons: {given})' if given else ''}" if words else ""
+
+
+def counts_as(passage: LabeledPassage, me: str) -> str:
+    """What the rules make of it, as Markdown."""
+    if passage.judged_by:
+        who, imported = person(passage.judged_by, me), is_imported(passage.origin)
+        said = "not used" if passage.relevant is None else "answers" if passage.relevant else "does not answer"
+        return f"Counts fully: {said}, said by {markup.plain(who)}{f', {markup.plain(passage.origin)}' * imported}"
+    if passage.relevant is None:
+        return f"Not used: {markup.plain(passage.origin)}"
+    if passage.weight < _HARDLY:
+        return "Hardly counts"
+    side = "an answer" if passage.relevant else "no answer"
+    return f"Counts as {side}, {passage.weight:.0%} as much as a curator's word"
+
+
+def _curators_word(passage: LabeledPassage) -> Label | None:
+    if not passage.judged_by:
+        return None
+    return "left out" if passage.relevant is None else "relevant" if passage.relevant else "not relevant"
+
+
+def _judge(passage: LabeledPassage, key: str) -> None:
+    label, before = cast("Label | None", st.session_state[key]), _curators_word(passage)
+    if not label or label == before:  # nobody clicked: a browser that is behind sends the control that was there
+        return
+    judgement = Judgement.of(passage, label, current_user())
+    if not try_to(lambda: feedback_store().judge([judgement])):
+        st.session_state[key] = before  # so that it can be clicked again
+
+
+def _place(passage: LabeledPassage) -> str:
+    where = markup.plain(" > ".join(filter(None, (passage.title, passage.heading))) or "Passage")
+    page = f", page {passage.page}" if passage.page else ""
+    document = f" · {markup.plain(passage.document)}{page}" if passage.document else ""
+    return f"**{where}**{document}"

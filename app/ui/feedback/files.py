@@ -1,0 +1,171 @@
+"""Labelled passages to files of other libraries, and from files to a curator's judgements."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from app.settings import read_settings
+from app.training.exchange.exports import (
+    ExchangeError,
+    ExportFormat,
+    JudgedQuestion,
+    export_bytes,
+    judged_questions,
+    needs_both,
+)
+from app.training.exchange.imports import ImportResult, import_labels
+from app.ui.documents.uploads import safe_name
+from app.ui.feedback.counts import Feedback
+from app.ui.messages import tell
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import counted
+from ingest import CiteloopError
+
+_MAX_UPLOAD_MB = 50
+_MAX_UNPACKED_BYTES = 200_000_000
+_FORMATS: Mapping[ExportFormat, tuple[str, str, str]] = {
+    "triplets": ("Triplets", "a question, a passage that answers, one that does not: sentence-transformers", "jsonl"),
+    "pairs": ("Pairs", "a question, a passage and whether it answers: sentence-transformers", "jsonl"),
+    "beir": ("BEIR", "documents, questions and judgements: `citeloop evaluate` and other measurements", "zip"),
+    "flagembedding": ("FlagEmbedding", "a question with all that answer and all that do not", "jsonl"),
+    "argilla": ("Argilla", "records for a team that labels them", "json"),
+}
+"""Format -> its name, what it holds for whom, how its file ends."""
+_BEIR_FILES = {
+    "corpus.jsonl": "corpus.jsonl",
+    "queries.jsonl": "queries.jsonl",
+    "corpus.jsonl.gz": "corpus.jsonl.gz",
+    "queries.jsonl.gz": "queries.jsonl.gz",
+    "qrels.tsv": "qrels.tsv",
+    "test.tsv": "qrels.tsv",
+    "qrels_test.tsv": "qrels.tsv",
+}
+"""File of a zip, wherever in it -> where it is read from."""
+_NOT_UNPACKED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
+"""What zipfile raises on a file that is damaged, odd or encrypted."""
+
+
+def show_files(said: Feedback) -> None:
+    """Exports and the import."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        _show_exports(said)
+    with right:
+        _show_import()
+
+
+def _show_exports(said: Feedback) -> None:
+    """Outside every fragment: drawn again while a button is being clicked, it would know no file any more."""
+    st.subheader("Export", anchor=False)
+    questions = judged_questions(said.labeled)
+    for export_format, (name, holds, ending) in _FORMATS.items():
+        num_used = sum(each.has_both or not needs_both(export_format) for each in questions)
+        with st.container(gap="xsmall"):
+            st.download_button(
+                f"{name} (.{ending})",
+                data=partial(_bytes, export_format, said),  # called at a click
+                file_name=f"citeloop-{export_format}.{ending}",
+                mime="application/octet-stream",
+                on_click="ignore",
+                icon=":material/download:",
+                disabled=not num_used,
+                key=f"export-{export_format}",
+            )
+            st.caption(f"{holds[0].upper()}{holds[1:]}. {used_words(export_format, questions)}")
+    st.caption("The log of what users did can be exported from its own view.")
+
+
+def _bytes(export_format: ExportFormat, said: Feedback) -> bytes:
+    return export_bytes(export_format, said.labeled)[1]
+
+
+def used_words(export_format: ExportFormat, questions: Sequence[JudgedQuestion]) -> str:
+    """How many questions an export holds, and why not all."""
+    num_used = sum(each.has_both or not needs_both(export_format) for each in questions)
+    if num_used == len(questions):
+        return f"Holds {counted(num_used, 'question')}."
+    return f"Holds {num_used:,} of {counted(len(questions), 'question')}: those with passages of both kinds."
+
+
+def _show_import() -> None:
+    st.subheader("Import", anchor=False)
+    st.markdown(
+        "A CSV with the columns `question`, `answer` and, if you like, `label` (yes or no), or any of the exports but "
+        "the log. What is in it counts as said by a curator. A file is taken as a whole or not at all, and a second "
+        "time it adds nothing."
+    )
+    with st.form("import", clear_on_submit=True):
+        file = st.file_uploader("File", type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
+        submitted = st.form_submit_button("Import", type="primary", icon=":material/upload:")
+    if submitted and not file:
+        st.warning("Choose a file first.")
+    elif submitted and file:
+        try:
+            tell("success", import_words(file.name, _import(file)))
+        except CiteloopError as error:
+            tell("error", f"Nothing was imported: {error}")
+        st.rerun()
+
+
+def _import(file: UploadedFile) -> ImportResult:
+    """Nothing of Streamlit is called in here but who it is, before anything is kept. Raises CiteloopError."""
+    user = current_user()
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / safe_name(file.name)
+        try:
+            with path.open("wb") as target:
+                shutil.copyfileobj(file, target)
+            return import_labels(
+                _unpacked(path) if path.suffix.lower() == ".zip" else path, feedback_store(), user, read_settings().home
+            )
+        except CiteloopError as error:
+            raise ExchangeError(str(error).replace(f"{scratch}/", "")) from error
+        except OSError as error:
+            raise ExchangeError(f"{path.name} cannot be kept: {error.strerror or error}") from error
+
+
+def _unpacked(path: Path) -> Path:
+    """The files of a zip in BEIR layout, in a folder of its name; their names lead nowhere. Raises ExchangeError."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {name: each for each in archive.infolist() if (name := PurePosixPath(each.filename).name)}
+            wanted = {target: entries[name] for name, target in _BEIR_FILES.items() if name in entries}
+            if sum(each.file_size for each in wanted.values()) > _MAX_UNPACKED_BYTES:
+                raise ExchangeError(f"{path.name} unpacks to more than {_MAX_UNPACKED_BYTES // 10**6} MB")
+            for target, entry in wanted.items():
+                with archive.open(entry) as source, (folder / target).open("wb") as copy:
+                    shutil.copyfileobj(source, copy)
+    except _NOT_UNPACKED as error:
+        raise ExchangeError(f"{path.name} cannot be unpacked: {error}") from error
+    return folder
+
+
+def import_words(name: str, result: ImportResult) -> str:
+    """What an import came to."""
+    num_known = result.num_read - result.num_new - result.num_overruled
+    words = f"{name}: {counted(result.num_read, 'label')} read, {result.num_new:,} new, {num_known:,} already there"
+    if result.num_located < result.num_read:
+        words += f"; {result.num_read - result.num_located:,} stand in no document, so that they only teach"
+    if result.num_overruled:
+        words += f", {result.num_overruled:,} not taken because a curator says otherwise"
+    return words

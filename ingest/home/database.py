@@ -1,0 +1,176 @@
+"""SQLite, for the rows that people made or wait for: one transaction for one act.
+
+A damaged file is set aside, and a new one begins. A disk that takes nothing can still be read.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.home.damaged_database import MakeTables, is_damage, set_aside
+from ingest.home.folder import make_home
+
+_PATIENCE_SECONDS = 30.0
+"""So long an act waits for those that others are at."""
+_REFUSALS = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+)
+
+
+def now() -> str:
+    """The time as rows note it: in UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def transaction(
+    path: Path, *, durable: bool = True, make_tables: MakeTables | None = None
+) -> Iterator[sqlite3.Connection]:
+    """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
+
+    durable: it survives a power cut, at the price of waiting for the disk. make_tables: makes what is missing and
+    brings an earlier version's rows up to date; with it, a damaged file is set aside, and the transaction begins in a
+    new one. Where the disk takes nothing, rows can be read and not written. Only the owner may read the file, whatever
+    the umask. Raises sqlite3.DatabaseError.
+    """
+    connection, refusal = _opened(path, make_tables)
+    with closing(connection):
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        try:
+            with connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            if make_tables and is_damage(error):
+                set_aside(path, make_tables)  # for the next one: what this one has done so far is lost
+            if refusal and is_refusal(error):
+                raise refusal from error  # "disk full", rather than that the way out is read-only
+            raise
+
+
+def in_memory(make_tables: MakeTables) -> Callable[[], AbstractContextManager[sqlite3.Connection]]:
+    """Return a function that gives transactions, one at a time, on a new database that no disk can refuse."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    make_tables(connection)
+    lock = threading.Lock()
+
+    @contextmanager
+    def begin() -> Iterator[sqlite3.Connection]:
+        with lock, connection:
+            yield connection
+
+    return begin
+
+
+def is_refusal(error: sqlite3.Error) -> bool:
+    """Whether an error says that the disk is full or may not be written."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+
+
+def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connection, sqlite3.DatabaseError | None]:
+    """A connection and, if it can only read, the error that says why."""
+    try:
+        return _opened_for_writing(path, make_tables), None
+    except sqlite3.DatabaseError as error:
+        if make_tables and is_damage(error) and set_aside(path, make_tables):
+            return _opened_for_writing(path, make_tables), None
+        if is_refusal(error):
+            return _opened_for_reading(path, make_tables), error
+        raise
+
+
+def _opened_for_writing(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
+    if make_tables:
+        with suppress(OSError):  # SQLite says it in its own words
+            make_home(path.parent)
+    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
+    try:
+        _keep_private(path)
+        _write_ahead(connection)
+        if make_tables:
+            with connection:
+                make_tables(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened_for_reading(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
+    """The file as it is, or empty tables where there is none."""
+    if path.exists() and path.stat().st_size:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        if make_tables:
+            connection = _up_to_date(connection, make_tables)
+    else:
+        connection = sqlite3.connect(":memory:")
+        if make_tables:
+            make_tables(connection)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _up_to_date(connection: sqlite3.Connection, make_tables: MakeTables) -> sqlite3.Connection:
+    """Return a read-only connection, or a copy in memory if the file is of an earlier version."""
+    try:
+        make_tables(connection)
+        return connection
+    except sqlite3.OperationalError as error:
+        if not is_refusal(error):
+            raise
+    copy = sqlite3.connect(":memory:")
+    with closing(connection):
+        connection.backup(copy)
+    make_tables(copy)
+    return copy
+
+
+def _keep_private(path: Path) -> None:
+    """Close the database and its side files to others; a new one is still empty, and SQLite copies its mode."""
+    for file in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(OSError):  # not there, not ours, or on a read-only disk
+            if os.stat(file).st_mode & 0o077:
+                os.chmod(file, 0o600)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer go on beside each other.
+
+    A new file is switched to that by whoever opens it first. Of two who try at once, SQLite turns one away without
+    waiting, since each holds what the other needs.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def add_missing_columns(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], default: str = "NULL"
+) -> None:
+    """Give a table that an older version has made the columns that it did not know; default: what stands in them."""
+
+    def missing() -> list[str]:
+        present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+        return [column for column in columns if column not in present]
+
+    if missing():
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
+            for column in missing():
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")

@@ -1,0 +1,56 @@
+"""EPUB -> its chapters in reading order."""
+
+from __future__ import annotations
+
+import posixpath
+import zipfile
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from bs4 import BeautifulSoup
+
+from ingest.parse.archive import checked_zip
+from ingest.parse.document import Parsed, ParseError, joined, one_line
+from ingest.parse.encoding import read_markup
+from ingest.parse.html.markup import from_html
+
+_CONTAINER = "META-INF/container.xml"
+
+
+def parse_epub(data: bytes) -> Parsed:
+    """The book's text and title. Raises ParseError when its chapters are encrypted."""
+    with checked_zip(data, _CONTAINER) as book:
+        package = _xml(book, _CONTAINER).find("rootfile")
+        if package is None:
+            raise ParseError("this EPUB does not say where its content is; it is damaged")
+        path = str(package["full-path"])
+        content = _xml(book, path)
+        chapters = list(_chapters(content, posixpath.dirname(path)))
+        if _encrypted(book) & set(chapters):
+            raise ParseError("the book is locked by copy protection (DRM); add a copy that is free of it")
+        names = set(book.namelist())
+        parts = [from_html(read_markup(book.read(chapter))) for chapter in chapters if chapter in names]
+        title = content.find("title")
+    return joined((part for part in parts if part.pages[0].text), one_line(title.get_text()) if title else "")
+
+
+def _xml(book: zipfile.ZipFile, path: str) -> BeautifulSoup:
+    return BeautifulSoup(book.read(path), "xml")
+
+
+def _chapters(content: BeautifulSoup, folder: str) -> Iterator[str]:
+    """Paths of the chapters in the order of the spine, without the table of contents."""
+    files = {str(item.get("id")): item for item in content.find_all("item")}
+    for reference in content.find_all("itemref"):
+        item = files.get(str(reference.get("idref")))
+        kind = str(item.get("media-type")) if item else ""
+        if item and "html" in kind and "nav" not in str(item.get("properties", "")).split():
+            yield posixpath.normpath(posixpath.join(folder, unquote(str(item["href"]))))
+
+
+def _encrypted(book: zipfile.ZipFile) -> set[str]:
+    """Paths of encrypted files; books that anyone may read encrypt their fonts."""
+    if "META-INF/encryption.xml" not in book.namelist():
+        return set()
+    references = _xml(book, "META-INF/encryption.xml").find_all("CipherReference")
+    return {posixpath.normpath(unquote(str(reference.get("URI", "")))) for reference in references}

@@ -1,0 +1,66 @@
+"""The painted paths of a PDF page -> their straight lines, where they stand on the displayed page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ctypes import byref, c_float, c_int
+from typing import Any
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from ingest.parse.pdf.layout import Matrix, moved
+
+_MAX_DEPTH = 4  # of forms in forms
+
+
+def segments(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[float, float, float, float]]:
+    """Both ends of each straight line, x and y, x and y. matrix: from the page's coordinates to those of the ends."""
+    for path, inner in _paths(page, matrix):
+        first = last = (0.0, 0.0)
+        for index in range(pdfium.FPDFPath_CountSegments(path)):
+            segment = pdfium.FPDFPath_GetPathSegment(path, index)
+            kind, point = pdfium.FPDFPathSegment_GetType(segment), _point(segment, inner)
+            if kind == pdfium.FPDF_SEGMENT_LINETO:
+                yield *last, *point
+            elif kind == pdfium.FPDF_SEGMENT_MOVETO:
+                first = point
+            last = point
+            if pdfium.FPDFPathSegment_GetClose(segment):
+                yield *last, *first
+
+
+def _point(segment: Any, matrix: Matrix) -> tuple[float, float]:
+    x, y = c_float(), c_float()
+    pdfium.FPDFPathSegment_GetPoint(segment, byref(x), byref(y))
+    return moved(matrix, x.value, y.value)
+
+
+def _paths(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, Matrix]]:
+    """The page's paths that are painted, each with the matrix that its points need."""
+    objects = [(pdfium.FPDFPage_GetObject(page, index), matrix) for index in range(pdfium.FPDFPage_CountObjects(page))]
+    for _ in range(_MAX_DEPTH):
+        in_forms = []
+        for item, outer in objects:
+            kind = pdfium.FPDFPageObj_GetType(item)
+            if kind == pdfium.FPDF_PAGEOBJ_PATH and _is_painted(item):
+                yield item, _inside(outer, item)
+            elif kind == pdfium.FPDF_PAGEOBJ_FORM:
+                inner, count = _inside(outer, item), pdfium.FPDFFormObj_CountObjects(item)
+                in_forms += [(pdfium.FPDFFormObj_GetObject(item, index), inner) for index in range(count)]
+        objects = in_forms
+
+
+def _is_painted(path: Any) -> bool:
+    fill, stroke = c_int(), c_int()
+    pdfium.FPDFPath_GetDrawMode(path, byref(fill), byref(stroke))
+    return bool(fill.value or stroke.value)
+
+
+def _inside(outer: Matrix, item: Any) -> Matrix:
+    """The matrix of an object, followed by that around it."""
+    own = pdfium.FS_MATRIX()
+    pdfium.FPDFPageObj_GetMatrix(item, byref(own))
+    e, f = moved(outer, own.e, own.f)
+    (a, b), (c, d) = moved(outer, own.a + own.e, own.b + own.f), moved(outer, own.c + own.e, own.d + own.f)
+    return a - e, b - f, c - e, d - f, e, f

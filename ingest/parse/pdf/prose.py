@@ -1,0 +1,136 @@
+"""Printed lines of pages -> their text: paragraphs joined, headers and footers dropped, headings placed.
+
+The text is that of the lines, so that every line keeps its span in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+
+from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
+from ingest.parse.pdf.layout import SPREAD, Printed
+
+_ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
+_CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
+"""With this begins a row of a list of part numbers, or a printed line whose sentence began on the line before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """An entry of a document's outline: level from 1, page from 0."""
+
+    level: int
+    title: str
+    page: int
+
+
+def prose(pages: Sequence[Sequence[Printed]], titles: Collection[str]) -> tuple[Page, ...]:
+    """The pages' text. titles: of the outline, each of which stays a line of its own."""
+    kept = _without_running_lines(pages, set(titles))
+    return tuple(Page(number, *_unwrapped(lines, set(titles))) for number, lines in enumerate(kept, 1))
+
+
+def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str]) -> list[list[Printed]]:
+    """Drop headers and footers: first and last lines that most pages share but for their digits.
+
+    One that is also a title stays where it first stands.
+    """
+    if len(pages) < 3:
+        return [list(lines) for lines in pages]
+    edges = [_edges(lines) for lines in pages]
+    shapes = Counter(shape for edge in edges for shape in {*edge.values()})
+    running = {shape for shape, count in shapes.items() if count > 0.6 * len(pages)}
+    placed: set[str] = set()
+
+    def stays(page: int, index: int) -> bool:
+        line = one_line(pages[page][index].text)
+        if edges[page].get(index) not in running or line in titles - placed:
+            placed.add(line)
+            return True
+        return False
+
+    return [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
+
+
+def _edges(lines: Sequence[Printed]) -> dict[int, str]:
+    """The uppermost and lowest two lines of a page by their number, each as its text with any digits as 0."""
+    order = [index for index in sorted(range(len(lines)), key=lambda index: lines[index].top) if lines[index].text]
+    at_edge = [index for index in {*order[:2], *order[-2:]} if not lines[index].row]
+    return {index: re.sub(r"\d+", "0", lines[index].text).strip() for index in at_edge}
+
+
+def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[Line, ...]]:
+    """Join the lines of a printed paragraph, so that a sentence is one line; leave lists, tables, headings alone."""
+    shape = _Shape.of(lines)
+    text, pieces = "", list[Line]()
+    for line, following in pairwise([*lines, Printed("")]):
+        start = len(text)
+        text += line.text
+        pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces]
+        joint = shape.joint(line, following, titles)
+        if joint is None:  # a hyphen goes
+            text = text[:-1]
+            pieces[-1:] = [replace(piece, end=min(piece.end, len(text))) for piece in pieces[-1:]]
+        text += joint or ""
+    return text.rstrip("\n"), tuple(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a page is set: the length of its long lines, and the usual distance between the tops of two lines."""
+
+    full: float
+    pitch: float
+
+    @classmethod
+    def of(cls, lines: Sequence[Printed]) -> _Shape:
+        lengths = sorted(len(line.text) for line in lines if not line.row) or [0]
+        tops = [line.top for line in lines if not line.row]
+        steps = [after - before for before, after in pairwise(tops) if after > before]
+        return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
+
+    def joint(self, line: Printed, following: Printed, titles: set[str]) -> str | None:
+        """What goes between two lines; None where a hyphen divides a word of both.
+
+        A line goes on when it ends in a comma, the next one begins in lower case, or it is as long as the
+        page's long lines; not when one of them is a title, or the next one a list item, or the first of a
+        paragraph that is set apart.
+        """
+        if line.row or following.row:
+            return "\n" if line.row and following.row else "\n\n"
+        lower = following.text[:1].islower()
+        apart = (
+            not titles.isdisjoint({one_line(line.text), one_line(following.text)})
+            or SPREAD in line.text + following.text
+            or _ITEM.match(following.text)
+            or (_CODE.match(following.text) and line.text[-1:] in ".:;!?")
+        )
+        spaced = following.top - line.top > 1.4 * self.pitch and not lower
+        goes_on = line.text.endswith(",") or lower or len(line.text) > 0.85 * self.full
+        if not following.text or apart or spaced or not goes_on:
+            return "\n"
+        if re.search(r"[^\W_]-$", line.text):
+            return None if lower else ""
+        return " "
+
+
+def headings(bookmarks: Iterable[Bookmark], pages: Sequence[Page]) -> Iterator[Heading]:
+    """The bookmarks, each placed at the line of its page that reads the same; others are left out."""
+    page_starts = [0]
+    for page in pages:
+        page_starts.append(page_starts[-1] + len(page.text) + len(PAGE_BREAK))
+    position = 0
+    for bookmark in bookmarks:
+        if not (bookmark.title and 0 <= bookmark.page < len(pages)):
+            continue
+        page_start = page_starts[bookmark.page]
+        words = r"\s+".join(re.escape(word) for word in bookmark.title.split())
+        line = re.compile(rf"^[ \t]*{words}[ \t]*$", re.MULTILINE)
+        if match := line.search(pages[bookmark.page].text, max(0, position - page_start)):
+            position = page_start + match.end()
+            yield Heading(min(bookmark.level, 6), bookmark.title, page_start + match.start(), position)

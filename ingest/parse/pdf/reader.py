@@ -1,0 +1,144 @@
+"""PDF -> pages of text by pdfium, each line with its box; by pypdf where pdfium cannot open the file."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pypdf
+import pypdfium2
+import pypdfium2.raw as pdfium
+from pypdf.generic import Destination
+
+from ingest.parse.document import PAGE_BREAK, Parsed, ParseError, note_pages, one_line, whole_characters
+from ingest.parse.pdf import ocr
+from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
+from ingest.parse.pdf.prose import Bookmark, headings, prose
+from ingest.parse.pdf.ruled_tables import grids, with_tables
+
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it can read around
+logging.getLogger("pypdfium2").setLevel(logging.ERROR)
+
+_FEW_LETTERS = 30
+"""A scan with fewer than these in its text layer, such as a scanner's stamp, is read by text recognition."""
+
+
+def parse_pdf(data: bytes) -> Parsed:
+    """The text of a PDF page by page. Raises ParseError when a password locks it."""
+    try:
+        pdf = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError:
+        return _by_pypdf(data)
+    try:
+        note_pages(len(pdf))
+        unread: list[int] = []
+        lines = _pages(pdf, unread)
+        if all(page is None for page in lines):
+            return _by_pypdf(data)
+        parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
+        return replace(parsed, note=_unread_note(unread))
+    finally:
+        pdf.close()
+
+
+def _parsed(lines: list[list[Printed]], bookmarks: list[Bookmark], title: str) -> Parsed:
+    pages = prose(lines, {bookmark.title for bookmark in bookmarks})
+    if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
+        title = ""  # what an export wrote there is a file name, not a title
+    return Parsed(pages, tuple(headings(bookmarks, pages)), title.strip())
+
+
+def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
+    for entry in pdf.get_toc():
+        place = entry.get_dest()
+        page = place.get_index() if place else None
+        yield Bookmark(entry.level + 1, one_line(entry.get_title()), -1 if page is None else page)
+
+
+# pages -------------------------------------------------------------------------------------------------
+
+
+def _pages(pdf: pypdfium2.PdfDocument, unread: list[int]) -> list[list[Printed] | None]:
+    """The lines of each page; None where pdfium cannot load it. Scans that cannot be read are added to unread."""
+    pages: list[list[Printed] | None] = []
+    for index in range(len(pdf)):
+        try:
+            page = pdf[index]
+        except pypdfium2.PdfiumError:
+            pages.append(None)
+            continue
+        pages.append(_lines(page, index + 1, unread))
+        page.close()
+    return pages
+
+
+def _lines(page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Printed]:
+    textpage = page.get_textpage()
+    sheet = sheet_of(page, textpage, number)
+    chars = char_lines(textpage, sheet)
+    text = "".join(text_of(line) for line in chars)
+    if not is_readable(text):
+        chars, text = [], ""
+    if _is_scan(page, sum(char.isalnum() for char in text)):
+        if ocr.available():
+            return ocr.read_page(page, number)
+        unread.append(number)
+    return with_marks(with_tables(chars, grids(page, sheet), sheet))
+
+
+def _unread_note(unread: list[int]) -> str:
+    if not unread:
+        return ""
+    pages = ", ".join(map(str, unread[:10])) + (", ..." if len(unread) > 10 else "")
+    return f'scanned and not read: page {pages}; text recognition (OCR) needs: pip install "citeloop[ocr]"'
+
+
+def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
+    """Whether a page shows what its text layer does not say: a picture of text, or text as drawings."""
+    if num_letters >= _FEW_LETTERS:
+        return False
+    if num_letters == 0:
+        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
+    width, height = page.get_size()
+    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    edges = (picture.get_bounds() for picture in pictures)
+    return any((right - left) * (top - bottom) > 0.6 * width * height for left, bottom, right, top in edges)
+
+
+# pypdf -------------------------------------------------------------------------------------------------
+
+
+def _by_pypdf(data: bytes) -> Parsed:
+    """The text of a file that pdfium cannot open, without boxes."""
+    reader = pypdf.PdfReader(io.BytesIO(data))
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise ParseError("the PDF is locked with a password; save it without one and add it again")
+    note_pages(len(reader.pages))
+    lines = [_pypdf_lines(page) for page in reader.pages]
+    bookmarks = [
+        Bookmark(level, one_line(str(entry.title or "")), _page_of(reader, entry))
+        for level, entry in _outline(reader.outline)
+    ]
+    return _parsed(lines, bookmarks, str(reader.metadata.title or "") if reader.metadata else "")
+
+
+def _pypdf_lines(page: pypdf.PageObject) -> list[Printed]:
+    text = whole_characters(page.extract_text().replace(PAGE_BREAK, "\n"))
+    return [Printed(line.strip()) for line in text.split("\n") if line.strip()]
+
+
+def _page_of(reader: pypdf.PdfReader, entry: Destination) -> int:
+    page = reader.get_destination_page_number(entry)
+    return -1 if page is None else page
+
+
+def _outline(entries: list[Any], level: int = 1) -> Iterator[tuple[int, Destination]]:
+    for entry in entries:
+        if isinstance(entry, list):
+            yield from _outline(entry, level + 1)
+        else:
+            yield level, entry
