@@ -1,28 +1,28 @@
 """The document side: files become a searchable table.
 
-    home                   the home folder: databases, jobs, settings, and who writes
+    home                   the home folder: databases, jobs, settings, write lock
     files      SourceFile  paths -> the files at and below them
     parse      Document    file -> pages of Markdown text, their headings and printed lines
-    isolation  ParserPool  the same in processes of their own, with limits
-    chunk      Chunk       document -> passages that fit the embedder, each with its place
+    isolation  ParserPool  the same in separate processes, with limits
+    chunk      Chunk       document -> passages that fit the embedder, with their positions
     embed      Embedder    passages -> unit vectors
     rows       Embedded    chunks and vectors -> rows with digests
-    table      ChunkTable  rows -> one LanceDB table, one document one transaction
-    originals  Original    the files as they were read
-    pipeline   FileResult  paths -> all of the above, with what happened to each file
-    reindex                the kept files -> a new table, which takes the place of the old one
-    repair     Finding     a damaged table -> a whole one
-    jobs       Job         an ingest as a row that a page can read
-    worker                 queued jobs -> done ones, in a process of its own
+    table      ChunkTable  rows -> one LanceDB table, one transaction per document
+    originals  Original    copies of the ingested files
+    pipeline   FileResult  paths -> table, with a result for each file
+    reindex                the kept files -> a new table that replaces the old one
+    repair     Finding     a damaged table -> a repaired one
+    jobs       Job         an ingest as a row with its progress
+    worker                 runs queued jobs in a separate process
     commands               ingest, watch, reindex, jobs
 
-This package knows nothing of questions, rerankers or pages: it imports nothing of `app`.
+This package knows nothing about questions, rerankers or pages and imports nothing from `app`.
 """
 
 import os
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when a model library is imported: none asks its hub by itself
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # model libraries read this on import; then none contacts its hub
 
 
 class CiteloopError(Exception):
-    """Base of every error whose message is meant for the user: what was expected, what came, what to do."""
+    """Base of all errors shown to the user; the message says what was expected, what came, what to do."""

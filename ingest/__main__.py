@@ -1,4 +1,4 @@
-"""`python -m ingest PATH...`: the ingest command alone, for pipelines that need no question side."""
+"""`python -m ingest PATH...`: the ingest command alone, without the question side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingest.commands import ingest_command
 
 
 def run(app: typer.Typer) -> None:
-    """Run a command line; an error that is meant for the user becomes one line on stderr and status 1."""
+    """Run a command line; print a user error as one line on stderr and exit with status 1."""
     try:
         app()
     except (CiteloopError, OSError) as error:

@@ -1,8 +1,7 @@
-"""Document -> Chunk: passages that fit the embedder, each with its place in the document.
+"""Document -> Chunk: passages that fit the embedder, each with its position in the document.
 
-By the default policy a chunk never crosses a heading, so that its heading path is true of all its text.
-This module counts word pieces with the function that it is given and does not know which embedder that
-belongs to.
+By default a chunk never crosses a heading, so that its heading path holds for all its text. Word pieces are counted
+by a given function; this module does not know the embedder.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ CountTokens = Callable[[str], int]
 Span = tuple[int, int]
 
 _MIN_TEXT_TOKENS = 64
-"""However long the title and headings are, this many word pieces are left to the text."""
+"""Word pieces always reserved for the text, however long the title and headings are."""
 _MAX_CHARACTERS_PER_TOKEN = 12
 _BLOCK_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stored passage and its place.
+    """A stored passage and its position.
 
-    id: 16 hex digits made from document, headings and text, so that it survives re-ingest unchanged.
+    id: 16 hex digits made from document, headings and text, so that re-ingest does not change it.
     document: the document's name; headings: outermost first, without the title.
-    text: `document.text[start:end]`, and above it the table's header where that begins inside a table.
-    page: where it starts. boxes: its printed lines, where the format has pages and the parser knows them.
+    text: `document.text[start:end]`, below the table's header if it begins inside a table.
+    page: where it starts. boxes: its printed lines, if the format has pages and the parser knows them.
     """
 
     id: str
@@ -51,22 +50,22 @@ class Chunk:
 
     @property
     def heading(self) -> str:
-        """The heading path in one line, '' at the top of a document."""
+        """Return the heading path in one line, '' above the first heading."""
         return " > ".join(self.headings)
 
     @property
     def passage(self) -> str:
-        """What embedder, full-text index and reranker read: title and heading path, then the text."""
+        """Return title, heading path and text, as embedder, full-text index and reranker read them."""
         return f"{label(self.title, self.headings)}\n{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where a document may be cut; a table records the name, so that a change of the rules is noticed.
+    """Where a document may be cut; the table records the name, so that a change is noticed.
 
-    along_headings: a chunk stays below one heading and is told which. along_sentences: it ends where a
-    sentence, a line or a paragraph ends, if one fits. overlap_tokens: word pieces that a chunk repeats of
-    the one before it. min_tokens: sections below this size join their neighbours under the heading they share.
+    along_headings: a chunk stays below one heading and records it. along_sentences: it ends where a sentence, line or
+    paragraph ends, if one fits. overlap_tokens: word pieces repeated from the previous chunk. min_tokens: smaller
+    sections are joined with the next one under the headings that they share.
     """
 
     name: str
@@ -90,7 +89,7 @@ DEFAULT_POLICY = POLICIES["heading-sentence/2"]
 
 
 def label(title: str, headings: tuple[str, ...]) -> str:
-    """Title and heading path in one line."""
+    """Return title and heading path in one line."""
     return " > ".join((title, *headings))
 
 
@@ -99,7 +98,7 @@ def chunk(
 ) -> list[Chunk]:
     """Cut a document into chunks whose passage has at most max_tokens word pieces by count_tokens.
 
-    Only a title with headings so long that they leave the text less than 64 pieces makes a passage longer.
+    A passage is longer only if title and headings leave the text fewer than 64 word pieces.
     """
     text = document.text
     count_tokens = _at_least_by_length(count_tokens)
@@ -130,14 +129,14 @@ def chunk(
 
 
 def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
-    """Counts a token for every so many characters at least: to a tokenizer a word without end is one unknown piece."""
+    """Count at least one token per 12 characters: a tokenizer takes a very long word for one unknown piece."""
     return lambda text: max(count_tokens(text), len(text) // _MAX_CHARACTERS_PER_TOKEN)
 
 
 def _cut(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[tuple[Span, str]]:
-    """Spans of at most `room` word pieces, each with the header of the table that it continues, or ''.
+    """Yield spans of at most `room` word pieces, each with the header of the table that it continues, or ''.
 
-    A span that would be too long with that header is cut once more.
+    A span that is too long with that header is cut again.
     """
     headers = _table_headers(text, section)
     for start, end in _spans(text, section, count_tokens, room, policy):
@@ -147,7 +146,7 @@ def _cut(text: str, section: Span, count_tokens: CountTokens, room: int, policy:
             yield (start, end), header
         elif rest >= _MIN_TEXT_TOKENS // 2:
             yield from ((span, header) for span in _spans(text, (start, end), count_tokens, rest, policy))
-        else:  # a header that leaves no room for rows is repeated nowhere
+        else:  # the header leaves no room for rows
             yield (start, end), ""
 
 
@@ -165,9 +164,9 @@ def _spans(text: str, section: Span, count_tokens: CountTokens, room: int, polic
 
 
 def _blocks(content: str) -> Iterator[tuple[int, str]]:
-    """The content in parts that the splitter cuts quickly, each up to a paragraph, a line or a word if there is one.
+    """Yield (offset, block) of the content, cut at a paragraph, line or word if possible.
 
-    A long section takes it a time that grows with the square of its length.
+    The splitter's time grows with the square of the length.
     """
     start = 0
     while len(content) - start > _BLOCK_CHARACTERS:
@@ -182,7 +181,7 @@ def _blocks(content: str) -> Iterator[tuple[int, str]]:
 
 
 def _windows(content: str, offset: int, count_tokens: CountTokens, room: int) -> Iterator[Span]:
-    """As many words as fit, wherever a sentence stands."""
+    """Yield spans of as many words as fit, regardless of sentences."""
     start, end, used = 0, 0, 0
     for word in re.finditer(r"\S+", content):
         size = count_tokens(word[0])
@@ -197,7 +196,7 @@ def _windows(content: str, offset: int, count_tokens: CountTokens, room: int) ->
 
 
 def _table_headers(text: str, section: Span) -> list[tuple[Span, str]]:
-    """The Markdown tables of a section, each with its two header lines."""
+    """Return (span, two header lines) of each Markdown table in a section."""
     pattern = re.compile(r"^(\|.*\n\|[ :|-]+\|[ \t]*\n)(?:\|.*(?:\n|\Z))+", re.MULTILINE)
     return [(match.span(), match[1]) for match in pattern.finditer(text, *section)]
 
@@ -205,7 +204,7 @@ def _table_headers(text: str, section: Span) -> list[tuple[Span, str]]:
 def _sections(
     document: Document, text: str, count_tokens: CountTokens, policy: Policy
 ) -> Iterator[tuple[tuple[str, ...], Span]]:
-    """(heading path, span) of the text under each heading, and of what stands before the first."""
+    """Yield (heading path, span) of the text before the first heading and under each heading."""
     if not policy.along_headings:
         yield (), (0, len(text))
         return
@@ -228,7 +227,7 @@ def _heading_sections(document: Document, text: str) -> Iterator[tuple[tuple[str
 def _joined(
     sections: list[tuple[tuple[str, ...], Span]], text: str, count_tokens: CountTokens, min_tokens: int
 ) -> list[tuple[tuple[str, ...], Span]]:
-    """Join each section that is too small to the next, under the part of their heading paths that they share."""
+    """Join each section that is too small to the next, under the headings that they share."""
     joined: list[tuple[tuple[str, ...], Span]] = []
     for path, (start, end) in sections:
         if not text[start:end].strip():
@@ -245,7 +244,7 @@ def _titles(path: list[Heading], title: str) -> tuple[str, ...]:
 
 
 class _Pages:
-    """Where in the whole text each page and each of its printed lines stands."""
+    """Positions of pages and their printed lines in the whole text."""
 
     def __init__(self, pages: tuple[Page, ...]) -> None:
         self._pages = pages
@@ -257,7 +256,7 @@ class _Pages:
         return self._pages[bisect.bisect_right(self._starts, position) - 1].number
 
     def boxes(self, start: int, end: int) -> Iterator[Box]:
-        """The boxes of the lines between two positions, the first and last cut where the span is."""
+        """Yield the boxes of the lines between two positions; the first and last are clipped to the span."""
         first = bisect.bisect_right(self._starts, start) - 1
         for page, (page_start, next_start) in zip(self._pages[first:], pairwise(self._starts[first:]), strict=False):
             if page_start >= end:
@@ -271,7 +270,7 @@ class _Pages:
 
 
 def _clipped(box: Box, line: Span, span: Span) -> Box:
-    """The part of a line's box that the span covers, as if its characters were equally wide."""
+    """Return the part of a line's box that the span covers, assuming equally wide characters."""
     length, width = line[1] - line[0], box.right - box.left
     left = box.left + width * max(span[0] - line[0], 0) / length
     right = box.right - width * max(line[1] - span[1], 0) / length

@@ -1,6 +1,6 @@
 """The commands of the document side: ingest, watch, reindex, jobs.
 
-Heavy imports stand inside the commands, so that `--help` is quick.
+Heavy imports are inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", envvar="CITELOOP_HOME", help="Folder of the table and the feedback.", show_default=False),
+    typer.Option("--home", envvar="CITELOOP_HOME", help="Folder with the table and the feedback.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print results as JSON.")]
 EmbedderOption = Annotated[
@@ -29,38 +29,38 @@ EmbedderOption = Annotated[
     typer.Option(
         "--embedder",
         envvar="CITELOOP_EMBEDDER",
-        help="all-MiniLM-L6-v2, or a sentence-transformers folder; by default that of the table.",
+        help="all-MiniLM-L6-v2 or a sentence-transformers folder; default: the table's embedder.",
         show_default=False,
     ),
 ]
 
 
 def ingest_command(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to read with all below them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to read with their subfolders.")],
     home: HomeOption = None,
     embedder: EmbedderOption = "",
-    prune: Annotated[bool, typer.Option(help="Remove documents of these folders whose files are gone.")] = False,
+    prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone from these folders.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring documents into the table: PDF, Office, web pages, e-mail, e-books, Markdown, text, scans.
+    """Add documents to the table: PDF, Office, web pages, e-mail, e-books, Markdown, text, scans.
 
-    Unchanged files cost a hash, changed ones are replaced, renamed ones keep their feedback; a file that cannot
-    be read is reported, and the rest goes on (exit status 1 at the end). Example: citeloop ingest ~/handbook --prune
+    Unchanged files are skipped, changed ones replaced, renamed ones keep their feedback. A file that cannot be read
+    is reported, the rest continues, and the exit status is 1. Example: citeloop ingest ~/handbook --prune
     """
     from ingest.files import check_paths
     from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
-    check_paths(paths)  # a mistyped path is said before seconds are spent on loading
+    check_paths(paths)  # report a mistyped path before models are loaded
     store = JobStore(home or DEFAULT_HOME)
     if not run_job(store, store.add("folder", paths, prune=prune, embedder=embedder, begin=True), as_json=as_json):
         raise typer.Exit(1)
 
 
 def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_json: JsonOption = False) -> None:
-    """Make the table anew from the kept files, with another embedder or new rules of chunking.
+    """Rebuild the table from the kept files, with another embedder or new chunking rules.
 
-    The old table serves until the new one is whole. Example: citeloop reindex --embedder ~/models/ours
+    The old table is used until the new one is complete. Example: citeloop reindex --embedder ~/models/ours
     """
     from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
@@ -70,11 +70,11 @@ def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_j
 
 
 def watch_command(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to follow.")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to watch.")],
     home: HomeOption = None,
     embedder: EmbedderOption = "",
 ) -> None:
-    """Keep the table equal to a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
+    """Keep the table in sync with a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
     from watchfiles import watch
 
     from ingest.home.folder import DEFAULT_HOME
@@ -83,16 +83,16 @@ def watch_command(
     store = JobStore(home or DEFAULT_HOME)
     is_first = True
     for changes in watch(folder, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
-        if changes or is_first:  # the first time it is already watching, so that no change falls between
+        if changes or is_first:  # the first run starts while already watching, so that no change is missed
             try:
                 run_job(store, store.add("folder", [folder], prune=True, embedder=embedder, begin=True))
-            except CiteloopError as error:  # a full disk, say: the next change tries again
+            except CiteloopError as error:  # such as a full disk: the next change tries again
                 print(f"error: {error}", file=sys.stderr)
             print(f"following {folder} (stop with Ctrl+C)", file=sys.stderr)
             is_first = False
 
 
-jobs_cli = typer.Typer(help="What is being ingested, and what was.")
+jobs_cli = typer.Typer(help="List, cancel and resume ingest jobs.")
 
 
 @jobs_cli.callback(invoke_without_command=True)
@@ -137,10 +137,10 @@ def cancel(
 
 @jobs_cli.command()
 def resume(
-    job_id: Annotated[str | None, typer.Argument(help="By default all whose process was killed.")] = None,
+    job_id: Annotated[str | None, typer.Argument(help="Default: all jobs whose process was killed.")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Go on with a job that failed or was stopped, in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
+    """Resume a failed or stopped job in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
     from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
     from ingest.worker import resume as resume_jobs
@@ -154,7 +154,7 @@ def resume(
 
 
 def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
-    """Do a job in this process and print what happened to each file; returns whether every file could be read."""
+    """Run a job in this process and print each file's result; returns whether every file could be read."""
     from ingest.table import stored_documents
     from ingest.worker import embedder_for, run
 
@@ -166,7 +166,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
                 detail = "; ".join(filter(None, (chunks, result.reason)))
                 line = f"{result.status:9} {result.name}  {detail}".rstrip()
-                bar.write("".join(each if each.isprintable() else "?" for each in line), sys.stdout)
+                bar.write("".join(char if char.isprintable() else "?" for char in line), sys.stdout)
     documents = stored_documents(store.home)
     num_chunks = sum(document.num_chunks for document in documents)
     if as_json:
@@ -180,12 +180,12 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
 def _counts(results: list[FileResult]) -> str:
     from ingest.pipeline import Status
 
-    counts = {status: sum(each.status == status for each in results) for status in get_args(Status)}
+    counts = {status: sum(result.status == status for result in results) for status in get_args(Status)}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to do"
 
 
 class _ProgressBar:
-    """A bar on stderr, where that is a terminal."""
+    """A progress bar on stderr, if that is a terminal."""
 
     def __enter__(self) -> _ProgressBar:
         from tqdm import tqdm

@@ -1,4 +1,4 @@
-"""paths -> SourceFile: the files at and below the paths that were given, and what they are called."""
+"""paths -> SourceFile: the files at and below the given paths, with their names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from ingest import CiteloopError
 
 UPLOAD = "upload:"
-"""Stands before the name in the source of a document that came through the browser."""
-_LEADS_OUT = "it is a link to a place outside this folder; name that place itself to read it"
+"""Prefix of the source of a document that was uploaded in the browser."""
+_LEADS_OUT = "it links outside this folder; add the linked file or folder itself to read it"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to ingest, the name that people will see, and the source by which the table knows it.
+    """A file to ingest.
 
-    The name is the path below the folder that was given; the source is the absolute path, or UPLOAD and
-    the name. document_id: of a kept file, whose document it is; else ''. not_read: why it must not be opened, or ''.
+    name: shown to people, the path below the given folder. source: the table's key, the absolute path, or UPLOAD and
+    the name. document_id: the document of a kept file, else ''. not_read: why it must not be opened, or ''.
     """
 
     path: Path
@@ -30,18 +30,18 @@ class SourceFile:
 
 
 def check_paths(paths: Iterable[Path]) -> None:
-    """Raise CiteloopError when a path does not exist; costs no walk through the folders."""
+    """Raise CiteloopError when a path does not exist; folders are not searched."""
     for path in paths:
         if not path.exists():
             raise CiteloopError(f"no such file or folder: {path}")
 
 
 def find_files(paths: Iterable[Path], *, uploaded: bool = False, leave_out: Path | None = None) -> list[SourceFile]:
-    """Every file at or below the paths, sorted by name; what is hidden below a folder is left out.
+    """Return every file at or below the paths, sorted by name, without hidden files in folders.
 
-    A folder that may not be looked into is there as if it were a file, so that reading it says so. A link that leads
-    out of the paths is there to be reported, not read. uploaded: the paths are where an upload was put for the
-    moment. leave_out: a folder that may lie below one of the paths. Raises CiteloopError when a path does not exist.
+    An inaccessible folder is returned like a file, so that reading it reports the error. A link that leads out of the
+    paths is returned with not_read set. uploaded: the paths are temporary copies of an upload. leave_out: a folder to
+    skip. Raises CiteloopError when a path does not exist.
     """
     paths = list(paths)
     check_paths(paths)
@@ -49,46 +49,46 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False, leave_out: Path
     files: dict[str, SourceFile] = {}
     for root in paths:
         folder = root if root.is_dir() else root.parent
-        real_folder = os.path.realpath(folder)  # once: with many files it is what takes the time
+        real_folder = os.path.realpath(folder)  # once per folder, because it is slow
         for below in sorted(_files_below(root, leave_out), key=_parts) if root.is_dir() else [root.name]:
-            path, name, place = os.path.join(folder, below), printable(below), os.path.join(real_folder, below)
-            target = os.path.realpath(path) if os.path.islink(path) else place
-            not_read = "" if target == place or allowed.holds(target) else _LEADS_OUT
-            if target != place and not not_read and os.path.isdir(target):
+            path, name, real_path = os.path.join(folder, below), printable(below), os.path.join(real_folder, below)
+            target = os.path.realpath(path) if os.path.islink(path) else real_path
+            not_read = "" if target == real_path or allowed.holds(target) else _LEADS_OUT
+            if target != real_path and not not_read and os.path.isdir(target):
                 continue  # its files are found where they are
-            resolved = place if not_read else target
+            resolved = real_path if not_read else target
             source = UPLOAD + name if uploaded else printable(resolved)
             files.setdefault(resolved, SourceFile(Path(path), name, source, not_read=not_read))
     return list(files.values())
 
 
 class _Allowed:
-    """The places that links may lead to: what is at and below the paths, but not below leave_out."""
+    """Allowed link targets: anything at or below the paths, but not below leave_out."""
 
     def __init__(self, paths: Iterable[Path], leave_out: Path | None) -> None:
         self._roots = [Path(os.path.realpath(path)) for path in paths]
         self._left_out = Path(os.path.realpath(leave_out)) if leave_out else None
 
     def holds(self, target: str) -> bool:
-        """Whether a resolved path is one of these places."""
+        """Return whether a resolved path is an allowed target."""
         if self._left_out and Path(target).is_relative_to(self._left_out):
             return False
         return any(Path(target).is_relative_to(root) for root in self._roots)
 
 
 def is_gone(source: str) -> bool:
-    """Whether a file is no longer where it was; what was uploaded stays in the home folder."""
+    """Return whether a source file no longer exists; uploads stay in the home folder."""
     if source.startswith(UPLOAD):
         return False
     try:
         os.stat(source)
-    except OSError as error:  # nobody knows of a file in a folder that may not be looked into
+    except OSError as error:  # a file in an inaccessible folder may still exist
         return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
 
 
 def printable(path: str) -> str:
-    """The path with forward slashes, as text; bytes that are not UTF-8 are replaced."""
+    """Return the path as text with forward slashes; bytes that are not UTF-8 are replaced."""
     return path.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -97,7 +97,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _files_below(folder: Path, leave_out: Path | None) -> Iterator[str]:
-    """Files and linked folders below a folder, as paths from there; nothing hidden, and nothing below a link."""
+    """Yield files and linked folders as paths relative to folder; nothing hidden, nothing below a link."""
     closed: list[str] = []
     left_out = os.path.realpath(leave_out) if leave_out else None
     for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
@@ -115,7 +115,7 @@ def _files_below(folder: Path, leave_out: Path | None) -> Iterator[str]:
 
 
 def _may_be_file(path: Path) -> bool:
-    """Whether it is a file, or in a folder that may not be looked into, which is said when it is opened."""
+    """Return whether it is a file or cannot be checked; opening it then reports the error."""
     try:
         return path.is_file()
     except OSError:

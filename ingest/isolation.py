@@ -1,8 +1,7 @@
-"""path -> Document in a process of its own with limits, so that a hostile file fails alone.
+"""path -> Document in a separate process with limits, so that a hostile file fails alone.
 
-`python -m ingest.parse` waits for paths and forks for each of them; it has loaded the converters once and
-holds no model, no table and no thread, so that a fork is cheap and safe. Several such servers read ahead
-while the process that asked is busy embedding.
+`python -m ingest.parse` waits for paths and forks for each of them. It has loaded the converters and holds no model,
+table or thread, so that a fork is cheap and safe. Several such processes read ahead while the caller is embedding.
 """
 
 from __future__ import annotations
@@ -31,15 +30,14 @@ from ingest.parse import Document, ParseError
 _DOCUMENT = TypeAdapter(Document)
 _POLL_SECONDS = 0.2
 _READ_AHEAD = 16
-"""So many documents wait in memory at most while others are embedded."""
+"""Maximum number of parsed documents that wait in memory while others are embedded."""
 
 
 class Limits(BaseSettings):
-    """What reading one file may cost; each can be set by a variable such as CITELOOP_FILE_CPU_SECONDS.
+    """Limits for reading one file; each can be set by a variable such as CITELOOP_FILE_CPU_SECONDS.
 
-    cpu_seconds: of processor time; cpu_seconds_per_page more for each page, cpu_seconds_per_scan for each page
-    that is read by text recognition. memory_mb: what the process may hold. pages, scans, characters: what a
-    document may have.
+    cpu_seconds: processor time, plus cpu_seconds_per_page for each page and cpu_seconds_per_scan for each page that
+    needs text recognition. memory_mb: memory of the process. pages, scans, characters: size of the document.
     """
 
     model_config = SettingsConfigDict(env_prefix="CITELOOP_FILE_", env_ignore_empty=True, frozen=True)
@@ -54,12 +52,12 @@ class Limits(BaseSettings):
 
 
 def read_limits() -> Limits:
-    """Those of the environment. Raises CiteloopError when a variable's value does not fit."""
+    """Return the limits of the environment. Raises CiteloopError when a variable is invalid."""
     return read_environment(Limits)
 
 
 class Readable(Protocol):
-    """A file and the name that people will see."""
+    """A file and its displayed name."""
 
     @property
     def path(self) -> Path: ...
@@ -71,10 +69,10 @@ File = TypeVar("File", bound=Readable)
 
 
 class ParserPool:
-    """Processes that parse files, as a context manager; leaving it ends them, whatever they are at."""
+    """Processes that parse files, as a context manager; leaving it kills them."""
 
     def __init__(self, limits: Limits | None = None, num_processes: int | None = None) -> None:
-        """limits: None takes those of the environment. num_processes: None leaves half of the cores to others."""
+        """limits: None reads the environment. num_processes: None uses half of the cores, at most 8."""
         self._limits = limits or read_limits()
         self._num_processes = num_processes or max(1, min(8, (os.cpu_count() or 1) // 2))
         self._idle: SimpleQueue[_ParserProcess] = SimpleQueue()
@@ -90,7 +88,7 @@ class ParserPool:
             process.kill()
 
     def parse(self, file: Readable) -> Document:
-        """What `ingest.parse.parse` returns. Raises ParseError, also for a file that breaks a limit."""
+        """Return what `ingest.parse.parse` returns. Raises ParseError, also for a file that exceeds a limit."""
         process = self._idle.get()
         try:
             answer = process.ask({"path": str(file.path.resolve()), "name": file.name} | self._limits.model_dump())
@@ -101,9 +99,9 @@ class ParserPool:
         return _DOCUMENT.validate_python(answer["document"])
 
     def parse_all(self, files: Iterable[File]) -> Iterator[tuple[File, Document | ParseError] | None]:
-        """Each file with its document or what is wrong with it, in order; a few are read ahead.
+        """Yield each file with its document or its error, in order; a few are read ahead.
 
-        None while the next one is still being read, so that the caller can look at the clock.
+        Yields None while the next one is still being read, so that the caller can check for a request to stop.
         """
         waiting: deque[tuple[File, Future[Document]]] = deque()
         remaining = iter(files)
@@ -134,7 +132,7 @@ class ParserPool:
 
 
 class _ParserProcess:
-    """One `python -m ingest.parse`, started when it is first asked and again after it has ended."""
+    """One `python -m ingest.parse`, started on first use and again after it has ended."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,7 +140,7 @@ class _ParserProcess:
         self._starting = threading.Lock()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send one request and wait for the answer: a document or an error."""
+        """Send one request and return the answer, a document or an error."""
         process = self._started()
         reply = b""
         if process and process.stdin and process.stdout:
@@ -152,31 +150,31 @@ class _ParserProcess:
                 reply = process.stdout.readline()
         if not reply.endswith(b"\n"):
             self._end()
-            return {"error": "the process that reads files was stopped; ingest this file again"}
+            return {"error": "the process reading the file was stopped; ingest this file again"}
         answer: dict[str, Any] = json.loads(reply)
         return answer
 
     def kill(self) -> None:
-        """End it for good, with the file that it is reading."""
+        """Kill the process and do not start it again."""
         with self._starting:
             self._killed = True
         self._end()
 
     def _end(self) -> None:
-        """End what is running, also what the process has left behind if it was killed."""
+        """Kill the process and its children."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _started(self) -> subprocess.Popen[bytes] | None:
-        """The running process; None once it was killed, whoever still asks."""
+        """Return the running process, or None after `kill`."""
         with self._starting:
             if not self._killed and (self._process is None or self._process.poll() is not None):
                 command = [sys.executable, "-m", "ingest.parse"]
-                # With an arena for each thread, text recognition now and then ran into the limit on memory.
+                # With an arena per thread, text recognition sometimes exceeded the memory limit.
                 environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
-                self._process = subprocess.Popen(  # noqa: S603  # our own module
+                self._process = subprocess.Popen(  # noqa: S603  # runs only our module
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment
                 )
             return None if self._killed else self._process

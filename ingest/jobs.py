@@ -1,6 +1,6 @@
-"""Ingests as jobs: what was asked for, how far it is, and what happened to each file.
+"""Ingests as jobs: the request, its progress, and the result for each file.
 
-Since unchanged files cost only a hash, a job that is queued again goes on where it was.
+Unchanged files cost only a hash, so a job that is queued again continues where it stopped.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Kind = Literal["upload", "folder", "reindex"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(BaseJob):
-    """One ingest. paths: absolute; of an upload, the folder where its files wait. current: the file at work.
+    """One ingest. paths: absolute; for an upload, the folder with its files. current: the file being read.
 
-    embedder: its name or folder; empty: the one of the table.
+    embedder: its name or folder; empty: the table's embedder.
     """
 
     kind: Kind
@@ -34,7 +34,7 @@ class Job(BaseJob):
 
     @property
     def chunks_per_second(self) -> float:
-        """The rate so far."""
+        """Return the average rate so far."""
         return self.num_chunks_done / self.seconds if self.seconds else 0.0
 
     def as_record(self) -> dict[str, object]:
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS results (
 
 
 class JobStore(BaseJobStore[Job]):
-    """The ingest jobs of one home folder, and what each did."""
+    """The ingest jobs of one home folder and their results."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, Job, "jobs.sqlite3", more_tables=_RESULTS)
@@ -66,13 +66,13 @@ class JobStore(BaseJobStore[Job]):
         begin: bool = False,
         job_id: str | None = None,
     ) -> Job:
-        """Queue a job; with begin, as one that the caller runs himself."""
+        """Queue a job; with begin, mark it as started by the caller."""
         where = tuple(str(path.resolve()) for path in paths)
         job = Job(id=job_id or new_job_id(), created_at=now(), kind=kind, paths=where, prune=prune, embedder=embedder)
         return self.put(job, begin=begin)
 
     def record(self, job_id: str, result: FileResult) -> None:
-        """Note what happened to a file; unchanged ones are only counted."""
+        """Record a file's result; unchanged files are only counted."""
         if result.status == "unchanged":
             return
         row = (job_id, result.name, result.source, result.status, result.num_chunks, result.reason)
@@ -80,7 +80,7 @@ class JobStore(BaseJobStore[Job]):
             connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def results(self, job_id: str) -> list[FileResult]:
-        """What happened to each file of a job, but for the unchanged ones, in the order in which they were done."""
+        """Return the results of a job in order of completion, without unchanged files."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT name, source, status, num_chunks, reason FROM results WHERE job_id = ? ORDER BY rowid",

@@ -1,7 +1,7 @@
-"""The files behind the documents, as they were when they were ingested.
+"""Copies of the ingested files.
 
-A copy of each is kept below the home folder: to be shown and downloaded from a citation, whatever has
-become of the file since, and to rebuild the table from. Beside it stands what people call it.
+They lie below the home folder, each with a record of its name: to be shown and downloaded from a citation even if
+the source has changed since, and to rebuild the table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OriginalError(CiteloopError):
 
 
 class HasFile(Protocol):
-    """What tells a kept file: a Document, the table's record of it, or the record beside the file."""
+    """Identifies a kept file: a Document, the table's record of it, or the record beside the file."""
 
     @property
     def id(self) -> str: ...
@@ -39,7 +39,7 @@ class HasFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The record beside a kept file: id of its document, what people call it, its source, digest of its bytes."""
+    """The record beside a kept file: document id, displayed name, source, digest of the bytes."""
 
     id: str
     name: str
@@ -54,18 +54,18 @@ class Originals:
         self._folder = home / "originals"
 
     def path(self, document: HasFile) -> Path:
-        """Where this version of the document's file is kept, whether it is there or not."""
+        """Return the path for this version of the document's file, whether it exists or not."""
         return self._folder / document.id / f"{document.sha256}{Path(document.name).suffix.lower()}"
 
     def is_whole(self, document: HasFile) -> bool:
-        """Whether the file is kept and has the bytes that were read."""
+        """Return whether the file is kept and undamaged."""
         path = self.path(document)
         return path.is_file() and file_digest(path) == document.sha256
 
     def keep(self, document: Document, path: Path) -> None:
-        """Keep the file that the document was read from; an older version stays until `keep_only`.
+        """Copy the file that the document was read from; older versions stay until `keep_only`.
 
-        Raises ParseError when it is no longer what was parsed, OriginalError when the copy cannot be written.
+        Raises ParseError when the file has changed since it was parsed, OriginalError when the copy cannot be written.
         """
         kept = self.path(document)
         if not kept.exists():
@@ -79,23 +79,23 @@ class Originals:
             target.write(json.dumps(asdict(original)).encode())
 
     def keep_only(self, document: Document) -> None:
-        """Drop the older versions of a document's file, once the table has the new one."""
+        """Delete older versions of a document's file, once the table has the new one."""
         kept = self.path(document)
         for path in kept.parent.iterdir():
             if path.name not in (kept.name, _RECORD):
                 path.unlink(missing_ok=True)
 
     def put_aside(self, document: HasFile, folder: Path) -> None:
-        """Move a damaged file out of the way, so that the next ingest keeps it anew."""
+        """Move a damaged file to this folder, so that the next ingest copies it again."""
         path = self.path(document)
         path.replace(folder / path.name)
 
     def remove(self, document_id: str) -> None:
-        """Drop a document's file; one that is not there is no error."""
+        """Delete a document's files, if there are any."""
         shutil.rmtree(self._folder / document_id, ignore_errors=True)
 
     def __iter__(self) -> Iterator[Original]:
-        """Every kept file, in no order; a folder whose record is missing or damaged is passed over."""
+        """Yield every kept file, unordered; folders with a missing or damaged record are skipped."""
         for record in self._folder.glob(f"*/{_RECORD}"):
             try:
                 original = Original(**json.loads(record.read_text(encoding="utf-8")))
@@ -114,7 +114,7 @@ def _opened(path: Path) -> BinaryIO:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
-    """A place to write a file that is then there whole or not at all. Raises OriginalError."""
+    """Yield a temporary path; it is renamed to path on success. Raises OriginalError."""
     unfinished = path.with_name("unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def _unfinished(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise OriginalError(
             f"cannot keep a copy of the file in {path.parent}: {error.strerror or error}; what was stored before is "
-            "still there. Look at the free space and the permissions, then run it again"
+            "still there. Check free space and permissions, then try again"
         ) from error
     finally:
         with suppress(OSError):
@@ -131,6 +131,6 @@ def _unfinished(path: Path) -> Iterator[Path]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file in hex digits, read piece by piece."""
+    """Return the SHA-256 of a file in hex digits, without loading it whole."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

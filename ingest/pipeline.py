@@ -1,4 +1,4 @@
-"""paths -> table: parse, chunk, embed and store, many files at a time, and say what happened to each."""
+"""paths -> table: parse, chunk, embed and store files in batches, with a result for each file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from ingest.table import ChunkTable, StoredDocument
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
 
 _BATCH_CHARACTERS = 100_000
-"""Small documents are embedded and stored together, in one transaction for about so much text."""
+"""Small documents are embedded and stored together; a batch is one transaction of about this size."""
 _EMBED_CHUNKS = 64
-"""After so many chunks progress is told and a request to stop is heard."""
+"""Chunks between two progress reports and checks for a request to stop."""
 _NO_VECTORS = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What happened to one file; reason: why it was skipped or failed, or what of it could not be read, or ''."""
+    """The result for one file; reason: why it was skipped or failed, which part could not be read, or ''."""
 
     name: str
     source: str
@@ -42,7 +42,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is: files and chunks done, and the file that is at work, or ''."""
+    """The progress of an ingest: files and chunks done; current: the file being read, or ''."""
 
     num_files: int
     num_files_done: int = 0
@@ -62,18 +62,18 @@ def ingest(
     on_wait: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileResult]:
-    """Bring the files at and below the paths into the table; yields a result as each file is stored.
+    """Ingest the files at and below the paths; yields a result as each file is stored.
 
-    A file whose bytes have not changed costs only a hash. A file that cannot be read is reported and the
-    rest goes on; its older version, if any, stays. A file that was moved or renamed keeps its document. With
-    prune, documents from below the given folders whose files are gone are removed, unless a folder has no file
-    left. on_wait is called while another process is writing and this one waits; it may raise to give up.
+    An unchanged file costs only a hash. A file that cannot be read is reported, its older version stays, and the rest
+    continues. A file that was moved or renamed keeps its document. prune: remove documents whose files are gone from
+    the given folders, unless a folder has no file left. on_wait: called while another process is writing; it may raise
+    to give up.
 
-    Raises StoppedError soon after should_stop says so, TableError when the table cannot be written; what was
-    reported until then is stored.
+    Raises StoppedError soon after should_stop returns True, TableError when the table cannot be written; all results
+    reported until then are stored.
     """
     paths = list(paths)
-    check_paths(paths)  # said before waiting
+    check_paths(paths)  # report bad paths before waiting
     with table.writing(on_wait):
         files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
         yield from Ingest(table, embedder, limits or read_limits(), on_progress, should_stop).store(files)
@@ -82,10 +82,10 @@ def ingest(
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
-    """Take documents out: their chunks with the boxes, and the kept files; inside `table.writing()`."""
+    """Remove documents, their chunks and their kept files; call inside `table.writing()`."""
     documents = list(documents)
     originals = Originals(table.home)
-    for document in documents:  # first, since a kept file without chunks is taken for a lost document and restored
+    for document in documents:  # first: a kept file without chunks would be restored as a lost document
         originals.remove(document.id)
     table.remove([document.id for document in documents])
 
@@ -98,9 +98,9 @@ def embed_documents(
     policy: Policy = DEFAULT_POLICY,
     on_embedded: Callable[[int], None] = lambda _: None,
 ) -> list[Embedded]:
-    """Chunk documents and embed together what has no known vector; on_embedded is told how many, piece by piece.
+    """Chunk documents and embed the passages without a known vector; on_embedded gets the size of each batch.
 
-    known: passage -> vector. A document without text below its headings comes back without chunks.
+    known: passage -> vector. A document that has only headings comes back without chunks.
     """
     vectors = dict(known or {})
     chunked = [
@@ -120,7 +120,7 @@ def embed_documents(
 
 @dataclass(frozen=True, slots=True)
 class _ChangedFile:
-    """A file that has to be read, and the document that it becomes."""
+    """A file to read, and the id of its document."""
 
     file: SourceFile
     document_id: str
@@ -136,7 +136,7 @@ class _ChangedFile:
 
 
 class Ingest:
-    """One pass over files: compare them with the table, then read, embed and store what has changed."""
+    """One pass over files: compare them with the table, then read, embed and store the changed ones."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Ingest:
         *,
         again: bool = False,
     ) -> None:
-        """again: read also what has not changed."""
+        """again: also read unchanged files."""
         self._again = again
         self._table, self._embedder, self._policy, self._limits = table, embedder, table.policy, limits
         self._on_progress, self._should_stop = on_progress, should_stop
@@ -160,8 +160,8 @@ class Ingest:
         self._progress = Progress(0)
 
     def store(self, files: list[SourceFile]) -> Iterator[FileResult]:
-        """Bring the files in; yields the result of each once it is stored."""
-        self._tell(num_files=len(files))
+        """Ingest the files; yields the result of each once it is stored."""
+        self._report(num_files=len(files))
         found = {file.source for file in files}
         self._moved = {
             document.sha256: document
@@ -181,15 +181,15 @@ class Ingest:
             waiting: list[tuple[_ChangedFile, Document]] = []
             num_characters = 0
             for parsed in parsers.parse_all(changed):
-                self._tell()
+                self._report()
                 if parsed is None:
                     continue
-                each, outcome = parsed
-                self._tell(current=each.name)
+                file_to_read, outcome = parsed
+                self._report(current=file_to_read.name)
                 if isinstance(outcome, ParseError):
-                    yield self._done(_failed(each.file, str(outcome)))
+                    yield self._done(_failed(file_to_read.file, str(outcome)))
                     continue
-                waiting.append((each, outcome))
+                waiting.append((file_to_read, outcome))
                 num_characters += sum(len(page.text) for page in outcome.pages)
                 if num_characters > _BATCH_CHARACTERS:
                     yield from self._store(waiting)
@@ -197,14 +197,14 @@ class Ingest:
             yield from self._store(waiting)
 
     def _compare(self, file: SourceFile) -> FileResult | _ChangedFile:
-        """What there is to do about a file: nothing, or to read it."""
+        """Return the result of a file that needs no reading, or a _ChangedFile to read."""
         suffix = file.path.suffix.lower()
         if not file.not_read and suffix not in PARSERS and os.path.isdir(file.path):
-            return _failed(file, "this folder may not be looked into; look at its permissions")
+            return _failed(file, "this folder cannot be opened; check its permissions")
         if file.not_read or suffix not in PARSERS:
-            reason = file.not_read or f"not a format that can be read: {suffix or 'none'}"
+            reason = file.not_read or f"this format cannot be read: {suffix or 'none'}"
             return FileResult(file.name, file.source, "skipped", reason=reason)
-        self._tell()
+        self._report()
         absolute = os.path.abspath(file.path)
         if printable(absolute) != absolute.replace(os.sep, "/"):
             return _failed(file, "its name is not valid UTF-8; rename it")
@@ -212,8 +212,8 @@ class Ingest:
         try:
             num_megabytes = file.path.stat().st_size >> 20
             if num_megabytes > self._limits.memory_mb:
-                at_most = f"at most {self._limits.memory_mb:,} MB are read"
-                return _failed(file, f"it has {num_megabytes:,} MB, {at_most}; split it")
+                limit = f"the limit is {self._limits.memory_mb:,} MB"
+                return _failed(file, f"it has {num_megabytes:,} MB, {limit}; split it")
             digest = file_digest(file.path) if known or self._moved else ""
         except OSError as error:
             return _failed(file, f"cannot open the file: {error.strerror or error}")
@@ -228,7 +228,7 @@ class Ingest:
         return _ChangedFile(file, self._new_id(file.source), "added")
 
     def _new_id(self, source: str) -> str:
-        """An id made from the source; from more where a document that has since moved away has that one."""
+        """Return an id made from the source, made unique if a moved document still has it."""
         new_id = document_id(source)
         while new_id in self._ids:
             new_id = document_id(new_id + source)
@@ -236,41 +236,41 @@ class Ingest:
         return new_id
 
     def _store(self, parsed: list[tuple[_ChangedFile, Document]]) -> Iterator[FileResult]:
-        """Embed and store documents that were read; each is in the table before its result is told."""
-        files = {each.document_id: each for each, _ in parsed}
-        documents = [replace(document, id=each.document_id, source=each.file.source) for each, document in parsed]
-        known = self._table.vectors_of([each.document_id for each in files.values() if each.status != "added"])
+        """Embed and store parsed documents; each is in the table before its result is yielded."""
+        files = {file.document_id: file for file, _ in parsed}
+        documents = [replace(document, id=file.document_id, source=file.file.source) for file, document in parsed]
+        known = self._table.vectors_of([file.document_id for file in files.values() if file.status != "added"])
         kept = []
         for embedded in embed_documents(
-            documents, self._embedder, known, policy=self._policy, on_embedded=self._tell_embedded
+            documents, self._embedder, known, policy=self._policy, on_embedded=self._report_embedded
         ):
-            each = files[embedded.document.id]
+            file = files[embedded.document.id]
             try:
                 if not embedded.chunks:
                     raise ParseError("it has headings but no text below them")
-                self._originals.keep(embedded.document, each.path)
+                self._originals.keep(embedded.document, file.path)
                 kept.append(embedded)
             except ParseError as error:
-                yield self._done(_failed(each.file, str(error)))
-        self._table.append([each for each in kept if files[each.document.id].status == "added"])
-        self._table.replace([each for each in kept if files[each.document.id].status != "added"])
+                yield self._done(_failed(file.file, str(error)))
+        self._table.append([embedded for embedded in kept if files[embedded.document.id].status == "added"])
+        self._table.replace([embedded for embedded in kept if files[embedded.document.id].status != "added"])
         for document, chunks, _ in kept:
             self._originals.keep_only(document)
-            each = files[document.id]
-            yield self._done(FileResult(each.name, each.file.source, each.status, len(chunks), document.note))
+            file = files[document.id]
+            yield self._done(FileResult(file.name, file.file.source, file.status, len(chunks), document.note))
 
-    def _tell_embedded(self, num_chunks: int) -> None:
-        self._tell(num_chunks_done=self._progress.num_chunks_done + num_chunks)
+    def _report_embedded(self, num_chunks: int) -> None:
+        self._report(num_chunks_done=self._progress.num_chunks_done + num_chunks)
 
     def _done(self, result: FileResult) -> FileResult:
         self._progress = replace(self._progress, num_files_done=self._progress.num_files_done + 1)
         self._on_progress(self._progress)
         return result
 
-    def _tell(self, **changes: Any) -> None:
-        """Tell how far it is; raises StoppedError when asked to stop."""
+    def _report(self, **changes: Any) -> None:
+        """Report progress. Raises StoppedError when asked to stop."""
         if self._should_stop():
-            raise StoppedError("stopped as asked; what was done until then is stored")
+            raise StoppedError("stopped; everything done until then is stored")
         if changes:
             self._progress = replace(self._progress, **changes)
             self._on_progress(self._progress)
@@ -281,17 +281,17 @@ def _failed(file: SourceFile, reason: str) -> FileResult:
 
 
 def _prune(paths: list[Path], found: set[str], table: ChunkTable) -> Iterator[FileResult]:
-    """Take out the documents from below the folders whose files are gone. found: sources of the files there.
+    """Remove documents whose files are gone from the folders. found: sources of the existing files.
 
-    Where a folder has no file at all any more, they stay: that is what a disk looks like that is not mounted.
+    If a folder has no file left, its documents stay: its disk may not be mounted.
     """
     documents = {document.source: document for document in table.documents() if document.source not in found}
     for folder in (path.resolve() for path in paths if path.is_dir()):
         gone = [source for source in documents if Path(source).is_relative_to(folder) and is_gone(source)]
         if gone and not any(Path(source).is_relative_to(folder) for source in found):
             reason = (
-                f"no file is there any more, so that its documents stay ({len(gone):,}); is its disk mounted? "
-                "If they are to go, remove them on the Documents page"
+                f"all files are gone; its documents are kept ({len(gone):,}) in case its disk is not mounted. "
+                "To remove them, use the Documents page"
             )
             yield FileResult(folder.name, str(folder), "failed", reason=reason)
             continue

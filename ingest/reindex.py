@@ -1,6 +1,6 @@
-"""The kept files -> a new table beside the one that serves, which takes its place when it is whole.
+"""The kept files -> a new table that replaces the current one when it is complete.
 
-So an embedder or the rules of chunking can be changed, and a table that is beyond repair be made anew.
+Use it to change the embedder or the chunking rules, or to rebuild a table that is beyond repair.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def reindex(
     on_wait: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FileResult]:
-    """Read, chunk and embed every document anew, then let the new table serve; yields a result for each.
+    """Read, chunk and embed every document again, then switch to the new table; yields a result for each.
 
-    The old table serves until then, and still does if a document could not be read again. A run that was
-    stopped goes on where it was. Raises TableError, StoppedError.
+    The old table stays in use until then, and also if a document cannot be read. A stopped run continues where it
+    was. Raises TableError, StoppedError.
     """
     with write_lock(home, on_wait):
         before = current_name(home)
@@ -45,30 +45,30 @@ def reindex(
             yield result
         if num_failed:
             raise TableError(
-                f"{num_failed} documents could not be read again, so the table stays as it was; remove them, or add "
-                "their files anew, then run the command again"
+                f"{num_failed} documents could not be read again, so the table was not changed; remove them, or add "
+                "their files again, then run the command again"
             )
         table.optimize()
         make_current(home, table.name)
 
 
 def _new_name(before: str, embedder: Embedder, policy: Policy) -> str:
-    """A name that is the same for a run that goes on where another was stopped, and never that of the old table."""
+    """Return a name that a resumed run finds again and that differs from the old table's."""
     made_with = "\n".join((embedder.name, str(embedder.dimension), policy.name, before))
     return f"chunks-{hashlib.sha256(made_with.encode()).hexdigest()[:12]}"
 
 
 def _files(home: Path) -> list[SourceFile]:
-    """The kept file of every document in the table, or its source where none was kept; else every kept file."""
+    """Return the kept file, or else the source, of every document in the table; if it is unreadable, all kept files."""
     originals = Originals(home)
     try:
         documents: list[StoredDocument] | list[Original] = stored_documents(home)
-    except TableError:  # beyond reading: what was kept is all there is
+    except TableError:  # unreadable: only the kept files are left
         documents = list(originals)
     return [source_of(document, originals) for document in documents]
 
 
 def source_of(document: StoredDocument | Original, originals: Originals) -> SourceFile:
-    """The kept file of a document, or where it came from if none was kept, to be read again."""
+    """Return the file to read a document from again: the kept file, or its source if none was kept."""
     kept = originals.path(document)
     return SourceFile(kept if kept.exists() else Path(document.source), document.name, document.source, document.id)

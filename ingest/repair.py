@@ -1,4 +1,4 @@
-"""A damaged table -> a whole one: an older manifest where the newest is broken, the kept files for the rest."""
+"""A damaged table -> a repaired one, from an older manifest and the kept files."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ from ingest.table import ChunkTable, MismatchError, StoredDocument, TableError, 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: whether it is well now, and what was found or done."""
+    """The result of one check: whether all is well now, and what was found or done."""
 
     ok: bool
     detail: str
 
 
 def examine(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding]:
-    """Check every stored text and vector and every kept file; with repair, mend what is not as it was stored.
+    """Check every stored text, vector and kept file; with repair, restore what is damaged.
 
-    What cannot be opened or read is not deleted: broken manifests and kept files are put aside in the folder
-    `damaged`.
+    Nothing is deleted: broken manifests and kept files are moved to the folder `damaged`.
     """
     try:
         read_identity(home)
     except TableError as error:
         if not repair:
-            yield Finding(False, f"{error}; run it without --no-repair")
+            yield Finding(False, f"{error}; run this without --no-repair")
             return
         with write_lock(home):
-            put_aside = _put_aside_manifests(home)
-        yield Finding(True, f"the table did not open; {put_aside} broken manifests were put aside")
+            num_moved = _put_aside_manifests(home)
+        yield Finding(True, f"the table did not open; {num_moved} broken manifests were moved to `damaged`")
         _remove_again(home, embedder)
     yield from _examine_documents(home, embedder, repair=repair)
 
@@ -69,20 +68,20 @@ def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Itera
         id for id, document in documents.items() if document.name in damaged
     }
     if not wanted:
-        yield Finding(True, f"{table.num_chunks()} passages of {len(documents)} documents are as they were stored")
+        yield Finding(True, f"{table.num_chunks()} passages of {len(documents)} documents are undamaged")
     elif not repair:
         names = sorted((originals.get(id) or documents[id]).name for id in wanted)
-        yield Finding(False, f"damaged or missing: {', '.join(names)}; run it without --no-repair")
+        yield Finding(False, f"damaged or missing: {', '.join(names)}; run this without --no-repair")
     else:
         yield from _restore(table, embedder, [originals[id] for id in wanted & originals.keys() - broken])
         for id in sorted(wanted - originals.keys()):
-            yield Finding(False, f"{documents[id].name} is damaged and no file of it was kept; add it again")
+            yield Finding(False, f"{documents[id].name} is damaged and its file was not kept; add it again")
 
 
 def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -> Iterator[Finding]:
-    """Read documents again from their kept files; what cannot be read again stays in the table as it is."""
+    """Read documents again from their kept files; those that fail stay in the table as they are."""
     kept = Originals(table.home)
-    files = [source_of(each, kept) for each in originals]
+    files = [source_of(original, kept) for original in originals]
     with table.writing():
         for result in Ingest(table, embedder, read_limits(), again=True).store(files):
             if result.status in ("failed", "skipped"):
@@ -92,24 +91,24 @@ def _restore(table: ChunkTable, embedder: Embedder, originals: list[Original]) -
 
 
 def _is_stored(original: Original, document: StoredDocument | None) -> bool:
-    """Whether the table has the version whose file was kept last; an older manifest has an older one."""
+    """Return whether the table has the version of the kept file; an older manifest may have an older one."""
     return document is not None and (original.sha256, original.source) == (document.sha256, document.source)
 
 
 def _remove_again(home: Path, embedder: Embedder) -> None:
-    """Take out what an older manifest has and somebody had removed since: its kept files are gone, others are there."""
+    """Remove documents that an older manifest brought back: they have no kept file, though others do."""
     kept = {original.id for original in Originals(home)}
-    with suppress(TableError):  # said when the documents are looked at
+    with suppress(TableError):  # reported when the documents are checked
         table = ChunkTable(home, embedder)
         with table.writing():
             table.remove([document.id for document in table.documents() if kept and document.id not in kept])
 
 
 def _put_aside_manifests(home: Path) -> int:
-    """Move the newest manifests away until the table opens at an older version; returns how many."""
+    """Move the newest manifests away until the table opens at an older version; returns their number."""
     versions = home / "table" / f"{current_name(home)}.lance" / "_versions"
     damaged = _damaged_folder(home)
-    # Lance names a manifest by its version, or by the largest 64-bit number less its version.
+    # Sort by time: Lance names a manifest by its version or by the largest 64-bit number minus it.
     manifests = sorted(versions.glob("*.manifest"), key=lambda path: path.stat().st_mtime, reverse=True)
     for count, manifest in enumerate(manifests, 1):
         manifest.replace(damaged / manifest.name)

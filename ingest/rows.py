@@ -1,4 +1,4 @@
-"""Chunk <-> row: the columns of the table, what it was made with, and the digests that show damage."""
+"""Chunk <-> row: the table's columns, its identity, and the digests that reveal damage."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ingest.parse import Box, Document
 _SCHEMA_VERSION = "2"
 _CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
 CHUNK_COLUMNS = [*_CHUNK_COLUMNS, "text_sha256"]
-"""What `to_chunk` and `text_is_whole` read."""
+"""Columns that `to_chunk` and `text_is_whole` read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a table was made with; vectors of two embedders, or passages of two policies, do not mix."""
+    """What a table was made with; one table cannot mix embedders or chunking policies."""
 
     embedder: str
     dimension: int
@@ -32,7 +32,7 @@ class Identity:
 
 
 class Embedded(NamedTuple):
-    """A document ready to be stored; vectors: shape (len(chunks), dimension)."""
+    """A document ready to store; vectors: shape (len(chunks), dimension)."""
 
     document: Document
     chunks: list[Chunk]
@@ -40,7 +40,7 @@ class Embedded(NamedTuple):
 
 
 def table_schema(identity: Identity) -> pa.Schema:
-    """The columns of a table with this identity."""
+    """Return the schema of a table with this identity."""
     text = ["id", "document_id", "document", "title", "source", "sha256", "text", "passage"]
     digests = ["text_sha256", "vector_sha256"]
     numbers = ["page", "start", "end", "num_pages"]
@@ -59,7 +59,7 @@ def table_schema(identity: Identity) -> pa.Schema:
 
 
 def to_rows(documents: Sequence[Embedded], identity: Identity) -> pa.Table:
-    """The rows of documents; each carries digests of its text and its vector."""
+    """Return one row per chunk, with digests of its text and vector."""
     now = datetime.now(UTC)
     rows = [
         {name: getattr(chunk, name) for name in _CHUNK_COLUMNS}
@@ -81,7 +81,7 @@ def to_rows(documents: Sequence[Embedded], identity: Identity) -> pa.Table:
 
 
 def identity_of(metadata: Mapping[bytes, bytes] | None) -> Identity:
-    """What the table with this schema metadata was made with."""
+    """Return the identity that is stored in a table's schema metadata."""
     found = {key.decode(): value.decode() for key, value in (metadata or {}).items()}
     return Identity(
         found.get("embedder", "unknown"),
@@ -92,17 +92,17 @@ def identity_of(metadata: Mapping[bytes, bytes] | None) -> Identity:
 
 
 def to_chunk(row: Mapping[str, Any]) -> Chunk:
-    """The chunk of a row."""
+    """Return the chunk of a row."""
     values = {name: row[name] for name in _CHUNK_COLUMNS}
     boxes = tuple(Box(**box) for box in row["boxes"])
     return Chunk(**values | {"headings": tuple(row["headings"]), "boxes": boxes})
 
 
 def text_is_whole(row: Mapping[str, Any]) -> bool:
-    """Whether the text of a row is what was stored; a flipped bit on the disk must not become a citation."""
+    """Return whether a row's text matches its digest; damaged text must not become a citation."""
     return bool(digest(row["text"].encode()) == row["text_sha256"])
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 in hex digits."""
+    """Return the SHA-256 in hex digits."""
     return sha256(data).hexdigest()

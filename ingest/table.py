@@ -1,8 +1,7 @@
-"""chunks and vectors -> ChunkTable: one LanceDB table, in which one document is one transaction.
+"""chunks and vectors -> ChunkTable: one LanceDB table, with one transaction per document.
 
-The table holds only what can be rebuilt from the documents. LanceDB's distances end here and in
-`app/search`: what comes out is a score, higher is better. A new table can be filled beside the one that
-serves, and takes its place in one step.
+The table holds only data that can be rebuilt from the documents. Searches return scores, higher is better, never
+LanceDB's distances. A new table can be filled beside the current one and replaces it in one step.
 """
 
 from __future__ import annotations
@@ -42,17 +41,17 @@ _log = logging.getLogger(__name__)
 
 _DOCUMENT_COLUMNS = ["document_id", "document", "title", "source", "sha256", "num_pages", "ingested_at"]
 _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
-"""What LanceDB raises on a full disk, a folder that cannot be written, or a damaged file."""
+"""LanceDB's errors for a full disk, a read-only folder, or a damaged file."""
 _MIN_INDEXED_ROWS = 20_000
-"""Below this, comparing a query with every vector is as quick as an index, and exact."""
+"""With fewer rows, an exact scan is as fast as an index."""
 _MANY_IDS = 1_000
-_DEEPER = 4
-"""Each id that a search names costs it some ten microseconds, so that with so many it first looks deeper without."""
+_DEPTH_FACTOR = 4
+"""Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the table knows it; num_pages is None where the format has no pages."""
+    """A document in the table; num_pages is None if the format has no pages."""
 
     id: str
     name: str
@@ -65,21 +64,21 @@ class StoredDocument:
 
 
 class TableError(CiteloopError):
-    """The table cannot be used: it was made by another embedder or other rules, it is damaged, or the disk is full."""
+    """The table cannot be used: other embedder or chunking rules, damage, or a full disk."""
 
 
 class MismatchError(TableError):
-    """The table is whole, but was made by another embedder or other rules."""
+    """The table is undamaged, but was made with another embedder or other rules."""
 
 
 def read_identity(home: Path) -> Identity | None:
-    """What the table of this home was made with; None when there is no table yet. Raises TableError."""
+    """Return what the table of this home was made with, or None without a table. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
     return None if table is None else identity_of(table.schema.metadata)
 
 
 def stored_documents(home: Path) -> list[StoredDocument]:
-    """The documents of the table that serves, whatever it was made with. Raises TableError when it does not open."""
+    """Return the documents of the current table, even if made with another embedder. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
     try:
         return [] if table is None else _documents(table.search())
@@ -88,7 +87,7 @@ def stored_documents(home: Path) -> list[StoredDocument]:
 
 
 def drop_others(home: Path, names: set[str]) -> None:
-    """Delete the tables that were replaced or never finished; inside the write lock. names: the ones that stay."""
+    """Delete replaced and unfinished tables; call inside the write lock. names: the tables to keep."""
     connection = _connect(home)
     for name in connection.list_tables().tables:
         if name not in names:
@@ -96,15 +95,15 @@ def drop_others(home: Path, names: set[str]) -> None:
 
 
 class ChunkTable:
-    """A table of one home folder. Reading needs no lock; writing happens inside `writing()`."""
+    """The chunk table of a home folder. Reading needs no lock; write inside `writing()`."""
 
     def __init__(
         self, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, name: str | None = None
     ) -> None:
-        """Open the table of this home; it is created by the first document that goes in.
+        """Open the table of this home; the first document creates it.
 
-        name: None means the one that serves. Raises TableError when the table there was made with another
-        embedder or schema, or is damaged.
+        name: None means the current table. Raises TableError when the table was made with another embedder or
+        schema, or is damaged.
         """
         self.home = home
         self.policy = policy
@@ -118,18 +117,18 @@ class ChunkTable:
 
     @property
     def is_made(self) -> bool:
-        """Whether it was there when it was last looked at: one that is made later may be another embedder's."""
+        """Return whether the table existed when last checked; another process may create it later."""
         return self._opened is not None
 
     @property
     def damaged(self) -> set[str]:
-        """Names of the documents of which a passage was found damaged and left out, since the table last changed."""
+        """Return names of documents with damaged passages, found since the table last changed."""
         if self._damaged and self._version() != self._damaged_version:
             self._damaged = set()
         return self._damaged
 
     def documents(self) -> list[StoredDocument]:
-        """All documents, by name."""
+        """Return all documents, sorted by name."""
         table = self._table()
         if table is None:
             return []
@@ -137,7 +136,7 @@ class ChunkTable:
             return _documents(table.search())
 
     def document(self, document_id: str) -> StoredDocument | None:
-        """The document of this id, or None if it is not there."""
+        """Return the document with this id, or None."""
         table = self._table()
         if table is None:
             return None
@@ -145,12 +144,12 @@ class ChunkTable:
             return next(iter(_documents(table.search().where(col("document_id") == lit(document_id)))), None)
 
     def num_chunks(self) -> int:
-        """Rows in the table; 0 when there is none yet."""
+        """Return the number of chunks; 0 if there is no table yet."""
         table = self._table()
         return 0 if table is None else int(table.count_rows())
 
     def chunks_of(self, document_id: str) -> list[Chunk]:
-        """The chunks of one document in reading order."""
+        """Return the chunks of one document in reading order."""
         table = self._table()
         if table is None:
             return []
@@ -158,7 +157,7 @@ class ChunkTable:
         return sorted(self._whole(query), key=lambda chunk: chunk.start)
 
     def chunk(self, chunk_id: str) -> Chunk | None:
-        """The chunk of this id, or None if the document has changed since or is gone."""
+        """Return the chunk with this id, or None if its document has changed or is gone."""
         table = self._table()
         if table is None:
             return None
@@ -166,7 +165,7 @@ class ChunkTable:
         return next(iter(self._whole(query)), None)
 
     def find_texts(self, texts: Collection[str]) -> dict[str, list[Chunk]]:
-        """Text -> the chunks that have exactly this text, wherever they stand now; without those that none has."""
+        """Return text -> the chunks with exactly this text; texts without a chunk are left out."""
         table = self._table()
         if table is None or not texts:
             return {}
@@ -179,26 +178,26 @@ class ChunkTable:
     def search_vector(
         self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """The nearest chunks with their cosine similarity, best first.
+        """Return the nearest chunks with their cosine similarity, best first.
 
-        within: ids of the documents to look at; there are num_results of these as long as they have so many chunks.
+        within: ids of the documents to search; they give num_results chunks if they have that many.
         """
         table = self._table()
         if table is None:
             return []
         query = table.search(query_vector, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(50).refine_factor(5)  # where there is an index; it is approximate
+        query = query.nprobes(50).refine_factor(5)  # only matters with an index, which is approximate
         if within is not None:
-            query = query.maximum_nprobes(0)  # further ones, until enough of these documents are found
+            query = query.maximum_nprobes(0)  # no limit: probe until enough of these chunks are found
         rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
         return [(to_chunk(row), 1.0 - row["_distance"]) for row in rows]
 
     def search_text(
         self, query: str, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """The best full-text matches with their BM25 score, best first; a query of stop words finds none.
+        """Return the best full-text matches with their BM25 score, best first; a query of stop words finds none.
 
-        within: ids of the documents to look at. The score is the one that the chunk has among all of them.
+        within: ids of the documents to search; scores are still those among all documents.
         """
         table = self._table()
         if table is None:
@@ -208,7 +207,7 @@ class ChunkTable:
         return [(to_chunk(row), row["_score"]) for row in rows]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Chunk id -> cosine similarity, of these chunks; without those that were removed meanwhile."""
+        """Return chunk id -> cosine similarity for these chunks; removed ones are left out."""
         table = self._table()
         if table is None or not chunk_ids:
             return {}
@@ -219,7 +218,7 @@ class ChunkTable:
         return dict(zip(rows["id"].to_pylist(), (vectors @ query_vector).tolist(), strict=True))
 
     def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Chunk id -> BM25 score, of these chunks; without those that hold no word of the query."""
+        """Return chunk id -> BM25 score for these chunks; those without a word of the query are left out."""
         table = self._table()
         if table is None or not chunk_ids:
             return {}
@@ -230,7 +229,7 @@ class ChunkTable:
         return dict(zip(rows["id"].to_pylist(), rows["_score"].to_pylist(), strict=True))
 
     def vectors_of(self, document_ids: Sequence[str]) -> dict[str, Vectors]:
-        """Passage -> vector of these documents: a passage that has not changed need not be embedded again."""
+        """Return passage -> vector of these documents, so that unchanged passages need no embedding."""
         table = self._table()
         if table is None or not document_ids:
             return {}
@@ -242,14 +241,14 @@ class ChunkTable:
 
     @contextmanager
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Be the one writer of this home; on_wait is called while another one is at work and may raise to give up.
+        """Hold the write lock of this home; on_wait is called while another process holds it and may raise to give up.
 
-        It is the table that serves by then. On leaving without an error, the indexes take in what is new. Raises
-        TableError when the table was made with another chunking policy.
+        Switches to the table that is current by then. On success the indexes are updated. Raises TableError when the
+        table was made with another chunking policy.
         """
         with write_lock(self.home, on_wait):
-            if self.name != (serving := current_name(self.home)):
-                self._switch_to(serving)
+            if self.name != (current := current_name(self.home)):
+                self._switch_to(current)
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
@@ -259,22 +258,22 @@ class ChunkTable:
                 self.optimize()
 
     def _switch_to(self, name: str) -> None:
-        """Be the table that has taken the place of this one meanwhile. Raises TableError."""
+        """Switch to the table that has replaced this one. Raises TableError."""
         self.name, self._opened = name, None
         try:
             self._table()
         except MismatchError as error:
             raise TableError(
-                f"the table in {self.home} was made anew with another embedder meanwhile; run this again"
+                f"the table in {self.home} was rebuilt with another embedder meanwhile; run this again"
             ) from error
 
     def _version(self) -> int | None:
-        """Grows with every write; None where there is no table yet."""
+        """Return a number that grows with every write, or None without a table."""
         table = self._table()
         return None if table is None else int(table.version)
 
     def optimize(self) -> None:
-        """Let the indexes take in what is new, and build the one of the vectors once it pays."""
+        """Update the indexes, and build the vector index once the table is large enough."""
         table = self._table()
         if table is None:
             return
@@ -289,9 +288,9 @@ class ChunkTable:
             flush()
 
     def replace(self, documents: Sequence[Embedded]) -> None:
-        """Put documents in, or in place of their older versions, in one transaction; inside `writing()`.
+        """Add documents or replace their older versions, in one transaction; call inside `writing()`.
 
-        A crash leaves the old version of each or the new one.
+        A crash leaves either the old or the new version of each.
         """
         if not documents:
             return
@@ -300,14 +299,14 @@ class ChunkTable:
             .merge_insert("id")
             .when_matched_update_all()
             .when_not_matched_insert_all()
-            .when_not_matched_by_source_delete(col("document_id").isin([each.document.id for each in documents]))
+            .when_not_matched_by_source_delete(col("document_id").isin([document.id for document, _, _ in documents]))
         )
         with self._clear_errors("write"):
             update.execute(to_rows(documents, self._identity))
-            flush()  # LanceDB itself never flushes to the disk
+            flush()  # LanceDB never flushes to the disk
 
     def append(self, documents: Sequence[Embedded]) -> None:
-        """Put documents in, in one transaction, that are not in yet, which is faster; inside `writing()`."""
+        """Add new documents in one transaction, faster than `replace`; call inside `writing()`."""
         if not documents:
             return
         table = self._table_to_write()
@@ -316,7 +315,7 @@ class ChunkTable:
             flush()
 
     def remove(self, document_ids: Sequence[str]) -> None:
-        """Take documents out; inside `writing()`. An id that is not there is no error."""
+        """Remove documents; call inside `writing()`. Unknown ids are ignored."""
         table = self._table()
         if table is not None and document_ids:
             with self._clear_errors("write"):
@@ -324,7 +323,7 @@ class ChunkTable:
                 flush()
 
     def verify(self) -> set[str]:
-        """Names of the documents of which a text or a vector is no longer what was stored.
+        """Return the names of documents with a damaged text or vector.
 
         Raises TableError when the table cannot be read at all.
         """
@@ -350,14 +349,14 @@ class ChunkTable:
         return self._opened
 
     def _check(self, found: Identity, *parts: str) -> None:
-        """Raises MismatchError where one of the parts is not what this program uses."""
+        """Raise MismatchError if one of the parts differs from what this program uses."""
         for part in parts:
             made_with, expected = getattr(found, part), getattr(self._identity, part)
             if made_with != expected:
                 wanted = f" --embedder {expected}" if part == "embedder" else ""
                 raise MismatchError(
                     f"the table in {self.home} was made with {part} {made_with}, this program uses {expected}; "
-                    f"make it anew with: citeloop reindex{wanted}"
+                    f"rebuild it with: citeloop reindex{wanted}"
                 )
 
     def _table_to_write(self) -> Any:
@@ -374,19 +373,19 @@ class ChunkTable:
             yield
         except _LANCE_ERRORS as error:
             advice = (
-                "what was stored before is still there. Look at the free space and the permissions, then run it again"
+                "what was stored before is still there. Check free space and permissions, then try again"
                 if verb == "write"
-                else "a file of it may be damaged; repair it with: citeloop doctor"
+                else "one of its files may be damaged; repair it with: citeloop doctor"
             )
             raise TableError(f"cannot {verb} the table in {self.home}: {error}; {advice}") from error
 
     def _best(self, query: Any, num_results: int, within: Collection[str] | None) -> list[dict[str, Any]]:
-        """The first whole rows of a search that looks only at these documents, before it ranks."""
+        """Return the best undamaged rows of a search within these documents."""
         if within is None:
             return self._whole_rows(query.limit(num_results))
         wanted = frozenset(within)
-        if len(wanted) > _MANY_IDS:  # often so large a share that enough of the best of all are theirs
-            rows = self._whole_rows(query.limit(num_results * _DEEPER))
+        if len(wanted) > _MANY_IDS:  # then enough of the overall best are often among them
+            rows = self._whole_rows(query.limit(num_results * _DEPTH_FACTOR))
             inside = [row for row in rows if row["document_id"] in wanted][:num_results]
             if len(inside) == num_results:
                 return inside
@@ -397,14 +396,14 @@ class ChunkTable:
         return [to_chunk(row) for row in self._whole_rows(query)]
 
     def _whole_rows(self, query: Any) -> list[dict[str, Any]]:
-        """The rows whose text is what was stored; the documents of others are noted in `damaged`."""
+        """Return the rows with undamaged text; the documents of others are added to `damaged`."""
         with self._clear_errors("read"):
             rows: list[dict[str, Any]] = query.to_list()
         whole = [row for row in rows if text_is_whole(row)]
         if len(whole) < len(rows):
             self._damaged = self.damaged | {row["document"] for row in rows if row not in whole}
             self._damaged_version = self._version()
-            _log.error("damaged passages left out, of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
+            _log.error("left out damaged passages of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
         return whole
 
 
@@ -420,7 +419,7 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         return connection.open_table(name)
     except _LANCE_ERRORS as error:
         raise TableError(
-            f"the table in {home} is damaged and does not open; repair it with: citeloop doctor ({error})"
+            f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""`python -m ingest.worker`: run the queued jobs of a home folder, one after the other, until none is left.
+"""`python -m ingest.worker`: run the queued jobs of a home folder in order until none is left.
 
-Whoever queues a job starts one such process and leaves it; it has its own session and outlives the page.
+Queuing a job starts this process in its own session, so that it outlives the page.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ingest.table import ChunkTable, read_identity
 
 
 def embedder_for(home: Path, name: str) -> Embedder:
-    """The embedder of this name, which is not loaded for a table that it made as long as nothing has changed.
+    """Return the embedder of this name, loaded only when something has to be embedded.
 
-    name: empty means the one of the table, or the default one for a new table.
+    name: empty means the table's embedder, or the default one for a new table.
     """
     made_with = read_identity(home)
     wanted = name or (made_with.embedder if made_with else "")
@@ -33,24 +33,24 @@ def embedder_for(home: Path, name: str) -> Embedder:
 
 
 def uploads_folder(home: Path, job_id: str) -> Path:
-    """Where the files of an upload wait for their job."""
+    """Return the folder where the files of an upload wait for their job."""
     return home / "uploads" / job_id
 
 
 def cancel(store: JobStore, job_id: str) -> None:
-    """Ask a job to stop. The files of an upload that nobody had begun go, since nobody else will clean up."""
+    """Ask a job to stop; delete its uploaded files if no process is running it. Raises JobError."""
     store.cancel(job_id)
     if not store.job(job_id).is_open:
         shutil.rmtree(uploads_folder(store.home, job_id), ignore_errors=True)
 
 
 def start(home: Path) -> None:
-    """Begin to run the queued jobs of this home in a process of its own. What it says goes to `jobs.log`."""
+    """Run the queued jobs of this home in a separate process, which logs to `jobs.log`."""
     start_process("ingest.worker", home, log="jobs.log")
 
 
 def resume(home: Path) -> None:
-    """Go on with what was queued or killed before; to be called when a server starts."""
+    """Run the jobs that were queued or killed before; call this when a server starts."""
     store = JobStore(home)
     store.revive()
     if any(job.is_waiting for job in store.jobs()):
@@ -64,20 +64,20 @@ def run(
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[FileResult]:
-    """Do a claimed job; yields a result for each file as it is stored, and notes them and the end in the store.
+    """Run a claimed job and record it in the store; yields a result for each file once it is stored.
 
-    Raises what `ingest` raises, but for StoppedError when the job was cancelled.
+    Raises what `ingest` raises, except StoppedError: a cancelled job just ends.
     """
     with at_work(store, job) as heart:
-        for result in _results(store.home, job, load(), _Told(heart, on_progress, on_wait)):
+        for result in _results(store.home, job, load(), _Callbacks(heart, on_progress, on_wait)):
             store.record(job.id, result)
             yield result
-    if store.job(job.id).state == "done":  # not when it was cancelled: it may be resumed
+    if store.job(job.id).state == "done":  # a cancelled job keeps its files: it may be resumed
         shutil.rmtree(uploads_folder(store.home, job.id), ignore_errors=True)
 
 
-class _Told:
-    """What an ingest tells on its way goes to the heart of its job and to the one who runs it."""
+class _Callbacks:
+    """Pass the progress of an ingest to its job's heartbeat and to the caller."""
 
     def __init__(self, heart: Heart, on_progress: Callable[[Progress], None], on_wait: Callable[[], None]) -> None:
         self._heart, self._on_progress, self._on_wait = heart, on_progress, on_wait
@@ -88,23 +88,23 @@ class _Told:
         self._on_progress(progress)
 
     def wait(self) -> None:
-        """Raises StoppedError when the job was cancelled."""
+        """Report the wait. Raises StoppedError when the job was cancelled."""
         self._on_wait()
         self._heart.wait("waiting for another process that is writing")
 
 
-def _results(home: Path, job: Job, embedder: Embedder, told: _Told) -> Iterator[FileResult]:
+def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Iterator[FileResult]:
     if job.kind == "reindex":
-        return reindex(home, embedder, on_progress=told.progress, on_wait=told.wait, should_stop=told.should_stop)
+        return reindex(home, embedder, on_progress=calls.progress, on_wait=calls.wait, should_stop=calls.should_stop)
     return ingest(
         [Path(path) for path in job.paths],
         ChunkTable(home, embedder),
         embedder,
         prune=job.prune,
         uploaded=job.kind == "upload",
-        on_progress=told.progress,
-        on_wait=told.wait,
-        should_stop=told.should_stop,
+        on_progress=calls.progress,
+        on_wait=calls.wait,
+        should_stop=calls.should_stop,
     )
 
 

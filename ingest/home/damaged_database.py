@@ -1,4 +1,4 @@
-"""damaged SQLite file -> a new one in its place, with the rows that can still be read. Nothing is deleted."""
+"""damaged SQLite file -> a new one with the rows that can still be read; the damaged file is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from filelock import FileLock
 from ingest.home.folder import create_private
 
 MakeTables = Callable[[sqlite3.Connection], object]
-"""Makes the tables of a database that are not there yet, and brings an earlier version's rows up to date."""
+"""Creates missing tables and migrates rows of an earlier version."""
 
 _MARK = ".damaged-"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -25,34 +25,34 @@ _log = logging.getLogger(__name__)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the file is no database, or a damaged one."""
+    """Return whether an error says that the file is damaged or no database."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 def damaged_databases(home: Path) -> list[Path]:
-    """The files of a home folder that were set aside, oldest first."""
+    """Return the damaged files that were set aside in a home folder, oldest first."""
     return sorted(path for path in home.glob(f"*{_MARK}*") if not path.name.endswith(("-wal", "-shm")))
 
 
 def set_aside(path: Path, make_tables: MakeTables) -> bool:
-    """Rename a damaged file and put a new one in its place; False where the disk does not allow it."""
+    """Rename a damaged file and put a new one in its place; returns False if the disk does not allow it."""
     try:
         with _lock, FileLock(path.with_name(f".{path.name}.lock")):
-            if _is_whole(path):  # somebody else has just replaced it
+            if _is_whole(path):  # another process has just replaced it
                 return True
             new = path.with_name(f".{path.name}.new")
             new.unlink(missing_ok=True)
             create_private(new).close()
-            num_rows = _bring_over(path, new, make_tables)
+            num_rows = _copy_rows(path, new, make_tables)
             aside = path.with_name(f"{path.name}{_MARK}{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-            for suffix in ("-wal", "-shm", ""):  # the log first: a new file would take it for its own
+            for suffix in ("-wal", "-shm", ""):  # log files first: a new database would read them as its own
                 with suppress(FileNotFoundError):
                     os.rename(f"{path}{suffix}", f"{aside}{suffix}")
             new.rename(path)
     except (OSError, sqlite3.DatabaseError) as error:
         _log.warning("%s is damaged and could not be set aside: %s", path, error)
         return False
-    _log.warning("%s was damaged: it is now %s, and %d rows were brought over", path, aside.name, num_rows)
+    _log.warning("%s was damaged: renamed it to %s and copied %d rows", path, aside.name, num_rows)
     return True
 
 
@@ -64,23 +64,23 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def _bring_over(damaged: Path, new: Path, make_tables: MakeTables) -> int:
-    """Fill a new file with the rows that can be read of a damaged one; returns their number."""
+def _copy_rows(damaged: Path, new: Path, make_tables: MakeTables) -> int:
+    """Copy all readable rows of a damaged file to a new one; returns their number."""
     with closing(sqlite3.connect(new)) as target, closing(sqlite3.connect(damaged)) as source:
         make_tables(target)
         with suppress(sqlite3.DatabaseError):
-            source.execute("PRAGMA writable_schema = ON")  # so that a file that was cut short is read at all
+            source.execute("PRAGMA writable_schema = ON")  # needed to read a truncated file
         names = target.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         with target:
-            num_rows = sum(_bring_over_table(source, target, name) for (name,) in names.fetchall())
+            num_rows = sum(_copy_table(source, target, name) for (name,) in names.fetchall())
             with suppress(sqlite3.DatabaseError):
                 (version,) = source.execute("PRAGMA user_version").fetchone()
                 target.execute(f"PRAGMA user_version = {version}")
         return num_rows
 
 
-def _bring_over_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
-    """From the first row on, and then from the last one back: damage in the middle hides neither end."""
+def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> int:
+    """Copy rows from the first on, then from the last back, in case the middle is damaged; returns their number."""
     num_rows = 0
     for order in ("ASC", "DESC"):
         with suppress(sqlite3.DatabaseError):

@@ -1,6 +1,6 @@
-"""SQLite, for the rows that people made or wait for: one transaction for one act.
+"""SQLite for feedback, conversations, jobs and the like: one transaction per action.
 
-A damaged file is set aside, and a new one begins. A disk that takes nothing can still be read.
+A damaged file is set aside and replaced. If the disk cannot be written, the rows can still be read.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 from ingest.home.damaged_database import MakeTables, is_damage, set_aside
 from ingest.home.folder import make_home
 
-_PATIENCE_SECONDS = 30.0
-"""So long an act waits for those that others are at."""
+_BUSY_SECONDS = 30.0
+"""How long a transaction waits for those of others."""
 _REFUSALS = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_READONLY,
@@ -29,7 +29,7 @@ _REFUSALS = (
 
 
 def now() -> str:
-    """The time as rows note it: in UTC, ISO 8601 to the millisecond."""
+    """Return the current time in UTC, ISO 8601 to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -37,12 +37,11 @@ def now() -> str:
 def transaction(
     path: Path, *, durable: bool = True, make_tables: MakeTables | None = None
 ) -> Iterator[sqlite3.Connection]:
-    """A connection of its own for one transaction, since pages run in many threads; an exception rolls it back.
+    """Open a new connection for one transaction, since pages run in many threads; an exception rolls it back.
 
-    durable: it survives a power cut, at the price of waiting for the disk. make_tables: makes what is missing and
-    brings an earlier version's rows up to date; with it, a damaged file is set aside, and the transaction begins in a
-    new one. Where the disk takes nothing, rows can be read and not written. Only the owner may read the file, whatever
-    the umask. Raises sqlite3.DatabaseError.
+    durable: it survives a power cut but waits for the disk. make_tables: creates missing tables and migrates rows;
+    with it, a damaged file is replaced first. If the disk cannot be written, the connection is read-only. Only the
+    owner may read the file, whatever the umask. Raises sqlite3.DatabaseError.
     """
     connection, refusal = _opened(path, make_tables)
     with closing(connection):
@@ -52,14 +51,14 @@ def transaction(
                 yield connection
         except sqlite3.DatabaseError as error:
             if make_tables and is_damage(error):
-                set_aside(path, make_tables)  # for the next one: what this one has done so far is lost
+                set_aside(path, make_tables)  # for the next transaction; this one is lost
             if refusal and is_refusal(error):
-                raise refusal from error  # "disk full", rather than that the way out is read-only
+                raise refusal from error  # the cause, such as "disk full", not the read-only fallback
             raise
 
 
 def in_memory(make_tables: MakeTables) -> Callable[[], AbstractContextManager[sqlite3.Connection]]:
-    """Return a function that gives transactions, one at a time, on a new database that no disk can refuse."""
+    """Return a function that opens transactions, one at a time, on a new database in memory."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     make_tables(connection)
     lock = threading.Lock()
@@ -73,12 +72,12 @@ def in_memory(make_tables: MakeTables) -> Callable[[], AbstractContextManager[sq
 
 
 def is_refusal(error: sqlite3.Error) -> bool:
-    """Whether an error says that the disk is full or may not be written."""
+    """Return whether an error says that the disk is full or cannot be written."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
 
 
 def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connection, sqlite3.DatabaseError | None]:
-    """A connection and, if it can only read, the error that says why."""
+    """Return a connection and, if it is read-only, the error that says why."""
     try:
         return _opened_for_writing(path, make_tables), None
     except sqlite3.DatabaseError as error:
@@ -91,9 +90,9 @@ def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connect
 
 def _opened_for_writing(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
     if make_tables:
-        with suppress(OSError):  # SQLite says it in its own words
+        with suppress(OSError):  # SQLite reports it
             make_home(path.parent)
-    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     try:
         _keep_private(path)
         _write_ahead(connection)
@@ -107,7 +106,7 @@ def _opened_for_writing(path: Path, make_tables: MakeTables | None) -> sqlite3.C
 
 
 def _opened_for_reading(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
-    """The file as it is, or empty tables where there is none."""
+    """Open the file read-only, or empty tables in memory if there is none."""
     if path.exists() and path.stat().st_size:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)
         if make_tables:
@@ -136,20 +135,19 @@ def _up_to_date(connection: sqlite3.Connection, make_tables: MakeTables) -> sqli
 
 
 def _keep_private(path: Path) -> None:
-    """Close the database and its side files to others; a new one is still empty, and SQLite copies its mode."""
+    """Give only the owner access to the database and its side files; SQLite copies the mode to new ones."""
     for file in (path, f"{path}-wal", f"{path}-shm"):
-        with suppress(OSError):  # not there, not ours, or on a read-only disk
+        with suppress(OSError):  # missing, owned by someone else, or on a read-only disk
             if os.stat(file).st_mode & 0o077:
                 os.chmod(file, 0o600)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer go on beside each other.
+    """Switch to WAL, so that readers and a writer do not block each other.
 
-    A new file is switched to that by whoever opens it first. Of two who try at once, SQLite turns one away without
-    waiting, since each holds what the other needs.
+    Two processes that switch a new file at once can deadlock; SQLite then returns BUSY at once, so retry.
     """
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -163,7 +161,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def add_missing_columns(
     connection: sqlite3.Connection, table: str, columns: Sequence[str], default: str = "NULL"
 ) -> None:
-    """Give a table that an older version has made the columns that it did not know; default: what stands in them."""
+    """Add columns that are missing in a table of an older version; default: their value in SQL."""
 
     def missing() -> list[str]:
         present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
@@ -171,6 +169,6 @@ def add_missing_columns(
 
     if missing():
         with connection:
-            connection.execute("BEGIN IMMEDIATE")  # else two that open the file at once would both add them
+            connection.execute("BEGIN IMMEDIATE")  # else two processes could both add them
             for column in missing():
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")

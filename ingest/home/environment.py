@@ -1,4 +1,4 @@
-"""Variables of the environment -> settings, or an error that names each variable whose value does not fit."""
+"""Environment variables -> settings, or an error that names each invalid variable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def read_environment(kind: type[S]) -> S:
-    """The settings of this kind. Raises CiteloopError."""
+    """Return the settings of this kind. Raises CiteloopError."""
     try:
         return kind()
     except ValidationError as error:
@@ -23,4 +23,4 @@ def read_environment(kind: type[S]) -> S:
             f"{item['msg']}, got {item['input']!r}"
             for item in error.errors()
         ]
-        raise CiteloopError(f"a variable has a wrong value: {'; '.join(wrong)}") from error
+        raise CiteloopError(f"an environment variable is invalid: {'; '.join(wrong)}") from error

@@ -1,4 +1,4 @@
-"""The home folder: where it is, which table in it serves, and who may read and write."""
+"""The home folder: its location, its current table, its permissions and its write lock."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from filelock import FileLock, Timeout
 from ingest import CiteloopError
 
 DEFAULT_HOME = Path(__file__).resolve().parents[2] / "data" / "home"
-"""Where everything lies that the program creates at run time, unless CITELOOP_HOME names another folder."""
+"""Folder for everything created at run time, unless CITELOOP_HOME names another."""
 
 _FIRST_TABLE = "chunks"
 
 
 def make_home(home: Path) -> None:
-    """Make the home folder if there is none, and let only its owner into it, whatever the umask.
+    """Create the home folder if needed and give access only to its owner, whatever the umask.
 
-    A folder that is more than a home stays as open as it was: /tmp, or one that holds this program.
+    The mode of a shared folder stays as it was: /tmp, or one that contains this program.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = home.stat().st_mode
-    if mode & 0o077 and not _is_more_than_a_home(home, mode):
-        with suppress(OSError):  # somebody else's, who lets this account in; or the disk is read-only
+    if mode & 0o077 and not _is_shared(home, mode):
+        with suppress(OSError):  # owned by someone else, or on a read-only disk
             home.chmod(0o700)
 
 
-def _is_more_than_a_home(folder: Path, mode: int) -> bool:
+def _is_shared(folder: Path, mode: int) -> bool:
     return bool(mode & stat.S_ISVTX) or folder.resolve() in Path(__file__).resolve().parents
 
 
@@ -42,7 +42,7 @@ def create_private(path: Path) -> BinaryIO:
 
 
 def current_name(home: Path) -> str:
-    """The name of the table that serves; there may be another one that is being filled."""
+    """Return the name of the current table; another one may be in the making."""
     try:
         return (home / "table.current").read_text().strip()
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def current_name(home: Path) -> str:
 
 
 def make_current(home: Path, name: str) -> None:
-    """Let the table of this name serve from now on, in one step; readers that are open follow."""
+    """Switch to the table with this name in one step; open readers follow."""
     pointer = home / "table.current.new"
     pointer.write_text(name)
     flush()
@@ -59,7 +59,7 @@ def make_current(home: Path, name: str) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file in one step: after a crash it is the old one or the new one. Only its owner may read it."""
+    """Write a small file in one step: a crash leaves the old or the new one. Only its owner may read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -75,7 +75,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def flush_entries(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
+    """Flush a folder's entries to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -85,9 +85,9 @@ def flush_entries(folder: Path) -> None:
 
 @contextmanager
 def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Be the one writer of this home; on_wait is called, once or each second, while another one is at work.
+    """Hold the write lock of this home; on_wait is called about once a second while another process holds it.
 
-    on_wait may raise to give up. Raises CiteloopError when the home cannot be written.
+    on_wait may raise to give up. Raises CiteloopError when the home is not writable.
     """
     lock = FileLock(home / "table.lock")
     try:
@@ -102,7 +102,7 @@ def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterat
                 lock.acquire(timeout=1)
                 break
     except OSError as error:
-        raise CiteloopError(f"cannot write in {home}: {error.strerror or error}; look at the permissions") from error
+        raise CiteloopError(f"cannot write in {home}: {error.strerror or error}; check the permissions") from error
     try:
         yield
     finally:
@@ -110,6 +110,6 @@ def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterat
 
 
 def flush() -> None:
-    """Have what was written be on the disk, so that it survives a power cut; LanceDB itself never does."""
+    """Flush all writes to the disk, so that they survive a power cut; LanceDB never does."""
     if hasattr(os, "sync"):  # not on Windows
         os.sync()

@@ -1,7 +1,7 @@
-"""The life of a job: a row in SQLite that a page can read while a process of its own does the work.
+"""The life of a job: a row in SQLite that pages can read while a separate process does the work.
 
-A job survives the page that asked for it and its own process: one whose heart has stopped is queued again.
-What a job does, and what it notes beside its life, say the subclasses; nothing here knows of documents or models.
+A job survives the page that started it, and a job whose process died is queued again. Subclasses define the work and
+further fields; nothing here knows about documents or models.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 _DEAD_AFTER = timedelta(seconds=15)
 _HEARTBEAT_SECONDS = 1.0
 _MAX_ATTEMPTS = 3
-"""A job whose process was killed so often is not started again by itself."""
+"""A job whose process was killed this often is not restarted automatically."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseJob:
-    """What every job has: where in its life it is. Times are ISO 8601 in UTC, or None.
+    """The fields that every job has. Times are ISO 8601 in UTC, or None.
 
-    attempts: how often a process began it. current: what is at work. message: why it waits or failed. A subclass
-    adds what was asked for, without defaults, and how far it is, with defaults: a job that is queued again keeps
-    the former and begins anew with the latter. Its fields are texts, numbers, switches and tuples of texts.
+    attempts: how often a process started it. current: the item in progress. message: why it waits or failed. A
+    subclass adds fields for the request, without defaults, and for the progress, with defaults; a job that is queued
+    again keeps the former and resets the latter. Fields are str, numbers, bool, or tuples of str.
     """
 
     id: str
@@ -57,31 +57,31 @@ class BaseJob:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the job has not ended."""
         return self.state in ("queued", "running")
 
     @property
     def is_waiting(self) -> bool:
-        """Whether no process has begun it."""
+        """Return whether no process has started it."""
         return self.state == "queued" and self.heartbeat_at is None
 
     @property
     def is_dead(self) -> bool:
-        """Whether a process began it and has not been heard of since."""
+        """Return whether it was started, but its heartbeat has stopped."""
         if not self.is_open or self.heartbeat_at is None:
             return False
         return datetime.now(UTC) - datetime.fromisoformat(self.heartbeat_at) > _DEAD_AFTER
 
     @property
     def seconds(self) -> float:
-        """How long it has been running, or ran."""
+        """Return how long it has been running, or ran."""
         if self.started_at is None:
             return 0.0
         ended = datetime.fromisoformat(self.ended_at) if self.ended_at else datetime.now(UTC)
         return (ended - datetime.fromisoformat(self.started_at)).total_seconds()
 
     def as_record(self) -> dict[str, object]:
-        """The form that the command line prints, with stable names."""
+        """Return the form that the command line prints, with stable names."""
         return {
             **asdict(self),
             "state": "stopped" if self.is_dead else self.state,
@@ -90,26 +90,26 @@ class BaseJob:
 
 
 class JobError(CiteloopError):
-    """The job is not there, or not in a state for what was asked."""
+    """The job does not exist, or its state does not allow the action."""
 
 
 class StoppedError(CiteloopError):
-    """The work was asked to stop, and has."""
+    """The work stopped on request."""
 
 
 J = TypeVar("J", bound=BaseJob)
 
 
 class BaseJobStore(Generic[J]):
-    """The jobs of one kind in a file of a home folder; every method is one transaction. A subclass says how to add one.
+    """The jobs of one kind in a file of a home folder; every method is one transaction. Subclasses add jobs.
 
     Every method raises JobError when the file is damaged or the disk is full.
     """
 
     def __init__(self, home: Path, job_type: type[J], filename: str, *, more_tables: str = "") -> None:
-        """filename: of the database, below home; '' for one in memory, which ends with the process.
+        """filename: the database below home; '' for one in memory, which ends with the process.
 
-        more_tables: SQL that makes what a subclass keeps beside the jobs.
+        more_tables: SQL that creates a subclass's own tables.
         """
         self.home = home
         self._path = home / filename
@@ -117,7 +117,7 @@ class BaseJobStore(Generic[J]):
         self._hints = get_type_hints(job_type)
         self._columns = [field.name for field in fields(job_type)]
         self._more_tables = more_tables
-        # not durable: the table and the answers say by themselves how far a job came
+        # not durable: the results themselves show how far a job came
         in_file = partial(transaction, self._path, durable=False, make_tables=self._make_tables)
         self._transaction = in_file if filename else in_memory(self._make_tables)
         with self._connection():  # makes the tables
@@ -129,25 +129,25 @@ class BaseJobStore(Generic[J]):
         add_missing_columns(connection, "jobs", self._columns)
 
     def put(self, job: J, *, begin: bool = False) -> J:
-        """Queue a job; with begin, as one that the caller runs himself."""
+        """Queue a job; with begin, mark it as started by the caller."""
         if begin:
             job = replace(job, heartbeat_at=now(), attempts=1)
         self._write(job)
         return job
 
     def jobs(self, last: int = -1) -> list[J]:
-        """The last jobs, newest first."""
+        """Return the last jobs, newest first."""
         return self._jobs("ORDER BY created_at DESC, rowid DESC LIMIT ?", last)
 
     def job(self, job_id: str) -> J:
-        """The job of this id. Raises JobError."""
+        """Return the job with this id. Raises JobError."""
         if found := self._jobs("WHERE id = ?", job_id):
             return found[0]
         known = ", ".join(job.id for job in self.jobs(5)) or "none"
         raise JobError(f"no job {job_id}; the last ones are: {known}")
 
     def claim(self) -> J | None:
-        """Take the oldest queued job, so that no other process runs it; None when there is none."""
+        """Claim the oldest queued job, so that no other process runs it; returns None if there is none."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             condition = "state = 'queued' AND heartbeat_at IS NULL"
@@ -160,7 +160,7 @@ class BaseJobStore(Generic[J]):
         return self._from_row(row) if row else None
 
     def update(self, job_id: str, **changes: Any) -> None:
-        """Change fields of a job that has not ended."""
+        """Change fields of an open job."""
         assignments = ", ".join(f"{name} = ?" for name in changes)
         with self._connection() as connection:
             connection.execute(
@@ -169,11 +169,11 @@ class BaseJobStore(Generic[J]):
             )
 
     def end(self, job_id: str, state: State, message: str = "") -> None:
-        """Say how a job ended."""
+        """Record how a job ended."""
         self.update(job_id, state=state, message=message, ended_at=now(), current="")
 
     def cancel(self, job_id: str) -> None:
-        """Ask a job to stop; one that no process has begun, or whose process is gone, ends at once. Raises JobError."""
+        """Ask a job to stop; one without a running process ends at once. Raises JobError."""
         job = self.job(job_id)
         if not job.is_open:
             raise JobError(f"job {job_id} has ended already: {job.state}")
@@ -182,25 +182,25 @@ class BaseJobStore(Generic[J]):
             self.end(job_id, "cancelled")
 
     def queue_again(self, job_id: str) -> None:
-        """Queue a job once more that failed, was cancelled, or lost its process. Raises JobError."""
+        """Queue again a job that failed, was cancelled, or lost its process. Raises JobError."""
         job = self.job(job_id)
         if job.state == "done" or (job.is_open and not job.is_dead):
             raise JobError(f"job {job_id} is {job.state}; only one that failed or was stopped can be resumed")
-        asked_for = [field.name for field in fields(job) if field.default is MISSING]
-        kept = {name: getattr(job, name) for name in (*asked_for, "attempts")}
+        request = [field.name for field in fields(job) if field.default is MISSING]
+        kept = {name: getattr(job, name) for name in (*request, "attempts")}
         self._write(self._type(**kept), instead_of=job)
 
     def revive(self) -> None:
-        """Queue again every job whose process is gone; one that has been begun too often fails."""
+        """Queue again every job whose process is gone; after too many attempts it fails."""
         for job in self.jobs():
             if job.is_dead and job.attempts >= _MAX_ATTEMPTS:
                 self.end(job.id, "failed", f"its process was stopped {job.attempts} times, last at {job.current}")
             elif job.is_dead:
-                with suppress(JobError):  # another process that starts now has done so, or somebody resumed it
+                with suppress(JobError):  # another process has just done so
                     self.queue_again(job.id)
 
     def fail_dead(self) -> None:
-        """End every job whose process is gone, where what it did is not worth beginning again."""
+        """Mark every job whose process is gone as failed, for jobs not worth restarting."""
         for job in self.jobs():
             if job.is_dead:
                 self.end(job.id, "failed", "its process was stopped")
@@ -214,14 +214,14 @@ class BaseJobStore(Generic[J]):
         return [self._from_row(row) for row in rows]
 
     def _write(self, job: J, instead_of: J | None = None) -> None:
-        """instead_of: the job as it must still be. Raises JobError when another process has changed it meanwhile."""
+        """Store a job. Raises JobError if instead_of is given and the stored job differs from it."""
         values = [getattr(job, name) for name in self._columns]
         row = [json.dumps(value) if isinstance(value, tuple) else value for value in values]
         marks = ", ".join("?" * len(row))
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             if instead_of and self._rows(connection, "WHERE id = ?", job.id) != [instead_of]:
-                raise JobError(f"job {job.id} has changed meanwhile; look at it again")
+                raise JobError(f"job {job.id} has changed meanwhile; reload and try again")
             connection.execute(f"INSERT OR REPLACE INTO jobs ({', '.join(self._columns)}) VALUES ({marks})", row)
 
     def _from_row(self, row: Sequence[Any]) -> J:
@@ -235,21 +235,21 @@ class BaseJobStore(Generic[J]):
                 yield connection
         except sqlite3.DatabaseError as error:
             raise JobError(
-                f"the jobs in {self._path} cannot be used: {error}; look at the free space and the permissions"
+                f"the jobs in {self._path} cannot be used: {error}; check free space and permissions"
             ) from error
 
 
 def _read(value: Any, hint: Any) -> Any:
-    """A value as its field has it: SQLite keeps a switch as a number and a tuple as JSON."""
+    """Convert a stored value to its field's type: SQLite stores bool as a number and tuples as JSON."""
     if hint is bool:
         return bool(value)
-    if hint is str and value is None:  # of a job that an older version had noted without it
+    if hint is str and value is None:  # the row is older than the column
         return ""
     return tuple(json.loads(value)) if get_origin(hint) is tuple else value
 
 
 class Heart:
-    """Beats while a job is at work: writes how far it is, once a second or so, and hears whether it should stop."""
+    """Heartbeat of a running job: writes its progress about once a second and checks for a request to stop."""
 
     def __init__(self, store: BaseJobStore[Any], job_id: str, beat_seconds: float | None = None) -> None:
         self._store, self._job_id, self._beat_seconds = store, job_id, beat_seconds or _HEARTBEAT_SECONDS
@@ -269,18 +269,18 @@ class Heart:
         self._write()
 
     def tell(self, **changes: object) -> None:
-        """Take note of how far the job is: fields that the next beat writes. The first time, it is running."""
+        """Set fields that the next beat writes. The first call marks the job as running."""
         if not self._runs:
             self._runs = True
             self._changes = {"message": "", "state": "running", "started_at": now()}
             self._update(**self._changes)
-        self._changes = self._changes | changes  # a new one, since the thread may be reading the old one
+        self._changes = self._changes | changes  # a new dict, since the thread may be reading the old one
 
     def wait(self, why: str) -> None:
-        """Take note that the job waits. Raises StoppedError when it was cancelled."""
+        """Record why the job waits. Raises StoppedError when it was cancelled."""
         self._changes = self._changes | {"message": why}
         if self.stop_requested.is_set():
-            raise StoppedError("cancelled before its turn came")
+            raise StoppedError("cancelled before it started")
 
     def _beat(self) -> None:
         while not self._ended.wait(self._beat_seconds):
@@ -295,15 +295,15 @@ class Heart:
     def _update(self, **changes: object) -> None:
         try:
             self._store.update(self._job_id, **changes)
-        except (JobError, OSError) as error:  # a full disk: the work itself will say so
+        except (JobError, OSError) as error:  # such as a full disk: the work itself will report it
             _log.warning("%s", error)
 
 
 @contextmanager
 def at_work(store: BaseJobStore[Any], job: BaseJob, beat_seconds: float | None = None) -> Iterator[Heart]:
-    """The life of a claimed job: its heart beats during the block, and how the block ends is noted.
+    """Run a claimed job in this block: its heart beats, and the job's end is recorded.
 
-    A StoppedError ends here, as "cancelled"; any other exception is noted as a failure and goes on.
+    A StoppedError ends the job as "cancelled"; any other exception is recorded as a failure and re-raised.
     """
     try:
         with Heart(store, job.id, beat_seconds) as heart:
@@ -321,7 +321,7 @@ def at_work(store: BaseJobStore[Any], job: BaseJob, beat_seconds: float | None =
 
 
 def run_queued(store: BaseJobStore[J], run: Callable[[J], object]) -> None:
-    """Claim and run the queued jobs until none is left; one that fails does not make those behind it wait."""
+    """Claim and run queued jobs until none is left; failed jobs are logged."""
     while job := store.claim():
         try:
             run(job)
@@ -332,18 +332,18 @@ def run_queued(store: BaseJobStore[J], run: Callable[[J], object]) -> None:
 
 
 def start_process(module: str, home: Path, *arguments: str, log: str) -> None:
-    """Begin `python -m MODULE --home HOME ARGUMENTS` in a session of its own, which outlives this process.
+    """Start `python -m MODULE --home HOME ARGUMENTS` in its own session, which outlives this process.
 
-    log: the file below home to which what it says is added.
+    log: the file below home that collects its output.
     """
     command = [sys.executable, "-m", module, "--home", str(home.resolve()), *arguments]
     with (home / log).open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603  # our own module
+        process = subprocess.Popen(  # noqa: S603  # runs only our module
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie when it ends
+    threading.Thread(target=process.wait, daemon=True).start()  # avoids a zombie process
 
 
 def new_job_id() -> str:
-    """A random id: 12 hex digits."""
+    """Return a random id of 12 hex digits."""
     return uuid.uuid4().hex[:12]

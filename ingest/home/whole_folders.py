@@ -1,4 +1,4 @@
-"""Folders that people find whole under their name, or not at all: they are made beside it, hidden, and renamed."""
+"""Folders that appear complete or not at all: they are filled under a hidden name, then renamed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ _UNFINISHED = ".unfinished-"
 
 
 class FolderError(CiteloopError):
-    """A folder cannot be made, or is there already; the message says which and why."""
+    """A folder exists already or cannot be created; the message says which and why."""
 
 
 def check_new_folder(path: Path) -> None:
-    """Raise FolderError when `new_folder` could not make it: said before minutes are spent on what will lie in it.
-
-    The folder around it is made if need be, and stays.
-    """
+    """Raise FolderError if `new_folder` would fail; call it before long work. Creates the parent folders."""
     with _clear_errors(path):
         is_empty = path.is_dir() and not any(path.iterdir())
         if path.exists() and not is_empty:
-            raise FolderError(f"{path} is there already; name a new folder")
+            raise FolderError(f"{path} exists already; choose a new folder")
         path.mkdir(parents=True, exist_ok=True)
         if not is_empty:
             path.rmdir()
@@ -35,9 +32,9 @@ def check_new_folder(path: Path) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Where to make what will lie in a new folder, or in an empty one; it is there on leaving without an error.
+    """Yield a temporary folder to fill; on success it is renamed to path, which must be new or empty.
 
-    Raises FolderError when it cannot be made, or something else has made it meanwhile.
+    Raises FolderError when path cannot be created, or was created by something else meanwhile.
     """
     check_new_folder(path)
     with unfinished_folder(path.parent) as folder:
@@ -48,9 +45,9 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(parent: Path) -> Iterator[Path]:
-    """A new hidden folder to make something in, and then to rename; deleted in the end if it is still there.
+    """Yield a new hidden folder to fill and rename; it is deleted if it still exists afterwards.
 
-    What a process that was killed has left is deleted too: it does not hold its lock any more. Raises FolderError.
+    Also deletes folders of killed processes, whose locks are free. Raises FolderError.
     """
     folder = parent / f"{_UNFINISHED}{uuid.uuid4().hex[:12]}"
     lock = FileLock(folder.with_suffix(".lock"))
@@ -76,4 +73,4 @@ def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FolderError(f"cannot make the folder {path}: {error.strerror}; name another") from error
+        raise FolderError(f"cannot create the folder {path}: {error.strerror}; choose another") from error

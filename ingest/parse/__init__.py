@@ -1,15 +1,13 @@
-"""file -> Document: pages of Markdown text, with the headings and their places.
+"""file -> Document: pages of Markdown text, with positions of the headings.
 
-    document   Document  the types, and a Document from text that is at hand
+    document   Document  the types, and a Document from text
     encoding   bytes -> text, whatever the encoding
-    plain, tables, rst, mail, epub, office    one format each, or a family
-    markup     Markdown, HTML, DOCX -> Markdown text, by the converter that most of the others use too;
-               boilerplate, templates, html_tables and archive are its parts
-    pdf        PDF -> pages of text and the boxes of its lines; layout, columns, prose, paths and
-               ruled_tables are its parts
-    ocr        scans and pictures -> the same, where the extra is installed
+    archive    zip containers, checked before they are opened
+    plain, tables, rst, mail, office    one format or family each
+    html       Markdown, HTML, DOCX, EPUB -> Markdown text; most other parsers use it too
+    pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
 
-This package does not know how long a passage may be, nor that there is a table.
+This package does not know the length limit of passages or the table.
 """
 
 from __future__ import annotations
@@ -81,7 +79,7 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _SCANS = (".pdf", *_PICTURES)
 PARSERS |= dict.fromkeys(_PICTURES, ocr.parse_image)
-# A mail in a mail is read, one more inside that is not.
+# A mail inside a mail is read, but no deeper ones.
 _mail_without_mails = partial(parse_mail, parsers=dict(PARSERS))
 PARSERS[".eml"] = partial(parse_mail, parsers=PARSERS | {".eml": _mail_without_mails})
 
@@ -89,8 +87,8 @@ PARSERS[".eml"] = partial(parse_mail, parsers=PARSERS | {".eml": _mail_without_m
 def parse(path: Path, name: str | None = None) -> Document:
     """Read one file into a Document.
 
-    Raises ParseError when the format is unknown, the file is damaged or locked, or it holds no text. A
-    hostile file can take any time and memory: `ingest.isolation` parses with limits.
+    Raises ParseError when the format is unknown, the file is damaged or locked, or it has no text. Time and memory
+    are not limited here; `ingest.isolation` does that.
     """
     parser = PARSERS.get(path.suffix.lower())
     if parser is None:

@@ -1,7 +1,7 @@
-"""`python -m ingest.parse`: parse the files that are named on standard input, each in a forked process with limits.
+"""`python -m ingest.parse`: parse the files named on standard input, each in a forked process with limits.
 
-A request is a line of JSON: path, name and the fields of `ingest.isolation.Limits`. The answer is a line
-of JSON too: {"document": ...} or {"error": "why not"}.
+A request is a line of JSON: path, name and the fields of `ingest.isolation.Limits`. The answer is a line of JSON:
+{"document": ...} or {"error": "why not"}.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pydantic import TypeAdapter
 from ingest.parse import Document, ParseError, document, parse
 
 _CONVERTERS = {".rst": "docutils.core", ".pptx": "pptx", ".xlsx": "openpyxl", ".xlsm": "openpyxl"}
-"""Suffix -> what is loaded before the first fork for such a file, so that the others do not pay for it."""
+"""Suffix -> module to import before the first fork for such a file; later forks share it."""
 
 _WALL_SECONDS_PER_CPU_SECOND = 10
-"""On a busy machine a file waits; one that waits longer than this hangs."""
+"""On a busy machine parsing waits for the processor; beyond this ratio it hangs."""
 
 _DOCUMENT = TypeAdapter(Document)
 
@@ -37,12 +37,12 @@ def main() -> None:
         request = json.loads(line)
         if module := _CONVERTERS.get(Path(request["path"]).suffix.lower()):
             importlib.import_module(module)
-        gc.freeze()  # what is loaded stays shared between the forks
+        gc.freeze()  # keep loaded modules shared between forks
         answer = _answer(request) + b"\n"
         try:
             sys.stdout.buffer.write(answer)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # the one who asked is gone
+        except BrokenPipeError:  # the caller is gone
             os._exit(0)
 
 
@@ -63,17 +63,17 @@ def _answer(request: Mapping[str, Any]) -> bytes:
 
 
 def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
-    """In the forked process: parse within the limits, write the answer, end without any clean-up."""
+    """In the forked process: parse within the limits, write the answer, exit without clean-up."""
     document.effort = _LimitedEffort(request)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for standard_stream in range(3):  # converters print; the answers must stay readable
-        os.dup2(nowhere, standard_stream)
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for standard_stream in range(3):  # converters print, which would garble the answers
+        os.dup2(devnull, standard_stream)
     try:
         parsed = parse(Path(request["path"]), request["name"])
         num_characters = sum(len(page.text) for page in parsed.pages)
         if num_characters > request["characters"]:
             raise ParseError(
-                f"it holds {num_characters:,} characters of text, at most {request['characters']:,} are read; split it"
+                f"it has {num_characters:,} characters of text, the limit is {request['characters']:,}; split it"
             )
         answer = b'{"document":' + _DOCUMENT.dump_json(parsed) + b"}"
     except ParseError as error:
@@ -86,7 +86,7 @@ def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
 
 
 class _LimitedEffort(document.Effort):
-    """Sets the limits of this process; a longer document has more time."""
+    """Sets the limits of this process; longer documents get more time."""
 
     def __init__(self, limits: Mapping[str, Any]) -> None:
         self._limits = limits
@@ -98,7 +98,7 @@ class _LimitedEffort(document.Effort):
 
     def pages(self, num_pages: int) -> None:
         if num_pages > self._limits["pages"]:
-            raise ParseError(f"it has {num_pages:,} pages, at most {self._limits['pages']:,} are read; split it")
+            raise ParseError(f"it has {num_pages:,} pages, the limit is {self._limits['pages']:,}; split it")
         self._allow(self._limits["cpu_seconds_per_page"] * num_pages)
 
     def scan(self) -> None:
@@ -114,17 +114,17 @@ class _LimitedEffort(document.Effort):
 
 
 def _limit(kind: int, amount: int) -> None:
-    """Set a limit of this process, below the one that an administrator has set."""
+    """Set a limit of this process, but no higher than its hard limit."""
     _, hard = resource.getrlimit(kind)
     resource.setrlimit(kind, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
 
 
 def _why_stopped(exit_code: int, cpu_seconds: float) -> str:
     if exit_code == -signal.SIGXCPU:
-        return f"reading it takes too long: it was stopped after {cpu_seconds:.0f} seconds of processor time"
+        return f"reading it took too long: stopped after {cpu_seconds:.0f} seconds of processor time"
     if exit_code == -signal.SIGALRM:
-        return "reading it takes too long: nothing came for minutes"
-    return f"the program that reads such files broke down on it (status {exit_code}); the file is damaged"
+        return "reading it took too long: no result for minutes"
+    return f"the program that reads such files crashed (status {exit_code}); the file is damaged"
 
 
 def _error(message: str) -> bytes:

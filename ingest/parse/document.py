@@ -1,4 +1,4 @@
-"""Document, and what every parser gives to make one."""
+"""Document, and the types that parsers return to make one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from markdown_it import MarkdownIt
 from ingest import CiteloopError
 
 PAGE_BREAK = "\f"
-"""Stands between two pages in `Document.text`: the separator that plain-text tools have always used."""
+"""Separates two pages in `Document.text`, as in plain-text tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading: level 1 (outermost) to 6, its words, and the span of its line in `Document.text`."""
+    """A heading: level 1 (outermost) to 6, its text, and the span of its line in `Document.text`."""
 
     level: int
     title: str
@@ -53,7 +53,7 @@ class Line:
 class Page:
     """One page: its number from 1, or None where the format has no pages, and its Markdown text.
 
-    lines: in order of their spans, where the parser knows them; characters between two lines have no box.
+    lines: in order of their spans, if the parser knows them; characters between two lines have no box.
     """
 
     number: int | None
@@ -65,11 +65,11 @@ class Page:
 class Document:
     """A parsed file.
 
-    id: stable for one source, so that a changed file replaces itself.
-    name: what people see and judgements name, such as `handbook/leave.md`.
-    source: where it came from, an absolute path.
+    id: stable for one source, so that a changed file replaces its old version.
+    name: shown to people and used in judgements, such as `handbook/leave.md`.
+    source: its absolute path.
     sha256: hex digest of the file's bytes.
-    note: what of the file could not be read, or ''.
+    note: which part could not be read, or ''.
     """
 
     id: str
@@ -83,19 +83,19 @@ class Document:
 
     @property
     def text(self) -> str:
-        """All pages, joined by PAGE_BREAK; every character span in the program counts in this string."""
+        """Return all pages joined by PAGE_BREAK; all character spans refer to this string."""
         return PAGE_BREAK.join(page.text for page in self.pages)
 
 
 class ParseError(CiteloopError):
-    """The file cannot be turned into text; the message says why, in words for the person who added it."""
+    """The file cannot be turned into text; the message tells the person who added it why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a format's parser finds: pages, headings, and the title that the file gives itself, or ''.
+    """A parser's result: pages, headings, and the file's own title, or ''.
 
-    note: what of the file could not be read, or ''.
+    note: which part could not be read, or ''.
     """
 
     pages: tuple[Page, ...]
@@ -105,32 +105,32 @@ class Parsed:
 
 
 class Effort:
-    """Told how much there is to read; one who limits what a file may cost puts its own in place of `effort`."""
+    """Receives the amount of work per file; to limit it, replace `effort` with a subclass."""
 
     def pages(self, num_pages: int) -> None:
-        """A file has so many pages, told before they are read. Raises ParseError where these are too many."""
+        """Receive the number of pages before they are read. Raises ParseError if there are too many."""
 
     def scan(self) -> None:
-        """One more page is read by text recognition, which takes long. Raises ParseError where these are too many."""
+        """Count a page for text recognition, which is slow. Raises ParseError if there are too many."""
 
 
 effort = Effort()
 
 
 def note_pages(num_pages: int) -> None:
-    """Tell how many pages a file has, before they are read. Raises ParseError where these are too many."""
+    """Report the number of pages before they are read. Raises ParseError if there are too many."""
     effort.pages(num_pages)
 
 
 def note_scan() -> None:
-    """Tell that a page is about to be read by text recognition. Raises ParseError where these are too many."""
+    """Report that a page needs text recognition. Raises ParseError if there are too many."""
     effort.scan()
 
 
 def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | None = None) -> Document:
-    """A Document from text that is at hand already, such as a row of an evaluation corpus.
+    """Return a Document made from text, such as a row of an evaluation corpus.
 
-    The text has PAGE_BREAK between pages if it has pages. headings: None finds them in it as Markdown.
+    text: with PAGE_BREAK between pages, if any. headings: None reads the text as Markdown to find them.
     """
     parts = text.split(PAGE_BREAK)
     pages = tuple(Page(number if len(parts) > 1 else None, part) for number, part in enumerate(parts, 1))
@@ -146,12 +146,12 @@ def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | N
 
 
 def document_id(source: str) -> str:
-    """The id of the document at this source: 16 hex digits."""
+    """Return the id of the document at this source: 16 hex digits."""
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def markdown_headings(text: str) -> Iterator[Heading]:
-    """Headings with their spans, in order, found by the Markdown parser: a `#` in a code block is none."""
+    """Yield headings with their spans in order; a `#` in a code block is not a heading."""
     line_starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text) + 1]
     tokens = MarkdownIt("commonmark").parse(text)
     for opening, inline in pairwise(tokens):
@@ -161,12 +161,12 @@ def markdown_headings(text: str) -> Iterator[Heading]:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space as one space."""
+    """Return the text with every run of white space as one space."""
     return " ".join(text.split())
 
 
 def joined(parts: Iterable[Parsed], title: str) -> Parsed:
-    """Slides, sheets or chapters, one after the other; their headings move to where their text then stands."""
+    """Concatenate slides, sheets or chapters and shift the spans of their headings."""
     pages: list[Page] = []
     headings: list[Heading] = []
     offset = 0
@@ -178,5 +178,5 @@ def joined(parts: Iterable[Parsed], title: str) -> Parsed:
 
 
 def whole_characters(text: str) -> str:
-    """The text with the halves of a character joined, and one that stands alone replaced: else it cannot be stored."""
+    """Return the text with surrogate pairs joined and lone surrogates replaced, since those cannot be stored."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

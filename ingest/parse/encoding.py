@@ -1,4 +1,4 @@
-"""bytes of a text file -> text, also UTF-16 without a mark and what HTML declares; binary files are refused."""
+"""bytes of a text file -> text, including UTF-16 without a mark and HTML's declared encoding; refuses binary files."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ingest.parse.document import ParseError
 
 
 def read_text(data: bytes) -> str:
-    """The text, with line breaks as newlines. Raises ParseError for binary data."""
+    """Return the text with newlines as line breaks. Raises ParseError for binary data."""
     for mark, encoding in ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")):
-        if data.startswith(mark):  # before UTF-16, whose mark these bytes begin with
+        if data.startswith(mark):  # check before UTF-16, whose mark is a prefix
             return decode(data.decode(encoding).encode())
     if b"\0" not in data or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _text_only(decode(data))
@@ -24,13 +24,13 @@ def read_text(data: bytes) -> str:
 
 
 def read_markup(data: bytes) -> str:
-    """The text of HTML or XML, in the encoding that it declares if it is not UTF-8."""
+    """Return the text of HTML or XML; if it is not UTF-8, in the encoding that it declares."""
     declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
     if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
         try:
             return decode(data.decode(declared[1].decode()).encode())
         except (LookupError, UnicodeDecodeError):
-            pass  # a page that lies about itself
+            pass  # the declared encoding is wrong
     return read_text(data)
 
 
@@ -43,7 +43,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _unmarked(data: bytes) -> str:
-    """UTF-16 of the byte order in which one half of the bytes is mostly zeros, as in Western text."""
+    """Return the UTF-16 variant whose high bytes are mostly zeros, as in Western text. Raises ParseError."""
     half = len(data) // 2
     for encoding, zeros in (("utf-16-le", data[1::2].count(0)), ("utf-16-be", data[::2].count(0))):
         if zeros > 0.7 * half and data.count(0) - zeros < 0.05 * half:
@@ -52,22 +52,22 @@ def _unmarked(data: bytes) -> str:
 
 
 def _text_only(text: str) -> str:
-    """The text, if hardly any of it is control characters."""
+    """Return the text if it has few control characters. Raises ParseError."""
     if text.count("\0") or len(re.findall(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]", text)) > 0.05 * len(text):
         raise _binary()
     return text
 
 
 def _binary() -> ParseError:
-    return ParseError("this is binary data and no text in any known encoding; is its file name right?")
+    return ParseError("this is binary data, not text in a known encoding; check the file name")
 
 
 def decode(data: bytes) -> str:
-    """The text, with line breaks as newlines: UTF-8 or what the byte order mark says, else a guess."""
+    """Return the text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
-        if sum(byte > 127 for byte in data) < 0.2 * len(data):  # a few accents and quotes: a Western text
+        if sum(byte > 127 for byte in data) < 0.2 * len(data):  # few accents and quotes: Western text
             text = data.decode("cp1252", errors="replace")
         elif best := from_bytes(data).best():
             text = str(best)

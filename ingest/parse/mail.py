@@ -1,4 +1,4 @@
-"""EML -> a mail's subject, the people, its text, and what is attached to it."""
+"""EML -> a mail's subject, sender and recipients, text and attachments."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ingest.parse.html.boilerplate import visible_part_of
 from ingest.parse.html.markup import from_html
 
 Parsers = Mapping[str, Callable[[bytes], Parsed]]
-"""File suffix -> parser, for what is attached."""
+"""File suffix -> parser, for attachments."""
 
 
 def parse_mail(data: bytes, parsers: Parsers) -> Parsed:
-    """A mail; its attachments follow, each below its file name as a heading. Raises ParseError for no mail."""
+    """Parse a mail; attachments follow, each below its file name as a heading. Raises ParseError if it is no mail."""
     message = email.message_from_bytes(data, policy=policy.default)
     if not isinstance(message, EmailMessage) or not any(_header(message, name) for name in ("From", "To", "Subject")):
-        raise ParseError("this is no mail: it has neither sender nor receiver nor subject")
+        raise ParseError("this is not a mail: it has no sender, recipient or subject")
     body = _body_part(message)
     attached: list[Parsed] = []
     others: list[str] = []
@@ -38,14 +38,14 @@ def parse_mail(data: bytes, parsers: Parsers) -> Parsed:
 
 
 def _on_one_page(parts: Iterable[Parsed], title: str) -> Parsed:
-    """The parts as one page without a number: a mail has none, and those of its attachments are not its own."""
+    """Join the parts as one page without a number, since a mail has no pages."""
     spaced = [replace(part, pages=tuple(Page(None, page.text + "\n") for page in part.pages)) for part in parts]
     whole = joined((part for part in spaced if any(page.text.strip() for page in part.pages)), title)
     return replace(whole, pages=(Page(None, "\n".join(page.text for page in whole.pages).rstrip()),))
 
 
 def _top(message: EmailMessage) -> Parsed:
-    """The heading, and who wrote to whom, and when."""
+    """Return the subject as a heading, then sender, recipients and date."""
     subject = _header(message, "Subject")
     lines = [f"{name}: {value}" for name in ("From", "To", "Cc", "Date") if (value := _header(message, name))]
     heading = f"<h1>{escape(subject)}</h1>" if subject else ""
@@ -56,12 +56,12 @@ def _header(message: EmailMessage, name: str) -> str:
     try:
         value = one_line(str(message[name] or ""))
         return f"{parsedate_to_datetime(value):%Y-%m-%d %H:%M %z}".strip() if name == "Date" and value else value
-    except (AttributeError, IndexError, LookupError, TypeError, ValueError):  # broken headers break the library too
+    except (AttributeError, IndexError, LookupError, TypeError, ValueError):  # broken headers raise in the library
         return one_line(next((str(text) for key, text in message.raw_items() if key.lower() == name.lower()), ""))
 
 
 def _body_part(message: EmailMessage) -> EmailMessage | None:
-    """The part with the text: HTML where it has words, as some programs write nothing but a picture there."""
+    """Return the part with the text: HTML, unless it has no words, such as only a picture."""
     for kind in ("html", "plain"):
         part = message.get_body(preferencelist=(kind,))
         if isinstance(part, EmailMessage) and _text(part).pages[0].text:
@@ -85,7 +85,7 @@ def _words(part: MIMEPart) -> str:
     data = _bytes(part)
     try:
         return data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n")
-    except (LookupError, UnicodeDecodeError):  # an encoding that does not exist, or is not the real one
+    except (LookupError, UnicodeDecodeError):  # unknown or wrong encoding
         return read_markup(data)
 
 
@@ -95,9 +95,9 @@ def _bytes(part: MIMEPart) -> bytes:
 
 
 def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple[str, MIMEPart]]:
-    """File names and parts of what is attached to this mail; pictures in its text are not, mails in it are whole.
+    """Yield (file name, part) of the attachments, without pictures in the text; attached mails are kept whole.
 
-    A part with the name '' is text that goes on: some programs cut a mail where a file stands in it.
+    The name '' marks further text: some programs split a mail's text at an attachment.
     """
     for part in message.iter_parts() if message.is_multipart() else []:
         is_mail = part.get_content_type() == "message/rfc822"
@@ -107,17 +107,17 @@ def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple
         )
         if part.is_multipart() and not is_mail:
             yield from _other_parts(part, body)
-        elif part is not body and not in_text and (name or _goes_on(message, part)):
+        elif part is not body and not in_text and (name or _continues_text(message, part)):
             yield name, part
 
 
-def _goes_on(container: MIMEPart, part: MIMEPart) -> bool:
+def _continues_text(container: MIMEPart, part: MIMEPart) -> bool:
     kind = part.get_content_type()
     return container.get_content_subtype() == "mixed" and kind in ("text/plain", "text/html")
 
 
 def _attachment(name: str, part: MIMEPart, parsers: Parsers) -> Parsed | None:
-    """The attached file below its name as a heading; None if it is of no known format. A bad one leaves a note."""
+    """Parse an attachment below its name as a heading; None for an unknown format, a note if it cannot be read."""
     is_mail = part.get_content_type() == "message/rfc822"
     parser = parsers.get(".eml" if is_mail else PurePath(name).suffix.lower())
     if parser is None:

@@ -1,6 +1,6 @@
-"""PPTX -> a page for each slide, with tables, charts and notes; XLSX -> a table for each block of cells.
+"""PPTX -> a page per slide, with tables, charts and notes; XLSX -> a table per block of cells.
 
-Numbers and dates of a sheet come as a person reads them in it.
+Numbers and dates are formatted as in the sheet.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ingest.parse.document import Heading, Page, Parsed, joined, note_pages, one
 from ingest.parse.html.markup import from_html
 from ingest.parse.tables import block_text, blocks
 
-_ROW = 300_000  # a third of an inch: shapes that start within it stand side by side
+_ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
 def parse_pptx(data: bytes) -> Parsed:
-    """A presentation; what its properties or its first slide call it is the outermost heading."""
+    """Parse a presentation; its title, from the properties or the first slide, is the outermost heading."""
     from pptx import Presentation
 
     deck = Presentation(io.BytesIO(office_file(data)))
@@ -71,14 +71,14 @@ def _shape(shape: Any) -> str:
 
 
 def _is_running(shape: Any) -> bool:
-    """Date, footer and slide number, the same on every slide."""
+    """Return whether it is a date, footer or slide number, repeated on every slide."""
     from pptx.enum.shapes import PP_PLACEHOLDER as KINDS
 
     return shape.is_placeholder and shape.placeholder_format.type in (KINDS.DATE, KINDS.FOOTER, KINDS.SLIDE_NUMBER)
 
 
 def _text(shape: Any) -> str:
-    """Paragraphs, as a list where they have levels or bullets, or are several in a slide's body."""
+    """Return paragraphs as HTML, as a list if they have levels or bullets, or if a slide's body has several."""
     paragraphs = [paragraph for paragraph in shape.text_frame.paragraphs if paragraph.text.strip()]
     body = shape.is_placeholder and len(paragraphs) > 1
     bullets = any(paragraph.level or _has_bullet(paragraph) for paragraph in paragraphs)
@@ -114,13 +114,13 @@ def _table(rows: Iterable[Iterable[object]]) -> str:
 
 
 def _chart(chart: Any) -> str:
-    """The chart's title and, where it has categories, its numbers as a table."""
+    """Return the chart's title and, if it has categories, its numbers as a table."""
     title = chart.chart_title.text_frame.text if chart.has_title and chart.chart_title.has_text_frame else ""
     try:
         plot = chart.plots[0]
-        series = [(one.name, list(one.values)) for one in plot.series]
+        series = [(line.name, list(line.values)) for line in plot.series]
         rows = [[category, *(values[row] for _, values in series)] for row, category in enumerate(plot.categories)]
-    except (IndexError, KeyError, NotImplementedError, ValueError):  # a kind of chart without such a table
+    except (IndexError, KeyError, NotImplementedError, ValueError):  # this kind of chart has no categories
         return f"<p>{escape(title)}</p>"
     header = ["", *(name for name, _ in series)]
     shown = [
@@ -130,7 +130,7 @@ def _chart(chart: Any) -> str:
 
 
 def _diagram(shape: Any) -> str:
-    """The words of a SmartArt diagram, which stand in a part of their own."""
+    """Return the words of a SmartArt diagram, which are in a separate part of the file."""
     from lxml import etree
 
     frame = etree.tostring(shape._element).decode()
@@ -150,7 +150,7 @@ def _notes(slide: Any) -> str:
 
 
 def parse_xlsx(data: bytes) -> Parsed:
-    """The visible sheets of a workbook, with the values that its formulas last had."""
+    """Parse the visible sheets of a workbook, with the last values of its formulas."""
     import openpyxl
 
     book = openpyxl.load_workbook(io.BytesIO(office_file(data)), read_only=True, data_only=True)
@@ -161,7 +161,7 @@ def parse_xlsx(data: bytes) -> Parsed:
 
 
 def _sheet(sheet: Any, level: int) -> Parsed:
-    sheet.reset_dimensions()  # a stray format in the last cell would make a million rows of 16,384 cells
+    sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
     rows = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
     text = "\n\n".join(block_text(block) for block in blocks(rows))
     return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
@@ -173,7 +173,7 @@ def _headed(level: int, title: str, text: str) -> Parsed:
 
 
 def _shown(cell: Any) -> str:
-    """What the cell shows, with dates in ISO format and no error codes."""
+    """Return the cell as displayed, with dates in ISO format and without error codes."""
     value = cell.value
     if value is None or cell.data_type == "e":
         return ""
@@ -189,21 +189,21 @@ def _shown(cell: Any) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    """The number with the digits, the percent sign and the currency that the first section of its format gives it.
+    """Format a number with the digits, percent sign and currency of its format's first section.
 
-    Plain where the format does more than that: fractions, conditions, thousands left out, digits in groups.
+    Unformatted if the format is more complex: fractions, conditions, scaling by thousands, digits in groups.
     """
     if not math.isfinite(value):
         return ""
-    shape = number_format.replace("_)_(", "_);_(")  # openpyxl has Excel's accounting format without its semicolons
+    shape = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of Excel's accounting format
     shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
-    # the same length without what is text: quoted, escaped, as wide as a space, or repeated to fill the cell
+    # literal text masked, length unchanged: quoted, escaped, as wide as a space, or repeated to fill the cell
     marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
     digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
     if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
         return _plain(value)
     percent = 100 if "%" in marks else 1
-    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, each place is shown
+    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, all digits are shown
     number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
     before, after = (
         re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)

@@ -1,4 +1,4 @@
-"""reStructuredText -> Markdown text, by docutils; what only Sphinx knows leaves its words and no complaints."""
+"""reStructuredText -> Markdown text, by docutils; Sphinx-only roles and directives keep their text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SETTINGS = {
 
 
 def parse_rst(data: bytes) -> Parsed:
-    """The document's text; nothing that it names is opened, nothing in it is run."""
+    """Parse the text; included files are not opened, and nothing is executed."""
     from docutils.core import publish_parts
 
     text = read_text(data)
@@ -49,7 +49,7 @@ def _without_messages(soup: BeautifulSoup) -> Tag:
 
 
 def _accept_unknown(text: str) -> None:
-    """Register each role and directive of the text that docutils does not know, or knows too little of."""
+    """Register the text's roles and directives that docutils does not know or does not fully support."""
     from docutils.parsers.rst import directives, languages, roles
     from docutils.utils import Reporter, new_document
 
@@ -65,14 +65,14 @@ def _accept_unknown(text: str) -> None:
 
 
 class _AnyOption(dict[str, Any]):
-    """The options that a directive takes: all of them, as text."""
+    """A directive's options: any name, with a text value."""
 
     def __missing__(self, name: str) -> Any:
         return lambda argument: argument or ""
 
 
 def _directive() -> Any:
-    """A directive as docutils wants it: a function with attributes."""
+    """Return a directive as docutils expects it: a function with attributes."""
 
     def run(
         name: str, arguments: list[str], options: dict[str, str], content: Any, line: int, offset: int, *rest: Any
@@ -88,7 +88,7 @@ def _directive() -> Any:
 def _nodes(
     name: str, argument: str, options: dict[str, str], content: Any, line: int, offset: int, state: Any
 ) -> list[Any]:
-    """What a directive leaves in the document: nothing, its code, or its words."""
+    """Return the nodes for a directive: none, its code, or its text."""
     from docutils import nodes
 
     if name in _NO_TEXT:
@@ -106,7 +106,7 @@ def _nodes(
 
 
 def _role(_name: str, source: str, text: str, *_rest: Any, **_options: Any) -> Any:
-    """An unknown role's words: `Label <target>` is its label, `~package.module.name` its last name."""
+    """Return an unknown role's text: the label of `Label <target>`, the last name of `~package.module.name`."""
     from docutils import nodes
 
     words = re.sub(r"(?s)(.+?)\s*<[^<>]*>\s*$", r"\1", nodes.unescape(text))

@@ -15,7 +15,7 @@ Row = Sequence[str]
 
 
 def markdown_table(rows: Iterable[Row]) -> str:
-    """A pipe table whose first row is its header, one line a row, '' for no rows; rows without text are left out."""
+    """Return a pipe table with the first row as header, '' for no rows; empty rows are left out."""
     cells = [[one_line(cell).replace("|", r"\|") for cell in row] for row in rows]
     cells = [row for row in cells if any(row)]
     width = max(map(len, cells), default=0)
@@ -24,13 +24,13 @@ def markdown_table(rows: Iterable[Row]) -> str:
 
 
 def without_empty_columns(rows: Sequence[Row]) -> list[list[str]]:
-    """The rows without the columns in which no row has text."""
+    """Return the rows without empty columns."""
     used = sorted({column for row in rows for column, cell in enumerate(row) if cell.strip()})
     return [[row[column] if column < len(row) else "" for column in used] for row in rows]
 
 
 def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
-    """The tables of a sheet: what empty rows part from each other, each without its empty columns."""
+    """Yield the tables of a sheet, which empty rows separate, each without empty columns."""
     block: list[Row] = []
     for row in rows:
         if any(cell.strip() for cell in row):
@@ -43,7 +43,7 @@ def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
 
 
 def block_text(rows: list[list[str]]) -> str:
-    """A block as Markdown: rows of one cell that stand over wider ones are lines of text, the rest is a table."""
+    """Return a block as Markdown: leading rows of one cell above wider ones are text, the rest is a table."""
     lines = []
     while rows and sum(map(bool, rows[0])) == 1 and (len(rows) == 1 or len(rows[0]) > 1):
         lines.append(one_line("".join(rows.pop(0))))
@@ -51,13 +51,13 @@ def block_text(rows: list[list[str]]) -> str:
 
 
 def parse_csv(data: bytes) -> Parsed:
-    """Comma, semicolon, tab or bar separated values: one table, its first row the header."""
+    """Parse comma, semicolon, tab or bar separated values as one table with the first row as header."""
     text = read_text(data)
     delimiter = _delimiter(text)
-    text = re.sub(r"\Asep=.\n", "", text)  # Excel's note to itself
+    text = re.sub(r"\Asep=.\n", "", text)  # Excel's delimiter line
     try:
         rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error:  # a lone quotation mark swallowed the rest: take the lines as they are
+    except csv.Error:  # a lone quotation mark swallowed the rest: ignore quotes
         try:
             rows = list(csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE))
         except csv.Error as error:
@@ -66,14 +66,14 @@ def parse_csv(data: bytes) -> Parsed:
 
 
 def _delimiter(text: str) -> str:
-    """What Excel's first line names, else what cuts most rows of the top, and the header, into equally many cells."""
+    """Return the delimiter that Excel's first line names, else the one that gives the most evenly wide rows."""
     if named := re.match(r"sep=(.)\n", text):
         return named[1]
     return max(",;\t|", key=lambda mark: _evenness(text[:8192], mark))
 
 
 def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
-    """The share of rows that have the most common number of cells, and that number; 0 where nothing is cut."""
+    """Return the share of rows with the most common number of cells, and that number; 0, 0 if nothing is split."""
     try:
         widths = [len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
     except csv.Error:

@@ -45,7 +45,7 @@ def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> No
     assert all(each.ok for each in found)
     assert [each.detail for each in found] == [
         "fake, 64 dimensions",
-        f"{table.num_chunks()} passages of 3 documents are as they were stored",
+        f"{table.num_chunks()} passages of 3 documents are undamaged",
         f"3 documents, {table.num_chunks()} chunks in {settings.home}",
         "none",
         "shipped is live; none trained yet",

@@ -238,10 +238,10 @@ def test_the_report_can_be_put_elsewhere_but_not_over_something(
     assert not (home / "reports").exists()
     unwritable = citeloop("evaluate", tmp_path, "--output", benchmark / "corpus.jsonl" / "report")
     assert (unwritable.status, unwritable.stdout) == (1, "")
-    assert "cannot make the folder" in unwritable.stderr
+    assert "cannot create the folder" in unwritable.stderr
     again = citeloop("evaluate", tmp_path, "--output", output)  # said before the folder is found to be no benchmark
     assert (again.status, again.stdout) == (1, "")
-    assert "is there already; name a new folder" in again.stderr
+    assert "exists already; choose a new folder" in again.stderr
 
 
 def test_each_policy_of_chunking_has_a_report_of_its_own(citeloop: Citeloop, benchmark: Path, tmp_path: Path) -> None:

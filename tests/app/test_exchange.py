@@ -213,7 +213,7 @@ def test_a_beir_folder_is_new(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write_export("beir", LABELED, tmp_path / "empty")
     for taken_already in (tmp_path / "empty", tmp_path / "empty" / "corpus.jsonl"):
-        with pytest.raises(FolderError, match="is there already; name a new folder"):
+        with pytest.raises(FolderError, match="exists already; choose a new folder"):
             write_export("beir", LABELED, taken_already)
 
 

@@ -179,7 +179,7 @@ def test_beir_wants_a_new_folder(citeloop: Citeloop, home: Path, tmp_path: Path)
     outcome = citeloop("feedback", "export", "--format", "beir", "--output", tmp_path)
     assert (outcome.status, outcome.stderr) == (
         1,
-        f"error: {tmp_path} is there already; name a new folder\n",
+        f"error: {tmp_path} exists already; choose a new folder\n",
     )
 
 

@@ -50,7 +50,7 @@ def test_what_is_there_already_stays(taken: str, tmp_path: Path) -> None:
     else:
         path.mkdir()
         (path / "file").touch()
-    with pytest.raises(FolderError, match=r"made is there already; name a new folder"):
+    with pytest.raises(FolderError, match=r"made exists already; choose a new folder"):
         make(path, lambda _: pytest.fail("nothing is made"))
     assert path.exists()
 
@@ -62,7 +62,7 @@ def test_what_something_else_made_meanwhile_stays(tmp_path: Path) -> None:
         path.mkdir()
         (path / "theirs").touch()
 
-    with pytest.raises(FolderError, match=r"cannot make the folder .*not empty; name another"):
+    with pytest.raises(FolderError, match=r"cannot create the folder .*not empty; choose another"):
         make(path, meanwhile)
     assert [each.name for each in tmp_path.iterdir()] == ["made"]
     assert (path / "theirs").exists()
@@ -72,5 +72,5 @@ def test_looking_leaves_only_the_folder_around_it(tmp_path: Path) -> None:
     check_new_folder(tmp_path / "new" / "made")
     assert list(tmp_path.rglob("*")) == [tmp_path / "new"]
     (tmp_path / "file").touch()
-    with pytest.raises(FolderError, match=r"cannot make the folder .*Not a directory; name another"):
+    with pytest.raises(FolderError, match=r"cannot create the folder .*Not a directory; choose another"):
         check_new_folder(tmp_path / "file" / "made")

@@ -235,7 +235,7 @@ def test_a_training_that_breaks_off_leaves_no_folder(tmp_path: Path, monkeypatch
     assert list((tmp_path / "models").iterdir()) == []
 
 
-@pytest.mark.parametrize(("output", "said"), [("port.jsonl", "is there already"), ("port.jsonl/mine", "cannot make")])
+@pytest.mark.parametrize(("output", "said"), [("port.jsonl", "exists already"), ("port.jsonl/mine", "cannot create")])
 def test_an_output_that_cannot_be_is_said_first(
     output: str, said: str, tmp_path: Path, stubbed: _StubbedTraining
 ) -> None:

@@ -72,7 +72,7 @@ def test_a_report_is_there_whole_or_not_at_all(
 
 def test_a_folder_that_is_there_is_not_written_into(report: EvaluationReport, home: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").touch()
-    with pytest.raises(FolderError, match="is there already; name a new folder"):
+    with pytest.raises(FolderError, match="exists already; choose a new folder"):
         write_report(report, home, tmp_path)
 
 
@@ -81,11 +81,11 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_measured(
     below: str, home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FolderError, match=r"cannot make the folder .*; name another"):
+    with pytest.raises(FolderError, match=r"cannot create the folder .*; choose another"):
         check_output(home, tmp_path / below / "report")
-    with pytest.raises(FolderError, match=r"cannot make the folder .*File name too long; name another"):
+    with pytest.raises(FolderError, match=r"cannot create the folder .*File name too long; choose another"):
         check_output(home, tmp_path / ("x" * 300))
-    with pytest.raises(FolderError, match="cannot make the folder"):
+    with pytest.raises(FolderError, match="cannot create the folder"):
         check_output(tmp_path / below, None)
 
 

@@ -350,7 +350,7 @@ def test_disk_that_may_only_be_read_is_said_and_search_goes_on(disk: Path, folde
     (folder / "new.md").write_text(text("new.md", 0))
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     reader = ChunkTable(home, EMBEDDER)
-    with pytest.raises(CiteloopError, match=r"cannot write in .*: Read-only file system; look at the permissions"):
+    with pytest.raises(CiteloopError, match=r"cannot write in .*: Read-only file system; check the permissions"):
         list(ingest([folder], reader, EMBEDDER))
     with pytest.raises(CiteloopError, match=r"jobs\.sqlite3 cannot be used: .*permissions"):
         store.add("folder", [folder])

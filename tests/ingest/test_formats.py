@@ -436,7 +436,7 @@ def test_broken_headers_of_a_mail_are_taken_as_they_stand(tmp_path: Path) -> Non
 
 
 def test_text_that_is_no_mail_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParseError, match="no mail"):
+    with pytest.raises(ParseError, match="not a mail"):
         read(tmp_path, "a.eml", "Just text.\n\nMore text.\n")
 
 

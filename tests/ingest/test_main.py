@@ -69,7 +69,7 @@ def test_failed_file_is_shown_with_its_reason_and_makes_the_status_one(documents
 def test_skipped_file_is_shown_and_no_failure(documents: Path) -> None:
     (documents / "photo.xyz").write_bytes(b"")
     lines = call(documents).splitlines()
-    assert "skipped   photo.xyz  not a format that can be read: .xyz" in lines
+    assert "skipped   photo.xyz  this format cannot be read: .xyz" in lines
     assert "3 added, 1 skipped" in lines
 
 

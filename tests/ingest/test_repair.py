@@ -111,7 +111,7 @@ each_damage = pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damag
 @pytest.mark.usefixtures("gone")
 def test_whole_table_is_found_whole_and_nothing_is_written(home: Path) -> None:
     before = everything_below(home)
-    assert repaired(home) == [Finding(True, "4 passages of 3 documents are as they were stored")]
+    assert repaired(home) == [Finding(True, "4 passages of 3 documents are undamaged")]
     assert everything_below(home) == before
 
 
@@ -168,7 +168,7 @@ def test_broken_manifest_is_put_aside_and_not_deleted(home: Path) -> None:
     manifest = newest_manifest(home)
     truncate(manifest)
     broken = manifest.read_bytes()
-    assert "1 broken manifests were put aside" in repaired(home)[0].detail
+    assert "1 broken manifests were moved to `damaged`" in repaired(home)[0].detail
     assert (home / "damaged" / manifest.name).read_bytes() == broken
 
 
@@ -253,7 +253,7 @@ def test_damaged_document_without_a_kept_file_is_named_and_stays(home: Path, tab
     shutil.rmtree(kept_vpn(home).parent)
     change_text(home)
     (finding,) = (finding for finding in repaired(home) if not finding.ok)
-    assert finding.detail == "it/vpn.md is damaged and no file of it was kept; add it again"
+    assert finding.detail == "it/vpn.md is damaged and its file was not kept; add it again"
     assert len(stored_documents(home)) == 3
 
 
@@ -263,7 +263,7 @@ def test_kept_file_that_cannot_be_read_any_more_is_said(home: Path, monkeypatch:
     monkeypatch.setattr("ingest.pipeline.PARSERS", {})
     (finding,) = repaired(home)
     assert not finding.ok
-    assert "it/vpn.md could not be read again: not a format that can be read" in finding.detail
+    assert "it/vpn.md could not be read again: this format cannot be read" in finding.detail
 
 
 def test_table_of_another_embedder_is_said_and_left_alone(home: Path, table: ChunkTable) -> None:

@@ -163,7 +163,7 @@ def test_ingest_that_waited_for_another_embedder_says_to_run_it_again(
     home: Path, documents: Path, table: ChunkTable
 ) -> None:
     list(reindex(home, Other()))
-    with pytest.raises(TableError, match="made anew with another embedder meanwhile; run this again"), table.writing():
+    with pytest.raises(TableError, match="rebuilt with another embedder meanwhile; run this again"), table.writing():
         pytest.fail("it may be written")
 
 
@@ -253,7 +253,7 @@ def test_running_job_stops_soon_after_it_was_cancelled(store: JobStore, home: Pa
     running.join(20)
     assert (store.job(job.id).state, store.job(job.id).message) == (
         "cancelled",
-        "stopped as asked; what was done until then is stored",
+        "stopped; everything done until then is stored",
     )
     assert names(home) == []
     assert do(store, store.add("folder", [documents], begin=True)) == ["added"] * 3
@@ -285,7 +285,7 @@ def test_job_that_waits_can_be_cancelled(store: JobStore, documents: Path, table
         store.cancel(job.id)
         waiting.join(20)
         assert not waiting.is_alive()
-    assert (store.job(job.id).state, store.job(job.id).message) == ("cancelled", "cancelled before its turn came")
+    assert (store.job(job.id).state, store.job(job.id).message) == ("cancelled", "cancelled before it started")
 
 
 def test_store_that_cannot_be_written_does_not_stop_the_work(

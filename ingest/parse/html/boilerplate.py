@@ -1,7 +1,7 @@
-"""A web page -> the part of it that is content: no menus, banners, footers, cookie notices, nothing hidden.
+"""A web page -> its content, without menus, banners, footers, cookie notices and hidden elements.
 
-The rules would rather leave a menu in than take content out: what a class name alone gives away must also look
-the part, and nothing that holds more than half of the page's words goes.
+The rules prefer keeping a menu to losing content: a class name alone is not enough, and nothing with more than half
+of the page's text is removed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from bs4.element import Tag
 
 _ROLES = {"navigation", "search", "menu", "menubar", "banner", "contentinfo", "dialog", "alertdialog"}
-_LAYOUT = re.compile(r"^(has|with|no|without|is|show|hide|toggle)[-_]")  # class names that say what is elsewhere
+_LAYOUT = re.compile(r"^(has|with|no|without|is|show|hide|toggle)[-_]")  # class names about other elements
 _LINKS = {"nav", "navbar", "navigation", "menu", "sidebar", "toc", "share", "sharing", "social", "pagination", "pager"}
 _COOKIES = re.compile(r"cookies?[-_]?(banner|bar|consent|notice|notification|popup|modal|message|law|dialog|overlay)")
 _CONSENT = re.compile(r"^(onetrust|cookiebot|cc-window|cc-banner|gdpr|consent-banner)")
@@ -23,7 +23,7 @@ _SKIP = re.compile(
 
 
 def content_of(soup: BeautifulSoup) -> Tag:
-    """The element with the page's content, with what is none taken out of it."""
+    """Return the element with the page's content, cleaned."""
     page = _without(soup, _RULES)
     mains = page.find_all(lambda tag: tag.name == "main" or tag.get("role") == "main")
     if full := [main for main in mains if main.get_text(strip=True)]:
@@ -33,29 +33,29 @@ def content_of(soup: BeautifulSoup) -> Tag:
 
 
 def visible_part_of(soup: BeautifulSoup) -> Tag:
-    """All of the page but what its reader would not see."""
+    """Return the page without hidden elements."""
     return _without(soup, ())
 
 
 def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...]) -> Tag:
     page = soup.body or soup
     half = _size(page) / 2
-    unfolding = {
+    expandable = {
         name
         for element in soup.find_all(None, {"aria-controls": True})
         for name in str(element["aria-controls"]).split()
     }
     for element in page.find_all(True):
-        if (any(rule(element) for rule in rules) or _is_hidden(element, unfolding)) and _size(element) <= half:
+        if (any(rule(element) for rule in rules) or _is_hidden(element, expandable)) and _size(element) <= half:
             element.extract()
     return page
 
 
-def _is_hidden(element: Tag, unfolding: set[str]) -> bool:
-    """Hidden for good: what a button of the page unfolds, such as an answer below its question, is content."""
+def _is_hidden(element: Tag, expandable: set[str]) -> bool:
+    """Return whether it is always hidden; what a button expands, such as an answer below its question, is content."""
     style = str(element.get("style", "")).replace(" ", "").lower()
     if element.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style:
-        return element.get("role") != "tabpanel" and element.get("id") not in unfolding
+        return element.get("role") != "tabpanel" and element.get("id") not in expandable
     return str(element.get("aria-hidden")).lower() == "true"
 
 
@@ -64,7 +64,7 @@ def _has_role(element: Tag) -> bool:
 
 
 def _is_outside_the_article(element: Tag) -> bool:
-    """Header, footer and the like of the page; those of an article hold its title and its notes."""
+    """Return whether it is a header or footer of the page; those of an article have its title and notes."""
     if element.name in ("header", "aside"):
         return not element.find_parent(["main", "article"]) or _is_mostly_links(element)
     return element.name in ("footer", "form")
@@ -74,7 +74,7 @@ def _is_named_menu(element: Tag) -> bool:
     return bool(_words(element) & _LINKS) and _is_mostly_links(element)
 
 
-def _is_named_trail(element: Tag) -> bool:
+def _is_named_breadcrumb(element: Tag) -> bool:
     return bool(_words(element) & {"breadcrumb", "breadcrumbs"}) and _size(element) < 300
 
 
@@ -99,7 +99,7 @@ _RULES: tuple[Callable[[Tag], bool], ...] = (
     _has_role,
     _is_outside_the_article,
     _is_named_menu,
-    _is_named_trail,
+    _is_named_breadcrumb,
     _is_named_footer,
     _is_cookie_notice,
     _is_skip_link,
@@ -107,14 +107,14 @@ _RULES: tuple[Callable[[Tag], bool], ...] = (
 
 
 def _names(element: Tag) -> list[str]:
-    """Classes and id of an element that may be a frame of the page: a heading's or section's id names its topic."""
+    """Return classes and id of a layout element; a heading's or section's id names its topic instead."""
     if element.name not in ("div", "ul", "ol", "p", "span", "header", "aside", "table", "td"):
         return []
     return [name.lower() for name in [*element.get_attribute_list("class"), element.get("id")] if isinstance(name, str)]
 
 
 def _words(element: Tag) -> set[str]:
-    """What the element's names call it: their last words, so that `site-footer` is a footer, `menu-price` no menu."""
+    """Return the last words of its names, so that `site-footer` is a footer, but `menu-price` is no menu."""
     return {re.split(r"[-_]+", name.strip("-_"))[-1] for name in _names(element) if not _LAYOUT.match(name)}
 
 

@@ -18,16 +18,16 @@ _CONTAINER = "META-INF/container.xml"
 
 
 def parse_epub(data: bytes) -> Parsed:
-    """The book's text and title. Raises ParseError when its chapters are encrypted."""
+    """Parse a book. Raises ParseError when its chapters are encrypted."""
     with checked_zip(data, _CONTAINER) as book:
         package = _xml(book, _CONTAINER).find("rootfile")
         if package is None:
-            raise ParseError("this EPUB does not say where its content is; it is damaged")
+            raise ParseError("this EPUB is damaged: it does not list its content")
         path = str(package["full-path"])
         content = _xml(book, path)
         chapters = list(_chapters(content, posixpath.dirname(path)))
         if _encrypted(book) & set(chapters):
-            raise ParseError("the book is locked by copy protection (DRM); add a copy that is free of it")
+            raise ParseError("the book has copy protection (DRM); add a copy without it")
         names = set(book.namelist())
         parts = [from_html(read_markup(book.read(chapter))) for chapter in chapters if chapter in names]
         title = content.find("title")
@@ -39,7 +39,7 @@ def _xml(book: zipfile.ZipFile, path: str) -> BeautifulSoup:
 
 
 def _chapters(content: BeautifulSoup, folder: str) -> Iterator[str]:
-    """Paths of the chapters in the order of the spine, without the table of contents."""
+    """Yield the paths of the chapters in spine order, without the table of contents."""
     files = {str(item.get("id")): item for item in content.find_all("item")}
     for reference in content.find_all("itemref"):
         item = files.get(str(reference.get("idref")))
@@ -49,7 +49,7 @@ def _chapters(content: BeautifulSoup, folder: str) -> Iterator[str]:
 
 
 def _encrypted(book: zipfile.ZipFile) -> set[str]:
-    """Paths of encrypted files; books that anyone may read encrypt their fonts."""
+    """Return the paths of encrypted files; in readable books these are only fonts."""
     if "META-INF/encryption.xml" not in book.namelist():
         return set()
     references = _xml(book, "META-INF/encryption.xml").find_all("CipherReference")

@@ -1,4 +1,4 @@
-"""Markdown, HTML and DOCX -> Markdown text: all of them through HTML, and one converter from there."""
+"""Markdown, HTML and DOCX -> Markdown text, all by way of HTML."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML read
 
 
 def parse_markdown(data: bytes) -> Parsed:
-    """Markdown without front matter, whose title it takes, and without a site generator's tags."""
+    """Parse Markdown without a site generator's tags; the title comes from the front matter."""
     return _from_markdown(*_front_matter(read_text(data)))
 
 
 def parse_mdx(data: bytes) -> Parsed:
-    """MDX as Markdown: the words of its components stay, what it imports and exports and its comments go."""
+    """Parse MDX as Markdown: keep the text of components; drop imports, exports and comments."""
     title, body = _front_matter(read_text(data))
-    # a comment may hold code and code a comment: what begins first counts
+    # comments and code can contain each other: the one that begins first wins
     code = r"(`{3,}|~{3,})[^`\n]*\n[\s\S]*?(?:^[ \t>]*\2|\Z)|`[^`\n]+`"
     body = re.sub(rf"({code})|\{{\s*/\*[\s\S]*?\*/\s*\}}", r"\1", body, flags=re.MULTILINE)
     imports = r"import\s(?:.*\sfrom\s)?\s*[\"'{]|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
@@ -48,10 +48,10 @@ def _from_markdown(title: str | None, body: str) -> Parsed:
 
 
 def _front_matter(text: str) -> tuple[str | None, str]:
-    """The title in the YAML between two `---` at the top and the text after it; None and all of it if there is none."""
+    """Return the title in the YAML front matter and the text after it; None and the whole text without one."""
     if match := re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE):
         try:
-            # strings alone, and so no objects: 2023-02-30 would be an error as a date
+            # load strings only: safe, and 2023-02-30 would fail as a date
             metadata = yaml.load(match[1], Loader=yaml.BaseLoader) or {}  # noqa: S506
         except yaml.YAMLError:
             return None, text
@@ -63,17 +63,17 @@ def _front_matter(text: str) -> tuple[str | None, str]:
 
 
 def parse_html(data: bytes) -> Parsed:
-    """The content of an HTML page: no navigation, no scripts, no comments, no site generator's tags."""
+    """Parse an HTML page without navigation, scripts, comments and a site generator's tags."""
     title, html = _front_matter(read_markup(data))
     html = without_tags(html, of_site=title is not None)
     parsed = from_html(html, content_of)
-    if not parsed.pages[0].text:  # a page that is all frame
+    if not parsed.pages[0].text:  # the rules removed everything
         parsed = from_html(html)
     return Parsed(parsed.pages, parsed.headings, title or parsed.title)
 
 
 def parse_docx(data: bytes) -> Parsed:
-    """A Word document by its styles; the style Title counts as the outermost heading."""
+    """Parse a Word document by its styles; the style Title is the outermost heading."""
     styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
     no_images = mammoth.images.img_element(lambda _: {})
     file = io.BytesIO(office_file(data))
@@ -82,11 +82,11 @@ def parse_docx(data: bytes) -> Parsed:
 
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]
 _MAX_DEPTH = 100
-_HEADING_MARK = "\ue000"  # a private character, stands before a heading while HTML becomes Markdown
+_HEADING_MARK = "\ue000"  # a private character, marks headings during conversion
 
 
 class _Converter(MarkdownConverter):
-    """To Markdown, with our own tables; a table in a cell is text of that cell."""
+    """Converts to Markdown with `markdown_table`; a nested table becomes text of its cell."""
 
     def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
         caption = one_line(el.caption.get_text()) if el.caption else ""
@@ -94,7 +94,7 @@ class _Converter(MarkdownConverter):
 
 
 def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) -> Parsed:
-    """HTML -> Markdown text with headings; content chooses the part of the page, None takes all of it."""
+    """Parse HTML to Markdown text with headings; content selects a part of the page, None takes all."""
     soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
     for element in soup(_NOT_CONTENT):
@@ -106,7 +106,7 @@ def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) 
     for element in body(re.compile("^h[1-6]$")):
         _mark_heading(element)
     converter = _Converter(
-        strip=["a", "img", "b", "strong", "i", "em", "code"],  # marks cost the embedder tokens and quotes their words
+        strip=["a", "img", "b", "strong", "i", "em", "code"],  # marks cost tokens and break quotes
         escape_asterisks=False,
         escape_underscores=False,
         escape_misc=False,
@@ -119,10 +119,10 @@ def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) 
 
 
 def _plain_strings(body: Tag) -> None:
-    """Leave no string but text, and in text no white space but spaces: a line break in HTML is one."""
+    """Remove comments and declarations, and turn white space in text to single spaces, as HTML displays it."""
     in_pre = {id(string) for pre in body("pre") for string in pre.find_all(string=True)}
     for string in body.find_all(string=True):
-        if type(string) is not NavigableString:  # comments and declarations are strings too
+        if type(string) is not NavigableString:  # comments and declarations
             string.extract()
             continue
         space = r"\f" if id(string) in in_pre else r"\s+"
@@ -130,7 +130,7 @@ def _plain_strings(body: Tag) -> None:
 
 
 def _flatten(body: Tag) -> None:
-    """Unwrap what stands deeper than the converter can go: old pages open tags by the hundred and close none."""
+    """Unwrap elements nested too deeply for the converter; old pages leave hundreds of tags open."""
     depths = {id(body): 0}
     deep = []
     for element in body.find_all(True):
@@ -153,7 +153,7 @@ def _mark_heading(element: Tag) -> None:
 
 
 def _place_headings(marked: str) -> tuple[str, list[Heading]]:
-    """Turn marked lines into Markdown headings and say where they stand; a mark inside a line goes."""
+    """Turn marked lines into Markdown headings; returns text and headings. Marks inside a line are removed."""
     lines: list[str] = []
     headings: list[Heading] = []
     position = 0

@@ -1,4 +1,4 @@
-"""Tables of HTML -> rows of cell text; tables that only lay out a page -> no tables."""
+"""HTML tables -> rows of cell text; layout tables -> plain blocks."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _BLOCKS = [
     "h5",
     "h6",
 ]
-_MAX_SPAN = 100  # a cell over more rows or columns is a slip of the pen
+_MAX_SPAN = 100  # larger values are mistakes
 
 
 def rows_of(table: Tag) -> list[list[str]]:
-    """The cells of a table as lines of text; a cell over several rows is in each, so that every row is whole."""
+    """Return rows of cell text; a cell that spans several rows is repeated, so that every row is complete."""
     rows: list[list[str]] = []
-    hanging: dict[int, tuple[int, str]] = {}  # column -> how many more rows, and with which text
+    hanging: dict[int, tuple[int, str]] = {}  # column -> (rows left, text)
     for row in _own_rows(table):
         cells: list[str] = []
         _fill(cells, hanging)
@@ -50,7 +50,7 @@ def rows_of(table: Tag) -> list[list[str]]:
 
 
 def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
-    """Set the cells that hang down from rows above, as far as they follow on the last one."""
+    """Append cells that span down from rows above, as long as they come next."""
     while len(cells) in hanging and hanging[len(cells)][0] > 0:
         more, text = hanging[len(cells)]
         hanging[len(cells)] = (more - 1, text)
@@ -67,7 +67,7 @@ def _span(cell: Tag, attribute: str) -> int:
 
 
 def _cell_text(cell: Tag) -> str:
-    """The cell in one line: items and rows inside it divided by semicolons."""
+    """Return the cell in one line, with list items and nested rows separated by semicolons."""
     for table in reversed(cell("table")):
         table.replace_with(" " + "; ".join(", ".join(filter(None, row)) for row in rows_of(table)) + " ")
     for item in cell("li"):
@@ -80,7 +80,7 @@ def _cell_text(cell: Tag) -> str:
 
 
 def unwrap_layout(body: Tag) -> None:
-    """Make plain blocks of the tables that only lay out a page, a mail or a box, so that their text runs on."""
+    """Turn layout tables of a page, mail or box into plain blocks, so that their text flows."""
     for table in reversed(body("table")):
         if _is_layout(table):
             parts = table(["caption", "thead", "tbody", "tfoot", "tr", "td", "th"])

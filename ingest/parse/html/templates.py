@@ -1,4 +1,4 @@
-"""Text of a site generator -> text without Liquid, Jinja and Hugo tags; in code they are shown, so there they stay."""
+"""Text of a site generator -> text without Liquid, Jinja and Hugo tags, except in code."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ _RAW = r"\{%-?\s*raw\s*-?%\}(?P<raw>.*?)\{%-?\s*endraw\s*-?%\}"
 _COMMENTS = (
     r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}|\{#(?!\w[\w-]*\}).{0,2000}?#\}"  # {#name} is an anchor
 )
-_TAGS = (
-    r"\{%.{0,2000}?%\}|\{\{[<%].{0,2000}?[>%]\}\}"  # with an end in sight: a lone brace must not cost the whole text
-)
+_TAGS = r"\{%.{0,2000}?%\}|\{\{[<%].{0,2000}?[>%]\}\}"  # limited length: a lone brace must not remove the whole text
 _SITE_VALUES = r"\{\{-?\s*(?:site|page|layout|config)\.[^{}]*\}\}"
 _VALUES = r"\{\{.{0,2000}?\}\}"
 
@@ -26,10 +24,10 @@ _IN_SITES = re.compile(f"{_KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_VALUES}", re.DOTAL
 
 
 def without_tags(text: str, of_site: bool) -> str:
-    """HTML without template tags.
+    """Return text without template tags.
 
-    `{{ name }}` goes only where other marks show that a generator would have filled it in (of_site says that it is
-    known already): a letter to be copied has it as the place for a name.
+    `{{ name }}` is removed only if of_site or other tags show that a generator would fill it in; a letter template
+    has it as a placeholder.
     """
     pattern = _IN_SITES if of_site or re.search(r"\{%-?\s*\w+[^{}]*%\}|\{\{[<%]", _without_code(text)) else _ALWAYS
     return pattern.sub(lambda match: match["raw"] or _kept(match), text)
@@ -44,7 +42,7 @@ def _without_code(text: str) -> str:
 
 
 def outside_code_blocks(text: str, change: Callable[[str], str]) -> str:
-    """Markdown with everything but its fenced and indented code changed."""
+    """Return Markdown with `change` applied to everything except fenced and indented code."""
     lines, done, parts = re.findall(r"[^\n]*\n|[^\n]+", text), 0, []
     for start, end in _code_blocks(text):
         parts += [change("".join(lines[done:start])), "".join(lines[start:end])]

@@ -1,1 +1,1 @@
-"""PDF and pictures of pages -> pages of text: reader.py by way of layout, tables and prose; ocr.py for pictures."""
+"""PDF -> pages of text: reader.py, using layout, tables and prose; ocr.py reads pictures of pages."""

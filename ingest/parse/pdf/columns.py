@@ -1,4 +1,4 @@
-"""Printed lines in parts -> lines of text, and Markdown tables where the parts stand in columns."""
+"""Printed lines in parts -> lines of text, or Markdown tables if the parts form columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ingest.parse.pdf.layout import SPREAD, Part, Printed, around, line_of, turn
 
 _FEWEST_ROWS = 3
 _PROSE = 30
-"""Characters in the usual line of a text that is set in columns; the cells of a table are shorter."""
+"""Median characters of a line above which columns are running text, not table cells."""
 
 Span = tuple[float, float]
 
 
 def lines_of_parts(lines: Iterable[Sequence[Part]], quarters: int) -> list[Printed]:
-    """The lines of a sheet that was turned so; a lone line with a gap is a line like any other."""
+    """Return the lines of a sheet turned by these quarters; a single line with a gap is not a table."""
     result: list[Printed] = []
     for spread, group in groupby(lines, lambda parts: len(parts) > 1):
         run = list(group)
@@ -40,7 +40,7 @@ def _columns(run: Sequence[Sequence[Part]], quarters: int) -> list[Printed]:
 
 
 def _spans(boxes: Iterable[Box]) -> list[Span]:
-    """From where to where each column reaches: the widths of the boxes, those that overlap as one."""
+    """Return the extent of each column; boxes that overlap are in one column."""
     spans: list[Span] = []
     for left, right in sorted((box.left, box.right) for box in boxes):
         if spans and left < spans[-1][1]:
@@ -56,7 +56,7 @@ def _cell(parts: Sequence[Part], column: Span) -> tuple[str, Box | None]:
 
 
 def table(rows: Iterable[Sequence[tuple[str, Box | None]]], quarters: int) -> list[Printed]:
-    """Rows of cells with their boxes as lines of a Markdown table; the first row is its header."""
+    """Return rows of cells with boxes as lines of a Markdown table; the first row is the header."""
     rows = list(rows)
     rule = Printed("|" + " --- |" * len(rows[0]), row=True)
     first, *others = [_row(cells, quarters) for cells in rows]

@@ -1,7 +1,7 @@
-"""A PDF page as pdfium reads it -> its printed lines, with their boxes on the page as it is displayed.
+"""A PDF page as read by pdfium -> its printed lines, with boxes on the displayed page.
 
-pdfium gives the characters in the order of the file, which is the reading order but for list marks that
-some writers put at the page's end; these go back to their items.
+pdfium returns characters in file order. This is the reading order, except for list marks that some writers put at
+the page's end; these are moved to their items.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ import pypdfium2.raw as pdfium
 from ingest.parse.document import Box, Line, whole_characters
 
 SPREAD = " | "
-"""Stands between the parts of a printed line that are far apart, such as the cells of a table without rules."""
+"""Separates distant parts of a printed line, such as the cells of a table without rules."""
 
 _HYPHEN = "\x02"
-"""pdfium's sign for a hyphen that divides a word at a line's end."""
+"""pdfium's character for a hyphen that divides a word at a line's end."""
 
-_UNITS = 10_000  # to a point; pdfium gives whole numbers
+_UNITS = 10_000  # per point, since pdfium returns whole numbers
 _WIDE_GAP = 12.0  # points
 _MARK = re.compile(r"[-\u2013\u2014•▪▫◦‣\u2043●○■□·*o]|\(?(\d{1,3}|[A-Za-z])[.)]")
 _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\u2028": " ", "\u2029": " ", "\x85": " ", "\xa0": " "})
 
 
 Part = tuple[str, Box]
-"""Words that stand together on a line, and where on the sheet."""
+"""Words close together on a line, and their box on the sheet."""
 Matrix = tuple[float, float, float, float, float, float]
-"""a to f of a PDF matrix: x becomes a x + c y + e, y becomes b x + d y + f."""
+"""A PDF matrix, a to f: x becomes a x + c y + e, y becomes b x + d y + f."""
 
 
 class Char(NamedTuple):
-    """A character and its edges in points of its sheet, from the upper left corner.
+    """A character and its edges, in points from the upper left corner of its sheet.
 
-    Not a dataclass: a page has thousands, and these are made in a third of the time.
+    A NamedTuple, since a page has thousands and a dataclass takes three times as long to create.
     """
 
     text: str
@@ -53,10 +53,9 @@ class Char(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page, turned so that its text is upright: its number from 1 and its size.
+    """A page turned so that its text is upright: number from 1, and size in points.
 
-    matrix: from the page's own coordinates. quarters: how many quarter turns to the left it was turned from
-    what is displayed.
+    matrix: from PDF page coordinates to the sheet. quarters: quarter turns to the left from the displayed page.
     """
 
     number: int
@@ -66,12 +65,12 @@ class Sheet:
     quarters: int = 0
 
     def turned(self) -> Sheet:
-        """The sheet after one more quarter turn to the left."""
+        """Return the sheet after one more quarter turn to the left."""
         a, b, c, d, e, f = self.matrix
         return Sheet(self.number, self.height, self.width, (b, -a, d, -c, f, self.width - e), self.quarters + 1)
 
     def box(self, chars: Iterable[Char]) -> Box | None:
-        """The box around the characters that show on the sheet; None if there are none."""
+        """Return the box around the visible characters, or None."""
         seen = [char for char in chars if not char.text.isspace() and self._shows(char)]
         if not seen:
             return None
@@ -86,9 +85,9 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A printed line or the row of a table, its text with the boxes of its pieces.
+    """A printed line or table row: its text and the boxes of its pieces.
 
-    box: where it stands on its sheet. row: whether it is a row of a table in Markdown.
+    box: its position on the sheet. row: whether it is a Markdown table row.
     """
 
     text: str
@@ -102,14 +101,14 @@ class Printed:
 
 
 def turned(box: Box, quarters: int) -> Box:
-    """Where a box is after so many quarter turns of the page to the left."""
+    """Return the box after this number of quarter turns of the page to the left."""
     if quarters % 4 == 0:
         return box
     return turned(Box(box.page, box.top, 1 - box.right, box.bottom, 1 - box.left), quarters - 1)
 
 
 def around(boxes: Sequence[Box]) -> Box | None:
-    """The box around them all."""
+    """Return the box around all boxes, or None."""
     if not boxes:
         return None
     left, top = min(box.left for box in boxes), min(box.top for box in boxes)
@@ -117,13 +116,13 @@ def around(boxes: Sequence[Box]) -> Box | None:
 
 
 def moved(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
-    """Where the matrix puts a point."""
+    """Return the point transformed by the matrix."""
     a, b, c, d, e, f = matrix
     return a * x + c * y + e, b * x + d * y + f
 
 
 def sheet_of(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: int) -> Sheet:
-    """The page as it is displayed, with its rotation and crop box, and then turned until its text is upright."""
+    """Return the displayed page, with rotation and crop box, turned until its text is upright."""
     width, height = page.get_size()
     (e, f), (a, b), (c, d) = (_displayed(page, width, height, x, y) for x, y in ((0, 0), (100, 0), (0, 100)))
     sheet = Sheet(number, width, height, ((a - e) / 100, (b - f) / 100, (c - e) / 100, (d - f) / 100, e, f))
@@ -133,7 +132,7 @@ def sheet_of(page: pypdfium2.PdfPage, textpage: pypdfium2.PdfTextPage, number: i
 
 
 def _direction(textpage: pypdfium2.PdfTextPage, matrix: Matrix) -> int:
-    """Where most of the text runs: 0 to the right, 1 down, 2 to the left, 3 up."""
+    """Return the direction of most text: 0 right, 1 down, 2 left, 3 up."""
     count = pdfium.FPDFText_CountChars(textpage)
     angles = [pdfium.FPDFText_GetCharAngle(textpage, index) for index in range(0, count, max(1, count // 30))]
     directions = []
@@ -150,7 +149,7 @@ def _displayed(page: pypdfium2.PdfPage, width: float, height: float, x: float, y
 
 
 def char_lines(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> list[list[Char]]:
-    """The characters of each printed line, in pdfium's order."""
+    """Return the characters of each printed line, in pdfium's order."""
     lines: list[list[Char]] = [[]]
     for char in _chars(textpage, sheet):
         if char.text in "\r\n":
@@ -158,15 +157,15 @@ def char_lines(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> list[list[Char]
         elif lines[-1] and lines[-1][-1].text == _HYPHEN:
             hyphen = lines[-1].pop()
             lines[-1].append(hyphen._replace(text="-"))
-            goes_on = char.left > hyphen.left and min(char.bottom, hyphen.bottom) > max(char.top, hyphen.top)
-            lines[-1:] = [[*lines[-1], char]] if goes_on else [lines[-1], [char]]
+            same_line = char.left > hyphen.left and min(char.bottom, hyphen.bottom) > max(char.top, hyphen.top)
+            lines[-1:] = [[*lines[-1], char]] if same_line else [lines[-1], [char]]
         else:
             lines[-1].append(char)
     return _rejoined(line for line in lines if line)
 
 
 def _rejoined(lines: Iterable[list[Char]]) -> list[list[Char]]:
-    """The lines, with one that goes on where the last one ended, as after a raised figure, as its rest."""
+    """Join a line to the previous one if it starts where that ended, as after a superscript."""
     whole: list[list[Char]] = []
     for line in lines:
         if whole and 0 <= line[0].left - whole[-1][-1].right < 6 and _shared(line, whole[-1]) > 0.6:
@@ -177,7 +176,7 @@ def _rejoined(lines: Iterable[list[Char]]) -> list[list[Char]]:
 
 
 def _shared(one: Sequence[Char], other: Sequence[Char]) -> float:
-    """How much of the lower of two lines is at the height of the other."""
+    """Return the vertical overlap of two lines as a fraction of the smaller height."""
     tops, bottoms = zip(
         *((min(c.top for c in line), max(c.bottom for c in line)) for line in (one, other)), strict=True
     )
@@ -198,21 +197,21 @@ def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
 
 
 def text_of(chars: Iterable[Char]) -> str:
-    """The characters as one line of text."""
-    text = whole_characters("".join(char.text for char in chars))  # broken fonts give halves
+    """Return the characters as one line of text."""
+    text = whole_characters("".join(char.text for char in chars))  # broken fonts give lone surrogates
     text = text.replace(_HYPHEN, "-").translate(_BULLETS)
     text = re.sub("[\x00-\x1f\x7f]", " ", text)
     return re.sub("\xad(?=.)", "", text.strip()).replace("\xad", "-")
 
 
 def parts_of(chars: Sequence[Char], sheet: Sheet) -> list[Part]:
-    """The parts of a line that stand apart; none if nothing of it shows on the page."""
+    """Return the separate parts of a line that are visible on the page."""
     parts = [(text_of(part), box) for part in _parts(chars) if (box := sheet.box(part))]
     return [(text, box) for text, box in parts if text]
 
 
 def _parts(chars: Sequence[Char]) -> Iterator[Sequence[Char]]:
-    """The line's characters, cut where the gap is wider than any between two words; not after a list mark."""
+    """Yield the line's characters, cut at gaps wider than between words, but not after a list mark."""
     seen = [index for index, char in enumerate(chars) if not char.text.isspace()]
     start = 0
     for before, after in pairwise(seen):
@@ -225,7 +224,7 @@ def _parts(chars: Sequence[Char]) -> Iterator[Sequence[Char]]:
 
 
 def line_of(parts: Sequence[Part], quarters: int, joint: str = SPREAD) -> Printed:
-    """A line of parts with their boxes on a sheet that was turned so."""
+    """Return a line made of parts with boxes on a sheet turned by these quarters."""
     text, pieces = "", list[Line]()
     for words, box in parts:
         start = len(text + joint) if text else 0
@@ -235,7 +234,7 @@ def line_of(parts: Sequence[Part], quarters: int, joint: str = SPREAD) -> Printe
 
 
 def with_marks(lines: Sequence[Printed]) -> list[Printed]:
-    """The lines, with every lone list mark put before the line that stands to its right."""
+    """Return the lines, with each lone list mark moved before the line to its right."""
     marks = [line for line in lines if _MARK.fullmatch(line.text)]
     placed = {id(line): line for line in lines}
     for mark in marks:
@@ -247,7 +246,7 @@ def with_marks(lines: Sequence[Printed]) -> list[Printed]:
 
 
 def _distance(mark: Printed, line: Printed) -> float:
-    """How far right of the mark the line begins, in page widths; 1 if it is not at its height."""
+    """Return how far right of the mark the line begins, in page widths; 1 if at another height."""
     if line.row or not (mark.box and line.box):
         return 1.0
     apart = line.box.left - mark.box.left
@@ -263,7 +262,7 @@ def _marked(mark: Printed, line: Printed) -> Printed:
 
 
 def is_readable(text: str) -> bool:
-    """Whether a text layer is text: not glyph numbers, private or unmapped characters for the most part."""
+    """Return whether a text layer is text, not mostly glyph numbers, private or unmapped characters."""
     bare = re.sub(r"\(cid:\d+\)", "\ufffd", "".join(text.split()))
     junk = sum(char == "\ufffd" or unicodedata.category(char) in ("Co", "Cn", "Cc") for char in bare)
     return junk <= 0.5 * len(bare)

@@ -1,4 +1,4 @@
-"""Pictures of pages -> printed lines, by the text recognition of the `ocr` extra; its models are in its wheels."""
+"""Pictures of pages -> printed lines, by text recognition (the `ocr` extra, whose wheels include the models)."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from ingest.parse.pdf.layout import Part, Printed, around, turned
 from ingest.parse.pdf.prose import prose
 
 Picture = npt.NDArray[np.uint8]
-"""Height, width, and blue, green, red."""
+"""Shape (height, width, 3), in the order blue, green, red."""
 
 _THREADS = {"intra": 2, "inter": 1}
 _DPI = 200
 _LONGEST_SIDE = 2000
-"""In pixels; the engine makes larger pictures as small as this."""
+"""In pixels; the engine scales larger pictures down to this."""
 
 
 def available() -> bool:
-    """Whether the extra is installed."""
+    """Return whether the `ocr` extra is installed."""
     return all(find_spec(package) for package in ("rapidocr", "onnxruntime"))
 
 
 def no_text() -> ParseError:
-    """What is wrong with a scan that gave no text."""
+    """Return the error for a scan without text."""
     if available():
-        return ParseError("no text found, not by text recognition (OCR) either")
+        return ParseError("no text found, even with text recognition (OCR)")
     return ParseError(
         'no text found; a scanned document needs text recognition (OCR): pip install "citeloop[ocr]", then add it again'
     )
 
 
 def parse_image(data: bytes) -> Parsed:
-    """The text of a picture, or of the pages of a TIFF. Raises ParseError without the extra."""
+    """Read a picture, or the pages of a TIFF. Raises ParseError without the extra."""
     if not available():
         raise no_text()
     lines = [read_picture(picture, number) for number, picture in enumerate(_pictures(data), 1)]
@@ -51,7 +51,7 @@ def parse_image(data: bytes) -> Parsed:
 
 
 def read_page(page: Any, number: int) -> list[Printed]:
-    """The lines of a PDF page, read from its rendering."""
+    """Return the lines of a rendered PDF page."""
     scale = min(_DPI / 72, _LONGEST_SIDE / max(page.get_size()))
     return read_picture(page.render(scale=scale, rev_byteorder=False).to_numpy()[:, :, :3], number)
 
@@ -76,8 +76,8 @@ def _pictures(data: bytes) -> Iterator[Picture]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """Words that stand together, and where."""
+class _Words:
+    """Words close together, and their box."""
 
     text: str
     box: Box
@@ -88,20 +88,20 @@ class _Seen:
 
 
 def read_picture(picture: Picture, number: int) -> list[Printed]:
-    """The printed lines of a picture, whichever way up it is."""
+    """Return the printed lines of a picture in any orientation."""
     if picture.min() == picture.max():
         return []
     note_scan()
     quarters = 0
-    seen = _seen(picture, number)
-    if _is_sideways(seen, picture):
+    found = _recognized(picture, number)
+    if _is_sideways(found, picture):
         quarters, picture = 1, np.rot90(picture)
-        seen = _seen(picture, number)
-    if _is_upside_down(seen, picture):
+        found = _recognized(picture, number)
+    if _is_upside_down(found, picture):
         quarters += 2
-        seen = [_Seen(words.text, turned(words.box, 2)) for words in seen]
+        found = [_Words(words.text, turned(words.box, 2)) for words in found]
     aspect = picture.shape[1] / picture.shape[0]
-    return lines_of_parts((_parts(row, aspect) for row in _rows(seen)), quarters)
+    return lines_of_parts((_parts(row, aspect) for row in _rows(found)), quarters)
 
 
 @functools.cache
@@ -113,40 +113,40 @@ def _engine() -> Any:
     threads = {f"EngineConfig.onnxruntime.{kind}_op_num_threads": count for kind, count in _THREADS.items()}
     return rapidocr.RapidOCR(
         params={"Global.log_level": "critical", **threads, **named}
-    )  # a named model is never fetched
+    )  # a model given by path is never downloaded
 
 
-def _seen(picture: Picture, number: int) -> list[_Seen]:
+def _recognized(picture: Picture, number: int) -> list[_Words]:
     try:
         found = _engine()(np.ascontiguousarray(picture), use_det=True, use_cls=True, use_rec=True)
     except Exception as error:
-        if "bad_alloc" in str(error):  # how ONNX Runtime says it
+        if "bad_alloc" in str(error):  # ONNX Runtime is out of memory
             raise MemoryError from error
         raise
     if found.boxes is None or found.txts is None:
         return []
     corners = (found.boxes / np.array([picture.shape[1], picture.shape[0]])).clip(0, 1)
     edges = zip(corners.min(axis=1).tolist(), corners.max(axis=1).tolist(), strict=True)
-    return [_Seen(_plain(text), Box(number, *low, *high)) for text, (low, high) in zip(found.txts, edges, strict=True)]
+    return [_Words(_plain(text), Box(number, *low, *high)) for text, (low, high) in zip(found.txts, edges, strict=True)]
 
 
 def _plain(text: str) -> str:
-    """Without the wide marks that the model, which knows Chinese too, writes into other languages."""
+    """Replace full-width marks, which the multilingual model writes even outside Chinese."""
     chinese = any("\u2e80" <= char <= "\ud7ff" for char in text)
     return " ".join((text if chinese else unicodedata.normalize("NFKC", text)).split())
 
 
-def _is_sideways(seen: Sequence[_Seen], picture: Picture) -> bool:
+def _is_sideways(found: Sequence[_Words], picture: Picture) -> bool:
     aspect = picture.shape[0] / picture.shape[1]
-    tall = [(words.box.bottom - words.box.top) * aspect > 1.5 * (words.box.right - words.box.left) for words in seen]
+    tall = [(words.box.bottom - words.box.top) * aspect > 1.5 * (words.box.right - words.box.left) for words in found]
     return tall.count(True) > len(tall) / 2
 
 
-def _is_upside_down(seen: Sequence[_Seen], picture: Picture) -> bool:
-    """Whether the longest lines are: the engine turns each line for itself and does not tell."""
+def _is_upside_down(found: Sequence[_Words], picture: Picture) -> bool:
+    """Return whether the longest lines are upside down; the engine turns lines without reporting it."""
     height, width = picture.shape[:2]
     labels = list[str]()
-    for box in sorted((words.box for words in seen), key=lambda box: box.left - box.right)[:5]:
+    for box in sorted((words.box for words in found), key=lambda box: box.left - box.right)[:5]:
         rows, columns = (
             (int(box.top * height), int(box.bottom * height) + 1),
             (int(box.left * width), int(box.right * width) + 1),
@@ -156,10 +156,10 @@ def _is_upside_down(seen: Sequence[_Seen], picture: Picture) -> bool:
     return labels.count("180") > len(labels) / 2
 
 
-def _rows(seen: Iterable[_Seen]) -> list[list[_Seen]]:
-    """Words at one height as one row, from the top down, each from the left."""
-    rows: list[list[_Seen]] = []
-    for words in sorted(seen, key=lambda words: words.middle):
+def _rows(found: Iterable[_Words]) -> list[list[_Words]]:
+    """Group words at one height as a row; rows from the top, words from the left."""
+    rows: list[list[_Words]] = []
+    for words in sorted(found, key=lambda words: words.middle):
         if rows and any(other.box.top < words.middle and words.box.top < other.middle for other in rows[-1]):
             rows[-1].append(words)
         else:
@@ -167,8 +167,8 @@ def _rows(seen: Iterable[_Seen]) -> list[list[_Seen]]:
     return [sorted(row, key=lambda words: words.box.left) for row in rows]
 
 
-def _parts(row: Sequence[_Seen], aspect: float) -> list[Part]:
-    """The words of a row, those near each other as one part."""
+def _parts(row: Sequence[_Words], aspect: float) -> list[Part]:
+    """Return the words of a row, with close ones joined as one part."""
     parts: list[Part] = []
     for text, box in ((words.text, words.box) for words in row):
         if parts and (box.left - parts[-1][1].right) * aspect < 1.5 * (box.bottom - box.top):

@@ -1,4 +1,4 @@
-"""The painted paths of a PDF page -> their straight lines, where they stand on the displayed page."""
+"""The painted paths of a PDF page -> their straight lines."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.pdf.layout import Matrix, moved
 
-_MAX_DEPTH = 4  # of forms in forms
+_MAX_DEPTH = 4  # of nested forms
 
 
 def segments(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[float, float, float, float]]:
-    """Both ends of each straight line, x and y, x and y. matrix: from the page's coordinates to those of the ends."""
+    """Yield both ends (x1, y1, x2, y2) of each straight line. matrix: applied to the page's coordinates."""
     for path, inner in _paths(page, matrix):
         first = last = (0.0, 0.0)
         for index in range(pdfium.FPDFPath_CountSegments(path)):
@@ -37,7 +37,7 @@ def _point(segment: Any, matrix: Matrix) -> tuple[float, float]:
 
 
 def _paths(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, Matrix]]:
-    """The page's paths that are painted, each with the matrix that its points need."""
+    """Yield the page's painted paths, each with the matrix for its points."""
     objects = [(pdfium.FPDFPage_GetObject(page, index), matrix) for index in range(pdfium.FPDFPage_CountObjects(page))]
     for _ in range(_MAX_DEPTH):
         in_forms = []
@@ -58,7 +58,7 @@ def _is_painted(path: Any) -> bool:
 
 
 def _inside(outer: Matrix, item: Any) -> Matrix:
-    """The matrix of an object, followed by that around it."""
+    """Return the object's own matrix followed by the outer one."""
     own = pdfium.FS_MATRIX()
     pdfium.FPDFPageObj_GetMatrix(item, byref(own))
     e, f = moved(outer, own.e, own.f)

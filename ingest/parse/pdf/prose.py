@@ -1,6 +1,6 @@
 """Printed lines of pages -> their text: paragraphs joined, headers and footers dropped, headings placed.
 
-The text is that of the lines, so that every line keeps its span in it.
+Every line keeps its span in the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingest.parse.pdf.layout import SPREAD, Printed
 
 _ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
-"""With this begins a row of a list of part numbers, or a printed line whose sentence began on the line before."""
+"""Begins a row in a list of part numbers, or a line that continues a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class Bookmark:
 
 
 def prose(pages: Sequence[Sequence[Printed]], titles: Collection[str]) -> tuple[Page, ...]:
-    """The pages' text. titles: of the outline, each of which stays a line of its own."""
+    """Return the pages' text. titles: of the outline; each stays a separate line."""
     kept = _without_running_lines(pages, set(titles))
     return tuple(Page(number, *_unwrapped(lines, set(titles))) for number, lines in enumerate(kept, 1))
 
 
 def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str]) -> list[list[Printed]]:
-    """Drop headers and footers: first and last lines that most pages share but for their digits.
+    """Drop headers and footers: first and last lines that most pages share, ignoring digits.
 
-    One that is also a title stays where it first stands.
+    A header that is also a title is kept once, where it first appears.
     """
     if len(pages) < 3:
         return [list(lines) for lines in pages]
@@ -58,14 +58,14 @@ def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str])
 
 
 def _edges(lines: Sequence[Printed]) -> dict[int, str]:
-    """The uppermost and lowest two lines of a page by their number, each as its text with any digits as 0."""
+    """Return index -> text, with digits as 0, of the two uppermost and two lowest lines of a page."""
     order = [index for index in sorted(range(len(lines)), key=lambda index: lines[index].top) if lines[index].text]
     at_edge = [index for index in {*order[:2], *order[-2:]} if not lines[index].row]
     return {index: re.sub(r"\d+", "0", lines[index].text).strip() for index in at_edge}
 
 
 def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[Line, ...]]:
-    """Join the lines of a printed paragraph, so that a sentence is one line; leave lists, tables, headings alone."""
+    """Join the lines of each paragraph, except lists, tables and headings; returns text and line spans."""
     shape = _Shape.of(lines)
     text, pieces = "", list[Line]()
     for line, following in pairwise([*lines, Printed("")]):
@@ -73,7 +73,7 @@ def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[L
         text += line.text
         pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces]
         joint = shape.joint(line, following, titles)
-        if joint is None:  # a hyphen goes
+        if joint is None:  # drop the hyphen
             text = text[:-1]
             pieces[-1:] = [replace(piece, end=min(piece.end, len(text))) for piece in pieces[-1:]]
         text += joint or ""
@@ -82,7 +82,7 @@ def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[L
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How a page is set: the length of its long lines, and the usual distance between the tops of two lines."""
+    """A page's layout: length of its long lines in characters, and usual distance between line tops."""
 
     full: float
     pitch: float
@@ -95,11 +95,10 @@ class _Shape:
         return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
 
     def joint(self, line: Printed, following: Printed, titles: set[str]) -> str | None:
-        """What goes between two lines; None where a hyphen divides a word of both.
+        """Return the text to put between two lines; None if a hyphen divides a word across them.
 
-        A line goes on when it ends in a comma, the next one begins in lower case, or it is as long as the
-        page's long lines; not when one of them is a title, or the next one a list item, or the first of a
-        paragraph that is set apart.
+        A line continues if it ends in a comma, is as long as the page's long lines, or the next one begins in lower
+        case; not if either is a title, or the next one is a list item or starts a spaced paragraph.
         """
         if line.row or following.row:
             return "\n" if line.row and following.row else "\n\n"
@@ -111,8 +110,8 @@ class _Shape:
             or (_CODE.match(following.text) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
-        goes_on = line.text.endswith(",") or lower or len(line.text) > 0.85 * self.full
-        if not following.text or apart or spaced or not goes_on:
+        continues = line.text.endswith(",") or lower or len(line.text) > 0.85 * self.full
+        if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
             return None if lower else ""
@@ -120,7 +119,7 @@ class _Shape:
 
 
 def headings(bookmarks: Iterable[Bookmark], pages: Sequence[Page]) -> Iterator[Heading]:
-    """The bookmarks, each placed at the line of its page that reads the same; others are left out."""
+    """Yield a heading for each bookmark whose title is a line on its page."""
     page_starts = [0]
     for page in pages:
         page_starts.append(page_starts[-1] + len(page.text) + len(PAGE_BREAK))

@@ -1,4 +1,4 @@
-"""PDF -> pages of text by pdfium, each line with its box; by pypdf where pdfium cannot open the file."""
+"""PDF -> pages of text by pdfium, with a box per line; by pypdf if pdfium cannot open the file."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, 
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, with_tables
 
-logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of every flaw that it can read around
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates
 logging.getLogger("pypdfium2").setLevel(logging.ERROR)
 
 _FEW_LETTERS = 30
-"""A scan with fewer than these in its text layer, such as a scanner's stamp, is read by text recognition."""
+"""A scan with fewer letters in its text layer, such as a scanner's stamp, needs text recognition."""
 
 
 def parse_pdf(data: bytes) -> Parsed:
-    """The text of a PDF page by page. Raises ParseError when a password locks it."""
+    """Parse a PDF page by page. Raises ParseError when it is locked with a password."""
     try:
         pdf = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError:
@@ -48,14 +48,14 @@ def parse_pdf(data: bytes) -> Parsed:
 def _parsed(lines: list[list[Printed]], bookmarks: list[Bookmark], title: str) -> Parsed:
     pages = prose(lines, {bookmark.title for bookmark in bookmarks})
     if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
-        title = ""  # what an export wrote there is a file name, not a title
+        title = ""  # a file name written by an export
     return Parsed(pages, tuple(headings(bookmarks, pages)), title.strip())
 
 
 def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
     for entry in pdf.get_toc():
-        place = entry.get_dest()
-        page = place.get_index() if place else None
+        target = entry.get_dest()
+        page = target.get_index() if target else None
         yield Bookmark(entry.level + 1, one_line(entry.get_title()), -1 if page is None else page)
 
 
@@ -63,7 +63,7 @@ def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
 
 
 def _pages(pdf: pypdfium2.PdfDocument, unread: list[int]) -> list[list[Printed] | None]:
-    """The lines of each page; None where pdfium cannot load it. Scans that cannot be read are added to unread."""
+    """Return the lines of each page, None if pdfium cannot load it; unreadable scans are added to unread."""
     pages: list[list[Printed] | None] = []
     for index in range(len(pdf)):
         try:
@@ -98,7 +98,7 @@ def _unread_note(unread: list[int]) -> str:
 
 
 def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
-    """Whether a page shows what its text layer does not say: a picture of text, or text as drawings."""
+    """Return whether a page may show text that its text layer lacks, as a picture or drawing."""
     if num_letters >= _FEW_LETTERS:
         return False
     if num_letters == 0:
@@ -113,7 +113,7 @@ def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
 
 
 def _by_pypdf(data: bytes) -> Parsed:
-    """The text of a file that pdfium cannot open, without boxes."""
+    """Parse a file that pdfium cannot open, without boxes."""
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ParseError("the PDF is locked with a password; save it without one and add it again")

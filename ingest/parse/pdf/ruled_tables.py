@@ -1,4 +1,4 @@
-"""The ruling lines of a PDF page -> its tables, as rows of Markdown with a box for each cell."""
+"""The ruling lines of a PDF page -> its tables, as Markdown rows with a box per cell."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ingest.parse.pdf.paths import segments
 Cell = tuple[int, int]
 """Row and column."""
 
-_NEAR = 3.0  # points: edges no farther apart meet
-_SHORTEST = 4.0  # points: what is shorter is a dash, a dot, or the end of a thick line
+_NEAR = 3.0  # points: edges within this distance meet
+_SHORTEST = 4.0  # points: shorter lines are dashes, dots, or ends of thick lines
 _MAX_SEGMENTS = 4000  # a page with more is a drawing
 _LONGEST_CELL = 2000  # characters
 _FEWEST_LINES = 3
@@ -28,7 +28,7 @@ _FEWEST_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """A ruling line: where it stands on the one axis, and from where to where it goes on the other."""
+    """A ruling line: its position on one axis, and its extent on the other."""
 
     at: float
     start: float
@@ -37,9 +37,9 @@ class _Edge:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A ruled table: the edges of its columns and rows, and for each field the cell that it belongs to.
+    """A ruled table: the edges of columns and rows, and the cell of each field.
 
-    A cell of several fields is known by its upper left one.
+    A merged cell is identified by its upper left field.
     """
 
     columns: tuple[float, ...]
@@ -47,10 +47,10 @@ class Grid:
     cells: dict[Cell, Cell]
 
     def runs(self, line: Sequence[Char]) -> Iterator[tuple[Cell | None, list[Char]]]:
-        """The characters of a line by the cell that they are in, None outside; one line is in one row."""
+        """Yield (cell, characters) along a line, None outside the grid; a line is in one row."""
         row = bisect_right(self.rows, (min(char.top for char in line) + max(char.bottom for char in line)) / 2) - 1
         columns = ((bisect_right(self.columns, (char.left + char.right) / 2) - 1, char) for char in line)
-        for cell, run in groupby(columns, lambda place: self.cells.get((row, place[0]))):
+        for cell, run in groupby(columns, lambda pair: self.cells.get((row, pair[0]))):
             yield cell, [char for _, char in run]
 
 
@@ -58,13 +58,13 @@ class Grid:
 
 
 def grids(page: pypdfium2.PdfPage, sheet: Sheet) -> list[Grid]:
-    """The page's ruled areas of at least two rows and columns."""
+    """Return the page's ruled areas with at least two rows and columns."""
     found = [_grid(*group) for group in _crossing(*_edges(page, sheet))]
     return [grid for grid in found if len(grid.columns) > 2 and len(grid.rows) > 2]
 
 
 def _edges(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[_Edge], list[_Edge]]:
-    """The page's level and upright ruling lines, pieces of one line as one."""
+    """Return the page's level and upright ruling lines, with pieces of one line merged."""
     level, upright = list[_Edge](), list[_Edge]()
     for number, (x1, y1, x2, y2) in enumerate(segments(page, sheet.matrix)):
         if number > _MAX_SEGMENTS:
@@ -77,8 +77,8 @@ def _edges(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[_Edge], list[_Ed
 
 
 def _merged(edges: Sequence[_Edge]) -> list[_Edge]:
-    places = _places(edge.at for edge in edges)
-    near = [(places[bisect_right(places, edge.at) - 1], edge.start, edge.end) for edge in edges]
+    positions = _positions(edge.at for edge in edges)
+    near = [(positions[bisect_right(positions, edge.at) - 1], edge.start, edge.end) for edge in edges]
     merged: list[_Edge] = []
     for at, start, end in sorted(near):
         if merged and merged[-1].at == at and start <= merged[-1].end + _NEAR:
@@ -88,17 +88,17 @@ def _merged(edges: Sequence[_Edge]) -> list[_Edge]:
     return merged
 
 
-def _places(values: Iterable[float]) -> list[float]:
-    """The values in order, those near each other as one."""
-    places: list[float] = []
+def _positions(values: Iterable[float]) -> list[float]:
+    """Return the values sorted, with close ones merged."""
+    positions: list[float] = []
     for value in sorted(values):
-        if not places or value - places[-1] > _NEAR:
-            places.append(value)
-    return places
+        if not positions or value - positions[-1] > _NEAR:
+            positions.append(value)
+    return positions
 
 
 def _crossing(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Iterator[tuple[set[_Edge], set[_Edge]]]:
-    """The lines in groups of those that meet, directly or by way of others."""
+    """Yield groups of lines that meet, directly or through others."""
     level, upright = set(level), set(upright)
     while upright:
         new = {upright.pop()}
@@ -117,21 +117,21 @@ def _meet(level: _Edge, upright: _Edge) -> bool:
 
 
 def _grid(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Grid:
-    columns, rows = _places(edge.at for edge in upright), _places(edge.at for edge in level)
+    columns, rows = _positions(edge.at for edge in upright), _positions(edge.at for edge in level)
     cells: dict[Cell, Cell] = {}
     for row in range(len(rows) - 1):
         for column in range(len(columns) - 1):
             x, y = (columns[column] + columns[column + 1]) / 2, (rows[row] + rows[row + 1]) / 2
-            if column and not _parted(upright, columns[column], y):
+            if column and not _separated(upright, columns[column], y):
                 cells[row, column] = cells[row, column - 1]
-            elif row and not _parted(level, rows[row], x):
+            elif row and not _separated(level, rows[row], x):
                 cells[row, column] = cells[row - 1, column]
             else:
                 cells[row, column] = (row, column)
     return Grid(tuple(columns), tuple(rows), cells)
 
 
-def _parted(edges: Iterable[_Edge], at: float, middle: float) -> bool:
+def _separated(edges: Iterable[_Edge], at: float, middle: float) -> bool:
     return any(edge.at == at and edge.start <= middle <= edge.end for edge in edges)
 
 
@@ -144,14 +144,14 @@ class _Table:
 
     cells: dict[Cell, list[list[Char]]]
 
-    def is_one(self) -> bool:
-        """Whether it is a table: the frames of a page's layout have one row or column, or hold much text."""
+    def is_table(self) -> bool:
+        """Return whether it is a table; a frame of the layout has one row or column, or much text."""
         rows, columns = ({cell[axis] for cell in self.cells} for axis in (0, 1))
         short = all(sum(map(len, lines)) < _LONGEST_CELL for lines in self.cells.values())
         return len(rows) > 1 and len(columns) > 1 and short
 
     def printed(self, sheet: Sheet) -> list[Printed]:
-        """Its rows in Markdown."""
+        """Return its rows in Markdown."""
         columns = sorted({column for _, column in self.cells})
         rows = (
             [self.cells.get((row, column), []) for column in columns] for row in sorted({row for row, _ in self.cells})
@@ -161,7 +161,7 @@ class _Table:
 
 
 def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet) -> list[Printed]:
-    """The page's lines, with the characters inside a grid as its rows, at the place of the first of them."""
+    """Return the page's lines, with each grid's characters as table rows where its first one was."""
     flow: list[list[Char] | _Table] = list(lines)
     for grid in found:
         flow = _with_table(flow, grid)
@@ -176,8 +176,8 @@ def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet
 
 
 def _with_table(flow: list[list[Char] | _Table], grid: Grid) -> list[list[Char] | _Table]:
-    """The flow with what stands in the grid as one table."""
-    table, place = _Table(defaultdict(list)), None
+    """Return the flow with the grid's characters as one table."""
+    table, position = _Table(defaultdict(list)), None
     rest: list[list[Char] | _Table] = []
     for item in flow:
         if isinstance(item, _Table):
@@ -187,18 +187,18 @@ def _with_table(flow: list[list[Char] | _Table], grid: Grid) -> list[list[Char] 
             if cell is None:
                 rest.append(chars)
             elif any(not char.text.isspace() for char in chars):
-                place = len(rest) if place is None else place
+                position = len(rest) if position is None else position
                 table.cells[cell].append(chars)
-    if place is None or not table.is_one():
+    if position is None or not table.is_table():
         return flow
-    return [*rest[:place], table, *rest[place:]]
+    return [*rest[:position], table, *rest[position:]]
 
 
 def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
-    """A ruled row -> its printed rows, if at least three lines of every cell stand side by side."""
+    """Split a ruled row into its printed rows, if every cell has the same three or more lines side by side."""
     filled = [lines for lines in row if lines]
     heights = zip(*([(line[0].top, line[0].bottom) for line in lines] for lines in filled), strict=False)
-    level = all(max(top for top, _ in places) < min(bottom for _, bottom in places) for places in heights)
+    level = all(max(top for top, _ in spans) < min(bottom for _, bottom in spans) for spans in heights)
     num_lines = {len(lines) for lines in filled}
     if len(filled) > 1 and len(num_lines) == 1 and min(num_lines) >= _FEWEST_LINES and level:
         for index in range(min(num_lines)):
@@ -208,6 +208,6 @@ def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
 
 
 def _cell(lines: Sequence[Sequence[Char]], sheet: Sheet) -> tuple[str, Box | None]:
-    """The lines of a cell as one; a hyphen that divides a word goes."""
+    """Return the lines of a cell joined, without hyphens that divide a word, and their box."""
     text = " ".join(line for line in map(text_of, lines) if line)
     return re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text), sheet.box(char for line in lines for char in line)
