@@ -18,7 +18,7 @@ from app.answer.writer import Writer
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import token_counter
-from app.registry import Registry, RegistryError
+from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.rerank import Reranker, RerankerError, rerank
@@ -41,7 +41,7 @@ _MAX_LOADED = 4
 class Pipeline:
     """Answers questions about the documents of one home folder; safe to share between threads.
 
-    embedder, language_model and sentence_scorer replace the configured ones, for tests.
+    embedder, language_model and sentence_scorer (also for quotes) replace the configured ones, for tests.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Pipeline:
         return Writer(
             language_model,
             lambda: self.sentence_scorer,  # loaded when it is needed
+            lambda: self.quote_scorer,
             count_tokens,
             context_tokens,
             read_prompts(self.settings.home).answer,
@@ -126,8 +127,13 @@ class Pipeline:
 
     @property
     def sentence_scorer(self) -> Reranker:
-        """What finds the sentences of an extractive answer, whichever reranker ranks: the embedder's token vectors."""
+        """Compares written sentences with passages, whichever reranker ranks: the embedder's token vectors."""
         return self._given_sentence_scorer or cast(Reranker, self.reranker("late-interaction"))  # only `none` is None
+
+    @property
+    def quote_scorer(self) -> Reranker:
+        """Finds what to quote, whichever reranker ranks: the shipped model, for which the choice was fitted."""
+        return self._given_sentence_scorer or cast(Reranker, self.reranker(SHIPPED))
 
     def reranker(self, name: str) -> Reranker | None:
         """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
@@ -251,7 +257,7 @@ class Pipeline:
         try:
             writer = self.writer
         except CiteloopError as error:  # of what is set: the passages can be quoted all the same
-            writer = Writer(None, lambda: self.sentence_scorer, self.embedder.count_tokens)
+            writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, self.embedder.count_tokens)
             unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
             unwritten,

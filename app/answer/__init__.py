@@ -1,8 +1,9 @@
 """ranking -> Answer: text whose every [n] is a passage of the ranking, quoted or written.
 
     answer      Answer          what is shown for a question, with all that it rests on
-    sentences                   a passage -> its sentences, list items and table rows
-    extractive  Sentence        without a language model: the best sentences of the passages, word for word
+    blocks      Block           a passage -> its paragraphs, lists and tables, and their sentences, items and rows
+    question                    a question -> its parts and figures
+    extractive  Quote           without a language model: the parts of the passages that answer, word for word
     passages    Passage         what of the citations a language model is given to read, within its budget
     written     Checked         the messages for it, and its text without citations that it was not given
     support     CitedSentence   does a passage say what the sentence that cites it says?
@@ -14,6 +15,7 @@ from app.answer.answer import (
     ALL_STRUCK_OUT,
     EXTRACTIVE,
     NO_DOCUMENTS,
+    NOT_CLEAR,
     NOT_FOUND,
     NOTHING_MATCHES,
     NUMBER,
@@ -21,9 +23,9 @@ from app.answer.answer import (
     Citation,
     cite,
 )
-from app.answer.extractive import MIN_SIMILARITY, Sentence, extract, quote
+from app.answer.blocks import split_sentences
+from app.answer.extractive import Quote, extract, quote
 from app.answer.passages import Passage, choose
-from app.answer.sentences import split_sentences
 from app.answer.support import CitedSentence, check_support
 from app.answer.written import ABSTENTION, INSTRUCTIONS, Checked, checked, echoes, prompt
 
@@ -32,8 +34,8 @@ __all__ = [
     "ALL_STRUCK_OUT",
     "EXTRACTIVE",
     "INSTRUCTIONS",
-    "MIN_SIMILARITY",
     "NOTHING_MATCHES",
+    "NOT_CLEAR",
     "NOT_FOUND",
     "NO_DOCUMENTS",
     "NUMBER",
@@ -42,7 +44,7 @@ __all__ = [
     "Citation",
     "CitedSentence",
     "Passage",
-    "Sentence",
+    "Quote",
     "check_support",
     "checked",
     "choose",

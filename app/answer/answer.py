@@ -14,7 +14,8 @@ from ingest.chunk import Chunk
 EXTRACTIVE = "extractive"
 NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
 NOTHING_MATCHES = "Nothing in the documents matches this question."
-NOT_FOUND = "The documents do not seem to answer this. The closest passages are listed below."
+NOT_FOUND = "Nothing here clearly answers this. The nearest passages are listed below."
+NOT_CLEAR = "Nothing here clearly answers this. The nearest passages are:"
 ALL_STRUCK_OUT = "All sources of this answer are struck out, so there is nothing left to answer from."
 
 NUMBER = re.compile(r"\[(\d+)\]")

@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from sentencex import segment
-
-from app.answer.sentences import is_table_rule, split_sentences
+from app.answer.blocks import is_table_rule, sentences, split_sentences
 from app.reranking.rerank import Reranker
 
 MIN_SUPPORT = 0.55
@@ -38,8 +36,6 @@ _MAX_NAMES = 0.35
 """Where more of the words begin with a capital, as nouns do in German, a capital makes no name."""
 _STEM = 5
 """Letters of a name by which it is looked up, so that its endings do not matter."""
-_LANGUAGES = ("en", "de", "fr", "es")
-"""Whose abbreviations end no sentence."""
 
 _CITATION = re.compile(r"(?<!\s)\s*\[(\d+)\]")
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
@@ -136,17 +132,11 @@ def _sentences(text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
             if not is_table_rule(below):  # the row above a rule heads the table
                 yield rest, _cited(rest)
             continue
-        for sentence in _segmented(rest):
+        for sentence in sentences(rest):
             cited = _cited(sentence)
             yield sentence, cited or above
             if _is_lead_in(sentence):
                 above = cited
-
-
-def _segmented(line: str) -> list[str]:
-    """Cut by the language that finds the fewest ends: the others take an abbreviation for one."""
-    fewest = min((list(segment(language, line)) for language in _LANGUAGES), key=len)
-    return [sentence.strip() for sentence in fewest if sentence.strip()]
 
 
 def _cited(sentence: str) -> tuple[int, ...]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from app.answer import (
     EXTRACTIVE,
     INSTRUCTIONS,
+    NOT_CLEAR,
+    NOT_FOUND,
     Answer,
     Citation,
     CitedSentence,
@@ -24,6 +26,8 @@ from app.answer import (
 )
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.reranking.rerank import Reranker, RerankerError
+from app.search.fusion import exact_terms, holds_term
+from ingest.chunk import Chunk
 
 _MAX_ANSWER_TOKENS = 1024
 """So much of the context, or a quarter of a small one, is left to the answer."""
@@ -37,12 +41,14 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Writes the text of answers.
 
-    language_model: None quotes. sentence_scorer: gives what finds the sentences to quote. context_tokens: what the
-    language model takes at once, counted by count_tokens: instructions, passages, question and answer.
+    language_model: None quotes. sentence_scorer: compares written sentences with passages. quote_scorer: finds what to
+    quote. context_tokens: limit of the language model for instructions, passages, question and answer together,
+    counted by count_tokens.
     """
 
     language_model: LanguageModel | None
     sentence_scorer: Callable[[], Reranker]
+    quote_scorer: Callable[[], Reranker]
     count_tokens: Callable[[str], int]
     context_tokens: int = 8192
     instructions: str = INSTRUCTIONS
@@ -114,8 +120,20 @@ class Writer:
             return ()
 
     def _quoted(self, unwritten: Answer, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
-        sentences = extract(unwritten.searched, citations, self.sentence_scorer())
-        return now(quote(sentences), found=bool(sentences), complete=True, answered_by=EXTRACTIVE)
+        question = unwritten.searched
+        quotes, is_clear = extract(question, citations, self.quote_scorer())
+        unknown = [
+            term for term in exact_terms(question) if not any(_holds(each.chunk, term) for each in unwritten.ranking)
+        ]
+        lines = [f"{term} does not occur in the documents." for term in unknown]
+        if not is_clear or unknown:
+            lines.append(NOT_CLEAR if quotes else NOT_FOUND)
+        text = "\n\n".join([*lines, *([quote(quotes)] if quotes else [])])
+        return now(text, found=is_clear and not unknown, complete=True, answered_by=EXTRACTIVE)
+
+
+def _holds(chunk: Chunk, term: str) -> bool:
+    return holds_term(chunk.passage, term)
 
 
 class _EchoError(LanguageModelError):

@@ -57,8 +57,7 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
     """
     found = [False] * len(passages)
     for term in exact_terms(query):
-        whole = re.compile(rf"(?<![^\W_])(?<![^\W_][-_./:#@+]){re.escape(term)}(?![-_./:#@+]?[^\W_])", re.IGNORECASE)
-        holders = [number for number, passage in enumerate(passages) if whole.search(passage)]
+        holders = [number for number, passage in enumerate(passages) if holds_term(passage, term)]
         if len(holders) <= _MAX_HOLDERS:
             for number in holders:
                 found[number] = True
@@ -68,6 +67,12 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
 def exact_terms(query: str) -> list[str]:
     """Return the terms that name one thing exactly: ZX-15321/5, E-47 or 10.0.3.17, but not 30-day or 2024."""
     return [term for term in dict.fromkeys(_TERM.findall(query)) if _is_exact(term)]
+
+
+def holds_term(text: str, term: str) -> bool:
+    """Return whether a text holds an exact term as a whole, in any case."""
+    whole = rf"(?<![^\W_])(?<![^\W_][-_./:#@+]){re.escape(term)}(?![-_./:#@+]?[^\W_])"
+    return re.search(whole, text, re.IGNORECASE) is not None
 
 
 def _is_exact(term: str) -> bool:

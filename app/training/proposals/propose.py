@@ -224,5 +224,5 @@ def _check_ranking(pipeline: Pipeline, question: str, chunk: Chunk) -> Refusal |
     found = pipeline.rank(question).ranking[:_FOUND_RANK]
     if all(each.chunk.text != chunk.text for each in found):
         return "search does not find the passage"
-    sentences = extract(question, [Citation(1, chunk)], pipeline.sentence_scorer)
-    return None if sentences else "not answered by the passage"
+    _, is_clear = extract(question, [Citation(1, chunk)], pipeline.quote_scorer)
+    return None if is_clear else "not answered by the passage"

@@ -1,0 +1,237 @@
+"""passage -> Blocks: its paragraphs, lists and tables, each of which can be quoted on its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from sentencex import segment
+
+from ingest.parse import PAGE_BREAK
+
+LANGUAGES = ("en", "de", "fr", "es")
+"""Languages whose abbreviations end no sentence."""
+_MIN_FULL_LINE = 40
+"""Characters of a line that was wrapped; a line break after fewer is meant, as in an address."""
+
+_MAX_ROW_WORDS = 80
+
+_LIST_MARK = re.compile(r"\s*(?:[-*+•▪]|\d+[.)])\s+")
+_TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
+_SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
+"""Thai, Japanese and Chinese write no spaces between words."""
+_SPACELESS_END = re.compile(r"(?<=[。！？])")  # noqa: RUF001
+_INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
+_SAYS_SOMETHING = re.compile(r"\w\W+\w")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:approx|incl|inkl|bzw|ca|vs|etc|Mme|Mrs|Sra|Prof|Abs|Art|Nr|No|usw|resp|zzgl|max|min|tel)\.$", re.I
+)
+"""Abbreviations that the sentence splitter takes for an end."""
+_ENDS_IN_WORD = re.compile(r"[^\W_]\.$")
+_BEGINS_NO_SENTENCE = re.compile(r"[\da-zà-ÿ.]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The smallest part that an answer chooses: a sentence, a list item or a table row.
+
+    text: as it stands in the passage. plain: the same as a sentence; a row names the column of each cell. depth: how
+    deep a list item is nested, from 0.
+    """
+
+    text: str
+    plain: str
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, list or table. intro: the line that introduces a list, or the header of a table with its rule."""
+
+    kind: Literal["paragraph", "list", "table"]
+    units: tuple[Unit, ...]
+    intro: str = ""
+
+    def quote(self, chosen: Collection[int]) -> str:
+        """Return Markdown with the chosen units, in order, and what they need to be understood.
+
+        An item brings the items that it is nested in and those nested in it; left-out units leave an ellipsis.
+        """
+        if self.kind == "paragraph":
+            return _with_ellipses([self.units[number].text for number in sorted(chosen)], sorted(chosen), " ")
+        kept = sorted(self._with_family(chosen)) if self.kind == "list" else sorted(chosen)
+        texts = [self.units[number].text for number in kept]
+        if self.kind == "table":
+            return "\n".join([self.intro, *texts])
+        lines = _with_ellipses(texts, kept, "\n")
+        return f"{self.intro}\n\n{lines}" if self.intro else lines
+
+    def _with_family(self, chosen: Collection[int]) -> set[int]:
+        kept = set(chosen)
+        for number in chosen:
+            depth = self.units[number].depth
+            for above in range(number - 1, -1, -1):
+                if self.units[above].depth < depth:
+                    kept.add(above)
+                    depth = self.units[above].depth
+            for below in range(number + 1, len(self.units)):
+                if self.units[below].depth <= self.units[number].depth:
+                    break
+                kept.add(below)
+        return kept
+
+
+def split_blocks(text: str) -> list[Block]:
+    """Return the blocks of a passage in reading order, without headings and rules."""
+    text = text.replace(PAGE_BREAK, "\n\n")
+    tokens = _parser().parse(text)
+    lines = text.split("\n")
+    blocks: list[Block] = []
+    for index, token in enumerate(tokens):
+        if token.level or not token.map:
+            continue
+        if token.type in ("fence", "code_block"):
+            code = [line for line in token.content.split("\n") if line.strip()]
+            _add(blocks, Block("list", tuple(Unit(f"`{line}`  ", line) for line in code), _take_intro(blocks)))
+        elif token.type in ("paragraph_open", "html_block"):
+            content = tokens[index + 1].content if token.type == "paragraph_open" else token.content
+            _add(blocks, Block("paragraph", tuple(_sentence_units(content))))
+        elif token.type in ("bullet_list_open", "ordered_list_open"):
+            _add(blocks, Block("list", tuple(_items(tokens[index:], lines)), _take_intro(blocks)))
+        elif token.type == "table_open":
+            _add_table(blocks, lines[slice(*token.map)])
+    return blocks
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences, list items and table rows of a passage, without list marks and headings.
+
+    A row says with each cell what its column is called, where the table has a header.
+    """
+    found: list[str] = []
+    for block in split_blocks(text):
+        intro = [block.intro] if block.kind == "list" and block.intro else []
+        found += [*intro, *(unit.plain for unit in block.units)]
+    return found
+
+
+def sentences(line: str) -> list[str]:
+    """Return the sentences of a paragraph in one line, in any language that this program knows."""
+    if _SPACELESS.search(line):
+        pieces = _SPACELESS_END.split(line)
+    else:  # the other languages take an abbreviation of this one for an end
+        pieces = min((list(segment(language, line)) for language in LANGUAGES), key=len)
+    whole: list[str] = []
+    for piece in (piece.strip() for piece in pieces):
+        if whole and whole[-1].endswith(" ."):  # the dot of .NET
+            whole[-1] += piece
+        elif whole and _goes_on(whole[-1], piece):
+            whole[-1] += f" {piece}"
+        elif piece:
+            whole.append(piece)
+    return whole
+
+
+def is_table_rule(line: str) -> bool:
+    """Whether a line of a passage stands between the header of a table and its rows, or is a rule."""
+    return bool(_TABLE_RULE.fullmatch(line))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table")
+
+
+def _add(blocks: list[Block], block: Block) -> None:
+    if block.units:
+        blocks.append(block)
+
+
+def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
+    """Add a table; a row with more text than a table holds is a paragraph in a frame."""
+    header, rows = "\n".join(lines[:2]), [line for line in lines[2:] if line.strip()]
+    names = _cells(lines[0])
+    units: list[Unit] = []
+    for row in rows:
+        if len(row.split()) <= _MAX_ROW_WORDS:
+            units.append(Unit(row, _row_as_sentence(_cells(row), names)))
+        else:
+            for cell in _cells(row):
+                _add(blocks, Block("paragraph", tuple(_sentence_units(cell))))
+    _add(blocks, Block("table", tuple(units), header))
+
+
+def _take_intro(blocks: list[Block]) -> str:
+    """Take the last sentence of the paragraph above a list where it ends in a colon."""
+    if not blocks or blocks[-1].kind != "paragraph" or not _INTRODUCES.search(blocks[-1].units[-1].text):
+        return ""
+    *rest, intro = blocks.pop().units
+    _add(blocks, Block("paragraph", tuple(rest)))
+    return intro.text
+
+
+def _sentence_units(content: str) -> Iterator[Unit]:
+    for line in _unwrapped(content):
+        for sentence in sentences(line):
+            if _SAYS_SOMETHING.search(sentence) or _SPACELESS.search(sentence):
+                yield Unit(sentence, sentence)
+
+
+def _unwrapped(content: str) -> Iterator[str]:
+    """Yield the lines of a paragraph; lines that were only wrapped are joined."""
+    lines = [" ".join(line.split()) for line in content.split("\n")]
+    joined = lines[0]
+    for above, line in pairwise(lines):
+        if len(above) >= _MIN_FULL_LINE or line[:1].islower():
+            joined += f" {line}"
+        else:
+            yield joined
+            joined = line
+    yield joined
+
+
+def _items(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[Unit]:
+    """Yield the items of the list that the tokens begin with, nested ones after the one that holds them."""
+    depth = -1
+    for token in tokens:
+        depth += {"list_open": 1, "list_close": -1}.get(token.type.partition("_")[2], 0)
+        if depth < 0:
+            return
+        if token.type == "inline" and token.map:
+            text = " ".join(token.content.split())
+            mark = _LIST_MARK.match(lines[token.map[0]])
+            shown = f"{mark[0].strip()} {text}" if mark else f"  {text}"
+            yield Unit("  " * depth + shown, text, depth if mark else depth + 1)
+
+
+def _cells(line: str) -> list[str]:
+    """Return what stands between the borders of a row; a bar inside a cell has a backslash before it."""
+    inside = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
+    return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", inside)]
+
+
+def _row_as_sentence(cells: Sequence[str], names: Sequence[str]) -> str:
+    if len(cells) == len(names) and any(names):
+        return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=True) if cell)
+    return (": " if len(cells) == 2 else " | ").join(cell for cell in cells if cell)
+
+
+def _goes_on(sentence: str, piece: str) -> bool:
+    """Return whether a piece belongs to the sentence before it, which then ends in an abbreviation."""
+    begins_no_sentence = _ENDS_IN_WORD.search(sentence) and _BEGINS_NO_SENTENCE.match(piece)
+    return bool(begins_no_sentence or _ABBREVIATION.search(sentence))
+
+
+def _with_ellipses(texts: Sequence[str], numbers: Sequence[int], between: str) -> str:
+    parts: list[str] = []
+    for position, text in enumerate(texts):
+        if position and numbers[position] != numbers[position - 1] + 1:
+            parts.append("…")
+        parts.append(text)
+    return between.join(parts)
