@@ -91,7 +91,7 @@ def test_the_live_model_is_loaded_and_every_trained_one_is_looked_through(
     assert "reranker-1 lacks tokenizer.json" in checks(live)["models"].detail
     (registry.folder("reranker-2") / "blend.json").write_text("{}")
     assert failed(live) == ["reranker", "models"]
-    assert "not as they were registered" in checks(live)["reranker"].detail
+    assert "have changed since registration" in checks(live)["reranker"].detail
 
 
 def test_an_unknown_reranker_is_named(settings: Settings) -> None:

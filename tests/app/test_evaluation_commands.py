@@ -125,9 +125,9 @@ def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path
     ("name", "message"),
     [
         ("nonsense", "unknown reranker 'nonsense'"),
-        ("none:xyz", "expected none with nothing behind it, got 'none:xyz'"),
-        ("shipped:foo", "expected shipped with nothing behind it"),
-        ("live:foo", "expected live with nothing behind it"),
+        ("none:xyz", "expected none with nothing after it, got 'none:xyz'"),
+        ("shipped:foo", "expected shipped with nothing after it"),
+        ("live:foo", "expected live with nothing after it"),
     ],
 )
 def test_an_unknown_reranker_is_wrong_usage(

@@ -98,7 +98,7 @@ def test_the_shipped_one_needs_no_gate(citeloop: Citeloop, registry: Registry) -
 
 def test_unknown_and_damaged_models_are_refused_even_by_force(citeloop: Citeloop, registry: Registry) -> None:
     (registry.folder("reranker-1") / "model.safetensors").write_text("?")
-    for name, why in (("x", "no trained model 'x'"), ("reranker-1", "not as they were registered")):
+    for name, why in (("x", "no trained model 'x'"), ("reranker-1", "have changed since registration")):
         refused = citeloop("promote", name, "--force")
         assert (refused.status, refused.stdout) == (1, "")
         assert why in refused.stderr
@@ -142,7 +142,7 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
         ("reranker-2", False, ""),
         ("reranker-1", True, "promote"),
     ]
-    assert "must hold a sentence" in record["trained"][0]["sentence"]
+    assert "must contain a sentence" in record["trained"][0]["sentence"]
 
 
 def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -> None:
