@@ -210,7 +210,7 @@ def test_a_log_is_no_file_of_labels(citeloop: Citeloop, home: Path, tmp_path: Pa
     assert [json.loads(line)["action"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == ["deleted"]
     outcome = citeloop("feedback", "import", tmp_path / "log.jsonl")
     assert outcome.status == 1
-    assert "a log of events, which cannot be imported" in outcome.stderr
+    assert "a log of events cannot be imported" in outcome.stderr
 
 
 def test_what_a_curator_has_said_is_not_undone_by_importing_again(

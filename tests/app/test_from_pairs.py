@@ -248,7 +248,7 @@ def test_an_output_that_cannot_be_is_said_first(
 
 def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
     file, exclude = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
-    with pytest.raises(CiteloopError, match=r"source 'peer 2', which is to be left out; there are: pier 0, pier 1, "):
+    with pytest.raises(CiteloopError, match=r"source 'peer 2': no pair has it; the sources are: pier 0, pier 1, "):
         train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, exclude=exclude, track=plain)
 
 

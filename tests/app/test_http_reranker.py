@@ -422,7 +422,7 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(padding: int, h
         (None, json.dumps(results((0, 1.0), (-1, 1.0))), "index -1 is not one of"),
         (None, json.dumps(results((0, 1.0), (True, 1.0))), "index True is not one of"),
         (None, json.dumps(results((0, 1.0), ("1", 1.0))), "index '1' is not one of"),
-        (None, json.dumps(results((0, 1.0), (1, 1.0), (0, 2.0))), "index 0 comes twice"),
+        (None, json.dumps(results((0, 1.0), (1, 1.0), (0, 2.0))), "index 0 is repeated"),
         (None, json.dumps(results((0, 1.0), (1, None))), "None is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, "high"))), "'high' is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, True))), "True is not a finite score"),

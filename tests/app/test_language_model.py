@@ -163,10 +163,10 @@ def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
         ("forbidden", "", "{url} does not allow this (This key may not use this model); use another key or model"),
         ("unknown model", "", "{url} does not know writer-1 (model not found); Test connection on the Settings page"),
         ("too long", "", "{url} finds the question with its passages too long for writer-1 (maximum context length"),
-        ("elsewhere", "", "{url} leads to http://elsewhere.example/v1; if that is right, set it as the base URL"),
+        ("elsewhere", "", "{url} redirects to http://elsewhere.example/v1; if that is right, set it as the base URL"),
         ("cut before anything", "", "{url} closed the connection (peer closed connection"),
         ("cut", TEXT[0], "{url} closed the connection (peer closed connection"),
-        ("no finish reason", TEXT[0], "writer-1 was cut off (the connection ended early); ask again for a whole"),
+        ("no finish reason", TEXT[0], "writer-1 was cut off (the connection ended early); ask again for a complete"),
         ("length", TEXT[0], "writer-1 reached its length limit before the end; ask for less"),
         ("content filter", TEXT[0], "writer-1 was cut off by the content filter of {url}; rephrase the question"),
         ("unknown finish reason", TEXT[0], "writer-1 was cut off (overheated); ask again for a complete answer"),
@@ -572,7 +572,7 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(server: FaultySer
     server.models = [f"model-{number}" for number in range(10)]
     report = try_connection(endpoint(server.url))
     assert not report.works
-    assert report.message.endswith("but these: " + ", ".join(f"model-{n}" for n in range(8)) + " and 2 more.")
+    assert report.message.endswith("It lists: " + ", ".join(f"model-{n}" for n in range(8)) + " and 2 more.")
 
 
 def test_a_server_that_takes_any_name_works_and_tells_what_it_has(server: FaultyServer) -> None:

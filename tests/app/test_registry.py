@@ -284,7 +284,7 @@ def test_models_added_at_once_get_names_of_their_own(home: Path) -> None:
 def test_damaged_database_is_said(registry: Registry, home: Path) -> None:
     home.mkdir()
     (home / "models.sqlite3").write_text("this is no database " * 100)
-    with pytest.raises(RegistryError, match=r"models\.sqlite3 cannot be used: .* free space and the permissions"):
+    with pytest.raises(RegistryError, match=r"models\.sqlite3 cannot be used: .* free space and permissions"):
         registry.live()
 
 

@@ -71,7 +71,7 @@ def test_model_that_was_compared_with_another_is_compared_anew(citeloop: Citeloo
     assert citeloop("promote", "reranker-1").status == 0
     refused = citeloop("promote", "reranker-2")
     assert refused.status == 1
-    assert "reranker-2 was compared with shipped, and reranker-1 is live now" in refused.stderr
+    assert "reranker-2 was compared with shipped, but reranker-1 is live now" in refused.stderr
     compare(registry, "reranker-2", "promote", live="reranker-1")
     assert citeloop("promote", "reranker-2").status == 0
 

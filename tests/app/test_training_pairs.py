@@ -100,7 +100,7 @@ def test_a_pair_that_stands_twice_counts_once(tmp_path: Path) -> None:
 
 def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
     (tmp_path / "faq.jsonl").touch()
-    with pytest.raises(CiteloopError, match=r"faq\.jsonl holds no pairs"):
+    with pytest.raises(CiteloopError, match=r"faq\.jsonl has no pairs"):
         read_pairs(tmp_path / "faq.jsonl")
 
 

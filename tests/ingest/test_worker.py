@@ -315,7 +315,8 @@ WORKER = """
 import sys
 import time
 from pathlib import Path
-from ingest import job_store, worker
+from ingest import worker
+from ingest.home import job_store
 from tests.conftest import FakeEmbedder
 
 class Embedder(FakeEmbedder):
