@@ -224,7 +224,7 @@ def test_judgements_that_match_nothing_are_told(citeloop: Citeloop, benchmark: P
     outcome = citeloop("evaluate", benchmark, "--json")
     assert outcome.json["left_out"] == [
         "1 judged query is not in queries.jsonl: q7",
-        "1 judged document is not in the corpus, which counts as not found: gone.md",
+        "1 judged document is not in the corpus, counted as not found: gone.md",
     ]
     assert outcome.stderr.endswith("".join(f"left out: {line}\n" for line in outcome.json["left_out"]))
 

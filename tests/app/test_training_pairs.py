@@ -57,7 +57,7 @@ GOOD_LINE = '{"question": "Who opens the gate?", "passage": "The porter."}\n'
     ("line", "said"),
     [
         ("{", "is not JSON"),
-        ("[]", "is no JSON object"),
+        ("[]", "is not a JSON object"),
         ('{"question": "Who opens the gate?"}', ": expected an object with question and passage, got question"),
         ('{"question": "Who?", "passage": " "}', ": expected an object with question and passage"),
         ('{"question": 1, "passage": "x"}', ": expected text as the question, got 1"),
