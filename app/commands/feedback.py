@@ -32,7 +32,7 @@ _SHOWN_CHARACTERS = 100
 def export_command(
     export_format: Annotated[
         Literal["log", "triplets", "pairs", "beir", "flagembedding", "argilla"],
-        typer.Option("--format", help="log: all events; others: passages labelled relevant or not."),
+        typer.Option("--format", help="log: all events; others: passages labeled relevant or not."),
     ] = "log",
     output: Annotated[
         Path | None, typer.Option(help="File to write, for beir a new folder; default: standard output.")
@@ -46,14 +46,14 @@ def export_command(
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Write the feedback log as JSON lines, oldest first, or labelled passages for other libraries.
+    """Write the feedback log as JSON lines, oldest first, or labeled passages for other libraries.
 
     triplets and pairs are for sentence-transformers, beir for citeloop evaluate and others.
     Example: citeloop feedback export --format triplets --for-training --output triplets.jsonl
     """
     if export_format == "log":
         if for_training:
-            raise typer.BadParameter("--for-training is for labelled passages; the log has all events")
+            raise typer.BadParameter("--for-training is for labeled passages; the log has all events")
         from app.training.exchange.exports import event_lines
 
         _put(event_lines(_store(home).events()).encode(), output)

@@ -148,8 +148,8 @@ def _checked(text: str) -> str:
 def _says_more(text: str) -> bool:
     """Return whether the text has a citation, another sentence, or a label with a colon."""
     begins_as_question = text.split()[0].lower() in _QUESTION_WORDS | _AUXILIARIES
-    is_labelled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
-    return bool(is_labelled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
+    is_labeled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
+    return bool(is_labeled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
 
 
 def _by_rule(question: str, last: str) -> str:

@@ -9,7 +9,7 @@
     charts                         curves of a training, bars of a comparison
     jobs, worker  TrainingJob      a training in a separate process that a page can follow
     proposals     Proposal         a language model's questions about passages, for a curator to decide on
-    exchange                       labelled passages <-> the files of other tools
+    exchange                       labeled passages <-> the files of other tools
 
 `app/evaluation` measures models; `app/registry` knows which one is live.
 """

@@ -34,7 +34,7 @@ from ingest.home.job_store import StoppedError
 PROBE = Path(__file__).resolve().parent.parent.parent / "data" / "eval" / "sample"
 """Questions about the sample documents, to check that a model has not forgotten them."""
 
-Tell = Callable[[Step], None]
+OnStep = Callable[[Step], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +51,31 @@ class Candidate:
 
 
 def make_candidate(
-    plan: Plan, pipeline: Pipeline, user: str, job_id: str, watch: Watch, tell: Tell = lambda _: None
+    plan: Plan, pipeline: Pipeline, user: str, job_id: str, watch: Watch, on_step: OnStep = lambda _: None
 ) -> Candidate:
-    """Train on the feedback, register the model and compare it. tell: called at each step.
+    """Train on the feedback, register the model and compare it. on_step: called at each step.
 
     The live model does not change. Raises TooLittleFeedbackError, RerankerError, RegistryError when the live model is
     damaged, StoppedError.
     """
     registry, joint_watch = Registry(pipeline.settings.home), _JointWatch(watch)
     bases = [base_of(part, pipeline) for part in plan.parts]  # a missing base is reported first
-    tell("reading the feedback")
+    on_step("reading the feedback")
     material = gather(pipeline, plan.recipe)
     with ExitStack() as folders:
         models = []
         for part, base in zip(plan.parts, bases, strict=True):
-            tell("training")
+            on_step("training")
             model = _NewModel(part, base, folders.enter_context(registry.unfinished()))
             model.kind = _train(part, model.base, material, model.folder, joint_watch.next())
             _stop_if_asked(watch)
             if model.kind != EMBEDDER:
-                tell("weighing its scores")
+                on_step("weighing its scores")
                 _blend(model, material, pipeline)
             model.name = registry.new_name("embedder" if model.kind == EMBEDDER else "reranker")
             describe(model.folder, model.name, part, model.base, user, material)
             models.append(model)
-        tell("comparing it with the live one")
+        on_step("comparing it with the live one")
         report = _compare(models, material, pipeline)
         _stop_if_asked(watch)
         for model in models:

@@ -186,7 +186,7 @@ def test_beir_wants_a_new_folder(citeloop: Citeloop, home: Path, tmp_path: Path)
 def test_without_labels_an_export_fails_and_writes_nothing(citeloop: Citeloop, tmp_path: Path) -> None:
     outcome = citeloop("feedback", "export", "--format", "pairs", "--output", tmp_path / "pairs.jsonl")
     assert outcome.status == 1
-    assert outcome.stderr == "error: there is nothing to export as pairs: no question has a labelled passage\n"
+    assert outcome.stderr == "error: there is nothing to export as pairs: no question has a labeled passage\n"
     assert not (tmp_path / "pairs.jsonl").exists()
 
 

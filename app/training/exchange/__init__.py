@@ -1,4 +1,4 @@
-"""Labelled passages <-> files of other libraries.
+"""Labeled passages <-> files of other libraries.
 
     exports  ExportFormat  LabeledPassage -> triplets, pairs, BEIR, FlagEmbedding, Argilla
     imports  Judgement     the same files, and a CSV of questions and answers -> Judgement

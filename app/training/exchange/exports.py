@@ -49,7 +49,7 @@ def export_files(export_format: ExportFormat, labeled: Sequence[LabeledPassage])
     """
     questions = [judged for judged in judged_questions(labeled) if judged.has_both or not needs_both(export_format)]
     if not questions:
-        needed = "both a relevant and an irrelevant passage" if needs_both(export_format) else "a labelled passage"
+        needed = "both a relevant and an irrelevant passage" if needs_both(export_format) else "a labeled passage"
         raise ExchangeError(f"there is nothing to export as {export_format}: no question has {needed}")
     return {name: text.encode() for name, text in _WRITERS[export_format](questions).items()}
 
@@ -97,7 +97,7 @@ def needs_both(export_format: ExportFormat) -> bool:
 
 
 def judged_questions(labeled: Iterable[LabeledPassage]) -> list[JudgedQuestion]:
-    """Return the labelled passages by question; a question has its first spelling."""
+    """Return the labeled passages by question; a question has its first spelling."""
     return [
         JudgedQuestion(
             question,

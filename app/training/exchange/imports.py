@@ -1,4 +1,4 @@
-"""Files of labelled passages -> Judgement: exported files, BEIR folders, and a CSV of answers.
+"""Files of labeled passages -> Judgement: exported files, BEIR folders, and a CSV of answers.
 
 The format is detected from the content. A file is imported completely or not at all. Passages that are in the
 documents are linked to them, so that they can compare models.
@@ -218,7 +218,7 @@ def _from_flagembedding(place: str, row: Mapping[str, Any]) -> Iterator[_Row]:
 
 
 def _from_argilla(place: str, row: Mapping[str, Any]) -> Iterator[_Row]:
-    """Read responses, or else the suggestion; a record with neither is unlabelled.
+    """Read responses, or else the suggestion; a record with neither is unlabeled.
 
     Evenly divided annotators leave the passage out.
     """

@@ -1,6 +1,6 @@
 """labels of questions never used for training -> GateQuestions, to compare models.
 
-Documents may have changed since, so each labelled passage is looked up by its text.
+Documents may have changed since, so each labeled passage is looked up by its text.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackExamples:
-    """train, validation: examples. taught: all questions of these parts, even without examples. gate: the labelled
+    """train, validation: examples. taught: all questions of these parts, even without examples. gate: the labeled
     passages of each question that only compares models.
     """
 
