@@ -157,7 +157,7 @@ def test_a_key_speaks_for_the_users_that_it_named_first(keys: KeyStore) -> None:
 def test_a_key_speaks_for_itself_alone_unless_more_is_allowed(keys: KeyStore) -> None:
     found = keys.find(keys.create("helpdesk"))
     assert found
-    with pytest.raises(UserLimitError, match="1, itself included"):
+    with pytest.raises(UserLimitError, match="1, including itself"):
         keys.speak_for(found, "ann")
 
 

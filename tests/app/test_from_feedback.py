@@ -151,7 +151,7 @@ def test_readiness_counts_and_says_what_is_missing(items: ChunkTable) -> None:
     assert (ready.num_positives, ready.num_negatives, ready.num_contradictions) == (1, 2, 1)
     assert (ready.num_questions, ready.num_without_positive, ready.num_users) == (2, 1, 3)
     assert ready.missing[0].startswith("66 more questions with an answering passage")
-    assert "for 1 question" in ready.missing[1]
+    assert "1 question with only struck-out sources" in ready.missing[1]
 
 
 def test_enough_is_enough(items: ChunkTable) -> None:
