@@ -56,7 +56,7 @@ def test_key_that_is_removed_is_refused_at_once(client: TestClient, keys: KeySto
 def test_keys_that_cannot_be_read_are_said(
     client: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setattr("ingest.home.database._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("ingest.home.database._BUSY_SECONDS", 0.1)
     headers = {"Authorization": f"Bearer {key}"} if key == "citeloop_wrong" else {}
     path = home / "keys.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -275,8 +275,8 @@ def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("port.jsonl:0", "at least one question"),
-        ("port.jsonl:²", "is not there"),
-        ("port.jsonl:-3", "is not there"),
+        ("port.jsonl:²", "is missing"),
+        ("port.jsonl:-3", "is missing"),
         (".", "is a folder"),
     ],
 )
