@@ -1,10 +1,12 @@
-# make install | run | test | static | check | stress. Needs Python 3.11 or newer; everything else goes into .venv.
+# make install | run | test | quick | static | check | stress. Needs Python 3.11 or newer; everything else goes into .venv.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: install install-dev run test static check stress screenshots clean
+PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
+
+.PHONY: install install-dev run test quick static check stress screenshots clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -31,8 +33,13 @@ run: install
 	fi
 	PORT=$(PORT) $(BIN)/citeloop serve
 
+# Each worker computes on one core, so that they do not wait for each other.
 test: install-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(PYTEST)
+
+# Without models and browser: about two minutes.
+quick: install-dev
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow"
 
 static: install-dev
 	$(BIN)/ruff check

@@ -1,13 +1,13 @@
-"""What was shown, what people did with it and what curators say of it, in one SQLite file. The log only grows.
+"""Answers as shown, what people did with them, and what that means. The log only grows.
 
-    events      StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
-    judgements  Judgement                     what a curator says of a passage for a question
-    answers     Conversation                  the answers by conversation: list, search, rename, remove, share
-    unsaved     UnsavedAnswers                what the disk has not taken yet
-    users                                     the browser's cookie -> the user of rows
-    store       FeedbackStore                 keeps and returns all of them, each act one transaction
-
-What they mean for training is decided elsewhere.
+    events                 StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
+    judgements             Judgement                     what a curator says of a passage for a question
+    answers                Conversation                  answers by conversation: list, search, rename, remove, share
+    unsaved                UnsavedAnswers                answers that the disk has not taken yet
+    store                  FeedbackStore                 keeps and returns all of them, each act one transaction
+    rules                  LabeledPassage                events and judgements -> what they mean for training
+    deletion_rates         DeletionRates                 do people strike out more since another model is live?
+    conversation_markdown                                a conversation -> Markdown
 """
 
 from app.access.users import earlier_name, user_of_cookie

@@ -504,7 +504,7 @@ def test_the_endpoint_of_the_moment_writes_and_one_that_writes_already_goes_on(
             self.name = f"{endpoint.model} {endpoint.key}"
             made.append(endpoint)
 
-    monkeypatch.setattr("app.language_model.OpenAILanguageModel", Writes)
+    monkeypatch.setattr("app.language_model.openai_model.OpenAILanguageModel", Writes)
     pipeline = Pipeline(settings, embedder)
     assert pipeline.ask(QUESTION).answered_by == EXTRACTIVE
     save_endpoint(settings.home, Endpoint("http://one.test/v1", "first", SecretStr("key-1")))

@@ -310,7 +310,7 @@ def act(home, kill_at):
     num_lines = 0
     def count(frame, event, _):
         nonlocal num_lines
-        if not any(part in frame.f_code.co_filename for part in ("app/registry", "ingest/database")):
+        if not any(part in frame.f_code.co_filename for part in ("app/registry", "ingest/home/database")):
             return None
         num_lines += event == "line"
         if event == "line" and num_lines == kill_at:

@@ -14,18 +14,18 @@ from tests.conftest import FakeEmbedder, FakeReranker
 Run = Callable[[Callable[[], None]], AppTest]
 
 _WHO_ASK_WHO_IT_IS = (
-    "answer_search",
-    "ask_page",
-    "conversation_list",
-    "feedback_files",
-    "feedback_proposals",
-    "feedback_questions",
-    "model_list",
-    "source_cards",
-    "source_page",
-    "training_page",
-    "training_progress",
-    "turn_view",
+    "ask.answer_search",
+    "ask.page",
+    "ask.conversations",
+    "feedback.files",
+    "feedback.proposals",
+    "feedback.by_question",
+    "training.models",
+    "ask.source_cards",
+    "source.page",
+    "training.page",
+    "training.progress",
+    "ask.turn",
 )
 
 
