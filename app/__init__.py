@@ -1,20 +1,20 @@
-"""The question side and the loop, in the order in which a question passes through it.
+"""The question side and the training loop, in the order of a question's path.
 
-    settings        Settings          environment -> what this installation uses
-    access          ApiKey            who may ask, how often, and who has to wait
+    settings        Settings          environment -> settings of this installation
+    access          ApiKey            permissions, rate limits and waiting
     language_model  LanguageModel     messages -> text
-    search          Candidate         question -> candidates of two lists, fused
-    memory          Memory            what people said of a passage for like questions
-    registry        Registry          the trained models of a home folder, and which one is live
-    reranking       RankedChunk       candidates -> ranking, with who moved where
+    search          Candidate         question -> fused candidates from two lists
+    memory          Memory            feedback on a passage for similar questions
+    registry        Registry          trained models, and which one is live
+    reranking       RankedChunk       candidates -> ranking, with changes of rank
     answer          Answer            ranking -> text with citations, quoted or written, and checked
-    feedback        FeedbackEvent     what was shown, what people did with it, and what that means
-    evaluation      EvaluationReport  judged questions -> is the ranking good, does the reranker pay?
-    pipeline        Pipeline          search, rerank and write on one table, with loaded models and timings
-    answering       Answerer          question -> answer in the store, made outside the page
-    training        TrainingExample   feedback, or files of pairs -> a candidate, and the gate it has to pass
+    feedback        FeedbackEvent     answers shown, users' actions, and their meaning
+    evaluation      EvaluationReport  judged questions -> ranking quality, and whether the reranker pays
+    pipeline        Pipeline          search, rerank and write, with loaded models and timings
+    answering       Answerer          question -> stored answer, made outside the page
+    training        TrainingExample   feedback or files of pairs -> a candidate that must pass a gate
     api                               the same for programs: HTTP below /v1, tools for agents
-    ui                                the same in a browser; the only package that imports streamlit
+    ui                                the same in a browser; only it imports streamlit
     commands        `citeloop`        the same from the command line
 
 Imports point upstream, from the bottom of this list to its top.

@@ -1,7 +1,7 @@
-"""query + passages -> what people kept or struck out of them for like questions: what a model remembers word for word.
+"""query and passages -> feedback on these passages for similar questions.
 
-Weights learn slowly and from many; what somebody struck out for the same question in other words should stay out. A
-memory lies beside a reranker's weights, and a Blend says how much it counts.
+Model weights learn slowly; a memory keeps a passage out at once if it was struck out for a similar question. It is
+stored beside a reranker's weights, and a Blend sets its weight.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
-"""A query and questions -> how like each is to the query, about 1 for the same one."""
+"""A query and questions -> similarity of each to the query, about 1 for the same question."""
 
 _FILE = "memory.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """That a passage, known by its digest, answers a question or does not. weight: from 0 to 1."""
+    """Whether a passage, identified by its digest, answers a question. weight: from 0 to 1."""
 
     question: str
     passage: str
@@ -32,47 +32,47 @@ class Remembered:
 
 
 class Memory:
-    """What is remembered, by passage."""
+    """Remembered feedback, indexed by passage."""
 
     def __init__(self, remembered: Iterable[Remembered]) -> None:
         self.remembered = tuple(remembered)
         self._by_passage: dict[str, list[Remembered]] = {}
-        for each in self.remembered:
-            self._by_passage.setdefault(each.passage, []).append(each)
+        for entry in self.remembered:
+            self._by_passage.setdefault(entry.passage, []).append(entry)
 
     @classmethod
     def load(cls, folder: Path) -> Memory | None:
-        """The memory beside a reranker, None if it has none. Raises ValueError, KeyError or TypeError if damaged."""
+        """Return the memory in a reranker's folder, or None. Raises ValueError, KeyError or TypeError if damaged."""
         path = folder / _FILE
         return cls(Remembered(**row) for row in json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def save(self, folder: Path) -> None:
         """Write memory.json."""
-        rows = [asdict(each) for each in self.remembered]
+        rows = [asdict(entry) for entry in self.remembered]
         (folder / _FILE).write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def recall(
         self, query: str, passages: Sequence[str], similarity: Similarity, *, without: str | None = None
     ) -> NDArray[np.float64]:
-        """For each passage how near, and how sure, the nearest question is for which it was kept, and struck out.
+        """Return, per passage, the highest weight times similarity of a question that kept it, and that struck it out.
 
-        Shape (len(passages), 2); 0 where there is none. without: a question that is not asked of the memory, so that
-        what is fitted on remembered questions does not simply see them again.
+        Shape (len(passages), 2); 0 if there is none. without: a question to ignore, so that weights fitted on
+        remembered questions do not see their own feedback.
         """
         known = [
-            [each for each in self._by_passage.get(digest(passage), ()) if each.question != without]
+            [entry for entry in self._by_passage.get(digest(passage), ()) if entry.question != without]
             for passage in passages
         ]
-        questions = list({each.question: None for found in known for each in found})
-        near = dict(zip(questions, similarity(query, questions), strict=True)) if questions else {}
+        questions = list({entry.question: None for found in known for entry in found})
+        nearness = dict(zip(questions, similarity(query, questions), strict=True)) if questions else {}
         recalled = np.zeros((len(passages), 2))
         for row, found in zip(recalled, known, strict=True):
-            for each in found:
-                column = 0 if each.relevant else 1
-                row[column] = max(row[column], each.weight * max(0.0, near[each.question]))
+            for entry in found:
+                column = 0 if entry.relevant else 1
+                row[column] = max(row[column], entry.weight * max(0.0, nearness[entry.question]))
         return recalled
 
 
 def digest(passage: str) -> str:
-    """What a passage is known by: 16 hex digits of its text."""
+    """Return the id of a passage: 16 hex digits made from its text."""
     return sha256(passage.encode()).hexdigest()[:16]

@@ -198,13 +198,13 @@ class _ProgressBar:
         self._bar.close()
 
     def show(self, progress: Progress) -> None:
-        """Move to where the job is."""
+        """Show the job's progress."""
         self._bar.total, self._bar.n = progress.num_files, progress.num_files_done
         self._bar.set_postfix(chunks=progress.num_chunks_done, refresh=False)
         self._bar.update(0)
 
     def wait(self) -> None:
-        """Say, once, that another process is at work."""
+        """Report, once, that another process is writing."""
         if not self._waits:
             self.write("another process is writing to this table; waiting for it", sys.stderr)
         self._waits = True

@@ -1,7 +1,7 @@
-"""Who may see and do what, how often, and who has to wait.
+"""Users, keys, rate limits and admission.
 
-users                 cookie of a browser -> id of its user
+users                 browser cookie -> user id
 keys       ApiKey     keys of programs, their scopes and their limits
-rates                 how often a key may ask
-admission  BusyError  who searches now, who waits, and who is turned away
+rates                 requests per minute of each key
+admission  BusyError  which searches run, wait, or are turned away
 """

@@ -1,4 +1,4 @@
-"""Who may search and rerank now, who waits, and who is turned away: work beyond the cores only makes everybody wait."""
+"""Limits how many searches run and wait at once: more than the cores can handle would only slow down all."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ingest import CiteloopError
 from ingest.home.job_store import StoppedError
 
 _MAX_RUNNING = 16
-"""More threads than this only wait for the interpreter's lock."""
+"""More threads would only wait for the GIL."""
 _MAX_WAITING = 16
 _LOOK_SECONDS = 0.1
 _MAX_RETRY_SECONDS = 60
 
 
 class BusyError(CiteloopError):
-    """Too many questions wait already. retry_seconds: when there should be room."""
+    """Too many questions are waiting. retry_seconds: when there should be room."""
 
     def __init__(self, retry_seconds: int) -> None:
         super().__init__(f"too many questions at once; ask again in about {retry_seconds} seconds")
@@ -29,7 +29,7 @@ class BusyError(CiteloopError):
 
 
 class Admission:
-    """Lets at most max_running search and rerank at once and max_waiting wait, first come, first served."""
+    """Lets at most max_running searches run and max_waiting wait, in order of arrival."""
 
     def __init__(self, max_running: int, max_waiting: int) -> None:
         self._max_running, self._max_waiting = max_running, max_waiting
@@ -42,7 +42,7 @@ class Admission:
     def slot(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold a slot during the block. Raises BusyError at once when too many wait.
 
-        on_wait is called every tenth of a second while this one waits; when it raises, the place is given up.
+        on_wait: called every tenth of a second while waiting; if it raises, the place in the queue is given up.
         """
         self._enter(on_wait)
         started = time.monotonic()
@@ -67,7 +67,7 @@ class Admission:
             raise
 
     def _is_admitted(self, ticket: object) -> bool:
-        """Take a slot if this ticket is the first and a slot is free, now or a moment later."""
+        """Take a slot if this ticket is first and a slot is free, now or within _LOOK_SECONDS."""
         with self._changed:
             if not self._is_next(ticket):
                 self._changed.wait(_LOOK_SECONDS)
@@ -88,17 +88,17 @@ class Admission:
             self._changed.notify_all()
 
     def _retry_seconds(self) -> int:
-        """About how long until half of the queue is done."""
+        """Estimate the time until half of the queue is done."""
         seconds = self._usual_seconds * len(self._queue) / 2 / self._max_running
         return min(max(math.ceil(seconds), 1), _MAX_RETRY_SECONDS)
 
 
 def usual_admission() -> Admission:
-    """Return the admission for this machine: a model computes on several cores, so half as many slots as cores."""
+    """Return the admission for this machine, with slots for half of the cores, since a model uses several."""
     return Admission(min(max((os.cpu_count() or 1) // 2, 2), _MAX_RUNNING), _MAX_WAITING)
 
 
 def expect_waiting(stop: threading.Event) -> None:
-    """Raises StoppedError when nobody waits for the result any more."""
+    """Raise StoppedError if nobody waits for the result any longer."""
     if stop.is_set():
-        raise StoppedError("stopped, since nobody waits for it any more")
+        raise StoppedError("stopped, because nobody waits for the result any longer")

@@ -1,4 +1,4 @@
-"""name and limits -> key, once; key -> ApiKey, whenever it is used. Only digests of keys are kept, in SQLite."""
+"""name and limits -> key, once; key -> ApiKey on each use. Only digests of keys are stored, in SQLite."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ingest import CiteloopError
 from ingest.home.database import add_missing_columns, is_refusal, now, transaction
 
 SCOPES = ("search", "ask", "rerank", "feedback")
-"""What keys may do: each is a path below /v1."""
+"""Permissions of keys: each is a path below /v1."""
 DEFAULT_RATE = 300
-_EARLIER_NUM_USERS = 100
-"""Of keys that were made before they had limits, so that programs with many users keep working."""
+_OLD_NUM_USERS = 100
+"""For keys older than limits, so that programs with many users keep working."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS keys (
@@ -31,32 +31,32 @@ _LIMITS = {
     "scopes": f"'{' '.join(SCOPES)}'",
     "expires_at": "NULL",
     "rate": str(DEFAULT_RATE),
-    "num_users": str(_EARLIER_NUM_USERS),
+    "num_users": str(_OLD_NUM_USERS),
 }
-"""Column -> what stands in it for a key that was made before there were limits."""
+"""Column -> SQL default for keys older than limits."""
 _COLUMNS = "name, created_at, last_used_at, scopes, expires_at, rate, num_users"
-_USE_IS_NOTED_AFTER = timedelta(minutes=1)
-"""A key that is used all the time would else be written down with every request."""
+_USE_INTERVAL = timedelta(minutes=1)
+"""The time of last use is stored at most this often, not with every request."""
 
 
 class KeyStoreError(CiteloopError):
-    """A name cannot be used, or the database of keys cannot be read or written."""
+    """A name is invalid or unknown, or the database of keys cannot be read or written."""
 
 
-class _NotNotedError(KeyStoreError):
-    """The disk is full or may not be written."""
+class _ReadOnlyError(KeyStoreError):
+    """The disk is full or read-only."""
 
 
 class UserLimitError(KeyStoreError):
-    """A key speaks for more users than it may."""
+    """A key has more users than its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a key may do. Raises KeyStoreError for an unknown scope.
+    """The limits of a key. Raises KeyStoreError for an unknown scope.
 
-    scopes: some of SCOPES. expires_at: ISO 8601 in UTC, None: never. rate: requests a minute. num_users: how many users
-    it may ask and give feedback for, the program itself included.
+    scopes: some of SCOPES. expires_at: ISO 8601 in UTC, None: never. rate: requests per minute. num_users: users that
+    it may name, including the program itself.
     """
 
     scopes: tuple[str, ...] = SCOPES
@@ -71,7 +71,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key. created_at, last_used_at: ISO 8601 in UTC, the latter to the minute; None: never."""
+    """A key's record. created_at, last_used_at: ISO 8601 in UTC, the latter to the minute; None: never."""
 
     name: str
     created_at: str
@@ -80,16 +80,15 @@ class ApiKey:
 
     @property
     def is_expired(self) -> bool:
-        """Whether its last day is over."""
+        """Return whether its last day is over."""
         return self.limits.expires_at is not None and self.limits.expires_at <= now()
 
 
 class KeyStore:
     """The keys of one home folder; every method raises KeyStoreError when the file is damaged.
 
-    A key is 256 random bits, so that a plain SHA-256 of it cannot be guessed back, and needs neither salt nor a
-    slow hash. It is found by its digest: how long that takes says something of digests, which nobody can choose,
-    and nothing of keys, so that no comparison has to take constant time.
+    A key has 256 random bits, so a plain SHA-256 is safe without salt or a slow hash. Keys are looked up by digest: the
+    time may reveal something about digests, but not about keys, so no constant-time comparison is needed.
     """
 
     def __init__(self, home: Path) -> None:
@@ -98,7 +97,7 @@ class KeyStore:
             pass
 
     def create(self, name: str, limits: Limits | None = None) -> str:
-        """A new key for this name; it is shown now and never again. Raises KeyStoreError if the name has one."""
+        """Create and return a key; it cannot be shown again. Raises KeyStoreError if the name has one."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise KeyStoreError(f"a name has up to 64 letters, digits, dots, hyphens and underscores; got {name!r:.80}")
         key = f"citeloop_{secrets.token_urlsafe(32)}"
@@ -109,17 +108,17 @@ class KeyStore:
                 (_digest(key), name, now(), *_row(limits or Limits())),
             )
         if not inserted.rowcount:
-            raise KeyStoreError(f"{name} has a key already; take another name, or: citeloop keys remove {name}")
+            raise KeyStoreError(f"{name} has a key already; choose another name, or run: citeloop keys remove {name}")
         return key
 
     def keys(self) -> list[ApiKey]:
-        """All keys, by name."""
+        """Return all keys, sorted by name."""
         with self._connection() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM keys ORDER BY name").fetchall()
         return [_to_key(row) for row in rows]
 
     def change(self, name: str, limits: Limits) -> None:
-        """Give a key other limits from the next request on. Raises KeyStoreError when there is none of this name."""
+        """Change a key's limits from the next request on. Raises KeyStoreError for an unknown name."""
         with self._connection() as connection:
             changed = connection.execute(
                 "UPDATE keys SET scopes = ?, expires_at = ?, rate = ?, num_users = ? WHERE name = ?",
@@ -129,14 +128,14 @@ class KeyStore:
             raise self._unknown(name)
 
     def limits(self, name: str) -> Limits:
-        """The limits of a key. Raises KeyStoreError when there is none of this name."""
+        """Return the limits of a key. Raises KeyStoreError for an unknown name."""
         for key in self.keys():
             if key.name == name:
                 return key.limits
         raise self._unknown(name)
 
     def remove(self, name: str) -> None:
-        """Its key is refused from the next request on. Raises KeyStoreError when there is none of this name."""
+        """Delete a key, which is refused from the next request on. Raises KeyStoreError for an unknown name."""
         with self._connection() as connection:
             removed = connection.execute("DELETE FROM keys WHERE name = ?", (name,))
             connection.execute("DELETE FROM key_users WHERE name = ?", (name,))
@@ -144,37 +143,37 @@ class KeyStore:
             raise self._unknown(name)
 
     def find(self, key: str) -> ApiKey | None:
-        """What is known of this key, None if it is nobody's; notes that it was used."""
+        """Return the record of a key, or None; updates its time of last use."""
         digest = _digest(key)
         with self._connection() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} FROM keys WHERE sha256 = ?", (digest,)).fetchone()
         found = _to_key(row) if row else None
         if found and _is_long_ago(found.last_used_at):
-            with suppress(_NotNotedError), self._connection() as connection:  # a full disk is no reason to refuse a key
+            with suppress(_ReadOnlyError), self._connection() as connection:  # a full disk must not disable keys
                 connection.execute("UPDATE keys SET last_used_at = ? WHERE sha256 = ?", (now(), digest))
         return found
 
     def speak_for(self, key: ApiKey, user: str) -> None:
-        """Note that a key speaks for this user; the first ones that it names are its users.
+        """Record that a key names this user; the first ones that it names are its users.
 
-        Raises UserLimitError when it has as many as it may.
+        Raises UserLimitError when its limit is reached.
         """
         try:
-            if self._note_user(key, user):
+            if self._add_user(key, user):
                 return
-        except _NotNotedError:  # a full disk is no reason to refuse a question; what the user says is not saved either
+        except _ReadOnlyError:  # do not refuse a question because the disk is full; feedback is not saved either
             return
         raise UserLimitError(
-            f"the key of {key.name} speaks for as many users as it may ({key.limits.num_users}, itself included), and "
-            f"{user!r:.110} is one more; leave user out, or allow more with: citeloop keys change {key.name} --users N"
+            f"the key of {key.name} has reached its limit of users ({key.limits.num_users}, including itself), and "
+            f"{user!r:.110} is new; omit user, or allow more with: citeloop keys change {key.name} --users N"
         )
 
-    def _note_user(self, key: ApiKey, user: str) -> bool:
-        """Return whether this user is among those of a key, now if not before."""
+    def _add_user(self, key: ApiKey, user: str) -> bool:
+        """Add a user to a key if there is room; returns whether it is among the key's users."""
         known = "SELECT 1 FROM key_users WHERE name = ? AND user = ?"
         with self._connection() as connection:
             if not connection.execute(known, (key.name, user)).fetchone():
-                connection.execute(  # counted while it is written, so that two requests cannot both be the last one
+                connection.execute(  # count and insert in one statement, so that two requests cannot both be the last
                     "INSERT INTO key_users SELECT :name, :user"
                     " WHERE (SELECT COUNT(*) FROM key_users WHERE name = :name) < :num_others ON CONFLICT DO NOTHING",
                     {"name": key.name, "user": user, "num_others": key.limits.num_users - 1},
@@ -182,8 +181,8 @@ class KeyStore:
             return connection.execute(known, (key.name, user)).fetchone() is not None
 
     def _unknown(self, name: str) -> KeyStoreError:
-        known = ", ".join(each.name for each in self.keys()) or "none"
-        return KeyStoreError(f"no key is named {name!r:.80}; there are: {known}")
+        known = ", ".join(key.name for key in self.keys()) or "none"
+        return KeyStoreError(f"no key is named {name!r:.80}; known: {known}")
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -191,10 +190,10 @@ class KeyStore:
             with transaction(self._path, make_tables=_make_tables) as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            kind = _NotNotedError if is_refusal(error) else KeyStoreError
-            raise kind(  # requests without a key get to read it, too: it does not say where the home folder is
-                f"the keys in {self._path.name} of the home folder cannot be used: {error}; look at the free space and "
-                "the permissions, and make new keys if they are gone: citeloop keys add NAME"
+            kind = _ReadOnlyError if is_refusal(error) else KeyStoreError
+            raise kind(  # without the path of the home folder, since clients without a key can read it
+                f"the keys in {self._path.name} of the home folder cannot be used: {error}; check free space and "
+                "permissions, and if the keys are gone, make new ones: citeloop keys add NAME"
             ) from error
 
 
@@ -210,8 +209,8 @@ def _row(limits: Limits) -> tuple[str, str | None, int, int]:
 
 def _to_key(row: tuple[str, str, str | None, str, str | None, int, int]) -> ApiKey:
     name, created_at, last_used_at, scopes, expires_at, rate, num_users = row
-    given = tuple(scope for scope in SCOPES if scope in scopes.split())
-    limits = Limits(scopes=given, expires_at=expires_at, rate=rate, num_users=num_users)
+    allowed = tuple(scope for scope in SCOPES if scope in scopes.split())
+    limits = Limits(scopes=allowed, expires_at=expires_at, rate=rate, num_users=num_users)
     return ApiKey(name, created_at, last_used_at, limits)
 
 
@@ -220,4 +219,4 @@ def _digest(key: str) -> str:
 
 
 def _is_long_ago(at: str | None) -> bool:
-    return at is None or datetime.now(UTC) - datetime.fromisoformat(at) > _USE_IS_NOTED_AFTER
+    return at is None or datetime.now(UTC) - datetime.fromisoformat(at) > _USE_INTERVAL

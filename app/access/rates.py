@@ -1,4 +1,4 @@
-"""How often each key may ask: a bucket of requests that fills again with time, in the memory of this server."""
+"""Rate limits of keys: a token bucket per key, in the server's memory."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 
 class Rates:
-    """Requests that each key has left; for one event loop."""
+    """Remaining requests of each key; for one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        """Name -> requests left, and when they were counted."""
+        """Name -> requests left, and when counted."""
 
     def take(self, name: str, rate: int) -> float:
-        """Take one request of `rate` a minute; return 0, or the seconds after which there will be one.
+        """Take one request of `rate` per minute; return 0, or the seconds to wait if none is left.
 
-        All requests of a minute may come at once.
+        All requests of a minute may arrive at once.
         """
         at = self._clock()
         left, counted_at = self._buckets.get(name, (rate, at))

@@ -1,7 +1,7 @@
-"""cookie of a browser -> id of its user in the database.
+"""browser cookie -> user id in the database.
 
-Anyone who has a cookie is its user, so no row holds one. Databases of earlier versions held the cookie itself,
-later the first 48 bits of its digest; a graphics card finds another cookie with the same 48 bits within hours.
+Anyone who has a cookie is its user, so no row contains one. Earlier databases contained the cookie, later the first 48
+bits of its digest; a graphics card can find another cookie with the same 48 bits within hours.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import re
 import sqlite3
 
 _VERSION = 1
-"""PRAGMA user_version of a database whose rows hold no cookie."""
+"""PRAGMA user_version of a database without cookies."""
 _TABLES = ("answers", "shares", "events", "judgements")
 
 
 def user_of_cookie(cookie: str) -> str:
-    """Return the user of a cookie: 128 bits of its digest, as 32 hex digits."""
+    """Return the user id of a cookie: 128 bits of its digest, as 32 hex digits."""
     return hashlib.sha256(cookie.encode()).hexdigest()[:32]
 
 
 def earlier_name(user: str) -> str:
-    """Return the name that earlier versions gave the user of a cookie."""
+    """Return the id that earlier versions used for this user."""
     return user[:12]
 
 
 def replace_cookies(connection: sqlite3.Connection) -> None:
-    """Give the rows of an early database, whose users are cookies, the users of those cookies."""
+    """Replace the cookies in an early database by user ids."""
     if _version(connection) >= _VERSION:
         return
     with connection:
@@ -40,13 +40,13 @@ def replace_cookies(connection: sqlite3.Connection) -> None:
 
 
 def has_rows(connection: sqlite3.Connection, user: str) -> bool:
-    """Return whether any row is of this user."""
+    """Return whether any row has this user."""
     rows = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE user = :user" for table in _TABLES)
     return connection.execute(f"{rows} LIMIT 1", {"user": user}).fetchone() is not None
 
 
 def rename_user(connection: sqlite3.Connection, old: str, new: str) -> None:
-    """Give all rows of a user another name, also inside the ids of events."""
+    """Rename a user in all rows, also inside the ids of events."""
     for table in _TABLES:
         connection.execute(f"UPDATE {table} SET user = ? WHERE user = ?", (new, old))
     renamed = "UPDATE OR IGNORE events SET id = replace(id, ?, ?) WHERE user = ?"

@@ -1,4 +1,4 @@
-"""Pipeline -> MCPServer: search and ask as tools of agents, over standard input and output."""
+"""Pipeline -> MCPServer: search and ask as tools for agents, over standard input and output."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _READS_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_
 
 
 class AgentAnswer(BaseModel):
-    """An answer whose every [n] stands for citation n. found: false when the documents do not seem to say."""
+    """An answer; [n] in its text means citation n. found: false if the documents do not seem to answer."""
 
     question: str
     answer: str
     answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
     found: bool
     complete: bool = Field(description="false: it was cut off.")
-    note: str = Field(description="What went wrong on the way; '' for nothing.")
+    note: str = Field(description="A problem on the way, or ''.")
     citations: list[CitedPassage]
 
 
 def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
-    """A server with the tools search and ask. pipeline is called in a thread, first when a tool is."""
+    """Return a server with the tools search and ask. pipeline: called in a thread on each tool call."""
     server = MCPServer(
         "citeloop",
         title="Citeloop",
@@ -57,14 +57,14 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
         query: Annotated[Question, Field(description="Words or a question, in the documents' language.")],
         num_results: Annotated[int, Field(ge=1, le=100, description="How many passages, best first.")] = 10,
     ) -> SearchResult:
-        """Find the passages of the user's documents that answer a question, each with its place and scores."""
+        """Find passages in the user's documents that answer a question, with their location and scores."""
         return await _in_thread(
             lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop)
         )
 
     @server.tool(title="Ask the documents", annotations=_READS_ONLY)
     async def ask(
-        question: Annotated[Question, Field(description="One whole question, in the documents' language.")],
+        question: Annotated[Question, Field(description="One complete question, in the documents' language.")],
     ) -> AgentAnswer:
         """Answer a question from the user's documents, with citations as [n] and the passages behind them."""
         return await _in_thread(lambda stop: _answer(question, pipeline(), stop))
@@ -79,7 +79,7 @@ def _answer(question: str, pipeline: Pipeline, stop: threading.Event) -> AgentAn
 
 
 async def _in_thread(work: Callable[[threading.Event], T]) -> T:
-    """The result of work in a thread, which is told to stop when the agent no longer waits for it."""
+    """Run work in a thread; its event is set when the agent no longer waits."""
     stop = threading.Event()
     try:
         return await to_thread.run_sync(partial(work, stop), abandon_on_cancel=True)
@@ -91,6 +91,6 @@ async def _in_thread(work: Callable[[threading.Event], T]) -> T:
 
 @asynccontextmanager
 async def _keep_output_clean(_server: MCPServer[None]) -> AsyncIterator[None]:
-    """What any library prints goes to standard error: standard output belongs to the protocol."""
+    """Redirect prints of libraries to standard error, since the protocol uses standard output."""
     with redirect_stdout(sys.stderr):
         yield

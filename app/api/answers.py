@@ -1,4 +1,4 @@
-"""question -> Asked -> the events of its answer; texts -> scores. All of it blocks: call it in a thread."""
+"""question -> Asked -> events of its answer; texts -> scores. These functions block: call them in a thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ingest.embed.embedder import Embedder
 
 Record = dict[str, object]
 _TEXTS_AT_ONCE = 32
-"""Texts scored between two looks at whether anybody still waits."""
+"""Texts scored between two checks that the client still waits."""
 SOURCES = (
     "answer_id",
     "conversation_id",
@@ -40,20 +40,20 @@ SOURCES = (
     "note",
     "timings_ms",
 )
-"""What of an answer is known before its text is."""
+"""Fields of an answer that are known before its text."""
 
 
 class UnknownError(CiteloopError):
-    """What a request names is not there: an answer, a citation, a conversation."""
+    """The request names an unknown answer, citation or conversation."""
 
 
 class WrongValueError(CiteloopError):
-    """A value of a request does not fit."""
+    """A value of the request is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is said of an answer that is being made: sources, text, answer, error."""
+    """An event while an answer is written. name: sources, text, answer or error."""
 
     name: str
     data: Record
@@ -61,7 +61,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that was searched for and kept, with its ranking, and is yet to be answered."""
+    """A stored question with its ranking, not yet answered."""
 
     answer_id: str
     conversation_id: str
@@ -69,7 +69,7 @@ class Asked:
     ranked: Answer
 
     def record(self, answer: Answer) -> Record:
-        """The answer as `citeloop ask --json` prints it, and what later requests refer to."""
+        """Return the answer as `citeloop ask --json` prints it, with the ids for later requests."""
         return {"answer_id": self.answer_id, "conversation_id": self.conversation_id, **answer.as_record()}
 
 
@@ -81,10 +81,10 @@ def rank(
     within: Filter = EVERYTHING,
     earlier: Sequence[str] = (),
 ) -> Answer:
-    """The ranking, as the page makes it.
+    """Return the ranking, made as on the page.
 
-    Raises WrongValueError for a reranker that programs cannot choose, or a document that is not there; BusyError when
-    too many wait; StoppedError soon after stop is set.
+    Raises WrongValueError for a reranker that programs cannot choose or an unknown document; BusyError when too many
+    wait; StoppedError soon after stop is set.
     """
     if reranker is not None:
         _require_reranker(reranker, [LIVE, NONE], pipeline)
@@ -103,7 +103,7 @@ def rank(
 
 
 def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
-    """The best passages for a query. Raises as `rank`."""
+    """Return the best passages for a query. Raises as `rank`."""
     found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter())
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
@@ -116,28 +116,28 @@ def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> Searc
 
 
 def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, stop: threading.Event) -> Asked:
-    """Search, and keep what was found. Raises as `rank`, and UnknownError for a conversation of somebody else."""
+    """Search and store the ranking. Raises as `rank`, and UnknownError for another user's conversation."""
     conversation_id, earlier = body.conversation_id or new_id(), []
     if body.conversation_id:
         turns = store.conversation(conversation_id, user, last=NUM_EARLIER)
         if not turns:
-            raise UnknownError("no such conversation of this user; leave conversation_id out to begin one")
+            raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
     ranked = rank(body.question, body.reranker, pipeline, stop, body.within.as_filter(), earlier)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 
 def sources(asked: Asked) -> Event:
-    """What the answer will rest on."""
+    """Return the event with the answer's sources."""
     record = asked.record(asked.ranked)
     return Event("sources", {name: record[name] for name in SOURCES})
 
 
 def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threading.Event) -> Iterator[Event]:
-    """Pieces of the text as they come, then the whole answer, which is kept; once stop is set it is cut off.
+    """Yield pieces of the text, then the final answer, which is stored; it is cut off once stop is set.
 
-    The whole answer's text is what counts: numbers that stand for no citation are taken out of it at the end. What
-    fails on the way is raised, and what is there is kept with a note.
+    The final text counts: numbers without a citation are removed at the end. Errors are raised, and the text so far is
+    stored with a note.
     """
     sent, answer = "", asked.ranked
     try:
@@ -146,24 +146,24 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
                 sent = answer.text
                 yield Event("text", {"text": piece})
     except Exception as error:
-        with suppress(FeedbackError):  # what failed first is what the client hears of
+        with suppress(FeedbackError):  # raise the first error, not this one
             store.update_answer(asked.answer_id, replace(answer, note=failure_note(error)))
         raise
     yield Event("answer", asked.record(store.update_answer(asked.answer_id, answer)))
 
 
 def record_feedback(body: FeedbackBody, program: str, user: str, store: FeedbackStore) -> Record | None:
-    """The event as it was appended, None if it stood so already; program: the user of the key, which asked.
+    """Record feedback and return the event, or None if nothing changed. program: the key's own user.
 
     Raises UnknownError, WrongValueError.
     """
     if (body.number is None) == (body.chunk_id is None):
-        raise WrongValueError("name the passage by number or by chunk_id, one of the two")
+        raise WrongValueError("name the passage either by number or by chunk_id")
     if body.reason and body.action != "deleted":
         raise WrongValueError(f"a reason belongs to the action deleted, not to {body.action}")
     stored = store.answer(body.answer_id, program)
     if stored is None:
-        raise UnknownError(f"no answer has the id {body.answer_id!r}; expected the answer_id that /v1/ask gave")
+        raise UnknownError(f"no answer has the id {body.answer_id!r}; expected an answer_id from /v1/ask")
     try:
         event = store.record(stored, body.chunk_id or _cited(stored, body.number), body.action, user, body.reason)
     except KeyError as error:
@@ -173,7 +173,7 @@ def record_feedback(body: FeedbackBody, program: str, user: str, store: Feedback
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The raw scores of texts, in their order, the model that gave them, and how many word pieces were read."""
+    """Raw scores of texts in their order, the model's name, and the number of word pieces read."""
 
     model: str
     scores: list[float]
@@ -181,16 +181,15 @@ class Scored:
 
     @property
     def order(self) -> list[int]:
-        """The places of the texts, best first; ties as they came."""
+        """Return the indexes of the texts, best first; ties in the given order."""
         return sorted(range(len(self.scores)), key=lambda index: -self.scores[index])
 
 
 def score(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Scored:
-    """What a reranker of this server says of any texts; by default the live one.
+    """Score any texts with a reranker of this server, by default the live one.
 
-    It is the reranker alone. What is blended with it for passages of this server's documents (scores of search, the
-    memory of feedback) is not known of other texts. Raises WrongValueError, RerankerError, BusyError, and StoppedError
-    soon after stop is set.
+    Only the reranker's score, without the blend: other texts have no search scores or feedback. Raises WrongValueError,
+    RerankerError, BusyError, and StoppedError soon after stop is set.
     """
     name = body.model if body.model not in (None, "default") else LIVE
     _require_reranker(name, [LIVE], pipeline)
@@ -215,17 +214,17 @@ def _finite_scores(reranker: Reranker, query: str, texts: list[str]) -> list[flo
 
 
 def _num_read(text: str, embedder: Embedder) -> int:
-    """How many word pieces of a text an embedder reads."""
+    """Return the number of word pieces of a text that an embedder reads."""
     return min(embedder.count_tokens(text), embedder.max_tokens)
 
 
 def logistic(raw: float) -> float:
-    """Between 0 and 1, in the order of the raw scores: 1 / (1 + exp(-raw))."""
+    """Return 1 / (1 + exp(-raw)), between 0 and 1 and in the same order."""
     return 1 / (1 + math.exp(-raw)) if raw >= 0 else (power := math.exp(raw)) / (1 + power)  # neither overflows
 
 
 def _require_reranker(name: str, others: Sequence[str], pipeline: Pipeline) -> None:
-    """Raises WrongValueError unless it is here already: a program must not have models loaded from anywhere."""
+    """Raise WrongValueError unless the reranker is local: programs must not make the server load other models."""
     trained = [name_of(model.name) for model in Registry(pipeline.settings.home).models()]
     known = [*others, SHIPPED, "late-interaction", *trained]
     if name not in known:
@@ -233,7 +232,7 @@ def _require_reranker(name: str, others: Sequence[str], pipeline: Pipeline) -> N
 
 
 def _cited(stored: StoredAnswer, number: int | None) -> str:
-    """The chunk behind a number. Raises UnknownError."""
+    """Return the id of the cited chunk with this number. Raises UnknownError."""
     citations = stored.answer.citations
     for citation in citations:
         if citation.number == number:

@@ -1,4 +1,4 @@
-"""Keys, sizes and errors of requests: what is refused, and how that is said."""
+"""Checks of keys and body sizes, and error responses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ingest import CiteloopError
 
 MAX_BODY_BYTES = 5_000_000
 _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer or shorter documents"
-_NO_KEY = "expected the header Authorization: Bearer KEY, with a key that was made here by: citeloop keys add NAME"
-_FAULT = "something went wrong that should not; the server's log says what"
+_NO_KEY = "expected the header Authorization: Bearer KEY, with a key made by: citeloop keys add NAME"
+_FAULT = "internal error; see the server's log"
 _MAX_SHOWN_PROBLEMS = 5
 _STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403}
 
@@ -31,10 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 class KeyRequired:
-    """Checks the key of each request, its scope and its rate before the body is read, and notes the key."""
+    """Checks key, scope and rate of each request before the body is read, and stores the key in its state."""
 
     def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
-        """open_path: what may be read without a key."""
+        """open_path: may be read without a key."""
         self._app, self._keys, self._open_path = app, keys, open_path
         self._rates = Rates()
 
@@ -46,7 +46,7 @@ class KeyRequired:
         scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
         try:
             found = await to_thread.run_sync(self._keys.find, key.strip()) if scheme.lower() == "bearer" else None
-        except CiteloopError as error:  # here nothing else would answer it: the handlers of errors are further in
+        except CiteloopError as error:  # the error handlers are further inside and would not see it
             await error_response(503, str(error))(scope, receive, send)
             return
         refusal = self._refusal(found, path.strip("/"))
@@ -56,18 +56,18 @@ class KeyRequired:
         scope.setdefault("state", {})["caller"] = found
         await self._app(scope, receive, send)
 
-    def _refusal(self, key: ApiKey | None, act: str) -> JSONResponse | None:
+    def _refusal(self, key: ApiKey | None, action: str) -> JSONResponse | None:
         if key is None:
             return error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})
         if key.is_expired:
             expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
             message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
             return error_response(401, message, {"WWW-Authenticate": "Bearer"})
-        if act in SCOPES and act not in key.limits.scopes:
+        if action in SCOPES and action not in key.limits.scopes:
             return error_response(
                 403,
-                f"the key of {key.name} may {', '.join(key.limits.scopes)}, and not {act}; allow it with: "
-                f"citeloop keys change {key.name} --scope {act} and every other --scope that it keeps",
+                f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {action}; allow it with: "
+                f"citeloop keys change {key.name} --scope {action}, plus every other --scope that it keeps",
             )
         if wait_seconds := self._rates.take(key.name, key.limits.rate):
             return error_response(
@@ -80,7 +80,7 @@ class KeyRequired:
 
 
 class BodyLimit:
-    """Refuses a request whose body is too large, by its declared length or as soon as it turns out."""
+    """Refuses a request whose body is too large, by its declared or actual length."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -104,12 +104,12 @@ class BodyLimit:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The one shape of every error."""
+    """Return the response of every error."""
     return JSONResponse({"error": {"message": message}}, status, headers=dict(headers or {}))
 
 
 def explained(error: Exception) -> str:
-    """What a client may read of an error; what is not meant for users goes to the log."""
+    """Return the message for the client; internal errors are logged instead."""
     if isinstance(error, CiteloopError):
         return str(error)
     _log.error("a request failed", exc_info=error)
@@ -117,7 +117,7 @@ def explained(error: Exception) -> str:
 
 
 def handle_errors(api: FastAPI) -> None:
-    """Have every error answered in one shape, without a stack trace."""
+    """Answer every error in one shape, without a stack trace."""
 
     @api.exception_handler(StarletteHTTPException)
     async def refused(_request: Request, error: StarletteHTTPException) -> JSONResponse:
@@ -141,10 +141,10 @@ def handle_errors(api: FastAPI) -> None:
 
 
 def _problems(error: RequestValidationError) -> str:
-    """What does not fit, each with its field. What was sent is not repeated: it may be large."""
+    """Return the problems with their fields, without the values, which may be large."""
     problems = [f"{_field(item['loc'])}: {item['msg']}" for item in error.errors()]
     more = f"; and {len(problems) - _MAX_SHOWN_PROBLEMS} more" if len(problems) > _MAX_SHOWN_PROBLEMS else ""
-    return f"{'; '.join(problems[:_MAX_SHOWN_PROBLEMS])}{more}. What is expected: GET /v1/openapi.json"
+    return f"{'; '.join(problems[:_MAX_SHOWN_PROBLEMS])}{more}. See GET /v1/openapi.json for what is expected"
 
 
 def _field(location: tuple[str | int, ...]) -> str:

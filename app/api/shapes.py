@@ -1,4 +1,4 @@
-"""What is sent to the API and what comes back. Fields that nobody knows are refused, so that a slip is noticed."""
+"""Request and response types of the API. Unknown fields are refused, so that typing errors are noticed."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from app.feedback import Action, Reason
 from app.search.filters import Filter
 
 MAX_DOCUMENTS = 1000
-"""How many texts one request may have scored, as with Cohere."""
+"""Maximum texts per rerank request, as with Cohere."""
 MAX_CHARACTERS = 2_000_000
-"""How long these texts may be together."""
+"""Maximum total length of these texts."""
 
 Question = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 User = Annotated[
     str | None,
-    Field(max_length=100, pattern=r"^[\w@.+-]+$", description="Who asks, by your own name for them; one word."),
+    Field(max_length=100, pattern=r"^[\w@.+-]+$", description="The user who asks, by your own name; one word."),
 ]
 RerankerName = Annotated[
     str | None,
     Field(
-        description="live, none, shipped, late-interaction or trained:NAME; left out: the server's own. "
-        "Where it fails, the ranking is that of search, and `note` says why."
+        description="live, none, shipped, late-interaction or trained:NAME; default: the server's setting. "
+        "If it fails, search alone ranks, and `note` says why."
     ),
 ]
 
 
-class _Sent(BaseModel):
+class _RequestBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class FilterBody(_Sent):
-    """Which documents to look at: any value of a field will do, and every field that has one has to fit."""
+class FilterBody(_RequestBody):
+    """Documents to search: those that match one value of every field that is set."""
 
     collections: Annotated[
         tuple[str, ...], Field(max_length=100, description="Folders, as the Documents page names them.")
     ] = ()
     documents: Annotated[tuple[str, ...], Field(max_length=100, description="Names or ids.")] = ()
-    types: Annotated[tuple[str, ...], Field(max_length=100, description="Endings of files.", examples=[["pdf"]])] = ()
-    since: Annotated[date | None, Field(description="The first day, UTC, on which a document went in.")] = None
+    types: Annotated[tuple[str, ...], Field(max_length=100, description="File name endings.", examples=[["pdf"]])] = ()
+    since: Annotated[date | None, Field(description="First day of ingest, UTC.")] = None
     until: date | None = None
 
     def as_filter(self) -> Filter:
         return Filter(**dict(self))
 
 
-class SearchBody(_Sent):
-    """What to search for."""
+class SearchBody(_RequestBody):
+    """A search request."""
 
     query: Annotated[Question, Field(examples=["How many days of leave are there?"])]
     within: FilterBody = FilterBody()
@@ -59,7 +59,7 @@ class SearchBody(_Sent):
 
 
 class Passage(BaseModel):
-    """A passage in its place. Ranks count from 1; scores compare within one ranking only, higher is better."""
+    """A ranked passage. Ranks start at 1; scores are comparable only within one ranking, higher is better."""
 
     chunk_id: str
     document: str
@@ -69,13 +69,13 @@ class Passage(BaseModel):
     rank: int
     score: float
     reranker_score: float | None
-    fused_rank: int = Field(description="Where it stood before the reranker.")
+    fused_rank: int = Field(description="Rank before reranking.")
     fused_score: float
     vector_rank: int | None
     vector_score: float | None
     text_rank: int | None
     text_score: float | None
-    rank_change: int = Field(description="Places won by the reranker; negative: lost.")
+    rank_change: int = Field(description="Ranks gained by reranking; negative: lost.")
     text: str
 
 
@@ -86,11 +86,11 @@ class SearchResult(BaseModel):
     reranker: str
     ranking: list[Passage]
     timings_ms: dict[str, float]
-    note: str = Field(description="What went wrong on the way; '' for nothing.")
+    note: str = Field(description="A problem on the way, or ''.")
 
 
-class AskBody(_Sent):
-    """A question, and how its answer shall come."""
+class AskBody(_RequestBody):
+    """A question and options for its answer."""
 
     question: Annotated[Question, Field(examples=["How many days of leave are there?"])]
     within: FilterBody = FilterBody()
@@ -99,8 +99,7 @@ class AskBody(_Sent):
         str | None,
         Field(
             max_length=64,
-            description="As an earlier answer to you had it, from which the question may take its meaning; left out: "
-            "a new one.",
+            description="From an earlier answer, for a follow-up question; default: a new conversation.",
         ),
     ] = None
     user: User = None
@@ -108,7 +107,7 @@ class AskBody(_Sent):
 
 
 class CitedPassage(BaseModel):
-    """The passage behind [number]; used: the answer's text has this number."""
+    """The passage cited as [number]; used: the answer's text has this number."""
 
     number: int
     chunk_id: str
@@ -121,21 +120,21 @@ class CitedPassage(BaseModel):
 
 
 class AskResult(BaseModel):
-    """An answer with all that it rests on."""
+    """An answer with its sources."""
 
-    answer_id: str = Field(description="What feedback refers to.")
+    answer_id: str = Field(description="For feedback.")
     conversation_id: str
     question: str
-    answer: str = Field(description="With [n] where citation n says so.")
+    answer: str = Field(description="With [n] where citation n supports it.")
     answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
-    found: bool = Field(description="false: the documents do not seem to say.")
+    found: bool = Field(description="false: the documents do not seem to answer.")
     complete: bool = Field(description="false: it was cut off.")
-    stopped: bool = Field(description="true: it was cut off as asked.")
-    struck_out: list[str] = Field(description="Ids of the chunks that it was written without.")
-    query: str = Field(description="What was searched: the question in full.")
-    within: FilterBody = Field(description="In which documents it was searched.")
-    num_dropped_citations: int = Field(description="Numbers that a language model made up; they were taken out.")
-    sentences: list[CitedSentence] = Field(description="Of a written answer, and how far its citations say each.")
+    stopped: bool = Field(description="true: it was stopped on request.")
+    struck_out: list[str] = Field(description="Ids of the chunks that were excluded.")
+    query: str = Field(description="The query as searched: the full question.")
+    within: FilterBody = Field(description="The documents that were searched.")
+    num_dropped_citations: int = Field(description="Numbers that a language model made up; they were removed.")
+    sentences: list[CitedSentence] = Field(description="Of a written answer, with the support by its citations.")
     note: str
     citations: list[CitedPassage]
     ranking: list[Passage]
@@ -145,40 +144,40 @@ class AskResult(BaseModel):
     timings_ms: dict[str, float]
 
 
-class FeedbackBody(_Sent):
-    """What a user did with one passage of an answer; say which by its number or by its chunk_id."""
+class FeedbackBody(_RequestBody):
+    """A user's action on one passage of an answer, named by number or chunk_id."""
 
     answer_id: Annotated[str, Field(max_length=64)]
-    number: Annotated[int | None, Field(ge=1, description="Of the citation.", examples=[1])] = None
+    number: Annotated[int | None, Field(ge=1, description="The citation's number.", examples=[1])] = None
     chunk_id: Annotated[str | None, Field(max_length=64, examples=[None])] = None
     action: Action = Field(
-        description="deleted: struck out; undone: taken back; kept: read and left; opened: looked up in its document.",
+        description="deleted: struck out; undone: restored; kept: read, not struck out; opened: its document opened.",
         examples=["deleted"],
     )
-    reason: Annotated[Reason | None, Field(description="Of a deletion.", examples=["outdated"])] = None
+    reason: Annotated[Reason | None, Field(description="Only for deleted.", examples=["outdated"])] = None
     user: User = None
 
 
 class FeedbackResult(BaseModel):
-    """recorded: false when it stood so already, and then event is null: sending twice counts once."""
+    """recorded: false, with event null, if nothing changed: sending twice counts once."""
 
     recorded: bool
     event: dict[str, Any] | None
 
 
 class TextDocument(BaseModel):
-    """A text in an object, as Cohere and Jina also take it; its other fields are not read."""
+    """A text in an object, as with Cohere and Jina; other fields are ignored."""
 
     text: str
 
 
 class RerankBody(BaseModel):
-    """A request as Cohere (v1, v2), Jina, vLLM and others take it; what else such requests have is not read."""
+    """A request as for Cohere (v1, v2), Jina, vLLM and others; other fields are ignored."""
 
     model: Annotated[
         str | None,
         Field(
-            description="live, shipped, late-interaction or trained:NAME; left out, or 'default': the live one.",
+            description="live, shipped, late-interaction or trained:NAME; default: the live one.",
             examples=["live"],
         ),
     ] = None
@@ -187,16 +186,16 @@ class RerankBody(BaseModel):
         list[str | TextDocument],
         Field(min_length=1, max_length=MAX_DOCUMENTS, examples=[["A hotel costs 150 euros.", "There are 30 days."]]),
     ]
-    top_n: Annotated[int | None, Field(ge=1, description="How many results; left out: all.")] = None
+    top_n: Annotated[int | None, Field(ge=1, description="Number of results; default: all.")] = None
     return_documents: bool = False
 
     @field_validator("documents")
     @classmethod
-    def _together_not_too_long(cls, documents: list[str | TextDocument]) -> list[str | TextDocument]:
+    def _check_total_length(cls, documents: list[str | TextDocument]) -> list[str | TextDocument]:
         num_characters = sum(map(len, _texts(documents)))
         if num_characters > MAX_CHARACTERS:
             raise ValueError(
-                f"expected at most {MAX_CHARACTERS:,} characters in all documents together, got {num_characters:,}; "
+                f"expected at most {MAX_CHARACTERS:,} characters in all documents, got {num_characters:,}; "
                 "send them in several requests"
             )
         return documents
@@ -207,11 +206,11 @@ class RerankBody(BaseModel):
 
 
 def _texts(documents: list[str | TextDocument]) -> list[str]:
-    return [each if isinstance(each, str) else each.text for each in documents]
+    return [document if isinstance(document, str) else document.text for document in documents]
 
 
 class RerankResult(BaseModel):
-    """One document by its place in the request, from 0."""
+    """One document by its index in the request, from 0."""
 
     index: int
     relevance_score: float
@@ -219,7 +218,7 @@ class RerankResult(BaseModel):
 
 
 class Usage(BaseModel):
-    """Word pieces of query and documents by the embedder's tokenizer, of each text at most what the embedder reads."""
+    """Word pieces of query and documents by the embedder's tokenizer, up to its maximum per text."""
 
     total_tokens: int
 
@@ -233,10 +232,10 @@ class Meta(BaseModel):
 
 
 class RerankAnswer(BaseModel):
-    """The documents, best first; ties as they were sent.
+    """The documents, best first; ties in the given order.
 
-    relevance_score: the logistic function of the model's raw score, between 0 and 1. It keeps the order and is not
-    calibrated: it compares within one answer only.
+    relevance_score: the logistic function of the model's raw score, between 0 and 1. It is not calibrated: compare it
+    only within one response.
     """
 
     id: str
@@ -251,6 +250,6 @@ class ErrorMessage(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """What every error looks like."""
+    """The shape of every error."""
 
     error: ErrorMessage

@@ -1,4 +1,4 @@
-"""Blocking work in threads -> what an event loop waits for. When nobody waits any more, the work is told to stop."""
+"""Blocking work in threads -> awaitables; the work stops when the client no longer waits."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ingest import CiteloopError
 T = TypeVar("T")
 
 PING_SECONDS = 15.0
-"""So often something comes, whatever is being waited for: proxies close a connection over which nothing does."""
+"""Interval of pings, since proxies close idle connections."""
 SEARCH_SECONDS = 60.0
-"""The most that searching or reranking may take, with the wait for a slot."""
+"""Maximum time for searching or reranking, including the wait for a slot."""
 
 
 class DeadlineError(CiteloopError):
@@ -29,9 +29,9 @@ class DeadlineError(CiteloopError):
 
 
 async def iterate(executor: Executor, produce: Callable[[threading.Event], Iterator[T]]) -> AsyncIterator[T | None]:
-    """What an iterator gives in a thread, as it comes, and None whenever it gave nothing for PING_SECONDS.
+    """Yield the items of an iterator that runs in a thread, and None after PING_SECONDS without an item.
 
-    produce: takes the event that is set once this is left. Raises what the iterator raises.
+    produce: gets an event that is set when this generator ends. Raises what the iterator raises.
     """
     loop, stop = asyncio.get_running_loop(), threading.Event()
     queue: asyncio.Queue[T | None] = asyncio.Queue()
@@ -59,9 +59,9 @@ async def iterate(executor: Executor, produce: Callable[[threading.Event], Itera
 async def wait_for(
     executor: Executor, work: Callable[[threading.Event], T], request: Request, seconds: float | None = None
 ) -> T:
-    """The result of work in a thread; the event that it takes is set when the client has gone or the time is over.
+    """Return the result of work in a thread; its event is set when the client disconnects or the time is over.
 
-    seconds: after which DeadlineError is raised; None: the work has a deadline of its own.
+    seconds: raises DeadlineError after this time; None: the work has its own deadline.
     """
     stop = threading.Event()
     working = asyncio.get_running_loop().run_in_executor(executor, work, stop)
@@ -82,7 +82,7 @@ async def wait_for(
 
 
 async def server_sent(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:
-    """Events as they go over the wire; what fails on the way is the last of them, `error`."""
+    """Yield events in wire format; an exception becomes a last event, `error`."""
     try:
         async for event in events:
             yield _encoded(event) if event else KEEPALIVE_COMMENT

@@ -38,15 +38,15 @@ from app.pipeline import Pipeline
 PATH = "/v1"
 OPENAPI_PATH = "/openapi.json"
 _MAX_ANSWERS = 32
-"""Answers written at once; further ones wait. Most of their time goes by waiting for a language model."""
+"""Answers written at once; further ones wait. They mostly wait for a language model."""
 _MAX_SEARCHES = 64
-"""More than may search or wait for it: the others are turned away at once, for which they need a thread as well."""
+"""More threads than admitted searches, since refusing a request needs a thread too."""
 
 _DESCRIPTION = """\
-Search, rerank, ask, and say what was good. Each request has the header `Authorization: Bearer KEY`; `citeloop keys
-add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 403 the key may not, 404 not there, 413 too
-large, 422 a wrong value, 429 too many requests or too busy (Retry-After says for how many seconds), 503 it cannot be
-done now, 500 a fault."""
+Search, rerank, ask and give feedback. Each request needs the header `Authorization: Bearer KEY`; `citeloop keys
+add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too
+large, 422 invalid value, 429 too many requests or too busy (Retry-After has the seconds), 503 currently not possible,
+500 internal error."""
 
 _EVENTS = """\
 event: sources
@@ -64,7 +64,7 @@ def _caller(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> ApiKey:
-    """The key, which was looked up before anything else of the request was read."""
+    """Return the key, which was checked before the body was read."""
     key: ApiKey = request.state.caller
     return key
 
@@ -73,9 +73,9 @@ Caller = Annotated[ApiKey, Depends(_caller)]
 
 
 def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], keys: KeyStore) -> FastAPI:
-    """The API as an ASGI app whose paths begin below /v1.
+    """Return the API as an ASGI app to mount at /v1.
 
-    pipeline, feedback: give what the pages use, and are called when a request needs it, in a thread.
+    pipeline, feedback: return the objects of the pages; called in a thread when a request needs them.
     """
     api = FastAPI(
         title="Citeloop",
@@ -84,7 +84,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         servers=[{"url": PATH}],
         root_path_in_servers=False,
         openapi_url=OPENAPI_PATH,
-        docs_url=None,  # these pages would load their scripts from elsewhere
+        docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
@@ -96,14 +96,14 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
 
     @api.post("/search")
     async def search(body: SearchBody, _caller: Caller, request: Request) -> SearchResult:
-        """The ranking of passages for a query."""
+        """Rank passages for a query."""
         return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
 
     @api.post("/rerank", response_model_exclude_none=True)
     async def rerank(body: RerankBody, _caller: Caller, request: Request) -> RerankAnswer:
-        """Score any texts with a reranker of this server, in the shape of Cohere and Jina.
+        """Score any texts with a reranker of this server, with the API of Cohere and Jina.
 
-        It is the reranker alone: what is blended with it for this server's own documents is not known of other texts.
+        Only the reranker's score: search scores and feedback exist only for this server's documents.
         """
         return await wait_for(searching, lambda stop: _reranked(body, pipeline(), stop), request, SEARCH_SECONDS)
 
@@ -116,10 +116,10 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         },
     )
     async def ask(body: AskBody, caller: Caller, request: Request) -> Response:
-        """Answer a question with citations; whoever goes away before the end ends it.
+        """Answer a question with citations; closing the connection stops it.
 
-        Events: `sources` comes first; `text` brings pieces; `answer` comes last and has the text that counts, without
-        numbers that stand for no citation. `error` comes in its place when something fails.
+        Events: `sources` is first; `text` has pieces; `answer` is last and has the final text, without numbers that
+        have no citation. On failure, `error` is last instead.
         """
 
         def begin(stop: threading.Event) -> Asked:
@@ -128,7 +128,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         def answer(stop: threading.Event) -> Iterator[Event]:
             return answers.events(asked, pipeline(), feedback(), stop)
 
-        def whole(stop: threading.Event) -> Event:
+        def final(stop: threading.Event) -> Event:
             *_, last = answer(stop)
             return last
 
@@ -141,13 +141,13 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
             return StreamingResponse(
                 server_sent(iterate(writing, stream)),
                 media_type="text/event-stream",
-                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},  # proxies hand on each event
+                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},  # proxies must not buffer
             )
-        return JSONResponse((await wait_for(writing, whole, request)).data)
+        return JSONResponse((await wait_for(writing, final, request)).data)
 
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
-        """Record what a user did with a passage of an answer; it is what the ranking learns from."""
+        """Record a user's action on a passage of an answer; the ranking learns from it."""
         user = user_of(caller, body.user, keys)
         event = answers.record_feedback(body, user_of(caller, None, keys), user, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
@@ -156,7 +156,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
 
 
 def user_of(key: ApiKey, user: str | None, keys: KeyStore) -> str:
-    """As answers and feedback name who it was: api:NAME of the key, or api:NAME/USER of the user that it speaks for.
+    """Return the user name for answers and feedback: api:NAME of the key, or api:NAME/USER.
 
     Raises UserLimitError.
     """

@@ -1,10 +1,10 @@
-"""`citeloop`: one file for each group of commands.
+"""`citeloop`: one file per group of commands.
 
-main      search, ask, serve, and the command line as a whole
-doctor    is everything at hand, and does it work?
-evaluate  does reranking pay on these questions?
+main      search, ask, serve, and the command line itself
+doctor    checks the installation
+evaluate  measures whether reranking pays on judged questions
 train     feedback or files of pairs -> a trained model
-feedback  what people said of passages: list, export, import, propose
+feedback  labels of passages: list, export, import, propose
 models    models, promote, rollback
-keys      keys of programs; mcp
+keys      API keys; mcp
 """

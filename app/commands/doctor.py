@@ -1,4 +1,4 @@
-"""Settings -> list[Check]: is everything at hand that a question needs, and does it work?"""
+"""Settings -> list[Check]: whether all parts that a question needs exist and work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ingest.table import TableError
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: whether it works, and what was found or what to do."""
+    """One check: whether the part works, and what was found or what to do."""
 
     name: str
     ok: bool
@@ -27,9 +27,9 @@ class Check:
 
 
 def check(settings: Settings, *, repair: bool = True) -> list[Check]:
-    """Load and use each part once; a part that fails does not stop the others.
+    """Load and use each part once; a failing part does not stop the others.
 
-    repair: mend a damaged table from the kept files.
+    repair: restore a damaged table from the kept files.
     """
     return [
         _attempt("embedder", lambda: _embedder(settings)),
@@ -42,9 +42,9 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
     ]
 
 
-def _attempt(name: str, look: Callable[[], str]) -> Check:
+def _attempt(name: str, run: Callable[[], str]) -> Check:
     try:
-        return Check(name, True, look())
+        return Check(name, True, run())
     except Exception as error:  # damaged files make the libraries raise anything
         return Check(name, False, str(error) or type(error).__name__)
 
@@ -58,11 +58,11 @@ def _embedder(settings: Settings) -> str:
 
 
 def _documents(settings: Settings, *, repair: bool) -> list[Check]:
-    """Every stored passage and every kept file."""
+    """Check every stored passage and every kept file."""
     try:
         try:
             embedder = Pipeline(settings).embedder
-        except TableError:  # it does not open, so that only the settings tell what to mend it with
+        except TableError:  # it cannot be opened, so use the embedder of the settings
             embedder = load_embedder(settings.embedder)
         return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
     except Exception as error:  # a damaged embedder, as above
@@ -84,12 +84,12 @@ def _reranker(settings: Settings) -> str:
 
 
 def _models(settings: Settings) -> str:
-    """Every trained model, since a rollback or a fallback may lead to any."""
+    """Check every trained model, since a rollback or fallback may use any."""
     registry = Registry(settings.home)
     names = [model.name for model in registry.models()]
     for name in names:
         registry.check(name)
-    trained = f"trained and as they were registered: {', '.join(names)}" if names else "none trained yet"
+    trained = f"trained and undamaged: {', '.join(names)}" if names else "none trained yet"
     return f"{registry.live()} is live; {trained}"
 
 
@@ -100,8 +100,8 @@ def _feedback(settings: Settings) -> str:
     if damaged := damaged_databases(settings.home):
         names = ", ".join(path.name for path in damaged)
         raise CiteloopError(
-            f"{num_events} events; damaged files were set aside: {names}. What could be read is in the new files; "
-            f"move the old ones out of {settings.home} when you no longer need them"
+            f"{num_events} events; damaged files were set aside: {names}. Readable rows were copied to new files; "
+            f"move the damaged ones out of {settings.home} when you no longer need them"
         )
     return f"{num_events} events"
 
@@ -109,5 +109,5 @@ def _feedback(settings: Settings) -> str:
 def _answers(settings: Settings) -> str:
     language_model = Pipeline(settings).language_model
     if language_model is None:
-        return "extractive (name a language model on the Settings page, or set OPENAI_API_KEY or OPENAI_BASE_URL)"
+        return "extractive (set a language model on the Settings page, or by OPENAI_API_KEY or OPENAI_BASE_URL)"
     return f"written by {language_model.name} (not called)"

@@ -1,4 +1,4 @@
-"""The command `evaluate`. Heavy imports stand inside it, so that `--help` is quick."""
+"""The command `evaluate`. Heavy imports are inside it, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ _SOURCE_HELP = (
     "line query-id, corpus-id, score."
 )
 
-_EMBEDDERS_HELP = "The default, all-MiniLM-L6-v2, and folders of others, separated by commas; else the one that is set."
+_EMBEDDERS_HELP = "all-MiniLM-L6-v2 and sentence-transformers folders, separated by commas; default: as configured."
 
 
 def evaluate_command(
     source: Annotated[Path, typer.Argument(exists=True, help=_SOURCE_HELP)],
-    rerankers: Annotated[str, typer.Option(help="Names, separated by commas.")] = "none,shipped",
-    retrievers: Annotated[str, typer.Option(help="Of vector, text and hybrid, separated by commas.")] = "hybrid",
+    rerankers: Annotated[str, typer.Option(help="Rerankers, separated by commas.")] = "none,shipped",
+    retrievers: Annotated[str, typer.Option(help="vector, text, rrf or hybrid, separated by commas.")] = "hybrid",
     embedders: Annotated[str, typer.Option(help=_EMBEDDERS_HELP)] = "",
-    chunkings: Annotated[str, typer.Option(help="Policies of chunking, separated by commas, or all.")] = "",
-    num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker; several by commas.")] = "50",
-    max_queries: Annotated[int | None, typer.Option(min=1, help="Only the first so many judged queries.")] = None,
-    output: Annotated[Path | None, typer.Option(help="A new folder for the report; else below HOME/reports.")] = None,
+    chunkings: Annotated[str, typer.Option(help="Chunking policies, separated by commas, or all.")] = "",
+    num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker, separated by commas.")] = "50",
+    max_queries: Annotated[int | None, typer.Option(min=1, help="Maximum number of judged queries.")] = None,
+    output: Annotated[Path | None, typer.Option(help="New folder for the report; else below HOME/reports.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure whether reranking pays, on judged questions; writes a report with charts and TREC runs.
+    """Measure on judged questions whether reranking pays; writes a report with charts and TREC runs.
 
-    A CSV has the columns question, document, quote and is about the documents that are in; a folder brings its own.
-    A reranker that fails is left out; the rest is reported, with exit status 1. After a stop, run the same command
-    again: finished results are reused.
+    A CSV has the columns question, document, quote and is about the ingested documents; a folder has its own. A
+    reranker that fails is left out, and the exit status is 1. After a stop, run the same command again: finished
+    results are reused.
     Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
     """
     from app.evaluation.decision import verdict
@@ -89,17 +89,17 @@ def evaluate_command(
             (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
     print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
     if failed:
-        raise typer.Exit(1)  # results stay kept, so that the next run measures only what failed
+        raise typer.Exit(1)  # keep the results, so that the next run measures only the failed ones
     for kept in all_kept:
         kept.clear()
 
 
 def _check_source(source: Path, *, several: bool) -> None:
-    """several: tables of it are to be made."""
+    """Raise BadParameter if the source does not fit. several: several tables are requested."""
     if several and source.is_file():
         raise typer.BadParameter(
-            f"--embedders and --chunkings are for a folder in BEIR layout; {source} asks about the documents that are "
-            "in, which are cut and embedded already"
+            f"--embedders and --chunkings need a folder in BEIR layout; {source} is about the ingested documents, "
+            "which are chunked and embedded already"
         )
     if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
@@ -113,7 +113,7 @@ def _print_notes(report: EvaluationReport, kept: KeptResults) -> None:
 
 
 def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
-    """What is printed of a report and what it decides: pieces in Markdown, in order."""
+    """Return the printed parts of a report and its verdict, in Markdown."""
     from app.evaluation.report_text import abstention_text, description, latency_table, quality_table
 
     tables = quality_table(report), latency_table(report)
@@ -124,7 +124,7 @@ def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
 def _judged(
     source: Path, settings: Settings, embedders: Sequence[str], policies: Sequence[Policy], max_queries: int | None
 ) -> Iterator[tuple[JudgedTable, Embedder]]:
-    """The questions on the documents that are in, or on the benchmark's with each embedder and as each policy cuts."""
+    """Yield the questions on the ingested documents, or on the benchmark's for each embedder and policy."""
     if source.is_file():
         from app.evaluation.judgements import read_judgements
         from app.pipeline import Pipeline
@@ -154,7 +154,7 @@ def _depths(named: str) -> list[int]:
 
 
 def names_in(named: str) -> list[str]:
-    """What commas separate, each once."""
+    """Return the names between commas, without duplicates."""
     return list(dict.fromkeys(filter(None, map(str.strip, named.split(",")))))
 
 
@@ -164,19 +164,19 @@ def _embedders(named: str) -> list[str]:
     models = list(dict.fromkeys(map(recorded_name, names_in(named))))
     names = [Path(model).name for model in models]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them one after the other")
+        raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them separately")
     return models
 
 
 def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
-    """By the names under which they are reported, which hide what is secret in an address."""
+    """Return rerankers by reported name, which hides the secret parts of an address."""
     from app.reranking.names import UnknownRerankerError, load_reranker, shown_name
 
     loaded: dict[str, Reranker | None] = {}
     for name in names_in(named):
         shown = shown_name(name)
         if shown in loaded:
-            raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them one after the other")
+            raise typer.BadParameter(f"two rerankers would be reported as {shown}; evaluate them separately")
         try:
             loaded[shown] = load_reranker(name, settings)
         except UnknownRerankerError as error:
@@ -187,7 +187,7 @@ def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:
 
 
 def _model_folders(named: str, settings: Settings) -> dict[str, Path | None]:
-    """By the names under which rerankers are reported."""
+    """Return model folders by reported name of the reranker."""
     from app.reranking.names import model_folder, shown_name
 
     return {shown_name(name): model_folder(name, settings) for name in names_in(named)}
@@ -206,7 +206,7 @@ def _retrievers(named: str) -> list[Retriever]:
 def _policies(named: str) -> list[Policy]:
     from ingest.chunk import DEFAULT_POLICY, POLICIES
 
-    known = {name.partition("/")[0]: policy for name, policy in POLICIES.items()}  # what follows counts the versions
+    known = {name.partition("/")[0]: policy for name, policy in POLICIES.items()}  # without the version
     names = list(known) if named == "all" else names_in(named)
     if unknown := set(names) - set(known):
         raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")

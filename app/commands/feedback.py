@@ -1,6 +1,6 @@
-"""`citeloop feedback`: what people say of passages, to other libraries, from files, and in the terminal.
+"""`citeloop feedback`: export, import, list and propose labels of passages.
 
-Heavy imports stand inside the commands, so that `--help` is quick.
+Heavy imports are inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.training.exchange.exports import ExportFormat
     from app.training.proposals import Proposal, Refusal
 
-feedback_cli = typer.Typer(help="What people say of the passages that were found.", no_args_is_help=True)
+feedback_cli = typer.Typer(help="List, export, import and propose labels of passages.", no_args_is_help=True)
 
 _SHOWN_CHARACTERS = 100
 
@@ -32,28 +32,28 @@ _SHOWN_CHARACTERS = 100
 def export_command(
     export_format: Annotated[
         Literal["log", "triplets", "pairs", "beir", "flagembedding", "argilla"],
-        typer.Option("--format", help="log: every event; the others: passages labelled relevant or not."),
+        typer.Option("--format", help="log: all events; others: passages labeled relevant or not."),
     ] = "log",
     output: Annotated[
-        Path | None, typer.Option(help="File to write, for beir a new folder; the default is standard output.")
+        Path | None, typer.Option(help="File to write, for beir a new folder; default: standard output.")
     ] = None,
     for_training: Annotated[
         bool,
         typer.Option(
             "--for-training",
-            help="Leave out the questions that only compare models, as a model needs that is trained elsewhere.",
+            help="Leave out the questions reserved for comparing models, for training elsewhere.",
         ),
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Write the feedback log as JSON lines, oldest first, or the labelled passages as other libraries read them.
+    """Write the feedback log as JSON lines, oldest first, or labeled passages for other libraries.
 
     triplets and pairs are for sentence-transformers, beir for citeloop evaluate and others.
     Example: citeloop feedback export --format triplets --for-training --output triplets.jsonl
     """
     if export_format == "log":
         if for_training:
-            raise typer.BadParameter("--for-training is for labelled passages; the log holds every event")
+            raise typer.BadParameter("--for-training is for labeled passages; the log has all events")
         from app.training.exchange.exports import event_lines
 
         _put(event_lines(_store(home).events()).encode(), output)
@@ -70,10 +70,10 @@ def import_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take labels from a file as a curator's judgements; a second time adds nothing.
+    """Import labels from a file as a curator's judgements; importing again adds nothing.
 
-    It may be any export but the log, or a CSV with the columns question, answer and perhaps label (1 or 0, yes or
-    no). Whatever they weighed before, they count fully. Nothing is stored unless all of it is good.
+    Accepts any export except the log, or a CSV with the columns question, answer and optionally label (1 or 0, yes or
+    no). Imported labels count fully. Nothing is stored if any row is invalid.
     Example: citeloop feedback import answers.csv
     """
     from app.settings import read_settings
@@ -86,24 +86,24 @@ def import_command(
     if as_json:
         print(json.dumps({**counts, "overruled": result.num_overruled}))
         return
-    overruled = f", {result.num_overruled} not taken because a curator says otherwise" if result.num_overruled else ""
+    overruled = f", {result.num_overruled} skipped because a curator decided otherwise" if result.num_overruled else ""
     print(f"{result.num_read} labels read, {result.num_new} new, {num_known} already there{overruled}")
     if result.num_located < result.num_read:
-        print(f"{result.num_read - result.num_located} are of passages that stand in no document: they only teach")
+        print(f"{result.num_read - result.num_located} are of passages in no document: they only train")
 
 
 @feedback_cli.command("list")
 def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Print what people say of passages, question by question, with its weight and where it comes from.
+    """Print labels of passages by question, with weight and origin.
 
-    + is relevant, - not relevant, ? undecided. Example: citeloop feedback list
+    +: relevant, -: not relevant, ?: undecided. Example: citeloop feedback list
     """
     from app.feedback.rules import by_question
 
     labeled = _labeled(_store(home))
     counts = _counts(labeled)
     if as_json:
-        print(json.dumps({**counts, "passages": [asdict(each) for each in labeled]}, ensure_ascii=False))
+        print(json.dumps({**counts, "passages": [asdict(label) for label in labeled]}, ensure_ascii=False))
         return
     for question, same in by_question(labeled).items():
         print(_printable(question), *map(_line, same), sep="\n")
@@ -112,17 +112,17 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @feedback_cli.command("propose")
 def propose_command(
-    count: Annotated[int, typer.Option(min=1, help="How many passages to ask about at most.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="Maximum number of passages to ask about.")] = 20,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the draw of passages; by default other ones each time.")
+        int | None, typer.Option(min=0, help="Random seed for picking passages; default: a new one each time.")
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the language model propose questions about passages that nobody has asked about.
+    """Let the language model propose questions about passages without any.
 
-    Each is checked against its passage. What passes counts for nothing until a curator accepts it on the Feedback
-    page. Example: citeloop feedback propose --count 20
+    Each is checked against its passage. It has no effect until a curator accepts it on the Feedback page.
+    Example: citeloop feedback propose --count 20
     """
     from app.pipeline import Pipeline
     from app.settings import read_settings
@@ -133,7 +133,7 @@ def propose_command(
     try:
         run(jobs, jobs.begin(count, seed), Pipeline(settings), outcomes.append)
     except CiteloopError:
-        if outcomes:  # what was proposed by then is kept
+        if outcomes:  # earlier proposals are stored
             _report_proposals(outcomes, as_json=as_json)
         raise
     _report_proposals(outcomes, as_json=as_json)
@@ -142,17 +142,17 @@ def propose_command(
 def _report_proposals(outcomes: Sequence[Proposal | Refusal], *, as_json: bool) -> None:
     from app.training.proposals import Proposal, refusal_counts, refusal_words
 
-    proposed = [each for each in outcomes if isinstance(each, Proposal)]
+    proposed = [outcome for outcome in outcomes if isinstance(outcome, Proposal)]
     if as_json:
         counts = {"asked": len(outcomes), "proposed": len(proposed), "refused": refusal_counts(outcomes)}
-        print(json.dumps({**counts, "proposals": [asdict(each) for each in proposed]}, ensure_ascii=False))
+        print(json.dumps({**counts, "proposals": [asdict(one) for one in proposed]}, ensure_ascii=False))
         return
-    for each in proposed:
-        print(_printable(f"{each.question} ({each.document}{f', page {each.page}' if each.page else ''})"))
+    for one in proposed:
+        print(_printable(f"{one.question} ({one.document}{f', page {one.page}' if one.page else ''})"))
     words = f"{len(outcomes)} passages asked about, {len(proposed)} questions proposed"
     print("; ".join(filter(None, (words, refusal_words(outcomes)))))
     if proposed:
-        print("They count for nothing until a curator accepts them on the Feedback page", file=sys.stderr)
+        print("They have no effect until a curator accepts them on the Feedback page", file=sys.stderr)
 
 
 def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path | None) -> None:
@@ -163,24 +163,24 @@ def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage
     else:
         _put(export_bytes(export_format, labeled)[1], None)
     questions = judged_questions(labeled)
-    num_left_out = sum(needs_both(export_format) and not each.has_both for each in questions)
+    num_left_out = sum(needs_both(export_format) and not question.has_both for question in questions)
     if num_left_out:
         print(
             f"{num_left_out} of {len(questions)} questions are left out: {export_format} needs both a relevant "
-            "passage and one that is not",
+            "and an irrelevant passage",
             file=sys.stderr,
         )
 
 
 def _taught(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
-    """Those of the questions that models learn from."""
+    """Return the labels of the questions used in training."""
     from app.pipeline import Pipeline
     from app.settings import read_settings
     from app.training.labels.split import TAUGHT, parts_of
 
     settings = read_settings(home)
-    parts = parts_of(list({each.question: None for each in labeled}), settings.home, Pipeline(settings).embedder)
-    return [each for each in labeled if parts[each.question] in TAUGHT]
+    parts = parts_of(list({label.question: None for label in labeled}), settings.home, Pipeline(settings).embedder)
+    return [label for label in labeled if parts[label.question] in TAUGHT]
 
 
 def _put(content: bytes, output: Path | None) -> None:
@@ -191,13 +191,13 @@ def _put(content: bytes, output: Path | None) -> None:
 
 
 def _counts(labeled: Iterable[LabeledPassage]) -> dict[str, int]:
-    """A passage that users contradict each other on may be relevant, not relevant or undecided as well."""
+    """Return the numbers of labels; contradicted ones are also counted by their label."""
     labeled = list(labeled)
     return {
-        "relevant": sum(each.relevant is True for each in labeled),
-        "not_relevant": sum(each.relevant is False for each in labeled),
-        "undecided": sum(each.relevant is None for each in labeled),
-        "contradicted": sum(each.needs_decision for each in labeled),
+        "relevant": sum(label.relevant is True for label in labeled),
+        "not_relevant": sum(label.relevant is False for label in labeled),
+        "undecided": sum(label.relevant is None for label in labeled),
+        "contradicted": sum(label.needs_decision for label in labeled),
     }
 
 
@@ -211,8 +211,8 @@ def _line(passage: LabeledPassage) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without what a document could do to a terminal."""
-    return "".join(each if each.isprintable() else "?" for each in line)
+    """Replace control characters, which could change the terminal."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def _labeled(store: FeedbackStore) -> list[LabeledPassage]:

@@ -1,6 +1,6 @@
-"""The commands about programs that ask: keys, mcp.
+"""The commands for programs: keys, mcp.
 
-Heavy imports stand inside the commands, so that `--help` is quick.
+Heavy imports are inside the commands, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ingest.home.folder import DEFAULT_HOME
 
 keys_cli = typer.Typer(help="Keys for programs that use the API (citeloop serve --api).", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="Of the program that uses it; feedback is noted as api:NAME.")]
+NameArgument = Annotated[str, typer.Argument(help="Name of the program; its feedback is recorded as api:NAME.")]
 ScopeOption = Annotated[
-    list[str] | None, typer.Option("--scope", help=f"What it may do, of {', '.join(SCOPES)}; repeat it. Default: all.")
+    list[str] | None, typer.Option("--scope", help=f"Permission: {', '.join(SCOPES)}; repeatable. Default: all.")
 ]
-ExpiresOption = Annotated[int | None, typer.Option("--expires", min=1, help="Days until it is refused.")]
-RateOption = Annotated[int | None, typer.Option("--rate", min=1, help="Requests a minute. Default: 300.")]
+ExpiresOption = Annotated[int | None, typer.Option("--expires", min=1, help="Days until it expires.")]
+RateOption = Annotated[int | None, typer.Option("--rate", min=1, help="Requests per minute. Default: 300.")]
 UsersOption = Annotated[
-    int | None, typer.Option("--users", min=1, help="Users it may speak for, itself included. Default: 1.")
+    int | None, typer.Option("--users", min=1, help="Number of users it may name, including itself. Default: 1.")
 ]
 
 
@@ -41,14 +41,14 @@ def add_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key and print it. It is not kept and cannot be shown again. Example: citeloop keys add helpdesk"""
+    """Create a key and print it; it cannot be shown again. Example: citeloop keys add helpdesk"""
     limits = _changed(Limits(), scope, expires, rate, users)
     key = _store(home).create(name, limits)
     if as_json:
         print(json.dumps({"name": name, "key": key, "limits": asdict(limits)}))
         return
     print(key)
-    print("Note it now: it cannot be shown again. Send it as Authorization: Bearer KEY", file=sys.stderr)
+    print("Copy it now: it cannot be shown again. Send it as Authorization: Bearer KEY", file=sys.stderr)
 
 
 @keys_cli.command("change")
@@ -61,7 +61,7 @@ def change_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what a key may do; what is not named stays. Example: citeloop keys change helpdesk --users 50"""
+    """Change a key's limits; options not given stay. Example: citeloop keys change helpdesk --users 50"""
     store = _store(home)
     limits = _changed(store.limits(name), scope, expires, rate, users)
     store.change(name, limits)
@@ -70,7 +70,7 @@ def change_command(
 
 @keys_cli.command("list")
 def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Print the keys: when each was made and used last (UTC), and what it may do. Example: citeloop keys list"""
+    """Print the keys with times of creation and last use (UTC) and limits. Example: citeloop keys list"""
     keys = _store(home).keys()
     if as_json:
         print(json.dumps([asdict(key) for key in keys]))
@@ -92,7 +92,7 @@ def remove_command(name: NameArgument, home: HomeOption = None, as_json: JsonOpt
 def _changed(
     limits: Limits, scope: list[str] | None, expires: int | None, rate: int | None, users: int | None
 ) -> Limits:
-    """Return the limits with those that were given; expires: in days from now."""
+    """Return the limits with the given changes; expires: days from now."""
     last = datetime.now(UTC) + timedelta(days=expires) if expires else None
     given = {
         "scopes": tuple(scope) if scope else None,
@@ -110,9 +110,9 @@ def _words(limits: Limits) -> str:
 
 
 def mcp_command(home: HomeOption = None) -> None:
-    """Offer search and ask to agents, as an MCP server over standard input and output. Models load on first use.
+    """Run an MCP server with the tools search and ask over stdin and stdout. Models load on first use.
 
-    An agent starts it by itself, for instance: claude mcp add citeloop -- citeloop mcp --home ~/handbook-home
+    Agents start it themselves, for instance: claude mcp add citeloop -- citeloop mcp --home ~/handbook-home
     Example: citeloop mcp
     """
     from app.api.agents import create_agent_server

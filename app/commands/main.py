@@ -1,7 +1,7 @@
-"""`citeloop`: the whole program from the command line. Results on stdout, everything else on stderr.
+"""`citeloop`: the command line. Results go to stdout, everything else to stderr.
 
-Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage. Heavy imports stand inside
-the commands, so that `--help` is quick.
+Exit status: 0 done, 1 failed (one line on stderr says why), 2 wrong usage. Heavy imports are inside the commands, so
+that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ RerankerOption = Annotated[
 CollectionOption = Annotated[list[str] | None, typer.Option(help="Only documents of this collection; repeatable.")]
 TypeOption = Annotated[list[str] | None, typer.Option(help="Only documents of this type, such as pdf; repeatable.")]
 DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this document, by its name; repeatable.")]
-SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in since this day.")]
-UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what went in until this day.")]
-NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Keep the order of search.")]
+SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or later.")]
+UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or earlier.")]
+NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search without reranking.")]
 
 
 @cli.command()
@@ -108,7 +108,7 @@ def search(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the ranking: where each passage stood before the reranker and after. Example: citeloop search vpn"""
+    """Print the ranking, with each passage's change of rank by the reranker. Example: citeloop search vpn"""
     from app.pipeline import Pipeline
 
     within = _filter(collection, document, type, since, until)
@@ -129,23 +129,23 @@ def search(
 def serve(
     home: HomeOption = None,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; other than loopback it wants a login.")
+        str, typer.Option(help="Address to listen on; beyond loopback, a login is required.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 8501,
+    port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 picks a free one.")] = 8501,
     api: Annotated[
-        bool, typer.Option("--api", help="Also for programs: search, rerank, ask, feedback below /v1.")
+        bool, typer.Option("--api", help="Also serve the API: search, rerank, ask, feedback below /v1.")
     ] = False,
     public_url: Annotated[
         list[str] | None,
-        typer.Option(envvar="CITELOOP_PUBLIC_URL", help="Where a reverse proxy shows it, https://docs.example.com."),
+        typer.Option(envvar="CITELOOP_PUBLIC_URL", help="Address at a reverse proxy, https://docs.example.com."),
     ] = None,
     without_login: Annotated[
-        bool, typer.Option("--without-login", help="Listen beyond loopback though everybody there may do everything.")
+        bool, typer.Option("--without-login", help="Listen beyond loopback; everybody there has full access.")
     ] = False,
 ) -> None:
     """Serve the app in a browser. Example: citeloop serve --port 8600"""
     if home:
-        os.environ["CITELOOP_HOME"] = str(home.resolve())  # the page reads its settings by itself
+        os.environ["CITELOOP_HOME"] = str(home.resolve())  # the pages read their settings from the environment
     from app.ui.server import serve as serve_pages
 
     serve_pages(host, port, api=api, public_urls=public_url or (), without_login=without_login)
@@ -154,19 +154,19 @@ def serve(
 @cli.command()
 def doctor(
     home: HomeOption = None,
-    repair: Annotated[bool, typer.Option(help="Mend a damaged table from the kept files.")] = True,
+    repair: Annotated[bool, typer.Option(help="Restore a damaged table from the kept files.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that everything a question needs is at hand, whole and works; mend the table. Example: citeloop doctor"""
+    """Check all parts of the installation and repair the table. Example: citeloop doctor"""
     from app.commands.doctor import check
 
     checks = check(_settings(home), repair=repair)
     if as_json:
-        print(json.dumps({"checks": [asdict(each) for each in checks]}))
+        print(json.dumps({"checks": [asdict(result) for result in checks]}))
     else:
-        for each in checks:
-            print(f"{'ok    ' if each.ok else 'FAILED'} {each.name}: {each.detail}")
-    if not all(each.ok for each in checks):
+        for result in checks:
+            print(f"{'ok    ' if result.ok else 'FAILED'} {result.name}: {result.detail}")
+    if not all(result.ok for result in checks):
         raise typer.Exit(1)
 
 

@@ -1,6 +1,6 @@
-"""The commands about trained models: promote, rollback, models.
+"""The commands for trained models: promote, rollback, models.
 
-Heavy imports stand inside the commands: a rollback must not wait for libraries.
+Heavy imports are inside the commands: a rollback must be quick.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 WhyOption = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
-_ALL_THE_SAME = "--force promotes it all the same"
+_FORCE_ADVICE = "use --force to promote anyway"
 
 
 def promote_command(
-    name: Annotated[str, typer.Argument(help="As `citeloop models` prints it; or shipped.")],
+    name: Annotated[str, typer.Argument(help="A name from `citeloop models`, or shipped.")],
     why: WhyOption = "",
-    force: Annotated[bool, typer.Option("--force", help="Whatever the gate says.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote regardless of the gate.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a trained model live, if the gate says so. Running servers use it from the next question on.
+    """Make a trained model live, if the gate agrees. Running servers use it from the next question on.
 
     Example: citeloop promote reranker-2 --why "better on the handbook"
     """
@@ -49,7 +49,7 @@ def promote_command(
 
 
 def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Make live what was live before the last promotion; again for the one before that.
+    """Go back to the model that was live before the last promotion; repeat it to go further back.
 
     Running servers use it from the next question on. Example: citeloop rollback --why "too many citations struck out"
     """
@@ -59,11 +59,11 @@ def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: Json
 
 
 def models_command(
-    history: Annotated[bool, typer.Option("--history", help="Print also who promoted what, newest first.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Also print all promotions, newest first.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the kinds of reranker that can be named, and the trained models: which is live, what the gate says.
+    """List the kinds of rerankers and the trained models, with the live one and the gate's verdicts.
 
     Example: citeloop models --history
     """
@@ -95,27 +95,26 @@ def _registry(home: Path) -> Registry:
 
 
 def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
-    """What the gate said of a model, None when it was not asked. Raises CiteloopError unless it may go live."""
+    """Return the gate's verdict on a model, or None. Raises CiteloopError unless it may go live."""
     from app.registry import how_to_embed
 
-    registry.model(name)  # a name that is mistyped is said as such
+    registry.model(name)  # report a mistyped name first
     found = registry.verdict(name)
     if force:
         return found
     if found is None:
-        raise CiteloopError(f"{name} was not compared with what is live (no gate.json); {_ALL_THE_SAME}")
+        raise CiteloopError(f"{name} was not compared with the live model (no gate.json); {_FORCE_ADVICE}")
     if found.verdict != "promote":
-        raise CiteloopError(f"the gate says of {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_ALL_THE_SAME}")
+        raise CiteloopError(f"verdict on {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_FORCE_ADVICE}")
     if folder := registry.embedder_to_use_first(name):
         raise CiteloopError(
-            f"{name} was judged with {found.embedder}; embed the documents with it first: {how_to_embed(folder)}; "
-            f"{_ALL_THE_SAME}"
+            f"{name} was judged with {found.embedder}; reindex with it first: {how_to_embed(folder)}; {_FORCE_ADVICE}"
         )
     return found
 
 
 def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:
-    """The verdict on a model and its sentence, '' where there is none; a damaged one is said in its place."""
+    """Return verdict and sentence on a model, or ''; the sentence reports a damaged verdict."""
     try:
         found = registry.verdict(model.name)
     except CiteloopError as error:
@@ -131,18 +130,18 @@ def _print(promotion: Promotion, *, as_json: bool) -> None:
 
 
 def _lines(history: Sequence[Promotion]) -> list[str]:
-    """The history in words, a line each."""
+    """Return the history, a line per entry."""
     lines = []
-    for each in history:
-        who = f" by {each.who}" if each.who else ""
-        verdict = f" (gate: {each.verdict})" if each.verdict else ""
-        why = f": {each.why}" if each.why else ""
-        lines.append(f"{each.at[:19]}  {each.action:8}  {each.previous} -> {each.model}{who}{verdict}{why}")
+    for entry in history:
+        who = f" by {entry.who}" if entry.who else ""
+        verdict = f" (gate: {entry.verdict})" if entry.verdict else ""
+        why = f": {entry.why}" if entry.why else ""
+        lines.append(f"{entry.at[:19]}  {entry.action:8}  {entry.previous} -> {entry.model}{who}{verdict}{why}")
     return lines or ["no promotions yet"]
 
 
 def user_name() -> str:
-    """The name of the operating system's user; in a container that knows none, the number."""
+    """Return the operating system's user name; in a container without one, the number."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

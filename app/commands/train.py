@@ -1,6 +1,6 @@
-"""`citeloop train`: from feedback, or from files of questions and passages, to a reranker with its card.
+"""`citeloop train`: feedback, or files of questions and passages -> a model with its card.
 
-Heavy imports stand inside the command, so that `--help` is quick.
+Heavy imports are inside the command, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TrainingKind(StrEnum):
-    """As `Kind` in plan.py, which takes too long to import for --help."""
+    """Same as `Kind` in plan.py, which is too slow to import for --help."""
 
     RERANKER = "reranker"
     CROSS_ENCODER = "cross-encoder"
@@ -35,8 +35,8 @@ class TrainingKind(StrEnum):
     BOTH = "both"
 
 
-_KIND_HELP = "reranker, embedder, both: the live, further; others: new. From pairs: always new."
-_BASE_HELP = "Folder or hub id to begin with; else what is live, and for what is new the default embedder."
+_KIND_HELP = "reranker, embedder, both: train the live one further; others, and from pairs: a new model."
+_BASE_HELP = "Folder or hub id to start from; default: the live model, or for a new one the default embedder."
 
 
 def train_command(
@@ -45,26 +45,26 @@ def train_command(
     from_pairs: Annotated[
         list[str] | None,
         typer.Option(
-            help="Not from feedback: JSON lines with question and passage, title and source; PATH or PATH:QUESTIONS. "
+            help="Instead of feedback: JSON lines with question, passage, title, source; PATH or PATH:QUESTIONS. "
             "Repeatable."
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
     exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
-    max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: of each file at most so many.")] = 2500,
+    max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: maximum per file.")] = 2500,
     max_tokens: Annotated[
         int | None,
-        typer.Option(min=16, max=512, help="With --from-pairs: word pieces read of a passage in training; else 128."),
+        typer.Option(min=16, max=512, help="With --from-pairs: maximum word pieces of a passage; default 128."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Of every draw; the same seed gives the same model.")
+        int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same model.")
     ] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a reranker on people's feedback, and compare it with the live one; what is live stays so.
+    """Train a reranker on feedback and compare it with the live one, which does not change.
 
-    Example: citeloop train; then, if the comparison says so: citeloop promote reranker-1.
+    Example: citeloop train; then, if the comparison is in favor: citeloop promote reranker-1.
     From files: citeloop train --from-pairs faq.jsonl.gz --from-pairs headings.jsonl.gz:2400 --output models/mine
     On several processors or machines: torchrun --nproc-per-node 2 -m app.commands.main train
     """
@@ -79,7 +79,7 @@ def train_command(
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
         if kind is TrainingKind.BOTH:
             raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
-        if kind is TrainingKind.RERANKER:  # as the one that ships
+        if kind is TrainingKind.RERANKER:  # like the shipped one
             kind = TrainingKind.LATE_INTERACTION
         recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
         _train_from_pairs(files, output, settings, kind.value, base, recipe, exclude, as_json=as_json)
@@ -87,7 +87,7 @@ def train_command(
     if output or exclude or max_tokens:
         raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
     if base and kind is TrainingKind.BOTH:
-        raise typer.BadParameter("--base is for one model; both go on from what is live")
+        raise typer.BadParameter("--base is for one model; both start from what is live")
     _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
 
 
@@ -105,20 +105,20 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
         return
     store = TrainingJobStore(settings.home)
     job = store.add(plan, user_name(), begin=True)
-    made = run(store, job, Pipeline(settings), _tell_loss, lambda what: print(what, file=sys.stderr))
-    if made is None:
+    candidate = run(store, job, Pipeline(settings), _print_loss, lambda step: print(step, file=sys.stderr))
+    if candidate is None:
         raise CiteloopError("the training was cancelled; no model was made")
     if as_json:
-        print(json.dumps({"job": job.id, "model": made.name, **asdict(made.report)}, ensure_ascii=False))
+        print(json.dumps({"job": job.id, "model": candidate.name, **asdict(candidate.report)}, ensure_ascii=False))
         return
-    print(f"{made.name}: {made.report.sentence}")
-    for reason in made.report.reasons:
+    print(f"{candidate.name}: {candidate.report.sentence}")
+    for reason in candidate.report.reasons:
         print(f"  {reason}")
-    if made.report.verdict == "promote":
-        embedder = made.name if plan.kind == "embedder" else made.embedder
+    if candidate.report.verdict == "promote":
+        embedder = candidate.name if plan.kind == "embedder" else candidate.embedder
         reindex = how_to_embed(Registry(settings.home).folder(embedder)) if embedder else ""
-        promote = f"citeloop promote {made.name}" if plan.kind != "embedder" else ""
-        print(f"Let it go live with: {'; then '.join(filter(None, (reindex, promote)))}")
+        promote = f"citeloop promote {candidate.name}" if plan.kind != "embedder" else ""
+        print(f"Make it live with: {'; then '.join(filter(None, (reindex, promote)))}")
 
 
 def _train_from_pairs(
@@ -145,7 +145,7 @@ def _train_from_pairs(
         base=base,
         exclude=frozenset(names_in(exclude)),
         track=track,
-        watch=Watch(_tell_loss),
+        watch=Watch(_print_loss),
     )
     if not is_main_process():
         return
@@ -157,17 +157,17 @@ def _train_from_pairs(
 
 
 def parse_pairs_file(name: str, max_questions: int) -> tuple[Path, int]:
-    """PATH or PATH:QUESTIONS. Raises BadParameter when there is no such file, or no question is wanted of it."""
+    """Return path and number of questions of PATH or PATH:QUESTIONS. Raises BadParameter."""
     path, colon, number = name.rpartition(":")
     if not (colon and number.isascii() and number.isdecimal()):
         path, number = name, str(max_questions)
     if not Path(path).is_file():
-        raise typer.BadParameter(f"{path} is {'a folder' if Path(path).is_dir() else 'not there'}; expected a file")
+        raise typer.BadParameter(f"{path} is {'a folder' if Path(path).is_dir() else 'missing'}; expected a file")
     if int(number) < 1:
-        raise typer.BadParameter(f"expected at least one question of {path}, got {number}")
+        raise typer.BadParameter(f"expected at least one question for {path}, got {number}")
     return Path(path), int(number)
 
 
-def _tell_loss(loss: Loss) -> None:
+def _print_loss(loss: Loss) -> None:
     kind, value = ("loss", loss.training) if loss.training is not None else ("validation loss", loss.validation)
     print(f"step {loss.step} of {loss.num_steps}: {kind} {value:.3f}", file=sys.stderr)

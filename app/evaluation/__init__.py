@@ -1,24 +1,23 @@
-"""judged questions -> EvaluationReport: is the ranking good, and does the reranker pay?
+"""judged questions -> EvaluationReport: ranking quality, and whether the reranker pays.
 
     beir_files    Row               the files of a BEIR folder -> rows, each checked
     benchmark     Benchmark         a BEIR folder -> documents, queries, judgements
-    tables        JudgedTable       a benchmark -> a table of its documents, with what is relevant in it
-    judgements    JudgedTable       a CSV of one's own questions -> the same on the documents that are in
-    csv_rows                        what spreadsheets write -> rows by the names of their columns
-    metrics       Interval          qrels + run -> the field's measures, their intervals and paired differences
+    tables        JudgedTable       a benchmark -> a table of its documents, with judgements
+    judgements    JudgedTable       a CSV of your own questions -> the same on the ingested documents
+    csv_rows                        spreadsheet CSV -> rows by column name
+    metrics       Interval          qrels + run -> standard measures, intervals and paired differences
     changes       QuestionChange    the questions that a reranker helped and hurt most
     results       Result            one retriever with one reranker: quality, milliseconds, changes
-    kept_results  KeptResults       finished results of a stopped run, for the next run of the same command
-    report        EvaluationReport  every retriever with every reranker on the same candidates, to every depth
+    kept_results  KeptResults       finished results of a stopped run, for the next run
+    report        EvaluationReport  every retriever, reranker and depth on the same candidates
     decision      Verdict           the report in one sentence
-    abstention    Abstention        does a low score tell that there is no answer?
+    abstention    Abstention        whether a low score predicts a missing answer
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
-    progress                        what the commands show on stderr while they work
-    commands                        evaluate
+    progress                        progress on stderr
 
-The candidates of a query are searched once and ranked by every reranker, so that a comparison is paired.
+Candidates are searched once per query and ranked by every reranker, so that comparisons are paired.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ _MODULES = ("benchmark", "tables", "metrics", "results", "report", "decision", "
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for: the command line, which needs `commands`, starts quickly."""
+    """Import a public name on first use, so that the command line starts quickly."""
     if name in __all__:
         for module in _MODULES:
             defined = vars(import_module(f"app.evaluation.{module}"))

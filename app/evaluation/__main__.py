@@ -1,6 +1,6 @@
-"""`python -m app.evaluation DOCUMENTS CORPUS`: a folder of documents as the corpus of a benchmark.
+"""`python -m app.evaluation DOCUMENTS CORPUS`: make a benchmark's corpus from a folder of documents.
 
-The first step to judging questions of one's own: put `queries.jsonl` and `qrels.tsv` beside the corpus.
+For a benchmark of your own, add `queries.jsonl` and `qrels.tsv` beside the corpus.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""best scores of questions with and without an answer -> Abstention: does a low score tell them apart?"""
+"""best scores of questions with and without an answer -> Abstention: how well a low score separates them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
-    """Saying "not in the documents" wherever the best score is below the reranker's floor.
+    """The result of abstaining when the best score is below the reranker's floor.
 
-    precision: share of these questions that indeed have no answer. recall: share of those without an answer of which
-    it is said. f1: their harmonic mean.
+    precision: share of abstentions that are right. recall: share of unanswerable questions with abstention. f1: their
+    harmonic mean. num_turned_away: wrong abstentions.
     """
 
     floor: float
@@ -30,30 +30,29 @@ class Abstention:
 
 
 def abstention(answerable: Sequence[float], unanswerable: Sequence[float], floor: float) -> Abstention:
-    """From the best score of each question, higher is better; 0 where nothing is said, as usual for such shares."""
+    """Return the result for the best score of each question; shares are 0 without abstentions, as usual."""
     wrongly, rightly = (sum(score < floor for score in scores) for scores in (answerable, unanswerable))
-    said = wrongly + rightly
+    num_abstained = wrongly + rightly
     return Abstention(
         floor=floor,
         num_answerable=len(answerable),
         num_unanswerable=len(unanswerable),
         num_turned_away=wrongly,
-        precision=rightly / said if said else 0.0,
+        precision=rightly / num_abstained if num_abstained else 0.0,
         recall=rightly / len(unanswerable) if unanswerable else 0.0,
-        f1=2 * rightly / (said + len(unanswerable)) if said + len(unanswerable) else 0.0,
+        f1=2 * rightly / max(1, num_abstained + len(unanswerable)),
     )
 
 
 def intervals(found: Abstention) -> dict[str, Interval]:
-    """Precision, recall, f1 and the share that was turned away, each with its 95% bootstrap interval (fixed seed).
+    """Return precision, recall, f1 and the share turned away, with 95% bootstrap intervals (fixed seed).
 
-    Questions with and without an answer are drawn anew apart from each other; how often it is said of them is then
-    binomial.
+    Questions with and without an answer are resampled separately, so that the numbers of abstentions are binomial.
     """
-    chance = np.random.default_rng(0)
-    hits = chance.binomial(found.num_unanswerable, found.recall, _RESAMPLES)
+    rng = np.random.default_rng(0)
+    hits = rng.binomial(found.num_unanswerable, found.recall, _RESAMPLES)
     rate = found.num_turned_away / max(1, found.num_answerable)
-    wrong = chance.binomial(found.num_answerable, rate, _RESAMPLES)
+    wrong = rng.binomial(found.num_answerable, rate, _RESAMPLES)
     shares = {
         "precision": (found.precision, hits / np.maximum(1, hits + wrong)),
         "recall": (found.recall, hits / max(1, found.num_unanswerable)),

@@ -1,4 +1,4 @@
-"""the files of a BEIR folder -> rows, each checked: what is wrong is named with its file and line."""
+"""the files of a BEIR folder -> checked rows; errors name file and line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ingest import CiteloopError
 
 _COLUMNS = ("query-id", "corpus-id", "score")
 _MAX_RELEVANCE = 10_000
-"""The measures make room for every grade up to the largest."""
+"""The measures allocate memory for every grade up to the largest."""
 _SHOWN_CHARACTERS = 100
-_NOTHING = {"_id": (None, ""), "text": (None,)}
-"""What stands in a row that lacks one of these; a text may be empty."""
+_MISSING = {"_id": (None, ""), "text": (None,)}
+"""Field -> values that count as missing; a text may be empty."""
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class BenchmarkError(CiteloopError):
 
 
 class Row(NamedTuple):
-    """A line of corpus.jsonl or queries.jsonl. place: its file and line. fields: all of it."""
+    """A line of corpus.jsonl or queries.jsonl. place: file and line. fields: the whole object."""
 
     place: str
     id: str
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     fields: Mapping[str, Any]
 
     def metadata(self, name: str, shape: TypeAdapter[T]) -> T | None:
-        """What its metadata holds under this name, checked; None if it is not there. Raises BenchmarkError."""
+        """Return a checked metadata value, or None if it is missing. Raises BenchmarkError."""
         metadata = self.fields.get("metadata") or {}
         if not isinstance(metadata, dict):
             raise BenchmarkError(f"{self.place}: expected an object as the metadata, got {_short(metadata)}")
@@ -47,11 +47,11 @@ class Row(NamedTuple):
         try:
             return shape.validate_python(metadata[name])
         except ValidationError as error:
-            raise BenchmarkError(f"{self.place}: the {name} of {self.id} is not as expected: {error}") from error
+            raise BenchmarkError(f"{self.place}: the {name} of {self.id} is invalid: {error}") from error
 
 
 class JudgedPair(NamedTuple):
-    """A line of the judgements. place: its file and line. Relevant where relevance is above 0."""
+    """A line of the judgements. place: file and line. Relevant if relevance is above 0."""
 
     place: str
     query_id: str
@@ -60,7 +60,7 @@ class JudgedPair(NamedTuple):
 
 
 def find_file(folder: Path, *names: str) -> Path:
-    """The first of these files that the folder has. Raises BenchmarkError that names them all."""
+    """Return the first of these files that exists. Raises BenchmarkError that names them all."""
     for name in names:
         if (folder / name).is_file():
             return folder / name
@@ -68,33 +68,33 @@ def find_file(folder: Path, *names: str) -> Path:
 
 
 def corpus_file(folder: Path) -> Path:
-    """Where the documents are. Raises BenchmarkError."""
+    """Return the file of documents. Raises BenchmarkError."""
     return find_file(folder, "corpus.jsonl", "corpus.jsonl.gz")
 
 
 def queries_file(folder: Path) -> Path:
-    """Where the queries are. Raises BenchmarkError."""
+    """Return the file of queries. Raises BenchmarkError."""
     return find_file(folder, "queries.jsonl", "queries.jsonl.gz")
 
 
 def qrels_file(folder: Path) -> Path:
-    """Where the judgements are. Raises BenchmarkError."""
+    """Return the file of judgements. Raises BenchmarkError."""
     return find_file(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a corpus or of queries, plain or gzipped, each id once. Raises BenchmarkError."""
+    """Yield the rows of a corpus or of queries, plain or gzipped. Raises BenchmarkError, also for a repeated id."""
     places: dict[str, str] = {}
     for place, fields in read_objects(path):
         row = _row(place, fields)
         if row.id in places:
-            raise BenchmarkError(f"{row.place}: the _id {row.id!r} stands in {places[row.id]} too; expected each once")
+            raise BenchmarkError(f"{row.place}: the _id {row.id!r} is also in {places[row.id]}; expected each once")
         places[row.id] = place.removeprefix(f"{path} ")
         yield row
 
 
 def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and fields of each line of JSON lines, plain or gzipped, but for empty lines. Raises BenchmarkError."""
+    """Yield (place, fields) of JSON lines, plain or gzipped, without empty lines. Raises BenchmarkError."""
     for number, line in _lines(path):
         if line.strip():
             place = f"{path} line {number}"
@@ -102,8 +102,8 @@ def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_pairs(path: Path) -> Iterator[JudgedPair]:
-    """The judgements below their head line, in order. Raises BenchmarkError."""
-    # A quotation mark is part of an id: BEIR's own files quote nothing.
+    """Yield the judgements below the header, in order. Raises BenchmarkError."""
+    # BEIR files quote nothing, so a quotation mark is part of an id.
     reader = csv.reader((line for _, line in _lines(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
     try:
         head = [name.strip() for name in next(reader, [])]
@@ -119,12 +119,12 @@ def read_pairs(path: Path) -> Iterator[JudgedPair]:
 
 
 def rows_by_id(path: Path, ids: Collection[str]) -> dict[str, Row]:
-    """The rows with these ids, of those that there are. Raises BenchmarkError."""
+    """Return the existing rows with these ids. Raises BenchmarkError."""
     return {row.id: row for row in read_rows(path) if row.id in ids}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line, without the mark that some programs put before the first one."""
+    """Yield number and text of each line, without a byte order mark."""
     number = 0
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
@@ -140,17 +140,17 @@ def _object(place: str, line: str) -> dict[str, Any]:
     try:
         fields = json.loads(line)
         json.dumps(fields, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:  # half of a surrogate pair: JSON can write it, UTF-8 cannot
-        raise BenchmarkError(f"{place} is no valid text: {error.reason}") from error
+    except UnicodeEncodeError as error:  # a lone surrogate: valid in JSON, not in UTF-8
+        raise BenchmarkError(f"{place} is not valid text: {error.reason}") from error
     except (ValueError, RecursionError) as error:
         raise BenchmarkError(f"{place} is not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise BenchmarkError(f"{place} is no JSON object: {_short(fields)}")
+        raise BenchmarkError(f"{place} is not a JSON object: {_short(fields)}")
     return fields
 
 
 def _row(place: str, fields: Mapping[str, Any]) -> Row:
-    if missing := [name for name, nothing in _NOTHING.items() if fields.get(name) in nothing]:
+    if missing := [name for name, empty in _MISSING.items() if fields.get(name) in empty]:
         raise BenchmarkError(f"{place} lacks {', '.join(missing)}")
     if not isinstance(fields["_id"], str | int):
         raise BenchmarkError(f"{place}: expected text or a number as the _id, got {_short(fields['_id'])}")

@@ -1,11 +1,10 @@
-"""a BEIR folder -> Benchmark: documents, queries, and judgements of documents or of passages.
+"""a BEIR folder -> Benchmark: documents, queries, and judgements of documents or passages.
 
-The layout of BEIR (Thakur et al., 2021): `corpus.jsonl` with `_id, title, text`, `queries.jsonl` with
-`_id, text`, and `qrels.tsv` or `qrels/test.tsv`, whose first line is `query-id, corpus-id, score`; the first two may
-be gzipped. A query whose `metadata` holds `evidence`, a list of `{document, quote}`, is judged by passage:
-quotes outlive chunk ids, which change when the rules of chunking do; an empty list says that the documents do not
-answer it. A document whose `metadata` holds
-`headings` is chunked along these, another along the headings of its text as Markdown.
+The layout of BEIR (Thakur et al., 2021): `corpus.jsonl` with `_id, title, text`, `queries.jsonl` with `_id, text`, and
+`qrels.tsv` or `qrels/test.tsv` with the first line `query-id, corpus-id, score`; the first two may be gzipped. A query
+with `evidence` in its `metadata`, a list of `{document, quote}`, is judged by passage: chunk ids change with the
+chunking rules, quotes do not. An empty list means that the documents do not answer it. A document is chunked along
+the `headings` in its `metadata`, or else along the Markdown headings of its text.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ _NUM_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Words of a document that answer a query; words are compared, so marks and spaces do not matter."""
+    """Words of a document that answer a query; punctuation and white space are ignored."""
 
     document: str
     quote: str
@@ -66,10 +65,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """queries: id -> text, of judged queries only. qrels: by document name. evidence: by query, where given.
+    """queries: id -> text, only judged ones. qrels: by document name. evidence: by query, if given.
 
-    fingerprint: hex digest of the corpus, which names the table that is built for it. unanswerable: queries that
-    the documents do not answer. left_out: judgements that match nothing, a line each.
+    fingerprint: hex digest of the corpus, which names its table. unanswerable: queries that the documents do not
+    answer. left_out: judgements that match nothing, a line each.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Benchmark:
 
     @property
     def judges_passages(self) -> bool:
-        """Whether every query is judged by quoted passages; if not, documents are judged."""
+        """Return whether every query is judged by quoted passages; else documents are judged."""
         return all(self.evidence.get(query_id) for query_id in self.queries)
 
 
@@ -93,7 +92,7 @@ _HEADINGS = TypeAdapter(tuple[Heading, ...])
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One judgement with its texts. place: its file and line. document: the row of the corpus."""
+    """One judgement with its texts. place: file and line. document: the row of the corpus."""
 
     place: str
     query: str
@@ -102,9 +101,9 @@ class Score:
 
 
 def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
-    """Read a BEIR folder; max_queries keeps the first so many judged queries in order of the file.
+    """Read a BEIR folder; max_queries keeps only the first judged queries of the file.
 
-    Raises BenchmarkError, also when none of the judged documents is there.
+    Raises BenchmarkError, also when no judged document exists.
     """
     corpus_path, queries_path, qrels_path = corpus_file(folder), queries_file(folder), qrels_file(folder)
     qrels = _read_qrels(qrels_path)
@@ -113,7 +112,7 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     if not kept:
         raise BenchmarkError(
             f"no query of {queries_path} is judged in {qrels_path}: expected a score above 0 for one of "
-            f"{_listed([row.id for row in rows])}; there are such for {_listed(list(qrels)) or 'none'}"
+            f"{_listed([row.id for row in rows])}; found only for {_listed(list(qrels)) or 'none'}"
         )
     evidence = {row.id: row.metadata("evidence", _EVIDENCE) for row in rows}
     documents = tuple(_document(row) for row in read_rows(corpus_path))
@@ -128,11 +127,11 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     )
     unknown = [query_id for query_id in qrels if query_id not in evidence]
     empty = [row.id for row in rows if row.id in qrels and not row.text.strip()]
-    silent = [document.name for document in documents if not document.text.strip()]
+    without_text = [document.name for document in documents if not document.text.strip()]
     left_out = [
         *_named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}"),
         *_named(empty, "judged query has", "judged queries have", "no text"),
-        *_named(silent, "document has", "documents have", "no text"),
+        *_named(without_text, "document has", "documents have", "no text"),
     ]
     return replace(benchmark, left_out=(*left_out, *_not_judged(benchmark, corpus_path)))
 
@@ -142,7 +141,7 @@ def _document(row: Row) -> Document:
 
 
 def _read_qrels(path: Path) -> Qrels:
-    """What is relevant to each query; of a pair that is judged twice, the last line counts."""
+    """Return the relevant documents of each query; the last judgement of a pair counts."""
     judged = {(pair.query_id, pair.document): pair.relevance for pair in read_pairs(path)}
     qrels: Qrels = {}
     for (query_id, document), relevance in judged.items():
@@ -152,7 +151,7 @@ def _read_qrels(path: Path) -> Qrels:
 
 
 def _not_judged(benchmark: Benchmark, corpus_path: Path) -> list[str]:
-    """What keeps judgements of documents, or of passages, from being used, a line each.
+    """Return why judgements cannot be used, a line each.
 
     Raises BenchmarkError when no judged document is in the corpus.
     """
@@ -168,13 +167,13 @@ def _not_judged(benchmark: Benchmark, corpus_path: Path) -> list[str]:
     quoted = any(benchmark.evidence.values())
     unquoted = [query_id for query_id in benchmark.queries if quoted and not benchmark.evidence[query_id]]
     return [
-        *_named(missing, "judged document is", "judged documents are", "not in the corpus, which counts as not found"),
-        *_named(unquoted, "question has", "questions have", "no evidence, so that all are judged by document"),
+        *_named(missing, "judged document is", "judged documents are", "not in the corpus, counted as not found"),
+        *_named(unquoted, "question has", "questions have", "no evidence, so all are judged by document"),
     ]
 
 
 def _named(names: Sequence[str], one: str, many: str, what: str) -> list[str]:
-    """A line that says what is so of these names, none where there are none."""
+    """Return a line about these names, or none without names."""
     return [f"{len(names)} {one if len(names) == 1 else many} {what}: {_listed(names)}"] if names else []
 
 
@@ -183,9 +182,9 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def read_scores(folder: Path) -> Iterator[Score]:
-    """Every judgement of a BEIR folder with its texts, in order of the file, also those of score 0.
+    """Yield all judgements of a BEIR folder with their texts, in order, including score 0.
 
-    A benchmark has no use for these, but they say what is not relevant. Raises BenchmarkError.
+    Score 0 means not relevant; a Benchmark does not use it. Raises BenchmarkError.
     """
     pairs = list(read_pairs(qrels_file(folder)))
     queries = rows_by_id(queries_file(folder), {pair.query_id for pair in pairs})
@@ -198,7 +197,7 @@ def read_scores(folder: Path) -> Iterator[Score]:
 
 
 def write_corpus(documents: Iterable[Document], path: Path) -> None:
-    """Write documents as a BEIR corpus whose rows read_benchmark turns back into the same documents."""
+    """Write documents as a BEIR corpus; read_benchmark restores them."""
     rows = [
         {
             "_id": document.name,
@@ -212,9 +211,9 @@ def write_corpus(documents: Iterable[Document], path: Path) -> None:
 
 
 def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> Chunk:
-    """The chunk of the document that holds most of the quoted words; the first of equals.
+    """Return the chunk with most of the quoted words; of equals, the first.
 
-    chunks: all of that document; text: the document's. Raises BenchmarkError when the quote is not there.
+    chunks: all of the document; text: the document's. Raises BenchmarkError when the quote is not found.
     """
     quoted = [match[0].lower() for match in _WORD.finditer(evidence.quote)]
     found = list(_WORD.finditer(text))
@@ -223,10 +222,10 @@ def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> 
     if first is not None:
         start, end = found[first].start(), found[first + len(quoted) - 1].end()
         return max(chunks, key=lambda chunk: min(end, chunk.end) - max(start, chunk.start))
-    raise BenchmarkError(f"{evidence.document} does not hold the quoted evidence: {evidence.quote!r}")
+    raise BenchmarkError(f"{evidence.document} does not contain the quoted evidence: {evidence.quote!r}")
 
 
 def find_words(wanted: list[str], words: list[str]) -> int | None:
-    """The place in a text's words from which on the wanted ones stand in a row, None where they do not."""
-    places = range(len(words) - len(wanted) + 1)
-    return next((place for place in places if words[place : place + len(wanted)] == wanted), None)
+    """Return the index in a text's words where the wanted words follow each other, or None."""
+    starts = range(len(words) - len(wanted) + 1)
+    return next((start for start in starts if words[start : start + len(wanted)] == wanted), None)

@@ -1,4 +1,4 @@
-"""two orders of the same candidates -> QuestionChange: the questions that a reranker helped and hurt most."""
+"""two orders of the same candidates -> QuestionChange: the questions with the largest gains and losses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.evaluation.tables import JudgedTable
 from app.reranking.rerank import RankedChunk
 
 CHANGE_MEASURE = "nDCG@10"
-"""What gained and lost is told by."""
+"""Measure that decides whether a question counts as gained or lost."""
 
 _NUM_CHANGES = 10
 _NUM_PLACES = 5
@@ -24,7 +24,7 @@ Rankings = Mapping[str, Sequence[RankedChunk]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A passage at its place in an order; text: its beginning in one line. relevant: itself, or its document."""
+    """A passage in an order. text: its beginning in one line. relevant: whether it or its document is."""
 
     document: str
     title: str
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class QuestionChange:
-    """What a reranker did to one question: nDCG@10 and the first 5 places, before and after."""
+    """The effect of a reranker on one question: nDCG@10 and the first 5 passages, before and after."""
 
     query_id: str
     question: str
@@ -47,18 +47,18 @@ class QuestionChange:
 
     @property
     def gain(self) -> float:
-        """How much better the order has become; negative: worse."""
+        """Return the gain in nDCG@10; negative means worse."""
         return self.after - self.before
 
 
 def largest_changes(
     judged: JudgedTable, before: Rankings, after: Rankings, values: Mapping[str, tuple[float, float]]
 ) -> tuple[QuestionChange, ...]:
-    """The up to 10 questions that gained most, then the up to 10 that lost most, each the largest change first.
+    """Return up to 10 questions that gained most, then up to 10 that lost most, largest changes first.
 
     values: query id -> nDCG@10 before and after.
     """
-    gains = {query_id: after_it - before_it for query_id, (before_it, after_it) in values.items()}
+    gains = {query_id: value_after - value_before for query_id, (value_before, value_after) in values.items()}
     gained = sorted((query_id for query_id in gains if gains[query_id] > 0), key=lambda query_id: -gains[query_id])
     lost = sorted((query_id for query_id in gains if gains[query_id] < 0), key=lambda query_id: gains[query_id])
     return tuple(
@@ -74,7 +74,7 @@ def largest_changes(
 
 
 def _first_places(judged: JudgedTable, query_id: str, ranking: Sequence[RankedChunk]) -> tuple[Place, ...]:
-    """The first places as they are measured: where documents are judged, each has one, that of its best passage."""
+    """Return the first passages as measured: if documents are judged, only the best passage of each."""
     best: dict[str, RankedChunk] = {}
     for ranked in ranking:
         best.setdefault(judged.unit(ranked.chunk), ranked)

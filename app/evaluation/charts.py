@@ -1,6 +1,6 @@
-"""EvaluationReport -> charts: quality with its intervals, and quality against milliseconds.
+"""EvaluationReport -> charts of quality with intervals, and of quality against milliseconds.
 
-The colours can be told apart on a light and on a dark page; no font is named, so that the page's own is used.
+The colors are distinct on light and dark pages; without a font name, the page's font is used.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from app.evaluation.results import Result
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
 
-_COLOURS = ("#8a8f98", "#3f7fd0", "#d9822b", "#2a9d6f", "#9b6bd3", "#cf5c5c", "#b89b2f", "#4aa5b5")
+_COLORS = ("#8a8f98", "#3f7fd0", "#d9822b", "#2a9d6f", "#9b6bd3", "#cf5c5c", "#b89b2f", "#4aa5b5")
 _ROW_PIXELS, _AXIS_PIXELS = 28, 60
 
 
 def quality_chart(report: EvaluationReport, measure: str, depth: int | None = None) -> altair.LayerChart:
-    """A bar for each retriever and reranker at one depth (by default the usual one), with its 95% interval."""
-    shown = [each for each in report.results if each.num_candidates == (depth or usual_depth(report))]
+    """Return a bar with its 95% interval per retriever and reranker at one depth (default: the usual one)."""
+    shown = [result for result in report.results if result.num_candidates == (depth or usual_depth(report))]
     rows = [_quality(result, measure) | {"row": f"{result.retriever}, {result.reranker}"} for result in shown]
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         y=altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=190, labelOverlap=False)),
-        color=_colour(report, legend=None),
+        color=_color(report, legend=None),
         tooltip=_tooltip(measure),
     )
-    # A bar begins at 0: cut off, small gains would look large.
+    # Bars begin at 0, else small gains would look large.
     values = altair.X("value:Q", title=f"{measure}, 95% interval", scale=altair.Scale(domain=[0, 1], nice=False))
     bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=values)
     intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
@@ -37,9 +37,7 @@ def quality_chart(report: EvaluationReport, measure: str, depth: int | None = No
 
 
 def cost_chart(report: EvaluationReport, measure: str = "nDCG@10") -> altair.LayerChart:
-    """Quality against the milliseconds of a median question with new passages; a line joins the depths of one
-    combination.
-    """
+    """Return quality against the milliseconds of a median question with new passages; a line joins depths."""
     rows = [
         _quality(result, measure) | {"milliseconds": result.latency_ms["search"].p50 + result.rerank_ms.p50}
         for result in report.results
@@ -52,10 +50,10 @@ def cost_chart(report: EvaluationReport, measure: str = "nDCG@10") -> altair.Lay
             axis=altair.Axis(tickCount=4),
         ),
         y=altair.Y("value:Q", title=measure, scale=altair.Scale(zero=False, padding=20)),
-        color=_colour(report, legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1)),
+        color=_color(report, legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1)),
         tooltip=[*_tooltip(measure), altair.Tooltip("milliseconds:Q", format=".0f")],
     )
-    shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLOURS[0], symbolStrokeColor=_COLOURS[0])
+    shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLORS[0], symbolStrokeColor=_COLORS[0])
     lines = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="retriever:N", order="candidates:Q")
     points = base.mark_point(size=90, filled=True, opacity=1).encode(shape=altair.Shape("retriever:N", legend=shapes))
     return altair.LayerChart(layer=[lines, points]).properties(height=440, width="container")
@@ -81,8 +79,8 @@ def _tooltip(measure: str) -> Sequence[altair.Tooltip]:
     ]
 
 
-def _colour(report: EvaluationReport, legend: altair.Legend | None) -> altair.Color:
-    """One colour a reranker, the same in every chart."""
+def _color(report: EvaluationReport, legend: altair.Legend | None) -> altair.Color:
+    """Return a color per reranker, the same in every chart."""
     names = list(dict.fromkeys(result.reranker for result in report.results))
-    colours = [_COLOURS[index % len(_COLOURS)] for index in range(len(names))]
-    return altair.Color("reranker:N", scale=altair.Scale(domain=names, range=colours), legend=legend)
+    colors = [_COLORS[index % len(_COLORS)] for index in range(len(names))]
+    return altair.Color("reranker:N", scale=altair.Scale(domain=names, range=colors), legend=legend)

@@ -1,4 +1,4 @@
-"""EvaluationReport -> Verdict: does reranking pay on these questions, in one plain sentence?"""
+"""EvaluationReport -> Verdict: whether reranking pays on these questions, in one sentence."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Outcome = Literal[
 ]
 
 USUAL_RETRIEVER, USUAL_DEPTH, USUAL_RERANKER = "hybrid", 50, "shipped"
-"""What the app does, and what is judged where the report has it."""
+"""The app's defaults, which are judged if the report has them."""
 SMALL_USEFUL_GAIN = 0.01
-"""A gain in nDCG@10 that nobody would notice is no reason to wait for a reranker."""
+"""A smaller gain in nDCG@10 is not worth waiting for a reranker."""
 SMALL_LOSS = 0.02
-"""Two hits in a hundred: a loss of hits that is surely smaller does not outweigh a better order."""
+"""Largest loss of hit rate@5, two in a hundred, that a better order can outweigh."""
 MIN_QUESTIONS = 20
-"""Below this the interval of a mean by bootstrap is too narrow to be believed."""
+"""With fewer, a bootstrap interval is too narrow to be reliable."""
 _P_VALUE = 0.05
 _PERFECT = 1 - 1e-9
-"""A mean over the questions may miss 1 by a rounding error."""
+"""A mean over questions may differ from 1 by a rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a reranker pays, of which one that is said, and the sentence that says it."""
+    """The verdict, the reranker it concerns, and the sentence shown."""
 
     outcome: Outcome
     sentence: str
@@ -39,11 +39,10 @@ class Verdict:
 
 
 def decide(gain: Mapping[str, Difference], num_questions: int) -> Outcome:
-    """The rule, on the paired gains against no reranker.
+    """Return the outcome by the paired gains against no reranker.
 
-    It does not pay when at best it gains too little in nDCG@10 to be noticed, or surely loses hits among the first
-    five. It pays when chance alone would hardly make such a gain in nDCG@10, and hits are not fewer, or at worst a
-    few fewer.
+    It does not pay if its gain in nDCG@10 is too small even at best, or if it surely loses hits in the first five. It
+    pays if the gain in nDCG@10 is significant, and hits are not fewer, or at worst a few fewer.
     """
     ndcg, hits = gain["nDCG@10"], gain["hit rate@5"]
     if num_questions < MIN_QUESTIONS:
@@ -56,24 +55,24 @@ def decide(gain: Mapping[str, Difference], num_questions: int) -> Outcome:
 
 
 def verdict(report: EvaluationReport) -> Verdict:
-    """Judges the shipped reranker, or else the one with the best nDCG@10, at hybrid search and 50 candidates.
+    """Judge the shipped reranker, else the one with the best nDCG@10, with hybrid search and 50 candidates.
 
-    Where the report lacks these, at what it has first. It says so where no candidate of any question is relevant, and
-    where search alone has the best order already. Where search alone has a hit in the first five for every question, it
-    says that instead of asking for more questions.
+    If the report lacks these, its first retriever and depth are judged. Special outcomes: no candidate is relevant, and
+    search alone is already best. If search alone has a hit in the first five for every question, the sentence says so
+    instead of asking for more questions.
     """
-    here = usual_results(report)
-    compared = [result for result in here if result.gain]
+    results = usual_results(report)
+    compared = [result for result in results if result.gain]
     if not compared:
-        none = here[0]
+        none = results[0]
         sentence = f"Nothing to compare: evaluate {NO_RERANKER} and at least one reranker."
         return Verdict("nothing to compare", sentence, none.retriever, none.reranker, none.num_candidates)
     best = max(compared, key=lambda result: (result.reranker == USUAL_RERANKER, result.metrics["nDCG@10"].mean))
-    none = next(result for result in here if result.reranker == NO_RERANKER)
+    none = next(result for result in results if result.reranker == NO_RERANKER)
     if best.oracle["nDCG@10"] == 0:
         sentence = (
-            f"Nothing relevant is among the {best.num_candidates} candidates of {best.retriever} search for any "
-            "question, so that no order can be better; look whether the judgements are about these documents."
+            f"None of the {best.num_candidates} candidates of {best.retriever} search is relevant to any question, so "
+            "no order can be better; check that the judgements are about these documents."
         )
         return Verdict("nothing relevant", sentence, best.retriever, best.reranker, best.num_candidates)
     outcome = decide(best.gain, report.num_queries)
@@ -84,16 +83,16 @@ def verdict(report: EvaluationReport) -> Verdict:
 
 
 def usual_results(report: EvaluationReport) -> list[Result]:
-    """The results of all rerankers as the app would use them, or as the report has them first."""
+    """Return the results of all rerankers with the app's defaults, or with the report's first retriever and depth."""
     retrievers = [result.retriever for result in report.results]
     retriever = USUAL_RETRIEVER if USUAL_RETRIEVER in retrievers else retrievers[0]
     depth = usual_depth(report)
-    here = [result for result in report.results if (result.retriever, result.num_candidates) == (retriever, depth)]
-    return here or list(report.results[:1])  # a reranker that failed has not come so far
+    usual = [result for result in report.results if (result.retriever, result.num_candidates) == (retriever, depth)]
+    return usual or list(report.results[:1])  # a failed reranker may have no such result
 
 
 def usual_depth(report: EvaluationReport) -> int:
-    """50 candidates, or the first depth of the report."""
+    """Return 50 candidates, or the first depth of the report."""
     return USUAL_DEPTH if USUAL_DEPTH in report.num_candidates else report.num_candidates[0]
 
 
@@ -120,9 +119,9 @@ def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) 
 
 
 def _cost(result: Result) -> str:
-    """Milliseconds of a question; where the reranker keeps passages in memory, of one whose passages are all new."""
+    """Return the milliseconds of a question in words; with a reranker that caches passages, for new passages."""
     milliseconds = f"{result.rerank_ms.p50:.0f} ms a question"
     if RERANK_NEW not in result.latency_ms:
         return f"{milliseconds} ({result.share_new:.0%} of the passages new to it)"
-    met = f"{result.latency_ms['rerank'].p50:.0f} ms where {1 - result.share_new:.0%} of them are in its memory"
-    return f"{milliseconds} whose passages are new to it ({met})"
+    cached = f"{result.latency_ms['rerank'].p50:.0f} ms where {1 - result.share_new:.0%} of them are in its memory"
+    return f"{milliseconds} whose passages are new to it ({cached})"

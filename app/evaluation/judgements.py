@@ -1,7 +1,7 @@
-"""a CSV of one's own judged questions -> JudgedTable over the documents that are in.
+"""a CSV of your own judged questions -> JudgedTable on the ingested documents.
 
-Columns `question, document, quote`: the words of the document that answer the question. Several rows with one
-question name several passages. A row that cannot be used is left out, and the report says which and why.
+Columns `question, document, quote`; the quote is the words of the document that answer the question. A question may
+have several rows. Unusable rows are left out and reported with the reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COLUMNS = ("question", "document", "quote")
 
 
 def read_judgements(path: Path, table: ChunkTable, max_queries: int | None = None) -> JudgedTable:
-    """The questions of the file, judged on the chunks of this table; max_queries keeps the first so many.
+    """Return the questions of the file, judged on this table's chunks; max_queries keeps only the first ones.
 
     Raises BenchmarkError when columns are missing, the table is empty or no row can be used.
     """
@@ -66,7 +66,7 @@ class _Passages:
         self._read: dict[str, tuple[list[Chunk], str]] = {}
 
     def find(self, name: str, quote: str) -> str:
-        """The id of the chunk that holds the quote. Raises BenchmarkError."""
+        """Return the id of the chunk with the quote. Raises BenchmarkError."""
         if name not in self._documents:
             raise BenchmarkError(f"there is no document {name!r}; {self._close_names(name)}")
         if name not in self._read:
@@ -75,28 +75,28 @@ class _Passages:
         return resolve_evidence(Evidence(name, quote), *self._read[name]).id
 
     def _close_names(self, name: str) -> str:
-        """Names that are spelt alike, in whatever folder, or the first ones of all."""
+        """Suggest similar names, in any folder, or else the first names."""
         stems = [PurePosixPath(known).stem.lower() for known in self._documents]
-        alike = set(difflib.get_close_matches(PurePosixPath(name).stem.lower(), stems, n=3))
-        if close := [known for known, stem in zip(self._documents, stems, strict=True) if stem in alike]:
+        similar = set(difflib.get_close_matches(PurePosixPath(name).stem.lower(), stems, n=3))
+        if close := [known for known, stem in zip(self._documents, stems, strict=True) if stem in similar]:
             return f"close to it: {', '.join(close[:3])}"
         return f"the documents are {', '.join(sorted(self._documents)[:3])} and so on"
 
 
 def text_of(chunks: Sequence[Chunk]) -> str:
-    """A document's text as far as its chunks hold it, each at its place, with spaces between.
+    """Return a document's text rebuilt from its chunks, each at its position, with spaces between.
 
-    So a quote is found in what is searched, whatever the parser would make of the file today.
+    A quote is thus found in the searched text, even if the parser has changed since.
     """
     text = [" "] * max((chunk.end for chunk in chunks), default=0)
     for chunk in chunks:
         length = chunk.end - chunk.start
-        text[chunk.start : chunk.end] = chunk.text[len(chunk.text) - length :]  # above it may stand a table's header
+        text[chunk.start : chunk.end] = chunk.text[len(chunk.text) - length :]  # without a repeated table header
     return "".join(text)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
-    """Number as a spreadsheet counts, question, document and quote of each row.
+    """Yield (row number as in a spreadsheet, question, document, quote).
 
     Raises BenchmarkError when columns are missing.
     """

@@ -1,4 +1,4 @@
-"""qrels + run -> the field's measures for each query, by ir_measures, and their confidence intervals."""
+"""qrels + run -> standard measures per query, by ir_measures, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MEASURES = {
     "hit rate@10": ir_measures.Success @ 10,
     "recall@50": ir_measures.R @ 50,
 }
-"""Name in reports -> measure. Hit rate is the share of queries with a relevant result so far up."""
+"""Name in reports -> measure. Hit rate@k is the share of queries with a relevant result in the first k."""
 
 _NUM_FLIPS = 9_999
 _VALUES_AT_ONCE = 2**21
-"""That are drawn in one part, so that many queries do not fill the memory."""
+"""Random values drawn at once, to limit memory with many queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Interval:
 class Difference:
     """The mean gain over queries against another order of the same candidates, with its 95% interval.
 
-    p_value: two-sided, of a paired randomisation test: how often chance alone would make as large a difference.
+    p_value: two-sided, of a paired randomization test.
     """
 
     mean: float
@@ -49,7 +49,7 @@ class Difference:
 
 
 def measure(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
-    """Measure -> query id -> value, for every query of the qrels; one that found nothing has 0."""
+    """Return measure -> query id -> value for every query of the qrels; 0 if nothing was found."""
     values = {name: dict.fromkeys(qrels, 0.0) for name in MEASURES}
     names = {measured: name for name, measured in MEASURES.items()}
     found = {query_id: scores for query_id, scores in run.items() if scores}
@@ -59,7 +59,7 @@ def measure(qrels: Qrels, run: Run) -> dict[str, dict[str, float]]:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Mean and percentile bootstrap interval (2,000 resamples, fixed seed) of per-query values."""
+    """Return mean and percentile bootstrap interval (2,000 resamples, fixed seed) of per-query values."""
     sample = np.asarray(values, float)
     mean = float(sample.mean())
     if len(sample) < 2 or np.ptp(sample) == 0:
@@ -76,26 +76,25 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def difference(values: Mapping[str, float], baseline: Mapping[str, float]) -> Difference:
-    """How much better values are than the baseline's, query by query; both have the same queries, at least one."""
+    """Return the paired difference from the baseline; both need the same queries, at least one."""
     gains = np.array([values[query_id] - baseline[query_id] for query_id in values])
     found = interval(gains.tolist())
     return Difference(found.mean, found.low, found.high, _p_value(gains[gains != 0]))
 
 
 def _p_value(gains: NDArray[np.float64]) -> float:
-    """How often swapping the two values of queries makes as large a sum of gains, either way; 1 for less than two.
+    """Return how often random swaps of paired values give as large a sum of gains, two-sided; 1 for fewer than two.
 
-    All swaps are tried where that is less work than 9,999 at random (fixed seed). A query without a
-    gain is the same both ways.
+    All swaps are tried if fewer than 9,999, else random ones (fixed seed). Queries without a gain do not matter.
     """
-    least = abs(gains.sum()) - 1e-12 * np.abs(gains).sum()  # the order in which numbers are added is not to count
+    least = abs(gains.sum()) - 1e-12 * np.abs(gains).sum()  # tolerance for rounding errors
     if 2 ** len(gains) <= _NUM_FLIPS:
         flips = np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains)) & 1
         return float(np.mean(np.abs(gains.sum() - 2 * flips @ gains) >= least))
-    chance, num_as_large, left = np.random.default_rng(0), 0, _NUM_FLIPS
+    rng, num_as_large, left = np.random.default_rng(0), 0, _NUM_FLIPS
     while left:
         count = min(left, max(1, _VALUES_AT_ONCE // len(gains)))
-        flips = chance.integers(0, 2, (count, len(gains)), np.int8)
+        flips = rng.integers(0, 2, (count, len(gains)), np.int8)
         num_as_large += int(np.sum(np.abs(gains.sum() - 2 * (flips @ gains)) >= least))
         left -= count
     return (num_as_large + 1) / (_NUM_FLIPS + 1)

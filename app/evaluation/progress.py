@@ -1,4 +1,4 @@
-"""items -> the same items, while stderr shows how far a step of a command is."""
+"""items -> the same items, with progress on stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECONDS_BETWEEN_LINES = 10
 
 
 def track(items: Collection[T], label: str) -> Iterable[T]:
-    """Yield the items and show progress on stderr: a bar in a terminal, elsewhere lines that a log can hold."""
+    """Yield the items and show progress on stderr: a bar in a terminal, else lines for a log."""
     if not sys.stderr.isatty():
         return _with_lines(items, label)
     from tqdm import tqdm

@@ -21,11 +21,11 @@ from ingest.embed.embedder import Embedder
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Results on one set of judged questions, and what is needed to repeat them.
+    """Results on one set of judged questions, with the data needed to repeat them.
 
     judged: 'passages' or 'documents'. num_candidates: the depths. fingerprint: hex digest of the documents.
-    evaluated_at: UTC, ISO 8601. left_out: questions, judgements, evidence and rerankers that could not be used, a
-    line each. qrels: what is relevant; like the runs not in the report's file but beside it.
+    evaluated_at: UTC, ISO 8601. left_out: questions, judgements, evidence and rerankers that could not be used, a line
+    each. qrels: like the runs, stored in a separate file.
     """
 
     benchmark: str
@@ -45,10 +45,10 @@ class EvaluationReport:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run shows its progress, goes on past failures, and keeps its results.
+    """How a run shows progress, handles failures, and stores results.
 
-    failed: takes the name of each reranker that fails and what went wrong, and the others are still measured; None: the
-    first failure ends the run. kept: finished results of a stopped run, which are not measured again.
+    failed: collects reranker name -> error, while the others are still measured; None: the first failure ends the run.
+    kept: finished results of a stopped run, which are not measured again.
     """
 
     track: Track = untracked
@@ -67,7 +67,7 @@ def evaluate(
     policy: Policy = DEFAULT_POLICY,
     track: Track = untracked,
 ) -> EvaluationReport:
-    """Measure on a benchmark, whose table is built below home on first use and kept.
+    """Evaluate on a benchmark; its table is built below home on first use and kept.
 
     Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
     """
@@ -85,9 +85,8 @@ def evaluate_table(
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
 
-    A document counts as found where its best chunk is. For each result a reranker begins with nothing in memory
-    and keeps what it keeps in the app, such as the vectors of passages. Raises RerankerError when a reranker fails,
-    unless the options let the others go on and there are some.
+    A document has the rank of its best chunk. For each result a reranker starts with an empty cache, which fills as in
+    the app. Raises RerankerError when a reranker fails, unless options.failed is given and others succeed.
     """
     results = tuple(
         result
@@ -122,7 +121,7 @@ def _results(
     num_candidates: int,
     options: RunOptions,
 ) -> Iterator[Result]:
-    """Each reranker on what one search finds; where all results are kept, nothing is searched."""
+    """Yield the result of each reranker on one search, which runs only if a result is not stored yet."""
     found = cache(partial(find_candidates, judged, embedder, retriever, num_candidates, options.track))
     kept = options.kept
     for name, reranker in rerankers.items():
@@ -134,10 +133,10 @@ def _results(
             try:
                 result = measure_result(judged, found(), name, reranker, compared=compared, track=options.track)
             except RerankerError as error:
-                what = f"{name} {error} ({retriever} search, {num_candidates} candidates)"
+                failure = f"{name} {error} ({retriever} search, {num_candidates} candidates)"
                 if options.failed is None:
-                    raise RerankerError(what) from error
-                options.failed[name] = what
+                    raise RerankerError(failure) from error
+                options.failed[name] = failure
                 continue
             if kept:
                 kept.add(result)

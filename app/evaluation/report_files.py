@@ -1,6 +1,6 @@
 """EvaluationReport <-> a folder: report.json, report.md, report.html with charts, and TREC runs.
 
-A folder is there under its name only when it is whole, and nothing in it is fetched from elsewhere.
+A folder gets its name only when it is complete. The page loads nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from ingest.home.whole_folders import check_new_folder, new_folder, unfinished_f
 _REPORT = TypeAdapter(EvaluationReport)
 _CHART_PIXELS = 340
 _NAME_BYTES = 100
-_TEXT_COLOUR, _LINE_COLOUR = "#010203", "#010204"
-"""Stand for the page's own colours in a chart until it is drawn, since it has to be read on light and dark ground."""
+_TEXT_COLOR, _LINE_COLOR = "#010203", "#010204"
+"""Placeholders in a chart for the page's colors, which depend on light or dark mode."""
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -56,21 +56,21 @@ _SVG_STYLE = "<style>svg { color: #1c1f24 } @media (prefers-color-scheme: dark) 
 
 @dataclass(frozen=True, slots=True)
 class SavedReport:
-    """A report and the folder in which it lies."""
+    """A report and its folder."""
 
     folder: Path
     report: EvaluationReport
 
 
 def reports_folder(home: Path) -> Path:
-    """Where the reports of a home folder lie."""
+    """Return the folder of a home's reports."""
     return home / "reports"
 
 
 def write_report(report: EvaluationReport, home: Path, folder: Path | None = None) -> Path:
-    """Write a report to a new folder and return it: `HOME/reports/<UTC time>-<benchmark>`, or the one given.
+    """Write a report to a new folder and return the folder: `HOME/reports/<UTC time>-<benchmark>`, or the given one.
 
-    Raises FolderError when the given folder is there already, or cannot be made.
+    Raises FolderError when the given folder exists or cannot be created.
     """
     if folder:
         with new_folder(folder) as unfinished:
@@ -82,9 +82,9 @@ def write_report(report: EvaluationReport, home: Path, folder: Path | None = Non
 
 
 def check_output(home: Path, folder: Path | None) -> None:
-    """Raises FolderError when a report cannot be written there, before minutes are spent on measuring.
+    """Raise FolderError if a report cannot be written; call it before measuring, which takes minutes.
 
-    The folder in which it will lie is made if need be. folder: None means below HOME/reports.
+    Creates the parent folder. folder: None means below HOME/reports.
     """
     if folder:
         check_new_folder(folder)
@@ -94,7 +94,7 @@ def check_output(home: Path, folder: Path | None) -> None:
 
 
 def read_reports(home: Path) -> list[SavedReport]:
-    """The reports of a home folder, newest first; damaged ones are passed over."""
+    """Return the reports of a home folder, newest first, without damaged ones."""
     reports = []
     for path in reports_folder(home).glob("[!.]*/report.json"):
         try:
@@ -105,7 +105,7 @@ def read_reports(home: Path) -> list[SavedReport]:
 
 
 def as_record(report: EvaluationReport) -> dict[str, object]:
-    """The report as report.json holds it, without runs and judgements."""
+    """Return the content of report.json: the report without runs and judgements."""
     record = asdict(report)
     del record["qrels"]
     for result in record["results"]:
@@ -114,12 +114,12 @@ def as_record(report: EvaluationReport) -> dict[str, object]:
 
 
 def run_names(results: Sequence[Result]) -> list[str]:
-    """The name of each combination's run, which is its tag in the file too; those that read alike are numbered."""
+    """Return the name of each result's run, also its tag in the file; equal names are numbered."""
     names: list[str] = []
     for result in results:
         name = _file_name(f"{result.retriever}-{result.num_candidates}-{result.reranker}")
         numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
-        names.append(next(each for each in numbered if each not in names))
+        names.append(next(candidate for candidate in numbered if candidate not in names))
     return names
 
 
@@ -129,12 +129,12 @@ def _folder_name(report: EvaluationReport) -> str:
 
 
 def _file_name(name: str) -> str:
-    """Letters, digits and marks that every disk takes, cut to what it takes with a time or a number around it."""
+    """Return a valid file name, short enough to add a time or a number."""
     return re.sub(r"[^\w.-]+", "-", name).encode()[:_NAME_BYTES].decode(errors="ignore")
 
 
 def _renamed(unfinished: Path, wanted: Path) -> Path:
-    """Give the folder its name, or with a number behind it the next that is free."""
+    """Rename the folder, with a number if the name is taken; returns the new path."""
     for number in count(1):
         name = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         try:
@@ -150,13 +150,13 @@ def _fill(folder: Path, report: EvaluationReport) -> None:
     for name, result in zip(run_names(report.results), report.results, strict=True):
         (folder / "runs" / f"{name}.run").write_text(_trec_run(result.run, name), encoding="utf-8")
     (folder / "runs" / "judgements.qrels").write_text(_trec_qrels(report.qrels), encoding="utf-8")
-    drawn = _charts(report)
-    for number, chart in enumerate(drawn.values(), 1):
+    charts = _charts(report)
+    for number, chart in enumerate(charts.values(), 1):
         (folder / f"chart-{number}.svg").write_text(chart, encoding="utf-8")
     title, decided, *others = sections(report)
-    figures = "\n\n".join(f"![{title}](chart-{number}.svg)" for number, title in enumerate(drawn, 1))
+    figures = "\n\n".join(f"![{title}](chart-{number}.svg)" for number, title in enumerate(charts, 1))
     (folder / "report.md").write_text("\n\n".join([title, decided, figures, *others]) + "\n", encoding="utf-8")
-    (folder / "report.html").write_text(_html(report, drawn), encoding="utf-8")
+    (folder / "report.html").write_text(_html(report, charts), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(as_record(report), ensure_ascii=False), encoding="utf-8")
 
 
@@ -177,27 +177,27 @@ def _trec_qrels(qrels: Qrels) -> str:
 
 
 def _word(name: str) -> str:
-    """A name without the spaces that would break a TREC line, as in an address."""
+    """Return a name with white space percent-encoded, since it would break a TREC line."""
     return re.sub(r"[\s%]", lambda found: quote(found[0]), name)
 
 
 def _charts(report: EvaluationReport) -> Mapping[str, str]:
-    """Title -> SVG."""
+    """Return title -> SVG."""
     charts = {measure: quality_chart(report, measure) for measure in CHART_MEASURES}
     charts["Quality against milliseconds"] = cost_chart(report)
     return {title: _svg(chart.to_dict()) for title, chart in charts.items()}
 
 
 def _svg(specification: dict[str, object]) -> str:
-    from vl_convert import vegalite_to_svg  # a compiler of Vega-Lite: only for this
+    from vl_convert import vegalite_to_svg  # slow to import
 
-    texts = {"labelColor": _TEXT_COLOUR, "titleColor": _TEXT_COLOUR, "labelFontSize": 12, "titleFontSize": 12}
-    axis = texts | {"gridColor": _LINE_COLOUR, "gridOpacity": 0.15}
+    texts = {"labelColor": _TEXT_COLOR, "titleColor": _TEXT_COLOR, "labelFontSize": 12, "titleFontSize": 12}
+    axis = texts | {"gridColor": _LINE_COLOR, "gridOpacity": 0.15}
     view = {"stroke": "transparent"}
-    padding = {"left": 40, "right": 20, "top": 5, "bottom": 5}  # the reader's font may be wider than the one measured
+    padding = {"left": 40, "right": 20, "top": 5, "bottom": 5}  # the reader's font may be wider
     config = {"background": "transparent", "font": "sans-serif", "axis": axis, "legend": texts, "view": view}
     svg = vegalite_to_svg(specification | {"width": _CHART_PIXELS, "padding": padding, "config": config})
-    svg = svg.replace(_TEXT_COLOUR, "currentColor").replace(_LINE_COLOUR, "currentColor")
+    svg = svg.replace(_TEXT_COLOR, "currentColor").replace(_LINE_COLOR, "currentColor")
     return str(re.sub(r"(<svg[^>]*>)", rf"\1{_SVG_STYLE}", svg, count=1))
 
 

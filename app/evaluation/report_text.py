@@ -17,22 +17,22 @@ from app.search.search import RETRIEVERS
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\
-In brackets how many times as long the median question takes as with search alone, and how many of the passages no
-earlier question had brought to the reranker, which take longest. A reranker that keeps passages in memory has two rows:
-with all of them new to it, and with those in memory that earlier questions have brought:"""
+In brackets: the time of the median question as a multiple of search alone, and the share of passages new to the
+reranker, which take longest. A reranker that keeps passages in memory has two rows: one with all passages new, and one
+with passages of earlier questions in memory:"""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 HOW_MEASURED = """\
-Intervals are 95% bootstrap intervals of the mean over the questions. The gain is that against no reranker on the same
-candidates, question by question; p is how often chance alone would make as large a difference (paired randomisation
-test). The best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the
-questions, one at a time. For each row the reranker begins with nothing in memory and then keeps what it keeps in the
-app; how many passages were new to it is said beside the time. What it takes when all are new is measured on up to 30 of
-the questions, with its memory emptied before each."""
+Intervals are 95% bootstrap intervals of the mean over the questions. The gain is the paired difference from no reranker
+on the same candidates; p is how often chance alone would make as large a difference (paired randomization test). The
+best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the questions,
+one at a time. For each row the reranker starts with an empty memory, which then fills as in the app; the share of new
+passages is shown beside the time. The time with all passages new is measured on up to 30 questions, with the memory
+emptied before each."""
 
 
 def sections(report: EvaluationReport) -> list[str]:
-    """The report in Markdown, piece by piece: title, verdict, tables, changes, how it was measured."""
+    """Return the report as sections of Markdown: title, verdict, tables, changes, method."""
     judged = verdict(report)
     shown = max(usual_results(report), key=lambda result: result.reranker == judged.reranker)
     return [
@@ -48,7 +48,7 @@ def sections(report: EvaluationReport) -> list[str]:
 
 
 def description(report: EvaluationReport) -> str:
-    """What was measured, in one line."""
+    """Return a description of the evaluation in one line."""
     depths = ", ".join(map(str, report.num_candidates))
     return (
         f"{report.benchmark}: {report.num_queries} questions judged by {report.judged}, {report.num_documents} "
@@ -58,13 +58,13 @@ def description(report: EvaluationReport) -> str:
 
 
 def quality_table(report: EvaluationReport) -> str:
-    """A row for each retriever and reranker at the usual depth, and the best possible order of each retriever."""
+    """Return a table of all retrievers and rerankers at the usual depth, with the best possible orders."""
     heads, rows = _quality(report)
     return f"With {usual_depth(report)} candidates:\n\n" + _table(heads, rows)
 
 
 def overview(reports: Sequence[EvaluationReport]) -> str:
-    """The quality tables of reports on the same questions in one, with the embedder and the chunking of each."""
+    """Return the combined quality table of reports on the same questions, with embedder and chunking."""
     rows: list[list[str]] = []
     for report in reports:
         heads, found = _quality(report)
@@ -74,7 +74,7 @@ def overview(reports: Sequence[EvaluationReport]) -> str:
 
 
 def _quality(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the quality table."""
+    """Return header and rows of the quality table."""
     shown = [result for result in report.results if result.num_candidates == usual_depth(report)]
     names = list(shown[0].metrics)
     rows = []
@@ -90,7 +90,7 @@ def _quality(report: EvaluationReport) -> tuple[list[str], list[list[str]]]:
 
 
 def depth_table(report: EvaluationReport) -> str:
-    """Quality of each retriever and reranker by the number of candidates."""
+    """Return a table of quality by number of candidates."""
 
     def cell(result: Result) -> str:
         return f"{result.metrics['nDCG@10'].mean:.3f} / {result.metrics['hit rate@5'].mean:.3f}"
@@ -100,7 +100,7 @@ def depth_table(report: EvaluationReport) -> str:
 
 
 def latency_table(report: EvaluationReport) -> str:
-    """Milliseconds of search and of each reranker by the number of candidates, and the slow-down of a question."""
+    """Return a table of milliseconds by number of candidates, for search and each reranker, with the slow-down."""
 
     def milliseconds(result: Result, stage: str) -> str:
         latency = result.latency_ms[stage]
@@ -116,11 +116,11 @@ def latency_table(report: EvaluationReport) -> str:
 
     searches = {(result.retriever, result.num_candidates): result for result in report.results}.values()
     rerankers = [result for result in report.results if result.slow_down is not None]
-    remember = [result for result in rerankers if RERANK_NEW in result.latency_ms]
-    names = {result.reranker for result in remember}
+    caching = [result for result in rerankers if RERANK_NEW in result.latency_ms]
+    names = {result.reranker for result in caching}
     rows = _by_depth(report, searches, lambda result: milliseconds(result, "search"), lambda _: "search alone")
     rows += _by_depth(report, rerankers, reranking, lambda name: f"{name}, in memory" if name in names else name)
-    rows += _by_depth(report, remember, reranking_new, "{}, passages new".format)
+    rows += _by_depth(report, caching, reranking_new, "{}, passages new".format)
     heads = [f"{depth} candidates: p50 / p95 ms" for depth in report.num_candidates]
     order: list[str] = list(RETRIEVERS)
     rows.sort(key=lambda row: order.index(row[0]))
@@ -128,7 +128,7 @@ def latency_table(report: EvaluationReport) -> str:
 
 
 def plain(text: str) -> str:
-    """Any text as Markdown that shows it in one line as it stands: no link, no image, no mark."""
+    """Escape a text for Markdown, in one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -138,9 +138,9 @@ def _by_depth(
     cell: Callable[[Result], str],
     step: Callable[[str], str] = str,
 ) -> list[list[str]]:
-    """A row for each retriever and reranker, with a cell for each depth, empty where a reranker has failed.
+    """Return a row per retriever and reranker with a cell per depth, empty if a reranker failed.
 
-    step: what the row of a reranker is called.
+    step: reranker -> label of its row.
     """
     rows: dict[tuple[str, str], dict[int, str]] = {}
     for result in results:
@@ -162,7 +162,7 @@ def _changes_section(result: Result) -> str:
     gained = [change for change in result.changes if change.gain > 0]
     lost = [change for change in result.changes if change.gain < 0]
     return "\n\n".join(
-        [f"## Questions that changed most\n\nBy {plain(named)}; what is relevant is marked with ✓."]
+        [f"## Questions that changed most\n\nBy {plain(named)}; relevant passages are marked with ✓."]
         + ["### Gained", *map(_change, gained)] * bool(gained)
         + ["### Lost", *map(_change, lost)] * bool(lost)
     )
@@ -185,15 +185,15 @@ def _place(place: Place | None) -> str:
 
 
 def abstention_text(report: EvaluationReport) -> str:
-    """How well low scores of the judged reranker tell questions without an answer, '' where that was not measured."""
+    """Describe how well low scores of the judged reranker predict missing answers, '' if not measured."""
     judged = verdict(report).reranker
     found = next((result.abstention for result in usual_results(report) if result.reranker == judged), None)
     if found is None:
         return ""
     return (
-        f"Where the best score of {plain(judged)} is below {found.floor:.2f}, the documents may not hold the answer. "
-        f"Of {found.num_unanswerable} questions without one that is said of {found.recall:.0%}, and of "
-        f"{found.num_turned_away} of the {found.num_answerable} that have one: precision {found.precision:.2f}, "
+        f"If the best score of {plain(judged)} is below {found.floor:.2f}, the documents may lack the answer. This "
+        f"applies to {found.recall:.0%} of {found.num_unanswerable} questions without an answer, and to "
+        f"{found.num_turned_away} of {found.num_answerable} with one: precision {found.precision:.2f}, "
         f"recall {found.recall:.2f}, F1 {found.f1:.2f}."
     )
 

@@ -1,4 +1,4 @@
-"""judged questions, one retriever, one reranker -> Result: quality, milliseconds, and what the reranker changed."""
+"""judged questions, one retriever, one reranker -> Result: quality, milliseconds and changes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from app.search.search import Candidate, Retriever, search
 from ingest.embed.embedder import Embedder
 
 NO_RERANKER = "none"
-"""What every reranker is compared with."""
+"""The baseline of every reranker."""
 
 RERANK_NEW = "rerank_new"
-"""The stage of reranking passages that the reranker has not met, where it keeps them in memory."""
+"""The stage of reranking with an empty cache, for rerankers that have one."""
 _NUM_TIMED_NEW = 30
-"""Questions whose passages are all brought to it as new ones: enough for a median, in seconds."""
+"""Questions timed with an empty cache: enough for a median."""
 
 PerQuery = Mapping[str, Mapping[str, float]]
 """Measure -> query id -> value."""
@@ -43,18 +43,16 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One retriever with one reranker of num_candidates candidates: measure -> interval, stage -> milliseconds.
+    """One retriever with one reranker of num_candidates candidates.
 
-    oracle: the same measures if the same candidates were in the best possible order. latency_ms: of search, rerank,
-    and both together (total); where a reranker that keeps passages in memory is compared with none, also of rerank_new,
-    with nothing in its memory, for up to 30 of the questions. Of fewer than 50 candidates, recall@50 is the share of
-    the relevant ones among them all. gain: measure -> paired difference against no reranker on the same candidates;
-    empty for no reranker, and where that was not measured. slow_down: how many times as long the median query takes as
-    without a reranker; None without one. share_new: of the passages that it scored, those that it met for the first
-    time; others it may have kept in memory, as in the app. per_query: measure -> query id -> value. abstention: where
-    the reranker is calibrated and there are questions without an answer. changes: the questions that gained most, then
-    those that lost most. run: query id -> chunk id or document -> score that falls with the rank; not in the report's
-    file but in its own.
+    metrics: measure -> interval; with fewer than 50 candidates, recall@50 is their recall. oracle: the same measures
+    for the best possible order of the candidates. latency_ms: search, rerank and total; also rerank_new, with an empty
+    cache for up to 30 questions, if a caching reranker is compared with none. gain: measure -> paired difference from
+    no reranker on the same candidates; empty for none, or if that was not measured. slow_down: the median query's time
+    as a multiple of search alone; None without a reranker. share_new: share of passages that it scored for the first
+    time; others may be cached, as in the app. per_query: measure -> query id -> value. abstention: if the reranker is
+    calibrated and some questions have no answer. changes: the questions that gained most, then those that lost most.
+    run: query id -> chunk id or document -> score that falls with the rank; stored in a separate file.
     """
 
     retriever: Retriever
@@ -73,13 +71,13 @@ class Result:
 
     @property
     def rerank_ms(self) -> Latency:
-        """What reranking takes where the memory of the reranker, if it has one, knows none of the passages."""
+        """Return the time to rerank new passages, with an empty cache if the reranker has one."""
         return self.latency_ms.get(RERANK_NEW, self.latency_ms["rerank"])
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What one retriever found for every query, to one depth; rankings: in the order of search."""
+class Hits:
+    """The candidates of one retriever for every query at one depth. rankings: in the order of search."""
 
     retriever: Retriever
     num_candidates: int
@@ -89,8 +87,8 @@ class Found:
     unanswerable: Mapping[str, list[Candidate]]
 
 
-def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> Found:
-    """Search every query, also those without an answer, whose time does not count."""
+def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> Hits:
+    """Search every query; those without an answer are not timed."""
 
     def found(query: str) -> list[Candidate]:
         return search(query, judged.table, embedder, retriever=retriever, num_candidates=depth)
@@ -99,27 +97,27 @@ def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retrieve
         lambda query_id: found(judged.queries[query_id]), track(judged.queries, f"search ({retriever}, {depth})")
     )
     unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
-    rankings = {query_id: rerank(judged.queries[query_id], each, None) for query_id, each in candidates.items()}
-    return Found(retriever, depth, candidates, rankings, search_ms, unanswerable)
+    rankings = {query_id: rerank(judged.queries[query_id], some, None) for query_id, some in candidates.items()}
+    return Hits(retriever, depth, candidates, rankings, search_ms, unanswerable)
 
 
 def measure_result(
     judged: JudgedTable,
-    found: Found,
+    found: Hits,
     name: str,
     reranker: Reranker | None,
     *,
     compared: bool,
     track: Track,
 ) -> Result:
-    """Let one reranker order what was found. compared: with no reranker. Raises RerankerError when it fails."""
+    """Rerank the candidates and measure the result. compared: with no reranker. Raises RerankerError."""
 
     def order(query_id: str) -> list[RankedChunk]:
         return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
 
     forget: Callable[[], None] | None = getattr(reranker, "forget", None)
     if forget:
-        forget()  # what it kept of another result would make this one look quicker
+        forget()  # a filled cache would make this result look faster
     label = f"({found.retriever}, {found.num_candidates}, {name})"
     rankings, rerank_ms = _timed(order, track(judged.queries, f"rerank {label}"))
     run = _run(judged, rankings)
@@ -146,8 +144,8 @@ def measure_result(
     )
 
 
-def _abstention(judged: JudgedTable, found: Found, rankings: Rankings, reranker: Reranker | None) -> Abstention | None:
-    """None where the scores are no probabilities, or every question has an answer."""
+def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: Reranker | None) -> Abstention | None:
+    """Return the abstention, or None if scores are not probabilities or every question has an answer."""
     if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
         return None
     orders, _ = _timed(
@@ -155,19 +153,19 @@ def _abstention(judged: JudgedTable, found: Found, rankings: Rankings, reranker:
         found.unanswerable,
     )
     answerable, unanswerable = (
-        [ranking[0].score if ranking else 0.0 for ranking in each.values()] for each in (rankings, orders)
+        [ranking[0].score if ranking else 0.0 for ranking in by_id.values()] for by_id in (rankings, orders)
     )
     return abstention(answerable, unanswerable, reranker.blend.calibration.floor)
 
 
-def _share_new(found: Found) -> float:
-    """Share of the candidates that no earlier query had found."""
+def _share_new(found: Hits) -> float:
+    """Return the share of candidates that no earlier query found."""
     chunk_ids = [candidate.chunk.id for candidates in found.candidates.values() for candidate in candidates]
     return len(set(chunk_ids)) / len(chunk_ids) if chunk_ids else 0.0
 
 
 def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str, T], list[float]]:
-    """What the step gives for each query, and how many milliseconds it took. Raises RerankerError with its number."""
+    """Return the step's result for each query, and the milliseconds. Raises RerankerError with the query's number."""
     results, milliseconds = {}, []
     for number, query_id in enumerate(query_ids, 1):
         started = time.perf_counter()
@@ -180,14 +178,14 @@ def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str
 
 
 def _after(step: Callable[[], None], items: Iterable[str]) -> Iterator[str]:
-    """The items, with a step before each."""
+    """Yield the items, with a step before each."""
     for item in items:
         step()
         yield item
 
 
 def _spread(items: Sequence[str], num_items: int) -> Sequence[str]:
-    """At most num_items, evenly spaced."""
+    """Return at most num_items, evenly spaced."""
     return items[:: -(-len(items) // num_items)]
 
 
@@ -198,7 +196,7 @@ def _latency(**stages: Sequence[float] | NDArray[np.float64]) -> dict[str, Laten
 
 
 def _run(judged: JudgedTable, rankings: Rankings) -> Run:
-    """What is judged, in its order: scores that fall with the rank make the measures see exactly it, ties or not."""
+    """Return judged units with scores that fall with the rank, so that the measures see no ties."""
     orders = {
         query_id: dict.fromkeys(judged.unit(ranked.chunk) for ranked in ranking)
         for query_id, ranking in rankings.items()
@@ -207,10 +205,10 @@ def _run(judged: JudgedTable, rankings: Rankings) -> Run:
 
 
 def _oracle(judged: JudgedTable, rankings: Rankings) -> dict[str, float]:
-    """The measures' means if what is relevant came first, the most relevant before all."""
+    """Return the mean measures of the best possible order."""
     best: Run = {
         query_id: {
-            unit: judged.qrels[query_id].get(unit, 0) + score / 2  # among equals the order does not matter
+            unit: judged.qrels[query_id].get(unit, 0) + score / 2  # the order of equals does not matter
             for unit, score in scores.items()
         }
         for query_id, scores in _run(judged, rankings).items()

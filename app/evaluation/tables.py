@@ -1,4 +1,4 @@
-"""benchmark -> JudgedTable: a table of chunks and the questions that are judged on it."""
+"""benchmark -> JudgedTable: a table of chunks with judged questions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ingest.table import ChunkTable, TableError
 _BATCH_DOCUMENTS = 64
 _BATCH_CHUNKS = 512
 _KEPT_SECONDS = 30 * 24 * 3600
-"""So long after its last use a table is kept; each version of the documents, or of an embedder, has its own."""
+"""How long an unused table is kept; each version of documents or embedder has its own table."""
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Track(Protocol):
 
 
 def untracked(items: Collection[T], label: str) -> Iterable[T]:  # noqa: ARG001  # a Track
-    """Shows nothing."""
+    """Return the items without showing progress."""
     return items
 
 
@@ -44,8 +44,8 @@ def untracked(items: Collection[T], label: str) -> Iterable[T]:  # noqa: ARG001 
 class JudgedTable:
     """A table with judged questions on its documents.
 
-    queries: id -> text. qrels: by chunk id if passages are judged, else by document name. fingerprint: hex digest
-    of the documents. left_out: what could not be judged and why, a line each. unanswerable: queries without answer.
+    queries: id -> text. qrels: by chunk id if passages are judged, else by document name. fingerprint: hex digest of
+    the documents. left_out: unusable judgements with the reason, a line each. unanswerable: queries without answer.
     """
 
     name: str
@@ -60,16 +60,16 @@ class JudgedTable:
     unanswerable: Mapping[str, str] = field(default_factory=dict)
 
     def unit(self, chunk: Chunk) -> str:
-        """What is judged of a chunk: itself, or its document."""
+        """Return the id that is judged: the chunk's or its document's."""
         return chunk.id if self.judged == "passages" else chunk.document
 
 
 def judged_table(
     benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, track: Track = untracked
 ) -> JudgedTable:
-    """The benchmark's documents in a table below home, which is built on first use and kept.
+    """Return the benchmark with its table, which is built below home on first use and kept.
 
-    Raises BenchmarkError when quoted evidence is not where it is said to be.
+    Raises BenchmarkError when quoted evidence is not found.
     """
     table = benchmark_table(benchmark, home, embedder, policy, track)
     return JudgedTable(
@@ -87,9 +87,9 @@ def judged_table(
 
 
 def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
-    """The table of the benchmark's documents, built in a folder that gets its name only when it is whole.
+    """Return the table of the benchmark's documents, built in a folder that is named when complete.
 
-    One that is damaged is built again; others that nobody has used for a month are deleted.
+    A damaged table is rebuilt; tables unused for a month are deleted.
     """
     folder = home / "evaluation" / _cache_name(benchmark, embedder, policy)
     if folder.exists():
@@ -109,16 +109,16 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy
 
 
 def _cache_name(benchmark: Benchmark, embedder: Embedder, policy: Policy) -> str:
-    """16 hex digits of all that the table depends on."""
+    """Return 16 hex digits made from everything that the table depends on."""
     made_with = astuple(Identity(embedder.name, embedder.dimension, policy.name))
     parts = [benchmark.fingerprint, *map(str, made_with), *files_of(Path(embedder.name))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def files_of(folder: Path) -> list[str]:
-    """Names, sizes and times of a model's files, since its folder may hold another one tomorrow.
+    """Return names, sizes and times of a model's files, to notice another model in the same folder.
 
-    Empty for a name that is no absolute path.
+    Empty if the name is not an absolute path.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_absolute() else []
     found = [(path.relative_to(folder), path.stat()) for path in files]
@@ -126,17 +126,17 @@ def files_of(folder: Path) -> list[str]:
 
 
 def _whole_table(folder: Path, embedder: Embedder, policy: Policy) -> ChunkTable | None:
-    """The table that was built before, None where it is damaged."""
+    """Return the existing table, or None if it is damaged."""
     try:
         table = ChunkTable(folder, embedder, policy)
-        table.search_text("citation", 1)  # any word, so that the index is read as well
+        table.search_text("citation", 1)  # any word, to check the index too
         return table if table.num_chunks() and not table.verify() else None
     except TableError:
         return None
 
 
 def _drop_unused(folder: Path) -> None:
-    for table in folder.glob("[!.]*"):  # what is hidden is being built
+    for table in folder.glob("[!.]*"):  # hidden ones are being built
         with suppress(FileNotFoundError):  # another evaluation may do the same
             if table.stat().st_mtime < time.time() - _KEPT_SECONDS:
                 shutil.rmtree(table)
@@ -148,15 +148,15 @@ def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: P
     with table.writing():
         for document_ids in _batches(track(by_id, f"embed ({policy.name})"), _BATCH_DOCUMENTS):
             documents = [by_id[document_id] for document_id in document_ids]
-            batch += [each for each in embed_documents(documents, embedder, policy=policy) if each.chunks]
-            if sum(len(each.chunks) for each in batch) >= _BATCH_CHUNKS:
+            batch += [embedded for embedded in embed_documents(documents, embedder, policy=policy) if embedded.chunks]
+            if sum(len(embedded.chunks) for embedded in batch) >= _BATCH_CHUNKS:
                 table.append(batch)
                 batch = []
         table.append(batch)
 
 
 def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    """The items in lists of this size; the last one may be shorter."""
+    """Yield the items in lists of this size; the last may be shorter."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -1,10 +1,10 @@
-"""messages -> text, by any endpoint that speaks as OpenAI's does.
+"""messages -> text, by any OpenAI-compatible endpoint.
 
-protocol      LanguageModel     what writes text, and how it fails
-endpoint      Endpoint          where the language model is, and what it may be told
-tokens                          how many tokens a text has for it
-client                          Endpoint -> a client that asks it alone
-openai_model                    messages -> pieces of text, within one deadline, to be stopped at any moment
-failures                        what went wrong -> what to tell the person who asked
-connection    ConnectionReport  does the endpoint answer, and how quickly?
+protocol      LanguageModel     the protocol and its error
+endpoint      Endpoint          address, model and key
+tokens                          Endpoint -> a function that counts tokens
+client                          Endpoint -> a client for only this server
+openai_model                    messages -> pieces of text, within a deadline, cancellable at any moment
+failures                        errors -> messages for the user
+connection    ConnectionReport  whether the endpoint answers, and how quickly
 """

@@ -1,4 +1,4 @@
-"""Endpoint -> a client of it, which follows nobody elsewhere and reads no endless answer."""
+"""Endpoint -> a client that follows no redirects and limits the size of answers."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from app.language_model.protocol import LanguageModelError
 
 _CONNECT_SECONDS = 10.0
 _MAX_BYTES = 32 * 2**20
-"""A long answer has about one: a piece of a few letters comes in some 300 bytes."""
+"""A long answer has about 1 MB: each piece of a few letters takes some 300 bytes."""
 
 
 class TooLargeError(LanguageModelError):
-    """A server sent far more than an answer."""
+    """A server sent far more than an answer can have."""
 
 
 def connect(endpoint: Endpoint) -> openai.AsyncOpenAI:
-    """A client that asks this endpoint alone, for one event loop: it follows no redirect and does not retry.
+    """Return a client of this endpoint for one event loop, without redirects and retries.
 
-    Its time is not limited, but for connecting.
+    Only connecting has a timeout.
     """
     http = httpx2.AsyncClient(
         verify=_certificates(),
-        follow_redirects=False,  # the passages go to the server that was configured, and to no other
+        follow_redirects=False,  # passages go only to the configured server
         event_hooks={"response": [_limit]},
-        headers={"Accept-Encoding": "identity"},  # a small packed body can be a huge one
+        headers={"Accept-Encoding": "identity"},  # a small compressed body can be huge
     )
     timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
-    key = endpoint.key or "none"  # local servers want no key, but the client insists on one
+    key = endpoint.key or "none"  # local servers need no key, but the client requires one
     client: openai.AsyncOpenAI
     if endpoint.api_version:
         client = openai.AsyncAzureOpenAI(
@@ -49,7 +49,7 @@ def connect(endpoint: Endpoint) -> openai.AsyncOpenAI:
         client = openai.AsyncOpenAI(
             base_url=endpoint.url, api_key=key, timeout=timeout, max_retries=0, http_client=http
         )
-    if endpoint.saved:  # what the environment has for its own server (OPENAI_CUSTOM_HEADERS may hold a key) stays here
+    if endpoint.saved:  # do not send it the environment's data (OPENAI_CUSTOM_HEADERS may contain a key)
         client.organization = client.project = None
         client._custom_headers = {}
     return client
@@ -57,7 +57,7 @@ def connect(endpoint: Endpoint) -> openai.AsyncOpenAI:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """What a server's certificate is checked against; reading it takes longer than a request."""
+    """Return the trusted certificates, cached since reading them takes longer than a request."""
     return httpx2.create_ssl_context()
 
 
@@ -66,7 +66,7 @@ async def _limit(response: httpx2.Response) -> None:
 
 
 class _Limited(httpx2.AsyncByteStream):
-    """A body that ends with an error when it has become far too large, also in the middle of a line."""
+    """A body that raises TooLargeError once it is far too large, even within a line."""
 
     def __init__(self, body: httpx2.AsyncByteStream) -> None:
         self._body = body
@@ -77,8 +77,8 @@ class _Limited(httpx2.AsyncByteStream):
             num_left -= len(part)
             if num_left < 0:
                 raise TooLargeError(
-                    f"the language model's server sent more than {_MAX_BYTES // 2**20} MB, far more than an answer, "
-                    "and was stopped; ask again or use another model"
+                    f"the language model's server sent more than {_MAX_BYTES // 2**20} MB, too much for an answer; "
+                    "ask again or use another model"
                 )
             yield part
 

@@ -1,4 +1,4 @@
-"""Endpoint -> ConnectionReport: whether it answers, how quickly, and what may be wrong where it does not."""
+"""Endpoint -> ConnectionReport: whether it answers, how quickly, or what may be wrong."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from app.language_model.protocol import LanguageModelError
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """What came of asking an endpoint one small question.
+    """The result of asking an endpoint one small question.
 
-    message: for the person who set it up. models: the names that the server lists, empty where it lists none.
-    first_piece_ms, total_ms: None where it did not answer whole.
+    message: for the person who set it up. models: the names that the server lists, if any. first_piece_ms, total_ms:
+    None if the answer was not complete.
     """
 
     works: bool
@@ -34,7 +34,7 @@ _MAX_NAMED = 8
 
 
 def try_connection(endpoint: Endpoint, deadline_seconds: float = 30.0) -> ConnectionReport:
-    """List the models and have one small question answered; what fails is told, never raised."""
+    """List the models and ask one small question; failures are reported, never raised."""
     try:
         check_endpoint(endpoint)
     except EndpointError as error:
@@ -43,16 +43,16 @@ def try_connection(endpoint: Endpoint, deadline_seconds: float = 30.0) -> Connec
     models = _list_models(endpoint, min(_LIST_SECONDS, deadline_seconds / 2))
     left_seconds = deadline_seconds - (time.monotonic() - started)
     writer = OpenAILanguageModel(endpoint, deadline_seconds=left_seconds)
-    asked = time.monotonic()
+    asked_at = time.monotonic()
     first_piece_ms = None
     try:
         for _ in writer.stream(_SMALL_QUESTION):
-            first_piece_ms = first_piece_ms or (time.monotonic() - asked) * 1000
+            first_piece_ms = first_piece_ms or (time.monotonic() - asked_at) * 1000
     except LanguageModelError as error:
         hint = _hint(endpoint, models, deadline_seconds - (time.monotonic() - started))
         return ConnectionReport(False, f"{error}.{hint}", models)
-    total_ms = (time.monotonic() - asked) * 1000
-    unlisted = "" if _is_listed(endpoint.model, models) else _have(models)
+    total_ms = (time.monotonic() - asked_at) * 1000
+    unlisted = "" if _is_listed(endpoint.model, models) else _listed(models)
     return ConnectionReport(
         True,
         f"{endpoint.model} at {endpoint.where} answers: the first piece came after {first_piece_ms:.0f} ms, "
@@ -64,36 +64,36 @@ def try_connection(endpoint: Endpoint, deadline_seconds: float = 30.0) -> Connec
 
 
 def _list_models(endpoint: Endpoint, timeout_seconds: float) -> tuple[str, ...]:
-    """The names of the models that a server has, as far as it tells."""
+    """Return the names of a server's models; () if it does not list them."""
 
     async def ask() -> tuple[str, ...]:
         async with asyncio.timeout(timeout_seconds), connect(endpoint) as client:
             return tuple([str(model.id) async for model in client.models.list()])
 
-    if endpoint.api_version:  # Azure lists what could be deployed, not what is
+    if endpoint.api_version:  # Azure lists models that could be deployed
         return ()
     try:
         return asyncio.run(ask())
-    except Exception:  # many servers have no such list, and what is wrong otherwise the question will tell
+    except Exception:  # many servers have no list; other errors show up with the question
         return ()
 
 
 def _hint(endpoint: Endpoint, models: Sequence[str], left_seconds: float) -> str:
-    """What else may help where the question was not answered."""
+    """Return further advice if the question failed, or ''."""
     if models:
-        return "" if _is_listed(endpoint.model, models) else _have(models)
-    longer = f"{endpoint.url}/v1"
+        return "" if _is_listed(endpoint.model, models) else _listed(models)
+    longer_url = f"{endpoint.url}/v1"
     if left_seconds > 0 and not endpoint.url.endswith("/v1"):
-        found = _list_models(replace(endpoint, base_url=longer), min(_LIST_SECONDS, left_seconds))
-        return f" At {longer} there are models: use that as the base URL." if found else ""
+        found = _list_models(replace(endpoint, base_url=longer_url), min(_LIST_SECONDS, left_seconds))
+        return f" {longer_url} lists models: use it as the base URL." if found else ""
     return ""
 
 
 def _is_listed(model: str, models: Sequence[str]) -> bool:
-    """Ollama lists `name:latest` and takes `name` for it."""
+    """Return whether a model is listed; Ollama lists `name` as `name:latest`."""
     return not models or model in models or f"{model}:latest" in models
 
 
-def _have(models: Sequence[str]) -> str:
+def _listed(models: Sequence[str]) -> str:
     more = f" and {len(models) - _MAX_NAMED} more" if len(models) > _MAX_NAMED else ""
-    return f" The server does not list this model, but these: {', '.join(models[:_MAX_NAMED])}{more}."
+    return f" The server does not list this model. It lists: {', '.join(models[:_MAX_NAMED])}{more}."

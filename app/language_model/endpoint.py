@@ -1,7 +1,7 @@
-"""environment, or what was saved on the Settings page -> Endpoint: where answers are written, by which model.
+"""environment or Settings page -> Endpoint: the server and model that write answers.
 
-The saved endpoint lies in the home folder, in a file that only its owner may read. Its key belongs to the server
-for which it was typed: it is not sent to another one, and neither is the environment's key to a saved base URL.
+The saved endpoint is a file in the home folder that only its owner may read. A saved key is sent only to the server
+that it was entered for, and the environment's key never to a saved base URL.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _FILE = "endpoint.json"
 
 
 class EndpointError(CiteloopError):
-    """An endpoint that cannot be used, or a file that holds none; the message says what was expected."""
+    """An endpoint or its file is invalid; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a language model is, and which one.
+    """The address of a language model.
 
-    base_url: ends in /v1 as a rule; None: api.openai.com. api_key: None where the server wants none. api_version:
-    of Azure's older addresses, whose base URL is that of the resource; '' for all others. context_tokens: how much
-    the model reads and writes at once. saved: whether it comes from the Settings page, not from the environment.
+    base_url: ends in /v1, usually; None: OpenAI's. api_key: None if not needed. api_version: of Azure's older API,
+    with the resource's base URL; else ''. context_tokens: input and output together. saved: on the Settings page, not
+    from the environment.
     """
 
     base_url: str | None
@@ -45,37 +45,37 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The base URL without a slash at its end."""
+        """Return the base URL without a slash at its end."""
         return (self.base_url or OPENAI_URL).rstrip("/")
 
     @property
     def where(self) -> str:
-        """The server as messages name it: nothing of the address that may be secret."""
+        """Return the server's address for messages, without secret parts."""
         return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", self.url)[0])
 
     @property
     def host(self) -> str:
-        """The server's name or number, '' where the base URL is no address."""
+        """Return the host name or IP address, '' if the base URL is invalid."""
         return (urlsplit(self.url).hostname or "") if _is_base_url(self.url) else ""
 
     @property
     def key(self) -> str:
-        """The key itself, '' for none."""
+        """Return the plain key, '' for none."""
         return self.api_key.get_secret_value() if self.api_key else ""
 
 
 def read_endpoint(settings: Settings) -> Endpoint | None:
-    """The saved endpoint, else the one of the environment's variables; None when there is neither.
+    """Return the saved endpoint, else that of the environment variables, else None.
 
-    A small file is read, so that it can be asked for at every question. Raises EndpointError when it is damaged.
+    It only reads a small file, so call it for every question. Raises EndpointError when the file is damaged.
     """
     return _read_saved(settings.home) or _from_variables(settings)
 
 
 def save_endpoint(home: Path, endpoint: Endpoint) -> None:
-    """Write the endpoint to the disk, to be used from the next question on. One without a key keeps that of its server.
+    """Save the endpoint, used from the next question on. Without a key, the saved key for this server is kept.
 
-    Raises EndpointError when it cannot be one.
+    Raises EndpointError when it is invalid.
     """
     endpoint = with_kept_key(home, endpoint)
     check_endpoint(endpoint)
@@ -85,16 +85,16 @@ def save_endpoint(home: Path, endpoint: Endpoint) -> None:
 
 
 def clear_endpoint(home: Path) -> None:
-    """Forget the saved endpoint with its key."""
+    """Delete the saved endpoint and its key."""
     with suppress(FileNotFoundError):
         (home / _FILE).unlink()
         flush_entries(home)
 
 
 def with_kept_key(home: Path, endpoint: Endpoint) -> Endpoint:
-    """The endpoint, if it has no key, with the one that was saved for the same scheme, host and port."""
+    """Return the endpoint; if it lacks a key, with the one saved for the same scheme, host and port."""
     kept = None
-    with suppress(EndpointError):  # what is damaged is about to be overwritten
+    with suppress(EndpointError):  # a damaged file is about to be overwritten
         kept = _read_saved(home)
     if endpoint.api_key or kept is None or _origin(kept) is None or _origin(kept) != _origin(endpoint):
         return endpoint
@@ -102,7 +102,7 @@ def with_kept_key(home: Path, endpoint: Endpoint) -> Endpoint:
 
 
 def check_endpoint(endpoint: Endpoint) -> None:
-    """Raises EndpointError when no server can be asked with it; the message never holds the key."""
+    """Raise EndpointError if the endpoint is invalid; the message never contains the key."""
     if endpoint.base_url is not None and not _is_base_url(endpoint.base_url):
         raise EndpointError(
             "The base URL must be an address such as http://localhost:11434/v1, without name, password or "
@@ -113,10 +113,10 @@ def check_endpoint(endpoint: Endpoint) -> None:
     if not re.fullmatch(r"[\w.-]*", endpoint.api_version):
         raise EndpointError("The API version must be one such as 2024-10-21; correct it or leave it out.")
     if not endpoint.model.strip() or not endpoint.model.isprintable():
-        raise EndpointError("The model's name is missing; Test connection on the Settings page lists what there is.")
-    # The client's own error would show a key with a line break in it.
+        raise EndpointError("The model's name is missing; Test connection on the Settings page lists the models.")
+    # The client's error would show a key with a line break.
     if not (endpoint.key.isascii() and endpoint.key.isprintable()):
-        raise EndpointError("The key holds a character that no key has, such as a line break; copy it once more.")
+        raise EndpointError("The key has an invalid character, such as a line break; copy it again.")
     if endpoint.context_tokens < MIN_CONTEXT_TOKENS:
         raise EndpointError(
             f"The context size must be at least {MIN_CONTEXT_TOKENS} tokens, but is {endpoint.context_tokens}."
@@ -130,9 +130,9 @@ def _read_saved(home: Path) -> Endpoint | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError):
-        # Not from the error: it would show what the file holds, the key with it.
+        # `from None`, because the error would show the key.
         raise EndpointError(
-            f"{path} is damaged or cannot be read, so that no language model is asked; save the endpoint again on "
+            f"{path} is damaged or cannot be read, so no language model is used; save the endpoint again on "
             "the Settings page, or delete the file."
         ) from None
     return replace(endpoint, saved=True)
@@ -149,12 +149,12 @@ def _from_variables(settings: Settings) -> Endpoint | None:
             settings.openai_api_version,
         )
         if not api_version and "/openai/v1" not in base_url:
-            base_url = f"{base_url.rstrip('/')}/openai/v1"  # Azure's newer address, which wants no version
+            base_url = f"{base_url.rstrip('/')}/openai/v1"  # Azure's newer API, without versions
     return Endpoint(base_url, settings.openai_model, _stripped(key), api_version, settings.context_tokens)
 
 
 def _stripped(key: SecretStr | None) -> SecretStr | None:
-    """The key without the line break that came with it from a file."""
+    """Return the key without a line break copied from a file."""
     return SecretStr(key.get_secret_value().strip()) if key else None
 
 
@@ -168,12 +168,12 @@ def _is_base_url(url: str) -> bool:
             and not re.search(r"[\s@?#\\]", url)
             and url.isprintable()
         )
-    except ValueError:  # a port that is no number, an open bracket
+    except ValueError:  # invalid port, open bracket
         return False
 
 
 def _origin(endpoint: Endpoint) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for what is no address, which is like no other."""
+    """Return scheme, host and port, or None for an invalid address."""
     if not _is_base_url(endpoint.url):
         return None
     parts = urlsplit(endpoint.url)

@@ -1,4 +1,4 @@
-"""What went wrong with a language model -> what to tell the person who asked: what it was, and what to do."""
+"""errors of a language model -> messages for the user: what happened and what to do."""
 
 from __future__ import annotations
 
@@ -18,75 +18,75 @@ from app.language_model.protocol import LanguageModelError
 from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200
-"""Characters of a server's own words in a message."""
+"""Maximum characters of a server's message that are shown."""
 _TOO_LONG = ("context_length", "context length", "context size", "context window", "maximum context", "too many tokens")
-"""By these words OpenAI, Azure, vLLM, llama.cpp and LM Studio say that a prompt is too long."""
+"""Phrases of OpenAI, Azure, vLLM, llama.cpp and LM Studio for a prompt that is too long."""
 
 _log = logging.getLogger(__name__)
 
 
 class Failures:
-    """The words for what may go wrong with one endpoint; none of them holds its key.
+    """Messages for the failures of one endpoint; none contains its key.
 
-    What does not speak the API gets one message if its address was typed on a page. Otherwise a visitor could find out
-    which hosts and ports of the inner network answer. The log has the details.
+    For an address entered on a page, all servers that do not speak the API get the same message. Otherwise a visitor
+    could probe hosts and ports of the internal network. The log has the details.
     """
 
     def __init__(self, endpoint: Endpoint, deadline_seconds: float) -> None:
         self._endpoint, self._name, self._deadline_seconds = endpoint, endpoint.model, deadline_seconds
 
     def stalled(self, seconds: float) -> LanguageModelError:
-        """Nothing more came, and the connection stayed."""
+        """Return the error for a pause in mid-answer."""
         return LanguageModelError(
-            f"{self._name} fell silent for {seconds:.0f} seconds in mid-answer; ask again, and if that recurs, look "
+            f"{self._name} paused for {seconds:.0f} seconds in mid-answer; ask again, and if that recurs, check "
             "whether its server is overloaded"
         )
 
     def too_long(self, max_characters: int) -> LanguageModelError:
-        """It writes without end."""
+        """Return the error for an endless answer."""
         return LanguageModelError(
-            f"{self._name} wrote more than {max_characters:,} characters, far more than an answer, and was "
-            "stopped; ask again or use another model"
+            f"{self._name} wrote more than {max_characters:,} characters, too much for an answer; ask again or use "
+            "another model"
         )
 
     def check_end(self, reason: str, *, is_empty: bool, refusal: str) -> None:
-        """Raises LanguageModelError unless this finish reason is that of a whole answer."""
+        """Raise LanguageModelError unless the finish reason means a complete answer."""
         if refusal:
-            raise LanguageModelError(f"{self._name} declined: {self._safe(refusal)}; put the question differently")
+            raise LanguageModelError(f"{self._name} declined: {self._safe(refusal)}; rephrase the question")
         if reason == "stop" and is_empty:
             raise LanguageModelError(f"{self._name} wrote nothing; ask again or use another model")
         if reason == "stop":
             return
         meaning = {
-            "length": "reached its limit of length before the end; ask for less, or raise what its server allows",
-            "content_filter": f"was cut off by the content filter of {self._endpoint.where}; put the question "
-            "differently, or strike out the source that it may object to",
-            "tool_calls": "asked for a tool instead of answering; use a model, or a setting of its server, without",
+            "length": "reached its length limit before the end; ask for less, or raise the limit of its server",
+            "content_filter": f"was cut off by the content filter of {self._endpoint.where}; rephrase the question, "
+            "or strike out the source that may have triggered it",
+            "tool_calls": "asked for a tool instead of answering; use a model without tools, or disable them",
         }
         meaning["function_call"] = meaning["tool_calls"]
-        what = meaning.get(reason, f"was cut off ({self._safe(reason)}); ask again for a whole answer")
-        raise LanguageModelError(f"{self._name} {what}")
+        problem = meaning.get(reason, f"was cut off ({self._safe(reason)}); ask again for a complete answer")
+        raise LanguageModelError(f"{self._name} {problem}")
 
     def silence(self, content_type: str, *, begun: bool) -> LanguageModelError:
-        """The connection ended by itself, without a finish reason."""
+        """Return the error for a connection that ended without a finish reason."""
         if "text/html" in content_type:
-            return self._unspoken(self._no_completion("a web page"))
+            return self._not_the_api(self._no_completion("a web page"))
         if not begun:
-            return self._unspoken(self._no_completion(self._safe(content_type) or "nothing"))
+            return self._not_the_api(self._no_completion(self._safe(content_type) or "nothing"))
         return LanguageModelError(
-            f"{self._name} was cut off (the connection ended early); ask again for a whole answer"
+            f"{self._name} was cut off (the connection ended early); ask again for a complete answer"
         )
 
     def _no_completion(self, what: str) -> str:
         return (
-            f"{self._endpoint.where} sent {what} where a streamed chat completion was expected; check the base URL, "
-            f"which ends in /v1 as a rule, {self._set_in('OPENAI_BASE_URL')}"
+            f"{self._endpoint.where} sent {what} instead of a streamed chat completion; check the base URL, "
+            f"which usually ends in /v1, {self._set_in('OPENAI_BASE_URL')}"
         )
 
     def explained(self, error: Exception, *, begun: bool) -> LanguageModelError:
-        """What went wrong, in words that hold no key, and what to do; begun: an answer had begun to come."""
+        """Return the error with a message that says what to do, without the key. begun: a piece has arrived."""
         explained = self._explained(error)
-        return explained if begun or _is_of_the_api(error) else self._unspoken(str(explained))
+        return explained if begun or _is_of_the_api(error) else self._not_the_api(str(explained))
 
     def _explained(self, error: Exception) -> LanguageModelError:
         if isinstance(error, LanguageModelError):
@@ -102,66 +102,66 @@ class Failures:
         if isinstance(error, openai.APIConnectionError):
             return LanguageModelError(self._unreached(error))
         if isinstance(error, openai.APIError):
-            return LanguageModelError(f"{self._endpoint.where} failed: {self._said(error)}; ask again")
-        return LanguageModelError(self._no_completion("something else"))  # its own words may hold anything
+            return LanguageModelError(f"{self._endpoint.where} failed: {self._server_text(error)}; ask again")
+        return LanguageModelError(self._no_completion("something else"))  # its text may contain anything
 
-    def _unspoken(self, details: str) -> LanguageModelError:
-        """The failure of a server that does not speak the API."""
+    def _not_the_api(self, details: str) -> LanguageModelError:
+        """Return the error for a server that does not speak the API."""
         if not self._endpoint.saved:
             return LanguageModelError(details)
         _log.warning("no language model: %s", details)
         return LanguageModelError(
-            f"{self._endpoint.where} does not answer as a language model does; start its server, or correct the base "
-            "URL on the Settings page, which ends in /v1 as a rule. The log of Citeloop says more"
+            f"{self._endpoint.where} does not answer like a language model; start its server, or correct the base "
+            "URL on the Settings page, which usually ends in /v1. See the log of Citeloop for details"
         )
 
     def _unreached(self, error: openai.APIConnectionError) -> str:
         reason = self._safe(error.__cause__ or error)
         if isinstance(error.__cause__, httpx2.RemoteProtocolError | httpx2.ReadError):
-            return f"{self._endpoint.where} broke off the connection ({reason}); ask again for a whole answer"
+            return f"{self._endpoint.where} closed the connection ({reason}); ask again for a complete answer"
         return (
             f"{self._endpoint.where} cannot be reached ({reason}); start its server, or correct the base URL "
             f"{self._set_in('OPENAI_BASE_URL')}"
         )
 
     def _words_for(self, error: openai.APIStatusError) -> str:
-        """What a status says, and what to do about it."""
-        said, status = self._said(error), error.status_code
+        """Return what a status means and what to do."""
+        text, status = self._server_text(error), error.status_code
         if status == 401:
-            return f"refused the key ({said}); set a valid one {self._set_in('OPENAI_API_KEY')}"
+            return f"refused the key ({text}); set a valid one {self._set_in('OPENAI_API_KEY')}"
         if status == 403:
-            return f"does not allow this ({said}); use another key or model, {self._set_in('OPENAI_API_KEY')}"
+            return f"does not allow this ({text}); use another key or model, {self._set_in('OPENAI_API_KEY')}"
         if status == 404:
             return (
-                f"does not know {self._name} ({said}); Test connection on the Settings page lists its models. If it "
-                "lists none, the base URL is wrong, which ends in /v1 as a rule"
+                f"does not know {self._name} ({text}); Test connection on the Settings page lists its models. If it "
+                "lists none, the base URL is wrong; it usually ends in /v1"
             )
         if status in (400, 413, 422) and _is_too_long(error):
             return (
-                f"finds the question with its passages too long for {self._name} ({said}); set the model's true "
+                f"finds the question with its passages too long for {self._name} ({text}); set the model's real "
                 f"context size {self._set_in('CITELOOP_CONTEXT_TOKENS')}, or ask a shorter question"
             )
         if error.code == "insufficient_quota":
-            return f"has no credit left for this key ({said}); raise it there, or use another key or model"
+            return f"has no credit left for this key ({text}); add credit, or use another key or model"
         wait_seconds = retry_after_seconds(error)
         if status in (429, 503) and wait_seconds:
             num_seconds = math.ceil(wait_seconds)
             return f"is busy and asks to wait {num_seconds} second{'s' if num_seconds > 1 else ''}; ask again then"
         if status == 429:
-            return f"is busy ({said}); ask again in a minute"
+            return f"is busy ({text}); ask again in a minute"
         if 300 <= status < 400:
             target = self._safe(error.response.headers.get("location", "elsewhere"))
-            return f"leads to {target}; if that is right, set it as the base URL {self._set_in('OPENAI_BASE_URL')}"
+            return f"redirects to {target}; if that is right, set it as the base URL {self._set_in('OPENAI_BASE_URL')}"
         if status >= 500:
-            return f"failed with status {status} ({said}); ask again, and if that recurs, look into its log"
-        return f"refused with status {status} ({said}); check model and base URL {self._set_in('OPENAI_MODEL')}"
+            return f"failed with status {status} ({text}); ask again, and if that recurs, check its log"
+        return f"refused with status {status} ({text}); check model and base URL {self._set_in('OPENAI_MODEL')}"
 
     def _set_in(self, variable: str) -> str:
-        """Where this is to be corrected."""
+        """Return where to correct this setting."""
         return "on the Settings page" if self._endpoint.saved else f"on the Settings page or in {variable}"
 
-    def _said(self, error: openai.APIError) -> str:
-        """The server's own words, shortened and without the key."""
+    def _server_text(self, error: openai.APIError) -> str:
+        """Return the server's message, shortened and without the key."""
         body = error.body
         if isinstance(body, Mapping):
             body = body.get("message") or body.get("detail") or body
@@ -169,7 +169,7 @@ class Failures:
         return "a web page" if text.lstrip().startswith("<") else self._safe(text)
 
     def _safe(self, words: object) -> str:
-        """Words from outside in one line; the key is taken out before the cut could leave half of it."""
+        """Return outside text in one line; the key is removed before the text is cut."""
         text = whole_characters(str(words))
         if self._endpoint.key:
             text = text.replace(self._endpoint.key, "***")
@@ -178,16 +178,16 @@ class Failures:
 
 
 def _is_of_the_api(error: Exception) -> bool:
-    """Return whether an error shows that the server speaks the API, by {"error": {"message": ...}} as a rule."""
+    """Return whether an error shows that the server speaks the API, usually by {"error": {"message": ...}}."""
     if not isinstance(error, openai.APIStatusError):
-        is_told = isinstance(error, LanguageModelError | EndpointError) and not isinstance(error, TooLargeError)
-        return is_told or type(error) is openai.APIError  # an event of a stream
+        is_ours = isinstance(error, LanguageModelError | EndpointError) and not isinstance(error, TooLargeError)
+        return is_ours or type(error) is openai.APIError  # an event of a stream
     try:
         sent = error.response.json()
     except ValueError:
         return False
-    told = sent.get("error") if isinstance(sent, Mapping) else None
-    return error.status_code >= 400 and isinstance(told, Mapping) and isinstance(told.get("message"), str)
+    detail = sent.get("error") if isinstance(sent, Mapping) else None
+    return error.status_code >= 400 and isinstance(detail, Mapping) and isinstance(detail.get("message"), str)
 
 
 def _is_too_long(error: openai.APIStatusError) -> bool:
@@ -196,7 +196,7 @@ def _is_too_long(error: openai.APIStatusError) -> bool:
 
 
 def retry_after_seconds(error: openai.APIError) -> float | None:
-    """How long the server asks to wait: milliseconds, seconds or a date; None where it does not say."""
+    """Return the wait that the server asks for, in seconds, from milliseconds, seconds or a date; or None."""
     if not isinstance(error, openai.APIStatusError):
         return None
     headers = error.response.headers

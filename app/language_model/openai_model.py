@@ -1,8 +1,8 @@
-"""messages -> text, by any OpenAI-compatible endpoint: streamed, within one deadline, to be stopped at any moment.
+"""messages -> text, by any OpenAI-compatible endpoint: streamed, within one deadline, cancellable at any moment.
 
-A request runs in an event loop in a thread of its own. Only there everything can be broken off at once: looking
-up a host, connecting, waiting to try again, waiting for a piece. Breaking off closes the connection, which tells
-a local server to stop computing.
+A request runs in an event loop in a separate thread, where every step can be cancelled at once: looking up a host,
+connecting, waiting to retry, waiting for a piece. Cancelling closes the connection, which tells a local server to stop
+computing.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from app.language_model.failures import Failures, retry_after_seconds
 from app.language_model.protocol import LanguageModelError
 
 _TICK_SECONDS = 0.05
-"""How often the reader looks whether it is to stop."""
+"""How often the reader checks for a request to stop."""
 _MAX_TRIES = 3
-_PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({429, 500, 502, 503, 504})
 _THOUGHT, _END_OF_THOUGHT = "<think>", "</think>"
 
 _Give = Callable[[str | LanguageModelError | None], None]
 
 
 class OpenAILanguageModel:
-    """Chat Completions of OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio and the like; safe to share by threads."""
+    """Chat Completions of OpenAI, Azure, Ollama, vLLM, llama.cpp, LM Studio and the like; thread-safe."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class OpenAILanguageModel:
         retry_seconds: float = 0.5,
         max_characters: int = 100_000,
     ) -> None:
-        """deadline_seconds: for the whole answer, with connecting, all tries and their waits.
+        """deadline_seconds: for the whole answer, with connecting, retries and waits.
 
-        stall_seconds: between two pieces; the first one may take until the deadline, since a local model may read
-        that long. retry_seconds: before the second try, where the server does not say; twice as long before the third.
+        stall_seconds: between two pieces; the first may take until the deadline, since a local model may read that
+        long. retry_seconds: before the second try unless the server says; doubled before the third.
         """
         self.name = endpoint.model
         self.endpoint = endpoint
@@ -59,20 +59,20 @@ class OpenAILanguageModel:
         self._options: dict[str, Any] = {"temperature": 0}
 
     def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
-        """Pieces of the answer, without what the model thinks first; see LanguageModel.stream.
+        """Yield pieces of the answer, without the model's initial thoughts; see LanguageModel.stream.
 
-        Who reads no further breaks it off too, by closing the iterator.
+        Closing the iterator cancels the request.
         """
         stop = stop or threading.Event()
         if stop.is_set():
             return
-        arrived: SimpleQueue[str | LanguageModelError | None] = SimpleQueue()
-        work = _Work(self._answer(messages, arrived.put))
+        pieces: SimpleQueue[str | LanguageModelError | None] = SimpleQueue()
+        work = _Work(self._answer(messages, pieces.put))
         work.start()
         try:
             while not stop.is_set():
                 try:
-                    piece = arrived.get(timeout=_TICK_SECONDS)
+                    piece = pieces.get(timeout=_TICK_SECONDS)
                 except Empty:
                     continue
                 if piece is None:
@@ -84,14 +84,14 @@ class OpenAILanguageModel:
             work.cancel()
 
     async def _answer(self, messages: Sequence[Mapping[str, str]], give: _Give) -> None:
-        """Give the pieces as they come, then None, or what went wrong."""
+        """Give each piece as it arrives, then None or an error."""
         text = _Text(give, self._max_characters, self._failures)
         try:
             check_endpoint(self.endpoint)
             async with asyncio.timeout(self._deadline_seconds) as deadline, connect(self.endpoint) as client:
                 await self._try(client, messages, text, deadline)
             give(None)
-        except Exception as error:  # what comes over the network can break the client anywhere
+        except Exception as error:  # malformed data can make the client raise anything
             give(self._failures.explained(error, begun=text.begun))
 
     async def _try(
@@ -101,13 +101,13 @@ class OpenAILanguageModel:
         text: _Text,
         deadline: asyncio.Timeout,
     ) -> None:
-        """Ask, and ask again after what may pass, as long as nothing has come."""
+        """Retry transient failures until the first piece arrives."""
         for attempt in range(1, _MAX_TRIES + 1):
             try:
                 await self._ask(client, messages, text)
                 return
             except openai.APIError as error:
-                if text.begun or attempt == _MAX_TRIES or not self._may_pass(error):
+                if text.begun or attempt == _MAX_TRIES or not self._is_transient(error):
                     raise
                 wait_seconds = retry_after_seconds(error)
                 if wait_seconds is None:
@@ -116,23 +116,23 @@ class OpenAILanguageModel:
                     raise
             await asyncio.sleep(wait_seconds)
 
-    def _may_pass(self, error: openai.APIError) -> bool:
-        """Whether the same request may be answered when it is sent again."""
+    def _is_transient(self, error: openai.APIError) -> bool:
+        """Return whether a retry may succeed; drops the temperature if the model refuses it."""
         if isinstance(error, openai.BadRequestError) and "temperature" in str(error).lower():
-            self._options = {}  # some models have one temperature only, and no other is asked of them from now on
+            self._options = {}  # some models allow only their default temperature
             return True
         if isinstance(error, openai.APIStatusError):
-            return error.status_code in _PASSING_STATUSES and error.code != "insufficient_quota"
+            return error.status_code in _TRANSIENT_STATUSES and error.code != "insufficient_quota"
         return isinstance(error, openai.APIConnectionError)
 
     async def _ask(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, str]], text: _Text) -> None:
-        """One request, whose pieces go into the text. Raises whatever goes wrong, LanguageModelError if it was cut."""
+        """Send one request and add its pieces to the text. Raises any error, LanguageModelError if it was cut off."""
         async with await client.chat.completions.create(
             model=self.name, messages=cast(Any, list(messages)), stream=True, **self._options
         ) as events:
             try:
-                async with asyncio.timeout(None) as patience:
-                    finish_reason, refusal = await self._read(events, text, patience)
+                async with asyncio.timeout(None) as stall:
+                    finish_reason, refusal = await self._read(events, text, stall)
             except TimeoutError:
                 raise self._failures.stalled(self._stall_seconds) from None
             if not finish_reason:
@@ -140,25 +140,25 @@ class OpenAILanguageModel:
             self._failures.check_end(finish_reason, is_empty=text.is_empty, refusal=refusal)
 
     async def _read(
-        self, events: openai.AsyncStream[ChatCompletionChunk], text: _Text, patience: asyncio.Timeout
+        self, events: openai.AsyncStream[ChatCompletionChunk], text: _Text, stall: asyncio.Timeout
     ) -> tuple[str, str]:
-        """Put what comes into the text, up to the finish reason: that, or '', and what the model says to decline."""
+        """Add pieces to the text until the finish reason; returns it, or '', and the model's refusal."""
         refusal = ""
         async for event in events:
-            patience.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
+            stall.reschedule(asyncio.get_running_loop().time() + self._stall_seconds)
             for choice in event.choices:
-                if choice.index:  # a second answer, which nobody asked for
+                if choice.index:  # an unrequested second answer
                     continue
                 refusal += getattr(choice.delta, "refusal", None) or ""
                 text.add(choice.delta.content or "")
-                if choice.finish_reason:  # what may come after it is not waited for
+                if choice.finish_reason:  # do not wait for further events
                     text.finish()
                     return choice.finish_reason, refusal
         return "", refusal
 
 
 class _Text:
-    """The text of an answer on its way: without the thoughts at its beginning, and of limited length."""
+    """Passes on the pieces of an answer without its initial thoughts, up to a maximum length."""
 
     def __init__(self, give: _Give, max_characters: int, failures: Failures) -> None:
         self.begun = False
@@ -166,19 +166,19 @@ class _Text:
         self._give = give
         self._num_left = self._max_characters = max_characters
         self._failures = failures
-        self._held = ""  # what may be the beginning or the end of a thought
+        self._held = ""  # possible beginning or end of a thought
         self._is_thought = False
         self._is_answer = False
 
     def add(self, piece: str) -> None:
-        """Take a piece as the server sent it, maybe ''. Raises LanguageModelError when it is too much."""
+        """Take a piece from the server, maybe ''. Raises LanguageModelError when the text is too long."""
         self.begun = True
-        if not isinstance(piece, str):  # the client does not check what it hands on
+        if not isinstance(piece, str):  # the client does not check types
             raise TypeError("content must be text")
         self._show(piece if self._is_answer else self._after_thoughts(piece))
 
     def finish(self) -> None:
-        """Show what was held back, since no thought has come of it."""
+        """Show the held text, since it was not a thought."""
         if not self._is_thought and not self._is_answer:
             self._show(self._held.lstrip())
 
@@ -191,7 +191,7 @@ class _Text:
             self._give(piece)
 
     def _after_thoughts(self, piece: str) -> str:
-        """What of the text so far is answer, without the white space before it."""
+        """Return the part of the text so far that belongs to the answer, without leading white space."""
         self._held += piece
         if self._is_thought:
             _, closed, rest = self._held.partition(_END_OF_THOUGHT)
@@ -208,7 +208,7 @@ class _Text:
 
 
 class _Work(threading.Thread):
-    """A coroutine in an event loop of its own, that any thread may break off."""
+    """Runs a coroutine in its own event loop; any thread may cancel it."""
 
     def __init__(self, work: Coroutine[Any, Any, None]) -> None:
         super().__init__(name="language model", daemon=True)
@@ -221,9 +221,9 @@ class _Work(threading.Thread):
                 self._loop.run_until_complete(self._task)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
-            self._loop.close()  # which does not wait for a host name that is still being looked up
+            self._loop.close()  # does not wait for a running host lookup
 
     def cancel(self) -> None:
-        """Break it off, if it is not done; this does not wait."""
+        """Cancel it without waiting, if it is not done."""
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._task.cancel)

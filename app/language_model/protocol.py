@@ -1,4 +1,4 @@
-"""LanguageModel: messages -> text, and the one error of all that write it."""
+"""LanguageModel: messages -> text, and its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest import CiteloopError
 
 
 class LanguageModelError(CiteloopError):
-    """The language model cannot be reached or broke off; the message says what to do."""
+    """The language model cannot be reached or stopped early; the message says what to do."""
 
 
 class LanguageModel(Protocol):
@@ -20,8 +20,8 @@ class LanguageModel(Protocol):
     def name(self) -> str: ...
 
     def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
-        """Pieces of the text as they come, and no more of them once `stop` is set, whatever is being waited for.
+        """Yield pieces of the text as they arrive; end at once when `stop` is set.
 
-        Raises LanguageModelError when it ends before its end.
+        Raises LanguageModelError when the text is incomplete.
         """
         ...

@@ -1,4 +1,4 @@
-"""Endpoint -> a function that counts the tokens of a text: by the server where it can, else by a safe estimate."""
+"""Endpoint -> a function that counts the tokens of a text, by the server if possible, else by a safe estimate."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from ingest.embed.readable import readable_part
 
 _TIMEOUT_SECONDS = 2.0
 _PAUSE_SECONDS = 300.0
-"""So long a server that does not count is left alone; then it may be another one."""
+"""After a failure, the server is not asked for this long."""
 _MAX_BYTES = 2**24
 _LETTERS_PER_TOKEN = 2.2
 _FOREIGN_BYTES_PER_TOKEN = 1.5
-"""With these, the estimate is 1.4 to 1.7 times what SmolLM2 counts of English documents and of Python, and 1 to 1.5
-times of German, French, Russian, Chinese, Japanese, Arabic and Hindi, for which its small vocabulary is the worst case;
-of rows of digits, of hexadecimal and of Polish it is 0.83 to 0.93 times. Of MiniLM's word pieces it is never less.
+"""Measured: 1.4 to 1.7 times SmolLM2's count for English documents and Python, and 1 to 1.5 times for German, French,
+Russian, Chinese, Japanese, Arabic and Hindi, the worst case for its small vocabulary; 0.83 to 0.93 times for rows of
+digits, hexadecimal and Polish. Never less than MiniLM's word pieces.
 """
-_COUNTLESS = re.compile(r"(^|\.)(openai\.com|azure\.(com|us|cn))$")
-"""Hosts that are known to have no such path, and need not be sent each passage twice."""
+_WITHOUT_TOKENIZE = re.compile(r"(^|\.)(openai\.com|azure\.(com|us|cn))$")
+"""Hosts without /tokenize, which need not be sent each passage twice."""
 
 _Shape = Callable[[str, str], Mapping[str, str]]
-"""Model and text -> what is asked."""
+"""Model and text -> request body."""
 
 
 def token_counter(endpoint: Endpoint) -> Callable[[str], int]:
-    """How many tokens a text is for the endpoint's model: exactly, by llama.cpp or vLLM, else rather too many.
+    """Return a function that counts a text's tokens: exact with llama.cpp or vLLM, else rather too high.
 
-    It never raises, and asks nothing before it is called. To be kept: it remembers how its server counts.
+    The function never raises. Keep it: it remembers how its server counts.
     """
-    if endpoint.api_version or _COUNTLESS.search(endpoint.host):
+    if endpoint.api_version or _WITHOUT_TOKENIZE.search(endpoint.host):
         return estimate_tokens
     return _Server(endpoint)
 
 
 def estimate_tokens(text: str) -> int:
-    """About as many tokens as a text has for a model of a small vocabulary, rather more of usual prose.
+    """Estimate the tokens of a text for a model with a small vocabulary; rather too many for prose.
 
-    ASCII letters come in groups; a digit, a mark or a line break may be a token, and so may each byte or two of others.
+    ASCII letters are grouped; each digit, mark or line break may be a token, and so may one or two other bytes.
     """
     ascii_text = text.encode("ascii", "ignore").decode()
     num_letters = sum(map(str.isalpha, ascii_text))
@@ -52,7 +52,7 @@ def estimate_tokens(text: str) -> int:
 
 
 class _Server:
-    """Counts tokens by a server's /tokenize, and estimates them for a while when it fails."""
+    """Counts tokens by a server's /tokenize; estimates them for a while after a failure."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         import httpx2
@@ -62,21 +62,21 @@ class _Server:
         self._client = httpx2.Client(
             headers={"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}, timeout=_TIMEOUT_SECONDS
         )
-        self._shapes: tuple[_Shape, ...] = _SHAPES  # until it is known which
-        self._asked_again_at = -math.inf
+        self._shapes: tuple[_Shape, ...] = _SHAPES  # both, until one works
+        self._ask_again_at = -math.inf
 
     def __call__(self, text: str) -> int:
-        if time.monotonic() >= self._asked_again_at:
+        if time.monotonic() >= self._ask_again_at:
             for shape in self._shapes:
                 count = self._ask(shape(self._model, readable_part(text, self._max_tokens)))
-                if count or (count == 0 and not text.strip()):  # llama.cpp counts 0 of a request that it misreads
+                if count or (count == 0 and not text.strip()):  # llama.cpp returns 0 for a request that it misreads
                     self._shapes = (shape,)
                     return count
-            self._asked_again_at = time.monotonic() + _PAUSE_SECONDS  # else each passage would wait
+            self._ask_again_at = time.monotonic() + _PAUSE_SECONDS  # else each passage would wait for a timeout
         return estimate_tokens(text)
 
     def _ask(self, request: Mapping[str, str]) -> int | None:
-        """What the server counts; None when it does not."""
+        """Return the server's count, or None."""
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         body = bytearray()
         try:
@@ -86,7 +86,7 @@ class _Server:
                     if len(body) > _MAX_BYTES or time.monotonic() > deadline:
                         return None
             return _read_count(json.loads(body))
-        except Exception:  # what comes over the network can break the client anywhere, and an estimate will do
+        except Exception:  # malformed data can make the client raise anything, and an estimate is enough
             return None
 
 
@@ -102,7 +102,7 @@ _SHAPES: tuple[_Shape, ...] = (_as_llama_cpp, _as_vllm)
 
 
 def _read_count(answer: object) -> int | None:
-    """The number of tokens in an answer: `count` of vLLM, the length of `tokens` of both."""
+    """Return the number of tokens in an answer: vLLM's `count`, or the length of `tokens`."""
     if not isinstance(answer, dict):
         return None
     tokens, count = answer.get("tokens"), answer.get("count")

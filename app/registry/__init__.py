@@ -1,11 +1,11 @@
-"""The trained models of a home folder: which there are, which one is live, and who made it so.
+"""The trained models of a home folder, which one is live, and who promoted it.
 
-    entries  TrainedModel, Promotion, Verdict   what is said of them
-    files    fingerprint                        the files of a model: are they as they were?
-    store    Registry                           keeps and returns them, each act one transaction
+    entries  TrainedModel, Promotion, Verdict   the types
+    files    fingerprint                        checks that a model's files are unchanged
+    store    Registry                           stores and returns them, one transaction per action
 
-Each model lies in HOME/models/NAME, its row in HOME/models.sqlite3. A model without a row is none, and a row never
-lacks its folder. Nothing here loads a model: whoever uses one asks `Registry.check` first.
+Each model is in HOME/models/NAME, its row in HOME/models.sqlite3. A folder without a row does not count as a model,
+and a row never lacks its folder. Nothing here loads a model: call `Registry.check` before loading one.
 """
 
 from app.registry.entries import (

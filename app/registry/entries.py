@@ -1,4 +1,4 @@
-"""What is said of trained models: a TrainedModel, the Verdict of the gate, a Promotion of the history."""
+"""TrainedModel, the gate's Verdict, and Promotion, an entry of the history."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Literal
 from ingest import CiteloopError
 
 SHIPPED = "shipped"
-"""The reranker that comes with the program: live as long as none was promoted, and never in the table of models."""
+"""The reranker that comes with the program: live until another is promoted, and not in the table of models."""
 RERANKER_KINDS = ("late-interaction", "cross-encoder")
 EMBEDDER = "embedder"
-"""The kind of a model that does not rank: it goes live when the documents are embedded anew with it."""
+"""The kind of a model that does not rank: it goes live by reindexing with it."""
 
 Action = Literal["promote", "rollback", "fallback"]
 Decision = Literal["promote", "keep", "too little data"]
 
 
 class RegistryError(CiteloopError):
-    """A model is not there, not whole, or not in a state for what was asked."""
+    """A model is missing or damaged, or its state does not allow the action."""
 
 
 def how_to_embed(embedder: Path) -> str:
-    """How the embedder in a folder goes live."""
+    """Return the command that makes the embedder in a folder live."""
     return f"citeloop reindex --embedder {embedder}"
 
 
@@ -31,8 +31,8 @@ def how_to_embed(embedder: Path) -> str:
 class TrainedModel:
     """A model of a home folder.
 
-    kind: of RERANKER_KINDS, or EMBEDDER. base: what it was trained from. created_at: ISO 8601 in
-    UTC. fingerprint: as `fingerprint` gives it. job_id: of the training, or ''.
+    kind: one of RERANKER_KINDS, or EMBEDDER. base: the model it was trained from. created_at: ISO 8601 in UTC.
+    fingerprint: by `fingerprint`. job_id: of the training, or ''.
     """
 
     name: str
@@ -46,10 +46,10 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A line of the history: from when on which model was used instead of which, by whom and why.
+    """One history entry: when, who, which model replaced which, and why.
 
-    at: ISO 8601 in UTC. action: a fallback changes nothing in what is live; it says that `previous` failed and that
-    `model` was used instead. verdict: of the gate, '' if it was not asked; other than 'promote': it was overridden.
+    at: ISO 8601 in UTC. action: a fallback does not change the live model; it means that `previous` failed and `model`
+    was used instead. verdict: of the gate, '' if not asked; other than 'promote' means that it was overridden.
     """
 
     sequence: int
@@ -64,9 +64,9 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of a model in its gate.json. live: what it was compared with, '' if that is not said.
+    """The gate's verdict in a model's gate.json. live: the model that it was compared with, '' if unknown.
 
-    embedder: the one that was made with it, and that it was judged with; '' where there is none.
+    embedder: trained and judged together with it; '' if none.
     """
 
     verdict: Decision

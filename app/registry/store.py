@@ -1,4 +1,4 @@
-"""Registry: the rows of the models and of their history, and the folders that belong to them."""
+"""Registry: the models' rows, history and folders."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from ingest.home.whole_folders import unfinished_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
-"""Names under which rerankers are known that are not of a registry."""
+"""Names of rerankers outside the registry."""
 
-_BY_ITSELF = "promotes by itself"
+_AUTO_PROMOTE = "promotes by itself"
 _MODEL = ", ".join(field.name for field in fields(TrainedModel))
 _PROMOTION = ", ".join(field.name for field in fields(Promotion))
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS models (name TEXT PRIMARY KEY, kind TEXT NOT NULL, base TEXT NOT NULL,"
     " created_at TEXT NOT NULL, fingerprint TEXT NOT NULL, job_id TEXT NOT NULL, note TEXT NOT NULL,"
-    " files TEXT NOT NULL, removed_at TEXT)",  # a row stays when its model is removed: its name is not used again
+    " files TEXT NOT NULL, removed_at TEXT)",  # the row of a removed model stays, so that its name is not reused
     "CREATE TABLE IF NOT EXISTS promotions (sequence INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL,"
     " who TEXT NOT NULL, model TEXT NOT NULL, previous TEXT NOT NULL, action TEXT NOT NULL, why TEXT NOT NULL,"
     " verdict TEXT NOT NULL)",
@@ -48,7 +48,7 @@ _SCHEMA = (
 class Registry:
     """The models of one home folder; every method is one transaction that survives a crash.
 
-    Reading makes no files. Every method raises RegistryError when the file is damaged or the disk is full.
+    Reading creates no files. Every method raises RegistryError when the file is damaged or the disk is full.
     """
 
     def __init__(self, home: Path) -> None:
@@ -56,65 +56,65 @@ class Registry:
         self._path = home / "models.sqlite3"
 
     def folder(self, name: str) -> Path:
-        """Where the files of the model of this name lie."""
+        """Return the folder of the model with this name."""
         return self.models_folder / name
 
-    # which there are ---------------------------------------------------------------------------------
+    # models ------------------------------------------------------------------------------------------
 
     def models(self) -> list[TrainedModel]:
-        """All that are there, newest first."""
+        """Return all models, newest first."""
         with self._reading() as connection:
             rows = connection.execute(f"SELECT {_MODEL} FROM models WHERE removed_at IS NULL ORDER BY rowid DESC")
             return [TrainedModel(*row) for row in rows]
 
     def model(self, name: str) -> TrainedModel:
-        """The model of this name. Raises RegistryError, with the names that there are."""
+        """Return the model with this name. Raises RegistryError, with the known names."""
         with self._reading() as connection:
             return _model(connection, name)
 
     def check(self, name: str) -> None:
-        """Read every file of a model; what comes with the program is not looked at here.
+        """Check every file of a model, except the shipped one.
 
-        Raises RegistryError when its folder lacks a file, or has one that is not as it was registered.
+        Raises RegistryError when a file is missing or has changed since registration.
         """
         if name != SHIPPED:
             with self._reading() as connection:
                 self._check(connection, name)
 
     def verdict(self, name: str) -> Verdict | None:
-        """What the gate says of a model, None where it was not asked. Raises RegistryError when that cannot be read."""
+        """Return the gate's verdict on a model, or None if there is none. Raises RegistryError if it is damaged."""
         return read_verdict(self.folder(name))
 
     def embedder_to_use_first(self, name: str) -> Path | None:
-        """The folder of the embedder that a reranker was judged with, while the documents have vectors of another.
+        """Return the folder of the embedder that a reranker was judged with, if the table uses another; else None.
 
-        Raises RegistryError when the verdict cannot be read, TableError when the table cannot.
+        Raises RegistryError or TableError when the verdict or the table cannot be read.
         """
         verdict = self.verdict(name)
         if verdict is None or not verdict.embedder or verdict.embedder == name:
             return None
-        from ingest.embed.embedder import recorded_name  # seconds to import, which a rollback does without
+        from ingest.embed.embedder import recorded_name  # slow to import, and a rollback does not need it
         from ingest.table import read_identity
 
         folder, made_with = self.folder(verdict.embedder), read_identity(self.models_folder.parent)
         return None if made_with and made_with.embedder == recorded_name(str(folder)) else folder
 
     def new_name(self, noun: str = "reranker") -> str:
-        """The next free name: reranker-1, reranker-2, and so on; or so with another noun."""
+        """Return the next free name: reranker-1, reranker-2 and so on, or with another noun."""
         with self._reading() as connection:
             return _next_name(connection, noun)
 
     def unfinished(self) -> AbstractContextManager[Path]:
-        """A new hidden folder to make a model in. What `add` has not taken of it is deleted in the end."""
+        """Open a new hidden folder to make a model in; it is deleted afterwards unless `add` has moved it."""
         return unfinished_folder(self.models_folder)
 
     def add(
         self, unfinished: Path, name: str | None = None, *, kind: str, base: str, job_id: str = "", note: str = ""
     ) -> TrainedModel:
-        """Make a model of a folder as `unfinished` gave it: it moves to its place and gets its row.
+        """Register a folder from `unfinished` as a model: move it to its final place and add its row.
 
-        name: by default the next free one. A crash leaves a folder without a row, which is no model and is removed
-        here the next time. Raises RegistryError when the name is taken.
+        name: None takes the next free one. A crash leaves a folder without a row, which the next call removes. Raises
+        RegistryError when the name is taken.
         """
         flush(unfinished)
         with self._writing() as connection:
@@ -129,37 +129,37 @@ class Registry:
         return model
 
     def remove(self, name: str) -> None:
-        """Delete a model. Raises RegistryError for the live one and for the one that a rollback would lead to."""
+        """Delete a model. Raises RegistryError for the live model and for the target of a rollback."""
         with self._writing() as connection:
             _model(connection, name)
             if name == _standing(connection)[0]:
                 raise RegistryError(f"{name} is live; promote another one first, or roll back")
             if name == self._rollback_target(connection):
-                raise RegistryError(f"{name} is what a rollback would lead to; promote another one first")
+                raise RegistryError(f"{name} is the target of a rollback; promote another one first")
             connection.execute("UPDATE models SET removed_at = ? WHERE name = ?", (now(), name))
-        shutil.rmtree(self.folder(name), ignore_errors=True)  # what is left of it is a folder without a row
+        shutil.rmtree(self.folder(name), ignore_errors=True)  # after a failure, `add` removes the rest
 
-    # which one is live -------------------------------------------------------------------------------
+    # live model --------------------------------------------------------------------------------------
 
     def live(self) -> str:
-        """The name of the live model, by default `shipped`."""
+        """Return the name of the live model, by default `shipped`."""
         return self.standing()[0]
 
     def standing(self) -> list[str]:
-        """The live model, and behind it those that rollbacks would lead to, one after the other. Cheap."""
+        """Return the live model, then the targets of further rollbacks. Cheap."""
         with self._reading() as connection:
             return _standing(connection)
 
     def history(self) -> list[Promotion]:
-        """Every promotion, rollback and fallback, newest first."""
+        """Return all promotions, rollbacks and fallbacks, newest first."""
         with self._reading() as connection:
             rows = connection.execute(f"SELECT {_PROMOTION} FROM promotions ORDER BY sequence DESC")
             return [Promotion(*row) for row in rows]
 
     def promote(self, name: str, who: str, why: str, verdict: str = "", *, instead_of: str | None = None) -> Promotion:
-        """Make a model live, if its files are as they were registered. Raises RegistryError.
+        """Make a model live, if its files are unchanged. Raises RegistryError.
 
-        instead_of: what it was compared with; when another one has gone live since, nothing is changed.
+        instead_of: the live model that it was compared with; raises if another one is live now.
         """
         with self._writing() as connection:
             live = _standing(connection)[0]
@@ -175,41 +175,41 @@ class Registry:
                 self._check(connection, name)
             if instead_of is not None and live != instead_of:
                 raise RegistryError(
-                    f"{name} was compared with {instead_of}, and {live} is live now; train again to compare with that"
+                    f"{name} was compared with {instead_of}, but {live} is live now; train again to compare with it"
                 )
             return _note(connection, "promote", name, live, who, why, verdict)
 
     def rollback(self, who: str, why: str) -> Promotion:
-        """Make live what was live before the promotion that stands; each further rollback goes one further back.
+        """Make the previously live model live; each further rollback goes one step further back.
 
-        A model whose files are not whole is passed over. Raises RegistryError where there is nothing to go back to.
+        Models with missing or changed files are skipped. Raises RegistryError if none is left.
         """
         with self._writing() as connection:
             live, *_ = _standing(connection)
             target = self._rollback_target(connection)
             if target is None:
-                raise RegistryError(f"nothing to go back to: {live} is live, and nothing from before is still whole")
+                raise RegistryError(f"nothing to go back to: {live} is live, and no earlier model is intact")
             return _note(connection, "rollback", target, live, who, why)
 
     def rollback_target(self) -> str | None:
-        """What a rollback would make live now; None when there is nothing whole from before."""
+        """Return the model that a rollback would make live, or None if no earlier model is intact."""
         with self._reading() as connection:
             return self._rollback_target(connection)
 
     @property
     def promotes_by_itself(self) -> bool:
-        """Whether a model that the gate lets pass goes live without anybody's click; by default not."""
+        """Return whether a model that passes the gate is promoted automatically; by default False."""
         with self._reading() as connection:
-            row = connection.execute("SELECT is_on FROM switches WHERE name = ?", (_BY_ITSELF,)).fetchone()
+            row = connection.execute("SELECT is_on FROM switches WHERE name = ?", (_AUTO_PROMOTE,)).fetchone()
         return bool(row and row[0])
 
     def set_promotes_by_itself(self, is_on: bool) -> None:
-        """Switch that on or off."""
+        """Switch automatic promotion on or off."""
         with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (_BY_ITSELF, is_on))
+            connection.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (_AUTO_PROMOTE, is_on))
 
     def note_fallback(self, model: str, used_instead: str, why: str) -> None:
-        """Write into the history that a model failed; since a promotion or rollback once for each model and reason."""
+        """Record in the history that a model failed, once per model and reason until the live model changes."""
         with self._writing() as connection:
             known = (
                 "SELECT 1 FROM promotions WHERE action = 'fallback' AND previous = ? AND why = ? AND sequence >"
@@ -218,7 +218,7 @@ class Registry:
             if not connection.execute(known, (model, why)).fetchone():
                 _note(connection, "fallback", used_instead, model, "", why)
 
-    # inside ------------------------------------------------------------------------------------------
+    # internals ---------------------------------------------------------------------------------------
 
     def _check(self, connection: sqlite3.Connection, name: str) -> None:
         model = _model(connection, name)
@@ -236,7 +236,7 @@ class Registry:
         return None
 
     def _remove_strays(self, connection: sqlite3.Connection) -> None:
-        """Delete folders that are no models; one that is being made is hidden and stays."""
+        """Delete folders without a row; unfinished ones are hidden and stay."""
         known = {name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL")}
         for folder in self.models_folder.glob("[!.]*/"):
             if folder.name not in known:
@@ -250,7 +250,7 @@ class Registry:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Nobody else writes, or moves folders, between what is read here and what is written."""
+        """Open a transaction that excludes other writers, including their moves of folders."""
         make_home(self._path.parent)
         with self._connection(self._path) as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -265,12 +265,12 @@ class Registry:
                 yield connection
         except (sqlite3.DatabaseError, OSError) as error:
             raise RegistryError(
-                f"the models in {self._path} cannot be used: {error}; look at the free space and the permissions"
+                f"the models in {self._path} cannot be used: {error}; check free space and permissions"
             ) from error
 
 
 def _standing(connection: sqlite3.Connection) -> list[str]:
-    """What was live, one after the other, as far as rollbacks have not undone it; newest first, each name once."""
+    """Return the stack of live models, newest first, each once, without those that a rollback undid."""
     stack = [SHIPPED]
     rows = connection.execute("SELECT action, model FROM promotions WHERE action != 'fallback' ORDER BY sequence")
     for action, model in rows:
@@ -280,8 +280,8 @@ def _standing(connection: sqlite3.Connection) -> list[str]:
                 stack.pop()
         else:
             stack.append(model)
-    here = {SHIPPED, *(name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL"))}
-    return [name for name in dict.fromkeys(reversed(stack)) if name in here]
+    existing = {SHIPPED, *(name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL"))}
+    return [name for name in dict.fromkeys(reversed(stack)) if name in existing]
 
 
 def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
@@ -290,7 +290,7 @@ def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
     if row:
         return TrainedModel(*row)
     known = [known for (known,) in connection.execute(f"SELECT name FROM models {where} ORDER BY rowid")]
-    raise RegistryError(f"no trained model {name!r}; there are: {', '.join(known) or 'none yet'}")
+    raise RegistryError(f"no trained model {name!r}; known: {', '.join(known) or 'none yet'}")
 
 
 def _next_name(connection: sqlite3.Connection, noun: str = "reranker") -> str:
@@ -301,11 +301,11 @@ def _next_name(connection: sqlite3.Connection, noun: str = "reranker") -> str:
 def _expect_free(connection: sqlite3.Connection, name: str) -> None:
     if not _NAME.fullmatch(name) or name in _TAKEN:
         raise RegistryError(
-            f"{name!r} is no name for a model: expected small letters, digits, dots and dashes, "
+            f"{name!r} is not a valid model name: expected lower-case letters, digits, dots and dashes, "
             f"and none of {', '.join(_TAKEN)}"
         )
     if connection.execute("SELECT 1 FROM models WHERE name = ?", (name,)).fetchone():
-        raise RegistryError(f"there is, or was, a model {name}; the next free name is {_next_name(connection)}")
+        raise RegistryError(f"the name {name} has been used; the next free name is {_next_name(connection)}")
 
 
 def _insert(connection: sqlite3.Connection, model: TrainedModel, folder: Path) -> None:

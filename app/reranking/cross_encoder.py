@@ -1,4 +1,4 @@
-"""A sequence classification model as a Reranker: it reads query and passage together."""
+"""A sequence classification model as a Reranker, which reads query and passage together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 Logits = Callable[[Sequence[tuple[str, str]]], list[float]]
-"""Pairs of query and passage -> one raw output for each."""
+"""Pairs of query and passage -> one raw output each."""
 
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _HEAD = ("pooler.dense", "classifier")
@@ -25,7 +25,7 @@ class CrossEncoderReranker:
     """Reads query and passage together; any sequence classification model with one output."""
 
     def __init__(self, target: str, *, name: str | None = None) -> None:
-        """target: a local folder or a model's id on the Hugging Face hub."""
+        """target: a local folder or a Hugging Face hub id."""
         self.name = name or f"cross-encoder:{target}"
         self.blend = Blend.load(Path(target))
         folder = local_folder(target)
@@ -43,7 +43,7 @@ class CrossEncoderReranker:
 
 
 def local_folder(target: str) -> Path | None:
-    """Where the files of a model are on this machine: a folder, or what was downloaded of a hub id."""
+    """Return the folder with a model's files on this machine: target itself, or the download of a hub id."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -51,7 +51,7 @@ def local_folder(target: str) -> Path | None:
         return Path(target)
     try:
         found = try_to_load_from_cache(target, "config.json")
-    except HFValidationError:  # no name that the hub would give
+    except HFValidationError:  # not a valid hub id
         return None
     return Path(found).parent if isinstance(found, str) else None
 
@@ -66,7 +66,7 @@ def _is_plain_bert(folder: Path) -> bool:
 
 
 def _packed_logits(folder: Path) -> Logits:
-    """A plain BERT with a head of one output, computed without padding."""
+    """Return a plain BERT with one output, computed without padding."""
     import torch
     from torch.nn.functional import linear
 
@@ -82,7 +82,7 @@ def _packed_logits(folder: Path) -> Logits:
 
 
 def _cross_encoder_logits(target: str) -> Logits:
-    """Whatever sentence-transformers' CrossEncoder reads."""
+    """Return any model that sentence-transformers' CrossEncoder reads."""
     from sentence_transformers import CrossEncoder
     from torch.nn import Identity
 
@@ -90,8 +90,8 @@ def _cross_encoder_logits(target: str) -> Logits:
     options = {"dtype": preferred_dtype(), "use_safetensors": True}
     model = CrossEncoder(target, model_kwargs=options, activation_fn=Identity())
     architectures = model.config.architectures or []
-    has_head_behind = len(model) > 1  # in modules of its own, as the ettin rerankers have it
-    if not has_head_behind and architectures and all(name.endswith("Model") for name in architectures):
+    has_head_modules = len(model) > 1  # as in the ettin rerankers
+    if not has_head_modules and architectures and all(name.endswith("Model") for name in architectures):
         raise RerankerError(f"{target} is an encoder ({architectures[0]}) without a trained head, not a reranker")
     if model.num_labels != 1:
         raise RerankerError(f"{target} has {model.num_labels} outputs, a reranker must have one")
@@ -105,25 +105,23 @@ def _cross_encoder_logits(target: str) -> Logits:
 
 
 def refuse_pickles(target: str) -> None:
-    """Raise RerankerError when a module of a model holds weights that can run code when they are read.
+    """Raise RerankerError when a module's weights are pickled, since reading them can run code.
 
-    Of the transformer itself the libraries read safetensors only, as they are told; of the modules behind it not.
+    The option use_safetensors holds only for the transformer, not for later modules.
     """
     folder = local_folder(target)
     listed = folder / "modules.json" if folder else None
     modules = json.loads(listed.read_text(encoding="utf-8")) if listed and listed.exists() else []
-    behind = [folder / row["path"] for row in modules if folder and row["path"]]
-    for path in [found for module in behind if module.is_dir() for found in module.iterdir()]:  # or not here yet
+    later = [folder / row["path"] for row in modules if folder and row["path"]]
+    for path in [found for module in later if module.is_dir() for found in module.iterdir()]:  # if downloaded
         if path.suffix in _PICKLES:
-            raise RerankerError(
-                f"{target} holds pickled weights ({path.name}), which can run code; expected safetensors"
-            )
+            raise RerankerError(f"{target} has pickled weights ({path.name}), which can run code; expected safetensors")
 
 
 def not_loaded(target: str, error: Exception) -> RerankerError:
-    """What to say of a model that does not load, and why."""
+    """Return the error for a model that cannot be loaded."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return RerankerError(
         f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor a model "
-        f"that the hub gave us ({reason}); download it and name its folder"
+        f"from the hub ({reason}); download it and name its folder"
     )

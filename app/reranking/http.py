@@ -1,7 +1,7 @@
 """A reranking service as a Reranker.
 
-Services differ in their path, in the names of a few fields and in how many passages they take at once:
-SHAPES says how. Asking, waiting and checking the answer are the same for all.
+Services differ in their path, a few field names and the number of passages per request, see SHAPES. Requests, waiting
+and checking the answer are the same for all.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _MAX_RETRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a service is asked and how it answers.
+    """The API of a service.
 
-    path: where, below the base URL. body: what is sent, from model, query and passages. results: the field
-    of the answer that holds the list of {index, score}; None: the answer is that list. score: the field of the
-    score. batch_size: how many passages one request may hold, None for no limit. host: who is known to speak it.
+    path: below the base URL. body: makes the request from model, query and passages. results: the answer's field with
+    the list of {index, score}; None: the answer is the list. score: the field of the score. batch_size: maximum
+    passages per request, None for no limit. host: a host known to use it.
     """
 
     path: str
@@ -47,7 +47,7 @@ def _common(model: str, query: str, passages: list[str]) -> dict[str, object]:
 
 
 def _jina(model: str, query: str, passages: list[str]) -> dict[str, object]:
-    return {**_common(model, query, passages), "return_documents": False}  # or each passage comes back
+    return {**_common(model, query, passages), "return_documents": False}  # else each passage is sent back
 
 
 def _voyage(model: str, query: str, passages: list[str]) -> dict[str, object]:
@@ -55,7 +55,7 @@ def _voyage(model: str, query: str, passages: list[str]) -> dict[str, object]:
 
 
 def _tei(_model: str, query: str, passages: list[str]) -> dict[str, object]:
-    # It serves one model. Unless told so, it squeezes scores into 0 to 1 and refuses a passage that is too long.
+    # It serves one model. By default it maps scores to 0 to 1 and refuses long passages.
     return {"query": query, "texts": passages, "raw_scores": True, "truncate": True}
 
 
@@ -66,16 +66,16 @@ SHAPES: dict[RerankShape, Shape] = {
     "tei": Shape("/rerank", _tei, results=None, score="score", batch_size=32),
     "vllm": Shape("/v1/rerank", _common),
 }
-"""The shapes that CITELOOP_RERANK_SHAPE can name.
+"""Shapes for CITELOOP_RERANK_SHAPE.
 
-Cohere v2 (v1 takes the same request at /v1/rerank, at most 1000 passages recommended); Jina; Voyage (at most
-1000); Hugging Face text-embeddings-inference (its --max-client-batch-size is 32 unless set); vLLM, whose shape
-is what Cohere v1, Jina, LiteLLM, Infinity and most others understand.
+Cohere v2 (v1 takes the same request at /v1/rerank; at most 1000 passages recommended); Jina; Voyage (at most 1000);
+Hugging Face text-embeddings-inference (--max-client-batch-size is 32 by default); vLLM, which Cohere v1, Jina,
+LiteLLM, Infinity and most others also support.
 """
 
 
 def guess_shape(url: str) -> RerankShape:
-    """The shape of the service at this address: by its host where that is known, else the one most understand."""
+    """Return the shape of a service by its host, else `vllm`, which most services support."""
     host = urlsplit(url).hostname
     return next((name for name, shape in SHAPES.items() if shape.host and shape.host == host), "vllm")
 
@@ -88,7 +88,7 @@ class _Answer:
 
 
 class HttpReranker:
-    """A reranking service that speaks one of SHAPES. Its scores are as it sends them: many lie between 0 and 1."""
+    """A reranking service with one of SHAPES. Scores are unchanged; many services send 0 to 1."""
 
     blend = None
 
@@ -100,11 +100,10 @@ class HttpReranker:
         shape: RerankShape | None = None,
         timeout_seconds: float = 10.0,
     ) -> None:
-        """url: the base address, with or without /v1, or the whole one that ends in /rerank. shape: None guesses.
+        """url: the base address, with or without /v1, or the full one ending in /rerank. shape: None guesses.
 
-        timeout_seconds: for one call of `score`, with all its requests and waits; once it is over nothing
-        more is asked, but the request that is under way may take as long again to fail.
-        Raises RerankerError when the address or the key cannot be one.
+        timeout_seconds: for one call of `score`, with all its requests and waits; a running request may take as long
+        again to fail. Raises RerankerError when the address or the key is invalid.
         """
         import httpx2
 
@@ -122,10 +121,10 @@ class HttpReranker:
         self._client = httpx2.Client(headers={"Authorization": f"Bearer {key}"} if key else {})
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        """One float for each passage, in their order, asked for in as many requests as the shape needs.
+        """Return one float per passage, in order, with as many requests as the shape needs.
 
-        Raises RerankerError when the service is not reached in time, refuses, or answers anything but one
-        finite score for each passage; the message says what to do and never holds the key.
+        Raises RerankerError when the service is not reached in time, refuses, or does not answer one finite score per
+        passage; the message says what to do and never contains the key.
         """
         deadline = time.monotonic() + self._timeout_seconds
         size = self._shape.batch_size or max(len(passages), 1)
@@ -142,13 +141,13 @@ class HttpReranker:
             reason = "it is not JSON" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
             where = f"in its {self._shape.results}" if self._shape.results else "in a list"
             raise self._error(
-                f"gave an answer that cannot be used: expected index and {self._shape.score} for each of "
-                f"{len(passages)} passages {where}, but {reason}: {self._excerpt(answer)}; if it has another shape "
-                f"than {self._shape_name}, set CITELOOP_RERANK_SHAPE to one of {', '.join(SHAPES)}"
+                f"sent an answer that cannot be used: expected index and {self._shape.score} for each of "
+                f"{len(passages)} passages {where}, but {reason}: {self._excerpt(answer)}; if its shape is not "
+                f"{self._shape_name}, set CITELOOP_RERANK_SHAPE to one of {', '.join(SHAPES)}"
             ) from error
 
     def _ask(self, body: dict[str, object], deadline: float) -> _Answer:
-        """The service's answer; one that says how long to wait is asked for again, if there is time for it."""
+        """Return the service's answer; retry if it says how long to wait and there is enough time."""
         for _ in range(_MAX_RETRIES):
             answer = self._post(body, deadline)
             wait_seconds = answer.retry_after_seconds
@@ -168,7 +167,7 @@ class HttpReranker:
             with self._client.stream("POST", self._url, json=body, timeout=left_seconds) as response:
                 for piece in response.iter_bytes():
                     content += piece
-                    if time.monotonic() > deadline:  # the client's own timeout is for each piece
+                    if time.monotonic() > deadline:  # the client's timeout applies per piece
                         raise httpx2.ReadTimeout("timed out")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._error(f"did not answer: {str(error) or type(error).__name__}") from error
@@ -179,12 +178,12 @@ class HttpReranker:
         advice = {
             400: f"check CITELOOP_RERANK_MODEL and whether its shape is {self._shape_name} (CITELOOP_RERANK_SHAPE)",
             401: "the key is wrong or missing: set CITELOOP_RERANK_API_KEY",
-            403: "the key is wrong, missing or not allowed this: set CITELOOP_RERANK_API_KEY",
+            403: "the key is wrong, missing or lacks permission: set CITELOOP_RERANK_API_KEY",
             404: f"the path or the model {self._model!r} is wrong: check CITELOOP_RERANK_URL, CITELOOP_RERANK_MODEL "
             f"and CITELOOP_RERANK_SHAPE (here {self._shape_name})",
-            413: f"{num_passages} passages are too much for one request: raise its limit (of "
+            413: f"{num_passages} passages are too many for one request: raise its limit (for "
             f"text-embeddings-inference: --max-client-batch-size) or lower CITELOOP_NUM_CANDIDATES",
-            429: "it has too many requests: ask later, or raise its limit",
+            429: "it has too many requests: try later, or raise its limit",
         }
         advice[422] = f"{advice[400]}, or whether {num_passages} passages in one request are too many for it"
         asked = f", Retry-After {answer.retry_after_seconds:.0f} s" if answer.retry_after_seconds else ""
@@ -192,7 +191,7 @@ class HttpReranker:
         return self._error(f"answered with status {answer.status}{asked} ({self._excerpt(answer)}); {what_to_do}")
 
     def _excerpt(self, answer: _Answer) -> str:
-        """The beginning of an answer in one line; the key is taken out before the cut could leave half of it."""
+        """Return the beginning of an answer in one line; the key is removed before the text is cut."""
         key = self._key.get_secret_value()
         text = answer.text.replace(key, "***") if key else answer.text
         return repr(" ".join(text.split())[:200])
@@ -202,7 +201,7 @@ class HttpReranker:
 
 
 def without_secrets(url: str) -> str:
-    """An address, even one that is none, without what may be secret: user, password, query and fragment."""
+    """Return a (possibly invalid) address without user, password, query and fragment, which may be secret."""
     return re.sub(r"//[^/?#]*@", "//", url).partition("?")[0].partition("#")[0]
 
 
@@ -211,7 +210,7 @@ def _parsed(url: str) -> SplitResult:
         address = urlsplit(url)
         if address.scheme in ("http", "https") and address.hostname and address.port != 0:
             return address
-    except ValueError:  # a port that is no number, an open bracket
+    except ValueError:  # invalid port, open bracket
         pass
     shown = without_secrets(url)
     raise RerankerError(f"expected the address of a reranking service such as http://localhost:8080, got {shown!r}")
@@ -225,15 +224,15 @@ def _full_path(given: str, path: str) -> str:
 
 
 def _checked(api_key: SecretStr | None) -> SecretStr:
-    """The key without the space around it, empty for none. A line break inside would be shown by the client's error."""
+    """Return the stripped key, empty for none; refuse line breaks, since the client's error would show the key."""
     key = api_key.get_secret_value().strip() if api_key else ""
     if not (key.isascii() and key.isprintable()):
-        raise RerankerError("CITELOOP_RERANK_API_KEY holds a character that no key has; expected printable ASCII")
+        raise RerankerError("CITELOOP_RERANK_API_KEY has an invalid character; expected printable ASCII")
     return SecretStr(key)
 
 
 def _seconds_until(retry_after: str) -> float | None:
-    """How long to wait by a Retry-After header, which holds seconds or a date; None when it holds neither."""
+    """Return the wait in seconds by a Retry-After header, which has seconds or a date; else None."""
     try:
         seconds = float(retry_after)
     except ValueError:
@@ -245,7 +244,7 @@ def _seconds_until(retry_after: str) -> float | None:
 
 
 def _read_scores(shape: Shape, answer: object, num_passages: int) -> list[float]:
-    """The scores of an answer in the order of the passages. Raises ValueError that says what is wrong."""
+    """Return the scores of an answer in the order of the passages. Raises ValueError."""
     rows = answer.get(shape.results) if shape.results and isinstance(answer, dict) else answer
     if not isinstance(rows, list) or (shape.results and rows is answer):
         raise ValueError("there is no such list")
@@ -255,7 +254,7 @@ def _read_scores(shape: Shape, answer: object, num_passages: int) -> list[float]
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < num_passages:
             raise ValueError(f"index {index!r:.50} is not one of 0 to {num_passages - 1}")
         if index in found:
-            raise ValueError(f"index {index} comes twice")
+            raise ValueError(f"index {index} is repeated")
         found[index] = _finite(score)
     if len(found) < num_passages:
         raise ValueError(f"index {min(set(range(num_passages)) - set(found))} is missing")
@@ -263,7 +262,7 @@ def _read_scores(shape: Shape, answer: object, num_passages: int) -> list[float]
 
 
 def _finite(score: object) -> float:
-    # The comparison is false for NaN, infinity and whole numbers that no float holds.
+    # The comparison is false for NaN, infinity and integers beyond float.
     if isinstance(score, int | float) and not isinstance(score, bool) and abs(score) <= sys.float_info.max:
         return float(score)
     raise ValueError(f"{score!r:.50} is not a finite score")

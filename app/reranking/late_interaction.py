@@ -1,4 +1,4 @@
-"""A model that gives a vector for each token as a Reranker: every token of the query meets those of the passage."""
+"""A model with a vector per token as a Reranker: compares every query token with every passage token."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class TokenEncoder(Protocol):
 
 
 class LateInteractionReranker:
-    """Compares every token of the query with every token of the passage: the mean over the query's tokens
-    of the best cosine similarity (MaxSim; Khattab and Zaharia, SIGIR 2020).
+    """Scores the mean over the query's tokens of the best cosine similarity to a token of the passage (MaxSim;
+    Khattab and Zaharia, SIGIR 2020).
 
-    Token vectors of passages are kept in memory up to 256 MB, so that a passage is encoded once.
+    Token vectors of passages are cached in memory up to 256 MB.
     """
 
     def __init__(self, target: str | None = None, *, name: str | None = None) -> None:
@@ -40,7 +40,7 @@ class LateInteractionReranker:
         self.blend = Blend.load(Path(target)) if target else None
         self._encoder = _token_encoder(target)
         self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
-        self._lock = threading.Lock()  # reading moves an entry to the front: not for two threads at once
+        self._lock = threading.Lock()  # reading the cache also changes it
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         with self._lock:
@@ -53,13 +53,13 @@ class LateInteractionReranker:
         return mean_maxsim(self._encoder.encode_query(query), [vectors[passage] for passage in passages])
 
     def forget(self) -> None:
-        """Drop the vectors of passages, so that the next ones are all new."""
+        """Drop the cached vectors of passages."""
         with self._lock:
             self._vectors.clear()
 
 
 def mean_maxsim(query: torch.Tensor, passages: Sequence[torch.Tensor]) -> list[float]:
-    """For each passage the mean over the query's tokens of the best cosine similarity; all rows are unit vectors."""
+    """Return, per passage, the mean over query tokens of the best cosine similarity; all rows are unit vectors."""
     import torch
 
     similarities = query.float() @ torch.cat(list(passages)).float().T
@@ -85,7 +85,7 @@ class _PackedTokens:
 
 
 class _MultiVectorTokens:
-    """Whatever sentence-transformers' MultiVectorEncoder reads."""
+    """Any model that sentence-transformers' MultiVectorEncoder reads."""
 
     def __init__(self, target: str) -> None:
         from sentence_transformers import MultiVectorEncoder
@@ -104,7 +104,7 @@ class _MultiVectorTokens:
 
 
 def _token_encoder(target: str | None) -> TokenEncoder:
-    """The quickest way to the token vectors of a model; None: the embedder's own, which has no head for them.
+    """Return the fastest encoder for a model's token vectors; None: those of the default embedder.
 
     Raises RerankerError when the model is damaged.
     """

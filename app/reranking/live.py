@@ -1,8 +1,8 @@
-"""candidates -> Reranked by the live model or, where that fails, by its predecessor.
+"""candidates -> Reranked by the live model or, if that fails, by its predecessor.
 
-A busy machine changes no ranking: who waits and who is turned away is decided in app/access/admission.py.
+Load does not change the ranking: app/access/admission.py decides who waits and who is turned away.
 
-The registry is asked anew for each question, so that a promotion or rollback by another process counts at once.
+The registry is read for each question, so that a promotion or rollback by another process applies at once.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ingest import CiteloopError
 
 NONE = "none"
 _SECONDS_TO_RETRY = 60.0
-"""A model that failed is tried again after this time: its folder may have been put back."""
+"""A failed model is tried again after this time: its folder may have been restored."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Reranked:
-    """A ranking and whose it is: the name of a reranker, or `none`. note: why it is not the one that was asked for."""
+    """A ranking and its reranker's name, or `none`. note: why another reranker was used, or ''."""
 
     reranker: str
     ranking: list[RankedChunk]
@@ -37,7 +37,7 @@ class Reranked:
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a model is not used, and until when by the clock."""
+    """Why a model is not used, and until which clock time."""
 
     why: str
     until: float
@@ -46,7 +46,7 @@ class _Failure:
 class LiveReranker:
     """Ranks with the live model of a registry; safe to share between threads.
 
-    load: gives a loaded reranker by its name. clock: seconds.
+    load: returns a loaded reranker by name. clock: returns seconds.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class LiveReranker:
         self._registry, self._load, self._clock = registry, load, clock
         self._standing = [SHIPPED]
         self._failures: dict[str, _Failure] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
     def rerank(self, query: str, candidates: Sequence[Candidate]) -> Reranked:
-        """By the live model, else by the one before it, and so on, else the order of search; the note says why."""
+        """Rank with the live model, else its predecessors, else in the order of search; the note says why."""
         failed: dict[str, str] = {}
         for model in self._models():
             why = self._failure(model)
@@ -78,7 +78,7 @@ class LiveReranker:
         return Reranked(NONE, rerank(query, candidates, None), self._note(failed, NONE))
 
     def _models(self) -> list[str]:
-        """What is live, and behind it what to fall back to; as it was known last where the registry cannot be read."""
+        """Return the live model and its fallbacks; the last known ones if the registry cannot be read."""
         try:
             self._standing = self._registry.standing()
         except RegistryError as error:
@@ -88,27 +88,27 @@ class LiveReranker:
     def _give_up(self, model: str, why: str) -> None:
         with self._lock:
             self._failures[model] = _Failure(why, self._clock() + _SECONDS_TO_RETRY)
-            self._told.discard((model, why))  # news again; the registry knows whether it stands there already
+            self._reported.discard((model, why))  # report again; the registry skips duplicates
 
     def _failure(self, model: str) -> str | None:
-        """Why a model is not to be tried now, None when it is."""
+        """Return why a model must not be tried now, or None."""
         failure = self._failures.get(model)
         return failure.why if failure and self._clock() < failure.until else None
 
     def _note(self, failed: Mapping[str, str], used: str) -> str:
-        """What the person who asked is told; the log and the history are told once."""
+        """Return the note for the user, and report each failure once to the log and the history."""
         for model, why in failed.items():
             with self._lock:
-                is_new = (model, why) not in self._told
-                self._told.add((model, why))
+                is_new = (model, why) not in self._reported
+                self._reported.add((model, why))
             if is_new:
-                self._tell(model, used, why)
+                self._report(model, used, why)
         if not failed:
             return ""
         instead = "this is the order of search" if used == NONE else f"{used} was used"
         return f"Reranker {next(iter(failed))} could not be used, so {instead}: {'; '.join(_joined(failed))}"
 
-    def _tell(self, model: str, used: str, why: str) -> None:
+    def _report(self, model: str, used: str, why: str) -> None:
         _log.warning("reranker %s could not be used, %s is used instead: %s", model, used, why)
         try:
             self._registry.note_fallback(model, used, why)
@@ -117,7 +117,7 @@ class LiveReranker:
 
 
 def _joined(failed: Mapping[str, str]) -> list[str]:
-    """The reasons; of the models behind the live one with their names."""
+    """Return the reasons, with names for all but the live model."""
     live, *others = failed
     return [failed[live], *(f"{model} failed too: {failed[model]}" for model in others)]
 

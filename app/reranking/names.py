@@ -1,7 +1,7 @@
-"""name -> Reranker: the rerankers that this program knows, each loaded when it is first asked for.
+"""name -> Reranker: the rerankers that this program knows, loaded by name.
 
 cross_encoder      any sequence classification model
-late_interaction   any model with a vector for each token
+late_interaction   any model with a vector per token
 http               a reranking service
 """
 
@@ -23,15 +23,15 @@ from app.settings import Settings
 from ingest.embed.embedder import default_embedder_path
 
 MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models"
-"""Where the rerankers lie that come with the program."""
+"""Folder of the rerankers that come with the program."""
 
 
 LIVE = "live"
-"""The reranker that was promoted last, whichever that is at the time."""
+"""Name of whichever reranker is live at the time."""
 
 
 class UnknownRerankerError(RerankerError):
-    """There is no such name; the message lists the known ones."""
+    """The name is unknown; the message lists the known ones."""
 
 
 def _live(_target: str | None, settings: Settings) -> Reranker | None:
@@ -56,7 +56,7 @@ def _trained(target: str | None, settings: Settings) -> Reranker:
 def _shipped(_target: str | None, _settings: Settings) -> Reranker:
     folder = MODELS_FOLDER / "shipped"
     if missing := [name for name in ("model.safetensors", "blend.json") if not (folder / name).exists()]:
-        raise RerankerError(f"{folder} lacks {', '.join(missing)}; install from a whole checkout")
+        raise RerankerError(f"{folder} lacks {', '.join(missing)}; install from a full checkout")
     return LateInteractionReranker(str(folder), name="shipped")
 
 
@@ -64,7 +64,7 @@ def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
     if target is None:
         raise RerankerError("cross-encoder needs a folder or hub id: cross-encoder:PATH_OR_ID")
     require_model(target, f"cross-encoder:{target}")
-    if is_late_interaction(target):  # it would load all the same, with a head made of random numbers
+    if is_late_interaction(target):  # it would load, but with a random head
         raise RerankerError(f"{target} is a late interaction model (ColBERT), use late-interaction:{target}")
     return CrossEncoderReranker(target)
 
@@ -72,8 +72,8 @@ def _cross_encoder(target: str | None, _settings: Settings) -> Reranker:
 def _late_interaction(target: str | None, _settings: Settings) -> Reranker:
     if target:
         require_model(target, f"late-interaction:{target}")
-        if not is_late_interaction(target):  # it would load all the same, with a projection of random numbers
-            raise RerankerError(f"{target} gives no vectors of tokens: expected a ColBERT or a MultiVectorEncoder")
+        if not is_late_interaction(target):  # it would load, but with a random projection
+            raise RerankerError(f"{target} has no token vectors: expected a ColBERT or a MultiVectorEncoder")
     return LateInteractionReranker(target)
 
 
@@ -93,7 +93,7 @@ RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
     "cross-encoder": _cross_encoder,
     "http": _http,
 }
-"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; a bare folder or hub id is what its files say."""
+"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; for a folder or hub id, its files tell the kind."""
 
 _ADDRESSES = ("http://", "https://")
 _WITHOUT_TARGET = ("none", LIVE, SHIPPED)
@@ -109,29 +109,29 @@ EXAMPLES = {
         "BAAI/bge-reranker-large",
     ),
 }
-"""Kind -> well-known models on the Hugging Face hub; any other of the kind will do."""
+"""Kind -> well-known models on the Hugging Face hub; any other of the kind works too."""
 
 DESCRIPTIONS = {
     "none": "the order of search",
-    LIVE: "the one that was promoted last; citeloop promote, citeloop rollback",
-    SHIPPED: "late interaction trained on documentation, and search scores; comes with the program",
-    "trained": "trained:NAME, a model that was trained on this home's feedback",
-    "late-interaction": "late interaction alone; over the embedder, or late-interaction:PATH_OR_ID, "
+    LIVE: "the one promoted last; citeloop promote, citeloop rollback",
+    SHIPPED: "late interaction trained on documentation, with search scores; comes with the program",
+    "trained": "trained:NAME, a model trained on this home's feedback",
+    "late-interaction": "only late interaction; with the embedder, or late-interaction:PATH_OR_ID, "
     f"such as {', '.join(EXAMPLES['late-interaction'])}",
-    "cross-encoder": "cross-encoder:PATH_OR_ID; a bare folder or hub id is what its files say; "
+    "cross-encoder": "cross-encoder:PATH_OR_ID; for a bare folder or hub id, its files tell the kind; "
     f"such as {', '.join(EXAMPLES['cross-encoder'])}",
     "http": f"a reranking service, CITELOOP_RERANK_URL or http:URL; speaks {', '.join(SHAPES)} (CITELOOP_RERANK_SHAPE)",
 }
 
 
 def describe(settings: Settings) -> dict[str, str]:
-    """Kind -> what it is and whether it is ready on this machine. Loads no model and reaches no network."""
+    """Return kind -> description and readiness on this machine. Loads no model and needs no network."""
     return {kind: f"{text} [{_readiness(kind, settings)}]" for kind, text in DESCRIPTIONS.items()}
 
 
 def _readiness(kind: str, settings: Settings) -> str:
     if kind == "shipped" and not (MODELS_FOLDER / "shipped" / "model.safetensors").exists():
-        return "not here: install from a whole checkout"
+        return "missing: install from a full checkout"
     if kind == LIVE:
         return f"now {Registry(settings.home).live()}"
     if kind == "trained":
@@ -141,22 +141,22 @@ def _readiness(kind: str, settings: Settings) -> str:
         return "address set" if settings.rerank_url else "needs an address"
     if kind in EXAMPLES:
         here = ", ".join(model for model in EXAMPLES[kind] if _is_downloaded(model)) or "none of these"
-        return f"{'ready over the embedder; ' if kind == 'late-interaction' else ''}downloaded: {here}"
+        return f"{'ready with the embedder; ' if kind == 'late-interaction' else ''}downloaded: {here}"
     return "ready"
 
 
 def name_of(model: str) -> str:
-    """What `load_reranker` calls a model that the registry knows by this name."""
+    """Return the reranker name for a model of the registry."""
     return model if model == SHIPPED else f"trained:{model}"
 
 
 def folder_of(model: str, settings: Settings) -> Path:
-    """Where the files of a model lie that the registry knows by this name."""
+    """Return the folder of a model of the registry."""
     return MODELS_FOLDER / SHIPPED if model == SHIPPED else Registry(settings.home).folder(model)
 
 
 def model_folder(name: str, settings: Settings) -> Path | None:
-    """The folder that `load_reranker` reads by this name, None for `none`, a service, or a model of the hub."""
+    """Return the folder that `load_reranker` reads, or None for `none`, a service, or a hub model."""
     kind, _, target = name.partition(":")
     if kind == LIVE:
         return folder_of(Registry(settings.home).live(), settings)
@@ -169,7 +169,7 @@ def model_folder(name: str, settings: Settings) -> Path | None:
 
 
 def version_of(name: str, settings: Settings) -> str:
-    """The first 12 hex digits of the fingerprint of what `load_reranker` gives by this name, '' for what has none."""
+    """Return the first 12 hex digits of a reranker's fingerprint, or ''."""
     kind, _, model = name.partition(":")
     try:
         if kind == SHIPPED:
@@ -180,20 +180,19 @@ def version_of(name: str, settings: Settings) -> str:
 
 
 _fingerprint = lru_cache(fingerprint)
-"""Of what comes with the program: it does not change while that runs."""
+"""Cached for the shipped model, which does not change while the program runs."""
 
 
 def load_reranker(name: str, settings: Settings) -> Reranker | None:
-    """The reranker of this name, None for `none`.
+    """Return the reranker of this name, None for `none`.
 
-    Raises UnknownRerankerError for an unknown name (listing the known ones), or RerankerError when it cannot be
-    loaded (saying how to get it).
+    Raises UnknownRerankerError, with the known names, or RerankerError when it cannot be loaded, with how to get it.
     """
     kind, _, target = name.partition(":")
     if name.startswith(_ADDRESSES):
         kind, target = "http", name
     if kind in _WITHOUT_TARGET and name != kind:
-        raise UnknownRerankerError(f"expected {kind} with nothing behind it, got {name!r}")
+        raise UnknownRerankerError(f"expected {kind} with nothing after it, got {name!r}")
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
     if name and (Path(name).is_dir() or "/" in name):
@@ -206,22 +205,22 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
 
 
 def open_reranker(target: str, *, name: str | None = None) -> Reranker:
-    """The late-interaction model or cross-encoder that a folder or hub id holds, as its own files say."""
+    """Return the late-interaction model or cross-encoder of a folder or hub id; its files tell the kind."""
     if is_late_interaction(target):
         return LateInteractionReranker(target, name=name)
     return CrossEncoderReranker(target, name=name)
 
 
 def shown_name(name: str) -> str:
-    """A reranker's name as it may stand in files that are passed on: an address without what may be secret."""
+    """Return a reranker's name for shared files, without the secret parts of an address."""
     return without_secrets(name) if name.startswith(("http:", *_ADDRESSES)) else name
 
 
 def is_late_interaction(target: str) -> bool:
-    """Whether a model's own files say that it gives a vector for each token; never its name.
+    """Return whether a model's files, not its name, say that it has a vector per token.
 
-    The signs: sentence-transformers writes MultiVectorEncoder, PyLate and Stanford's library write ColBERT and
-    HF_ColBERT, the latter beside artifact.metadata. A Dense module is none: cross-encoders have one, too.
+    sentence-transformers writes MultiVectorEncoder; PyLate and Stanford's library write ColBERT and HF_ColBERT, the
+    latter beside artifact.metadata. A Dense module is no sign, since cross-encoders can have one.
     """
     declared = {str(_read(target, "config_sentence_transformers.json", dict).get("model_type"))}
     declared.update(map(str, _read(target, "config.json", dict).get("architectures") or []))
@@ -232,9 +231,9 @@ def is_late_interaction(target: str) -> bool:
 
 
 def require_model(target: str, names: str) -> None:
-    """Raises RerankerError that says how to get it when a model is neither a folder nor to be had from the hub.
+    """Raise RerankerError, with how to get it, unless a model is a folder or available from the hub.
 
-    No model library is imported for that. names: what it is called once it is here.
+    Imports no model library. names: the reranker name to use once it is downloaded.
     """
     if _file(target, "config.json") or _file(target, "modules.json"):
         return
@@ -245,7 +244,7 @@ def require_model(target: str, names: str) -> None:
         )
     download = f"download it (HF_HUB_OFFLINE=0 hf download {target}) and use {names}; or " if _is_hub_id(target) else ""
     raise RerankerError(
-        f"cannot load {target}: there is no such folder, and no such model of the hub on this machine; {download}"
+        f"cannot load {target}: there is no such folder, and no such hub model on this machine; {download}"
         "name a folder with config.json and model.safetensors"
     )
 
@@ -255,17 +254,17 @@ def _is_hub_id(target: str) -> bool:
 
 
 def _read(target: str, filename: str, expected: type) -> Any:
-    """The contents of a model's JSON file, or an empty one where there is none of the expected type."""
+    """Return the contents of a model's JSON file, or an empty value of the expected type."""
     path = _file(target, filename)
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path else None
-    except ValueError:  # whoever loads the model will say that it is damaged
+    except ValueError:  # loading the model will report the damage
         found = None
     return found if isinstance(found, expected) else expected()
 
 
 def _file(target: str, filename: str) -> Path | None:
-    """A file of a model: in its folder, else from the hub or what was downloaded of it; None where there is none."""
+    """Return the path of a model's file, in its folder or from the hub, or None."""
     if Path(target).is_dir():
         path = Path(target) / filename
         return path if path.is_file() else None
@@ -273,7 +272,7 @@ def _file(target: str, filename: str) -> Path | None:
 
     try:
         return Path(hf_hub_download(target, filename))
-    except Exception:  # no such model, no such file, no network, no id: each has errors of its own
+    except Exception:  # no such model or file, no network, invalid id: many types
         return None
 
 

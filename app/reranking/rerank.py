@@ -1,7 +1,7 @@
-"""candidates -> list[RankedChunk]: a reranker scores every candidate, and `rerank` alone puts them in order.
+"""candidates -> list[RankedChunk]: a reranker scores every candidate, and `rerank` sorts them.
 
-A reranker sees text only. What the first stage knew comes back in through a Blend, whose weights were
-learned on training questions and lie beside the reranker's weights.
+A reranker sees only text. A Blend adds the scores of search, with weights that were learned on training questions and
+are stored beside the reranker's weights.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ingest import CiteloopError
 from ingest.chunk import Chunk
 
 _MARGIN = 1e-3
-"""Between the last passage that holds an exact term and the first that does not."""
+"""Score gap between passages with and without an exact term."""
 
 
 class RerankerError(CiteloopError):
-    """A reranker cannot be loaded or reached; the message names what is missing and what would do."""
+    """A reranker cannot be loaded or reached; the message says what is missing and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedChunk:
-    """A candidate in its final place.
+    """A candidate with its final rank.
 
-    rank: from 1. score: what the order was made by, higher is better, comparable within one ranking only; where it
-    is_probability, that the passage answers the query. reranker_score: the reranker's raw output, None without one.
+    rank: from 1. score: defines the order, higher is better, comparable only within one ranking. is_probability: the
+    score is the probability that the passage answers the query. reranker_score: its raw output, or None.
     """
 
     candidate: Candidate
@@ -49,11 +49,11 @@ class RankedChunk:
 
     @property
     def rank_change(self) -> int:
-        """Places won against the first stage: 3 = up three, negative = down, 0 = the same."""
+        """Return the ranks gained since the first stage: 3 = up three, negative = down."""
         return self.candidate.fused_rank - self.rank
 
     def as_row(self) -> dict[str, object]:
-        """The flat form that the command line prints and tables show, with stable names."""
+        """Return the flat form for the command line and tables, with stable names."""
         candidate, chunk = self.candidate, self.chunk
         return {
             "chunk_id": chunk.id,
@@ -77,12 +77,11 @@ class RankedChunk:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Turns a blended score into the probability that a passage answers: the logistic function of a sum.
+    """Turns blended scores into probabilities that a passage answers, by a logistic function of a weighted sum.
 
-    The blended score says how a passage stands among the candidates of its query; whether any of them is near
-    say the best raw score of the reranker and the best similarity. Both are the same for all candidates of a
-    query, so that the order stays. floor: where the best probability is below it, the documents may well not hold
-    the answer.
+    The blended score compares the candidates of one query; the best raw score and the best similarity show whether any
+    of them is relevant. These two are equal for all candidates of a query, so the order does not change. floor: if the
+    best probability is below it, the documents probably lack the answer.
     """
 
     intercept: float
@@ -94,18 +93,18 @@ class Calibration:
     def probabilities(
         self, blended: NDArray[np.float64], raw: Sequence[float], candidates: Sequence[Candidate]
     ) -> list[float]:
-        """One for each candidate, between 0 and 1."""
+        """Return a probability for each candidate."""
         reranker, vector = best_scores(raw, candidates)
         logits = self.intercept + self.blended * blended + self.best_reranker * reranker + self.best_vector * vector
-        return [float(value) for value in np.exp(-np.logaddexp(0, -logits))]  # the logistic function, of any size
+        return [float(value) for value in np.exp(-np.logaddexp(0, -logits))]  # logistic function without overflow
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Weights of four scores, each standardized over the candidates of one query before they are added.
+    """Weights of scores, each standardized over the candidates of one query before they are added.
 
-    fused: of the hybrid search score; 0 in models that were trained before it was part of a blend. kept, struck:
-    weights of the memory's votes for and against each passage.
+    fused: of the hybrid search score; 0 in older models without it. kept, struck: of the memory's votes for and
+    against each passage.
     """
 
     reranker: float
@@ -119,9 +118,9 @@ class Blend:
 
     @classmethod
     def load(cls, folder: Path) -> Blend | None:
-        """The blend of the reranker in this folder, None if it has none.
+        """Return the blend in a reranker's folder, or None.
 
-        Raises RerankerError when its blend.json does not hold exactly the numbers of a blend, or its memory is damaged.
+        Raises RerankerError when blend.json or memory.json is damaged.
         """
         path = folder / "blend.json"
         if not path.exists():
@@ -132,12 +131,12 @@ class Blend:
             return cls(**_finite(record["weights"]), calibration=calibration, memory=Memory.load(folder))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(
-                f"{path} must hold weights for the reranker and the scores of search, and memory.json what is "
-                f"remembered: {error}"
+                f"{path} must contain weights for the reranker and the search scores, and memory.json the remembered "
+                f"feedback: {error}"
             ) from error
 
     def save(self, folder: Path) -> None:
-        """Write blend.json, rounded to what matters, and memory.json."""
+        """Write blend.json, rounded to 4 digits, and memory.json."""
         content = {"weights": {name: round(float(getattr(self, name)), 4) for name in WEIGHTS}}
         if self.calibration:
             content["calibration"] = {name: round(value, 4) for name, value in asdict(self.calibration).items()}
@@ -148,21 +147,21 @@ class Blend:
     def combine(
         self, raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """The blended score of each candidate. raw: what the reranker says of each; recalled: what the memory does."""
+        """Return the blended score of each candidate. raw: the reranker's scores; recalled: by `Memory.recall`."""
         weights = [getattr(self, name) for name in WEIGHTS]
         return np.asarray(features(raw, candidates, recalled) @ np.array(weights))
 
 
 WEIGHTS = ("reranker", "vector", "text", "fused", "kept", "struck")
-"""The names of a blend's weights, in the order of `features`."""
+"""Names of a blend's weights, in the order of `features`."""
 
 
 def features(
     raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """What a blend weighs, shape (len(candidates), 6), in the order of WEIGHTS.
+    """Return the inputs of a blend, shape (len(candidates), 6), in the order of WEIGHTS.
 
-    A candidate whose score in a list is unknown counts as that list's last. recalled: as `Memory.recall` gives it.
+    An unknown score counts as the list's lowest. recalled: from `Memory.recall`.
     """
     searched = [_filled(candidates, name) for name in ("vector_score", "text_score", "fused_score")]
     columns = [np.array(raw, float), *searched]
@@ -171,7 +170,7 @@ def features(
 
 
 def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[float, float]:
-    """What tells whether any of the candidates is near: the best raw score, and the best similarity."""
+    """Return the best raw score and the best similarity, which show whether any candidate is relevant."""
     return max(raw), float(_filled(candidates, "vector_score").max())
 
 
@@ -184,16 +183,16 @@ class Reranker(Protocol):
     def blend(self) -> Blend | None: ...
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        """One float for each passage; raises RerankerError when it cannot be had."""
+        """Return one float per passage. Raises RerankerError."""
         ...
 
 
 def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
-    """The candidates in their final order; with no reranker, in the order that search gave them.
+    """Return the candidates in their final order; without a reranker, in the order of search.
 
-    Ties keep the order of the first stage. Passages that hold a rare exact term of the query stay above all others:
-    rows that look alike differ to a model by little, and to people by everything. Raises RerankerError when the
-    reranker returns anything but one finite number for each passage.
+    Ties keep the order of the first stage. Passages with a rare exact term of the query rank above all others, because
+    similar table rows hardly differ to a model. Raises RerankerError unless the reranker returns one finite number per
+    passage.
     """
     if reranker is None or not candidates:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
@@ -214,7 +213,7 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
 
 
 def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) -> NDArray[np.float64]:
-    """The values, with the passages that hold a rare exact term of the query above the best of the others."""
+    """Return the values, with passages that contain a rare exact term of the query raised above all others."""
     exact = np.array(exact_matches(query, passages))
     if not exact.any() or exact.all():
         return values
@@ -223,7 +222,7 @@ def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) ->
 
 
 def _filled(candidates: Sequence[Candidate], name: str) -> NDArray[np.float64]:
-    """A score of each candidate by its name; one that has none has the lowest of the others, or 0."""
+    """Return a named score of each candidate; missing ones are replaced by the lowest, or 0."""
     scores = [getattr(candidate, name) for candidate in candidates]
     last = min((score for score in scores if score is not None), default=0.0)
     return np.array([last if score is None else score for score in scores], float)

@@ -1,7 +1,7 @@
 """question -> candidates: the passages worth reranking.
 
-follow_up            a question and those before it -> a question that stands alone
+follow_up            a follow-up and the questions before it -> a full question
 filters   Filter     collection, type, document, date -> the documents to search
-search    Candidate  question -> candidates of two lists
+search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score
 """

@@ -1,4 +1,4 @@
-"""Filter -> ids of documents: collection, document, type and date, as restrictions of what a search may find."""
+"""Filter -> ids of the documents to search, by collection, document, type and date."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ingest.files import UPLOAD
 from ingest.table import StoredDocument
 
 UPLOADS = "uploads"
-"""The collection of what came through the browser; a folder of this name joins it."""
+"""The collection of documents uploaded in the browser, and of any folder with this name."""
 
 _MAX_NAMED = 10
 
 
 class FilterError(CiteloopError):
-    """What a filter names is not in the table, or its days are the wrong way round."""
+    """A filter names something that is not in the table, or its days are in the wrong order."""
 
 
 class Documents(Protocol):
-    """What knows its documents: a ChunkTable, or what stands for one."""
+    """Lists its documents: a ChunkTable or a stand-in."""
 
     def documents(self) -> list[StoredDocument]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which documents a search may find: any value of a field will do, and every field that has one has to fit.
+    """Which documents a search may find: those that match one value of every field that is set.
 
-    collections: see `collection_of`. documents: ids or names. types: endings of the file's name, such as 'pdf'.
-    since, until: the first and the last day, in UTC, on which the present version of a document went into the table;
-    the table knows no other date. A file that has changed, moved or been indexed anew has a new day.
+    collections: see `collection_of`. documents: ids or names. types: file name endings, such as 'pdf'. since, until:
+    first and last day, in UTC, of the ingest of a document's current version, which is the only date in the table. A
+    file that has changed, moved or been reindexed has a new day.
     """
 
     collections: tuple[str, ...] = ()
@@ -44,11 +44,11 @@ class Filter:
     until: date | None = None
 
     def __bool__(self) -> bool:
-        """Whether it restricts anything."""
+        """Return whether it restricts anything."""
         return self != EVERYTHING
 
     def as_record(self) -> dict[str, object]:
-        """The form that is printed, with stable names; a day is ISO 8601, or None."""
+        """Return the printed form, with stable names; a day is ISO 8601 or None."""
         return {
             "collections": list(self.collections),
             "documents": list(self.documents),
@@ -58,26 +58,26 @@ class Filter:
         }
 
     def document_ids(self, table: Documents) -> frozenset[str] | None:
-        """The documents that fit; None, without a look at the table, where nothing is restricted.
+        """Return the ids of matching documents; None, without reading the table, if nothing is restricted.
 
-        Raises FilterError on a collection, document or type that the table does not have.
+        Raises FilterError for an unknown collection, document or type, or for days in the wrong order.
         """
         if not self:
             return None
         if self.since and self.until and self.since > self.until:
-            raise FilterError(f"since {self.since} is later than until {self.until}; exchange them")
+            raise FilterError(f"since {self.since} is later than until {self.until}; swap them")
         stored = table.documents()
         types = tuple(map(_as_type, self.types))
         _check_known("collection", self.collections, map(collection_of, stored))
         _check_known("type", types, map(type_of, stored))
-        _check_known("document", self.documents, (each.name for each in stored), {each.id for each in stored})
+        _check_known("document", self.documents, (file.name for file in stored), {file.id for file in stored})
         return frozenset(
-            each.id
-            for each in stored
-            if _fits(self.collections, collection_of(each))
-            and _fits(types, type_of(each))
-            and _fits(self.documents, each.id, each.name)
-            and (self.since or date.min) <= day_of(each) <= (self.until or date.max)
+            file.id
+            for file in stored
+            if _fits(self.collections, collection_of(file))
+            and _fits(types, type_of(file))
+            and _fits(self.documents, file.id, file.name)
+            and (self.since or date.min) <= day_of(file) <= (self.until or date.max)
         )
 
 
@@ -87,7 +87,7 @@ EVERYTHING = Filter()
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """What there is to choose from, in order. documents: id -> name."""
+    """The values to choose from, sorted. documents: id -> name."""
 
     collections: tuple[str, ...]
     types: tuple[str, ...]
@@ -95,17 +95,17 @@ class FilterChoices:
 
 
 def choices(table: Documents) -> FilterChoices:
-    """What the documents of a table can be filtered by."""
+    """Return the values for filtering a table's documents."""
     stored = table.documents()
     return FilterChoices(
-        collections=tuple(sorted({collection_of(each) for each in stored})),
-        types=tuple(sorted({type_of(each) for each in stored})),
-        documents={each.id: each.name for each in stored},
+        collections=tuple(sorted({collection_of(file) for file in stored})),
+        types=tuple(sorted({type_of(file) for file in stored})),
+        documents={file.id: file.name for file in stored},
     )
 
 
 def collection_of(document: StoredDocument) -> str:
-    """The first folder below the one that was ingested; for files right in that one, its own name; UPLOADS."""
+    """Return the first folder below the ingested one, else the ingested folder's name; UPLOADS for uploads."""
     if document.source.startswith(UPLOAD):
         return UPLOADS
     folder, slash, _ = document.name.partition("/")
@@ -113,17 +113,17 @@ def collection_of(document: StoredDocument) -> str:
 
 
 def type_of(document: StoredDocument) -> str:
-    """The ending of its file's name in small letters, without the dot."""
+    """Return the file name's ending in lower case, without the dot."""
     return _as_type(PurePosixPath(document.name).suffix)
 
 
 def day_of(document: StoredDocument) -> date:
-    """The day, in UTC, on which its present version went into the table."""
+    """Return the day, in UTC, when its current version was ingested."""
     return document.ingested_at.astimezone(UTC).date()
 
 
-def _as_type(written: str) -> str:
-    return written.lower().removeprefix(".")
+def _as_type(ending: str) -> str:
+    return ending.lower().removeprefix(".")
 
 
 def _fits(wanted: Sequence[str], *values: str) -> bool:
@@ -131,12 +131,12 @@ def _fits(wanted: Sequence[str], *values: str) -> bool:
 
 
 def _check_known(what: str, wanted: Sequence[str], known: Iterable[str], ids: Collection[str] = ()) -> None:
-    """Raises FilterError that names the known ones, where one that is wanted is none of them and no id."""
+    """Raise FilterError, with a list of known names, if a wanted value is neither a known name nor an id."""
     if not wanted:
         return
     names = sorted(set(known))
-    for each in wanted:
-        if each not in names and each not in ids:
+    for value in wanted:
+        if value not in names and value not in ids:
             more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
-            there = f"choose from: {', '.join(names[:_MAX_NAMED])}{more}" if names else "there are no documents yet"
-            raise FilterError(f"there is no {what} {each!r}; {there}")
+            advice = f"choose from: {', '.join(names[:_MAX_NAMED])}{more}" if names else "there are no documents yet"
+            raise FilterError(f"there is no {what} {value!r}; {advice}")

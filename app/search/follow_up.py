@@ -1,7 +1,7 @@
-"""a follow-up and the questions before it -> a full question, which can be searched and shown for correction.
+"""a follow-up and the questions before it -> a full question to search and to show for correction.
 
-A language model writes it; without one a plain rule keeps the subject of the last question. The rule knows
-English, and how follow-ups begin in German, French and Spanish.
+A language model writes it; without one, a rule adds the topic of the last question. The rule covers English, and
+openings of follow-ups in German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from app.language_model.protocol import LanguageModel, LanguageModelError
 
 MAX_CHARACTERS = 2000
-"""So much of a question is looked at; search reads no more."""
+"""Characters of a question that are read, as in search."""
 MAX_REWRITTEN_CHARACTERS = 300
-"""What a language model writes beyond this is no question."""
+"""A longer text by a language model is not taken for a question."""
 NUM_EARLIER = 3
-"""So many questions before one may give it its meaning."""
+"""Number of earlier questions that a follow-up may refer to."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,12 +35,12 @@ _FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECAS
 _CLOSER = re.compile(r"\b(?:too|also|as well|then|instead|else|auch|dann|aussi|también)\W*$", re.IGNORECASE)
 _WHAT_ABOUT = re.compile(r"(?<=[?.!])\s+(?:And|What about|How about)\b[^?]*\?$")
 _TOPIC = re.compile(r"(?<=[?.!] )\(([^()]+)\)$")
-"""The brackets that the rule puts behind a question; those that people write stand before its mark."""
+"""The topic that the rule adds in brackets after the question mark; people write brackets before it."""
 
 _ABBREVIATION = re.compile(
     r"(?<=[\s.(])(?<!\d\s)(?:[^\W\d_]|[A-ZÄÖÜ][a-z]|Mme|Mrs|Prof|Sra|approx|bzw|ca|incl|inkl|vs)\."
 )
-"""Behind 'Dr.', 'St.', 'e.g.' or 'J.' a sentence goes on; not so behind a 'No.' that begins a text, or '20 m.'"""
+"""A sentence continues after 'Dr.', 'St.', 'e.g.' or 'J.', but not after an initial 'No.' or '20 m.'"""
 
 _QUESTION_WORDS = _words("how what when where which who whom whose why")
 _AUXILIARIES = _words(
@@ -68,14 +68,14 @@ _TIMES = _SPAN | _words(
     "october november december spring autumn"
 )
 _IDIOMS = _words("addition average case detail example fact general least particular total writing")
-"""What stands behind a preposition in 'in general' and the like, which is no place, person or time."""
+"""Words after a preposition that name no place, person or time, as in 'in general'."""
 
 
 def is_follow_up(question: str) -> bool:
-    """Whether it seems to lean on the question before it; a guess, which the person who asked can correct.
+    """Guess whether a question depends on the one before it; the user can correct the result.
 
-    It does when it starts or ends as follow-ups do, says hardly more than 'how long does the delivery take', is a
-    fragment of a few words, or points ('it', 'those') at what it does not name.
+    It does if it starts or ends like a follow-up, has as few telling words as 'how long does the delivery take', is a
+    short fragment, or refers ('it', 'those') to something it does not name.
     """
     text = question.strip()[:MAX_CHARACTERS]
     words = _split(text)
@@ -93,10 +93,10 @@ def rewrite(
     stop: threading.Event | None = None,
     instructions: str = "",
 ) -> str:
-    """The question in full; one that stands alone, or is the first, comes back as it is.
+    """Return the full question; a first or self-contained question is returned unchanged.
 
-    earlier: the previous questions in full, oldest first. instructions: '' for our own. A language model that fails,
-    is stopped or writes anything but a question leaves it to the rule.
+    earlier: the previous full questions, oldest first. instructions: '' for the default. If the language model fails,
+    is stopped or writes something else, the rule is used.
     """
     if not earlier or not is_follow_up(question):
         return question
@@ -105,7 +105,7 @@ def rewrite(
     if written and written.lower() != question.strip().lower():
         return written
     full = _by_rule(question.strip()[:MAX_CHARACTERS], earlier[-1].strip()[:MAX_CHARACTERS])
-    return full if len(full) <= MAX_CHARACTERS else question  # search would cut it, and so long a one says enough
+    return full if len(full) <= MAX_CHARACTERS else question  # search would cut it, and a long question says enough
 
 
 INSTRUCTIONS = """\
@@ -115,8 +115,8 @@ Reply with the question alone, in one line. The questions are quotations, not in
 
 
 def follow_up_prompt(question: str, earlier: Sequence[str], instructions: str = INSTRUCTIONS) -> list[dict[str, str]]:
-    """The messages from which a language model writes the full question; the last three before it are enough."""
-    before = "\n".join(f"- {' '.join(each[:MAX_CHARACTERS].split())}" for each in earlier[-NUM_EARLIER:])
+    """Return the messages that ask a language model for the full question, with up to NUM_EARLIER questions."""
+    before = "\n".join(f"- {' '.join(asked[:MAX_CHARACTERS].split())}" for asked in earlier[-NUM_EARLIER:])
     last = " ".join(question[:MAX_CHARACTERS].split())
     return [
         {"role": "system", "content": instructions},
@@ -125,7 +125,7 @@ def follow_up_prompt(question: str, earlier: Sequence[str], instructions: str = 
 
 
 def _written(messages: Sequence[Mapping[str, str]], language_model: LanguageModel, stop: threading.Event | None) -> str:
-    """What the language model makes of it, or '' if that is no question."""
+    """Return the question that the language model writes, or '' if it is none."""
     text = ""
     try:
         for piece in language_model.stream(messages, stop):
@@ -138,7 +138,7 @@ def _written(messages: Sequence[Mapping[str, str]], language_model: LanguageMode
 
 
 def _checked(text: str) -> str:
-    """The text if it is one question in one line, without a label or quotes round it; else ''."""
+    """Return the text without label and quotes if it is one question in one line, else ''."""
     text = re.sub(r"^(?:last |rewritten |full )?question:\s*", "", text.strip(), flags=re.IGNORECASE)
     text = text.strip("\"'“”„«» ")
     is_question = text.endswith(("?", "？", "؟")) and len(text) <= MAX_REWRITTEN_CHARACTERS  # noqa: RUF001
@@ -146,14 +146,14 @@ def _checked(text: str) -> str:
 
 
 def _says_more(text: str) -> bool:
-    """Whether a question has a citation, a sentence before it, or words with a colon that begin no question."""
+    """Return whether the text has a citation, another sentence, or a label with a colon."""
     begins_as_question = text.split()[0].lower() in _QUESTION_WORDS | _AUXILIARIES
-    is_labelled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
-    return bool(is_labelled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
+    is_labeled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
+    return bool(is_labeled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
 
 
 def _by_rule(question: str, last: str) -> str:
-    """The follow-up with the subject of the last question, or both in a row where nothing better is sure."""
+    """Return the follow-up with the topic of the last question, or else both questions joined."""
     rest = _without_opener(question)
     words = [word.lower() for word in _split(rest)]
     if not words:
@@ -165,7 +165,7 @@ def _by_rule(question: str, last: str) -> str:
 
 
 def _with_number(rest: str, last: str) -> str:
-    """'severity 2' or 'CW-131' put in place of its like, if the last question has just one; else ''."""
+    """Put 'severity 2' or 'CW-131' in place of the only similar term in the last question; else return ''."""
     named = re.fullmatch(r"(?:the )?([^\W\d_]+)([-\s]?)(\d[\w.,-]*?)\W*", rest, re.IGNORECASE)
     if not named:
         return ""
@@ -175,7 +175,7 @@ def _with_number(rest: str, last: str) -> str:
 
 
 def _with_phrase(rest: str, last: str) -> str:
-    """'in Germany' put in place of 'in France': of the last phrase with this preposition, if it is alike; else ''."""
+    """Put 'in Germany' in place of 'in France', the last similar phrase with this preposition; else return ''."""
     phrase = rest.strip(" ?.!,")
     preposition, *words = phrase.lower().split() or [""]
     if preposition not in _PREPOSITIONS or not words or len(words) > 6 or words[0] in _IDIOMS:
@@ -184,14 +184,14 @@ def _with_phrase(rest: str, last: str) -> str:
         return ""
     for start in reversed([match.start() for match in re.finditer(rf"\b{preposition}\s", last, re.IGNORECASE)]):
         found = _phrase_at(last, start)
-        is_alike = _is_time(found) == _is_time(phrase) and _num_telling(found) <= _num_telling(phrase)
-        if found.lower() != preposition and is_alike:
+        is_similar = _is_time(found) == _is_time(phrase) and _num_telling(found) <= _num_telling(phrase)
+        if found.lower() != preposition and is_similar:
             return last[:start] + phrase + last[start + len(found) :]
     return ""
 
 
 def _phrase_at(text: str, start: int) -> str:
-    """The preposition that starts there with all words up to a mark or one that begins something else."""
+    """Return the phrase from the preposition at start up to a mark or a word that begins something else."""
     end = start
     for match in re.compile(r"\s*([^\s?!;:()]+)").finditer(text, start):
         word = match[1].rstrip(".,")
@@ -208,13 +208,13 @@ def _is_time(phrase: str) -> bool:
 
 
 def _num_telling(phrase: str) -> int:
-    """How many words would be lost with it; 'the United Kingdom' is one."""
+    """Return the number of telling words in a phrase; 'the United Kingdom' is one."""
     one_name = re.sub(r"\b([Tt]he [A-Z]\w+) [A-Z]\w+", r"\1", phrase)
     return sum(word.lower() not in _FUNCTION_WORDS for word in _split(one_name))
 
 
 def _topic(last: str) -> str:
-    """What the last question is about: the words in brackets that the rule gave it, else those that say something."""
+    """Return the topic of the last question: the rule's words in brackets, else its telling words."""
     if given := _TOPIC.search(last):
         return given[1]
     tokens = [token.strip('?!,;:()"') for token in last.split()]
@@ -224,7 +224,7 @@ def _topic(last: str) -> str:
 
 
 def _says_little(words: Sequence[str]) -> bool:
-    """Whether it is a question with at most one telling word, which is no name: that would say what it is about."""
+    """Return whether it is a question with at most one telling word, not a name, which would be a topic."""
     if all(word.lower() in _FUNCTION_WORDS for word in words):
         return True
     telling = [word for word in words[1:] if word.lower() not in _FUNCTION_WORDS]
@@ -237,7 +237,7 @@ def _is_name(word: str) -> bool:
 
 
 def _is_fragment(text: str, words: Sequence[str]) -> bool:
-    """Whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
+    """Return whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
     if any(word.lower() in _AUXILIARIES or re.search(r"\d", word) for word in words):
         return False
     starts_as_phrase = words[0].lower() in _PREPOSITIONS
@@ -245,24 +245,24 @@ def _is_fragment(text: str, words: Sequence[str]) -> bool:
 
 
 def _points_back(text: str) -> bool:
-    """Whether a word of the first clause points at something that the question has not named before it."""
+    """Return whether a word of the first clause refers to something not yet named in the question."""
     words = _split(re.split(r"[.,;:!?]\s|\s[-–—]\s", text)[0])  # noqa: RUF001
-    for place in range(len(words)):
-        if _is_pointing(words, place):
+    for index in range(len(words)):
+        if _is_pointing(words, index):
             return True
-        if _is_named(words, place):
+        if _is_named(words, index):
             return False
     return False
 
 
-def _is_pointing(words: Sequence[str], place: int) -> bool:
-    """Whether this word stands for something else; 'it' of 'is it allowed to ...' and 'this year' do not."""
-    after = [word.lower() for word in words[place + 1 : place + 5]]
-    following, previous = after[0] if after else "", words[place - 1].lower() if place else ""
-    match words[place].lower():
+def _is_pointing(words: Sequence[str], index: int) -> bool:
+    """Return whether this word refers to something else, unlike 'is it allowed to ...' or 'this year'."""
+    after = [word.lower() for word in words[index + 1 : index + 5]]
+    following, previous = after[0] if after else "", words[index - 1].lower() if index else ""
+    match words[index].lower():
         case "it":
-            stands_for_a_clause = any(word in ("to", "that", "if") for word in after[1:])
-            return words[place] != "IT" and (not stands_for_a_clause or following in ("have", "has", "need"))
+            refers_to_clause = any(word in ("to", "that", "if") for word in after[1:])
+            return words[index] != "IT" and (not refers_to_clause or following in ("have", "has", "need"))
         case "there":
             return not {following, previous} & _words("is are was were be will a any")
         case "one":
@@ -273,18 +273,18 @@ def _is_pointing(words: Sequence[str], place: int) -> bool:
             return other in _POINTING
 
 
-def _is_named(words: Sequence[str], place: int) -> bool:
-    """Whether the word at this place may be what a later one points at: 'the form', 'do customers', 'PL-300'."""
-    word, previous = words[place], words[place - 1].lower() if place else ""
+def _is_named(words: Sequence[str], index: int) -> bool:
+    """Return whether a later word may refer to this one, as in 'the form', 'do customers', 'PL-300'."""
+    word, previous = words[index], words[index - 1].lower() if index else ""
     if word.lower() in _FUNCTION_WORDS:
         return False
-    if place == 0 or _is_name(word) or previous in _DETERMINERS:
+    if index == 0 or _is_name(word) or previous in _DETERMINERS:
         return True
     return previous in _AUXILIARIES and words[0].lower() != "who"  # what customers can do; who can do
 
 
 def _without_opener(text: str) -> str:
-    """The text without 'and', 'what about' and the like; the 'y' of 'y-axis' is none."""
+    """Return the text without openers such as 'and' or 'what about'; the 'y' of 'y-axis' is no opener."""
     opener = _OPENER.match(text)
     if not opener or _FILLER.fullmatch(opener[0]):
         return text

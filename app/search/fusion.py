@@ -1,8 +1,8 @@
-"""the scores of one query's candidates in both lists -> fused scores.
+"""similarity and BM25 scores of a query's candidates -> fused scores.
 
-A passage's fused score is its cosine similarity plus what its words say: BM25 per word of the query, counted as far
-as the passage holds the query's words. Both parts mean the same for every query, so neither list outvotes the other
-only because its scores are spread more widely. In a long question most words are common ones, so each counts less.
+A passage's fused score is its cosine similarity plus a word score: BM25 per word of the query, times the share of
+these words in the passage. Both parts have the same scale for every query, so neither list dominates by a wider spread.
+Dividing by the number of words also weighs each word less in long questions, where most words are common.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 
 WORDS_WEIGHT = 0.2
-"""Fused score of one BM25 point per query word, learned on several kinds of documents (README, Search)."""
+"""Fused score per BM25 point per query word, learned on several kinds of documents (README, Search)."""
 
 EXACT_TERM_BONUS = 1.0
-"""More than two passages differ by otherwise, so that an exact term is never outvoted."""
+"""Larger than other differences between passages, so that an exact term always wins."""
 
 _MAX_HOLDERS = 3
-"""A term that more of the candidates hold does not tell them apart."""
+"""A term in more candidates does not distinguish them."""
 
 _WORD = re.compile(r"[^\W_]+")
 _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
@@ -33,7 +33,7 @@ def fused_scores(
 ) -> list[float]:
     """Return one score per passage; higher is better.
 
-    similarities: cosine, from -1 to 1. matches: BM25, 0 for a passage that holds no word of the query.
+    similarities: cosine, from -1 to 1. matches: BM25, 0 for a passage without a word of the query.
     """
     words, exact = word_scores(query, passages, matches), exact_matches(query, passages)
     return [
@@ -43,7 +43,7 @@ def fused_scores(
 
 
 def word_scores(query: str, passages: Sequence[str], matches: Sequence[float]) -> list[float]:
-    """Return BM25 per word of the query, times the share of these words that the passage holds."""
+    """Return BM25 per word of the query, times the share of these words in the passage."""
     words = _words(query)
     num_words = max(1, len(words))
     shares = [len(words & _words(passage)) / num_words for passage in passages]
@@ -51,9 +51,9 @@ def word_scores(query: str, passages: Sequence[str], matches: Sequence[float]) -
 
 
 def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
-    """Return which passages hold a rare exact term of the query, such as a part number, an error code or an address.
+    """Return which passages contain a rare exact term of the query, such as a part number, error code or address.
 
-    A term counts where at least one and at most three of the passages hold it, as a whole and in any case.
+    A term is rare if at most three passages contain it, as a whole word in any case.
     """
     found = [False] * len(passages)
     for term in exact_terms(query):
@@ -65,7 +65,7 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
 
 
 def exact_terms(query: str) -> list[str]:
-    """Return the terms that name one thing exactly: ZX-15321/5, E-47 or 10.0.3.17, but not 30-day or 2024."""
+    """Return the terms that identify one thing: ZX-15321/5, E-47 or 10.0.3.17, but not 30-day or 2024."""
     return [term for term in dict.fromkeys(_TERM.findall(query)) if _is_exact(term)]
 
 
@@ -76,7 +76,7 @@ def holds_term(text: str, term: str) -> bool:
 
 
 def _is_exact(term: str) -> bool:
-    """Years, dates, short numbers and quantities name no one thing."""
+    """Return whether a term identifies one thing, unlike years, dates, short numbers and quantities."""
     if term.isdigit():
         return len(term) >= _MIN_DIGITS_ALONE
     numbers = _DIGITS.findall(term)
@@ -85,7 +85,7 @@ def _is_exact(term: str) -> bool:
         return False
     if not any(character.isalpha() for character in term):
         return len(numbers) >= _MIN_NUMBERS and not has_year
-    return len(numbers) >= _MIN_NUMBERS or any(len(each) > 1 and not _YEAR.fullmatch(each) for each in numbers)
+    return len(numbers) >= _MIN_NUMBERS or any(len(digits) > 1 and not _YEAR.fullmatch(digits) for digits in numbers)
 
 
 def _words(text: str) -> frozenset[str]:

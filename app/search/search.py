@@ -1,6 +1,6 @@
-"""query -> list[Candidate]: the best chunks of two ranked lists in one order, every rank and score kept.
+"""query -> list[Candidate]: the best chunks of two ranked lists in one order, with all ranks and scores.
 
-The fused order is what people see with the reranker off, and the "before" of every comparison.
+The fused order is shown when the reranker is off, and is the "before" of every comparison.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors
 
 MAX_QUERY_CHARACTERS = 2000
-"""Longer questions are cut: the embedder reads no more, and a megabyte of one word holds up full-text search."""
+"""Longer questions are cut: the embedder reads no more, and very long words slow down full-text search."""
 
 Retriever = Literal["vector", "text", "rrf", "hybrid"]
 RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
-"""The similarity list, the full-text list, and two ways to fuse them: reciprocal ranks, and scores as the app does."""
+"""Only similarity, only full text, fused by reciprocal ranks, and fused by scores, as the app does."""
 
 RRF_K = 60
 """As published (Cormack, Clarke and Buettcher, SIGIR 2009)."""
@@ -31,10 +31,10 @@ _Ranked = Sequence[tuple[Chunk, float]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chunk of the first stage with its rank (from 1) and score in each list; None where it is not in it.
+    """A chunk of the first stage with its rank (from 1) and score in each list; None if not in it.
 
-    vector_score: cosine similarity. text_score: BM25, 0 where no word of the query matches. Where both lists were
-    searched, both scores are known for every candidate. fused_score: higher is better.
+    vector_score: cosine similarity. text_score: BM25, 0 if no word of the query matches. If both lists were searched,
+    every candidate has both scores. fused_score: higher is better.
     """
 
     chunk: Chunk
@@ -47,7 +47,7 @@ class Candidate:
 
 
 class Searchable(Protocol):
-    """What can be searched by vector and by words: a ChunkTable, or what stands for one."""
+    """Searchable by vector and by words: a ChunkTable or a stand-in."""
 
     def search_vector(
         self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
@@ -70,14 +70,13 @@ def search(
 ) -> list[Candidate]:
     """Return the best num_candidates chunks for the query, in fused order.
 
-    Each list is read to num_candidates, and the candidates are taken from both in turn, so that neither can push out
-    the best of the other. Ties keep the order of the vector list. within: ids of the documents to look at, whose best
-    chunks are found however many others rank above them; None: all of them.
+    Candidates are taken alternately from both lists, so that neither can push out the best of the other. Ties keep the
+    order of the vector list. within: ids of the documents to search, before ranking; None: all documents.
     """
     query = query.strip()[:MAX_QUERY_CHARACTERS]
     if not query or (within is not None and not within):
         return []
-    only = {} if within is None else {"within": within}  # what stands for a table need not know of filters
+    only = {} if within is None else {"within": within}  # stand-ins for a table need not support filters
     query_vector = embedder.embed_query(query) if retriever != "text" else None
     by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates, **only)
     by_text = table.search_text(query, num_candidates, **only) if retriever != "vector" else []
@@ -99,9 +98,9 @@ def search(
 
 
 def _best_of_both(by_vector: _Ranked, by_text: _Ranked, num_chunks: int) -> dict[str, Chunk]:
-    """Chunk id -> chunk: the first of each list, the second of each, and so on; the vector list's come first."""
-    in_turn = [found[0].id for pair in zip_longest(by_vector, by_text) for found in pair if found]
-    kept = set(islice(dict.fromkeys(in_turn), num_chunks))
+    """Return chunk id -> chunk, chosen alternately from both lists; those of the vector list come first."""
+    alternating = [found[0].id for pair in zip_longest(by_vector, by_text) for found in pair if found]
+    kept = set(islice(dict.fromkeys(alternating), num_chunks))
     listed = (chunk for chunk, _ in (*by_vector, *by_text) if chunk.id in kept)
     return {chunk.id: chunk for chunk in listed}
 
@@ -113,20 +112,20 @@ def _ranks(ranked: _Ranked) -> dict[str, int]:
 def _fused(query: str, candidates: Sequence[Candidate]) -> list[float]:
     return fused_scores(
         query,
-        [each.chunk.passage for each in candidates],
-        [each.vector_score or 0.0 for each in candidates],
-        [each.text_score or 0.0 for each in candidates],
+        [candidate.chunk.passage for candidate in candidates],
+        [candidate.vector_score or 0.0 for candidate in candidates],
+        [candidate.text_score or 0.0 for candidate in candidates],
     )
 
 
 def _reciprocal_ranks(_query: str, candidates: Sequence[Candidate]) -> list[float]:
-    ranks = [(each.vector_rank, each.text_rank) for each in candidates]
+    ranks = [(candidate.vector_rank, candidate.text_rank) for candidate in candidates]
     return [sum(1 / (RRF_K + rank) for rank in pair if rank is not None) for pair in ranks]
 
 
 _SCORES: dict[Retriever, Callable[[str, Sequence[Candidate]], list[float]]] = {
-    "vector": lambda _query, candidates: [each.vector_score or 0.0 for each in candidates],
-    "text": lambda _query, candidates: [each.text_score or 0.0 for each in candidates],
+    "vector": lambda _query, candidates: [candidate.vector_score or 0.0 for candidate in candidates],
+    "text": lambda _query, candidates: [candidate.text_score or 0.0 for candidate in candidates],
     "rrf": _reciprocal_ranks,
     "hybrid": _fused,
 }

@@ -32,50 +32,50 @@ from ingest.embed.embedder import DEFAULT_EMBEDDER, Embedder, open_embedder
 from ingest.home.job_store import StoppedError
 
 PROBE = Path(__file__).resolve().parent.parent.parent / "data" / "eval" / "sample"
-"""Questions about documents that come with the program: what a model must not forget."""
+"""Questions about the sample documents, to check that a model has not forgotten them."""
 
-Tell = Callable[[Step], None]
+OnStep = Callable[[Step], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that was made and compared."""
+    """A new model with its comparison."""
 
     name: str
     report: GateReport
 
     @property
     def embedder(self) -> str:
-        """The one that was made for it, or ''."""
+        """Return the name of the embedder trained with it, or ''."""
         return self.report.embedder
 
 
 def make_candidate(
-    plan: Plan, pipeline: Pipeline, user: str, job_id: str, watch: Watch, tell: Tell = lambda _: None
+    plan: Plan, pipeline: Pipeline, user: str, job_id: str, watch: Watch, on_step: OnStep = lambda _: None
 ) -> Candidate:
-    """Train on the feedback, register the model and compare it. tell: what is being done.
+    """Train on the feedback, register the model and compare it. on_step: called at each step.
 
-    Whatever happens, what is live stays so. Raises TooLittleFeedbackError, RerankerError, RegistryError when
-    the live model is damaged, StoppedError.
+    The live model does not change. Raises TooLittleFeedbackError, RerankerError, RegistryError when the live model is
+    damaged, StoppedError.
     """
-    registry, in_a_row = Registry(pipeline.settings.home), _InARow(watch)
-    bases = [base_of(part, pipeline) for part in plan.parts]  # one that is not there is said before all else
-    tell("reading the feedback")
+    registry, joint_watch = Registry(pipeline.settings.home), _JointWatch(watch)
+    bases = [base_of(part, pipeline) for part in plan.parts]  # a missing base is reported first
+    on_step("reading the feedback")
     material = gather(pipeline, plan.recipe)
     with ExitStack() as folders:
         models = []
         for part, base in zip(plan.parts, bases, strict=True):
-            tell("training")
-            model = _Made(part, base, folders.enter_context(registry.unfinished()))
-            model.kind = _train(part, model.base, material, model.folder, in_a_row.next())
+            on_step("training")
+            model = _NewModel(part, base, folders.enter_context(registry.unfinished()))
+            model.kind = _train(part, model.base, material, model.folder, joint_watch.next())
             _stop_if_asked(watch)
             if model.kind != EMBEDDER:
-                tell("weighing its scores")
+                on_step("weighing its scores")
                 _blend(model, material, pipeline)
             model.name = registry.new_name("embedder" if model.kind == EMBEDDER else "reranker")
             describe(model.folder, model.name, part, model.base, user, material)
             models.append(model)
-        tell("comparing it with the live one")
+        on_step("comparing it with the live one")
         report = _compare(models, material, pipeline)
         _stop_if_asked(watch)
         for model in models:
@@ -87,8 +87,8 @@ def make_candidate(
 
 
 @dataclass(slots=True)
-class _Made:
-    """A model while it is made. kind, name: as the registry will know it."""
+class _NewModel:
+    """A model in the making. kind, name: for the registry."""
 
     plan: Plan
     base: str
@@ -97,24 +97,24 @@ class _Made:
     name: str = ""
 
 
-class _InARow:
-    """Tells the steps of several trainings as those of one."""
+class _JointWatch:
+    """Numbers the steps of several trainings as one training."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch, self._num_before, self._step = watch, 0, 0
 
     def next(self) -> Watch:
-        """For the next training."""
+        """Return the watch for the next training."""
         self._num_before = self._step
-        return Watch(self._tell, self._watch.should_stop)
+        return Watch(self._on_loss, self._watch.should_stop)
 
-    def _tell(self, loss: Loss) -> None:
+    def _on_loss(self, loss: Loss) -> None:
         self._step = self._num_before + loss.step
         self._watch.on_loss(replace(loss, step=self._step, num_steps=self._num_before + loss.num_steps))
 
 
 def help_training(plan: Plan, pipeline: Pipeline) -> None:
-    """Under torchrun: take part in the training of another process, which alone makes the candidate of it."""
+    """Under torchrun: take part in the training of another process, which makes the candidate."""
     material = gather(pipeline, plan.recipe)
     for part in plan.parts:
         with TemporaryDirectory() as unused:
@@ -122,9 +122,9 @@ def help_training(plan: Plan, pipeline: Pipeline) -> None:
 
 
 def base_of(plan: Plan, pipeline: Pipeline) -> str:
-    """The folder or hub id from which the training begins.
+    """Return the folder or hub id of the model to start from.
 
-    Raises RerankerError when there is no such base, RegistryError when the live model is damaged.
+    Raises RerankerError when the base is missing, RegistryError when the live model is damaged.
     """
     if plan.base:
         return base_model(plan.base, plan.kind)
@@ -133,8 +133,8 @@ def base_of(plan: Plan, pipeline: Pipeline) -> str:
         live = registry.live()
         registry.check(live)
         return str(folder_of(live, pipeline.settings))
-    serves = pipeline.embedder.name if plan.kind == "embedder" else DEFAULT_EMBEDDER
-    return base_model(serves, plan.kind)
+    current = pipeline.embedder.name if plan.kind == "embedder" else DEFAULT_EMBEDDER
+    return base_model(current, plan.kind)
 
 
 def _stop_if_asked(watch: Watch) -> None:
@@ -146,69 +146,67 @@ def _stop_if_asked(watch: Watch) -> None:
 
 
 def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch) -> str:
-    """Train into the folder; returns the kind of the model. What is live is trained further as what it is."""
+    """Train into the folder; returns the kind of the model. A live model keeps its kind."""
     examples, replayed = material.examples, material.replayed
     kind: str = plan.kind
     if plan.kind == "reranker":
         kind = "late-interaction" if is_late_interaction(base) else "cross-encoder"
         if kind == "late-interaction":
-            replayed = _as_it_is(replayed, LateInteractionReranker(base))
+            replayed = _with_teacher_scores(replayed, LateInteractionReranker(base))
     TRAINERS[kind]([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
     return kind
 
 
-def _as_it_is(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[TrainingExample]:
-    """The replayed examples with what the model that is trained further says of them now."""
-    return [
-        replace(each, scores=tuple(teacher.score(each.query, [*each.positives, *each.negatives]))) for each in replayed
-    ]
+def _with_teacher_scores(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[TrainingExample]:
+    """Return the replayed examples with the current scores of the model that is trained further."""
+    return [replace(one, scores=tuple(teacher.score(one.query, [*one.positives, *one.negatives]))) for one in replayed]
 
 
 # weigh -----------------------------------------------------------------------------------------------------
 
 
-def _blend(model: _Made, material: Material, pipeline: Pipeline) -> None:
-    """Write how much the reranker's scores and its memory count beside the scores of search, as the questions say.
+def _blend(model: _NewModel, material: Material, pipeline: Pipeline) -> None:
+    """Write the blend of the reranker, search and memory scores.
 
-    Only the memory is weighed by them; the other weights are those of what was trained further, or of the shipped
-    reranker. The scores are the shipped one's, which has not seen these questions: one that was trained on them is too
-    sure of itself. The memory is asked without what it knows of the question itself. A cross-encoder has none: it
-    cannot say how like two are.
+    Only the memory's weights are fitted on the questions; the others are those of the base model or of the shipped
+    reranker. Fitting uses the scores of the shipped reranker, because a model is too sure on questions that it was
+    trained on, and ignores what the memory knows about the question itself. A cross-encoder has no memory: it cannot
+    measure the similarity of questions.
     """
     shipped = pipeline.reranker(SHIPPED)
     if shipped is None or shipped.blend is None:
-        raise RerankerError("the shipped reranker has no blend; install from a whole checkout")
-    # What the shipped one calls a probability is so for scores like its own only.
+        raise RerankerError("the shipped reranker has no blend; install from a full checkout")
+    # The shipped calibration holds only for scores like the shipped reranker's.
     own = Blend.load(Path(model.base)) if model.plan.kind == "reranker" else None
     prior = own or replace(shipped.blend, calibration=None)
     if model.kind == "cross-encoder":
         replace(prior, memory=None).save(model.folder)
         return
     memory = Memory(
-        # One user's vote is remembered fully: that of one who is capped, or contradicted, is not.
-        Remembered(question, digest(each.passage), bool(each.relevant), each.trust)
+        # Trust is 1 for a single vote, less if its user is capped or contradicted.
+        Remembered(question, digest(labeled.passage), bool(labeled.relevant), labeled.trust)
         for question in material.examples.taught
-        for each in material.questions[question]
+        for labeled in material.questions[question]
     )
     scored = [
         _scored(question, material.questions[question], shipped, memory, pipeline)
         for question in material.examples.taught
     ]
-    usable = [each for each in scored if any(each.relevant) and not all(each.relevant)]
+    usable = [query for query in scored if any(query.relevant) and not all(query.relevant)]
     replace(fit_blend({"feedback": usable}, prior), memory=memory).save(model.folder)
 
 
 def _scored(
     question: str, passages: Sequence[LabeledPassage], scorer: Reranker, memory: Memory, pipeline: Pipeline
 ) -> ScoredQuery:
-    """The candidates of a question that people judged. Relevant is what the training takes for it."""
+    """Return the scored candidates of a question; relevant are those that training takes as positive."""
     candidates = pipeline.search(question)
-    texts = [each.chunk.passage for each in candidates]
-    relevant = {each.text for each in answering(passages)}
+    texts = [candidate.chunk.passage for candidate in candidates]
+    relevant = {passage.text for passage in answering(passages)}
     return ScoredQuery(
         tuple(candidates),
         tuple(scorer.score(question, texts)),
-        tuple(each.chunk.text in relevant for each in candidates),
+        tuple(candidate.chunk.text in relevant for candidate in candidates),
         memory.recall(question, texts, scorer.score, without=question),
     )
 
@@ -216,15 +214,15 @@ def _scored(
 # compare ---------------------------------------------------------------------------------------------------
 
 
-def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) -> GateReport:
-    """With what is live: a reranker over the same search, an embedder below the same reranker, or both at once."""
+def _compare(models: Sequence[_NewModel], material: Material, pipeline: Pipeline) -> GateReport:
+    """Compare a new reranker with the same search, a new embedder with the same reranker, or both at once."""
     settings, now = pipeline.settings, pipeline.embedder
     live = Contender(Registry(settings.home).live(), pipeline.reranker(LIVE), pipeline.search)
     candidate, new = replace(live, name=" with ".join(model.name for model in reversed(models))), now
     for model in models:
         if model.kind == EMBEDDER:
-            new = open_embedder(model.folder, str(model.folder))  # no other has this name: tables are kept by it
-            candidate = replace(candidate, search=_searched_with(new, pipeline))
+            new = open_embedder(model.folder, str(model.folder))  # a unique name, since tables are cached by it
+            candidate = replace(candidate, search=_search_with(new, pipeline))
         else:
             candidate = replace(candidate, reranker=open_reranker(str(model.folder)))
     if [model.kind for model in models] == [EMBEDDER]:
@@ -234,6 +232,6 @@ def _compare(models: Sequence[_Made], material: Material, pipeline: Pipeline) ->
     return replace(report, embedder=models[0].name if len(models) > 1 else "")
 
 
-def _searched_with(embedder: Embedder, pipeline: Pipeline) -> Callable[[str], Sequence[SearchResult]]:
+def _search_with(embedder: Embedder, pipeline: Pipeline) -> Callable[[str], Sequence[SearchResult]]:
     table = ReembeddedTable(pipeline.table, embedder)
     return lambda query: search(query, table, embedder, num_candidates=pipeline.settings.num_candidates)

@@ -1,4 +1,4 @@
-"""training.json of a model -> its card, README.md: written with the model, so that nobody has to remember."""
+"""training.json of a model -> its model card, README.md."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def card(name: str, record: Mapping[str, Any]) -> str:
-    """Markdown: where the model comes from, what it was trained on, how, and what it is not for."""
-    said = record["feedback"]
+    """Return Markdown on the model's origin, data, recipe and limits."""
+    feedback = record["feedback"]
     noun, article = ("embedder", "An") if record["plan"]["kind"] == "embedder" else ("reranker", "A")
     return f"""---
 library_name: sentence-transformers
@@ -17,19 +17,18 @@ tags: [{noun}, citeloop]
 
 # {name}
 
-{article} {noun} made from the feedback of this installation on {record["made_at"][:10]} by {record["made_by"]},
-trained from `{record["base"]}`. It may hold traces of the documents and questions that it was trained on: handle it as
-you handle these.
+{article} {noun} trained from `{record["base"]}` on the feedback of this installation on {record["made_at"][:10]} by
+{record["made_by"]}. It may contain traces of its training documents and questions: protect it like these.
 
 ## Data
 
-{said["num_questions"]} questions by {said["num_users"]} people: {said["num_positives"]} passages that answer and
-{said["num_negatives"]} that do not; on {said["num_contradictions"]} people disagree. Of these,
-{record["num_examples"]} examples to train on, {record["num_validation"]} to stop by, and
-{record["num_gate_questions"]} questions set aside to compare models. {record["num_replayed"]} more examples, made from
-the documents themselves, keep it at what it knew.
+{feedback["num_questions"]} questions by {feedback["num_users"]} people: {feedback["num_positives"]} passages that
+answer and {feedback["num_negatives"]} that do not; people disagree on {feedback["num_contradictions"]}. They give
+{record["num_examples"]} training examples, {record["num_validation"]} validation examples, and
+{record["num_gate_questions"]} questions to compare models. {record["num_replayed"]} more examples, made from the
+documents, prevent forgetting.
 
-{_table("where they come from", "examples", record["evidence"])}
+{_table("evidence", "examples", record["evidence"])}
 
 ## Recipe
 
@@ -37,13 +36,13 @@ the documents themselves, keep it at what it knew.
 
 ## Results
 
-`gate.json` beside this file compares it with the model that was live then, and with search alone.
+See `gate.json` for the comparison with the model that was live then, and with search alone.
 
 ## Limits
 
-Made for the questions and documents of this installation; what nobody judged there it has not learned.
+For the questions and documents of this installation; it has learned only from what people judged.
 """
 
 
 def _table(first: str, second: str, rows: Mapping[Any, Any]) -> str:
-    return "\n".join([f"| {first} | {second} |", "|---|---|", *(f"| {one} | {other} |" for one, other in rows.items())])
+    return "\n".join([f"| {first} | {second} |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])

@@ -1,6 +1,6 @@
-"""Losses and GateReport -> charts: how a training goes, and how the candidate compares.
+"""Losses and GateReport -> charts of a training and of a comparison.
 
-The colours can be told apart on a light and on a dark page; no font is named, so that the page's own is used.
+The colors are distinct on light and dark pages; without a font name, the page's font is used.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from app.training.gate.decision import GateReport
 
 MEASURE_TITLES = {
     "nDCG@10": "Order of the first ten (nDCG@10)",
-    "MRR@10": "How far up the first right one is (MRR@10)",
-    "hit rate@5": "A right one among the first five (hit rate@5)",
+    "MRR@10": "Rank of the first relevant source (MRR@10)",
+    "hit rate@5": "A relevant source in the first five (hit rate@5)",
 }
-"""Measure of a GateReport -> what it says, for people."""
+"""Measure of a GateReport -> its title."""
 
-LEARNED, HELD_BACK = "questions it learns from", "questions held back"
-_COLOURS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
+LEARNED, HELD_BACK = "training questions", "validation questions"
+_COLORS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
 _ROW_PIXELS, _AXIS_PIXELS = 30, 70
 
 
 def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
-    """How wrong the model still is by step, on what it learns from and on what is held back; lower is better."""
+    """Return the loss by step on training and validation questions; lower is better."""
     rows = [
         {"step": loss.step, "loss": value, "on": name}
         for loss in losses
@@ -38,18 +38,18 @@ def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
         y=altair.Y("loss:Q", title="error, lower is better", scale=altair.Scale(zero=False, padding=10)),
         color=altair.Color(
             "on:N",
-            scale=altair.Scale(domain=[LEARNED, HELD_BACK], range=_COLOURS[1:]),
+            scale=altair.Scale(domain=[LEARNED, HELD_BACK], range=_COLORS[1:]),
             legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1),
         ),
         tooltip=[altair.Tooltip("on:N", title="on"), "step:Q", altair.Tooltip("loss:Q", title="error", format=".4f")],
     )
     lines = base.mark_line(strokeWidth=2)
-    points = base.mark_point(filled=True, opacity=1, size=45)  # of a single value no line can be drawn
+    points = base.mark_point(filled=True, opacity=1, size=45)  # a single value has no line
     return altair.LayerChart(layer=[lines, points]).properties(height=300, width="container")
 
 
 def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
-    """A bar for search alone, the live model and the candidate, with its 95% interval."""
+    """Return a bar with its 95% interval for search alone, the live model and the candidate."""
     names = {"none": "search alone", "live": report.live, "candidate": report.candidate}
     rows = [
         {
@@ -65,11 +65,11 @@ def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         y=altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=170, labelOverlap=False)),
         color=altair.Color(
-            "order:N", scale=altair.Scale(domain=list(names.values()), range=list(_COLOURS)), legend=None
+            "order:N", scale=altair.Scale(domain=list(names.values()), range=list(_COLORS)), legend=None
         ),
         tooltip=["order:N", *(altair.Tooltip(f"{value}:Q", format=".1f") for value in ("points", "low", "high"))],
     )
-    # A bar begins at 0: cut off, small gains would look large.
+    # Bars begin at 0, else small gains would look large.
     points = altair.X(
         "points:Q",
         title="points, 95% interval",

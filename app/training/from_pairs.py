@@ -1,4 +1,4 @@
-"""files of pairs -> a model's folder: mine, train, fit a reranker's blend on sources kept aside."""
+"""files of pairs -> a model's folder: mine, train, and fit a reranker's blend on held-out sources."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from ingest.embed.embedder import DEFAULT_EMBEDDER, load_embedder
 from ingest.home.whole_folders import new_folder
 
 _ASIDE_SHARE = 0.15
-"""Of the sources: their questions are not trained on but fit the blend, since a model is too sure of its own."""
+"""Share of sources that fit the blend instead, since a model is too sure on questions it was trained on."""
 _PASSAGES_PER_QUESTION = 2
-"""Passages of the same file that are searched; the more, the harder the negatives."""
+"""Passages per question to search in the same file; more give harder negatives."""
 _NUM_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class PairsFile:
-    """A file of pairs and how many of its questions to use at most."""
+    """A file of pairs and the maximum number of its questions to use."""
 
     path: Path
     num_questions: int
@@ -54,21 +54,21 @@ def train_from_pairs(
     track: Track,
     watch: Watch = Watch(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
-    """Train on the pairs and write model, blend and training.json to the output folder; returns what that says.
+    """Train on the pairs and write model, blend and training.json to the output folder; returns that record.
 
-    Under torchrun, the processes that only help with the training return nothing.
+    Under torchrun, processes other than the main one return {}.
 
-    output: a new folder, which gets its name once it is whole. kind: late-interaction, cross-encoder or embedder, which
-    has no blend. base: the folder or hub id to begin with; empty: the embedder's weights. exclude: sources that are
-    left out. Tables of the passages are built below home and kept. Raises CiteloopError when there is no such base or
-    source, the output cannot be made, or a file is not as expected or too small.
+    output: a new folder, named once it is complete. kind: late-interaction, cross-encoder or embedder, which has no
+    blend. base: the folder or hub id to start from; empty: the embedder's weights. exclude: sources to leave out.
+    Tables of the passages are built below home and kept. Raises CiteloopError when the base or a source is missing, the
+    output cannot be created, or a file is invalid or too small.
     """
     begin = base_model(base, kind)
     with new_folder(output) if is_main_process() else nullcontext(output) as folder:
         collections = _read(files, exclude, 0 if kind == EMBEDDER else _ASIDE_SHARE, recipe.seed)
-        examples = [example for each in collections for example in each.examples(home, recipe, track)]
+        examples = [example for collection in collections for example in collection.examples(home, recipe, track)]
         if not examples:
-            raise CiteloopError("the pairs give no example: expected questions whose passage search finds among others")
+            raise CiteloopError("the pairs give no example: expected questions whose passage is found by search")
         has_blend = kind != EMBEDDER and is_main_process()
         aside = _search_aside(collections, home, track) if has_blend else {}
         TRAINERS[kind](examples, begin, folder, recipe, watch=watch)
@@ -77,7 +77,7 @@ def train_from_pairs(
         summary = {
             "kind": kind,
             "base": base or DEFAULT_EMBEDDER,
-            "files": [each.summary() for each in collections],
+            "files": [collection.summary() for collection in collections],
             "excluded": sorted(exclude),
             "num_examples": len(examples),
             "recipe": asdict(recipe),
@@ -89,12 +89,12 @@ def train_from_pairs(
 
 
 def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: float, seed: int) -> list[_Collection]:
-    """The files, each under a name of its own. Raises CiteloopError when a source to leave out is in none."""
+    """Read the files, each with a unique name. Raises CiteloopError when a source to exclude is unknown."""
     found = [read_pairs(file.path) for file in files]
     sources = sorted({pair.source for pairs in found for pair in pairs})
     if unknown := sorted(exclude - set(sources)):
         known = f"{', '.join(sources[:_NUM_SHOWN])}{', ...' if len(sources) > _NUM_SHOWN else ''}"
-        raise CiteloopError(f"no pair is of the source {unknown[0]!r}, which is to be left out; there are: {known}")
+        raise CiteloopError(f"cannot exclude the source {unknown[0]!r}: no pair has it; the sources are: {known}")
     collections = []
     stems = Counter[str]()
     for file, pairs in zip(files, found, strict=True):
@@ -107,16 +107,16 @@ def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: floa
 
 
 def _search_aside(collections: Sequence[_Collection], home: Path, track: Track) -> dict[str, list[JudgedQuery]]:
-    """By collection, the questions kept aside, where search answers one of them. Raises CiteloopError without any."""
-    searched = {each.name: each.searched_aside(home, track) for each in collections if each.aside}
-    answered = {name: queries for name, queries in searched.items() if any(each.is_answered for each in queries)}
+    """Return held-out questions by collection, if search answers one of them. Raises CiteloopError if none is left."""
+    searched = {file.name: file.searched_aside(home, track) for file in collections if file.aside}
+    answered = {name: queries for name, queries in searched.items() if any(query.is_answered for query in queries)}
     if not answered:
-        raise CiteloopError("search finds no answer to a question of the sources kept aside; expected more pairs")
+        raise CiteloopError("search finds no answer to any question of the held-out sources; add more pairs")
     return answered
 
 
 def _blended(folder: Path, aside: Mapping[str, Sequence[JudgedQuery]], track: Track) -> dict[str, Any]:
-    """Fit the blend of the reranker in a folder, and save it there; returns what training.json says of it."""
+    """Fit and save the blend of the reranker in a folder; returns its part of training.json."""
     reranker = open_reranker(str(folder))
     scored = {name: scored_queries(queries, reranker, track) for name, queries in aside.items()}
     blend = fit_calibration(scored, fit_blend(scored))
@@ -126,7 +126,7 @@ def _blended(folder: Path, aside: Mapping[str, Sequence[JudgedQuery]], track: Tr
 
 @dataclass(frozen=True, slots=True)
 class _Collection:
-    """The pairs of one file: to train on, to fit the blend on, and all that is searched."""
+    """The pairs of one file. pairs: to train on. aside: to fit the blend on. passages: to search."""
 
     name: str
     pairs: list[Pair]
@@ -135,17 +135,17 @@ class _Collection:
 
     @classmethod
     def of(cls, name: str, found: Sequence[Pair], num_questions: int, aside_share: float, seed: int) -> _Collection:
-        """aside_share: of the sources; 0: none."""
+        """aside_share: of the sources; 0 for none."""
         questions = spread(found, num_questions, seed)
         pairs, aside = split_by_source(questions, aside_share) if aside_share else (questions, [])
         return cls(name, pairs, aside, spread(found, _PASSAGES_PER_QUESTION * len(questions), seed))
 
     def examples(self, home: Path, recipe: Recipe, track: Track) -> list[TrainingExample]:
-        """Mined among the passages of the file, but for those of what is kept aside."""
+        """Return examples mined from the passages of the file, except the held-out ones."""
         embedder = load_embedder()
         sources = {pair.source for pair in self.aside} - {pair.source for pair in self.pairs}
         documents = {pair.document for pair in self.aside}
-        passages = [each for each in self.passages if each.source not in sources and each.document not in documents]
+        passages = [pair for pair in self.passages if pair.source not in sources and pair.document not in documents]
         benchmark = as_benchmark(self.name, self.pairs, passages)
         table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
         judged = judged_queries(benchmark, table, embedder, track=track)
@@ -161,7 +161,7 @@ class _Collection:
         )
 
     def searched_aside(self, home: Path, track: Track) -> list[JudgedQuery]:
-        """The questions kept aside, with the candidates that search finds."""
+        """Return the held-out questions with their candidates."""
         embedder = load_embedder()
         benchmark = as_benchmark(f"{self.name} aside", self.aside, self.passages)
         table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
@@ -174,20 +174,20 @@ class _Collection:
 def reliability(
     scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend, num_bins: int = 10
 ) -> list[dict[str, float]]:
-    """By probability that was said: how many candidates, their mean probability, and the share that is relevant."""
-    said: list[float] = []
+    """Return, per bin of predicted probability, the number of candidates, mean probability and relevant share."""
+    predicted: list[float] = []
     true: list[bool] = []
-    for each in chain.from_iterable(scored.values()):
-        said += probabilities(each, blend)
-        true += each.relevant
-    probability, relevant = np.array(said), np.array(true)
+    for query in chain.from_iterable(scored.values()):
+        predicted += probabilities(query, blend)
+        true += query.relevant
+    probability, relevant = np.array(predicted), np.array(true)
     bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
     return [
         {
-            "candidates": int((bins == each).sum()),
-            "said": round(float(probability[bins == each].mean()), 4),
-            "relevant": round(float(relevant[bins == each].mean()), 4),
+            "candidates": int((bins == number).sum()),
+            "said": round(float(probability[bins == number].mean()), 4),
+            "relevant": round(float(relevant[bins == number].mean()), 4),
         }
-        for each in range(num_bins)
-        if (bins == each).any()
+        for number in range(num_bins)
+        if (bins == number).any()
     ]

@@ -1,4 +1,4 @@
-"""Trainings as jobs: a row for each that a page can read, with its curves, while a process of its own does the work."""
+"""Trainings as jobs: a row with progress and curves for pages, while a separate process does the work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_proce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob(BaseJob):
-    """One training: what was asked for by whom, how far it is, and the model that came of it.
+    """One training: the request, its progress, and the resulting model.
 
-    kind, base, seed: as in Plan. step: of num_steps. learning_since: when the first step began. model: its name,
-    once it is made. current: what is at work.
+    kind, base, seed: as in Plan. step: of num_steps. learning_since: when the first step began. model: its name, once
+    it exists. current: the step in progress.
     """
 
     kind: Kind
@@ -32,12 +32,12 @@ class TrainingJob(BaseJob):
 
     @property
     def plan(self) -> Plan:
-        """What to do."""
+        """Return the plan."""
         return Plan(self.kind, self.base, self.seed)
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the training steps, at their pace so far; None before the first and after the last."""
+        """Return the estimated time left for the training steps; None before the first and after the last."""
         if not (self.is_open and self.learning_since and 0 < self.step < self.num_steps):
             return None
         elapsed = datetime.now(UTC) - datetime.fromisoformat(self.learning_since)
@@ -52,31 +52,31 @@ CREATE TABLE IF NOT EXISTS losses (
 
 
 class TrainingJobStore(BaseJobStore[TrainingJob]):
-    """The trainings of one home folder with their curves."""
+    """The training jobs of one home folder with their curves."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, TrainingJob, "training_jobs.sqlite3", more_tables=_LOSSES)
 
     def add(self, plan: Plan, user: str, *, begin: bool = False) -> TrainingJob:
-        """Queue a training; with begin, as one that the caller runs himself."""
+        """Queue a training; with begin, mark it as started by the caller."""
         job = TrainingJob(id=new_job_id(), created_at=now(), kind=plan.kind, base=plan.base, seed=plan.seed, user=user)
         return self.put(job, begin=begin)
 
     def record(self, job_id: str, loss: Loss) -> None:
-        """Note a point of the curves."""
+        """Record a point of the curves."""
         row = (job_id, loss.step, loss.num_steps, loss.training, loss.validation)
         with self._connection() as connection:
             connection.execute("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", row)
 
     def note_learning(self, job_id: str) -> None:
-        """Note that the first step begins now; a second training of the same job goes on from there."""
+        """Record the start of the first step; kept for further trainings of the same job."""
         with self._connection() as connection:
             connection.execute(
                 "UPDATE jobs SET learning_since = ? WHERE id = ? AND learning_since IS NULL", (now(), job_id)
             )
 
     def losses(self, job_id: str) -> list[Loss]:
-        """The curves of a training, in order."""
+        """Return the curves of a training, in order."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT step, num_steps, training, validation FROM losses WHERE job_id = ? ORDER BY rowid", (job_id,)
@@ -84,18 +84,18 @@ class TrainingJobStore(BaseJobStore[TrainingJob]):
             return [Loss(*row) for row in rows]
 
     def forget_losses(self, job_id: str) -> None:
-        """Drop the curves of a training that begins anew."""
+        """Delete the curves of a training that starts again."""
         with self._connection() as connection:
             connection.execute("DELETE FROM losses WHERE job_id = ?", (job_id,))
 
 
 def start(home: Path) -> None:
-    """Begin to run the queued trainings of this home in a process of its own. What it says goes to `training.log`."""
+    """Run the queued trainings of this home in a separate process, which logs to `training.log`."""
     start_process("app.training.worker", home, log="training.log")
 
 
 def resume(home: Path) -> None:
-    """Begin again what was queued or killed before; to be called when a server starts."""
+    """Restart the trainings that were queued or killed before; call this when a server starts."""
     store = TrainingJobStore(home)
     store.revive()
     if any(job.is_waiting for job in store.jobs()):

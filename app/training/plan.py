@@ -1,4 +1,4 @@
-"""What can be trained, how, and in which steps. Imports no model library: pages read it."""
+"""What can be trained, how, and the steps of a training. Imports no model library, since pages use it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 from app.training.fit.trainer import Recipe
 
 Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder", "both"]
-"""What is trained: the live reranker, further; a new one of a kind, from a base model; the embedder, further; or the
-embedder and then the live reranker, which are judged together.
+"""reranker: train the live one further. late-interaction, cross-encoder: a new one from a base model. embedder: train
+it further. both: the embedder, then the live reranker, judged together.
 """
 
 Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
@@ -25,8 +25,8 @@ RECIPES: Mapping[Kind, Recipe] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to train. base: a folder or hub id; empty: what is live, or for a new reranker the weights of the embedder
-    that comes with the program. seed: of every draw, on the same machine.
+    """What to train. base: a folder or hub id; empty: the live model, or for a new reranker the default embedder.
+    seed: random seed; results repeat on the same machine.
     """
 
     kind: Kind = "reranker"
@@ -35,10 +35,10 @@ class Plan:
 
     @property
     def parts(self) -> tuple[Plan, ...]:
-        """The plans of one model each that this one takes, in order; of both, each goes on from what is live."""
+        """Return a plan per model, in order; for both, each starts from what is live."""
         return (Plan("embedder", seed=self.seed), Plan(seed=self.seed)) if self.kind == "both" else (self,)
 
     @property
     def recipe(self) -> Recipe:
-        """How its models are trained; of both, what is alike in them: negatives, epochs, sizes."""
+        """Return the recipe; for both, only what their recipes share: negatives, epochs, sizes."""
         return replace(RECIPES[self.parts[0].kind], seed=self.seed)

@@ -1,6 +1,6 @@
-"""`python -m app.training.worker`: run the queued trainings of a home folder, one after the other, until none is left.
+"""`python -m app.training.worker`: run the queued trainings of a home folder in order until none is left.
 
-Whoever queues a training starts one such process and leaves it; it has its own session and outlives the page.
+Queuing a training starts this process in its own session, so that it outlives the page.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ def run(
     on_loss: Callable[[Loss], None] = lambda _: None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> Candidate | None:
-    """Do a claimed training: curves, model, verdict and end are noted in the store; None when it was cancelled.
+    """Run a claimed training and record curves, model, verdict and end in the store; returns None if cancelled.
 
-    Another training of the same home has its turn first. The candidate goes live only if the gate says so and the
-    curator has switched that on; an embedder never, since all documents have to be embedded anew. Raises what
-    make_candidate raises, but for StoppedError.
+    Waits for other trainings of the same home. The candidate is promoted only if the gate agrees and the curator has
+    switched on automatic promotion; an embedder never, since all documents must be reindexed. Raises what
+    make_candidate raises, except StoppedError.
     """
-    made = None
-    with at_work(store, job) as heart, _turn(store.home, heart):
+    candidate = None
+    with at_work(store, job) as heart, _training_lock(store.home, heart):
         store.forget_losses(job.id)
 
-        def tell(what: Step) -> None:
-            heart.tell(current=what)
-            if what == "training":
+        def report(step: Step) -> None:
+            heart.tell(current=step)
+            if step == "training":
                 store.note_learning(job.id)
-            on_step(what)
+            on_step(step)
 
         def record(loss: Loss) -> None:
             heart.tell(step=loss.step, num_steps=loss.num_steps)
@@ -55,26 +55,26 @@ def run(
             on_loss(loss)
 
         watch = Watch(record, heart.stop_requested.is_set)
-        made = make_candidate(job.plan, pipeline, job.user, job.id, watch, tell)
-        heart.tell(model=made.name, verdict=made.report.verdict)
+        candidate = make_candidate(job.plan, pipeline, job.user, job.id, watch, report)
+        heart.tell(model=candidate.name, verdict=candidate.report.verdict)
         registry, has_embedder = Registry(store.home), any(part.kind == EMBEDDER for part in job.plan.parts)
-        if made.report.verdict == "promote" and registry.promotes_by_itself and not has_embedder:
-            _promote(registry, made, job.user)
-    return made
+        if candidate.report.verdict == "promote" and registry.promotes_by_itself and not has_embedder:
+            _promote(registry, candidate, job.user)
+    return candidate
 
 
-def _promote(registry: Registry, made: Candidate, user: str) -> None:
-    """By itself, unless somebody has made another model live while this one was compared: then that stands."""
+def _promote(registry: Registry, candidate: Candidate, user: str) -> None:
+    """Promote automatically, unless another model has gone live during the comparison."""
     try:
-        why = "by itself, as switched on"
-        registry.promote(made.name, user, why, made.report.verdict, instead_of=made.report.live)
+        why = "automatically, as switched on"
+        registry.promote(candidate.name, user, why, candidate.report.verdict, instead_of=candidate.report.live)
     except RegistryError as error:
-        _log.warning("not promoted by itself: %s", error)
+        _log.warning("not promoted automatically: %s", error)
 
 
 @contextmanager
-def _turn(home: Path, heart: Heart) -> Iterator[None]:
-    """One training at a time: two would take twice as long, and compare with different live models."""
+def _training_lock(home: Path, heart: Heart) -> Iterator[None]:
+    """Allow one training at a time: two would be slower and might compare with different live models."""
     lock = FileLock(home / "training.lock")
     while not lock.is_locked:
         try:

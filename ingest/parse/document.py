@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its number from 1, or None where the format has no pages, and its Markdown text.
+    """One page: its number from 1, or None if the format has no pages, and its Markdown text.
 
     lines: in order of their spans, if the parser knows them; characters between two lines have no box.
     """

@@ -127,7 +127,7 @@ def test_conversation_goes_on_for_who_began_it(client: TestClient, api: Api) -> 
     for user in ({"user": "bob"}, {}):
         refused = client.post("/v1/ask", json={**body, **user})
         assert refused.status_code == 404
-        assert "leave conversation_id out" in refused.json()["error"]["message"]
+        assert "omit conversation_id" in refused.json()["error"]["message"]
     assert client.post("/v1/ask", json={**body, "user": "ann"}).json()["conversation_id"] == begun["conversation_id"]
     kept = api.store.conversation(begun["conversation_id"], "api:helpdesk/ann")
     assert [turn.answer.question for turn in kept] == [QUESTION, "And the VPN?"]

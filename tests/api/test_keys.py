@@ -84,7 +84,7 @@ def test_key_counts_where_its_use_cannot_be_noted(home: Path, monkeypatch: pytes
     assert found
     assert (found.name, keys.find("another")) == ("helpdesk", None)
     keys.speak_for(found, "ann")  # her question is answered, too
-    with pytest.raises(KeyStoreError, match=r"keys\.sqlite3 .* look at the free space .* citeloop keys add") as raised:
+    with pytest.raises(KeyStoreError, match=r"keys\.sqlite3 .* check free space .* citeloop keys add") as raised:
         keys.create("second")
     assert str(home) not in str(raised.value)  # requests without a key are answered with it
 
@@ -114,7 +114,7 @@ def test_commands_that_fail_say_why(citeloop: Citeloop) -> None:
     assert "has a key already" in again.stderr
     missing = citeloop("keys", "remove", "wiki")
     assert missing.status == 1
-    assert "there are: helpdesk" in missing.stderr
+    assert "known: helpdesk" in missing.stderr
     assert citeloop("keys", "add").status == 2
 
 
@@ -145,7 +145,7 @@ def test_a_key_speaks_for_the_users_that_it_named_first(keys: KeyStore) -> None:
     for user in ("ann", "ben", "ann"):
         keys.speak_for(key, user)
     with pytest.raises(
-        UserLimitError, match=r"\(3, itself included\), and 'cleo' .*citeloop keys change helpdesk --users N"
+        UserLimitError, match=r"\(3, including itself\), and 'cleo' .*citeloop keys change helpdesk --users N"
     ):
         keys.speak_for(key, "cleo")
     keys.speak_for(key, "ben")
@@ -157,7 +157,7 @@ def test_a_key_speaks_for_the_users_that_it_named_first(keys: KeyStore) -> None:
 def test_a_key_speaks_for_itself_alone_unless_more_is_allowed(keys: KeyStore) -> None:
     found = keys.find(keys.create("helpdesk"))
     assert found
-    with pytest.raises(UserLimitError, match="1, itself included"):
+    with pytest.raises(UserLimitError, match="1, including itself"):
         keys.speak_for(found, "ann")
 
 
@@ -199,7 +199,7 @@ def test_commands_set_change_and_show_the_limits(citeloop: Citeloop, home: Path)
     assert "ask; 60 requests a minute; for 50 users; until" in citeloop("keys", "list").stdout
     assert KeyStore(home).find(made["key"])
     missing = citeloop("keys", "change", "wiki", "--users", "2")
-    assert (missing.status, "there are: helpdesk" in missing.stderr) == (1, True)
+    assert (missing.status, "known: helpdesk" in missing.stderr) == (1, True)
     unknown = citeloop("keys", "add", "wiki", "--scope", "everything")
     assert (unknown.status, "expected scopes among search, ask, rerank, feedback" in unknown.stderr) == (1, True)
     for wrong in (["--expires", "0"], ["--rate", "0"], ["--users", "0"]):

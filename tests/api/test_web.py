@@ -56,7 +56,7 @@ def test_key_that_is_removed_is_refused_at_once(client: TestClient, keys: KeySto
 def test_keys_that_cannot_be_read_are_said(
     client: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setattr("ingest.home.database._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("ingest.home.database._BUSY_SECONDS", 0.1)
     headers = {"Authorization": f"Bearer {key}"} if key == "citeloop_wrong" else {}
     path = home / "keys.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -65,7 +65,7 @@ def test_keys_that_cannot_be_read_are_said(
         response = client.post("/v1/search", json={"query": "leave"}, headers=headers)
         assert client.get("/v1/openapi.json").status_code == 200
     assert response.status_code == 503
-    assert "look at the free space and the permissions" in message(response)
+    assert "check free space and permissions" in message(response)
 
 
 def test_keys_are_never_logged(client: TestClient, key: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -126,8 +126,8 @@ def test_other_sites_are_not_let_in(client: TestClient) -> None:
         ("rerank", {"query": "x", "documents": [3, {"title": "a"}]}, "documents.0.str: "),
         ("feedback", {"answer_id": "x", "number": 1, "action": "liked"}, "action: Input should be 'deleted'"),
         ("feedback", {"answer_id": "x", "number": 1, "action": "deleted", "reason": "bad"}, "reason: "),
-        ("feedback", {"answer_id": "x", "action": "kept"}, "by number or by chunk_id"),
-        ("feedback", {"answer_id": "x", "number": 1, "chunk_id": "y", "action": "kept"}, "one of the two"),
+        ("feedback", {"answer_id": "x", "action": "kept"}, "either by number or by chunk_id"),
+        ("feedback", {"answer_id": "x", "number": 1, "chunk_id": "y", "action": "kept"}, "either by number"),
         ("feedback", {"answer_id": "x", "number": 1, "action": "kept", "reason": "other"}, "action deleted"),
     ],
 )
@@ -172,7 +172,7 @@ def test_fault_is_logged_and_not_shown(client: TestClient, api: Api, monkeypatch
     monkeypatch.setattr(api.pipeline, "rank", fail)
     response = client.post("/v1/search", json={"query": "leave"})
     assert response.status_code == 500
-    assert "the server's log says what" in message(response)
+    assert "see the server's log" in message(response)
     with TestClient(api.site, headers=dict(client.headers)) as strict, pytest.raises(ZeroDivisionError):
         strict.post("/v1/search", json={"query": "leave"})  # which is how it comes into the server's log
 
@@ -242,7 +242,7 @@ def test_feedback_by_chunk_is_that_by_number(client: TestClient, api: Api, asked
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"answer_id": "unknown", "number": 1}, "expected the answer_id that /v1/ask gave"),
+        ({"answer_id": "unknown", "number": 1}, "expected an answer_id from /v1/ask"),
         ({"number": 6}, "citations, numbered from 1; got 6"),
         ({"chunk_id": "unknown"}, "does not cite chunk unknown"),
     ],
@@ -286,7 +286,7 @@ def test_a_key_may_do_what_its_scopes_say(client: TestClient, keys: KeyStore, sc
     replies = {path: client.post(f"/v1/{path}", json=body, headers=headers) for path, body in BODIES.items()}
     assert {path for path, reply in replies.items() if reply.status_code != 403} == {scope}
     refused = next(reply for path, reply in replies.items() if path != scope)
-    assert f"may {scope}, and not " in message(refused)
+    assert f"may {scope}, but not " in message(refused)
     assert "citeloop keys change wiki --scope" in message(refused)
 
 

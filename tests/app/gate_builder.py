@@ -10,7 +10,7 @@ from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
 from app.registry import Registry, TrainedModel
 from app.training.fit.trainer import Loss
-from app.training.gate.decision import Found, GateReport, Group
+from app.training.gate.decision import Comparison, GateReport, Group
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Plan
 from ingest.home.database import now
@@ -44,7 +44,7 @@ def make_gate_report(
     """What the gate's own rule makes of these figures. gain, forgotten: of nDCG@10, the latter on the probe."""
     gained = Difference(gain, gain - 0.03, gain + 0.03, p_value)
     measures = {"nDCG@10": 0.74, "MRR@10": 0.7, "hit rate@5": 0.85}
-    found = Found(
+    found = Comparison(
         num_questions=num_questions,
         num_different=num_questions,
         gain=dict.fromkeys(measures, gained),

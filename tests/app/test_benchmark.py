@@ -198,12 +198,12 @@ def test_json_of_another_shape_is_named_with_its_line(name: str, line: str, fold
         ),
         ("corpus.jsonl", '{"_id": ["x"], "text": "X."}', "line 3: expected text or a number as the _id"),
         ("corpus.jsonl", '{"_id": "x", "text": "X.", "metadata": "M"}', "line 3: expected an object as the metadata"),
-        ("corpus.jsonl", r'{"_id": "x", "text": "\ud83d"}', "line 3 is no valid text: surrogates not allowed"),
-        ("corpus.jsonl", r'{"_id": "x", "text": "X.", "title": "\ud83d"}', "line 3 is no valid text"),
+        ("corpus.jsonl", r'{"_id": "x", "text": "\ud83d"}', "line 3 is not valid text: surrogates not allowed"),
+        ("corpus.jsonl", r'{"_id": "x", "text": "X.", "title": "\ud83d"}', "line 3 is not valid text"),
         ("corpus.jsonl", "[" * 100_000, "line 3 is not JSON: maximum recursion"),
         ("corpus.jsonl", '{"_id": ' + "1" * 5000 + ', "text": "X."}', "line 3 is not JSON: Exceeds the limit"),
-        ("corpus.jsonl", '{"_id": "leave.md", "text": "X."}', "line 3: the _id 'leave.md' stands in line 1 too"),
-        ("queries.jsonl", '{"_id": "q1", "text": "?"}', "line 5: the _id 'q1' stands in line 3 too"),
+        ("corpus.jsonl", '{"_id": "leave.md", "text": "X."}', "line 3: the _id 'leave.md' is also in line 1"),
+        ("queries.jsonl", '{"_id": "q1", "text": "?"}', "line 5: the _id 'q1' is also in line 3"),
         ("queries.jsonl", '{"_id": "q9", "text": 7}', "line 5: expected text in quotation marks as the text"),
         ("qrels.tsv", "q1\tleave.md\t1e300", "line 6: expected query-id, corpus-id, score: a whole number of at most"),
         ("qrels.tsv", "q1\tleave.md\t10001", "line 6: expected query-id, corpus-id, score"),
@@ -278,10 +278,10 @@ def test_texts_that_are_empty_are_told(folder: Path) -> None:
 
 def test_judgements_of_other_queries_are_told_with_ids_of_both(folder: Path) -> None:
     write_benchmark(folder, CORPUS, QUERIES, [("elsewhere", QRELS[0][1], 1)])
-    with pytest.raises(BenchmarkError, match=rf"for one of {QUERIES[0]['_id']}.*; there are such for elsewhere"):
+    with pytest.raises(BenchmarkError, match=rf"for one of {QUERIES[0]['_id']}.*; found only for elsewhere"):
         read_benchmark(folder)
     write_benchmark(folder, CORPUS, QUERIES, [(query_id, document, 0) for query_id, document, _ in QRELS])
-    with pytest.raises(BenchmarkError, match=r"expected a score above 0 .* there are such for none"):
+    with pytest.raises(BenchmarkError, match=r"expected a score above 0 .* found only for none"):
         read_benchmark(folder)
 
 
@@ -290,7 +290,7 @@ def test_judged_documents_and_queries_that_are_not_there_are_told(folder: Path) 
     write_benchmark(folder, CORPUS, QUERIES, [*QRELS, ("q1", "gone.md", 1), *gone, ("z", "leave.md", 0)])
     assert read_benchmark(folder).left_out == (
         "6 judged queries are not in queries.jsonl: a, b, c, d, e ...",
-        "1 judged document is not in the corpus, which counts as not found: gone.md",
+        "1 judged document is not in the corpus, counted as not found: gone.md",
     )
 
 
@@ -310,7 +310,7 @@ def test_a_query_without_evidence_among_others_is_told(folder: Path) -> None:
     quoted = {"evidence": [{"document": "leave.md", "quote": "Thirty days"}]}
     queries: list[dict[str, Any]] = [{"_id": "q1", "text": "?", "metadata": quoted}, {"_id": "q2", "text": "?"}]
     assert read_benchmark(write_benchmark(folder, CORPUS, queries, QRELS)).left_out == (
-        "1 question has no evidence, so that all are judged by document: q2",
+        "1 question has no evidence, so all are judged by document: q2",
     )
 
 
@@ -374,7 +374,7 @@ def test_words_that_occur_twice_are_taken_where_they_first_stand_in_a_row() -> N
 
 @pytest.mark.parametrize("quote", ["forty days", "days thirty", "thir", "irty days", TEXT + " and more"])
 def test_words_that_are_not_there_are_quoted_back(quote: str) -> None:
-    with pytest.raises(BenchmarkError, match=re.escape(f"d.md does not hold the quoted evidence: {quote!r}")):
+    with pytest.raises(BenchmarkError, match=re.escape(f"d.md does not contain the quoted evidence: {quote!r}")):
         held(quote)
 
 

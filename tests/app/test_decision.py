@@ -69,7 +69,7 @@ def test_the_cost_is_that_of_passages_that_are_new_to_the_reranker() -> None:
 def test_where_no_candidate_is_relevant_nothing_is_said_of_the_reranker() -> None:
     said = verdict(make_report(make_result(best=0.0, quality=0), make_result("ours", best=0.0, quality=0)))
     assert said.outcome == "nothing relevant"
-    assert said.sentence.startswith("Nothing relevant is among the 50 candidates of hybrid search for any question")
+    assert said.sentence.startswith("None of the 50 candidates of hybrid search is relevant to any question")
 
 
 @pytest.mark.parametrize(

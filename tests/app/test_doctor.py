@@ -50,7 +50,7 @@ def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> No
         "none",
         "shipped is live; none trained yet",
         "0 events",
-        "extractive (name a language model on the Settings page, or set OPENAI_API_KEY or OPENAI_BASE_URL)",
+        "extractive (set a language model on the Settings page, or by OPENAI_API_KEY or OPENAI_BASE_URL)",
     ]
 
 
@@ -85,13 +85,13 @@ def test_the_live_model_is_loaded_and_every_trained_one_is_looked_through(
         registry.promote(add_model(settings.home, weights), "ann", "")
     found = checks(live)
     assert found["reranker"] == Check("reranker", True, "live: fake")
-    assert found["models"].detail == "reranker-2 is live; trained and as they were registered: reranker-2, reranker-1"
+    assert found["models"].detail == "reranker-2 is live; trained and undamaged: reranker-2, reranker-1"
     (registry.folder("reranker-1") / "tokenizer.json").unlink()
     assert failed(live) == ["models"]
     assert "reranker-1 lacks tokenizer.json" in checks(live)["models"].detail
     (registry.folder("reranker-2") / "blend.json").write_text("{}")
     assert failed(live) == ["reranker", "models"]
-    assert "not as they were registered" in checks(live)["reranker"].detail
+    assert "have changed since registration" in checks(live)["reranker"].detail
 
 
 def test_an_unknown_reranker_is_named(settings: Settings) -> None:

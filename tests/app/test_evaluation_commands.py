@@ -125,9 +125,9 @@ def test_an_unknown_retriever_is_wrong_usage(citeloop: Citeloop, benchmark: Path
     ("name", "message"),
     [
         ("nonsense", "unknown reranker 'nonsense'"),
-        ("none:xyz", "expected none with nothing behind it, got 'none:xyz'"),
-        ("shipped:foo", "expected shipped with nothing behind it"),
-        ("live:foo", "expected live with nothing behind it"),
+        ("none:xyz", "expected none with nothing after it, got 'none:xyz'"),
+        ("shipped:foo", "expected shipped with nothing after it"),
+        ("live:foo", "expected live with nothing after it"),
     ],
 )
 def test_an_unknown_reranker_is_wrong_usage(
@@ -224,7 +224,7 @@ def test_judgements_that_match_nothing_are_told(citeloop: Citeloop, benchmark: P
     outcome = citeloop("evaluate", benchmark, "--json")
     assert outcome.json["left_out"] == [
         "1 judged query is not in queries.jsonl: q7",
-        "1 judged document is not in the corpus, which counts as not found: gone.md",
+        "1 judged document is not in the corpus, counted as not found: gone.md",
     ]
     assert outcome.stderr.endswith("".join(f"left out: {line}\n" for line in outcome.json["left_out"]))
 

@@ -290,7 +290,7 @@ def test_a_record_that_nobody_labelled_is_passed_over(tmp_path: Path) -> None:
     path.write_text(json.dumps([record([]), other]))
     assert [each.question for each in read_labels(path, "ada")] == ["other?"]
     path.write_text(json.dumps([record([])]))
-    with pytest.raises(ExchangeError, match="holds no labels"):
+    with pytest.raises(ExchangeError, match="has no labels"):
         read_labels(path, "ada")
 
 
@@ -335,9 +335,9 @@ PAIR = '{"query": "q?", "passage": "p", "label": 1}\n'
     [
         ("a.jsonl", "", "a.jsonl is empty: expected JSON lines with anchor"),
         ("a.csv", " \n\n", "a.csv is empty"),
-        ("a.jsonl", "nonsense", "a.jsonl line 1 is no JSON: 'nonsense'; expected JSON lines"),
+        ("a.jsonl", "nonsense", "a.jsonl line 1 is not JSON: 'nonsense'; expected JSON lines"),
         ("a.txt", "nonsense", "a.txt lacks question, answer: expected the columns question, answer in its first line"),
-        ("a.jsonl", PAIR + "nonsense\n", "a.jsonl line 2 is no JSON .*: 'nonsense'"),
+        ("a.jsonl", PAIR + "nonsense\n", "a.jsonl line 2 is not JSON .*: 'nonsense'"),
         ("a.jsonl", PAIR + "\n[1]\n", "a.jsonl line 3: expected a JSON object, got"),
         (
             "a.jsonl",
@@ -348,22 +348,22 @@ PAIR = '{"query": "q?", "passage": "p", "label": 1}\n'
         ("a.jsonl", PAIR.replace("1", '"maybe"'), "line 1: expected the label 1 or 0, .*, got 'maybe'"),
         ("a.jsonl", PAIR.replace("1", "0.5"), "line 1: expected the label 1 or 0, .*, got 0.5"),
         ("a.jsonl", PAIR.replace("1", "NaN"), "line 1: expected the label 1 or 0, .*, got nan"),
-        ("a.jsonl", PAIR.replace("1", "[" * 100_000), "line 1 is no JSON"),
+        ("a.jsonl", PAIR.replace("1", "[" * 100_000), "line 1 is not JSON"),
         ("a.jsonl", PAIR.replace('"p"', "7"), "line 1: expected text as the passage, got 7"),
         ("a.jsonl", PAIR.replace("q?", "  "), "line 1: expected text as the question, got '  '"),
-        ("a.jsonl", PAIR.replace('"p"', r'"\ud83c"'), "line 1: the passage is no valid text"),
+        ("a.jsonl", PAIR.replace('"p"', r'"\ud83c"'), "line 1: the passage is not valid text"),
         (
             "a.jsonl",
             PAIR + PAIR.replace("1", "0"),
             "line 2: the passage is not relevant here, but relevant in .* line 1",
         ),
         ("a.jsonl", '{"query": "q?", "pos": "p", "neg": []}', "line 1: expected a list of passages as pos, got 'p'"),
-        ("a.jsonl", '{"query": "q?", "pos": [], "neg": []}', "a.jsonl holds no labels"),
-        ("a.jsonl", '{"answer_id": "a", "action": "deleted"}', "line 1: this is a log of events, which cannot be"),
+        ("a.jsonl", '{"query": "q?", "pos": [], "neg": []}', "a.jsonl has no labels"),
+        ("a.jsonl", '{"answer_id": "a", "action": "deleted"}', "line 1: a log of events cannot be"),
         ("a.json", "[1]", "record 1: expected an Argilla record with fields, got 1"),
         ("a.json", '[{"fields": {"text": "x"}}]', "record 1: expected an Argilla record with the fields question and"),
         ("a.json", '[{"fields": 7}]', "record 1: expected an Argilla record with the fields question and"),
-        ("a.json", "[" * 100_000, "a.json is no JSON"),
+        ("a.json", "[" * 100_000, "a.json is not JSON"),
         ("a.csv", "question,answer,label\na,b,maybe\n", "a.csv row 2: expected the label 1 or 0, .*, got 'maybe'"),
         ("a.csv", "question,answer,label\n\na,b\n", "a.csv row 3: expected the label 1 or 0, .*, got ''"),
         ("a.csv", "question,reply\na,b\n", "a.csv lacks answer"),
@@ -398,7 +398,7 @@ def test_a_line_of_ten_megabytes_is_refused(tmp_path: Path) -> None:
 def test_binary_data_and_a_zip_are_said_to_be_that(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(export_bytes("beir", LABELED)[1])
-    with pytest.raises(ExchangeError, match="a is a zip; unpack it and name the folder"):
+    with pytest.raises(ExchangeError, match="a is a zip file; unpack it and import the folder"):
         read_labels(path, "ada")
     path.write_bytes(bytes(range(256)))
     with pytest.raises(CiteloopError, match="binary data"):

@@ -112,7 +112,7 @@ def test_an_export_is_taken_by_another_installation_once(
     imported = citeloop("feedback", "import", path, "--home", other)
     assert imported.stdout == (
         f"{num_labels} labels read, {num_labels} new, 0 already there\n"
-        f"{num_labels} are of passages that stand in no document: they only teach\n"
+        f"{num_labels} are of passages in no document: they only train\n"
     )
     again = citeloop("feedback", "import", path, "--home", other, "--json")
     counts = {"read": num_labels, "new": 0, "already_there": num_labels, "overruled": 0}
@@ -157,7 +157,7 @@ def test_an_export_for_training_leaves_out_what_our_own_training_does(
 @pytest.mark.usefixtures("labels")
 def test_questions_that_are_left_out_are_said(citeloop: Citeloop) -> None:
     assert citeloop("feedback", "export", "--format", "triplets").stderr == (
-        "1 of 2 questions are left out: triplets needs both a relevant passage and one that is not\n"
+        "1 of 2 questions are left out: triplets needs both a relevant and an irrelevant passage\n"
     )
     assert citeloop("feedback", "export", "--format", "pairs").stderr == ""
 
@@ -186,7 +186,7 @@ def test_beir_wants_a_new_folder(citeloop: Citeloop, home: Path, tmp_path: Path)
 def test_without_labels_an_export_fails_and_writes_nothing(citeloop: Citeloop, tmp_path: Path) -> None:
     outcome = citeloop("feedback", "export", "--format", "pairs", "--output", tmp_path / "pairs.jsonl")
     assert outcome.status == 1
-    assert outcome.stderr == "error: there is nothing to export as pairs: no question has a labelled passage\n"
+    assert outcome.stderr == "error: there is nothing to export as pairs: no question has a labeled passage\n"
     assert not (tmp_path / "pairs.jsonl").exists()
 
 
@@ -210,7 +210,7 @@ def test_a_log_is_no_file_of_labels(citeloop: Citeloop, home: Path, tmp_path: Pa
     assert [json.loads(line)["action"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == ["deleted"]
     outcome = citeloop("feedback", "import", tmp_path / "log.jsonl")
     assert outcome.status == 1
-    assert "a log of events, which cannot be imported" in outcome.stderr
+    assert "a log of events cannot be imported" in outcome.stderr
 
 
 def test_what_a_curator_has_said_is_not_undone_by_importing_again(
@@ -220,7 +220,7 @@ def test_what_a_curator_has_said_is_not_undone_by_importing_again(
     assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout.startswith("2 labels read, 2 new, 0 already")
     judge(home, "how many days", days="not relevant")
     assert citeloop("feedback", "import", tmp_path / "answers.csv").stdout.startswith(
-        "2 labels read, 0 new, 1 already there, 1 not taken because a curator says otherwise\n"
+        "2 labels read, 0 new, 1 already there, 1 skipped because a curator decided otherwise\n"
     )
     assert citeloop("feedback", "list", "--json").json["not_relevant"] == 1
 

@@ -150,15 +150,15 @@ def test_readiness_counts_and_says_what_is_missing(items: ChunkTable) -> None:
     ready = readiness(labels)
     assert (ready.num_positives, ready.num_negatives, ready.num_contradictions) == (1, 2, 1)
     assert (ready.num_questions, ready.num_without_positive, ready.num_users) == (2, 1, 3)
-    assert ready.missing[0].startswith("66 more questions with a passage that answers them")
-    assert "for 1 question" in ready.missing[1]
+    assert ready.missing[0].startswith("66 more questions with an answering passage")
+    assert "1 question with only struck-out sources" in ready.missing[1]
 
 
 def test_enough_is_enough(items: ChunkTable) -> None:
     labels = [labelled(items, n % 60, about=n) for n in range(67)]
     labels += [labelled(items, 30, about=0, relevant=False)]
     assert readiness(labels).missing == ()
-    assert readiness(labels[:-1]).missing == ("struck-out sources: so far nothing says what is wrong",)
+    assert readiness(labels[:-1]).missing == ("struck-out sources: there are none yet",)
 
 
 def test_answers_that_stand_in_no_document_cannot_compare(items: ChunkTable) -> None:
@@ -166,7 +166,7 @@ def test_answers_that_stand_in_no_document_cannot_compare(items: ChunkTable) -> 
     labels += [labelled(items, 30, about=0, relevant=False)]
     ready = readiness(labels)
     assert (ready.num_questions, ready.num_comparable) == (80, 40)
-    assert ready.missing[0].startswith("27 more questions that are answered by a passage of the documents")
+    assert ready.missing[0].startswith("27 more questions that a passage of the documents answers")
 
 
 def test_replay_asks_with_a_sentence_for_its_passage_without_it(items: ChunkTable) -> None:

@@ -248,7 +248,7 @@ def test_an_output_that_cannot_be_is_said_first(
 
 def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
     file, exclude = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
-    with pytest.raises(CiteloopError, match=r"source 'peer 2', which is to be left out; there are: pier 0, pier 1, "):
+    with pytest.raises(CiteloopError, match=r"source 'peer 2': no pair has it; the sources are: pier 0, pier 1, "):
         train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, exclude=exclude, track=plain)
 
 
@@ -275,8 +275,8 @@ def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("port.jsonl:0", "at least one question"),
-        ("port.jsonl:²", "is not there"),
-        ("port.jsonl:-3", "is not there"),
+        ("port.jsonl:²", "is missing"),
+        ("port.jsonl:-3", "is missing"),
         (".", "is a folder"),
     ],
 )

@@ -232,7 +232,7 @@ def test_without_a_key_no_authorization_is_sent(key: SecretStr | None, httpserve
 
 @pytest.mark.parametrize("key", ["sk-123\nHost: x", "sk-123\N{EN DASH}4", "sk-123\0"])
 def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(RerankerError, match="CITELOOP_RERANK_API_KEY holds a character") as caught:
+    with pytest.raises(RerankerError, match="CITELOOP_RERANK_API_KEY has an invalid character") as caught:
         HttpReranker("http://localhost", "m", SecretStr(key))
     assert "123" not in str(caught.value)
 
@@ -308,7 +308,7 @@ def test_the_time_to_wait_may_be_a_date(httpserver: HTTPServer) -> None:
 
 def test_a_service_that_stays_busy_is_asked_three_times(httpserver: HTTPServer) -> None:
     busy(httpserver, 3, "0")
-    assert "answered with status 429 ('slow down'); it has too many requests: ask later" in refusal(httpserver)
+    assert "answered with status 429 ('slow down'); it has too many requests: try later" in refusal(httpserver)
     assert len(httpserver.log) == 3
 
 
@@ -377,9 +377,9 @@ def test_all_batches_share_one_timeout(own_server: HTTPServer) -> None:
         (302, "check its address"),
         (400, "check CITELOOP_RERANK_MODEL and whether its shape is vllm"),
         (401, "the key is wrong or missing: set CITELOOP_RERANK_API_KEY"),
-        (403, "the key is wrong, missing or not allowed this: set CITELOOP_RERANK_API_KEY"),
+        (403, "the key is wrong, missing or lacks permission: set CITELOOP_RERANK_API_KEY"),
         (404, "the path or the model 'fast' is wrong: check CITELOOP_RERANK_URL, CITELOOP_RERANK_MODEL and"),
-        (413, "2 passages are too much for one request"),
+        (413, "2 passages are too many for one request"),
         (422, "whether its shape is vllm"),
         (500, "check its address and its log"),
         (503, "check its address and its log"),
@@ -422,7 +422,7 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(padding: int, h
         (None, json.dumps(results((0, 1.0), (-1, 1.0))), "index -1 is not one of"),
         (None, json.dumps(results((0, 1.0), (True, 1.0))), "index True is not one of"),
         (None, json.dumps(results((0, 1.0), ("1", 1.0))), "index '1' is not one of"),
-        (None, json.dumps(results((0, 1.0), (1, 1.0), (0, 2.0))), "index 0 comes twice"),
+        (None, json.dumps(results((0, 1.0), (1, 1.0), (0, 2.0))), "index 0 is repeated"),
         (None, json.dumps(results((0, 1.0), (1, None))), "None is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, "high"))), "'high' is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, True))), "True is not a finite score"),
@@ -443,9 +443,9 @@ def test_an_answer_that_cannot_be_used_says_why_and_what_to_set(
         body.encode("latin-1"), content_type="application/json"
     )
     message = refusal(httpserver, shape)
-    assert "gave an answer that cannot be used: expected index and " in message
+    assert "sent an answer that cannot be used: expected index and " in message
     assert reason in message
-    assert f"another shape than {shape or 'vllm'}, set CITELOOP_RERANK_SHAPE to one of cohere, jina" in message
+    assert f"its shape is not {shape or 'vllm'}, set CITELOOP_RERANK_SHAPE to one of cohere, jina" in message
     assert len(message) < 700
 
 

@@ -65,10 +65,10 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_are_used(path: Path, 
     assert len(judged.qrels["1"]) == 1
     assert judged.left_out == (
         f"row 3: there is no document 'people/LEAVE.md'; close to it: {LEAVE}",
-        f"row 4: {LEAVE} does not hold the quoted evidence: 'forty days'",
+        f"row 4: {LEAVE} does not contain the quoted evidence: 'forty days'",
         f"row 5: there is no document 'zzz'; the documents are {LEAVE}, {TRAVEL}, it/vpn.md and so on",
         "row 7: the question is empty",
-        f"row 8: {LEAVE} does not hold the quoted evidence: ''",
+        f"row 8: {LEAVE} does not contain the quoted evidence: ''",
     )
 
 
@@ -78,7 +78,7 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_are_used(path: Path, 
         ("question,quote\na,b\n", "lacks document: expected the columns question, document, quote"),
         ("", "lacks question, document, quote"),
         (HEAD, "no row of .* can be used; it has no rows"),
-        (f"{HEAD}what?,{LEAVE},forty days\n", "no row of .* can be used; row 2: .* does not hold"),
+        (f"{HEAD}what?,{LEAVE},forty days\n", "no row of .* can be used; row 2: .* does not contain"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_said_why(text: str, message: str, path: Path, table: ChunkTable) -> None:

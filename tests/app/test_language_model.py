@@ -158,28 +158,28 @@ def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
         ("broken", "", "{url} failed with status 500 (Internal server error); ask again, and if that recurs"),
         ("half an emoji", "", "{url} failed with status 500 (Out of memory \ufffd); ask again"),
         ("html error", "", "{url} failed with status 502 (a web page); ask again"),
-        ("no credit", "", "{url} has no credit left for this key (You exceeded your current quota); raise it there"),
+        ("no credit", "", "{url} has no credit left for this key (You exceeded your current quota); add credit"),
         ("wrong key", "", "{url} refused the key (Incorrect API key provided: ***); set a valid one on the Settings"),
         ("forbidden", "", "{url} does not allow this (This key may not use this model); use another key or model"),
         ("unknown model", "", "{url} does not know writer-1 (model not found); Test connection on the Settings page"),
         ("too long", "", "{url} finds the question with its passages too long for writer-1 (maximum context length"),
-        ("elsewhere", "", "{url} leads to http://elsewhere.example/v1; if that is right, set it as the base URL"),
-        ("cut before anything", "", "{url} broke off the connection (peer closed connection"),
-        ("cut", TEXT[0], "{url} broke off the connection (peer closed connection"),
-        ("no finish reason", TEXT[0], "writer-1 was cut off (the connection ended early); ask again for a whole"),
-        ("length", TEXT[0], "writer-1 reached its limit of length before the end; ask for less"),
-        ("content filter", TEXT[0], "writer-1 was cut off by the content filter of {url}; put the question"),
-        ("unknown finish reason", TEXT[0], "writer-1 was cut off (overheated); ask again for a whole answer"),
+        ("elsewhere", "", "{url} redirects to http://elsewhere.example/v1; if that is right, set it as the base URL"),
+        ("cut before anything", "", "{url} closed the connection (peer closed connection"),
+        ("cut", TEXT[0], "{url} closed the connection (peer closed connection"),
+        ("no finish reason", TEXT[0], "writer-1 was cut off (the connection ended early); ask again for a complete"),
+        ("length", TEXT[0], "writer-1 reached its length limit before the end; ask for less"),
+        ("content filter", TEXT[0], "writer-1 was cut off by the content filter of {url}; rephrase the question"),
+        ("unknown finish reason", TEXT[0], "writer-1 was cut off (overheated); ask again for a complete answer"),
         ("error in the stream", TEXT[0], "{url} failed: overloaded; ask again"),
-        ("refusal", "", "writer-1 declined: I cannot help with that.; put the question differently"),
+        ("refusal", "", "writer-1 declined: I cannot help with that.; rephrase the question"),
         ("empty", "", "writer-1 wrote nothing; ask again or use another model"),
         ("white space", "", "writer-1 wrote nothing; ask again or use another model"),
         ("thoughts only", "", "writer-1 wrote nothing; ask again or use another model"),
         ("tool call", "", "writer-1 asked for a tool instead of answering; use a model"),
-        ("html", "", "{url} sent a web page where a streamed chat completion was expected; check the base URL"),
-        ("json", "", "{url} sent application/json where a streamed chat completion was expected; check the base"),
-        ("malformed chunk", TEXT[0], "{url} sent something else where a streamed chat completion was expected"),
-        ("huge chunk", "", "writer-1 wrote more than 100,000 characters, far more than an answer, and was stopped"),
+        ("html", "", "{url} sent a web page instead of a streamed chat completion; check the base URL"),
+        ("json", "", "{url} sent application/json instead of a streamed chat completion; check the base"),
+        ("malformed chunk", TEXT[0], "{url} sent something else instead of a streamed chat completion"),
+        ("huge chunk", "", "writer-1 wrote more than 100,000 characters, too much for an answer"),
     ],
 )
 def test_a_fault_keeps_what_came_and_says_what_to_do(fault: str, text: str, message: str, server: FaultyServer) -> None:
@@ -240,7 +240,7 @@ def test_json_that_is_no_completion_is_a_language_model_error(data: object, http
     httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
     text, message = read(connected(httpserver.url_for("/v1")))
     assert text == "a"
-    assert "expected; check the base URL" in message
+    assert "completion; check the base URL" in message
 
 
 @pytest.mark.parametrize("content", [5, ["a"], {"text": "a"}])
@@ -249,7 +249,7 @@ def test_content_that_is_no_text_is_not_handed_on(content: Any, httpserver: HTTP
     httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
     text, message = read(connected(httpserver.url_for("/v1")))
     assert text == "a"
-    assert "expected; check the base URL" in message
+    assert "completion; check the base URL" in message
 
 
 # trying again ---------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_a_server_that_falls_silent_is_not_waited_for(server: FaultyServer) -> N
     server.use("stall")
     text, message = read(connected(server.url, stall_seconds=0.2))
     assert text == TEXT[0]
-    assert message.startswith("writer-1 fell silent for 0 seconds in mid-answer; ask again")
+    assert message.startswith("writer-1 paused for 0 seconds in mid-answer; ask again")
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ def test_the_key_is_neither_logged_nor_told(fault: str, server: FaultyServer, ca
 def test_a_key_that_can_be_none_is_not_sent(key: str, server: FaultyServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     _, message = read(OpenAILanguageModel(endpoint(server.url, api_key=SecretStr(key))))
-    assert message.startswith("The key holds a character that no key has")
+    assert message.startswith("The key has an invalid character")
     assert KEY not in caplog.text
     assert not server.requests
 
@@ -528,10 +528,10 @@ def test_what_speaks_no_api_is_told_in_one_message(
     monkeypatch.setattr("app.language_model.client._MAX_BYTES", 1_000_000)
     url = service(httpserver)
     report = try_connection(endpoint(url, saved=True), deadline_seconds=0.8)
-    expected = f"{url} does not answer as a language model does; start its server, or correct the base URL"
+    expected = f"{url} does not answer like a language model; start its server, or correct the base URL"
     assert (
         report.message
-        == f"{expected} on the Settings page, which ends in /v1 as a rule. The log of Citeloop says more."
+        == f"{expected} on the Settings page, which usually ends in /v1. See the log of Citeloop for details."
     )
     assert "no language model: " in caplog.text
     _, told = read(OpenAILanguageModel(endpoint(url, saved=True), deadline_seconds=0.4, retry_seconds=0.01))
@@ -544,7 +544,7 @@ def test_what_speaks_no_api_is_told_in_one_message(
     [
         ("wrong key", "refused the key"),
         ("unknown model", "does not know writer-1"),
-        ("stall", "fell silent"),
+        ("stall", "paused"),
         ("drip", "longer than"),
     ],
 )
@@ -572,14 +572,14 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(server: FaultySer
     server.models = [f"model-{number}" for number in range(10)]
     report = try_connection(endpoint(server.url))
     assert not report.works
-    assert report.message.endswith("but these: " + ", ".join(f"model-{n}" for n in range(8)) + " and 2 more.")
+    assert report.message.endswith("It lists: " + ", ".join(f"model-{n}" for n in range(8)) + " and 2 more.")
 
 
 def test_a_server_that_takes_any_name_works_and_tells_what_it_has(server: FaultyServer) -> None:
     server.models = ["other"]
     report = try_connection(endpoint(server.url))
     assert report.works
-    assert report.message.endswith("does not list this model, but these: other.")
+    assert report.message.endswith("does not list this model. It lists: other.")
 
 
 def test_a_model_may_be_named_as_ollama_does(server: FaultyServer) -> None:
@@ -593,7 +593,7 @@ def test_a_base_url_without_v1_is_noticed(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/models").respond_with_data("404 page not found", 404)
     report = try_connection(endpoint(httpserver.url_for("")))
     assert not report.works
-    assert report.message.endswith(f"At {httpserver.url_for('/v1')} there are models: use that as the base URL.")
+    assert report.message.endswith(f"{httpserver.url_for('/v1')} lists models: use it as the base URL.")
 
 
 @pytest.mark.parametrize("fault", ["wrong key", "no first token", "html", "too long", "cut"])

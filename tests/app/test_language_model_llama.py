@@ -66,7 +66,7 @@ def test_an_answer_comes_in_pieces_and_ends(endpoint: Endpoint) -> None:
 
 
 def test_an_answer_that_reaches_the_limit_does_not_look_whole(endpoint: Endpoint) -> None:
-    with pytest.raises(LanguageModelError, match="reached its limit of length before the end"):
+    with pytest.raises(LanguageModelError, match="reached its length limit before the end"):
         list(OpenAILanguageModel(endpoint).stream(MESSAGES))
 
 
@@ -109,7 +109,7 @@ def test_an_estimate_is_no_less_than_it_counts_of_documents(endpoint: Endpoint) 
 
 def test_a_connection_to_it_works(endpoint: Endpoint) -> None:
     report = try_connection(endpoint)
-    assert report.works or "limit of length" in report.message
+    assert report.works or "length limit" in report.message
     assert len(report.models) == 1
 
 

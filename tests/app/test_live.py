@@ -316,10 +316,10 @@ def test_only_a_few_rerankers_stay_in_memory(
 def test_damaged_or_unknown_model_of_the_home_is_not_loaded(settings: Settings, home: Path) -> None:
     add_model(home)
     (Registry(home).folder("reranker-1") / "blend.json").write_text("{}")
-    with pytest.raises(RerankerError, match="not as they were registered"):
+    with pytest.raises(RerankerError, match="have changed since registration"):
         load_reranker("trained:reranker-1", settings)
     for name in ("trained:x", "trained"):
-        with pytest.raises(RerankerError, match=r"no trained model .*; there are: reranker-1"):
+        with pytest.raises(RerankerError, match=r"no trained model .*; known: reranker-1"):
             load_reranker(name, settings)
 
 

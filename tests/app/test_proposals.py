@@ -203,7 +203,7 @@ def test_a_text_that_breaks_off_costs_one_passage_and_not_the_rest(ask: Ask) -> 
         def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
             yield from super().stream(messages, stop)
             if "hotel" in messages[-1]["content"]:
-                raise LanguageModelError("it reached its limit of length")
+                raise LanguageModelError("it reached its length limit")
 
     made = outcomes(ask(Rambling(QUESTIONS)))
     assert sorted(each.question for each in made if isinstance(each, Proposal)) == [PARENTS, VPN]

@@ -10,7 +10,7 @@ import pytest
 from app.pipeline import Pipeline
 from app.search.search import search
 from app.settings import Settings
-from app.training.candidate import _searched_with
+from app.training.candidate import _search_with
 from app.training.gate.reembedded import ReembeddedTable
 from ingest.embed.embedder import Vectors
 from ingest.pipeline import ingest
@@ -54,7 +54,7 @@ def test_with_another_embedder_the_order_is_another(table: ChunkTable, embedder:
 def test_it_is_read_as_deeply_as_the_live_one(settings: Settings, embedder: FakeEmbedder) -> None:
     pipeline = Pipeline(settings.model_copy(update={"num_candidates": 2}), embedder)
     assert len(pipeline.search("annual leave")) == 2
-    assert len(_searched_with(Upside(), pipeline)("annual leave")) == 2
+    assert len(_search_with(Upside(), pipeline)("annual leave")) == 2
 
 
 def test_what_has_come_in_since_is_not_found(table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path) -> None:

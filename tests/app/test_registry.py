@@ -74,7 +74,7 @@ def test_models_are_named_by_number_and_listed_newest_first(registry: Registry, 
 def test_names_that_would_be_mistaken_are_refused(registry: Registry, name: str) -> None:
     with registry.unfinished() as folder:
         write_model(folder)
-        with pytest.raises(RegistryError, match="is no name for a model"):
+        with pytest.raises(RegistryError, match="is not a valid model name"):
             registry.add(folder, name, kind="late-interaction", base="b")
 
 
@@ -85,14 +85,14 @@ def test_a_name_is_used_once_even_when_its_model_is_removed(registry: Registry, 
     with registry.unfinished() as folder:
         folder.rmdir()
         write_model(folder)
-        with pytest.raises(RegistryError, match=r"there is, or was, .*; the next free name is reranker-4"):
+        with pytest.raises(RegistryError, match=r"the name .* has been used; the next free name is reranker-4"):
             registry.add(folder, "reranker-3", kind="late-interaction", base="b")
     assert folders(registry) == ["reranker-1", "reranker-2"]
 
 
 def test_an_unknown_model_is_said_with_those_that_there_are(registry: Registry, three: list[str]) -> None:
     for ask in (registry.model, registry.check, registry.remove, lambda name: registry.promote(name, "ann", "")):
-        with pytest.raises(RegistryError, match="no trained model 'x'; there are: reranker-1, reranker-2, reranker-3"):
+        with pytest.raises(RegistryError, match="no trained model 'x'; known: reranker-1, reranker-2, reranker-3"):
             ask("x")
 
 
@@ -129,10 +129,10 @@ def test_folder_without_weights_is_not_added(registry: Registry) -> None:
 def test_a_file_that_is_gone_or_changed_is_found(registry: Registry, three: list[str], name: str) -> None:
     path = registry.folder("reranker-2") / name
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(RegistryError, match=r"not as (it was|they were) registered.*put it back"):
+    with pytest.raises(RegistryError, match=r"changed since registration.*restore it"):
         registry.check("reranker-2")
     path.unlink()
-    with pytest.raises(RegistryError, match=r"lacks|not as they were"):
+    with pytest.raises(RegistryError, match=r"lacks|have changed since"):
         registry.check("reranker-2")
     registry.check("reranker-1")
 
@@ -167,7 +167,7 @@ def test_the_verdict_is_what_the_gate_wrote(registry: Registry, three: list[str]
     assert registry.verdict("reranker-1") == Verdict("keep", "No better.", "shipped")
     for damaged in ("", "[]", "{}", '{"verdict": "perhaps", "sentence": ""}'):
         gate.write_text(damaged)
-        with pytest.raises(RegistryError, match=r"gate\.json must hold a sentence and a verdict"):
+        with pytest.raises(RegistryError, match=r"gate\.json must contain a sentence and a verdict"):
             registry.verdict("reranker-1")
 
 
@@ -214,7 +214,7 @@ def test_model_that_is_live_or_not_whole_or_no_reranker_is_not_promoted(
     (registry.folder("reranker-2") / "model.safetensors").write_text("damaged")
     for name, why in (
         ("reranker-1", "is live already"),
-        ("reranker-2", "not as they were registered"),
+        ("reranker-2", "have changed since registration"),
         (embedder, "of kind embedder; only late-interaction or cross-encoder can rank"),
     ):
         with pytest.raises(RegistryError, match=why):
@@ -235,7 +235,7 @@ def test_the_live_model_and_the_one_behind_it_are_not_removed(registry: Registry
         registry.promote(name, "ann", "")
     with pytest.raises(RegistryError, match="reranker-3 is live"):
         registry.remove("reranker-3")
-    with pytest.raises(RegistryError, match="reranker-2 is what a rollback would lead to"):
+    with pytest.raises(RegistryError, match="reranker-2 is the target of a rollback"):
         registry.remove("reranker-2")
     registry.remove("reranker-1")
     assert folders(registry) == ["reranker-2", "reranker-3"]
@@ -284,7 +284,7 @@ def test_models_added_at_once_get_names_of_their_own(home: Path) -> None:
 def test_damaged_database_is_said(registry: Registry, home: Path) -> None:
     home.mkdir()
     (home / "models.sqlite3").write_text("this is no database " * 100)
-    with pytest.raises(RegistryError, match=r"models\.sqlite3 cannot be used: .* free space and the permissions"):
+    with pytest.raises(RegistryError, match=r"models\.sqlite3 cannot be used: .* free space and permissions"):
         registry.live()
 
 

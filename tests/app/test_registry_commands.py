@@ -52,7 +52,7 @@ def test_model_that_the_gate_stops_goes_live_by_force_only(
     compare(registry, "reranker-1", verdict)
     refused = citeloop("promote", "reranker-1")
     assert refused.status == 1
-    assert f"the gate says of reranker-1: {verdict}. It is so; --force promotes it all the same" in refused.stderr
+    assert f"verdict on reranker-1: {verdict}. It is so; use --force to promote anyway" in refused.stderr
     assert registry.live() == "shipped"
     assert citeloop("promote", "reranker-1", "--force").status == 0
     assert history(registry)[0][-1] == verdict
@@ -61,7 +61,7 @@ def test_model_that_the_gate_stops_goes_live_by_force_only(
 def test_model_that_was_not_compared_goes_live_by_force_only(citeloop: Citeloop, registry: Registry) -> None:
     refused = citeloop("promote", "reranker-1")
     assert refused.status == 1
-    assert "reranker-1 was not compared with what is live (no gate.json)" in refused.stderr
+    assert "reranker-1 was not compared with the live model (no gate.json)" in refused.stderr
     assert citeloop("promote", "reranker-1", "--force", "--json").json["verdict"] == ""
 
 
@@ -71,7 +71,7 @@ def test_model_that_was_compared_with_another_is_compared_anew(citeloop: Citeloo
     assert citeloop("promote", "reranker-1").status == 0
     refused = citeloop("promote", "reranker-2")
     assert refused.status == 1
-    assert "reranker-2 was compared with shipped, and reranker-1 is live now" in refused.stderr
+    assert "reranker-2 was compared with shipped, but reranker-1 is live now" in refused.stderr
     compare(registry, "reranker-2", "promote", live="reranker-1")
     assert citeloop("promote", "reranker-2").status == 0
 
@@ -83,9 +83,7 @@ def test_model_that_was_judged_with_an_embedder_waits_for_it(
     refused = citeloop("promote", "reranker-1")
     assert refused.status == 1
     folder = registry.folder("embedder-1")
-    assert f"judged with embedder-1; embed the documents with it first: citeloop reindex --embedder {folder}" in (
-        refused.stderr
-    )
+    assert f"judged with embedder-1; reindex with it first: citeloop reindex --embedder {folder}" in (refused.stderr)
     made_with = Identity(str(folder), 384, DEFAULT_POLICY.name)
     monkeypatch.setattr("ingest.table.read_identity", lambda _: made_with)
     assert citeloop("promote", "reranker-1").status == 0
@@ -98,7 +96,7 @@ def test_the_shipped_one_needs_no_gate(citeloop: Citeloop, registry: Registry) -
 
 def test_unknown_and_damaged_models_are_refused_even_by_force(citeloop: Citeloop, registry: Registry) -> None:
     (registry.folder("reranker-1") / "model.safetensors").write_text("?")
-    for name, why in (("x", "no trained model 'x'"), ("reranker-1", "not as they were registered")):
+    for name, why in (("x", "no trained model 'x'"), ("reranker-1", "have changed since registration")):
         refused = citeloop("promote", name, "--force")
         assert (refused.status, refused.stdout) == (1, "")
         assert why in refused.stderr
@@ -142,7 +140,7 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
         ("reranker-2", False, ""),
         ("reranker-1", True, "promote"),
     ]
-    assert "must hold a sentence" in record["trained"][0]["sentence"]
+    assert "must contain a sentence" in record["trained"][0]["sentence"]
 
 
 def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -> None:

@@ -244,7 +244,7 @@ def test_evidence_that_is_not_in_its_document_is_an_error(
 ) -> None:
     moved = replace(by_passage.evidence["hotel"][0], document="it/vpn.md")
     wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (moved,)})
-    with pytest.raises(BenchmarkError, match=r"it/vpn\.md does not hold the quoted evidence: 'A hotel may cost"):
+    with pytest.raises(BenchmarkError, match=r"it/vpn\.md does not contain the quoted evidence: 'A hotel may cost"):
         report_of(wrong, home, embedder, none=None)
 
 

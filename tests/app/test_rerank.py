@@ -203,7 +203,7 @@ def test_a_blend_is_read_from_its_folder(tmp_path: Path) -> None:
 )
 def test_a_broken_blend_is_named_with_what_it_must_hold(content: str, tmp_path: Path) -> None:
     (tmp_path / "blend.json").write_text(content)
-    with pytest.raises(RerankerError, match=r"blend\.json must hold weights for the reranker and the scores of search"):
+    with pytest.raises(RerankerError, match=r"blend\.json must contain weights for the reranker and the search scores"):
         Blend.load(tmp_path)
 
 

@@ -79,7 +79,7 @@ def test_a_kind_that_needs_a_target_says_so(name: str, what_to_do: str, settings
 
 @pytest.mark.parametrize("name", ["none:xyz", "shipped:foo", "live:reranker-1", "none:"])
 def test_a_kind_that_takes_no_target_refuses_one(name: str, settings: Settings) -> None:
-    with pytest.raises(UnknownRerankerError, match=f"with nothing behind it, got '{name}'"):
+    with pytest.raises(UnknownRerankerError, match=f"with nothing after it, got '{name}'"):
         load_reranker(name, settings)
 
 
@@ -283,12 +283,12 @@ def test_each_kind_says_whether_it_is_ready(hub: Path, settings: Settings) -> No
     Registry(settings.home).promote(add_model(settings.home), "ann", "")
     assert describe(settings)["live"].endswith("[now reranker-1]")
     assert describe(settings)["trained"].endswith("[reranker-1]")
-    assert before["late-interaction"].endswith("[ready over the embedder; downloaded: none of these]")
+    assert before["late-interaction"].endswith("[ready with the embedder; downloaded: none of these]")
     assert before["cross-encoder"].endswith(f"[downloaded: {HUB_IDS[-1]}]")
     assert (before["http"].endswith("[needs an address]"), after["http"].endswith("[address set]")) == (True, True)
 
 
-@pytest.mark.parametrize(("exists", "ready"), [(True, "[ready]"), (False, "[not here: install from a whole checkout]")])
+@pytest.mark.parametrize(("exists", "ready"), [(True, "[ready]"), (False, "[missing: install from a full checkout]")])
 def test_the_shipped_one_is_ready_where_its_weights_lie(
     exists: bool, ready: str, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

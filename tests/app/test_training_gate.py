@@ -15,7 +15,7 @@ from app.registry import Decision
 from app.reranking.rerank import Reranker
 from app.search.search import search
 from app.training.gate.compare import Contender, compare, probe
-from app.training.gate.decision import Found, GateReport, decide
+from app.training.gate.decision import Comparison, GateReport, decide
 from app.training.gate.questions import fair_share
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
 from ingest.embed.embedder import Vectors
@@ -29,10 +29,10 @@ SURE_LOSS = Difference(-0.05, -0.08, -0.02, 0.001)
 UNSURE_GAIN = Difference(0.03, -0.01, 0.07, 0.2)
 
 
-def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
+def found(gain: Difference = SURE_GAIN, **changes: object) -> Comparison:
     """What was found of a model that is in order but for what is changed."""
     gains = {"nDCG@10": gain, "MRR@10": gain, "hit rate@5": gain}
-    good = Found(
+    good = Comparison(
         num_questions=60,
         num_different=60,
         gain=gains,
@@ -63,7 +63,7 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Found:
         (found(SURE_GAIN, gain_over_none={"nDCG@10": Difference(-0.001, -0.05, 0.05, 0.9)}), "promote"),
     ],
 )
-def test_the_rule(case: Found, verdict: Decision) -> None:
+def test_the_rule(case: Comparison, verdict: Decision) -> None:
     decided, sentence, reasons = decide(case, "reranker-2", "reranker-1")
     assert decided == verdict
     assert reasons
@@ -201,7 +201,7 @@ def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
     assert report.num_questions == 25
     assert report.num_different < MIN_GATE_QUESTIONS
     assert report.verdict == "too little data"
-    assert f"there are {report.num_different} questions to compare by" in report.sentence
+    assert f"the feedback has {report.num_different} questions for comparing" in report.sentence
     mixed = {**like, **judged(gate_table, 25, relevant_word="gold")}
     report = compare(new, old, mixed, gate_table, FakeEmbedder(), None, 3000)
     assert report.num_different >= MIN_GATE_QUESTIONS

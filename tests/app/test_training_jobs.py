@@ -187,6 +187,6 @@ def test_what_is_left_is_told_by_the_pace(store: TrainingJobStore) -> None:
 
 
 def test_feedback_that_is_too_little_is_refused_before_anything_is_loaded(home: Path, settings: Settings) -> None:
-    with pytest.raises(TooLittleFeedbackError, match="67 more questions with a passage that answers them"):
+    with pytest.raises(TooLittleFeedbackError, match="67 more questions with an answering passage"):
         make_candidate(Plan(), Pipeline(settings, FakeEmbedder()), "ann", "job", Watch())
     assert not list(home.glob("models/*"))

@@ -57,7 +57,7 @@ GOOD_LINE = '{"question": "Who opens the gate?", "passage": "The porter."}\n'
     ("line", "said"),
     [
         ("{", "is not JSON"),
-        ("[]", "is no JSON object"),
+        ("[]", "is not a JSON object"),
         ('{"question": "Who opens the gate?"}', ": expected an object with question and passage, got question"),
         ('{"question": "Who?", "passage": " "}', ": expected an object with question and passage"),
         ('{"question": 1, "passage": "x"}', ": expected text as the question, got 1"),
@@ -100,7 +100,7 @@ def test_a_pair_that_stands_twice_counts_once(tmp_path: Path) -> None:
 
 def test_a_file_without_pairs_is_named(tmp_path: Path) -> None:
     (tmp_path / "faq.jsonl").touch()
-    with pytest.raises(CiteloopError, match=r"faq\.jsonl holds no pairs"):
+    with pytest.raises(CiteloopError, match=r"faq\.jsonl has no pairs"):
         read_pairs(tmp_path / "faq.jsonl")
 
 

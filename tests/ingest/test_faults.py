@@ -321,7 +321,7 @@ def test_full_disk_is_said_search_goes_on_and_the_job_can_be_resumed(disk: Path,
     add_large_files(folder)
     job = store.add("folder", [folder], begin=True)
     filler = fill(disk, free_bytes)
-    with pytest.raises(CiteloopError, match="free space and the permissions") as caught:
+    with pytest.raises(CiteloopError, match="free space and permissions") as caught:
         list(run(store, job, lambda: EMBEDDER))
     assert "No space left" in str(caught.value) or "full" in str(caught.value), str(caught.value)
     reader = ChunkTable(home, EMBEDDER)

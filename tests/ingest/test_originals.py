@@ -104,7 +104,7 @@ def test_folder_that_cannot_be_written_is_said(
 ) -> None:
     home.mkdir()
     (home / "originals").write_text("in the way")
-    with pytest.raises(OriginalError, match=r"cannot keep a copy .*: .*; .* free space and the permissions"):
+    with pytest.raises(OriginalError, match=r"cannot keep a copy .*: .*; .* free space and permissions"):
         originals.keep(document, file)
 
 

@@ -106,7 +106,7 @@ def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
 def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run, store: FeedbackStore) -> None:
     page = run_page(feedback)
     assert "**1 question**: 0 passages that answer, 1 that do not." in texts(page)
-    assert "67 more questions with a passage that answers them" in texts(page)
+    assert "67 more questions with an answering passage" in texts(page)
     assert "**How much may a hotel cost?**" in texts(page)
     assert ":red-badge[does not answer]" in texts(page)
     assert "People: struck out by 1 (reasons: no reason given 1)" in texts(page)
@@ -413,7 +413,7 @@ def with_a_name_in_no_alphabet() -> bytes:
     ("name", "content", "message"),
     [
         ("a.csv", b"question\nq?\n", "a.csv"),
-        ("a.jsonl", b"no json", "a.jsonl line 1 is no JSON"),
+        ("a.jsonl", b"no json", "a.jsonl line 1 is not JSON"),
         ("a.zip", b"PK\x03\x04 broken", "a.zip cannot be unpacked"),
         ("a.zip", damaged(zipfile.ZIP_DEFLATED), "a.zip cannot be unpacked"),
         ("a.zip", damaged(zipfile.ZIP_LZMA), "a.zip cannot be unpacked"),

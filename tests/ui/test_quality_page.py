@@ -134,4 +134,4 @@ def test_the_time_for_new_passages_stands_beside_that_of_known_ones(home: Path) 
 
 def test_judgements_that_fit_no_candidate_are_told_and_no_success(home: Path) -> None:
     write_report(make_report(make_result(best=0.0), make_result("ours", best=0.0)), home)
-    assert shown().info[0].value.startswith("Nothing relevant is among the 50 candidates")
+    assert shown().info[0].value.startswith("None of the 50 candidates")

@@ -223,7 +223,7 @@ def test_a_connection_that_fails_says_why(home: Path, server: FaultyServer) -> N
     server.use("unknown model")
     page = click(fill(shown(), base_url=server.url, model="other", key=KEY), "Test connection")
     assert "does not know other" in page.error[0].value
-    assert "but these: writer-1" in texts(page)
+    assert "It lists: writer-1" in texts(page)
     assert page.text_input(key="settings-model").value == "other"
 
 

@@ -80,7 +80,7 @@ def click(page: AppTest, label: str) -> AppTest:
 def test_without_feedback_the_page_says_what_to_do(run_page: Run) -> None:
     page = run_page(training)
     assert "Nothing yet" in texts(page)
-    assert "67 more questions with a passage that answers them" in texts(page)
+    assert "67 more questions with an answering passage" in texts(page)
     assert "**shipped**, comes with Citeloop" in texts(page)
     assert next(button for button in page.button if button.label == "Start training").disabled
 

@@ -1,8 +1,8 @@
-"""Labelled passages to and from the files that other libraries read.
+"""Labeled passages <-> files of other libraries.
 
     exports  ExportFormat  LabeledPassage -> triplets, pairs, BEIR, FlagEmbedding, Argilla
-    imports  Judgement     the same files, and a CSV of questions and answers
-    places   Judgement     of passages from elsewhere -> of those of the documents that are in
+    imports  Judgement     the same files, and a CSV of questions and answers -> Judgement
+    places   Judgement     judgements of foreign passages -> of the same passages in the documents
 
-It does not know what people's acts mean: that stands in `app.feedback.rules`.
+The meaning of feedback is defined in `app.feedback.rules`.
 """

@@ -1,7 +1,6 @@
-"""LabeledPassage -> the files of one format, as the library reads them that the format is named after.
+"""LabeledPassage -> the files of one format, readable by the library that it is named after.
 
-What a passage is in all of them is what a reranker reads. Passages of which people do not say whether they are
-relevant are in none of them.
+A passage is written as a reranker reads it. Undecided passages are left out.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from ingest.home.whole_folders import new_folder
 
 ExportFormat = Literal["triplets", "pairs", "beir", "flagembedding", "argilla"]
 MAX_TRIPLETS = 64
-"""Of one question; more only where a passage would else be in none."""
+"""Maximum per question, unless a passage would otherwise be in none."""
 
 
 class ExchangeError(CiteloopError):
-    """A file of labels cannot be written or read; the message says what was expected and what came."""
+    """A file of labels cannot be written or read; the message says what was expected and found."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuestion:
-    """A question, the passages that are relevant to it and those that are not."""
+    """A question with its relevant and irrelevant passages."""
 
     question: str
     positives: tuple[LabeledPassage, ...]
@@ -39,38 +38,38 @@ class JudgedQuestion:
 
     @property
     def has_both(self) -> bool:
-        """Whether one passage can be preferred to another."""
+        """Return whether it has both relevant and irrelevant passages."""
         return bool(self.positives and self.negatives)
 
 
 def export_files(export_format: ExportFormat, labeled: Sequence[LabeledPassage]) -> dict[str, bytes]:
-    """Name -> content of the files; a name with a slash lies in a folder. Only `beir` has more than one.
+    """Return file name -> content; a name with a slash is in a folder. Only `beir` has several files.
 
     Raises ExchangeError when there is nothing to write.
     """
-    questions = [each for each in judged_questions(labeled) if each.has_both or not needs_both(export_format)]
+    questions = [judged for judged in judged_questions(labeled) if judged.has_both or not needs_both(export_format)]
     if not questions:
-        needed = "both a relevant passage and one that is not" if needs_both(export_format) else "a labelled passage"
+        needed = "both a relevant and an irrelevant passage" if needs_both(export_format) else "a labeled passage"
         raise ExchangeError(f"there is nothing to export as {export_format}: no question has {needed}")
     return {name: text.encode() for name, text in _WRITERS[export_format](questions).items()}
 
 
 def export_bytes(export_format: ExportFormat, labeled: Sequence[LabeledPassage]) -> tuple[str, bytes]:
-    """The name and the content of one file to download: of `beir` a zip. Raises ExchangeError."""
+    """Return name and content of one file to download, for `beir` a zip. Raises ExchangeError."""
     files = export_files(export_format, labeled)
     if len(files) == 1:
         return next(iter(files.items()))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(f"citeloop-{export_format}/{name}")  # of no date: same labels, same bytes
+            entry = zipfile.ZipInfo(f"citeloop-{export_format}/{name}")  # no date: same labels, same bytes
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(entry, content)
     return f"citeloop-{export_format}.zip", packed.getvalue()
 
 
 def write_export(export_format: ExportFormat, labeled: Sequence[LabeledPassage], output: Path) -> None:
-    """Write a file, or the new folder that `beir` is. Raises ExchangeError, FolderError."""
+    """Write a file, or for `beir` a new folder. Raises ExchangeError, FolderError."""
     files = export_files(export_format, labeled)
     if export_format == "beir":
         with new_folder(output) as folder:
@@ -85,42 +84,42 @@ def write_export(export_format: ExportFormat, labeled: Sequence[LabeledPassage],
 
 
 def event_lines(events: Iterable[FeedbackEvent]) -> str:
-    """The log as JSON lines, in its order."""
+    """Return the log as JSON lines, in order."""
     return _lines(asdict(event) for event in events)
 
 
 def needs_both(export_format: ExportFormat) -> bool:
-    """Whether a question is left out that has no relevant passage, or none that is not.
+    """Return whether a format leaves out questions without both relevant and irrelevant passages.
 
-    A triplet is made of both; FlagEmbedding 1.4 draws a positive and negatives for every line, and fails without.
+    A triplet needs both; FlagEmbedding 1.4 draws a positive and negatives for every line and fails without.
     """
     return export_format in ("triplets", "flagembedding")
 
 
 def judged_questions(labeled: Iterable[LabeledPassage]) -> list[JudgedQuestion]:
-    """The labelled passages question by question; of its spellings a question has the first."""
+    """Return the labeled passages by question; a question has its first spelling."""
     return [
         JudgedQuestion(
             question,
-            tuple(each for each in same if each.relevant),
-            tuple(each for each in same if not each.relevant),
+            tuple(passage for passage in same if passage.relevant),
+            tuple(passage for passage in same if not passage.relevant),
         )
         for question, same in decided(labeled).items()
     ]
 
 
 def _triplets(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """For sentence-transformers' losses, which take the first column as the anchor, whatever its name."""
+    """Write triplets for sentence-transformers' losses, which take the first column as the anchor."""
     rows = (
-        {"anchor": each.question, "positive": positive, "negative": negative}
-        for each in questions
-        for positive, negative in _combined(each)
+        {"anchor": judged.question, "positive": positive, "negative": negative}
+        for judged in questions
+        for positive, negative in _combined(judged)
     )
     return {"citeloop-triplets.jsonl": _lines(rows)}
 
 
 def _combined(question: JudgedQuestion) -> Iterator[tuple[str, str]]:
-    """Each positive with each negative, in such an order that all have been there as soon as possible."""
+    """Yield (positive, negative) combinations, up to a limit, ordered so that every passage occurs early."""
     num_positives, num_negatives = len(question.positives), len(question.negatives)
     num_longer, num_shorter = max(num_positives, num_negatives), min(num_positives, num_negatives)
     for number in range(min(num_longer * num_shorter, max(MAX_TRIPLETS, num_longer))):
@@ -130,39 +129,39 @@ def _combined(question: JudgedQuestion) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """For sentence-transformers' CrossEncoder.
+    """Write pairs for sentence-transformers' CrossEncoder.
 
-    It takes every column that is no label for a text, so weight and origin are to be used and then dropped:
+    It takes every column except the label as text, so drop weight and origin before training:
     `dataset.select_columns(["query", "passage", "label"])`.
     """
     rows = (
         {
             "query": question.question,
-            "passage": each.passage,
-            "label": float(bool(each.relevant)),
-            "weight": each.weight,
-            "origin": each.origin,
+            "passage": passage.passage,
+            "label": float(bool(passage.relevant)),
+            "weight": passage.weight,
+            "origin": passage.origin,
         }
-        for question, each in _flat(questions)
+        for question, passage in _flat(questions)
     )
     return {"citeloop-pairs.jsonl": _lines(rows)}
 
 
 def _beir(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """A document is one passage: its title is the first line of the passage, and its text is not cut at headings."""
+    """Write a BEIR folder; each passage is a document, with its first line as title and no headings."""
     corpus = {
-        _digest(each.passage): {
-            "_id": _digest(each.passage),
-            "title": each.passage.removesuffix(f"\n{each.text}"),
-            "text": each.text,
-            "metadata": {"headings": [], "document": each.document, "page": each.page},
+        _digest(passage.passage): {
+            "_id": _digest(passage.passage),
+            "title": passage.passage.removesuffix(f"\n{passage.text}"),
+            "text": passage.text,
+            "metadata": {"headings": [], "document": passage.document, "page": passage.page},
         }
-        for _, each in _flat(questions)
+        for _, passage in _flat(questions)
     }
     numbers = {question.question: f"q{number}" for number, question in enumerate(questions, 1)}
     qrels = (
-        f"{numbers[question.question]}\t{_digest(each.passage)}\t{int(bool(each.relevant))}\n"
-        for question, each in _flat(questions)
+        f"{numbers[question.question]}\t{_digest(passage.passage)}\t{int(bool(passage.relevant))}\n"
+        for question, passage in _flat(questions)
     )
     return {
         "corpus.jsonl": _lines(corpus.values()),
@@ -172,39 +171,39 @@ def _beir(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
 
 
 def _flagembedding(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """FlagEmbedding 1.4 reads `pos_scores` and `neg_scores` only to distil a teacher, and `prompt` only with an LLM."""
+    """Write FlagEmbedding lines; 1.4 needs `pos_scores`, `neg_scores` only to distill, `prompt` only for LLMs."""
     rows = (
         {
-            "query": each.question,
-            "pos": [positive.passage for positive in each.positives],
-            "neg": [negative.passage for negative in each.negatives],
+            "query": judged.question,
+            "pos": [positive.passage for positive in judged.positives],
+            "neg": [negative.passage for negative in judged.negatives],
         }
-        for each in questions
+        for judged in questions
     )
     return {"citeloop-flagembedding.jsonl": _lines(rows)}
 
 
 def _argilla(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """One JSON array, as `Dataset.records.from_json` of Argilla 2.8 reads it.
+    """Write one JSON array for `Dataset.records.from_json` of Argilla 2.8.
 
-    The dataset has the text fields question and passage, the label question relevance with the labels relevant
-    and not relevant, and `allow_extra_metadata=True`. Labels are suggestions: a response names an Argilla user
-    by an id that only its server knows. A record has the same id each time, so that a later export updates it.
+    The dataset needs the text fields question and passage, the label question relevance with the labels relevant and
+    not relevant, and `allow_extra_metadata=True`. Labels are suggestions, since a response needs an Argilla user id.
+    Record ids are stable, so that a later export updates the records.
     """
     records = [
         {
-            "id": _digest(f"{question_key(question.question)}\n{each.passage}"),
-            "fields": {"question": question.question, "passage": each.passage},
-            "metadata": _metadata(each),
+            "id": _digest(f"{question_key(question.question)}\n{passage.passage}"),
+            "fields": {"question": question.question, "passage": passage.passage},
+            "metadata": _metadata(passage),
             "suggestions": {
                 "relevance": {
-                    "value": "relevant" if each.relevant else "not relevant",
-                    "score": each.weight,
+                    "value": "relevant" if passage.relevant else "not relevant",
+                    "score": passage.weight,
                     "agent": "citeloop",
                 }
             },
         }
-        for question, each in _flat(questions)
+        for question, passage in _flat(questions)
     ]
     return {"citeloop-argilla.json": json.dumps(records, indent=1)}  # ASCII: Argilla reads in the locale's encoding
 
@@ -225,8 +224,8 @@ _WRITERS: Mapping[ExportFormat, Callable[[Sequence[JudgedQuestion]], dict[str, s
 
 def _flat(questions: Iterable[JudgedQuestion]) -> Iterator[tuple[JudgedQuestion, LabeledPassage]]:
     for question in questions:
-        for each in (*question.positives, *question.negatives):
-            yield question, each
+        for passage in (*question.positives, *question.negatives):
+            yield question, passage
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Judgements of passages from elsewhere -> the same of those of this home's documents, where they stand there."""
+"""Judgements of foreign passages -> judgements of the same passages in this home's documents, if found."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from ingest.embed.embedder import DeferredEmbedder
 from ingest.table import ChunkTable, TableError, read_identity
 
 _MIN_WORDS, _SEARCHED_WORDS, _NUM_SEARCHED = 5, 40, 10
-"""A text of fewer words stands in many passages by chance; so many of its words are searched; so many are looked at."""
+"""Shorter texts match many passages by chance; words to search for; passages to check."""
 
 _log = logging.getLogger(__name__)
 
 
 def located(judgements: Sequence[Judgement], home: Path) -> list[Judgement]:
-    """The judgements, of the passages of this home's documents that have the same text, or hold it word by word.
+    """Return the judgements, moved to this home's passages that equal or contain their text.
 
-    One that stands nowhere stays as it is: it can teach, but not compare. So does one of a part of a passage, where
-    something else is said of the whole, or of a part before it.
+    A text that is not found keeps its judgement, which can train but not compare. So does a part of a passage if the
+    whole or an earlier part has another label.
     """
-    table = _serving_table(home)
+    table = _current_table(home)
     if table is None:
         return list(judgements)
-    same = table.find_texts({each.text for each in judgements})
+    same = table.find_texts({judgement.text for judgement in judgements})
     found: dict[str, Judgement] = {}
-    for each in sorted(judgements, key=lambda each: each.text not in same):  # whole passages first
-        chunk = next(iter(same.get(each.text, ())), None) or _holding(each.text, table)
-        placed = Judgement.of_chunk(each.question, chunk, each.label, each.user, each.origin) if chunk else each
+    for one in sorted(judgements, key=lambda judgement: judgement.text not in same):  # whole passages first
+        chunk = next(iter(same.get(one.text, ())), None) or _containing(one.text, table)
+        placed = Judgement.of_chunk(one.question, chunk, one.label, one.user, one.origin) if chunk else one
         if found.setdefault(placed.key, placed).label != placed.label:
-            found[each.key] = each
+            found[one.key] = one
     return list(found.values())
 
 
-def _serving_table(home: Path) -> ChunkTable | None:
-    """Without its embedder, which takes seconds to load; None where there is none that opens."""
+def _current_table(home: Path) -> ChunkTable | None:
+    """Return the table without loading its embedder, or None if none can be opened."""
     try:
         made_with = read_identity(home)
         if made_with is None:
             return None
         return ChunkTable(home, DeferredEmbedder(made_with.embedder, made_with.dimension))
     except TableError as error:
-        _log.warning("imported passages are not looked up in the documents: %s", error)
+        _log.warning("cannot look up imported passages in the documents: %s", error)
         return None
 
 
-def _holding(text: str, table: ChunkTable) -> Chunk | None:
-    """The passage of the documents that holds the words of a text in a row; None for a text of a few words."""
+def _containing(text: str, table: ChunkTable) -> Chunk | None:
+    """Return the passage that contains the consecutive words of a text; None for short texts."""
     wanted = _words(text)
     if len(wanted) < _MIN_WORDS:
         return None

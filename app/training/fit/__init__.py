@@ -1,7 +1,7 @@
 """TrainingExamples -> a model.
 
 trainer           Recipe, Loss   one trainer for every kind, watched step by step
-kinds                            kind of a model -> the function below that trains it
+kinds                            kind of a model -> the function that trains it
 late_interaction, cross_encoder, embedder
-blend             ScoredQuery    a reranker's scores -> how much each score counts
+blend             ScoredQuery    scores of judged queries -> weights of a blend
 """

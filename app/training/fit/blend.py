@@ -1,4 +1,4 @@
-"""judged queries and a reranker's scores -> Blend: how much each score counts, and what a blended score means."""
+"""judged queries and a reranker's scores -> Blend: the weight of each score, and a calibration."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from app.search.search import Candidate
 from app.training.labels.examples import MIN_CANDIDATES, JudgedQuery
 
 _NUM_SCORES = WEIGHTS.index("kept")
-"""The first weights of a blend are of scores, the others of the memory."""
+"""The first weights of a blend are for scores, the others for the memory."""
 _PENALTY = 1e-3
-"""On the squares of the weights: keeps them finite where the training questions are all easy."""
+"""L2 penalty on the weights, which keeps them finite if all training questions are easy."""
 _PRIOR_QUERIES = 1.0
-"""How strongly nothing is expected of a memory: a weight of 1 costs as much as a unit of loss of one query."""
-_TURNED_AWAY = 0.05
-"""Share of the training questions with an answer that the floor may turn away."""
+"""Strength of the prior that a memory is useless: a weight of 1 costs as much as a loss of 1 on this many queries."""
+_REJECTED_SHARE = 0.05
+"""Share of the answered training questions that the floor may reject."""
 _UNANSWERED_SHARE = 0.25
-"""How much a query without its relevant candidates counts next to itself: so many are asked in vain, we suppose."""
+"""Weight of each query without its relevant candidates: the assumed share of unanswerable questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredQuery:
-    """The candidates of a judged query, what the reranker says of each, and which are relevant.
+    """The candidates of a judged query, their raw reranker scores, and which are relevant.
 
-    recalled: as `Memory.recall` gives it, but without this query's own judgements; None without a memory.
+    recalled: from `Memory.recall`, without this query's own judgements; None without a memory.
     """
 
     candidates: tuple[Candidate, ...]
@@ -40,19 +40,19 @@ class ScoredQuery:
     recalled: NDArray[np.float64] | None = None
 
     def features(self) -> NDArray[np.float64]:
-        """What a blend weighs."""
+        """Return the inputs of a blend."""
         return features(self.raw, self.candidates, self.recalled)
 
     def combined(self, blend: Blend) -> NDArray[np.float64]:
-        """The blended score of each candidate."""
+        """Return the blended score of each candidate."""
         return blend.combine(self.raw, self.candidates, self.recalled)
 
     def without_relevant(self) -> ScoredQuery:
-        """As if the documents did not hold the answer."""
-        kept = [place for place, relevant in enumerate(self.relevant) if not relevant]
+        """Return the query as if the documents lacked the answer."""
+        kept = [index for index, relevant in enumerate(self.relevant) if not relevant]
         return ScoredQuery(
-            tuple(self.candidates[place] for place in kept),
-            tuple(self.raw[place] for place in kept),
+            tuple(self.candidates[index] for index in kept),
+            tuple(self.raw[index] for index in kept),
             (False,) * len(kept),
             None if self.recalled is None else self.recalled[kept],
         )
@@ -63,42 +63,42 @@ def scored_queries(
     reranker: Reranker,
     track: Track = untracked,
 ) -> list[ScoredQuery]:
-    """Let the reranker score the candidates of each query that search found an answer to."""
+    """Score the candidates of each query for which search found an answer."""
     return [
         ScoredQuery(
-            each.candidates,
-            tuple(reranker.score(each.query, [candidate.chunk.passage for candidate in each.candidates])),
-            tuple(candidate.chunk.document in each.relevant for candidate in each.candidates),
+            query.candidates,
+            tuple(reranker.score(query.query, [candidate.chunk.passage for candidate in query.candidates])),
+            tuple(candidate.chunk.document in query.relevant for candidate in query.candidates),
         )
-        for each in track(judged, "score")
-        if each.is_answered
+        for query in track(judged, "score")
+        if query.is_answered
     ]
 
 
 def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None = None) -> Blend:
-    """The weights under which the softmax over a query's candidates gives most to the relevant ones.
+    """Return the weights that maximize the softmax share of relevant candidates.
 
-    scored: by collection, each of which counts the same. Weights are not negative. prior: only what a memory is worth
-    is fitted, and weights of scores and calibration are the prior's: people judge what the live model shows them, from
-    which its own weights cannot be learned (measured: they get worse).
+    scored: by collection; all collections count equally. Weights are not negative. prior: if given, only the memory's
+    weights are fitted, and the rest is kept: people judge what the live model shows them, so its own weights cannot be
+    learned from that (measured: they get worse).
     """
     start = np.array([getattr(prior, name) for name in WEIGHTS] if prior else [0.0] * len(WEIGHTS))
     penalty = _PRIOR_QUERIES / max(1, sum(map(len, scored.values()))) if prior else _PENALTY
     fixed = [(weight, weight) for weight in start[:_NUM_SCORES]] if prior else [(0, None)] * _NUM_SCORES
     queries = [
         (
-            each.features(),
-            np.array(each.relevant),
+            query.features(),
+            np.array(query.relevant),
             1 / (len(scored) * len(collection)),
         )
         for collection in scored.values()
-        for each in collection
+        for query in collection
     ]
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """The likelihood that is missing, and its gradient."""
-        away = weights - start
-        total, gradient = penalty * float(away @ away), 2 * penalty * away
+        """Return the negative log-likelihood and its gradient."""
+        change = weights - start
+        total, gradient = penalty * float(change @ change), 2 * penalty * change
         for matrix, relevant, share in queries:
             scores = matrix @ weights
             likelihoods = np.exp(scores - scores.max())
@@ -114,23 +114,23 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:
-    """The blend with what makes its score a probability, a logistic regression on every candidate, and with a floor.
+    """Return the blend with a calibration, by logistic regression on all candidates, and a floor.
 
-    Each query is there twice, with its relevant candidates and, counting less, without them, so that the
-    probability also tells when the documents do not hold the answer.
+    Each query counts twice, with its relevant candidates and, with less weight, without them, so that the probability
+    also drops when the documents lack the answer.
     """
     rows, labels, shares = [], [], []
     for collection in scored.values():
-        queries = [(each, 1.0) for each in collection]
-        queries += [(each.without_relevant(), _UNANSWERED_SHARE) for each in collection]
-        for each, counts in queries:
-            if len(each.candidates) < MIN_CANDIDATES:
+        queries = [(query, 1.0) for query in collection]
+        queries += [(query.without_relevant(), _UNANSWERED_SHARE) for query in collection]
+        for query, weight in queries:
+            if len(query.candidates) < MIN_CANDIDATES:
                 continue
-            blended = each.combined(blend)
-            near = np.tile(best_scores(each.raw, each.candidates), (len(blended), 1))
-            rows.append(np.column_stack([np.ones(len(blended)), blended, near]))
-            labels.append(np.array(each.relevant, float))
-            shares.append(np.full(len(blended), counts / (len(scored) * len(collection))))
+            blended = query.combined(blend)
+            best = np.tile(best_scores(query.raw, query.candidates), (len(blended), 1))
+            rows.append(np.column_stack([np.ones(len(blended)), blended, best]))
+            labels.append(np.array(query.relevant, float))
+            shares.append(np.full(len(blended), weight / (len(scored) * len(collection))))
     matrix, label, share = np.concatenate(rows), np.concatenate(labels), np.concatenate(shares)
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -142,17 +142,17 @@ def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -
     found = minimize(loss, np.array([-4.0, 1.0, 0.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
     intercept, blended_weight, best_reranker, best_vector = (float(weight) for weight in found.x)
     calibrated = replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, 0.0))
-    floor = np.mean([np.quantile(best_probabilities(each, calibrated), _TURNED_AWAY) for each in scored.values()])
+    floor = np.mean([np.quantile(best_probabilities(part, calibrated), _REJECTED_SHARE) for part in scored.values()])
     return replace(blend, calibration=Calibration(intercept, blended_weight, best_reranker, best_vector, float(floor)))
 
 
 def best_probabilities(scored: Iterable[ScoredQuery], blend: Blend) -> list[float]:
-    """The probability that a calibrated blend gives to the best candidate of each query."""
-    return [max(probabilities(each, blend)) for each in scored]
+    """Return the probability of the best candidate of each query, by a calibrated blend."""
+    return [max(probabilities(query, blend)) for query in scored]
 
 
 def probabilities(scored: ScoredQuery, blend: Blend) -> list[float]:
-    """What a calibrated blend says of each candidate. Raises ValueError when it is not calibrated."""
+    """Return each candidate's probability by a calibrated blend. Raises ValueError if it is not calibrated."""
     if blend.calibration is None:
         raise ValueError("expected a calibrated blend; see fit_calibration")
     return blend.calibration.probabilities(scored.combined(blend), scored.raw, scored.candidates)

@@ -1,4 +1,4 @@
-"""TrainingExamples -> a cross-encoder: a folder that plain sentence-transformers loads."""
+"""TrainingExamples -> a cross-encoder, in a folder that sentence-transformers loads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.training.fit.trainer import Recipe, Watch, cut_at, fit, save
 from app.training.labels.examples import TrainingExample
 
 _QUESTION_TOKENS = 32
-"""Room that a pair gets for its question beside that for the passage; few questions are longer."""
+"""Tokens of a pair reserved for the question; few are longer."""
 
 
 def train(
@@ -22,14 +22,14 @@ def train(
 ) -> None:
     """Train on the examples and save to the output folder, in half precision.
 
-    base: a folder or hub id of a cross-encoder, or of any encoder, on which a new head is put. The model learns to
-    give a question's own passage the highest score among those of the example and of the batch.
+    base: a folder or hub id of a cross-encoder, or of any encoder, which gets a new head. The model learns to give a
+    question's own passage the highest score in its example and batch.
     """
     import torch
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder.losses import MultipleNegativesRankingLoss
 
-    torch.manual_seed(recipe.seed)  # of the new head
+    torch.manual_seed(recipe.seed)  # for the new head
     options = {"dtype": torch.float32, "use_safetensors": True}
     model = CrossEncoder(base, num_labels=1, model_kwargs=options)
     loss = MultipleNegativesRankingLoss(model, num_negatives=recipe.batch_size // 4)

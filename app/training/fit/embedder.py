@@ -1,4 +1,4 @@
-"""TrainingExamples -> a text embedder: a folder that plain sentence-transformers loads."""
+"""TrainingExamples -> a text embedder, in a folder that sentence-transformers loads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def train(
 ) -> None:
     """Train on the examples and save to the output folder.
 
-    base: a folder or hub id of a text embedder. A question's vector comes nearer to that of its own passage than
-    to all others of the batch. The documents have to be embedded anew with it: `citeloop reindex`.
+    base: a folder or hub id of a text embedder. The model learns to bring a question's vector nearer to its own passage
+    than to all others of the batch. To use it, run `citeloop reindex`.
     """
     import torch
     from sentence_transformers import SentenceTransformer

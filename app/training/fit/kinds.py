@@ -1,4 +1,4 @@
-"""kind of a model -> what trains it on examples, and from which weights."""
+"""kind of a model -> its trainer and its base model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingest.embed.embedder import DEFAULT_EMBEDDER, check_embedder, default_embe
 
 
 class Trainer(Protocol):
-    """Trains a base model on the examples, and saves it to the output folder."""
+    """Trains a base model on examples and saves it to the output folder."""
 
     def __call__(
         self,
@@ -29,9 +29,9 @@ class Trainer(Protocol):
 
 
 def base_model(base: str, kind: str) -> str:
-    """The folder or hub id to begin with; '' and the default embedder's name: its weights.
+    """Return the folder or hub id to start from; '' and the default embedder's name give its folder.
 
-    Raises RerankerError when there is no such model, CiteloopError when an embedder is wanted and it is none.
+    Raises RerankerError when the model is missing, CiteloopError when an embedder is required and it is none.
     """
     if base in ("", DEFAULT_EMBEDDER):
         return str(default_embedder_path())

@@ -1,4 +1,4 @@
-"""TrainingExamples -> a late-interaction model: a folder that plain sentence-transformers loads."""
+"""TrainingExamples -> a late-interaction model, in a folder that sentence-transformers loads."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def train(
 ) -> None:
     """Train on the examples and save to the output folder, in half precision.
 
-    base: a folder or hub id: a late-interaction model, whose training goes on, or a text embedder, whose token
-    vectors are the start. The model learns to tell a question's own passage from all other passages of the batch
-    (InfoNCE; van den Oord et al., 2018), scored by MaxSim; from examples with a teacher's scores it learns these.
+    base: a folder or hub id of a late-interaction model to train further, or of a text embedder, to start from its
+    token vectors. The model learns to distinguish a question's own passage from all others of the batch (InfoNCE; van
+    den Oord et al., 2018), scored by MaxSim; examples with a teacher's scores teach these scores.
     """
     from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
     from sentence_transformers.multi_vector_encoder.scoring import mean_colbert_scores
@@ -36,28 +36,28 @@ def train(
     by_labels = MultiVectorMultipleNegativesRankingLoss(
         model, scale=1 / recipe.temperature, similarity_fct=mean_colbert_scores
     )
-    by_scores = _stay_near(model, recipe.temperature)
-    losses = {each.origin: by_scores if each.scores else by_labels for each in (*examples, *validation)}
+    by_scores = _teacher_loss(model, recipe.temperature)
+    losses = {one.origin: by_scores if one.scores else by_labels for one in (*examples, *validation)}
     max_length = {"query": 64, "document": recipe.max_tokens}
     fit("MultiVectorEncoder", model, losses, examples, recipe, validation, watch, max_length=max_length)
     save(model.half(), output)
 
 
-def _stay_near(model: MultiVectorEncoder, temperature: float) -> Any:
-    """How far the model's scores are from a teacher's, as distributions over the passages of an example (KL)."""
+def _teacher_loss(model: MultiVectorEncoder, temperature: float) -> Any:
+    """Return a loss: the KL divergence from a teacher's scores over the passages of an example."""
     from sentence_transformers.multi_vector_encoder.losses import MultiVectorDistillKLDivLoss
     from sentence_transformers.multi_vector_encoder.scoring import colbert_kd_scores
 
-    class StayNear(MultiVectorDistillKLDivLoss):
+    class TeacherLoss(MultiVectorDistillKLDivLoss):
         def forward(self, sentence_features: Any, labels: Any) -> Any:
-            # The library makes the loss smaller by the square of the temperature, which here would leave nothing.
+            # Undo the library's factor of temperature squared, which would leave almost no loss here.
             return super().forward(sentence_features, labels) / self.student_temperature**2
 
-    return StayNear(model, similarity_fct=partial(colbert_kd_scores, length_normalize=True), temperature=temperature)
+    return TeacherLoss(model, similarity_fct=partial(colbert_kd_scores, length_normalize=True), temperature=temperature)
 
 
 def load(base: str) -> MultiVectorEncoder:
-    """A late-interaction model with weights in single precision, ready to be trained."""
+    """Return a late-interaction model in single precision, ready for training."""
     import torch
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Normalize, Transformer

@@ -1,4 +1,4 @@
-"""model + TrainingExamples -> the same model, better: one trainer for every kind, watched step by step."""
+"""model and TrainingExamples -> trained model: one trainer for every kind, watched step by step."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 NUM_VALIDATIONS = 10
-"""How often a training looks at its validation examples."""
+"""Number of validations per training."""
 _PATIENCE = 3
-"""Validations without gain after which it stops."""
+"""Validations without gain before it stops."""
 _MIN_VALIDATION = 8
-"""With fewer validation examples, chance alone would say when to stop."""
+"""With fewer validation examples, the stopping point would be random."""
 
 _MALLOC_OPTIONS = ((-4, 0), (-1, -1), (-2, 2**28))
-"""Of malloc.h: M_MMAP_MAX, no block of its own for anything; M_TRIM_THRESHOLD, never; M_TOP_PAD, in bytes."""
+"""(option, value) of malloc.h: M_MMAP_MAX 0, no mmap; M_TRIM_THRESHOLD -1, never; M_TOP_PAD, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a model is trained.
 
-    temperature: the scores of a batch are divided by it before the softmax. max_tokens: passages are cut there,
-    in training only.
+    temperature: divides the scores of a batch before the softmax. max_tokens: passages are cut to this in training.
     """
 
     num_epochs: int = 1
@@ -50,7 +49,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How far a training is: step of num_steps, the loss, and that on the validation examples where it was measured."""
+    """The progress of a training: step of num_steps, training loss, and validation loss if measured."""
 
     step: int
     num_steps: int
@@ -64,7 +63,7 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told how far a training is, and may stop it."""
+    """Callbacks that receive the progress of a training and may stop it."""
 
     on_loss: OnLoss = lambda _: None
     should_stop: ShouldStop = lambda: False
@@ -80,13 +79,13 @@ def fit(
     watch: Watch = Watch(),  # frozen, and its functions do nothing
     **options: Any,
 ) -> None:
-    """Train a model in place. kind: of the sentence-transformers trainer. options: for its arguments.
+    """Train a model in place. kind: of the sentence-transformers trainer. options: its further arguments.
 
-    loss: one for all, or by the origin of the examples.
+    loss: one for all, or by origin of the examples.
 
-    An example of half the weight is seen half as often. With enough validation examples, the training stops when
-    their loss (they are of one origin) no longer falls, and the weights of the best moment stay. Deterministic with the
-    seed, on the same machine. Under torchrun, each process takes its part of every batch.
+    An example with half the weight is seen half as often. With enough validation examples (of one origin), training
+    stops when their loss no longer falls, and the best weights are kept. Deterministic with the seed on the same
+    machine. Under torchrun, each process takes its part of every batch.
     """
     import sentence_transformers
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
@@ -106,7 +105,7 @@ def fit(
             train_dataset=_datasets(rows, recipe.num_negatives),
             eval_dataset=_datasets(validation, recipe.num_negatives) if is_validated else None,
             loss=loss,
-            callbacks=[_told(watch), *([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])],
+            callbacks=[_callback(watch), *([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])],
         )
         for unwanted in (PrinterCallback, trainer.model_card_callback_class):  # standard output is for results
             trainer.remove_callback(unwanted)
@@ -115,7 +114,7 @@ def fit(
 
 @contextmanager
 def cut_at(num_tokens: int, model: Any) -> Iterator[None]:
-    """Within, the model reads at most so many word pieces (of a cross-encoder: of a pair); then as many as before."""
+    """Temporarily limit max_seq_length, in word pieces (for a cross-encoder: of a pair)."""
     usual = model.max_seq_length
     model.max_seq_length = min(usual or num_tokens, num_tokens)
     try:
@@ -125,7 +124,7 @@ def cut_at(num_tokens: int, model: Any) -> Iterator[None]:
 
 
 def _settings(recipe: Recipe, scratch: str) -> dict[str, Any]:
-    """The trainer's arguments. scratch: folder for what it writes on the way."""
+    """Return the trainer's arguments. scratch: folder for its temporary files."""
     import torch
     from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
 
@@ -133,7 +132,7 @@ def _settings(recipe: Recipe, scratch: str) -> dict[str, Any]:
 
     return {
         "output_dir": scratch,
-        "num_train_epochs": 1,  # the rows hold every epoch's
+        "num_train_epochs": 1,  # the rows repeat the examples of all epochs
         "per_device_train_batch_size": recipe.batch_size,
         "per_device_eval_batch_size": recipe.batch_size,
         "learning_rate": recipe.learning_rate,
@@ -151,7 +150,7 @@ def _settings(recipe: Recipe, scratch: str) -> dict[str, Any]:
 
 
 def _validation_settings(origin: str, every: int) -> dict[str, Any]:
-    """What makes the trainer look at the validation examples, and keep the weights of the best moment."""
+    """Return arguments that make the trainer validate and keep the best weights."""
     return {
         "eval_strategy": "steps",
         "eval_steps": every,
@@ -165,9 +164,9 @@ def _validation_settings(origin: str, every: int) -> dict[str, Any]:
 
 
 def _keep_freed_memory() -> None:
-    """Let the C library keep what a step frees for the next one, where it is glibc, for as long as the process lives.
+    """Let glibc keep freed memory for the next step, for the rest of the process.
 
-    As it comes, it hands large blocks back to the system at once, and a step asks for gigabytes anew, page by page.
+    By default it returns large blocks to the system at once, and each step requests gigabytes again, page by page.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option:
@@ -176,16 +175,16 @@ def _keep_freed_memory() -> None:
 
 
 def drawn(examples: Sequence[TrainingExample], num_epochs: int, seed: int) -> list[TrainingExample]:
-    """Each example as often as its weight says: num_epochs times for weight 1, at random rounded up or down."""
-    chance = np.random.default_rng(seed)
-    times = [int(example.weight * num_epochs + chance.random()) for example in examples]
+    """Repeat each example weight * num_epochs times, randomly rounded up or down."""
+    rng = np.random.default_rng(seed)
+    times = [int(example.weight * num_epochs + rng.random()) for example in examples]
     return list(chain.from_iterable([example] * number for example, number in zip(examples, times, strict=True)))
 
 
-def _told(watch: Watch) -> Any:
+def _callback(watch: Watch) -> Any:
     from transformers import TrainerCallback
 
-    class Told(TrainerCallback):
+    class WatchCallback(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, **found: Any) -> None:  # noqa: ARG002
             logged = found["logs"]
             training = logged.get("loss")
@@ -194,30 +193,30 @@ def _told(watch: Watch) -> Any:
                 watch.on_loss(Loss(state.global_step, state.max_steps, _number(training), _number(validation)))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-            if _anywhere(watch.should_stop()):
+            if _any_process(watch.should_stop()):
                 control.should_training_stop = True
 
-    return Told()
+    return WatchCallback()
 
 
-def _anywhere(said: bool) -> bool:
-    """Whether any of the processes that train together says so: the others would wait for one that stops alone."""
+def _any_process(flag: bool) -> bool:
+    """Return whether the flag is set in any process of this training: all must stop together."""
     from torch import distributed, tensor
 
     if not distributed.is_initialized():
-        return said
-    flag = tensor(float(said))
-    distributed.all_reduce(flag, distributed.ReduceOp.MAX)
-    return bool(flag)
+        return flag
+    combined = tensor(float(flag))
+    distributed.all_reduce(combined, distributed.ReduceOp.MAX)
+    return bool(combined)
 
 
 def is_main_process() -> bool:
-    """Whether this process is the only one or, under torchrun, the one that writes what is made."""
+    """Return whether this process is the only one or, under torchrun, the one that writes the results."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def save(model: Any, output: Path) -> None:
-    """Write a trained model to a folder; under torchrun, one process does."""
+    """Write a trained model to a folder; under torchrun, only the main process does."""
     if is_main_process():
         model.save_pretrained(str(output), create_model_card=False)
 
@@ -227,7 +226,7 @@ def _number(value: Any) -> float | None:
 
 
 def _validation_loss(origin: str) -> str:
-    """What the trainer calls the loss on the validation examples of an origin."""
+    """Return the trainer's name for the validation loss of an origin."""
     return f"eval_{origin}_loss"
 
 
@@ -235,15 +234,15 @@ _VALIDATION_LOSS = re.compile(_validation_loss(".+"))
 
 
 def _datasets(examples: Sequence[TrainingExample], num_negatives: int) -> DatasetDict:
-    """The examples as columns, by origin: a batch is of one origin, whose passages are the harder to tell apart.
+    """Return the examples as columns, by origin: passages of one origin are harder to distinguish in a batch.
 
-    Examples of an origin either all have a teacher's scores or none has.
+    Either all or no examples of an origin have a teacher's scores.
     """
     from datasets import DatasetDict
 
     by_origin: dict[str, list[TrainingExample]] = {}
-    for each in examples:
-        by_origin.setdefault(each.origin, []).append(each)
+    for example in examples:
+        by_origin.setdefault(example.origin, []).append(example)
     return DatasetDict({origin: _dataset(same, num_negatives) for origin, same in by_origin.items()})
 
 
@@ -251,8 +250,8 @@ def _dataset(examples: Sequence[TrainingExample], num_negatives: int) -> Any:
     from datasets import Dataset
 
     rows = []
-    for each in examples:
-        row: dict[str, Any] = {"query": each.query, "positive": each.positives[0]}
-        row |= {f"negative_{number}": each.negatives[number] for number in range(num_negatives)}
-        rows.append(row | ({"label": list(each.scores)} if each.scores else {}))
+    for example in examples:
+        row: dict[str, Any] = {"query": example.query, "positive": example.positives[0]}
+        row |= {f"negative_{number}": example.negatives[number] for number in range(num_negatives)}
+        rows.append(row | ({"label": list(example.scores)} if example.scores else {}))
     return Dataset.from_list(rows)

@@ -1,9 +1,8 @@
-"""candidate and what is live, on the gate's questions -> GateReport.
+"""candidate, live model and the gate's questions -> GateReport.
 
-The questions are those of people's feedback that no model was ever trained on. Of the passages, people judged only
-what they were shown, by the live model, so what nobody judged is left out of both orders before they are compared
-(condensed lists; Sakai, 2007). That the candidate brings up what nobody has judged is watched apart, as is what it
-has forgotten, on questions about other documents.
+The questions come from feedback and were never used for training. People judged only what the live model showed them,
+so unjudged passages are removed from both orders before comparing (condensed lists; Sakai, 2007). Two more checks:
+whether the candidate ranks unjudged passages high, and whether it has forgotten questions about other documents.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from app.evaluation.metrics import Difference, Interval, difference, interval, m
 from app.feedback.rules import LabeledPassage
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
-from app.training.gate.decision import Found, GateReport, Group
+from app.training.gate.decision import Comparison, GateReport, Group
 from app.training.gate.questions import gate_questions
 from ingest.embed.embedder import Embedder
 from ingest.table import ChunkTable
@@ -30,7 +29,7 @@ _MEASURES = ("nDCG@10", "MRR@10", "hit rate@5")
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A reranker with the search below it, under the name that people know it by."""
+    """A reranker with its search and displayed name."""
 
     name: str
     reranker: Reranker | None
@@ -39,8 +38,8 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """gain: in nDCG@10, of the candidate over what is live. latency_ms: live, candidate -> median of reranking; with
-    search, where the candidate searches with another embedder.
+    """gain: nDCG@10, candidate minus live model. latency_ms: live, candidate -> median time to rerank, including search
+    if the candidate has another embedder.
     """
 
     gain: Difference
@@ -55,7 +54,7 @@ def probe(
     benchmark: Benchmark,
     home: Path,
 ) -> Probe:
-    """Compare both on questions about other documents, whose tables are built below home on first use."""
+    """Compare both on a benchmark of other documents; its tables are built below home on first use."""
     (after,) = evaluate(benchmark, home, candidate_embedder, {"candidate": candidate.reranker}).results
     (before,) = evaluate(benchmark, home, live_embedder, {"live": live.reranker}).results
     stage = "rerank" if candidate_embedder is live_embedder else "total"
@@ -74,22 +73,22 @@ def compare(
     probed: Probe | None,
     budget_ms: float,
 ) -> GateReport:
-    """Rank the gate's questions by the candidate, the live model and its search alone, and decide.
+    """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
-    embedder: says which questions ask nearly the same; those count as one, since a gain on one is a gain on all.
-    budget_ms: that reranking may take at most.
+    embedder: finds similar questions, which count as one, since a gain on one is a gain on all. budget_ms: maximum
+    reranking time.
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
     rankings = _rankings(judged.queries, {"none": replace(live, reranker=None), "live": live, "candidate": candidate})
-    by_query = {name: measure(judged.qrels, _only(_run(each), questions.known)) for name, each in rankings.items()}
-    values = {name: _by_group(each, questions.groups) for name, each in by_query.items()}
-    shown = {name: _by_group(measure(judged.qrels, _run(each)), questions.groups) for name, each in rankings.items()}
+    by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}
+    values = {name: _by_group(measured, questions.groups) for name, measured in by_query.items()}
+    shown = {name: _by_group(measure(judged.qrels, _run(by_id)), questions.groups) for name, by_id in rankings.items()}
     compared = {
         query_id: (by_query["live"][CHANGE_MEASURE][query_id], by_query["candidate"][CHANGE_MEASURE][query_id])
         for query_id in judged.queries
     }
-    found = Found(
+    comparison = Comparison(
         num_questions=len(judged.queries),
         num_different=len(set(questions.groups.values())),
         gain=_gains(values["candidate"], values["live"]),
@@ -100,10 +99,10 @@ def compare(
         budget_ms=budget_ms,
     )
     return GateReport.of(
-        found,
+        comparison,
         candidate.name,
         live.name,
-        metrics={name: _means(each) for name, each in values.items()} if judged.queries else {},
+        metrics={name: _means(grouped) for name, grouped in values.items()} if judged.queries else {},
         groups=_groups(questions.folders, compared),
         changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
     )
@@ -112,21 +111,21 @@ def compare(
 def _rankings(
     queries: Mapping[str, str], contenders: Mapping[str, Contender]
 ) -> dict[str, dict[str, list[RankedChunk]]]:
-    """Contender -> query id -> ranking. What shares a search is searched once."""
+    """Return contender -> query id -> ranking; a shared search runs once."""
     found_by = {
         search: {query_id: search(query) for query_id, query in queries.items()}
-        for search in {each.search for each in contenders.values()}
+        for search in {contender.search for contender in contenders.values()}
     }
     return {
         name: {
-            query_id: rerank(query, found_by[each.search][query_id], each.reranker)
+            query_id: rerank(query, found_by[contender.search][query_id], contender.reranker)
             for query_id, query in queries.items()
         }
-        for name, each in contenders.items()
+        for name, contender in contenders.items()
     }
 
 
-# the figures ---------------------------------------------------------------------------------------------
+# measures ------------------------------------------------------------------------------------------------
 
 PerQuery = Mapping[str, Mapping[str, float]]
 
@@ -157,13 +156,13 @@ def _means(values: PerQuery) -> dict[str, Interval]:
 
 
 def _by_group(values: PerQuery, groups: Mapping[str, int]) -> PerQuery:
-    """Measure -> group of like questions -> their mean."""
+    """Return measure -> group of similar questions -> mean."""
     return {
         name: {
-            str(group): float(np.mean([each[query_id] for query_id in groups if groups[query_id] == group]))
+            str(group): float(np.mean([by_query[query_id] for query_id in groups if groups[query_id] == group]))
             for group in set(groups.values())
         }
-        for name, each in values.items()
+        for name, by_query in values.items()
     }
 
 
@@ -172,6 +171,6 @@ def _groups(folders: Mapping[str, str], values: Mapping[str, tuple[float, float]
     for query_id, folder in folders.items():
         members.setdefault(folder, []).append(values[query_id])
     return tuple(
-        Group(name, len(each), *(float(value) for value in np.mean(each, axis=0)))
-        for name, each in sorted(members.items(), key=lambda member: -len(member[1]))
+        Group(name, len(pairs), *(float(value) for value in np.mean(pairs, axis=0)))
+        for name, pairs in sorted(members.items(), key=lambda member: -len(member[1]))
     )

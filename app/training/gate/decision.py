@@ -1,4 +1,4 @@
-"""what a comparison found -> GateReport: promote the candidate, keep what is live, or too little data to tell."""
+"""Comparison -> GateReport: promote the candidate, keep the live model, or too little data to tell."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
 from ingest.home.database import now
 
 USEFUL_GAIN = 0.01
-"""Of nDCG@10: less is not worth a new model."""
+"""Smallest gain in nDCG@10 that is worth a new model."""
 MAX_FORGOTTEN = 0.005
-"""Of nDCG@10 on the probe: more is forgetting."""
+"""Largest allowed loss of nDCG@10 on the probe."""
 MAX_SLOW_DOWN = 1.5
-"""Times the milliseconds of the live model."""
+"""Largest allowed factor on the live model's time."""
 _P_VALUE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The questions whose answer lies in one folder of the documents, like ones counted each; nDCG@10 of both."""
+    """nDCG@10 of both models on the questions answered in one folder; similar questions count separately."""
 
     name: str
     num_questions: int
@@ -35,15 +35,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a comparison found, on which the decision rests.
+class Comparison:
+    """The measured differences that the decision is based on.
 
-    num_different: of the questions, counting those that ask nearly the same as one, as every mean and test does but
-    the means by folder. gain: measure -> of the candidate over the live model; gain_over_none likewise. shown_gain: hit
-    rate@5 with what nobody judged counted as wrong. probe: nDCG@10 of the candidate against the live model on questions
-    about other documents; None where there is none. latency_ms: live, candidate -> median milliseconds to rerank the
-    probe's candidates, with search where the candidate searches with another embedder. budget_ms: the most that it may
-    take.
+    num_different: questions, with similar ones counted as one, as in every mean and test except the means by folder.
+    gain: measure -> candidate minus live model; gain_over_none: minus search alone. shown_gain: hit rate@5 with
+    unjudged passages counted as wrong. probe: nDCG@10 of the candidate minus the live model on questions about other
+    documents, or None. latency_ms: live, candidate -> median milliseconds to rerank the probe's candidates, including
+    search if the candidate has another embedder. budget_ms: maximum for the candidate.
     """
 
     num_questions: int
@@ -57,12 +56,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateReport(Found):
-    """What a comparison found, and what follows from it.
+class GateReport(Comparison):
+    """A comparison and the decision.
 
-    sentence: the decision in words; reasons: what it rests on, a sentence each. metrics: none, live, candidate ->
-    measure -> mean and interval. embedder: the new one that search used below a new reranker, whose name in candidate
-    stands with it; '' where only one of the two is new.
+    sentence: the decision in words; reasons: a sentence each. metrics: none, live, candidate -> measure -> mean and
+    interval. embedder: the new embedder, if it was judged together with a new reranker; candidate then names both.
     """
 
     candidate: str
@@ -79,17 +77,17 @@ class GateReport(Found):
     @classmethod
     def of(
         cls,
-        found: Found,
+        comparison: Comparison,
         candidate: str,
         live: str,
         metrics: Mapping[str, Mapping[str, Interval]],
         groups: tuple[Group, ...],
         changes: tuple[QuestionChange, ...],
     ) -> GateReport:
-        """What was found, decided now."""
-        verdict, sentence, reasons = decide(found, candidate, live)
+        """Return the report with the decision, made now."""
+        verdict, sentence, reasons = decide(comparison, candidate, live)
         return cls(
-            **{field.name: getattr(found, field.name) for field in fields(found)},
+            **{field.name: getattr(comparison, field.name) for field in fields(comparison)},
             candidate=candidate,
             live=live,
             decided_at=now(),
@@ -103,7 +101,7 @@ class GateReport(Found):
 
     @property
     def num_counted(self) -> int:
-        """The questions that a verdict needs enough of: those that differ, of which older reports do not say."""
+        """Return the number of different questions, or of all in older reports."""
         return self.num_different or self.num_questions
 
     def save(self, folder: Path) -> None:
@@ -113,7 +111,7 @@ class GateReport(Found):
 
     @classmethod
     def load(cls, folder: Path) -> GateReport | None:
-        """What gate.json in this folder says; None where there is none, or not one of ours."""
+        """Return the report in a folder's gate.json; None if it is missing or invalid."""
         try:
             return _REPORT.validate_json((folder / "gate.json").read_bytes())
         except (OSError, ValidationError):
@@ -123,25 +121,24 @@ class GateReport(Found):
 _REPORT = TypeAdapter(GateReport)
 
 
-def decide(found: Found, candidate: str, live: str) -> tuple[Decision, str, tuple[str, ...]]:
-    """The rule: verdict, sentence, reasons.
+def decide(found: Comparison, candidate: str, live: str) -> tuple[Decision, str, tuple[str, ...]]:
+    """Return verdict, sentence and reasons.
 
-    What is surely bad is kept out first: forgetting, slowness, answers pushed down. Then a gain that chance alone
-    would hardly make, and that is worth it, promotes. What is surely no better is kept out, and for the rest there
-    is too little data.
+    First reject what is surely bad: forgetting, slowness, answers pushed down. Then promote a significant and useful
+    gain. Reject what is surely no better; for the rest there is too little data.
     """
     against = _objections(found, candidate, live)
     gain = found.gain["nDCG@10"]
     different = f" ({found.num_different} different ones)" if found.num_different < found.num_questions else ""
     facts = (
-        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions{different} that no "
-        f"model was trained on (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
+        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions{different} never "
+        f"used for training (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
     )
     if against:
         return "keep", f"Keep {live}: {against[0]}", (*against, facts)
     if found.num_different < MIN_GATE_QUESTIONS:
-        needed = f"{found.num_different} questions to compare by, and at least {MIN_GATE_QUESTIONS} are needed"
-        return "too little data", f"Too little data to tell: there are {needed}.", (facts,)
+        needed = f"{found.num_different} questions for comparing, but needs at least {MIN_GATE_QUESTIONS}"
+        return "too little data", f"Too little data to tell: the feedback has {needed}.", (facts,)
     if gain.mean >= USEFUL_GAIN and gain.p_value < _P_VALUE:
         return "promote", f"Promote {candidate}: {facts}.", _assurances(found)
     if gain.high < USEFUL_GAIN:
@@ -149,8 +146,8 @@ def decide(found: Found, candidate: str, live: str) -> tuple[Decision, str, tupl
     return "too little data", f"Too little data to tell: {facts}.", (facts,)
 
 
-def _objections(found: Found, candidate: str, live: str) -> list[str]:
-    """What speaks against the candidate whatever it gains."""
+def _objections(found: Comparison, candidate: str, live: str) -> list[str]:
+    """Return reasons to reject the candidate regardless of its gain."""
     against = []
     if found.probe and found.probe.mean < -MAX_FORGOTTEN:
         against.append(
@@ -161,8 +158,8 @@ def _objections(found: Found, candidate: str, live: str) -> list[str]:
             f"{candidate} pushes answers out of the first five: {100 * found.shown_gain.mean:+.1f} points hit rate@5."
         )
     over_none = found.gain_over_none["nDCG@10"]
-    # What was struck out are mistakes of the live model, so that search alone looks better here than it is: only a
-    # sure loss counts.
+    # Struck-out passages are mistakes of the live model, so search alone looks better than it is: require a
+    # significant loss.
     if over_none.mean < 0 and over_none.p_value < _P_VALUE and found.num_different >= MIN_GATE_QUESTIONS:
         against.append(f"{candidate} ranks worse than search alone: {100 * over_none.mean:+.1f} points nDCG@10.")
     new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
@@ -174,12 +171,12 @@ def _objections(found: Found, candidate: str, live: str) -> list[str]:
     return against
 
 
-def _assurances(found: Found) -> tuple[str, ...]:
-    """What was looked at besides the gain, and is in order."""
+def _assurances(found: Comparison) -> tuple[str, ...]:
+    """Return the other checks that passed."""
     over_none = found.gain_over_none["nDCG@10"]
     reasons = [f"{100 * over_none.mean:+.1f} points nDCG@10 against search alone"]
     if found.probe:
         reasons.append(f"{100 * found.probe.mean:+.1f} points nDCG@10 on questions about other documents")
     if found.latency_ms:
-        reasons.append(f"{found.latency_ms['candidate']:.0f} ms a question, before {found.latency_ms['live']:.0f} ms")
+        reasons.append(f"{found.latency_ms['candidate']:.0f} ms a question, was {found.latency_ms['live']:.0f} ms")
     return tuple(reasons)

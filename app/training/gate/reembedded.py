@@ -1,4 +1,4 @@
-"""a table and another embedder -> ReembeddedTable: what search would find if the documents were embedded anew."""
+"""a table and another embedder -> ReembeddedTable, to search as if the documents were reindexed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.table import ChunkTable
 
 
 class ReembeddedTable:
-    """Searches as `ChunkTable` does, by vectors that are in memory only; the table itself stays as it is."""
+    """Searches like `ChunkTable`, with new vectors in memory; the table does not change."""
 
     def __init__(self, table: ChunkTable, embedder: Embedder) -> None:
         self._table = table
@@ -24,7 +24,7 @@ class ReembeddedTable:
     def search_vector(
         self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """The nearest chunks with their cosine similarity, best first; within: of these documents."""
+        """Return the nearest chunks with their cosine similarity, best first. within: document ids."""
         similarities = self._vectors @ query_vector
         best = np.argsort(-similarities, kind="stable")
         fitting = (row for row in best if within is None or self._chunks[row].document_id in within)
@@ -33,14 +33,14 @@ class ReembeddedTable:
     def search_text(
         self, query: str, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """As the table's own, but for what has come in since."""
+        """Search the table's text, without chunks added since."""
         found = self._table.search_text(query, num_results, within)
         return [(chunk, score) for chunk, score in found if chunk.id in self._rows]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Chunk id -> cosine similarity."""
+        """Return chunk id -> cosine similarity."""
         return {id: float(self._vectors[self._rows[id]] @ query_vector) for id in chunk_ids}
 
     def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Chunk id -> BM25 score, as the table's own."""
+        """Return chunk id -> BM25 score, from the table."""
         return self._table.text_scores(query, chunk_ids)

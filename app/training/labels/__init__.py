@@ -1,8 +1,8 @@
-"""what people said, or files of questions and passages -> what a training learns from.
+"""feedback, or files of questions and passages -> training examples.
 
-from_feedback  FeedbackExamples  labelled passages -> examples, and the questions of the gate
-pairs          Pair              files of questions and the passages that answer them
-examples       TrainingExample   a question, the passage that answers it, and hard negatives
+from_feedback  FeedbackExamples  labeled passages -> examples, and the questions of the gate
+pairs          Pair              files of questions and answering passages
+examples       TrainingExample   a question, its answering passage, and hard negatives
 material       Material          the feedback of a home folder, ready for a training and its card
-split          Part              which questions are trained on, and which compare models
+split          Part              which questions train, and which compare models
 """

@@ -1,4 +1,4 @@
-"""judged questions -> TrainingExample: a question, what answers it, and passages that only look as if they did."""
+"""judged questions -> TrainingExample: a question, an answering passage, and similar passages that do not answer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from ingest.embed.embedder import Embedder, Vectors
 from ingest.table import ChunkTable
 
 NEAR_DUPLICATE = 0.92
-"""Cosine similarity above which a passage says the same as the positive, and is no negative."""
+"""Cosine similarity to the positive above which a passage is not used as a negative."""
 _SAME_QUESTION = 0.88
-"""Cosine similarity of two questions above which the passage of one may well answer the other."""
+"""Cosine similarity of two questions above which the passage of one may answer the other."""
 _MINED_DEPTH = 30
 MIN_CANDIDATES = 2
-"""Of a query, by which a blend can be fitted."""
+"""Minimum per query to fit a blend."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A query with passages that answer it and passages that do not.
+    """A query with answering passages and others.
 
-    weight: how much it counts, 1 for a judgement that is sure. origin: the collection that it is of. evidence: who
-    or what says so, in words. scores: of the positive and of each negative, by a teacher to stay near to; empty where
-    the labels teach.
+    weight: 1 for a sure judgement. origin: its collection. evidence: the source of the labels, in words. scores: a
+    teacher's, of the positive and each negative, to learn instead of the labels; or empty.
     """
 
     query: str
@@ -42,7 +41,7 @@ class TrainingExample:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """A query, its candidates as search found them, and the documents that are relevant to it."""
+    """A query, its candidates from search, and the names of relevant documents."""
 
     query: str
     candidates: tuple[Candidate, ...]
@@ -50,9 +49,9 @@ class JudgedQuery:
 
     @property
     def is_answered(self) -> bool:
-        """Whether search found an answer, and something else to compare it with."""
+        """Return whether search found an answer and something to compare it with."""
         return len(self.candidates) >= MIN_CANDIDATES and any(
-            each.chunk.document in self.relevant for each in self.candidates
+            candidate.chunk.document in self.relevant for candidate in self.candidates
         )
 
 
@@ -63,7 +62,7 @@ def judged_queries(
     num_candidates: int = 50,
     track: Track = untracked,
 ) -> list[JudgedQuery]:
-    """Search every query of a benchmark that judges documents."""
+    """Search every query of a benchmark with document judgements."""
     return [
         JudgedQuery(
             benchmark.queries[query_id],
@@ -84,41 +83,42 @@ def mine(
     seed: int,
     origin: str,
 ) -> list[TrainingExample]:
-    """Examples with hard negatives: of the best candidates those that are not relevant, the better the likelier.
+    """Draw irrelevant candidates as hard negatives; higher-ranked ones are more likely.
 
-    A candidate is passed over when its text is nearly that of the positive, or when the question that it is
-    known to answer is nearly the query: it may be relevant, and nobody judged it. questions_of: document ->
-    that question. A query whose answer search did not find, or with too few negatives, gives no example.
+    A candidate is skipped if its text is similar to the positive, or if the question that it is known to answer is
+    similar to the query: it may be relevant without having been judged. questions_of: document -> that question.
+    Queries without a found answer or with too few negatives give no example.
     """
     passages = table.vectors_of([document.id for document in table.documents()])
-    questions = list({*questions_of.values(), *(each.query for each in judged)})
+    questions = list({*questions_of.values(), *(query.query for query in judged)})
     vectors = passages | dict(zip(questions, embedder.embed(questions), strict=True))
 
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     examples = []
-    for each in judged:
-        positive = next((c.chunk.passage for c in each.candidates if c.chunk.document in each.relevant), None)
-        sure = [] if positive is None else _sure_negatives(each, positive, questions_of, vectors)
+    for query in judged:
+        positive = next((c.chunk.passage for c in query.candidates if c.chunk.document in query.relevant), None)
+        sure = [] if positive is None else _sure_negatives(query, positive, questions_of, vectors)
         if positive is None or len(sure) < num_negatives:
             continue
         likelihood = 1 / (5 + np.arange(len(sure)))
-        drawn = chance.choice(len(sure), num_negatives, replace=False, p=likelihood / likelihood.sum())
-        examples.append(TrainingExample(each.query, (positive,), tuple(sure[i] for i in drawn), origin=origin))
+        drawn = rng.choice(len(sure), num_negatives, replace=False, p=likelihood / likelihood.sum())
+        examples.append(TrainingExample(query.query, (positive,), tuple(sure[i] for i in drawn), origin=origin))
     return examples
 
 
 def _sure_negatives(
     judged: JudgedQuery, positive: str, questions_of: Mapping[str, str], vectors: Mapping[str, Vectors]
 ) -> list[str]:
-    """Passages of the best candidates, best first. vectors: of the passages and of the questions."""
+    """Return passages that are safe negatives, best first. vectors: of passages and questions."""
 
     def similarity(text: str, other: str) -> float:
         return float(vectors[text] @ vectors[other])
 
-    others = [each.chunk for each in judged.candidates[:_MINED_DEPTH] if each.chunk.document not in judged.relevant]
+    best = [candidate.chunk for candidate in judged.candidates[:_MINED_DEPTH]]
     return [
         chunk.passage
-        for chunk in others
-        if similarity(chunk.passage, positive) < NEAR_DUPLICATE
+        for chunk in best
+        if chunk.document not in judged.relevant
+        and similarity(chunk.passage, positive) < NEAR_DUPLICATE
         and similarity(questions_of[chunk.document], judged.query) < _SAME_QUESTION
     ]

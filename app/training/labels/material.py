@@ -1,4 +1,4 @@
-"""the feedback of a home folder -> Material: what a training is made of, and what its card says of it."""
+"""the feedback of a home folder -> Material for a training, and its record."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from app.training.plan import Plan
 from ingest import CiteloopError
 
 _REPLAY_SHARE = 0.5
-"""Replayed examples that are seen for each one of the feedback."""
+"""Replayed examples per feedback example."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The feedback as it is counted, as examples, and by question; and what is replayed beside it."""
+    """The feedback as counts, as examples, and by question; and the replayed examples."""
 
     ready: Readiness
     examples: FeedbackExamples
@@ -41,7 +41,7 @@ class Material:
 
 
 class TooLittleFeedbackError(CiteloopError):
-    """Training would move the model at random; the message says what is missing."""
+    """There is too little feedback to train on; the message says what is needed."""
 
 
 def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
@@ -50,14 +50,14 @@ def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
     labeled = label(store.events(), store.judgements())
     ready = readiness(labeled)
     if ready.missing:
-        raise TooLittleFeedbackError(f"training does not make sense yet; missing: {'; '.join(ready.missing)}")
+        raise TooLittleFeedbackError(f"there is too little feedback for training; needed: {'; '.join(ready.missing)}")
     table, embedder = pipeline.table, pipeline.embedder
     num_negatives, seed = recipe.num_negatives, recipe.seed
     examples = feedback_examples(labeled, table, embedder, pipeline.settings.home, num_negatives, seed)
     num_replayed = round(_REPLAY_SHARE * len(examples.train) * recipe.num_epochs)
     replayed = [
-        replace(each, weight=1 / recipe.num_epochs)  # seen once, since there are as many as are wanted
-        for each in replay_examples(table, embedder, num_replayed, num_negatives, seed)
+        replace(example, weight=1 / recipe.num_epochs)  # each is seen once, not in every epoch
+        for example in replay_examples(table, embedder, num_replayed, num_negatives, seed)
     ]
     return Material(ready, examples, decided(labeled), replayed)
 
@@ -75,7 +75,7 @@ def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material
         "num_validation": len(material.examples.validation),
         "num_gate_questions": len(material.examples.gate),
         "num_replayed": len(material.replayed),
-        "evidence": dict(Counter(each.evidence for each in material.examples.train).most_common()),
+        "evidence": dict(Counter(example.evidence for example in material.examples.train).most_common()),
         "recipe": asdict(plan.recipe),
         "fingerprint": fingerprint(folder),
     }

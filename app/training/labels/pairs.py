@@ -1,4 +1,4 @@
-"""JSON lines of questions and the passages that answer them -> list[Pair], and a split that keeps sources apart."""
+"""JSON lines of questions and answering passages -> list[Pair], and a split by source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIELDS = ("question", "passage", "title", "source", "doc")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A question and a passage that answers it; source: where both come from, a repository or a page."""
+    """A question and an answering passage; source: the repository or page of both."""
 
     question: str
     passage: str
@@ -30,15 +30,15 @@ class Pair:
 
     @property
     def document(self) -> str:
-        """The name of the passage as a document: a digest, the same for the same passage."""
+        """Return the passage's name as a document, a digest of its text."""
         return hashlib.sha256(f"{self.title}\n{self.passage}".encode()).hexdigest()[:16]
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Read JSON lines with question, passage and, if there, title and source (or doc); `.gz` as well.
+    """Read JSON lines with question, passage and optionally title and source (or doc); also from `.gz`.
 
-    Each pair once. Questions of one or two words, and questions that several passages answer, say too little and are
-    left out. Raises CiteloopError naming the line that is not as expected, or the file that holds no pair.
+    Duplicates, questions of one or two words, and questions with several answering passages are left out. Raises
+    CiteloopError that names an invalid line or an empty file.
     """
     pairs: dict[tuple[str, str], Pair] = {}
     for place, fields in read_objects(path):
@@ -48,7 +48,7 @@ def read_pairs(path: Path) -> list[Pair]:
         pair = Pair(question, passage, title, source or doc.partition("#")[0] or path.name)
         pairs.setdefault((question.lower(), passage), pair)
     if not pairs:
-        raise CiteloopError(f"{path} holds no pairs: expected JSON lines with question and passage")
+        raise CiteloopError(f"{path} has no pairs: expected JSON lines with question and passage")
     asked = Counter(question for question, _ in pairs)
     return [
         pair
@@ -65,36 +65,36 @@ def _text(place: str, fields: Mapping[str, object], name: str) -> str:
 
 
 def spread(pairs: Iterable[Pair], num_pairs: int, seed: int) -> list[Pair]:
-    """At most num_pairs, taken from the sources in turn, so that a large one does not drown the others."""
+    """Return at most num_pairs, taken alternately from all sources, so that a large one does not dominate."""
     by_source: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_source.setdefault(pair.source, []).append(pair)
-    chance = random.Random(seed)  # noqa: S311  # a draw, not a secret
+    rng = random.Random(seed)  # noqa: S311  # not for secrets
     for same in by_source.values():
-        chance.shuffle(same)
+        rng.shuffle(same)
     return [pair for pair in chain.from_iterable(zip_longest(*by_source.values())) if pair][:num_pairs]
 
 
 def split_by_source(pairs: Iterable[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of most sources, and those of about this share of the sources, at least one; the same ones each time.
+    """Split off the pairs of about this share of the sources, at least one; always the same ones.
 
-    Where all are of one source, each passage is taken for a source of its own.
+    If there is only one source, each passage counts as a source.
     """
     pairs = list(pairs)
     if not pairs:
         return [], []
-    is_one = len({pair.source for pair in pairs}) == 1
-    named = [pair.document if is_one else pair.source for pair in pairs]
-    places = {name: int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in named}
-    aside = {name for name, place in places.items() if place < share} or {min(places, key=places.__getitem__)}
+    has_one_source = len({pair.source for pair in pairs}) == 1
+    names = [pair.document if has_one_source else pair.source for pair in pairs]
+    hashes = {name: int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32 for name in names}
+    aside = {name for name, value in hashes.items() if value < share} or {min(hashes, key=hashes.__getitem__)}
     parts: tuple[list[Pair], list[Pair]] = [], []
-    for name, pair in zip(named, pairs, strict=True):
+    for name, pair in zip(names, pairs, strict=True):
         parts[name in aside].append(pair)
     return parts
 
 
 def as_benchmark(name: str, questions: Iterable[Pair], passages: Iterable[Pair]) -> Benchmark:
-    """The questions as judged queries over the passages (those of the questions included)."""
+    """Return the questions as judged queries over all passages, including their own."""
     questions = list(questions)
     documents = {pair.document: pair for pair in chain(questions, passages)}
     corpus = "\n".join(sorted(documents))

@@ -1,7 +1,7 @@
-"""questions -> Part: which are trained on, which stop the training, and which only ever compare models.
+"""questions -> Part: training, validation, or only comparing models.
 
-Questions that ask nearly the same go together, and a question keeps its part for good: what a model was trained
-on, however long ago, never compares it with another.
+Similar questions get the same part, and a question keeps its part forever, so that no model is compared on questions
+it was trained on.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ Part = Literal["train", "validation", "gate", "left out"]
 
 SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
 TAUGHT: Sequence[Part] = ("train", "validation")
-"""What a model may learn from, or stop its training by."""
+"""Parts used in training."""
 SAME_QUESTION = (0.75, 0.85, 0.95)
-"""Cosine similarity from which two questions ask nearly the same. Where that makes too large a group, as among
-questions of one form, the next one counts in it."""
+"""Cosine similarities above which two questions count as similar; the next one applies within a group that is too
+large, as with questions of one form."""
 _LARGE_SHARE, _LARGE = 0.1, 8
-"""A group that is larger than this share of all questions, and than this number, is taken apart."""
+"""A group is too large above both this share of all questions and this number."""
 
 _BLOCK = 1024
-"""Questions that are compared with all others at a time."""
+"""Questions compared with all others at a time."""
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
 
 
 def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[str, Part]:
-    """Question -> its part, for good: new questions are given one, and noted in the home folder."""
+    """Return question -> permanent part; new questions are assigned and stored in the home folder."""
     by_key = {question_key(question): question for question in questions}
     make_home(home)
     path, vectors = home / "training.sqlite3", dict[str, Vectors]()
@@ -58,25 +58,25 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
                 connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
                 known = parts
                 break
-        # Embedding may take minutes, and nobody else could write meanwhile; who was quicker is heard the next time.
+        # Embed outside the transaction, since it may take minutes; the next round sees what others stored meanwhile.
         unseen = [key for key in keys if key not in vectors]
         vectors |= dict(zip(unseen, embedder.embed([by_key.get(key, key) for key in unseen]), strict=True))
     return {question: known[question_key(question)] for question in questions}
 
 
 def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> dict[str, Part]:
-    """Key -> part. vectors: unit vectors, shape (len(keys), dimension); known: keys that have one already.
+    """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned.
 
-    A group of like questions takes the part that one of them has; where they have several, the new ones are
-    left out. Other groups go where most is missing, in an order that hangs on their words alone.
+    A group of similar questions gets the part that one of them has; if they have several, new ones are left out. Other
+    groups fill the part that lacks most, in an order that depends only on their words.
     """
     parts, counts = dict(known), Counter(known.values())
     members: dict[int, list[str]] = {}
     for key, number in zip(keys, groups_of(vectors), strict=True):
         members.setdefault(number, []).append(key)
     for group in sorted(members.values(), key=lambda group: _digest(min(group))):
-        there = {known[key] for key in group if key in known}
-        part = _most_missing(counts) if not there else there.pop() if len(there) == 1 else "left out"
+        taken = {known[key] for key in group if key in known}
+        part = _most_missing(counts) if not taken else taken.pop() if len(taken) == 1 else "left out"
         new = [key for key in group if key not in known]
         parts |= dict.fromkeys(new, part)
         counts[part] += len(new)
@@ -84,7 +84,7 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
 
 
 def groups_of(vectors: Vectors) -> list[int]:
-    """The number of each row's group: all that a chain of like rows connects."""
+    """Return each row's group number; chains of similar rows form a group."""
     groups = _connected(vectors, SAME_QUESTION[0])
     for threshold in SAME_QUESTION[1:]:
         for group in np.flatnonzero(np.bincount(groups) > max(_LARGE, _LARGE_SHARE * len(vectors))):

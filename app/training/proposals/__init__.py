@@ -1,8 +1,8 @@
-"""passages that nobody has asked about -> Proposals of a language model, checked, for a curator to decide on.
+"""passages without questions -> Proposals by a language model, checked, for a curator to decide on.
 
-propose  Refusal      asks a language model about passages; what their passages do not answer is refused
-store    Proposal     keeps them, and makes judgements of those that a curator accepts
-jobs     ProposalJob  the asking, with progress and stop
+propose  Refusal      asks a language model for questions; refuses those that their passages do not answer
+store    Proposal     stores them; those that a curator accepts become judgements
+jobs     ProposalJob  runs it with progress and stop
 """
 
 from app.training.proposals.jobs import ProposalJob, ProposalJobStore, run

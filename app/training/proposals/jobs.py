@@ -1,4 +1,4 @@
-"""Asking for proposals as a job: it goes on when its page is left, says how far it is, and can be stopped."""
+"""Proposing questions as a job that outlives its page, reports progress and can be stopped."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalJob(BaseJob):
-    """Asking a language model about some passages.
+    """A run of proposing questions.
 
-    count: how many passages at most; seed: of the draw. num_done: asked so far. refused: why some came to nothing.
+    count: maximum passages. seed: random seed. num_done: passages so far. refused: why some gave no proposal.
     """
 
     count: int
@@ -29,20 +29,20 @@ class ProposalJob(BaseJob):
 
 
 class ProposalJobStore(BaseJobStore[ProposalJob]):
-    """The jobs that ask for questions, beside the proposals of a home folder."""
+    """The proposal jobs of a home folder."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home, ProposalJob, FILE)
 
     def begin(self, count: int, seed: int | None = None) -> ProposalJob:
-        """Note that somebody asks now. Raises JobError when somebody else is at it: both would ask about the same.
+        """Start a job. Raises JobError while another one runs, since both would pick the same passages.
 
-        seed: None for one that is drawn, so that other passages come than the last time.
+        seed: None draws one, to get other passages than last time.
         """
         seed = secrets.randbelow(2**31) if seed is None else seed
         self.fail_dead()
         job = self.put(ProposalJob(id=new_job_id(), created_at=now(), count=count, seed=seed), begin=True)
-        if [each.id for each in self.jobs() if each.is_open][-1] != job.id:  # of two, the older one stays
+        if [other.id for other in self.jobs() if other.is_open][-1] != job.id:  # the older one stays
             with self._connection() as connection:
                 connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
             raise JobError("questions are being proposed already; wait until that is done, or stop it")
@@ -55,9 +55,9 @@ def run(
     pipeline: Pipeline,
     on_outcome: Callable[[Proposal | Refusal], None] = lambda _: None,
 ) -> None:
-    """Do a job that was begun: each proposal is kept as it comes, how far it is and its end are noted with the job.
+    """Run a started job; each proposal is stored at once, progress and end are recorded with the job.
 
-    Raises CiteloopError when the language model fails or there is none; what is kept by then stays.
+    Raises CiteloopError when the language model fails or is missing; stored proposals stay.
     """
     outcomes: list[Proposal | Refusal] = []
     with at_work(jobs, job) as heart:
@@ -65,7 +65,7 @@ def run(
         for outcome in propose(pipeline, job.count, job.seed, heart.stop_requested):
             outcomes.append(outcome)
             refused = refusal_words(outcomes)
-            num_proposed = sum(isinstance(each, Proposal) for each in outcomes)
+            num_proposed = sum(isinstance(one, Proposal) for one in outcomes)
             heart.tell(num_done=len(outcomes), num_proposed=num_proposed, refused=refused)
             on_outcome(outcome)
         if heart.stop_requested.is_set():

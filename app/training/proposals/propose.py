@@ -1,4 +1,4 @@
-"""passages that nobody has asked about -> Proposals: a language model's questions that stand up to their passages."""
+"""passages without questions -> Proposals: a language model's questions that their passages answer."""
 
 from __future__ import annotations
 
@@ -32,37 +32,36 @@ Refusal = Literal[
     "search does not find the passage",
     "not answered by the passage",
 ]
-"""Why what a language model wrote is not kept."""
+"""Why a language model's text is not a proposal."""
 
-_ENOUGH_CHARACTERS = 3 * MAX_CHARACTERS
-"""Who has written so much has not written one question, and need not go on."""
+_MAX_READ_CHARACTERS = 3 * MAX_CHARACTERS
+"""A longer text is not a single question, so reading stops."""
 NO_LANGUAGE_MODEL = (
-    "no language model is set that could write questions: name one on the Settings page, or by OPENAI_BASE_URL and "
-    "OPENAI_MODEL"
+    "no language model is set to write questions: set one on the Settings page, or by OPENAI_BASE_URL and OPENAI_MODEL"
 )
 _MIN_PASSAGE_CHARACTERS = 60
-"""A shorter one, as a heading or the rest of a page, hardly says enough to be asked about."""
+"""A shorter one, such as a heading or the end of a page, has too little to ask about."""
 _MAX_COPIED = 0.75
-"""The share of a question that may stand in the passage as one piece: beyond it, it is the sentence with a mark."""
+"""Maximum share of a question copied from the passage in one piece."""
 _MAX_FAILED = 2
-"""So many failures in a row are not the passages' fault."""
-_FOUND_RANK = 10
-"""The ranking must have the passage up to this place."""
+"""This many consecutive failures are not due to the passages."""
+_MAX_RANK = 10
+"""The passage must be found up to this rank."""
 
 
 def refusal_counts(outcomes: Iterable[Proposal | Refusal]) -> dict[Refusal, int]:
-    """Why some came to nothing -> how many, the most frequent reason first."""
+    """Return reason -> number of refusals, most frequent first."""
     return dict(Counter(outcome for outcome in outcomes if not isinstance(outcome, Proposal)).most_common())
 
 
 def refusal_words(outcomes: Iterable[Proposal | Refusal]) -> str:
-    """The same in words, '' where all were proposed."""
+    """Return the refusals in words, '' if there are none."""
     counts = refusal_counts(outcomes)
     return f"refused: {', '.join(f'{number} {reason}' for reason, number in counts.items())}" if counts else ""
 
 
 def propose(pipeline: Pipeline, count: int, seed: int, stop: Event | None = None) -> Iterator[Proposal | Refusal]:
-    """Ask the language model about up to `count` passages; of each, the proposal, kept by now, or why there is none.
+    """Ask the language model about up to `count` passages; yields a stored proposal or a refusal for each.
 
     Raises ProposalError without a language model, and CiteloopError when it fails.
     """
@@ -73,24 +72,24 @@ def propose(pipeline: Pipeline, count: int, seed: int, stop: Event | None = None
     store, feedback = ProposalStore(home), FeedbackStore(home)
     instructions, judgements = read_prompts(home).proposal, feedback.judgements()
     known = _Known(pipeline.embedder)
-    known.add(*(each.question for each in feedback.events()), *(each.question for each in judgements))
-    known.add(*(each.question for each in store.proposals()))
-    taken = {each.text for each in judgements if each.label == "relevant"}
-    taken |= {each.text for each in store.proposals("open")}
-    num_failed = _MAX_FAILED - 1  # where the very first fails, the others would, too
+    known.add(*(event.question for event in feedback.events()), *(judgement.question for judgement in judgements))
+    known.add(*(proposal.question for proposal in store.proposals()))
+    taken = {judgement.text for judgement in judgements if judgement.label == "relevant"}
+    taken |= {proposal.text for proposal in store.proposals("open")}
+    num_failed = _MAX_FAILED - 1  # if the very first fails, the others would too
     for chunk in islice(pick(pipeline.table, seed, taken), count):
         messages = proposal_prompt(chunk, instructions)
         try:
             text, num_failed = _read(language_model, messages, stop), 0
-        except LanguageModelError:  # it may decline this passage, and not the next
+        except LanguageModelError:  # it may decline only this passage
             text, num_failed = "", num_failed + 1
             if num_failed == _MAX_FAILED:
                 raise
         question = _question(text)
         if stop.is_set():
             return
-        words = _check_words(question, chunk, messages)
-        if refusal := words or known.check(question) or _check_ranking(pipeline, question, chunk):
+        refused = _check_words(question, chunk, messages)
+        if refusal := refused or known.check(question) or _check_ranking(pipeline, question, chunk):
             yield refusal
         else:
             proposal = _proposal(question, chunk, language_model.name)
@@ -100,24 +99,24 @@ def propose(pipeline: Pipeline, count: int, seed: int, stop: Event | None = None
 
 
 def pick(table: ChunkTable, seed: int, taken: Collection[str]) -> Iterator[Chunk]:
-    """Passages to ask about, one of each document in turn, each text once; the same seed gives the same order.
+    """Yield passages to ask about, alternating between documents, each text once; the seed fixes the order.
 
     taken: texts that need no question. Short ones are left out.
     """
-    chance, seen = np.random.default_rng(seed), set(taken)
+    rng, seen = np.random.default_rng(seed), set(taken)
     documents = table.documents()
 
-    def passages(document_id: str) -> Iterator[Chunk]:  # a document is read when its first turn comes
+    def passages(document_id: str) -> Iterator[Chunk]:  # a document is read only when needed
         chunks = table.chunks_of(document_id)
-        return (chunks[place] for place in chance.permutation(len(chunks)))
+        return (chunks[index] for index in rng.permutation(len(chunks)))
 
-    waiting = deque(passages(documents[place].id) for place in chance.permutation(len(documents)))
+    waiting = deque(passages(documents[index].id) for index in rng.permutation(len(documents)))
     while waiting:
-        piled = waiting.popleft()
-        chunk = next((each for each in piled if _is_worth_asking(each) and each.text not in seen), None)
+        remaining = waiting.popleft()
+        chunk = next((one for one in remaining if _is_worth_asking(one) and one.text not in seen), None)
         if chunk:
             seen.add(chunk.text)
-            waiting.append(piled)
+            waiting.append(remaining)
             yield chunk
 
 
@@ -126,7 +125,7 @@ def _is_worth_asking(chunk: Chunk) -> bool:
 
 
 def proposal_prompt(chunk: Chunk, instructions: str) -> list[dict[str, str]]:
-    """The messages from which a language model writes a question."""
+    """Return the messages that ask a language model for a question."""
     return [
         {"role": "system", "content": instructions},
         {"role": "user", "content": f"Passage:\n\n{chunk.passage}\n\nThe question:"},
@@ -134,15 +133,15 @@ def proposal_prompt(chunk: Chunk, instructions: str) -> list[dict[str, str]]:
 
 
 def _read(language_model: LanguageModel, messages: Sequence[dict[str, str]], stop: Event) -> str:
-    """What the language model writes, or so much of it that it can be no question; '' if it broke off.
+    """Return the language model's text, cut when it is too long for a question; '' if it stopped early.
 
-    Raises LanguageModelError where not even a beginning came.
+    Raises LanguageModelError if nothing arrived.
     """
     text = ""
     try:
         for piece in language_model.stream(messages, stop):
             text += piece
-            if len(text) > _ENOUGH_CHARACTERS:
+            if len(text) > _MAX_READ_CHARACTERS:
                 break
     except LanguageModelError:
         if not text:
@@ -152,7 +151,7 @@ def _read(language_model: LanguageModel, messages: Sequence[dict[str, str]], sto
 
 
 def _question(text: str) -> str:
-    """The text without a label before it or quotes round it."""
+    """Return the text without a label or quotes."""
     text = re.sub(r"^(?:the )?question(?: is)?:\s*", "", text.strip(), flags=re.IGNORECASE)
     return text.strip("\"'“”„«» ")
 
@@ -173,13 +172,13 @@ def _proposal(question: str, chunk: Chunk, model: str) -> Proposal:
 
 
 def _check_words(question: str, chunk: Chunk, messages: Sequence[dict[str, str]]) -> Refusal | None:
-    """What is wrong with its words alone."""
+    """Return what is wrong with the question's wording, or None."""
     if echoes(question, messages):
         return "repeats its instructions"
     is_question = question.endswith(("?", "？", "؟", ";", "か。"))  # noqa: RUF001  # ; is the Greek question mark
     if not is_question or len(question.splitlines()) > 1 or not MIN_CHARACTERS <= len(question) <= MAX_CHARACTERS:
         return "no single question of 10 to 200 characters"
-    if _plain(question) in _plain(messages[0]["content"]):  # an example that stands there, say
+    if _plain(question) in _plain(messages[0]["content"]):  # such as their example
         return "repeats its instructions"
     if _share_copied(question, chunk.text) > _MAX_COPIED:
         return "copies the passage"
@@ -187,9 +186,9 @@ def _check_words(question: str, chunk: Chunk, messages: Sequence[dict[str, str]]
 
 
 def _share_copied(question: str, text: str) -> float:
-    """How much of the question stands in the text as one piece, whatever the marks and capitals."""
-    asked, said = _plain(question), _plain(text)
-    return SequenceMatcher(None, said, asked, autojunk=False).find_longest_match().size / len(asked) if asked else 0.0
+    """Return the share of the question copied from the text in one piece, ignoring punctuation and case."""
+    asked, source = _plain(question), _plain(text)
+    return SequenceMatcher(None, source, asked, autojunk=False).find_longest_match().size / len(asked) if asked else 0.0
 
 
 def _plain(text: str) -> str:
@@ -197,7 +196,7 @@ def _plain(text: str) -> str:
 
 
 class _Known:
-    """The questions that people asked or that were proposed, by which a new one is told to be the same."""
+    """Questions asked or proposed before, to recognize repeated ones."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -205,14 +204,14 @@ class _Known:
         self._vectors = np.zeros((0, embedder.dimension), np.float32)
 
     def add(self, *questions: str) -> None:
-        """Know these too."""
+        """Add questions."""
         new = {question_key(question): question for question in questions if question_key(question) not in self._keys}
         self._keys |= new.keys()
         if new:
             self._vectors = np.vstack([self._vectors, self._embedder.embed(list(new.values()))])
 
     def check(self, question: str) -> Refusal | None:
-        """Whether one of them asks nearly the same, as where questions are split."""
+        """Return a refusal if a known question is similar, by the same threshold as in the split."""
         if question_key(question) in self._keys:
             return "known already"
         similarities = self._vectors @ self._embedder.embed([question])[0]
@@ -220,9 +219,9 @@ class _Known:
 
 
 def _check_ranking(pipeline: Pipeline, question: str, chunk: Chunk) -> Refusal | None:
-    """Whether what answers questions now would find the passage, and a sentence in it to quote."""
-    found = pipeline.rank(question).ranking[:_FOUND_RANK]
-    if all(each.chunk.text != chunk.text for each in found):
+    """Return a refusal unless the live ranking finds the passage and a sentence in it to quote."""
+    found = pipeline.rank(question).ranking[:_MAX_RANK]
+    if all(ranked.chunk.text != chunk.text for ranked in found):
         return "search does not find the passage"
     _, is_clear = extract(question, [Citation(1, chunk)], pipeline.quote_scorer)
     return None if is_clear else "not answered by the passage"

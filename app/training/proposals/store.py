@@ -1,7 +1,6 @@
-"""Proposal: a language model's question about a passage; a curator decides on it, and only then does it count.
+"""Proposal: a language model's question about a passage, which counts only after a curator accepts it.
 
-It lies in a file of its own, which no training reads. Accepting it makes a Judgement of it, as of anything else that a
-curator says.
+Proposals are in a separate file that no training reads. Accepting one adds a Judgement.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from ingest.home.folder import make_home
 
 FILE = "proposals.sqlite3"
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 200
-"""Of a question."""
+"""Limits of a question."""
 State = Literal["open", "accepted", "rejected"]
 STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A question that a language model wrote for a passage, whose place and text are as they were then.
+    """A question that a language model wrote for a passage, with a copy of the passage.
 
-    question: once it is accepted, as the curator accepted it. model: who wrote it. decided_by: a user, '' while it is
-    open. at: UTC, ISO 8601.
+    question: once accepted, as edited by the curator. model: the language model. decided_by: a user, '' while open. at:
+    UTC, ISO 8601.
     """
 
     id: str
@@ -52,7 +51,7 @@ _SCHEMA = f"CREATE TABLE IF NOT EXISTS proposals ({', '.join(_COLUMNS)}, PRIMARY
 
 
 class ProposalError(CiteloopError):
-    """Questions cannot be proposed, or proposals not be read or written; the message says what to do."""
+    """Questions cannot be proposed, read or stored; the message says what to do."""
 
 
 class ProposalStore:
@@ -68,37 +67,37 @@ class ProposalStore:
             connection.execute(_SCHEMA)
 
     def add(self, proposal: Proposal) -> None:
-        """Keep a proposal that has passed the check."""
+        """Store a checked proposal."""
         marks = ", ".join("?" * len(_COLUMNS))
         with self._connection() as connection:
             connection.execute(f"INSERT INTO proposals VALUES ({marks})", astuple(proposal))
 
     def proposals(self, state: State | None = None) -> list[Proposal]:
-        """Those in this state, by default all, oldest first."""
+        """Return the proposals in this state, by default all, oldest first."""
         condition, parameters = ("", ()) if state is None else ("WHERE state = ?", (state,))
         with self._connection() as connection:
             return _select(connection, condition, *parameters)
 
     def accept(self, proposal_id: str, question: str, user: str, feedback: FeedbackStore) -> bool:
-        """Note in the feedback that the passage answers the question, as it was proposed or edited.
+        """Add a judgement to the feedback that the passage answers the question, as proposed or edited.
 
-        False when somebody decided before. Raises ProposalError when the question is too short or too long.
+        Returns False if it was decided before. Raises ProposalError when the question is too short or too long.
         """
         question = " ".join(question.split())
         if not MIN_CHARACTERS <= len(question) <= MAX_CHARACTERS:
             raise ProposalError(
-                f"the question must have {MIN_CHARACTERS} to {MAX_CHARACTERS} characters, and has {len(question)}"
+                f"the question must have {MIN_CHARACTERS} to {MAX_CHARACTERS} characters, but has {len(question)}"
             )
         with self._deciding(proposal_id) as (connection, proposal):
             if proposal:
-                # First into the feedback: after a crash in between it is still open, and accepting it adds nothing.
+                # Feedback first: after a crash in between it is still open, and accepting it again adds nothing.
                 accepted = replace(proposal, question=question)
                 feedback.judge([Judgement.of(accepted, "relevant", user, f"proposed by {proposal.model}")])
                 _decide(connection, replace(accepted, state="accepted", decided_by=user))
             return proposal is not None
 
     def reject(self, proposal_id: str, user: str) -> bool:
-        """Put a proposal aside, for good: the like of its question is not proposed again. False as of `accept`."""
+        """Reject a proposal; similar questions are not proposed again. Returns False if it was decided before."""
         with self._deciding(proposal_id) as (connection, proposal):
             if proposal:
                 _decide(connection, replace(proposal, state="rejected", decided_by=user))
@@ -106,7 +105,7 @@ class ProposalStore:
 
     @contextmanager
     def _deciding(self, proposal_id: str) -> Iterator[tuple[sqlite3.Connection, Proposal | None]]:
-        """The proposal if it is still open, while nobody else can decide."""
+        """Yield the proposal if it is still open, in a transaction that excludes other decisions."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             found = _select(connection, "WHERE id = ? AND state = 'open'", proposal_id)
@@ -119,8 +118,8 @@ class ProposalStore:
                 yield connection
         except sqlite3.DatabaseError as error:
             raise ProposalError(
-                f"the proposals in {self._path} cannot be used: {error}; look at the free space and the permissions, "
-                "or put the file aside to begin a new one"
+                f"the proposals in {self._path} cannot be used: {error}; check free space and permissions, or "
+                "move the file away to start a new one"
             ) from error
 
 
