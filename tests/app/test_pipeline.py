@@ -22,14 +22,10 @@ from ingest.pipeline import ingest
 from ingest.reindex import reindex
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
+from tests.app.conftest import BrokenReranker
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeLanguageModel, FakeReranker
 
 QUESTION = "How many days of annual leave a year?"
-
-
-class BrokenReranker(FakeReranker):
-    def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        raise RerankerError("the service is down")
 
 
 @pytest.fixture(autouse=True)
