@@ -142,6 +142,8 @@ def search(
 
     within = _filter(collection, document, type, since, until)
     answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
+    if answer.note:
+        print(answer.note, file=sys.stderr)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
     if as_json:
         print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
