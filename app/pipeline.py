@@ -21,7 +21,7 @@ from app.language_model.tokens import token_counter
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
-from app.reranking.rerank import Reranker, RerankerError, rerank
+from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
 from app.search.search import Candidate, search
@@ -219,7 +219,8 @@ class Pipeline:
         if name == LIVE:
             return self._live.rerank(question, candidates)
         try:
-            return Reranked(_shown(name), rerank(question, candidates, self.reranker(name)))
+            ranking = rerank(question, candidates, self.reranker(name))
+            return Reranked(_shown(name), ranking, _left_out(ranking, _shown(name)))
         except RerankerError as error:
             if not fall_back:
                 raise
@@ -289,6 +290,14 @@ class Pipeline:
 def _shown(name: str) -> str:
     """What answers call a reranker: a trained one by the registry's name, a service without what may be secret."""
     return shown_name(name.removeprefix("trained:"))
+
+
+def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
+    """What to say of passages that the reranker left out."""
+    num_scored, num_all = sum(ranked.reranker_score is not None for ranked in ranking), len(ranking)
+    if num_scored in (0, num_all):
+        return ""
+    return f"Reranker {reranker} scored {num_scored} of {num_all} passages; the others follow in the order of search."
 
 
 def _damage(table: ChunkTable) -> str:

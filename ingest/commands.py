@@ -93,21 +93,24 @@ def watch_command(
 
 
 jobs_cli = typer.Typer(help="List, cancel and resume ingest jobs.")
+LastOption = Annotated[int, typer.Option(min=1, help="How many of the newest jobs to print.")]
 
 
 @jobs_cli.callback(invoke_without_command=True)
 def jobs_command(
-    context: typer.Context,
-    home: HomeOption = None,
-    last: Annotated[int, typer.Option(min=1, help="How many of the newest jobs to print.")] = 20,
-    as_json: JsonOption = False,
+    context: typer.Context, home: HomeOption = None, last: LastOption = 20, as_json: JsonOption = False
 ) -> None:
     """Print the jobs, newest first. Example: citeloop jobs --json"""
+    if not context.invoked_subcommand:
+        list_jobs(home, last, as_json)
+
+
+@jobs_cli.command("list")
+def list_jobs(home: HomeOption = None, last: LastOption = 20, as_json: JsonOption = False) -> None:
+    """Print the jobs, newest first. Example: citeloop jobs list --last 5"""
     from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
 
-    if context.invoked_subcommand:
-        return
     jobs = JobStore(home or DEFAULT_HOME).jobs(last)
     if as_json:
         print(json.dumps({"jobs": [job.as_record() for job in jobs]}))

@@ -11,6 +11,7 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,10 @@ from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.answer import Answer
+    from app.pipeline import Pipeline
     from app.search.filters import Filter
     from app.settings import Settings
 
@@ -60,11 +65,30 @@ DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this docume
 SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or later.")]
 UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or earlier.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search without reranking.")]
+EarlierOption = Annotated[
+    list[str] | None, typer.Option(help="A question asked before this one; repeatable, oldest first.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"citeloop {version('citeloop')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 @cli.command()
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotation marks.")],
+    earlier: EarlierOption = None,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     collection: CollectionOption = None,
@@ -75,13 +99,17 @@ def ask(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question with citations. Example: citeloop ask "How many days of leave are there?"."""
+    """Answer a question with citations, also as a follow-up of earlier questions.
+
+    Example: citeloop ask "And in Hamburg?" --earlier "How much may a hotel in Bremen cost?"
+    """
     from app.pipeline import Pipeline
 
-    if not question.strip():
-        raise typer.BadParameter("the question is empty")
+    questions = [*(earlier or ()), question]
+    if not all(each.strip() for each in questions):
+        raise typer.BadParameter("a question is empty")
     within = _filter(collection, document, type, since, until)
-    answer = Pipeline(_settings(home)).ask(question, "none" if no_rerank else reranker, within=within)
+    answer = _answer(Pipeline(_settings(home)), questions, "none" if no_rerank else reranker, within)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
@@ -91,7 +119,8 @@ def ask(
         page = f", page {chunk.page}" if chunk.page else ""
         print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page})\n{_indented(chunk.text)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
-    print(f"\nreranker {answer.reranker}; {timings}", file=sys.stderr)
+    searched = f"searched: {answer.query}; " if answer.query else ""
+    print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)
 
 
 @cli.command()
@@ -113,6 +142,8 @@ def search(
 
     within = _filter(collection, document, type, since, until)
     answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
+    if answer.note:
+        print(answer.note, file=sys.stderr)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
     if as_json:
         print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
@@ -173,6 +204,23 @@ def doctor(
 def main() -> None:
     """The entry point of the `citeloop` command."""
     run(cli)
+
+
+def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter) -> Answer:
+    """Answer the last question; the earlier ones may give it its meaning.
+
+    A reranker that fails leaves the order of search and a note. Raises RerankerError when it cannot be loaded.
+    """
+    from app.reranking.names import LIVE
+
+    if (name := pipeline.settings.reranker if reranker is None else reranker) != LIVE:
+        pipeline.reranker(name)
+    searched: list[str] = []
+    for each in questions:
+        searched.append(pipeline.in_full(each, searched))
+    ranked = pipeline.rank(questions[-1], name, query=searched[-1], within=within, fall_back=True)
+    *_, answer = pipeline.write(ranked)
+    return answer
 
 
 def _settings(home: Path | None) -> Settings:

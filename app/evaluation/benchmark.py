@@ -106,7 +106,8 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     Raises BenchmarkError, also when no judged document exists.
     """
     corpus_path, queries_path, qrels_path = corpus_file(folder), queries_file(folder), qrels_file(folder)
-    qrels = _read_qrels(qrels_path)
+    judged, contradicted = _read_judged(qrels_path)
+    qrels = _relevant(judged)
     rows = list(read_rows(queries_path))
     kept = [row for row in rows if row.id in qrels and row.text.strip()][:max_queries]
     if not kept:
@@ -126,10 +127,14 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
         unanswerable={row.id: row.text for row in rows if evidence[row.id] == ()},
     )
     unknown = [query_id for query_id in qrels if query_id not in evidence]
+    judged_ids = {query_id for query_id, _ in judged}
+    irrelevant = [row.id for row in rows if row.id in judged_ids - qrels.keys() and evidence[row.id] != ()]
     empty = [row.id for row in rows if row.id in qrels and not row.text.strip()]
     without_text = [document.name for document in documents if not document.text.strip()]
     left_out = [
         *_named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}"),
+        *_named(irrelevant, "judged query has", "judged queries have", "no document with a score above 0"),
+        *_named(contradicted, "pair has", "pairs have", "two different scores, of which the last line counts"),
         *_named(empty, "judged query has", "judged queries have", "no text"),
         *_named(without_text, "document has", "documents have", "no text"),
     ]
@@ -140,9 +145,19 @@ def _document(row: Row) -> Document:
     return parse_text(row.text, name=row.id, title=row.title, headings=row.metadata("headings", _HEADINGS))
 
 
-def _read_qrels(path: Path) -> Qrels:
-    """Return the relevant documents of each query; the last judgement of a pair counts."""
-    judged = {(pair.query_id, pair.document): pair.relevance for pair in read_pairs(path)}
+def _read_judged(path: Path) -> tuple[dict[tuple[str, str], int], list[str]]:
+    """Return the relevance of each pair of query and document, by its last line, and the pairs whose lines differ."""
+    judged: dict[tuple[str, str], int] = {}
+    contradicted: dict[str, None] = {}
+    for _, query_id, document, relevance in read_pairs(path):
+        if judged.get((query_id, document), relevance) != relevance:
+            contradicted[f"{query_id} {document}"] = None
+        judged[query_id, document] = relevance
+    return judged, list(contradicted)
+
+
+def _relevant(judged: Mapping[tuple[str, str], int]) -> Qrels:
+    """Return the documents with a relevance above 0, for each query that has one."""
     qrels: Qrels = {}
     for (query_id, document), relevance in judged.items():
         if relevance > 0:

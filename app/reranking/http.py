@@ -19,10 +19,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from app.reranking.rerank import RerankerError
+from app.reranking.rerank import PartialScores, RerankerError
 from app.settings import RerankShape
 
 _MAX_RETRIES = 2
+_RESULTS, _SCORES = ("results", "data"), ("relevance_score", "score")
+"""Names of the fields that hold the list and the score, in whatever shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ class Shape:
     """The API of a service.
 
     path: below the base URL. body: makes the request from model, query and passages. results: the answer's field with
-    the list of {index, score}; None: the answer is the list. score: the field of the score. batch_size: maximum
-    passages per request, None for no limit. host: a host known to use it.
+    the list of {index, score}; None: the answer is the list. score: the field of the score. Answers in the form of
+    another shape are understood too. batch_size: maximum passages per request, None for no limit. host: a host known
+    to use it.
     """
 
     path: str
@@ -123,15 +126,16 @@ class HttpReranker:
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         """Return one float per passage, in order, with as many requests as the shape needs.
 
-        Raises RerankerError when the service is not reached in time, refuses, or does not answer one finite score per
-        passage; the message says what to do and never contains the key.
+        Passages that the service leaves out get the lowest score, as PartialScores. Raises RerankerError when the
+        service is not reached in time, refuses, or answers anything but finite scores; the message says what to do and
+        never contains the key.
         """
         deadline = time.monotonic() + self._timeout_seconds
         size = self._shape.batch_size or max(len(passages), 1)
         batches = [list(passages[start : start + size]) for start in range(0, len(passages), size)]
-        return [score for batch in batches for score in self._score_batch(query, batch, deadline)]
+        return _filled([score for batch in batches for score in self._score_batch(query, batch, deadline)])
 
-    def _score_batch(self, query: str, passages: list[str], deadline: float) -> list[float]:
+    def _score_batch(self, query: str, passages: list[str], deadline: float) -> list[float | None]:
         answer = self._ask(self._shape.body(self._model, query, passages), deadline)
         if not 200 <= answer.status < 300:
             raise self._refusal(answer, len(passages))
@@ -243,22 +247,43 @@ def _seconds_until(retry_after: str) -> float | None:
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
-def _read_scores(shape: Shape, answer: object, num_passages: int) -> list[float]:
-    """Return the scores of an answer in the order of the passages. Raises ValueError."""
-    rows = answer.get(shape.results) if shape.results and isinstance(answer, dict) else answer
-    if not isinstance(rows, list) or (shape.results and rows is answer):
-        raise ValueError("there is no such list")
+def _read_scores(shape: Shape, answer: object, num_passages: int) -> list[float | None]:
+    """Return the scores of an answer in the order of the passages, None for passages that it leaves out.
+
+    Raises ValueError, also when there is no score at all.
+    """
     found: dict[int, float] = {}
-    for row in rows:
-        index, score = (row.get("index"), row.get(shape.score)) if isinstance(row, dict) else (None, None)
+    for row in _rows(shape, answer):
+        fields = row if isinstance(row, dict) else {}
+        index = fields.get("index")
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < num_passages:
             raise ValueError(f"index {index!r:.50} is not one of 0 to {num_passages - 1}")
         if index in found:
             raise ValueError(f"index {index} is repeated")
-        found[index] = _finite(score)
-    if len(found) < num_passages:
-        raise ValueError(f"index {min(set(range(num_passages)) - set(found))} is missing")
-    return [found[index] for index in range(num_passages)]
+        found[index] = _finite(next((fields[name] for name in (shape.score, *_SCORES) if name in fields), None))
+    if not found:
+        raise ValueError("index 0 is missing")
+    return [found.get(index) for index in range(num_passages)]
+
+
+def _rows(shape: Shape, answer: object) -> list[object]:
+    """The list of an answer, whatever it is called there. Raises ValueError when there is none."""
+    if isinstance(answer, dict):
+        named = (answer.get(name) for name in (shape.results, *_RESULTS))
+        answer = next((rows for rows in named if isinstance(rows, list)), None)
+    if not isinstance(answer, list):
+        raise ValueError("there is no such list")
+    return answer
+
+
+def _filled(scores: Sequence[float | None]) -> list[float]:
+    """The scores, with one just below the lowest in place of each None."""
+    missing = [index for index, score in enumerate(scores) if score is None]
+    found = [score for score in scores if score is not None]
+    if not missing:
+        return found
+    below = math.nextafter(min(found), -math.inf)
+    return PartialScores((below if score is None else score for score in scores), missing)
 
 
 def _finite(score: object) -> float:

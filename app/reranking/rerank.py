@@ -7,7 +7,7 @@ are stored beside the reranker's weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +34,8 @@ class RankedChunk:
     """A candidate with its final rank.
 
     rank: from 1. score: defines the order, higher is better, comparable only within one ranking. is_probability: the
-    score is the probability that the passage answers the query. reranker_score: its raw output, or None.
+    score is the probability that the passage answers the query. reranker_score: its raw output, None without a
+    reranker and where it left this passage out.
     """
 
     candidate: Candidate
@@ -174,6 +175,14 @@ def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[
     return max(raw), float(_filled(candidates, "vector_score").max())
 
 
+class PartialScores(list[float]):
+    """Scores of which the `missing` ones, by index, are made up: the reranker left them out, so they are the lowest."""
+
+    def __init__(self, scores: Iterable[float], missing: Iterable[int]) -> None:
+        super().__init__(scores)
+        self.missing = frozenset(missing)
+
+
 class Reranker(Protocol):
     """Scores passages against a query: raw logits, higher is better, in the order of the passages."""
 
@@ -183,7 +192,7 @@ class Reranker(Protocol):
     def blend(self) -> Blend | None: ...
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        """Return one float per passage. Raises RerankerError."""
+        """Return one float per passage, as PartialScores if some have none. Raises RerankerError."""
         ...
 
 
@@ -206,8 +215,10 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
     calibration = blend.calibration if blend else None
     scores = calibration.probabilities(values, raw, candidates) if calibration else values.tolist()
     order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))
+    missing = raw.missing if isinstance(raw, PartialScores) else frozenset()
+    own = [None if index in missing else score for index, score in enumerate(raw)]
     return [
-        RankedChunk(candidates[index], rank, scores[index], raw[index], calibration is not None)
+        RankedChunk(candidates[index], rank, scores[index], own[index], calibration is not None)
         for rank, index in enumerate(order, 1)
     ]
 

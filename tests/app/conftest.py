@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,18 @@ class Outcome:
 Citeloop = Callable[..., Outcome]
 
 
+class BrokenReranker(FakeReranker):
+    """A service that is down."""
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        raise RerankerError("the service is down")
+
+
 @pytest.fixture
 def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_reranker(name: str, _settings: Settings) -> Reranker | None:
         known: dict[str, Reranker | None] = {"none": None, "shipped": WordScorer(), "late-interaction": WordScorer()}
-        known["trains"] = FakeReranker({"Trains": 5.0})
+        known |= {"trains": FakeReranker({"Trains": 5.0}), "broken": BrokenReranker()}
         if name not in known:
             raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
         return known[name]

@@ -25,7 +25,7 @@ QUERIES: list[dict[str, Any]] = [
     {"_id": "q1", "text": "how many days?"},
     {"_id": "q3", "text": "whose?"},
 ]
-QRELS = [("q1", "leave.md", 2), ("q1", "travel.md", 0), ("q2", "travel.md", 1), ("q3", "leave.md", 0)]
+QRELS = [("q1", "leave.md", 2), ("q1", "travel.md", 0), ("q2", "travel.md", 1), ("q2", "leave.md", 0)]
 
 
 @pytest.fixture
@@ -265,6 +265,36 @@ def test_of_a_pair_that_is_judged_twice_the_last_line_counts(folder: Path) -> No
     assert read_benchmark(folder).qrels[query_id][document] == 2
     write_benchmark(folder, CORPUS, QUERIES, [(query_id, document, 1), *others, (query_id, document, 0)])
     assert document not in read_benchmark(folder).qrels.get(query_id, {})
+
+
+NO_RELEVANT = "1 judged query has no document with a score above 0: q1"
+CONTRADICTED = "1 pair has two different scores, of which the last line counts: q1 leave.md"
+
+
+@pytest.mark.parametrize(
+    ("judged", "left_out"),
+    [
+        ([("q1", "leave.md", 0)], (NO_RELEVANT,)),
+        ([("q1", "leave.md", -1), ("q1", "travel.md", 0)], (NO_RELEVANT,)),
+        ([("q1", "leave.md", 1), ("q1", "leave.md", 0)], (NO_RELEVANT, CONTRADICTED)),
+        ([("q1", "leave.md", 0), ("q1", "leave.md", 1)], (CONTRADICTED,)),
+        ([("q1", "leave.md", 1), ("q1", "leave.md", 2), ("q1", "leave.md", 1)], (CONTRADICTED,)),
+        ([("q1", "leave.md", 1), ("q1", "leave.md", 1)], ()),
+        ([("q1", "leave.md", 1), ("q1", "travel.md", 0)], ()),
+    ],
+)
+def test_a_query_without_a_relevant_document_and_a_contradiction_are_told(
+    judged: list[tuple[str, str, int]], left_out: tuple[str, ...], folder: Path
+) -> None:
+    write_benchmark(folder, CORPUS, QUERIES, [*judged, ("q2", "travel.md", 1)])
+    assert read_benchmark(folder).left_out == left_out
+
+
+def test_a_query_that_the_documents_do_not_answer_needs_no_relevant_document(folder: Path) -> None:
+    queries: list[dict[str, Any]] = [*QUERIES, {"_id": "q9", "text": "parking?", "metadata": {"evidence": []}}]
+    write_benchmark(folder, CORPUS, queries, [*QRELS, ("q9", "leave.md", 0)])
+    found = read_benchmark(folder)
+    assert (found.left_out, list(found.unanswerable)) == ((), ["q9"])
 
 
 def test_texts_that_are_empty_are_told(folder: Path) -> None:

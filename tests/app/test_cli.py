@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -84,6 +85,7 @@ def test_these_are_the_commands() -> None:
         "watch",
         "reindex",
         "jobs cancel",
+        "jobs list",
         "jobs resume",
         "keys add",
         "keys change",
@@ -121,6 +123,7 @@ def test_the_help_of_every_command_has_an_example(path: tuple[str, ...], citeloo
         ["feedback", "nonsense"],
         ["ask"],
         ["ask", "q", "--nonsense"],
+        ["ask", "q", "--earlier", " "],
         ["search", "q", "--num-results", "0"],
         ["search", "q", "--num-results", "few"],
         ["serve", "--port", "65536"],
@@ -133,6 +136,19 @@ def test_wrong_usage_is_status_2_and_said_on_stderr(arguments: list[str], citelo
     outcome = citeloop(*arguments)
     assert (outcome.status, outcome.stdout) == (2, "")
     assert outcome.stderr.startswith("Usage: ")
+
+
+def test_the_version_is_printed_alone_whatever_stands_behind_it(citeloop: Citeloop) -> None:
+    with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as file:
+        expected = f"citeloop {tomllib.load(file)['project']['version']}\n"
+    for arguments in (["--version"], ["--version", "ask", "q"], ["--version", "nonsense"]):
+        assert citeloop(*arguments) == Outcome(0, expected, "")
+
+
+def test_the_help_names_the_version_and_what_the_program_does(citeloop: Citeloop) -> None:
+    shown = citeloop("--help").stdout
+    assert "--version" in shown
+    assert "Ask your documents" in shown
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
@@ -259,6 +275,32 @@ def test_ask_prints_the_answer_and_its_sources_and_the_timings_on_stderr(citeloo
     assert "\n[1] Leave (handbook/leave.md)\n    Everybody has 30 days of leave a year." in outcome.stdout
     assert " ms" not in outcome.stdout
     assert outcome.stderr.startswith("\nreranker none; search ") or "reranker shipped; search " in outcome.stderr
+
+
+def test_a_follow_up_is_searched_in_full(citeloop: Citeloop, table: ChunkTable) -> None:
+    earlier = ["--earlier", "What does a hotel cost in Bremen?"]
+    one = citeloop("ask", "and in Hamburg?", *earlier, "--json").json
+    assert (one["question"], one["query"]) == ("and in Hamburg?", "What does a hotel cost in Hamburg?")
+    two = citeloop("ask", "and in Essen?", *earlier, "--earlier", "and in Hamburg?", "--json").json
+    assert two["query"] == "What does a hotel cost in Essen?"
+    assert citeloop("ask", "and in Hamburg?", *earlier).stderr.startswith(f"\nsearched: {one['query']}; reranker ")
+
+
+def test_a_question_that_says_all_is_searched_as_it_is(citeloop: Citeloop, table: ChunkTable) -> None:
+    question = "How many days of parental leave are there?"
+    plain = citeloop("ask", question, "--json").json
+    after = citeloop("ask", question, "--earlier", "What does a hotel cost in Bremen?", "--json").json
+    assert plain["query"] == after["query"] == question
+    assert plain["ranking"] == after["ranking"]
+    assert "searched" not in citeloop("ask", question, "--earlier", "What does a hotel cost?").stderr
+
+
+def test_ask_falls_back_to_the_order_of_search_when_a_reranker_fails(citeloop: Citeloop, table: ChunkTable) -> None:
+    outcome = citeloop("ask", "leave", "--reranker", "broken", "--json")
+    assert (outcome.status, outcome.json["reranker"]) == (0, "none")
+    assert outcome.json["note"].startswith("Reranker broken could not be used, so this is the order of search: ")
+    assert outcome.json["ranking"] == citeloop("ask", "leave", "--no-rerank", "--json").json["ranking"]
+    assert "(Reranker broken could not be used" in citeloop("ask", "leave", "--reranker", "broken").stdout
 
 
 def test_ask_without_documents_is_no_failure(citeloop: Citeloop) -> None:

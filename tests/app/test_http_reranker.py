@@ -15,9 +15,10 @@ from werkzeug import Request, Response
 
 from app.reranking.http import SHAPES, HttpReranker, guess_shape
 from app.reranking.names import load_reranker
-from app.reranking.rerank import RerankerError
+from app.reranking.rerank import PartialScores, RerankerError, rerank
 from app.settings import RerankShape, Settings, read_settings
 from ingest import CiteloopError
+from tests.app.builders import make_candidates
 
 KEY = "sk-12345-secret"
 
@@ -177,6 +178,39 @@ def test_the_query_of_an_address_is_kept_but_not_shown(httpserver: HTTPServer) -
 def test_an_address_that_is_none_is_refused_before_anything_is_asked(url: str, settings: Settings) -> None:
     with pytest.raises(RerankerError, match="expected the address of a reranking service such as"):
         load_reranker("http", settings.model_copy(update={"rerank_url": url}))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("score", ["relevance_score", "score"])
+@pytest.mark.parametrize("wrap", [None, "results", "data"])
+def test_an_answer_in_the_form_of_another_shape_is_understood(
+    wrap: str | None, score: str, shape: RerankShape, httpserver: HTTPServer
+) -> None:
+    rows = [{"index": 1, score: 0.5}, {"index": 0, score: 0.25}]
+    httpserver.expect_request(SPOKEN[shape][0]).respond_with_json({wrap: rows} if wrap else rows)
+    assert reranker(httpserver, shape).score("q", ["a", "b"]) == [0.25, 0.5]
+
+
+def test_passages_that_a_service_leaves_out_go_behind_the_others_in_the_order_of_search(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/rerank").respond_with_json(results((3, -0.5), (1, 0.75)))
+    ranking = rerank("q", make_candidates("a", "b", "c", "d"), reranker(httpserver))
+    assert [(each.chunk.text, each.reranker_score) for each in ranking] == [
+        ("b", 0.75),
+        ("d", -0.5),
+        ("a", None),
+        ("c", None),
+    ]
+    assert ranking[1].score > ranking[2].score == ranking[3].score
+
+
+def test_what_one_batch_leaves_out_goes_behind_all_batches(httpserver: HTTPServer) -> None:
+    httpserver.expect_ordered_request("/rerank").respond_with_json([{"index": 5, "score": 7}])
+    httpserver.expect_ordered_request("/rerank").respond_with_json([{"index": 0, "score": -7}])
+    scores = reranker(httpserver, "tei").score("q", ["x"] * 33)
+    assert (scores[5], scores[32]) == (7.0, -7.0)
+    assert isinstance(scores, PartialScores)
+    assert scores.missing == set(range(32)) - {5}
+    assert all(scores[index] < -7 for index in scores.missing)
 
 
 # Settings --------------------------------------------------------------------------------------------
@@ -417,7 +451,6 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(padding: int, h
         (None, '{"results": {"0": 1}}', "there is no such list"),
         (None, '{"results": [1, 2]}', "index None is not one of 0 to 1"),
         (None, json.dumps(results()), "index 0 is missing"),
-        (None, json.dumps(results((0, 1.0))), "index 1 is missing"),
         (None, json.dumps(results((0, 1.0), (2, 1.0))), "index 2 is not one of 0 to 1"),
         (None, json.dumps(results((0, 1.0), (-1, 1.0))), "index -1 is not one of"),
         (None, json.dumps(results((0, 1.0), (True, 1.0))), "index True is not one of"),
@@ -429,11 +462,11 @@ def test_a_service_that_repeats_the_key_does_not_make_us_show_it(padding: int, h
         (None, json.dumps(results((0, 1.0), (1, float("nan")))), "nan is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, float("-inf")))), "-inf is not a finite score"),
         (None, json.dumps(results((0, 1.0), (1, 10**400))), "1000"),
-        (None, '[{"index": 0, "relevance_score": 1}, {"index": 1, "relevance_score": 1}]', "there is no such list"),
-        (None, '{"results": [{"index": 0, "score": 1}, {"index": 1, "score": 1}]}', "None is not a finite score"),
-        ("voyage", json.dumps(results((0, 1.0), (1, 1.0))), "for each of 2 passages in its data, but there is no"),
-        ("tei", json.dumps(results((0, 1.0), (1, 1.0))), "index and score for each of 2 passages in a list, but"),
-        ("tei", '[{"index": 0, "score": 1}]', "index 1 is missing"),
+        (None, '{"results": [{"index": 0, "rank": 1}, {"index": 1, "rank": 2}]}', "None is not a finite score"),
+        (None, '{"rankings": [{"index": 0, "score": 1}]}', "there is no such list"),
+        ("voyage", '{"data": 5}', "for each of 2 passages in its data, but there is no"),
+        ("tei", '{"error": "x"}', "index and score for each of 2 passages in a list, but"),
+        ("tei", "[]", "index 0 is missing"),
     ],
 )
 def test_an_answer_that_cannot_be_used_says_why_and_what_to_set(

@@ -14,7 +14,7 @@ from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOT_FOUND, NOTH
 from app.language_model.endpoint import Endpoint, save_endpoint
 from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline, Step
-from app.reranking.rerank import Reranker, RerankerError
+from app.reranking.rerank import PartialScores, Reranker, RerankerError
 from app.search.filters import EVERYTHING, Filter
 from app.search.search import Candidate
 from app.settings import Settings
@@ -22,14 +22,10 @@ from ingest.pipeline import ingest
 from ingest.reindex import reindex
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
+from tests.app.conftest import BrokenReranker
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeLanguageModel, FakeReranker
 
 QUESTION = "How many days of annual leave a year?"
-
-
-class BrokenReranker(FakeReranker):
-    def score(self, query: str, passages: Sequence[str]) -> list[float]:
-        raise RerankerError("the service is down")
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +139,21 @@ def test_the_settings_say_how_many_candidates_and_citations(
     few = Pipeline(settings.model_copy(update={"num_candidates": 2, "num_citations": 1}), embedder)
     answer = few.ask(QUESTION)
     assert (len(answer.ranking), len(answer.citations)) == (2, 1)
+
+
+class PartialReranker(FakeReranker):
+    """A service that returns only its best two."""
+
+    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        return PartialScores([2.0, 1.0, *[0.0] * len(passages[2:])], range(2, len(passages)))
+
+
+def test_a_reranker_that_leaves_passages_out_is_told(pipeline: Pipeline, rerankers: dict[str, Reranker | None]) -> None:
+    rerankers["partial"] = PartialReranker()
+    answer = pipeline.ask(QUESTION, "partial")
+    assert answer.note == "Reranker partial scored 2 of 4 passages; the others follow in the order of search."
+    assert [ranked.reranker_score for ranked in answer.ranking] == [2.0, 1.0, None, None]
+    assert (pipeline.ask(QUESTION, "none").note, pipeline.ask(QUESTION, "likes trains").note) == ("", "")
 
 
 @pytest.mark.parametrize("name", ["broken", "nonsense"])

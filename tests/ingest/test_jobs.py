@@ -317,6 +317,17 @@ def test_jobs_are_printed_with_their_state(citeloop: Citeloop, documents: Path, 
     assert len(citeloop("jobs", "--last", "1").stdout.splitlines()) == 1
 
 
+def test_jobs_list_prints_what_jobs_alone_prints(
+    citeloop: Citeloop, documents: Path, store: JobStore, tmp_path: Path
+) -> None:
+    assert citeloop("jobs", "list").stdout == "no jobs yet\n"
+    citeloop("ingest", documents)
+    store.add("reindex", [])
+    assert citeloop("jobs", "list").stdout == citeloop("jobs").stdout
+    assert citeloop("jobs", "list", "--last", "1", "--json").stdout == citeloop("jobs", "--last", "1", "--json").stdout
+    assert citeloop("jobs", "list", "--home", tmp_path / "empty").stdout == "no jobs yet\n"
+
+
 def test_jobs_as_json_have_these_names(citeloop: Citeloop, documents: Path, store: JobStore) -> None:
     assert json.loads(citeloop("jobs", "--json").stdout) == {"jobs": []}
     citeloop("ingest", documents)
