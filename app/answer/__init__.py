@@ -24,7 +24,7 @@ from app.answer.answer import (
     cite,
 )
 from app.answer.blocks import split_sentences
-from app.answer.extractive import Quote, extract, quote
+from app.answer.extractive import Extraction, Quote, extract, quote
 from app.answer.passages import Passage, choose
 from app.answer.support import CitedSentence, check_support
 from app.answer.written import ABSTENTION, INSTRUCTIONS, Checked, checked, echoes, prompt
@@ -43,6 +43,7 @@ __all__ = [
     "Checked",
     "Citation",
     "CitedSentence",
+    "Extraction",
     "Passage",
     "Quote",
     "check_support",

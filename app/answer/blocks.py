@@ -20,7 +20,7 @@ LANGUAGES = ("en", "de", "fr", "es")
 _MIN_FULL_LINE = 40
 """Characters of a line that was wrapped; a line break after fewer is meant, as in an address."""
 
-_MAX_ROW_WORDS = 80
+_MAX_CELL_WORDS = 60
 
 _LIST_MARK = re.compile(r"\s*(?:[-*+•▪]|\d+[.)])\s+")
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
@@ -154,15 +154,16 @@ def _add(blocks: list[Block], block: Block) -> None:
 
 
 def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
-    """Add a table; a row with more text than a table holds is a paragraph in a frame."""
+    """Add a table; a row with the text of a page is a frame, whose cells are paragraphs."""
     header, rows = "\n".join(lines[:2]), [line for line in lines[2:] if line.strip()]
     names = _cells(lines[0])
     units: list[Unit] = []
     for row in rows:
-        if len(row.split()) <= _MAX_ROW_WORDS:
-            units.append(Unit(row, _row_as_sentence(_cells(row), names)))
+        cells = _cells(row)
+        if max(len(cell.split()) for cell in cells) <= _MAX_CELL_WORDS:
+            units.append(Unit(row, _row_as_sentence(cells, names)))
         else:
-            for cell in _cells(row):
+            for cell in cells:
                 _add(blocks, Block("paragraph", tuple(_sentence_units(cell))))
     _add(blocks, Block("table", tuple(units), header))
 
@@ -178,9 +179,11 @@ def _take_intro(blocks: list[Block]) -> str:
 
 def _sentence_units(content: str) -> Iterator[Unit]:
     for line in _unwrapped(content):
-        for sentence in sentences(line):
-            if _SAYS_SOMETHING.search(sentence) or _SPACELESS.search(sentence):
-                yield Unit(sentence, sentence)
+        if line.startswith("|"):  # a row without a header
+            found = [Unit(line, _row_as_sentence(_cells(line), ()))]
+        else:
+            found = [Unit(sentence, sentence) for sentence in sentences(line)]
+        yield from (unit for unit in found if _SAYS_SOMETHING.search(unit.plain) or _SPACELESS.search(unit.plain))
 
 
 def _unwrapped(content: str) -> Iterator[str]:
@@ -188,7 +191,7 @@ def _unwrapped(content: str) -> Iterator[str]:
     lines = [" ".join(line.split()) for line in content.split("\n")]
     joined = lines[0]
     for above, line in pairwise(lines):
-        if len(above) >= _MIN_FULL_LINE or line[:1].islower():
+        if not line.startswith("|") and (len(above) >= _MIN_FULL_LINE or line[:1].islower()):
             joined += f" {line}"
         else:
             yield joined

@@ -6,6 +6,7 @@ quoted with its surroundings: a paragraph's neighboring sentences, a list's intr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,19 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Extraction:
+    """What to quote, in the order of the citations. value: log-odds that the best of it answers, up to a constant."""
+
+    quotes: tuple[Quote, ...]
+    value: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the quotes clearly answer."""
+        return self.value >= MIN_VALUE
+
+
+@dataclass(frozen=True, slots=True)
 class _Unit:
     """Sentence, item, row or list intro of a cited passage. position: its number in the block."""
 
@@ -68,15 +82,15 @@ class _Unit:
     text: str
 
 
-def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> tuple[list[Quote], bool]:
-    """Return what answers the question, in the order of the citations, and whether it clearly does.
+def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> Extraction:
+    """Return the parts of the cited passages that answer the question.
 
     scorer: late interaction trained on questions and the passages that answer them. An exact term of the question,
     such as a part number, must be in what is quoted if any passage holds it. Each part of a question gets a quote.
     """
     units = list(_units(citations))
     if not units:
-        return [], False
+        return Extraction((), -math.inf)
     whole = _values(question, units, scorer)
     allowed = _with_exact_terms(question, units)
     parts = parts_of(question)
@@ -89,8 +103,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> t
         ranked = sorted(allowed, key=lambda number: -values[number])
         near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN]
         chosen += near[: _MAX_QUOTES if len(parts) == 1 else 1]
-    is_clear = max(whole[number] for number in chosen) >= MIN_VALUE
-    return _quotes(units, dict.fromkeys(chosen), whole), is_clear
+    return Extraction(_quotes(units, dict.fromkeys(chosen), whole), max(whole[number] for number in chosen))
 
 
 def quote(quotes: Sequence[Quote]) -> str:
@@ -162,7 +175,7 @@ def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
     return allowed
 
 
-def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> list[Quote]:
+def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> tuple[Quote, ...]:
     """Return one quote for each block that has a chosen unit, in the order of the citations."""
     by_block: dict[int, list[int]] = {}
     for number in chosen:
@@ -175,7 +188,7 @@ def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[fl
         }
         kept = _kept(first.block, {units[number].position for number in numbers}, of_block)
         quotes.append(Quote(first.block.quote(kept), first.citation))
-    return sorted(quotes, key=lambda each: each.citation.number)
+    return tuple(sorted(quotes, key=lambda quote: quote.citation.number))
 
 
 def _kept(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:

@@ -121,15 +121,15 @@ class Writer:
 
     def _quoted(self, unwritten: Answer, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
         question = unwritten.searched
-        quotes, is_clear = extract(question, citations, self.quote_scorer())
+        found = extract(question, citations, self.quote_scorer())
         unknown = [
             term for term in exact_terms(question) if not any(_holds(each.chunk, term) for each in unwritten.ranking)
         ]
         lines = [f"{term} does not occur in the documents." for term in unknown]
-        if not is_clear or unknown:
-            lines.append(NOT_CLEAR if quotes else NOT_FOUND)
-        text = "\n\n".join([*lines, *([quote(quotes)] if quotes else [])])
-        return now(text, found=is_clear and not unknown, complete=True, answered_by=EXTRACTIVE)
+        if not found.is_clear or unknown:
+            lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
+        text = "\n\n".join([*lines, *([quote(found.quotes)] if found.quotes else [])])
+        return now(text, found=found.is_clear and not unknown, complete=True, answered_by=EXTRACTIVE)
 
 
 def _holds(chunk: Chunk, term: str) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,10 @@ import pytest
 
 from app.answer import (
     INSTRUCTIONS,
-    MIN_SIMILARITY,
     NOT_FOUND,
     Citation,
     Passage,
-    Sentence,
+    Quote,
     checked,
     cite,
     echoes,
@@ -65,9 +65,9 @@ def words(text: str) -> str:
         ("One day off. Two days on! Is it so?", ["One day off.", "Two days on!", "Is it so?"]),
         ("Dr. Smith decides, e.g. by phone. Then you go.", ["Dr. Smith decides, e.g. by phone.", "Then you go."]),
         ("Version 1.2.3 is out. See a.b/c today.", ["Version 1.2.3 is out.", "See a.b/c today."]),
-        ("- Bring the key\n* Bring the badge. Or call.", ["Bring the key", "Bring the badge.", "Or call."]),
+        ("- Bring the key\n* Bring the badge. Or call.", ["Bring the key", "Bring the badge. Or call."]),
         ("1. Press the button\n2) Wait for it\n10. Go on then", ["Press the button", "Wait for it", "Go on then"]),
-        ("  - nested item here\n    goes on here", ["nested item here", "goes on here"]),
+        ("  - nested item here\n    goes on here", ["nested item here goes on here"]),
         ("-5 degrees are fine", ["-5 degrees are fine"]),
         ("2.5 days a month", ["2.5 days a month"]),
         ("First line\n\nSecond line", ["First line", "Second line"]),
@@ -85,9 +85,9 @@ def test_a_table_row_is_one_sentence_that_names_its_columns() -> None:
 
 
 def test_a_row_that_has_no_header_or_another_number_of_cells_is_quoted_alone() -> None:
-    assert split_sentences("| Bremen | 150 EUR |\n| Essen | 90 EUR |") == ["Bremen | 150 EUR", "Essen | 90 EUR"]
+    assert split_sentences("| Bremen | 150 EUR |\n| Essen | 90 EUR |") == ["Bremen: 150 EUR", "Essen: 90 EUR"]
     assert split_sentences("| City | Limit |\n|---|---|\n| Essen | 90 | EUR |") == ["Essen | 90 | EUR"]
-    assert split_sentences("|  |  |\n|---|---|\n| Essen | 90 EUR |") == ["Essen; 90 EUR"]
+    assert split_sentences("|  |  |\n|---|---|\n| Essen | 90 EUR |") == ["Essen: 90 EUR"]
 
 
 def test_a_bar_inside_a_cell_is_a_bar() -> None:
@@ -95,7 +95,7 @@ def test_a_bar_inside_a_cell_is_a_bar() -> None:
     assert split_sentences(table + r"| a \| b | either one |") == ["Call: a | b; Means: either one"]
     assert split_sentences(table + r"|nothing here|a \||") == ["Call: nothing here; Means: a |"]
     assert split_sentences(table + "|| nothing here |") == ["Means: nothing here"]
-    assert split_sentences(r"| a \| b | either one |") == ["a | b | either one"]
+    assert split_sentences(r"| a \| b | either one |") == ["a | b: either one"]
 
 
 def test_a_single_word_is_no_sentence() -> None:
@@ -134,85 +134,111 @@ def test_sentences_of_real_documents_stand_in_their_passage_word_for_word(embedd
 # Extraction ------------------------------------------------------------------------------------------
 
 
-def extracted(shown: Sequence[Citation], similarities: Mapping[str, float]) -> list[tuple[str, int]]:
-    return [(sentence.text, sentence.number) for sentence in extract("q", shown, ScriptedScorer(similarities))]
+def extracted(
+    shown: Sequence[Citation], similarities: Mapping[str, float], question: str = "q"
+) -> list[tuple[str, int]]:
+    found = extract(question, shown, ScriptedScorer(similarities))
+    return [(each.text, each.citation.number) for each in found.quotes]
 
 
-def test_the_nearest_sentence_is_quoted_word_for_word_with_its_passage() -> None:
-    shown = citations("Trains come first. Flights need a reason.", "Hotels cost 150 euros. Breakfast is extra.")
-    (best,) = extract("q", shown, ScriptedScorer({"Breakfast is extra.": 0.8, "Flights need a reason.": 0.6}))
-    assert best == Sentence("Breakfast is extra.", 2, 0.8)
+PLAIN = "Trains come first. Flights need a reason."
+LONG = " ".join(f"Sentence number {number} says something about travel and nothing else." for number in range(12))
 
 
-def test_a_sentence_is_judged_alone_and_below_its_title_and_heading() -> None:
-    plain = make_chunk("It has thirty days.", title="Travel")
-    titled = make_chunk("It has thirty days!", title="Leave", headings=("Parental", "Length"))
-    similarities = {
-        "It has thirty days.": 0.7,
-        "It has thirty days!": 0.7,
-        "Travel \nIt has thirty days.": 0.6,
-        "Leave Parental > Length\nIt has thirty days!": 0.9,
-    }
-    shown = [Citation(1, plain), Citation(2, titled)]
-    assert extracted(shown, similarities) == [("It has thirty days!", 2)]
-    (best,) = extract("q", shown, ScriptedScorer(similarities))
-    assert best.similarity == pytest.approx((0.7 + 0.9) / 2)
+def test_a_short_paragraph_is_quoted_whole_with_its_passage() -> None:
+    shown = citations(PLAIN, "Hotels cost 150 euros. Breakfast is extra.")
+    found = extract("q", shown, ScriptedScorer({"Breakfast is extra.": 0.9}))
+    (best,) = found.quotes
+    assert (best.text, best.citation) == ("Hotels cost 150 euros. Breakfast is extra.", shown[1])
 
 
-@pytest.mark.parametrize(("similarity", "found"), [(MIN_SIMILARITY - 0.01, False), (MIN_SIMILARITY + 0.01, True)])
-def test_below_the_least_similarity_nothing_is_quoted(similarity: float, found: bool) -> None:
-    sentences = extracted(citations("Thirty days. Two weeks."), {"Thirty days.": similarity})
-    assert sentences == ([("Thirty days.", 1)] if found else [])
+def test_of_a_long_paragraph_the_neighbors_of_the_best_sentence_are_quoted_as_far_as_they_are_short() -> None:
+    ((text, _),) = extracted(citations(LONG), {"number 5 says something about travel and nothing else.": 1.0})
+    assert "number 5 says" in text
+    assert "number 6 says" in text
+    assert "number 0 says" not in text
+    assert len(text.split()) <= 40
 
 
-def test_the_least_similarity_is_asked_of_a_sentence_wherever_its_passage_ranks() -> None:
-    shown = citations("Nothing here.", "Nothing there.", "Thirty days.")
-    assert extracted(shown, {"Thirty days.": MIN_SIMILARITY + 0.01}) == [("Thirty days.", 3)]
+LIST = "Bring these papers:\n\n- a passport\n- a photo of yourself\n- the filled-in form"
 
 
-def test_further_sentences_must_be_nearly_as_near_as_the_best() -> None:
-    similarities = {"The best one.": 0.9, "Another close one.": 0.86, "One too far.": 0.84}
-    sentences = extracted(citations("One too far. Another close one. The best one."), similarities)
-    assert sentences == [("The best one.", 1), ("Another close one.", 1)]
+def test_a_list_is_quoted_with_its_intro_and_its_items() -> None:
+    for end in ("Bring these papers:", "a photo of yourself"):
+        assert extracted(citations(LIST), {end: 1.0}) == [(LIST, 1)]
 
 
-def test_a_place_further_down_must_be_made_up_for() -> None:
-    shown = citations("Sentence one.", "Sentence two.", "Sentence three.")
-    equal = {"Sentence one.": 0.8, "Sentence two.": 0.8, "Sentence three.": 0.8}
-    assert extracted(shown, equal) == [("Sentence one.", 1), ("Sentence two.", 2)]  # 0.80, 0.76, 0.72
-    nearer = {"Sentence one.": 0.7, "Sentence two.": 0.7, "Sentence three.": 0.9}
-    assert extracted(shown, nearer) == [("Sentence three.", 3)]
+def test_of_a_long_list_the_best_item_is_quoted_below_the_intro_and_the_items_that_hold_it() -> None:
+    items = "\n".join(f"- item {number} of a list that is long\n  - its detail {number} below" for number in range(9))
+    ((text, _),) = extracted(citations(f"Take this:\n\n{items}"), {"its detail 4 below": 1.0})
+    assert text == "Take this:\n\n- item 4 of a list that is long\n  - its detail 4 below"
 
 
-def test_three_sentences_at_most_are_quoted_in_the_order_of_their_citations() -> None:
-    # With the cost of the place: 0.86, 0.87, 0.88, 0.89.
-    similarities = {"Sentence one.": 0.86, "Sentence two.": 0.91, "Sentence three.": 0.96, "Sentence four.": 0.89}
-    shown = citations("Sentence four. Sentence one.", "Sentence two.", "Sentence three.")
-    assert extracted(shown, similarities) == [("Sentence four.", 1), ("Sentence two.", 2), ("Sentence three.", 3)]
-
-
-def test_the_same_sentence_is_quoted_once_from_where_it_is_nearest() -> None:
-    shown = [
-        Citation(1, make_chunk("Thirty days a year.", title="Old")),
-        Citation(2, make_chunk("Thirty days a year.", title="New")),
-    ]
-    similarities = {"Thirty days a year.": 0.8, "Old \nThirty days a year.": 0.70, "New \nThirty days a year.": 0.85}
-    assert extracted(shown, similarities) == [("Thirty days a year.", 2)]
-
-
-def test_no_sentences_at_all_are_no_answer() -> None:
-    assert extracted([], {}) == []
-    assert extracted(citations("Bremen", "150"), {"": 1.0}) == []
-
-
-def test_a_quotation_carries_its_number() -> None:
-    assert (
-        quote([Sentence("Thirty days.", 1, 0.9), Sentence("By train.", 3, 0.8)]) == "Thirty days. [1]\n\nBy train. [3]"
+def test_an_intro_never_comes_without_what_it_introduces() -> None:
+    items = "\n".join(
+        f"- item number {number} of a list that is so long that it is never quoted whole" for number in range(20)
     )
+    ((text, _),) = extracted(citations(f"You need:\n\n{items}"), {"You need:": 1.0})
+    assert text.startswith("You need:")
+    assert text.count("- item") == 5
 
 
-def test_nothing_to_quote_is_said() -> None:
-    assert quote([]) == NOT_FOUND
+def test_a_row_is_quoted_below_the_header_of_its_table() -> None:
+    table = "| City | Limit |\n| --- | --- |\n| Bremen | 150 EUR |\n| Essen | 90 EUR |"
+    assert extracted(citations(table), {"City: Essen; Limit: 90 EUR": 1.0}) == [
+        ("| City | Limit |\n| --- | --- |\n| Essen | 90 EUR |", 1)
+    ]
+
+
+def test_a_figure_of_the_question_decides_between_rows() -> None:
+    table = "| Reports | Target |\n| --- | --- |\n| 4 | 60 hours |\n| 5 | 50 hours |"
+    ((text, _),) = extracted(citations(table), {"hours": 0.5}, "Five people report to me. What is the target?")
+    assert "| 5 | 50 hours |" in text
+
+
+def test_each_part_of_a_question_gets_a_quote() -> None:
+    class ByPart(ScriptedScorer):
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            wanted = {"many": "Thirty days a year.", "approves": "Your manager approves it."}
+            ends = [end for word, end in wanted.items() if word in query]
+            return [float(passage in ends) for passage in passages]
+
+    shown = citations("Thirty days a year.", "Trains come first.", "Your manager approves it.")
+    found = extract("How many days do I get, and who approves them?", shown, ByPart({}))
+    assert [each.citation.number for each in found.quotes] == [1, 3]
+
+
+def test_only_what_holds_the_exact_term_of_the_question_is_quoted() -> None:
+    codes = "\n".join(f"- ERR_NET_{number:03}: check part {number}" for number in range(30))
+    ((text, _),) = extracted(citations(codes), {"check part 19": 0.9}, "What do I do on ERR_NET_005?")
+    assert text == "- ERR_NET_005: check part 5"
+
+
+def test_a_lower_rank_must_be_made_up_for() -> None:
+    shown = citations("First sentence here.", "Second sentence here.", "Third sentence here.")
+    assert [number for _, number in extracted(shown, {"here.": 0.8})] == [1, 2]  # .48 and .96 behind
+    assert [number for _, number in extracted(shown, {"here.": 0.5, "Third sentence here.": 0.9})] == [3]
+
+
+def test_a_question_in_a_passage_is_a_poor_answer() -> None:
+    shown = citations("How many days do I get? Ask your manager.", "There are thirty days.")
+    similar = {"How many days do I get?": 0.8, "There are thirty days.": 0.8}
+    assert extracted(shown, similar)[0][1] == 2
+
+
+@pytest.mark.parametrize(("similarity", "is_clear"), [(0.4, False), (0.6, True)])
+def test_what_is_far_from_the_question_is_no_clear_answer(similarity: float, is_clear: bool) -> None:
+    assert extract("q", citations(PLAIN), ScriptedScorer({"reason.": similarity})).is_clear is is_clear
+
+
+def test_without_a_sentence_there_is_nothing_to_quote() -> None:
+    assert extract("q", [], ScriptedScorer({})).quotes == ()
+    assert not extract("q", citations("Bremen", "150"), ScriptedScorer({"": 1.0})).is_clear
+
+
+def test_a_quote_names_its_document_with_year_and_page() -> None:
+    policy = replace(make_chunk("Thirty days.", title="Leave policy"), document="hr/leave-2026.pdf", page=3)
+    assert quote([Quote("Thirty days.", Citation(2, policy))]) == "Thirty days.\n\n— Leave policy (2026), p. 3 [2]"
 
 
 # Citations and the finished answer -------------------------------------------------------------------
@@ -232,7 +258,7 @@ def test_used_are_the_numbers_in_the_text(text: str, used: set[int]) -> None:
 
 
 def test_a_footnote_mark_inside_a_quotation_is_no_citation() -> None:
-    text = quote([Sentence("The limit is 150 euros [2] a night.", 1, 0.9)])
+    text = quote([Quote("The limit is 150 euros [2] a night.", Citation(1, make_chunk("x")))])
     assert make_answer(text).used == {1}
 
 

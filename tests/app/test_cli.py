@@ -271,7 +271,7 @@ def test_ask_prints_one_json_record_with_these_names(citeloop: Citeloop, table: 
 def test_ask_prints_the_answer_and_its_sources_and_the_timings_on_stderr(citeloop: Citeloop, table: ChunkTable) -> None:
     outcome = citeloop("ask", "How many days of leave a year?")
     assert outcome.status == 0
-    assert outcome.stdout.startswith("Everybody has 30 days of leave a year. [1]")
+    assert outcome.stdout.startswith("Everybody has 30 days of leave a year.\n\n— Leave [1]")
     assert "\n[1] Leave (handbook/leave.md)\n    Everybody has 30 days of leave a year." in outcome.stdout
     assert " ms" not in outcome.stdout
     assert outcome.stderr.startswith("\nreranker none; search ") or "reranker shipped; search " in outcome.stderr

@@ -17,7 +17,7 @@ from tests.conftest import FakeLanguageModel
 
 QUESTION = "How many days of leave a year?"
 PASSAGES = ("Everybody has 30 days of leave a year.", "Trains come first.", "Hotels cost 150 euros.")
-QUOTED = "Everybody has 30 days of leave a year. [1]"
+QUOTED = "Everybody has 30 days of leave a year.\n\n— Guide [1]"
 HALF_CITATION = re.compile(r"[\[【][^\]】]*$")
 
 
@@ -57,7 +57,7 @@ def unwritten(*texts: str) -> Answer:
 
 
 def writer_of(language_model: LanguageModel | None, context_tokens: int = 8192) -> Writer:
-    return Writer(language_model, WordScorer, lambda text: len(text.split()), context_tokens)
+    return Writer(language_model, WordScorer, WordScorer, lambda text: len(text.split()), context_tokens)
 
 
 def written(*pieces: str | LanguageModelError, answer: Answer | None = None) -> list[Answer]:

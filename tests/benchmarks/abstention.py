@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from app.answer import EXTRACTIVE, MIN_SIMILARITY, Answer, cite, extract
+from app.answer import EXTRACTIVE, Answer, cite, extract
+from app.answer.extractive import MIN_VALUE
 from app.answer.writer import Writer
 from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.abstention import Abstention, abstention, intervals
@@ -86,7 +87,7 @@ def main() -> None:
     assert blend is not None
     assert blend.calibration is not None
     floors: dict[str, tuple[Callable[[Signals], float], float]] = {
-        "nearest sentence": (lambda each: each.similarity, MIN_SIMILARITY),
+        "best quote": (lambda each: each.similarity, MIN_VALUE),
         "probability": (lambda each: each.probability, blend.calibration.floor),
     }
     if tuning := [each for each in asked if each.is_tuning]:
@@ -175,8 +176,7 @@ class Measure:
         ranking = rerank(question, candidates, self._reranker)
         raw = sorted((ranked.reranker_score or 0.0 for ranked in ranking), reverse=True)
         citations = cite(ranking, _NUM_CITATIONS)
-        quoted = extract(question, citations, self._scorer)
-        nearest = max((sentence.similarity for sentence in quoted), default=0.0)  # 0: below the floor
+        nearest = extract(question, citations, self._reranker).value
         own_say = 1.0
         if self._writer:
             unwritten = Answer(question, "", EXTRACTIVE, citations, tuple(ranking), SHIPPED)
@@ -186,7 +186,9 @@ class Measure:
 
 
 def _writer(endpoint: Endpoint, scorer: Reranker) -> Writer:
-    return Writer(OpenAILanguageModel(endpoint), lambda: scorer, token_counter(endpoint), endpoint.context_tokens)
+    return Writer(
+        OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, token_counter(endpoint), endpoint.context_tokens
+    )
 
 
 def _endpoint() -> Endpoint:

@@ -197,7 +197,9 @@ def test_what_is_written_already_is_not_written_again(
 def writer(monkeypatch: pytest.MonkeyPatch) -> FakeLanguageModel:
     """The language model of every pipeline, which writes of the first two passages."""
     writer = FakeLanguageModel("A hotel may cost 150 euros [1]", ", and that is all [2].")
-    monkeypatch.setattr("app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, lambda text: len(text.split())))
+    monkeypatch.setattr(
+        "app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
+    )
     return writer
 
 
@@ -240,6 +242,10 @@ def test_a_rewrite_that_fails_says_why_and_leaves_the_rest_of_the_page(
 # While it is written ---------------------------------------------------------------------------------
 
 
+def count_words(text: str) -> int:
+    return len(text.split())
+
+
 class SlowWriter(FakeLanguageModel):
     """Waits in the middle until it is told to go on, or to stop."""
 
@@ -259,7 +265,9 @@ class SlowWriter(FakeLanguageModel):
 def slow_writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowWriter]:
     writer = SlowWriter()
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", ThreadPoolExecutor)
-    monkeypatch.setattr("app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, lambda text: len(text.split())))
+    monkeypatch.setattr(
+        "app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
+    )
     yield writer
     writer.goes_on.set()
 

@@ -223,5 +223,5 @@ def _check_ranking(pipeline: Pipeline, question: str, chunk: Chunk) -> Refusal |
     found = pipeline.rank(question).ranking[:_MAX_RANK]
     if all(ranked.chunk.text != chunk.text for ranked in found):
         return "search does not find the passage"
-    _, is_clear = extract(question, [Citation(1, chunk)], pipeline.quote_scorer)
+    is_clear = extract(question, [Citation(1, chunk)], pipeline.quote_scorer).is_clear
     return None if is_clear else "not answered by the passage"
