@@ -24,6 +24,7 @@ from app.reranking.names import LIVE, load_reranker, name_of, shown_name, versio
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
+from app.search.query import as_query
 from app.search.search import Candidate, search
 from app.settings import Settings
 from ingest import CiteloopError
@@ -186,7 +187,7 @@ class Pipeline:
         for others; when it raises, that ends the work. Raises BusyError when too many wait already.
         """
         question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
-        searched = query or question
+        searched = as_query(query or question)
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
         with self.admission.slot(lambda: on_step("wait")):
@@ -200,7 +201,7 @@ class Pipeline:
         ranking = reranked.ranking
         return Answer(
             question=question,
-            query="" if query == question else query,
+            query="" if searched == question else searched,
             within=within,
             text="",
             answered_by=EXTRACTIVE,

@@ -7,6 +7,7 @@ LanceDB's distances. A new table can be filled beside the current one and replac
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.expr import col, lit
+from lancedb.expr import col, func, lit
 from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
 
@@ -44,6 +45,11 @@ _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
 """LanceDB's errors for a full disk, a read-only folder, or a damaged file."""
 _MIN_INDEXED_ROWS = 20_000
 """With fewer rows, an exact scan is as fast as an index."""
+_TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
+"""Cuts as usual at spaces and punctuation, and Chinese, Japanese and Thai into words; long compounds are kept."""
+_HELD = 5.0
+"""Score of a chunk that holds a query of stop words; one more under a heading of that name."""
+_MAX_HOLDERS = 200
 _MANY_IDS = 1_000
 _DEPTH_FACTOR = 4
 """Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
@@ -195,16 +201,35 @@ class ChunkTable:
     def search_text(
         self, query: str, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """Return the best full-text matches with their BM25 score, best first; a query of stop words finds none.
+        """Return the best full-text matches with their BM25 score, best first.
 
-        within: ids of the documents to search; scores are still those among all documents.
+        The index has no stop words: chunks that hold a query of nothing else, such as "IT" or "The Who", as it stands
+        get a fixed score, those under a heading of that name first. within: ids of the documents to search; scores are
+        still those among all documents.
         """
         table = self._table()
         if table is None:
             return []
         match = table.search(MatchQuery(query, "passage"), query_type="fts")
         rows = self._best(match.select([*CHUNK_COLUMNS, "_score"]), num_results, within)
-        return [(to_chunk(row), row["_score"]) for row in rows]
+        return [(to_chunk(row), row["_score"]) for row in rows] or self._holders(table, query, num_results, within)
+
+    def _holders(
+        self, table: Any, query: str, num_results: int, within: Collection[str] | None
+    ) -> list[tuple[Chunk, float]]:
+        """Return chunks that hold the query word for word, in this case or else in any."""
+        phrase = query.strip().rstrip("?.!")
+        in_any_case = func("lower", col("passage")).contains(lit(phrase.lower()))
+        for condition in (col("passage").contains(lit(phrase)), in_any_case):
+            if within is not None:
+                condition = condition & col("document_id").isin(sorted(within))
+            rows = self._whole(table.search().where(condition).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS))
+            whole = re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
+            found = [chunk for chunk in rows if whole.search(chunk.passage)]
+            if found:
+                scored = [(chunk, _HELD + (chunk.heading.lower() == phrase.lower())) for chunk in found]
+                return sorted(scored, key=lambda pair: -pair[1])[:num_results]
+        return []
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return chunk id -> cosine similarity for these chunks; removed ones are left out."""
@@ -363,7 +388,7 @@ class ChunkTable:
         if self._table() is None:
             with self._clear_errors("write"):
                 table = self._connection.create_table(self.name, schema=table_schema(self._identity))
-                table.create_index("passage", config=FTS())
+                table.create_index("passage", config=_TEXT_INDEX)
                 self._opened = table
         return self._opened
 

@@ -24,10 +24,11 @@ NUMBER = re.compile(r"\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The passage behind [number]; numbers start at 1 and follow the ranking."""
+    """The passage behind [number]; numbers start at 1 and follow the ranking. also_in: documents with the same text."""
 
     number: int
     chunk: Chunk
+    also_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Answer:
                     "heading": citation.chunk.heading,
                     "page": citation.chunk.page,
                     "used": citation.number in self.used,
+                    "also_in": list(citation.also_in),
                     "text": citation.chunk.text,
                 }
                 for citation in self.citations
@@ -118,4 +120,5 @@ class Answer:
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:
     """The best passages, numbered from 1."""
-    return tuple(Citation(number, ranked.chunk) for number, ranked in enumerate(ranking[:num_citations], 1))
+    cited = enumerate(ranking[:num_citations], 1)
+    return tuple(Citation(number, ranked.chunk, ranked.candidate.also_in) for number, ranked in cited)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain, pairwise
 
 WORDS_WEIGHT = 0.2
 """Fused score per BM25 point per query word, learned on several kinds of documents (README, Search)."""
@@ -20,6 +21,7 @@ _MAX_HOLDERS = 3
 """A term in more candidates does not distinguish them."""
 
 _WORD = re.compile(r"[^\W_]+")
+_SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -89,4 +91,7 @@ def _is_exact(term: str) -> bool:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.casefold()))
+    """Return the words of a text; of scripts without spaces, each two neighboring characters."""
+    text = text.casefold()
+    pairs = ("".join(pair) for run in _SPACELESS.findall(text) for pair in pairwise(run))
+    return frozenset(chain(_WORD.findall(_SPACELESS.sub(" ", text)), pairs))

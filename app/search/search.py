@@ -5,17 +5,15 @@ The fused order is shown when the reranker is off, and is the "before" of every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from typing import Literal, Protocol, get_args
 
 from app.search.fusion import fused_scores
+from app.search.query import as_query
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors
-
-MAX_QUERY_CHARACTERS = 2000
-"""Longer questions are cut: the embedder reads no more, and very long words slow down full-text search."""
 
 Retriever = Literal["vector", "text", "rrf", "hybrid"]
 RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
@@ -24,6 +22,9 @@ RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
 RRF_K = 60
 """As published (Cormack, Clarke and Buettcher, SIGIR 2009)."""
 
+
+_DEPTH_FACTORS = (1, 4, 20)
+"""Lists that are full of copies are read deeper."""
 
 _Ranked = Sequence[tuple[Chunk, float]]
 """Chunks with their score, best first."""
@@ -34,7 +35,7 @@ class Candidate:
     """A chunk of the first stage with its rank (from 1) and score in each list; None if not in it.
 
     vector_score: cosine similarity. text_score: BM25, 0 if no word of the query matches. If both lists were searched,
-    every candidate has both scores. fused_score: higher is better.
+    every candidate has both scores. fused_score: higher is better. also_in: other documents with the same text.
     """
 
     chunk: Chunk
@@ -44,6 +45,7 @@ class Candidate:
     vector_score: float | None = None
     text_rank: int | None = None
     text_score: float | None = None
+    also_in: tuple[str, ...] = ()
 
 
 class Searchable(Protocol):
@@ -70,17 +72,27 @@ def search(
 ) -> list[Candidate]:
     """Return the best num_candidates chunks for the query, in fused order.
 
-    Candidates are taken alternately from both lists, so that neither can push out the best of the other. Ties keep the
-    order of the vector list. within: ids of the documents to search, before ranking; None: all documents.
+    Candidates are taken alternately from both lists, so that neither can push out the best of the other. Of chunks with
+    the same headings and text only the first is a candidate. Ties keep the order of the vector list. within: ids of the
+    documents to search, before ranking; None: all documents.
     """
-    query = query.strip()[:MAX_QUERY_CHARACTERS]
+    query = as_query(query)
     if not query or (within is not None and not within):
         return []
     only = {} if within is None else {"within": within}  # stand-ins for a table need not support filters
     query_vector = embedder.embed_query(query) if retriever != "text" else None
-    by_vector = [] if query_vector is None else table.search_vector(query_vector, num_candidates, **only)
-    by_text = table.search_text(query, num_candidates, **only) if retriever != "vector" else []
-    chunks = _best_of_both(by_vector, by_text, num_candidates)
+    for depth in (num_candidates * factor for factor in _DEPTH_FACTORS):
+        by_vector: _Ranked = [] if query_vector is None else table.search_vector(query_vector, depth, **only)
+        by_text: _Ranked = table.search_text(query, depth, **only) if retriever != "vector" else []
+        found = [chunk for chunk, _ in (*by_vector, *by_text)]
+        first = _first_copies(found)
+        by_vector, by_text = _without_copies(by_vector, first), _without_copies(by_text, first)
+        chunks = _best_of_both(by_vector, by_text, num_candidates)
+        if len(chunks) == num_candidates or all(first[chunk.id] is chunk for chunk in found):
+            break
+    copies: dict[str, set[str]] = {}
+    for chunk in found:
+        copies.setdefault(first[chunk.id].id, set()).add(chunk.document)
     similarities = {chunk.id: score for chunk, score in by_vector}
     matches = {chunk.id: score for chunk, score in by_text}
     if query_vector is not None and retriever != "vector":
@@ -89,12 +101,35 @@ def search(
         matches |= dict.fromkeys(unmatched, 0.0) | table.text_scores(query, unmatched)
     vector_ranks, text_ranks = _ranks(by_vector), _ranks(by_text)
     candidates = [
-        Candidate(chunk, 0, 0.0, vector_ranks.get(id), similarities.get(id), text_ranks.get(id), matches.get(id))
+        Candidate(
+            chunk,
+            fused_rank=0,
+            fused_score=0.0,
+            vector_rank=vector_ranks.get(id),
+            vector_score=similarities.get(id),
+            text_rank=text_ranks.get(id),
+            text_score=matches.get(id),
+            also_in=tuple(sorted(copies[id] - {chunk.document})),
+        )
         for id, chunk in chunks.items()
     ]
     scores = _SCORES[retriever](query, candidates)
     best = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
     return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
+
+
+def _first_copies(chunks: Iterable[Chunk]) -> dict[str, Chunk]:
+    """Return chunk id -> the first chunk with the same headings and text."""
+    first: dict[tuple[tuple[str, ...], str], Chunk] = {}
+    return {chunk.id: first.setdefault((chunk.headings, chunk.text), chunk) for chunk in chunks}
+
+
+def _without_copies(ranked: _Ranked, first: Mapping[str, Chunk]) -> _Ranked:
+    """Return the list with each text once, at the rank of its best copy."""
+    kept: dict[str, tuple[Chunk, float]] = {}
+    for chunk, score in ranked:
+        kept.setdefault(first[chunk.id].id, (first[chunk.id], score))
+    return list(kept.values())
 
 
 def _best_of_both(by_vector: _Ranked, by_text: _Ranked, num_chunks: int) -> dict[str, Chunk]:

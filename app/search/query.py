@@ -1,0 +1,29 @@
+"""text as people type or paste it -> the query that search, reranker and answer read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_QUERY_CHARACTERS = 1000
+"""The embedder reads no more; a longer text is a pasted log or mail, of which the question and the ends count."""
+_NUM_FIRST, _NUM_LAST = 2, 4
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n")
+
+
+def as_query(text: str) -> str:
+    """Return the query in a text: without invisible characters, and of a long one what matters most.
+
+    Kept are its questions, then its last and its first lines, as far as they fit.
+    """
+    text = "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
+    if len(text) <= MAX_QUERY_CHARACTERS:
+        return text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    questions = [sentence for sentence in _SENTENCE_END.split(text) if sentence.endswith("?")]
+    kept: dict[str, None] = {}
+    for line in (*questions[-2:], *reversed(lines[-_NUM_LAST:]), *lines[:_NUM_FIRST]):
+        room = MAX_QUERY_CHARACTERS - sum(len(each) + 1 for each in kept)
+        if not any(line in each for each in kept) and room > 0:
+            kept[line[:room]] = None
+    return "\n".join(kept)
