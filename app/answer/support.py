@@ -14,6 +14,7 @@ from itertools import zip_longest
 
 from sentencex import segment
 
+from app.answer.marks import MARK, cited_numbers, without_fences
 from app.answer.sentences import is_table_rule, split_sentences
 from app.reranking.rerank import Reranker
 
@@ -41,7 +42,9 @@ _STEM = 5
 _LANGUAGES = ("en", "de", "fr", "es")
 """Whose abbreviations end no sentence."""
 
-_CITATION = re.compile(r"(?<!\s)\s*\[(\d+)\]")
+_CITATION = re.compile(rf"(?<!\s)\s*{MARK.pattern}")
+_MENTION = re.compile(r"\b(?:passages?|sources?|quellen?)(?:[\s,]+(?:(?:and|und|et|y|to)\s)?\d+\b)+", re.IGNORECASE)
+"""Passages named in the sentence itself, by numbers that are no figures."""
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\([^\s)]{0,500}\))?")
 _HEADING = re.compile(r"#{1,6}\s.*|```.*|\*\*[^*]+\*\*:?")
@@ -87,7 +90,7 @@ def check_support(text: str, passages: Mapping[int, str], scorer: Reranker) -> t
     has_names = similarity and not _capitalises_nouns(text, *passages.values())
 
     def score(sentence: str, cited: Sequence[int]) -> float:
-        wanted = _figures(sentence) | (_names(sentence) if has_names else set())
+        wanted = _figures(_MENTION.sub("", sentence)) | (_names(sentence) if has_names else set())
         groups = [cited] if cited else [(number,) for number in passages]
         told = [group for group in groups if wanted <= set().union(*(sure[number] for number in group))]
         if not told:
@@ -123,7 +126,7 @@ def _sentences(text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
 
     What a lead-in such as "The steps [2]:" cites, the items below it that cite nothing do, too.
     """
-    lines = text.splitlines()
+    lines = without_fences(text).splitlines()
     above: tuple[int, ...] = ()
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         mark = _LIST_MARK.match(line)
@@ -150,7 +153,7 @@ def _segmented(line: str) -> list[str]:
 
 
 def _cited(sentence: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(int(number) for number in _CITATION.findall(sentence)))
+    return tuple(dict.fromkeys(cited_numbers(sentence)))
 
 
 def _plain(sentence: str) -> str:

@@ -22,6 +22,7 @@ from app.answer import (
     prompt,
     quote,
 )
+from app.answer.thoughts import without_thoughts
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.reranking.rerank import Reranker, RerankerError
 
@@ -80,6 +81,8 @@ class Writer:
                     yield now(shown.text, num_dropped=shown.num_dropped)
                     shown_at = time.monotonic()
             _refuse_echo(text, messages)
+            if text.strip() and not without_thoughts(text) and not (stop and stop.is_set()):
+                raise LanguageModelError(f"{self.name} only thought; ask again or use another model")
         except LanguageModelError as error:
             note = f"{unwritten.note} {error}".strip()
             if isinstance(error, _EchoError) or not checked(text, numbers, grows=True).found:

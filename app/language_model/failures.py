@@ -19,6 +19,8 @@ from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200
 """Characters of a server's own words in a message."""
+_WHOLE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence")
+"""Finish reasons of a whole answer, as several servers write them."""
 _TOO_LONG = ("context_length", "context length", "context size", "context window", "maximum context", "too many tokens")
 """By these words OpenAI, Azure, vLLM, llama.cpp and LM Studio say that a prompt is too long."""
 
@@ -53,9 +55,10 @@ class Failures:
         """Raises LanguageModelError unless this finish reason is that of a whole answer."""
         if refusal:
             raise LanguageModelError(f"{self._name} declined: {self._safe(refusal)}; put the question differently")
-        if reason == "stop" and is_empty:
+        is_whole = reason.lower() in _WHOLE
+        if is_whole and is_empty:
             raise LanguageModelError(f"{self._name} wrote nothing; ask again or use another model")
-        if reason == "stop":
+        if is_whole:
             return
         meaning = {
             "length": "reached its limit of length before the end; ask for less, or raise what its server allows",
