@@ -42,6 +42,7 @@ _COURTESY = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?。])\s+(?!\[)|\n+")
+_SAID = re.compile(r"\[\d{1,3}\]|[.!?。]\W*\Z")
 _BEGINNINGS = (
     "the", "these", "this", "that", "it", "there", "i", "i'm", "we", "none", "no", "not", "based", "according",
     "unfortunately", "sorry", "answer", "die", "das", "dies", "in", "dazu", "hierzu", "es", "leider", "keine", "ich",
@@ -51,7 +52,7 @@ _BEGINNINGS = (
 
 
 def abstains(text: str) -> bool:
-    """Whether a whole text with marks says that there is no answer; what is said and cited besides is part of one."""
+    """Whether a text with marks says that there is no answer, and cites nothing in any other sentence."""
     before, phrase, _ = text.partition(ABSTENTION)
     if phrase:
         return not MARK.search(before)
@@ -60,12 +61,12 @@ def abstains(text: str) -> bool:
 
 
 def may_abstain(text: str) -> bool:
-    """Whether a growing text may yet say so: its first sentence begins like that and has not ended."""
+    """Whether a growing text may become such a text: its first sentence begins like one, without a mark or an end."""
     first, *others = _statements(text)
     word, *more = _stripped(first).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").split() or [""]
     word = word.rstrip(",:")
     begins = word in _BEGINNINGS if more else any(each.startswith(word) for each in _BEGINNINGS)
-    return begins and not others
+    return begins and not others and (len(more) < 3 or not _SAID.search(first))
 
 
 def _statements(text: str) -> list[str]:

@@ -168,7 +168,7 @@ class OpenAILanguageModel:
 
 
 def _text_of(content: object) -> Any:
-    """The text of a piece: some servers send a list of parts, of which those of another type are thoughts."""
+    """The text of a piece, which some servers send as a list of parts: text, and thoughts."""
     if isinstance(content, list) and all(isinstance(part, dict) for part in content):
         return "".join(part["text"] for part in content if part.get("type") == "text")
     return content or ""

@@ -234,6 +234,12 @@ def test_an_error_in_the_middle_leaves_what_is_there_and_a_note() -> None:
     assert last.note == "The order of search. it broke off"
 
 
+def test_a_whole_sentence_that_was_cut_off_is_kept() -> None:
+    for sentence in ("There are 30 days of leave [1].", "There are 30 days of leave."):
+        *_, last = written(sentence, LanguageModelError("it broke off"))
+        assert (last.text, last.answered_by, last.note) == (sentence, "fake-writer", "it broke off")
+
+
 class Stopped(FakeLanguageModel):
     """Is told to stop after the last of its pieces, of which more would come."""
 
