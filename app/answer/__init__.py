@@ -5,12 +5,16 @@
     question                    a question -> its parts and figures
     extractive  Quote           without a language model: the parts of the passages that answer, word for word
     passages    Passage         what of the citations a language model is given to read, within its budget
+    marks                       citations of any style -> [n]; code stays as it is
+    thoughts                    a language model's text without its thoughts and the marks of its chat template
+    abstention                  does a text say that the documents hold no answer?
     written     Checked         the messages for it, and its text without citations that it was not given
     support     CitedSentence   does a passage say what the sentence that cites it says?
 
 None of them knows how the ranking came about.
 """
 
+from app.answer.abstention import ABSTENTION
 from app.answer.answer import (
     ALL_STRUCK_OUT,
     EXTRACTIVE,
@@ -27,7 +31,7 @@ from app.answer.blocks import split_sentences
 from app.answer.extractive import Extraction, Quote, extract, quote
 from app.answer.passages import Passage, choose
 from app.answer.support import CitedSentence, check_support
-from app.answer.written import ABSTENTION, INSTRUCTIONS, Checked, checked, echoes, prompt
+from app.answer.written import INSTRUCTIONS, Checked, checked, echoes, prompt
 
 __all__ = [
     "ABSTENTION",

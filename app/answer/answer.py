@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from app.answer.marks import cited_numbers
 from app.answer.support import CitedSentence
 from app.reranking.rerank import RankedChunk
 from app.search.filters import EVERYTHING, Filter
@@ -19,7 +20,7 @@ NOT_CLEAR = "Nothing here clearly answers this. The nearest passages are:"
 ALL_STRUCK_OUT = "All sources of this answer are struck out, so there is nothing left to answer from."
 
 NUMBER = re.compile(r"\[(\d+)\]")
-"""A citation in a text."""
+"""A citation in a text, or what looks like one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Answer:
     @property
     def used(self) -> frozenset[int]:
         """Numbers of the citations that stand in the text."""
-        return frozenset(int(number) for number in NUMBER.findall(self.text))
+        return frozenset(cited_numbers(self.text))
 
     def as_record(self) -> dict[str, object]:
         """The form that the command line prints, with stable names."""

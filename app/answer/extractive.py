@@ -10,10 +10,12 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block, split_blocks
+from app.answer.dates import asked_period, asks_for_latest, periods_in
 from app.answer.question import figures_in, parts_of
 from app.reranking.rerank import Reranker
 from app.search.fusion import exact_terms, holds_term
@@ -92,7 +94,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> E
     if not units:
         return Extraction((), -math.inf)
     whole = _values(question, units, scorer)
-    allowed = _with_exact_terms(question, units)
+    allowed = _of_period(question, units, _with_exact_terms(question, units))
     parts = parts_of(question)
     chosen: list[int] = []
     for part in parts:
@@ -158,8 +160,11 @@ def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[flo
 
 def _block_text(unit: _Unit) -> str:
     intro = [unit.block.intro] if unit.block.kind == "list" and unit.block.intro else []
-    label = f"{unit.citation.chunk.title} {unit.citation.chunk.heading}"
-    return f"{label}\n{' '.join((*intro, *(each.plain for each in unit.block.units)))}"
+    return f"{_label(unit)}\n{' '.join((*intro, *(each.plain for each in unit.block.units)))}"
+
+
+def _label(unit: _Unit) -> str:
+    return f"{unit.citation.chunk.title} {unit.citation.chunk.heading}"
 
 
 def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
@@ -173,6 +178,20 @@ def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
         ]
         allowed = holders or allowed
     return allowed
+
+
+def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int]) -> Sequence[int]:
+    """Return the units whose document or heading is dated as the question asks; all of them if none is."""
+    period, wants_latest = asked_period(question), asks_for_latest(question)
+    if not period and not wants_latest:
+        return allowed
+    dated = {number: dates for number in allowed if (dates := periods_in(_label(units[number])))}
+    if wants_latest and not period:
+        newest = max((dates[-1] for dates in dated.values()), default=None)
+        return [number for number in allowed if dated.get(number, [newest])[-1] == newest]
+    first, last = period or (date.min, date.max)
+    inside = [number for number, dates in dated.items() if first <= dates[-1][1] and dates[-1][0] <= last]
+    return inside or allowed
 
 
 def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> tuple[Quote, ...]:

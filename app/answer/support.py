@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from app.answer.blocks import is_table_rule, sentences, split_sentences
+from app.answer.marks import MARK, cited_numbers, without_fences
 from app.reranking.rerank import Reranker
 
 MIN_SUPPORT = 0.55
@@ -37,7 +38,9 @@ _MAX_NAMES = 0.35
 _STEM = 5
 """Letters of a name by which it is looked up, so that its endings do not matter."""
 
-_CITATION = re.compile(r"(?<!\s)\s*\[(\d+)\]")
+_CITATION = re.compile(rf"(?<!\s)\s*{MARK.pattern}")
+_MENTION = re.compile(r"\b(?:passages?|sources?|quellen?)(?:[\s,]+(?:(?:and|und|et|y|to)\s)?\d+\b)+", re.IGNORECASE)
+"""Passages named in the sentence itself, by numbers that are no figures."""
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\([^\s)]{0,500}\))?")
 _HEADING = re.compile(r"#{1,6}\s.*|```.*|\*\*[^*]+\*\*:?")
@@ -83,7 +86,7 @@ def check_support(text: str, passages: Mapping[int, str], scorer: Reranker) -> t
     has_names = similarity and not _capitalises_nouns(text, *passages.values())
 
     def score(sentence: str, cited: Sequence[int]) -> float:
-        wanted = _figures(sentence) | (_names(sentence) if has_names else set())
+        wanted = _figures(_MENTION.sub("", sentence)) | (_names(sentence) if has_names else set())
         groups = [cited] if cited else [(number,) for number in passages]
         told = [group for group in groups if wanted <= set().union(*(sure[number] for number in group))]
         if not told:
@@ -119,7 +122,7 @@ def _sentences(text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
 
     What a lead-in such as "The steps [2]:" cites, the items below it that cite nothing do, too.
     """
-    lines = text.splitlines()
+    lines = without_fences(text).splitlines()
     above: tuple[int, ...] = ()
     for line, below in zip_longest(lines, lines[1:], fillvalue=""):
         mark = _LIST_MARK.match(line)
@@ -140,7 +143,7 @@ def _sentences(text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _cited(sentence: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(int(number) for number in _CITATION.findall(sentence)))
+    return tuple(dict.fromkeys(cited_numbers(sentence)))
 
 
 def _plain(sentence: str) -> str:

@@ -24,13 +24,14 @@ from app.answer import (
     prompt,
     quote,
 )
+from app.answer.thoughts import without_thoughts
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.fusion import exact_terms, holds_term
-from ingest.chunk import Chunk
 
 _MAX_ANSWER_TOKENS = 1024
 """So much of the context, or a quarter of a small one, is left to the answer."""
+_MAX_UNKNOWN_TERMS = 2
 _SHOW_SECONDS = 0.05
 """A growing text is checked and handed on so often: more than that nobody sees, and a long one takes its time."""
 
@@ -86,6 +87,8 @@ class Writer:
                     yield now(shown.text, num_dropped=shown.num_dropped)
                     shown_at = time.monotonic()
             _refuse_echo(text, messages)
+            if text.strip() and not without_thoughts(text) and not (stop and stop.is_set()):
+                raise LanguageModelError(f"{self.name} only thought; ask again or use another model")
         except LanguageModelError as error:
             note = f"{unwritten.note} {error}".strip()
             if isinstance(error, _EchoError) or not checked(text, numbers, grows=True).found:
@@ -122,9 +125,7 @@ class Writer:
     def _quoted(self, unwritten: Answer, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
         question = unwritten.searched
         found = extract(question, citations, self.quote_scorer())
-        unknown = [
-            term for term in exact_terms(question) if not any(_holds(each.chunk, term) for each in unwritten.ranking)
-        ]
+        unknown = _unknown_terms(question, [ranked.chunk.passage for ranked in unwritten.ranking])
         lines = [f"{term} does not occur in the documents." for term in unknown]
         if not found.is_clear or unknown:
             lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
@@ -132,8 +133,11 @@ class Writer:
         return now(text, found=found.is_clear and not unknown, complete=True, answered_by=EXTRACTIVE)
 
 
-def _holds(chunk: Chunk, term: str) -> bool:
-    return holds_term(chunk.passage, term)
+def _unknown_terms(question: str, passages: Sequence[str]) -> list[str]:
+    """Return the exact terms of a question if no passage holds any; a pasted log has too many to mention."""
+    terms = exact_terms(question)
+    known = [term for term in terms if any(holds_term(passage, term) for passage in passages)]
+    return terms if not known and len(terms) <= _MAX_UNKNOWN_TERMS else []
 
 
 class _EchoError(LanguageModelError):

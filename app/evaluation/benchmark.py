@@ -134,7 +134,7 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
     left_out = [
         *_named(unknown, "judged query is", "judged queries are", f"not in {queries_path.name}"),
         *_named(irrelevant, "judged query has", "judged queries have", "no document with a score above 0"),
-        *_named(contradicted, "pair has", "pairs have", "two different scores, of which the last line counts"),
+        *_named(contradicted, "pair has", "pairs have", "two different scores, so the last line counts"),
         *_named(empty, "judged query has", "judged queries have", "no text"),
         *_named(without_text, "document has", "documents have", "no text"),
     ]

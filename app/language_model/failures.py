@@ -19,6 +19,8 @@ from ingest.parse.document import whole_characters
 
 _MAX_SHOWN = 200
 """Maximum characters of a server's message that are shown."""
+_WHOLE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence")
+"""Finish reasons of a complete answer, as several servers write them."""
 _TOO_LONG = ("context_length", "context length", "context size", "context window", "maximum context", "too many tokens")
 """Phrases of OpenAI, Azure, vLLM, llama.cpp and LM Studio for a prompt that is too long."""
 
@@ -53,9 +55,10 @@ class Failures:
         """Raise LanguageModelError unless the finish reason means a complete answer."""
         if refusal:
             raise LanguageModelError(f"{self._name} declined: {self._safe(refusal)}; rephrase the question")
-        if reason == "stop" and is_empty:
+        is_whole = reason.lower() in _WHOLE
+        if is_whole and is_empty:
             raise LanguageModelError(f"{self._name} wrote nothing; ask again or use another model")
-        if reason == "stop":
+        if is_whole:
             return
         meaning = {
             "length": "reached its length limit before the end; ask for less, or raise the limit of its server",

@@ -57,6 +57,7 @@ class OpenAILanguageModel:
         self._max_characters = max_characters
         self._failures = Failures(endpoint, deadline_seconds)
         self._options: dict[str, Any] = {"temperature": 0}
+        self._has_system_role = True
 
     def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
         """Yield pieces of the answer, without the model's initial thoughts; see LanguageModel.stream.
@@ -121,14 +122,23 @@ class OpenAILanguageModel:
         if isinstance(error, openai.BadRequestError) and "temperature" in str(error).lower():
             self._options = {}  # some models allow only their default temperature
             return True
+        if isinstance(error, openai.BadRequestError) and "system role" in str(error).lower() and self._has_system_role:
+            self._has_system_role = False
+            return True
         if isinstance(error, openai.APIStatusError):
             return error.status_code in _TRANSIENT_STATUSES and error.code != "insufficient_quota"
         return isinstance(error, openai.APIConnectionError)
 
+    def _adapted(self, messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """The messages; where the chat template has no system role, as in Gemma's, all in one of the user."""
+        if self._has_system_role:
+            return list(messages)
+        return [{"role": "user", "content": "\n\n".join(message["content"] for message in messages)}]
+
     async def _ask(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, str]], text: _Text) -> None:
         """Send one request and add its pieces to the text. Raises any error, LanguageModelError if it was cut off."""
         async with await client.chat.completions.create(
-            model=self.name, messages=cast(Any, list(messages)), stream=True, **self._options
+            model=self.name, messages=cast(Any, self._adapted(messages)), stream=True, **self._options
         ) as events:
             try:
                 async with asyncio.timeout(None) as stall:
@@ -150,11 +160,18 @@ class OpenAILanguageModel:
                 if choice.index:  # an unrequested second answer
                     continue
                 refusal += getattr(choice.delta, "refusal", None) or ""
-                text.add(choice.delta.content or "")
+                text.add(_text_of(choice.delta.content))
                 if choice.finish_reason:  # do not wait for further events
                     text.finish()
                     return choice.finish_reason, refusal
         return "", refusal
+
+
+def _text_of(content: object) -> Any:
+    """The text of a piece, which some servers send as a list of parts: text, and thoughts."""
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return "".join(part["text"] for part in content if part.get("type") == "text")
+    return content or ""
 
 
 class _Text:

@@ -176,7 +176,7 @@ def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[
 
 
 class PartialScores(list[float]):
-    """Scores of which the `missing` ones, by index, are made up: the reranker left them out, so they are the lowest."""
+    """Scores with the lowest value for passages that the reranker left out. missing: the indexes of these passages."""
 
     def __init__(self, scores: Iterable[float], missing: Iterable[int]) -> None:
         super().__init__(scores)

@@ -175,6 +175,13 @@ def _echo_prompt(reply: Reply) -> None:
     reply.stream(*(event(message["content"]) for message in reply.request_json["messages"]), event(None, "stop"), DONE)
 
 
+def _no_system_role(reply: Reply) -> None:
+    if any(message["role"] == "system" for message in reply.request_json["messages"]):
+        reply.refuse(400, "System role not supported")
+    else:
+        _fine(reply)
+
+
 def _no_temperature(reply: Reply) -> None:
     if "temperature" in reply.request_json:
         reply.refuse(400, "Unsupported value: 'temperature' does not support 0 with this model.", "unsupported_value")
@@ -212,6 +219,7 @@ FAULTS: dict[str, Callable[[Reply], None]] = {
     "unknown model": _refuses(404, "model not found"),
     "too long": _refuses(400, "maximum context length is 4096 tokens", "context_length_exceeded"),
     "no temperature": _no_temperature,
+    "no system role": _no_system_role,
     "elsewhere": lambda reply: reply.send_json(307, {}, location="http://elsewhere.example/v1"),
     # time
     "slow first token": _slow_first_token,

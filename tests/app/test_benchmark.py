@@ -268,7 +268,7 @@ def test_of_a_pair_that_is_judged_twice_the_last_line_counts(folder: Path) -> No
 
 
 NO_RELEVANT = "1 judged query has no document with a score above 0: q1"
-CONTRADICTED = "1 pair has two different scores, of which the last line counts: q1 leave.md"
+CONTRADICTED = "1 pair has two different scores, so the last line counts: q1 leave.md"
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,21 @@ def test_only_a_thought_at_the_beginning_is_held_back(pieces: list[str], shown: 
     assert read(connected(httpserver.url_for("/v1"))) == (shown, "")
 
 
+@pytest.mark.parametrize("reason", ["stop", "STOP", "eos", "eos_token", "end_turn", "stop_sequence"])
+def test_a_whole_answer_ends_as_its_server_says(reason: str, httpserver: HTTPServer) -> None:
+    events = event("a") + event(None, reason)
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    assert read(connected(httpserver.url_for("/v1"))) == ("a", "")
+
+
+def test_of_a_list_of_parts_the_text_is_read_and_not_the_thoughts(httpserver: HTTPServer) -> None:
+    thought: Any = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]
+    text: Any = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    events = "".join([event(thought), event(text), event("c"), event(None, "stop")])
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    assert read(connected(httpserver.url_for("/v1"))) == ("abc", "")
+
+
 def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
     server.use("slow first token")
     language_model = connected(server.url)
@@ -311,6 +326,16 @@ def test_a_model_that_takes_no_temperature_is_asked_without_one(server: FaultySe
     assert read(language_model)[1] == ""
     assert read(language_model)[1] == ""
     assert ["temperature" in sent for sent in chats(server)] == [True, False, False]
+
+
+def test_a_model_without_a_system_role_is_asked_as_the_user_alone(server: FaultyServer) -> None:
+    server.use("no system role")
+    language_model = connected(server.url)
+    messages = [{"role": "system", "content": "Be brief."}, *MESSAGES]
+    for _ in range(2):
+        assert "".join(language_model.stream(messages)) == "".join(TEXT)
+    merged = [{"role": "user", "content": f"Be brief.\n\n{MESSAGES[0]['content']}"}]
+    assert [sent["messages"] for sent in chats(server)] == [messages, merged, merged]
 
 
 # time -----------------------------------------------------------------------------------------------------

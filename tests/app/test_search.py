@@ -7,7 +7,8 @@ from typing import cast
 import pytest
 
 from app.search.fusion import WORDS_WEIGHT
-from app.search.search import MAX_QUERY_CHARACTERS, Candidate, Retriever, search
+from app.search.query import MAX_QUERY_CHARACTERS
+from app.search.search import Candidate, Retriever, search
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Vectors
 from ingest.table import ChunkTable

@@ -219,12 +219,25 @@ def test_an_error_before_there_is_any_text_leaves_quotations_and_a_note(pieces: 
     assert last.num_dropped == 0
 
 
+@pytest.mark.parametrize("text", ["<thinking>Thirty?</thinking>", "[THINK]Thirty [1].", "<think>Thirty?"])
+def test_thoughts_without_an_answer_leave_quotations_and_a_note(text: str) -> None:
+    *_, last = written(text)
+    assert (last.text, last.answered_by, last.found, last.complete) == (QUOTED, EXTRACTIVE, True, True)
+    assert last.note == "fake-writer only thought; ask again or use another model"
+
+
 def test_an_error_in_the_middle_leaves_what_is_there_and_a_note() -> None:
     answer = replace(unwritten(), note="The order of search.")
     *_, last = written("Thirty [1] ", "or [", LanguageModelError("it broke off"), answer=answer)
     assert (last.text, last.answered_by) == ("Thirty [1] or", "fake-writer")
     assert (last.complete, last.found, last.stopped) == (False, True, False)
     assert last.note == "The order of search. it broke off"
+
+
+def test_a_whole_sentence_that_was_cut_off_is_kept() -> None:
+    for sentence in ("There are 30 days of leave [1].", "There are 30 days of leave."):
+        *_, last = written(sentence, LanguageModelError("it broke off"))
+        assert (last.text, last.answered_by, last.note) == (sentence, "fake-writer", "it broke off")
 
 
 class Stopped(FakeLanguageModel):

@@ -1,0 +1,69 @@
+"""question -> the period that it asks about; text -> the dates in it."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date
+
+_MONTHS = {
+    name: number
+    for names in (
+        "january february march april may june july august september october november december",
+        "jan feb mar apr may jun jul aug sep oct nov dec",
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    )
+    for number, name in enumerate(names.split(), 1)
+}
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    rf"(?P<iso>(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?)(?!\d)"
+    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
+    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?![\d,]|\.\d)",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(r"\b(?:after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
+_BEFORE = re.compile(r"\b(?:before|until|till|up to|vor|bis|avant)\s+(?:the\s+)?$", re.IGNORECASE)
+_LATEST = re.compile(r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b", re.IGNORECASE)
+
+Period = tuple[date, date]
+"""First and last day."""
+
+
+def periods_in(text: str) -> list[Period]:
+    """Return the days, months and years that a text names, in its order."""
+    return [period for _, period in _found(text)]
+
+
+def asked_period(question: str) -> Period | None:
+    """Return the days that a question names, such as "in May 2025", "after March 2025" or "before 2020"."""
+    for start, (first, last) in _found(question):
+        if _AFTER.search(question[:start]):
+            return (last if "after" in question[:start].lower()[-12:] else first), date.max
+        if _BEFORE.search(question[:start]):
+            return date.min, first
+        return first, last
+    return None
+
+
+def asks_for_latest(question: str) -> bool:
+    """Return whether the newest of several is wanted."""
+    return bool(_LATEST.search(question))
+
+
+def _found(text: str) -> Iterator[tuple[int, Period]]:
+    for match in _DATE.finditer(text):
+        year = int(match["y1"] or match["y2"] or match["y3"])
+        month = int(match["m1"]) if match["m1"] else _MONTHS.get((match["m2"] or "").lower())
+        day = match["d1"] or match["d2"] or match["d3"]
+        try:
+            if month is None:
+                yield match.start(), (date(year, 1, 1), date(year, 12, 31))
+            elif day is None:
+                yield match.start(), (date(year, month, 1), date(year, month, monthrange(year, month)[1]))
+            else:
+                yield match.start(), (date(year, month, int(day)), date(year, month, int(day)))
+        except ValueError:  # 31 February
+            continue
