@@ -10,12 +10,11 @@ import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import chain
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block, split_blocks
-from app.answer.dates import asked_period, asks_for_latest, periods_in
+from app.answer.dates import Period, asked_period, asks_for_latest, periods_in
 from app.answer.question import figures_in, parts_of
 from app.reranking.rerank import Reranker
 from app.search.fusion import exact_terms, holds_term
@@ -63,7 +62,11 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """What to quote, in the order of the citations. value: log-odds that the best of it answers, up to a constant."""
+    """What to quote, in the order of the citations.
+
+    value: log-odds that the best quote answers, up to a constant; infinite where it holds an exact term of the question
+    or stands under a heading of that name.
+    """
 
     quotes: tuple[Quote, ...]
     value: float
@@ -94,7 +97,8 @@ def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> E
     if not units:
         return Extraction((), -math.inf)
     whole = _values(question, units, scorer)
-    allowed = _of_period(question, units, _with_exact_terms(question, units))
+    exact = _with_exact_terms(question, units)
+    allowed = _of_period(question, units, exact, whole)
     parts = parts_of(question)
     chosen: list[int] = []
     for part in parts:
@@ -105,7 +109,10 @@ def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> E
         ranked = sorted(allowed, key=lambda number: -values[number])
         near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN]
         chosen += near[: _MAX_QUOTES if len(parts) == 1 else 1]
-    return Extraction(_quotes(units, dict.fromkeys(chosen), whole), max(whole[number] for number in chosen))
+    headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
+    is_named = len(exact) < len(units) or question.casefold() in headings
+    value = math.inf if is_named else max(whole[number] for number in chosen)
+    return Extraction(_quotes(units, dict.fromkeys(chosen), whole), value)
 
 
 def quote(quotes: Sequence[Quote]) -> str:
@@ -180,18 +187,28 @@ def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
     return allowed
 
 
-def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int]) -> Sequence[int]:
+def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int], values: Sequence[float]) -> Sequence[int]:
     """Return the units whose document or heading is dated as the question asks; all of them if none is."""
-    period, wants_latest = asked_period(question), asks_for_latest(question)
-    if not period and not wants_latest:
+    if period := asked_period(question):
+        first, last = period
+        return [
+            number for number in allowed if any(first <= end and start <= last for start, end in _dates(units[number]))
+        ] or allowed
+    if not asks_for_latest(question):
         return allowed
-    dated = {number: dates for number in allowed if (dates := periods_in(_label(units[number])))}
-    if wants_latest and not period:
-        newest = max((dates[-1] for dates in dated.values()), default=None)
-        return [number for number in allowed if dated.get(number, [newest])[-1] == newest]
-    first, last = period or (date.min, date.max)
-    inside = [number for number, dates in dated.items() if first <= dates[-1][1] and dates[-1][0] <= last]
-    return inside or allowed
+    best = units[max(allowed, key=lambda number: values[number])]
+    alike = [number for number in allowed if _undated(units[number]) == _undated(best)]
+    newest = max((dates[-1] for number in alike if (dates := _dates(units[number]))), default=None)
+    return [number for number in alike if not newest or newest in _dates(units[number])]
+
+
+def _dates(unit: _Unit) -> list[Period]:
+    return periods_in(_label(unit))
+
+
+def _undated(unit: _Unit) -> str:
+    """Return the title without digits: "Price list 2024" and "Price list 2026" are the same list."""
+    return re.sub(r"[\W\d_]+", " ", unit.citation.chunk.title).strip().casefold()
 
 
 def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> tuple[Quote, ...]:

@@ -57,7 +57,8 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
 
     A term is rare if at most three passages contain it, as a whole word in any case.
     """
-    found = [False] * len(passages)
+    named = [passage.partition("\n")[0].rpartition(" > ")[2].casefold() == query.casefold() for passage in passages]
+    found = named if sum(named) <= _MAX_HOLDERS else [False] * len(passages)
     for term in exact_terms(query):
         holders = [number for number, passage in enumerate(passages) if holds_term(passage, term)]
         if len(holders) <= _MAX_HOLDERS:

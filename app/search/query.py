@@ -7,7 +7,7 @@ import unicodedata
 
 MAX_QUERY_CHARACTERS = 1000
 """The embedder reads no more; a longer text is a pasted log or mail, of which the question and the ends count."""
-_NUM_FIRST, _NUM_LAST = 2, 4
+_NUM_FIRST, _NUM_LAST = 1, 2
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n")
 
 
