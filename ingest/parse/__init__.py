@@ -32,9 +32,12 @@ from ingest.parse.document import (
     parse_text,
 )
 from ingest.parse.html.epub import parse_epub
-from ingest.parse.html.markup import parse_docx, parse_html, parse_markdown, parse_mdx
+from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
-from ingest.parse.office import parse_pptx, parse_xlsx
+from ingest.parse.marks import without_invisible
+from ingest.parse.office.sheets import parse_xlsx
+from ingest.parse.office.slides import parse_pptx
+from ingest.parse.office.word import parse_docx
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
@@ -109,7 +112,7 @@ def parse(path: Path, name: str | None = None) -> Document:
     return Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,
-        title=one_line(parsed.title) or _title_from(path.stem),
+        title=one_line(without_invisible(parsed.title)) or _title_from(path.stem),
         source=str(path.resolve()),
         sha256=hashlib.sha256(data).hexdigest(),
         pages=parsed.pages,

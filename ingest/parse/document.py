@@ -165,16 +165,34 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def joined(parts: Iterable[Parsed], title: str) -> Parsed:
-    """Concatenate slides, sheets or chapters and shift the spans of their headings."""
+_NO_TITLE = re.compile(
+    r"""\W*(?: anonymous | unspecified | unknown | none | null | title | titel | (?:no|sans|ohne)\ ?(?:title|titre|titel)
+    | untitled(?:\ (?:document|presentation|spreadsheet))? | unbenannt(?:es\ dokument)? | (?:blank|leere)\ \w+
+    | (?:power\ ?point[ -])?(?:pr[eäé]sentation|presentación|presentazione) | do[ck]ument(?:o|en)?
+    | slide | folie | layout | page | seite | sheet | book | mappe | classeur | libro | tabelle
+    )[\W_\d]* | microsoft\ (?:word|power\ ?point|excel|office)\b.* | .*\.[a-z]\w{1,4}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def real_title(title: str) -> str:
+    """Return a title from a file's properties in one line, '' if a program filled it in, perhaps with a file name."""
+    title = one_line(title)
+    return "" if _NO_TITLE.fullmatch(title) else title
+
+
+def joined(parts: Iterable[Parsed], title: str, note: str = "") -> Parsed:
+    """Concatenate slides, sheets or chapters, shift the spans of their headings, and join their notes with this one."""
     pages: list[Page] = []
     headings: list[Heading] = []
     offset = 0
+    notes = [note]
     for part in parts:
+        notes.append(part.note)
         headings += [replace(mark, start=mark.start + offset, end=mark.end + offset) for mark in part.headings]
         pages += part.pages
         offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
-    return Parsed(tuple(pages), tuple(headings), title)
+    return Parsed(tuple(pages), tuple(headings), title, "; ".join(dict.fromkeys(filter(None, notes))))
 
 
 def whole_characters(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from charset_normalizer import from_bytes
 
 from ingest.parse.document import ParseError
+from ingest.parse.marks import without_invisible
 
 
 def read_text(data: bytes) -> str:
@@ -63,7 +64,7 @@ def _binary() -> ParseError:
 
 
 def decode(data: bytes) -> str:
-    """Return the text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
+    """Return the visible text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
@@ -73,4 +74,4 @@ def decode(data: bytes) -> str:
             text = str(best)
         else:
             raise ParseError("not text in any known encoding; save it as UTF-8") from None
-    return re.sub(r"\r\n?", "\n", text)
+    return without_invisible(re.sub(r"\r\n?", "\n", text))

@@ -1,22 +1,16 @@
-"""PPTX -> a page per slide, with tables, charts and notes; XLSX -> a table per block of cells.
-
-Numbers and dates are formatted as in the sheet.
-"""
+"""PPTX -> a page per slide, with tables, charts and notes."""
 
 from __future__ import annotations
 
-import datetime
 import io
-import math
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Heading, Page, Parsed, joined, note_pages, one_line
+from ingest.parse.document import Page, Parsed, joined, note_pages, one_line, real_title
 from ingest.parse.html.markup import from_html
-from ingest.parse.tables import block_text, blocks
 
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -29,9 +23,7 @@ def parse_pptx(data: bytes) -> Parsed:
     deck = Presentation(io.BytesIO(office_file(data)))
     slides = list(deck.slides)
     note_pages(len(slides))
-    named = one_line(deck.core_properties.title or "")
-    named = "" if re.match(r"(powerpoint[ -]pr|pr[eä]sentation\d*$|slide 1$)", named, re.IGNORECASE) else named
-    title = named or next(filter(None, map(_title, slides)), "")
+    title = real_title(deck.core_properties.title or "") or next(filter(None, map(_title, slides)), "")
     pages = []
     for number, slide in enumerate(slides, 1):
         parsed = from_html(_slide(slide, title, number))
@@ -147,70 +139,3 @@ def _notes(slide: Any) -> str:
     frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     words = one_line(frame.text) if frame is not None else ""
     return f"<p>Notes: {escape(words)}</p>" if words else ""
-
-
-def parse_xlsx(data: bytes) -> Parsed:
-    """Parse the visible sheets of a workbook, with the last values of its formulas."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(io.BytesIO(office_file(data)), read_only=True, data_only=True)
-    title = one_line(book.properties.title or "")
-    cover = [_headed(1, title, "")] if title else []
-    sheets = [_sheet(sheet, 2 if title else 1) for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    return joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title)
-
-
-def _sheet(sheet: Any, level: int) -> Parsed:
-    sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
-    rows = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
-    text = "\n\n".join(block_text(block) for block in blocks(rows))
-    return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
-
-
-def _headed(level: int, title: str, text: str) -> Parsed:
-    line = "#" * level + " " + title
-    return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
-
-
-def _shown(cell: Any) -> str:
-    """Return the cell as displayed, with dates in ISO format and without error codes."""
-    value = cell.value
-    if value is None or cell.data_type == "e":
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, (int, float)):
-        return _number(value, str(cell.number_format or "General"))
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ", "minutes").removesuffix(" 00:00")
-    if isinstance(value, datetime.time):
-        return value.isoformat("minutes")
-    return str(value)
-
-
-def _number(value: float, number_format: str) -> str:
-    """Format a number with the digits, percent sign and currency of its format's first section.
-
-    Unformatted if the format is more complex: fractions, conditions, scaling by thousands, digits in groups.
-    """
-    if not math.isfinite(value):
-        return ""
-    shape = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of Excel's accounting format
-    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
-    # literal text masked, length unchanged: quoted, escaped, as wide as a space, or repeated to fill the cell
-    marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
-    digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
-    if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
-        return _plain(value)
-    percent = 100 if "%" in marks else 1
-    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, all digits are shown
-    number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
-    before, after = (
-        re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)
-        for part in (shape[: digits.start()], shape[digits.end() : len(marks)])
-    )
-    return one_line(f"{before}{number}{after}")
-
-
-def _plain(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.15g}"
