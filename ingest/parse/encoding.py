@@ -29,10 +29,21 @@ def read_markup(data: bytes) -> str:
     declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
     if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
         try:
-            return decode(data.decode(declared[1].decode()).encode())
+            return decode(data.decode(known_encoding(declared[1].decode())).encode())
         except (LookupError, UnicodeDecodeError):
             pass  # the declared encoding is wrong
     return read_text(data)
+
+
+def known_encoding(name: str) -> str:
+    """Return Python's name of an encoding, for spellings such as cp-850 too. Raises LookupError."""
+    spellings = (name, re.sub(r"[-_ ]", "", name), re.sub(r"(?i)^x-", "", name), re.sub(r"(?i)^windows-?", "cp", name))
+    for spelling in spellings:
+        try:
+            return codecs.lookup(spelling).name
+        except LookupError:
+            pass
+    raise LookupError(name)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
@@ -12,7 +13,7 @@ from bs4.element import NavigableString, Tag
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
 
-from ingest.parse.document import Heading, Page, Parsed, one_line
+from ingest.parse.document import Heading, Page, Parsed, hidden_note, one_line
 from ingest.parse.encoding import read_markup, read_text
 from ingest.parse.html.boilerplate import content_of
 from ingest.parse.html.tables import table_of, unwrap_layout
@@ -41,7 +42,7 @@ def parse_mdx(data: bytes) -> Parsed:
 def _from_markdown(title: str | None, body: str) -> Parsed:
     body = outside_code_blocks(body, lambda part: without_tags(part, of_site=title is not None))
     parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
-    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
+    return replace(parsed, title=title or parsed.title)
 
 
 def _front_matter(text: str) -> tuple[str | None, str]:
@@ -66,7 +67,7 @@ def parse_html(data: bytes) -> Parsed:
     parsed = from_html(html, content_of)
     if not parsed.pages[0].text:  # the rules removed everything
         parsed = from_html(html)
-    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
+    return replace(parsed, title=title or parsed.title)
 
 
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]
@@ -83,13 +84,17 @@ class _Converter(MarkdownConverter):
         return text if el.find_parent("table") else f"\n\n{caption}\n\n{table_of(el)}\n\n"
 
 
-def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) -> Parsed:
-    """Parse HTML to Markdown text with headings; content selects a part of the page, None takes all."""
+def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | None = None) -> Parsed:
+    """Parse HTML to Markdown text with headings.
+
+    content: selects a part of the page and adds texts that are hidden on it to a list; None takes all.
+    """
     soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
     for element in soup(_NOT_CONTENT):
         element.extract()
-    body = content(soup) if content else soup.body or soup
+    hidden: list[str] = []
+    body = content(soup, hidden) if content else soup.body or soup
     _flatten(body)
     _plain_strings(body)
     _write_links(body)
@@ -107,7 +112,7 @@ def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) 
     lines = [line.rstrip() for line in converter.convert_soup(body).split("\n")]
     text, headings = _place_headings(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
     titles = [heading.title for heading in headings if heading.level == 1] + titles
-    return Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""))
+    return Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""), hidden_note(len(hidden)))
 
 
 def _plain_strings(body: Tag) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from lxml import etree
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Heading, Page, Parsed, joined, one_line, real_title
+from ingest.parse.document import Heading, Page, Parsed, hidden_note, joined, one_line, real_title
 from ingest.parse.marks import address_of
 from ingest.parse.office.cells import shown
 from ingest.parse.tables import Field, block_text, blocks
@@ -49,14 +49,10 @@ def parse_xlsx(data: bytes) -> Parsed:
 
 
 def _note(counts: Mapping[str, int]) -> str:
-    hidden = [f"{counts[what]:,} {what}" for what in ("hidden sheets", "hidden rows", "hidden columns") if counts[what]]
     formulas = counts["formulas"]
-    return "; ".join(
-        [
-            *([f"{formulas:,} formulas have no stored value; open the file in Excel and save it"] if formulas else []),
-            *([f"not read, since hidden: {', '.join(hidden)}"] if hidden else []),
-        ]
-    )
+    no_value = f"{formulas:,} formulas have no stored value; open the file in Excel and save it" if formulas else ""
+    hidden = [hidden_note(counts[f"hidden {what}"], what) for what in ("sheets", "rows", "columns")]
+    return "; ".join(filter(None, [no_value, *hidden]))
 
 
 def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:

@@ -9,11 +9,12 @@ from html import escape
 from typing import Any
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Page, Parsed, joined, note_pages, one_line, real_title
+from ingest.parse.document import Page, Parsed, hidden_note, joined, note_pages, one_line, real_title
 from ingest.parse.html.markup import from_html
 
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def parse_pptx(data: bytes) -> Parsed:
@@ -23,12 +24,21 @@ def parse_pptx(data: bytes) -> Parsed:
     deck = Presentation(io.BytesIO(office_file(data)))
     slides = list(deck.slides)
     note_pages(len(slides))
-    title = real_title(deck.core_properties.title or "") or next(filter(None, map(_title, slides)), "")
+    title = real_title(deck.core_properties.title or "") or next(
+        filter(None, (_title(slide) for slide in slides if not _is_hidden(slide))), ""
+    )
     pages = []
+    num_hidden = sum(_is_hidden(slide) for slide in slides)
     for number, slide in enumerate(slides, 1):
+        if _is_hidden(slide):
+            continue
         parsed = from_html(_slide(slide, title, number))
         pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, ""))
-    return joined(pages, title)
+    return joined(pages, title, hidden_note(num_hidden, "slides"))
+
+
+def _is_hidden(slide: Any) -> bool:
+    return slide._element.get("show") in ("0", "false")
 
 
 def _title(slide: Any) -> str:
@@ -54,7 +64,7 @@ def _shape(shape: Any) -> str:
     if hasattr(shape, "shapes"):  # a group
         return "".join(map(_shape, _in_order(shape.shapes)))
     if getattr(shape, "has_table", False):
-        return _table([[cell.text for cell in row.cells] for row in shape.table.rows])
+        return _cells(shape.table)
     if getattr(shape, "has_chart", False):
         return _chart(shape.chart)
     if shape.has_text_frame:
@@ -97,12 +107,49 @@ def _has_bullet(paragraph: Any) -> bool:
 
 
 def _words(paragraph: Any) -> str:
-    return escape(one_line(paragraph.text))
+    """Return a paragraph's text as HTML, with links and raised figures."""
+    return one_line("".join(_run(part, paragraph) for part in paragraph._p))
 
 
-def _table(rows: Iterable[Iterable[object]]) -> str:
+def _run(part: Any, paragraph: Any) -> str:
+    if part.tag == f"{_DRAWING}br":
+        return " "
+    text = escape("".join(words.text or "" for words in part.iter(f"{_DRAWING}t")))
+    look = part.find(f"{_DRAWING}rPr")
+    if look is None or not text:
+        return text
+    if int(look.get("baseline", "0").rstrip("%") or 0) > 0:
+        text = f"<sup>{text}</sup>"
+    link = look.find(f"{_DRAWING}hlinkClick")
+    address = _address(paragraph.part, link.get(_LINK) if link is not None else None)
+    return f'<a href="{escape(address)}">{text}</a>' if address else text
+
+
+def _address(part: Any, name: str | None) -> str:
+    relation = part.rels.get(name) if name else None
+    return str(relation.target_ref) if relation is not None and relation.is_external else ""
+
+
+def _cells(table: Any) -> str:
+    """Return a table as HTML, its header row or column marked."""
+    rows = []
+    for row_index, row in enumerate(table.rows):
+        cells = ""
+        for column, cell in enumerate(row.cells):
+            if not cell.is_spanned:
+                header = (row_index == 0 and table.first_row) or (column == 0 and table.first_col)
+                name = "th" if header else "td"
+                spans = f' rowspan="{cell.span_height}" colspan="{cell.span_width}"' if cell.is_merge_origin else ""
+                text = "<br>".join(map(_words, cell.text_frame.paragraphs))
+                cells += f"<{name}{spans}>{text}</{name}>"
+        rows.append(f"<tr>{cells}</tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    names = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
+    return f"<table><tr>{names}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def _chart(chart: Any) -> str:
@@ -118,7 +165,7 @@ def _chart(chart: Any) -> str:
     shown = [
         ["" if cell is None else f"{cell:.15g}" if isinstance(cell, float) else cell for cell in row] for row in rows
     ]
-    return f"<p>{escape(title)}</p>" + (_table([header, *shown]) if rows else "")
+    return f"<p>{escape(title)}</p>" + (_table(header, shown) if rows else "")
 
 
 def _diagram(shape: Any) -> str:

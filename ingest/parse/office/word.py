@@ -11,7 +11,7 @@ import mammoth
 from lxml import etree
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Parsed
+from ingest.parse.document import Parsed, hidden_note
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.numbering import Numbering, W, flag, value
 
@@ -28,8 +28,7 @@ def parse_docx(data: bytes) -> Parsed:
     no_images = mammoth.images.img_element(lambda _: {})
     file, num_hidden = _written_out(office_file(data))
     html = mammoth.convert_to_html(io.BytesIO(file), style_map=styles, convert_image=no_images).value
-    note = f"not read, since hidden: {num_hidden:,} pieces of text" if num_hidden else ""
-    return replace(from_html(html), note=note)
+    return replace(from_html(html), note=hidden_note(num_hidden))
 
 
 def _written_out(data: bytes) -> tuple[bytes, int]:
