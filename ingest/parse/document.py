@@ -182,7 +182,7 @@ def real_title(title: str) -> str:
     return "" if _NO_TITLE.fullmatch(title) else title
 
 
-def hidden_note(number: int, what: str = "pieces of text") -> str:
+def hidden_note(number: int, what: str = "passages") -> str:
     """Return the note about what no reader sees and was therefore not read, '' for none."""
     return f"left out, since hidden: {number:,} {what.removesuffix('s') if number == 1 else what}" if number else ""
 

@@ -126,21 +126,31 @@ def with_addresses(
 ) -> list[list[Char]]:
     """Return the lines with the address of each link behind the words that it lies on."""
     result = [list(line) for line in lines]
-    links = list(_links(pdf, page, sheet))
-    for index, link in enumerate(links):
-        goes_on = index + 1 < len(links) and links[index + 1].text == link.text  # one rectangle for each line
-        if not goes_on:
-            same = [other for other in links[: index + 1] if other.text == link.text]
-            _write_address(link, same, result)
+    areas: list[_Area] = []  # of one link: a rectangle for each line
+    for link in _links(pdf, page, sheet):
+        if areas and not _goes_on(areas[-1], link):
+            _write_address(areas, result)
+            areas = []
+        areas.append(link)
+    if areas:
+        _write_address(areas, result)
     return result
 
 
-def _write_address(link: _Area, areas: Sequence[_Area], lines: Sequence[list[Char]]) -> None:
+def _goes_on(above: _Area, link: _Area) -> bool:
+    """Return whether two rectangles are of one link that is broken at a line's end."""
+    height = above.bottom - above.top
+    return above.text == link.text and 0.5 * height < link.top - above.top < 2 * height and link.left < above.right
+
+
+def _write_address(areas: Sequence[_Area], lines: Sequence[list[Char]]) -> None:
+    """Write the address of a link behind the last character in its areas."""
     level = [line for line in lines if any(_is_level(area, line) for area in areas)]
     shown = "".join(char.text for line in level for char in line if any(area.holds(char) for area in areas))
-    line = next((line for line in level if any(map(link.holds, line))), None)
-    if line and (address := address_of(link.text, shown)):
-        last = max(index for index, char in enumerate(line) if link.holds(char))
+    address, last_area = address_of(areas[-1].text, shown), areas[-1]
+    line = next((line for line in level if any(last_area.holds(char) and char.text.strip() for char in line)), None)
+    if line and address:
+        last = max(index for index, char in enumerate(line) if last_area.holds(char) and not char.text.isspace())
         line.insert(last + 1, line[last]._replace(text=f" ({address})", left=line[last].right))
 
 

@@ -23,7 +23,7 @@ _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 _PAGE_WORD = re.compile(
     r"(?i)(?<![^\W\d_])(pages?|p\.|pp\.|pg\.?|seite|s\.|blatt|p[áa]gina|p[áa]g\.|strona|side|sida|slide|folie|第)\s*$"
 )
-_OPENS_NUMBER = re.compile(r"(^|[|·•/\u2013\u2014-])\s*$")
+_OPENS_NUMBER = re.compile(r"(^|[|·•\u2013\u2014-])\s*$")
 _CLOSES_NUMBER = re.compile(r"\s*($|[|·•/\u2013\u2014-]|(of|von|de|di|av|z)\s*\d)")
 _FARTHEST = 1000
 """Largest distance of a page's number to its place in the file, as in an extract."""
