@@ -148,7 +148,7 @@ class _Shape:
 
     @classmethod
     def of(cls, lines: Sequence[Printed]) -> _Shape:
-        lengths = sorted(len(line.text) for line in lines if not line.row) or [0]
+        lengths = sorted(_printed_length(line) for line in lines if not line.row) or [0]
         tops = [line.top for line in lines if not line.row]
         steps = [after - before for before, after in pairwise(tops) if after > before]
         return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
@@ -169,12 +169,17 @@ class _Shape:
             or (_CODE.match(following.text) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
-        continues = line.text.endswith(",") or lower or len(line.text) > 0.85 * self.full
+        continues = line.text.endswith(",") or lower or _printed_length(line) > 0.85 * self.full
         if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
             return None if lower and not is_compound(line.text) else ""
         return " "
+
+
+def _printed_length(line: Printed) -> int:
+    """Return the number of characters on the page, without the addresses of links."""
+    return len(re.sub(r" \((?:https?|ftp)://[^\s)]*\)", "", line.text))
 
 
 def headings(bookmarks: Iterable[Bookmark], pages: Sequence[Page]) -> Iterator[Heading]:
