@@ -128,9 +128,10 @@ def has_header(rows: Sequence[Row], doubtful: bool = False) -> bool:
     if not rest or _is_figure(first[1]) or all(row[0].rstrip().endswith(":") for row in rows):
         return False
     columns = [[row[side] for row in rest if row[side].strip()] for side in (0, 1)]
-    if any(not _is_figure(first[side]) and _are_figures(columns[side], r"[\W\d_]+") for side in (0, 1)):
+    if any(not _is_figure(first[side]) and _are_alike(columns[side]) for side in (0, 1)):
         return True
-    return doubtful and (not all(map(_is_figure, columns[1])) or _are_figures(columns[1], r"\w"))
+    without_units = [re.sub(r"[^\W\d_]+", "", value) for value in columns[1]]
+    return doubtful and (not all(map(_is_figure, columns[1])) or _are_alike(without_units))
 
 
 def _is_strong(cell: str) -> bool:
@@ -142,10 +143,10 @@ def _is_figure(text: str) -> bool:
     return re.match(r"\W{0,3}\d", text) is not None
 
 
-def _are_figures(values: Sequence[str], ignored: str) -> bool:
-    """Return whether all values are figures, most alike but for what matches `ignored`."""
-    kinds = {re.sub(ignored, "", value) for value in values}
-    return bool(values) and all(map(_is_figure, values)) and 2 * len(kinds) <= len(values) + 1
+def _are_alike(values: Sequence[str]) -> bool:
+    """Return whether all values are figures, of one kind and unit for every two of them."""
+    kinds = {re.sub(r"\d[\d.,]*", "0", value) for value in values}
+    return all(map(_is_figure, values)) and (len(kinds) == 1 or 0 < 2 * len(kinds) <= len(values))
 
 
 def without_empty_columns(rows: Sequence[Row]) -> list[list[str]]:

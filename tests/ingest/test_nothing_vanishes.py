@@ -169,7 +169,7 @@ def test_bold_first_column_or_row_is_the_header(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "has_header"),
     [
-        ([("Supplier", "Nordhal AB"), ("Notice", "3 months"), ("Signed", "2025-05-06")], False),
+        ([("Supplier", "Nordhal AB"), ("Notice", "3 months"), ("Signed", "2025-05-06"), ("Cap", "250000")], False),
         ([("Height", "140 mm"), ("Weight", "2.4 kg")], False),
         ([("Buyer", "Pelmar"), ("Seller", "Orlund")], False),
         ([("City", "Rate"), ("Bonn", "120 euros"), ("Kiel", "90 euros")], True),
@@ -207,6 +207,13 @@ def test_printed_table_of_labels_and_values_has_no_header() -> None:
     )
     text = parse_pdf(drawn(page)).pages[0].text
     assert text == NO_HEADER + "\n".join(f"| {left} | {right} |" for left, right in rows)
+
+
+@pytest.mark.parametrize(("second", "has_header"), [("190 EUR", True), ("2025-05-06", False)])
+def test_printed_table_of_words_above_figures_of_one_kind_has_a_header(second: str, has_header: bool) -> None:
+    rows = (("Place", "Cap"), ("London", "175 GBP"), ("Paris", second))
+    page = "".join(put(left, 50, 250 - 14 * y) + put(right, 200, 250 - 14 * y) for y, (left, right) in enumerate(rows))
+    assert parse_pdf(drawn(page)).pages[0].text.startswith(NO_HEADER) != has_header
 
 
 def test_empty_header_of_a_markdown_table_stays_empty(tmp_path: Path) -> None:
