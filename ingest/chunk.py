@@ -63,6 +63,8 @@ class Chunk:
 class Policy:
     """Where a document may be cut; the table records the name, so that a change is noticed.
 
+    The number in a name also rises when documents are parsed differently, since tables are then to be rebuilt.
+
     along_headings: a chunk stays below one heading and records it. along_sentences: it ends where a sentence, line or
     paragraph ends, if one fits. overlap_tokens: word pieces repeated from the previous chunk. min_tokens: smaller
     sections are joined with the next one under the headings that they share.
@@ -78,14 +80,14 @@ class Policy:
 POLICIES = {
     policy.name: policy
     for policy in (
-        Policy("window/2", along_headings=False, along_sentences=False),
-        Policy("sentence/2", along_headings=False),
-        Policy("heading-sentence/2"),
-        Policy("heading-overlap/2", overlap_tokens=48),
-        Policy("heading-joined/2", min_tokens=64),
+        Policy("window/3", along_headings=False, along_sentences=False),
+        Policy("sentence/3", along_headings=False),
+        Policy("heading-sentence/3"),
+        Policy("heading-overlap/3", overlap_tokens=48),
+        Policy("heading-joined/3", min_tokens=64),
     )
 }
-DEFAULT_POLICY = POLICIES["heading-sentence/2"]
+DEFAULT_POLICY = POLICIES["heading-sentence/3"]
 
 
 def label(title: str, headings: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO, get_args
@@ -169,7 +170,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
                 detail = "; ".join(filter(None, (chunks, result.reason)))
                 line = f"{result.status:9} {result.name}  {detail}".rstrip()
-                bar.write("".join(char if char.isprintable() else "?" for char in line), sys.stdout)
+                bar.write(_printable(line), sys.stdout)
     documents = stored_documents(store.home)
     num_chunks = sum(document.num_chunks for document in documents)
     if as_json:
@@ -177,6 +178,8 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     else:
         print(_counts(results))
         print(f"{len(documents)} documents, {num_chunks} chunks in the table")
+        for line in _gaps(results):
+            print(_printable(line))
     return not any(result.status == "failed" for result in results)
 
 
@@ -185,6 +188,19 @@ def _counts(results: list[FileResult]) -> str:
 
     counts = {status: sum(result.status == status for result in results) for status in get_args(Status)}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "nothing to do"
+
+
+def _gaps(results: list[FileResult]) -> Iterator[str]:
+    """Yield the number of files that were read with gaps, and what is missing in each."""
+    gaps = [result for result in results if result.status in ("added", "replaced", "renamed") and result.reason]
+    if gaps:
+        yield f"read with gaps: {len(gaps)}"
+    for result in gaps:
+        yield f"  {result.name}: {result.reason}"
+
+
+def _printable(line: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 class _ProgressBar:

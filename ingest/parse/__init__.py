@@ -18,6 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ingest.parse.calendars import parse_calendar
 from ingest.parse.document import (
     PAGE_BREAK,
     Box,
@@ -32,9 +33,12 @@ from ingest.parse.document import (
     parse_text,
 )
 from ingest.parse.html.epub import parse_epub
-from ingest.parse.html.markup import parse_docx, parse_html, parse_markdown, parse_mdx
+from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
-from ingest.parse.office import parse_pptx, parse_xlsx
+from ingest.parse.marks import without_invisible
+from ingest.parse.office.sheets import parse_xlsx
+from ingest.parse.office.slides import parse_pptx
+from ingest.parse.office.word import parse_docx
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
@@ -71,6 +75,7 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".csv": parse_csv,
     ".tsv": parse_csv,
     ".epub": parse_epub,
+    ".ics": parse_calendar,
     ".txt": parse_plain,
     ".text": parse_plain,
 }
@@ -79,9 +84,16 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _SCANS = (".pdf", *_PICTURES)
 PARSERS |= dict.fromkeys(_PICTURES, ocr.parse_image)
-# A mail inside a mail is read, but no deeper ones.
-_mail_without_mails = partial(parse_mail, parsers=dict(PARSERS))
-PARSERS[".eml"] = partial(parse_mail, parsers=PARSERS | {".eml": _mail_without_mails})
+_DEEPEST_MAIL = 8
+"""Mails inside mails that are read, such as a chain of forwarded ones."""
+
+
+def _parse_mail(data: bytes, depth: int = 1) -> Parsed:
+    inner = {".eml": partial(_parse_mail, depth=depth + 1)} if depth < _DEEPEST_MAIL else {}
+    return parse_mail(data, {suffix: parser for suffix, parser in PARSERS.items() if suffix != ".eml"} | inner)
+
+
+PARSERS[".eml"] = _parse_mail
 
 
 def parse(path: Path, name: str | None = None) -> Document:
@@ -109,7 +121,7 @@ def parse(path: Path, name: str | None = None) -> Document:
     return Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,
-        title=one_line(parsed.title) or _title_from(path.stem),
+        title=one_line(without_invisible(parsed.title)) or _title_from(path.stem),
         source=str(path.resolve()),
         sha256=hashlib.sha256(data).hexdigest(),
         pages=parsed.pages,

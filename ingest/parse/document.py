@@ -69,7 +69,7 @@ class Document:
     name: shown to people and used in judgements, such as `handbook/leave.md`.
     source: its absolute path.
     sha256: hex digest of the file's bytes.
-    note: which part could not be read, or ''.
+    note: which part could not be read or is hidden, or ''.
     """
 
     id: str
@@ -95,7 +95,7 @@ class ParseError(CiteloopError):
 class Parsed:
     """A parser's result: pages, headings, and the file's own title, or ''.
 
-    note: which part could not be read, or ''.
+    note: which part could not be read or is hidden, or ''.
     """
 
     pages: tuple[Page, ...]
@@ -165,16 +165,40 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def joined(parts: Iterable[Parsed], title: str) -> Parsed:
-    """Concatenate slides, sheets or chapters and shift the spans of their headings."""
+_NO_TITLE = re.compile(
+    r"""\W*(?: anonymous | unspecified | unknown | none | null | title | titel
+    | (?:no|sans|ohne)\ ?(?:title|titre|titel)
+    | untitled(?:\ (?:document|presentation|spreadsheet))? | unbenannt(?:es\ dokument)? | (?:blank|leere)\ \w+
+    | (?:power\ ?point[ -])?(?:pr[eäé]sentation|presentación|presentazione) | do[ck]ument(?:o|en)?
+    | slide | folie | layout | page | seite | sheet | book | mappe | classeur | libro | tabelle
+    )[\W_\d]* | microsoft\ (?:word|power\ ?point|excel|office)\b.* | .*\.[a-z]\w{1,4}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def real_title(title: str) -> str:
+    """Return a title from a file's properties in one line, '' if a program filled it in, perhaps with a file name."""
+    title = one_line(title)
+    return "" if _NO_TITLE.fullmatch(title) else title
+
+
+def hidden_note(number: int, what: str = "passages") -> str:
+    """Return the note about what no reader sees and was therefore not read, '' for none."""
+    return f"left out, since hidden: {number:,} {what.removesuffix('s') if number == 1 else what}" if number else ""
+
+
+def joined(parts: Iterable[Parsed], title: str, note: str = "") -> Parsed:
+    """Concatenate slides, sheets or chapters, shift the spans of their headings, and join their notes with this one."""
     pages: list[Page] = []
     headings: list[Heading] = []
     offset = 0
+    notes = [note]
     for part in parts:
+        notes.append(part.note)
         headings += [replace(mark, start=mark.start + offset, end=mark.end + offset) for mark in part.headings]
         pages += part.pages
         offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
-    return Parsed(tuple(pages), tuple(headings), title)
+    return Parsed(tuple(pages), tuple(headings), title, "; ".join(dict.fromkeys(filter(None, notes))))
 
 
 def whole_characters(text: str) -> str:

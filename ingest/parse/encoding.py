@@ -8,6 +8,7 @@ import re
 from charset_normalizer import from_bytes
 
 from ingest.parse.document import ParseError
+from ingest.parse.marks import without_invisible
 
 
 def read_text(data: bytes) -> str:
@@ -28,10 +29,21 @@ def read_markup(data: bytes) -> str:
     declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
     if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
         try:
-            return decode(data.decode(declared[1].decode()).encode())
+            return decode(data.decode(known_encoding(declared[1].decode())).encode())
         except (LookupError, UnicodeDecodeError):
             pass  # the declared encoding is wrong
     return read_text(data)
+
+
+def known_encoding(name: str) -> str:
+    """Return Python's name of an encoding, for spellings such as cp-850 too. Raises LookupError."""
+    spellings = (name, re.sub(r"[-_ ]", "", name), re.sub(r"(?i)^x-", "", name), re.sub(r"(?i)^windows-?", "cp", name))
+    for spelling in spellings:
+        try:
+            return codecs.lookup(spelling).name
+        except LookupError:
+            pass
+    raise LookupError(name)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -63,7 +75,7 @@ def _binary() -> ParseError:
 
 
 def decode(data: bytes) -> str:
-    """Return the text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
+    """Return the visible text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
@@ -73,4 +85,4 @@ def decode(data: bytes) -> str:
             text = str(best)
         else:
             raise ParseError("not text in any known encoding; save it as UTF-8") from None
-    return re.sub(r"\r\n?", "\n", text)
+    return without_invisible(re.sub(r"\r\n?", "\n", text))

@@ -12,9 +12,11 @@ from html import escape
 from pathlib import PurePath
 
 from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, one_line
-from ingest.parse.encoding import read_markup
+from ingest.parse.encoding import known_encoding, read_markup
 from ingest.parse.html.boilerplate import visible_part_of
 from ingest.parse.html.markup import from_html
+from ingest.parse.marks import without_invisible
+from ingest.parse.plain import unflowed, unwrapped
 
 Parsers = Mapping[str, Callable[[bytes], Parsed]]
 """File suffix -> parser, for attachments."""
@@ -33,8 +35,21 @@ def parse_mail(data: bytes, parsers: Parsers) -> Parsed:
             attached.append(parsed)
         else:
             others.append(name)
-    note = _plain(f"Other attachments: {', '.join(others)}" if others else "")
-    return _on_one_page([_top(message), _text(body), *attached, note], _header(message, "Subject"))
+    named = ", ".join(others)
+    other = (
+        replace(_plain(f"Other attachments: {named}"), note=f"attachments not read: {named}") if others else _plain("")
+    )
+    return _on_one_page([_top(message), _locked(message), _text(body), *attached, other], _header(message, "Subject"))
+
+
+def _locked(message: EmailMessage) -> Parsed:
+    """Return a note if the mail's text is in a form that only its receiver's program opens."""
+    kind = message.get_content_type()
+    if kind not in ("application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted"):
+        return _plain("")
+    words = "encrypted" if kind == "multipart/encrypted" or "enveloped" in str(message["Content-Type"]) else "signed"
+    note = f"the text of this mail is {words} and could not be read; save it decrypted and add it again"
+    return replace(_plain(f"({note[0].upper()}{note[1:]}.)"), note=note)
 
 
 def _on_one_page(parts: Iterable[Parsed], title: str) -> Parsed:
@@ -74,7 +89,10 @@ def _text(part: MIMEPart | None) -> Parsed:
         return _plain("")
     if part.get_content_subtype() == "html":
         return from_html(_words(part), visible_part_of)
-    return _plain(_words(part).strip())
+    words = _words(part)
+    flowed = str(part.get_param("format", "")).lower() == "flowed"
+    without_space = str(part.get_param("delsp", "")).lower() == "yes"
+    return _plain((unflowed(words, without_space) if flowed else unwrapped(words)).strip())
 
 
 def _plain(text: str) -> Parsed:
@@ -84,7 +102,8 @@ def _plain(text: str) -> Parsed:
 def _words(part: MIMEPart) -> str:
     data = _bytes(part)
     try:
-        return data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n")
+        charset = known_encoding(part.get_content_charset("utf-8"))
+        return without_invisible(data.decode(charset).replace("\r\n", "\n"))
     except (LookupError, UnicodeDecodeError):  # unknown or wrong encoding
         return read_markup(data)
 
@@ -101,7 +120,8 @@ def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple
     """
     for part in message.iter_parts() if message.is_multipart() else []:
         is_mail = part.get_content_type() == "message/rfc822"
-        name = PurePath(one_line(part.get_filename() or ("mail.eml" if is_mail else ""))).name
+        unnamed = {"message/rfc822": "mail.eml", "text/calendar": "invite.ics"}.get(part.get_content_type(), "")
+        name = PurePath(one_line(part.get_filename() or unnamed)).name
         in_text = part.get_content_maintype() == "image" and (
             part["Content-ID"] is not None or part.get_content_disposition() == "inline"
         )
@@ -129,6 +149,8 @@ def _attachment(name: str, part: MIMEPart, parsers: Parsers) -> Parsed | None:
     except MemoryError:
         raise
     except Exception as error:  # converters raise anything on damaged files
-        parsed = _plain(f"(This attachment could not be read: {one_line(str(error)) or type(error).__name__})")
+        reason = one_line(str(error)) or type(error).__name__
+        note = f"attachments not read: {name} ({reason})"
+        parsed = replace(_plain(f"(This attachment could not be read: {reason})"), note=note)
     inner = replace(parsed, headings=tuple(replace(mark, level=min(mark.level + 2, 6)) for mark in parsed.headings))
     return _on_one_page([from_html(f"<h2>{escape(name)}</h2>"), inner], name)

@@ -42,7 +42,7 @@ def parse_rst(data: bytes) -> Parsed:
     return from_html(publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["html_body"], _without_messages)
 
 
-def _without_messages(soup: BeautifulSoup) -> Tag:
+def _without_messages(soup: BeautifulSoup, _hidden: list[str]) -> Tag:
     for message in soup(class_=re.compile("^system-messages?$")):
         message.extract()
     return soup.body or soup

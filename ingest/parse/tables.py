@@ -6,7 +6,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import chain, takewhile
 
 from ingest.parse.document import Page, Parsed, ParseError, one_line
 from ingest.parse.encoding import read_text
@@ -14,13 +15,138 @@ from ingest.parse.encoding import read_text
 Row = Sequence[str]
 
 
-def markdown_table(rows: Iterable[Row]) -> str:
-    """Return a pipe table with the first row as header, '' for no rows; empty rows are left out."""
-    cells = [[one_line(cell).replace("|", r"\|") for cell in row] for row in rows]
+class Field(str):
+    """A cell's text and what the file shows of it.
+
+    merged: which merged cell it belongs to, None if to none. strong: whether it is bold or marked as a header.
+    """
+
+    __slots__ = ("merged", "strong")
+    merged: Hashable
+    strong: bool
+
+    def __new__(cls, text: str, merged: Hashable = None, strong: bool = False) -> Field:
+        field = super().__new__(cls, text)
+        field.merged, field.strong = merged, strong
+        return field
+
+
+def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bool = False) -> str:
+    """Return a table as Markdown, below its title if one cell covers the first row.
+
+    num_headers: leading rows that the file marks as header, None if it marks nothing; see `has_header`.
+    """
+    width = max(map(len, rows), default=0)
+    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    titles = list(takewhile(_is_title, rows))
+    rows = rows[len(titles) :]
+    if num_headers is not None and titles:
+        num_headers = num_headers - len(titles) if num_headers > len(titles) else None
+    if num_headers is None:
+        num_headers = int(has_header(rows, doubtful))
+    return "\n\n".join(filter(None, [*(one_line(title[0]) for title in titles), markdown_table(rows, num_headers)]))
+
+
+def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
+    """Return a pipe table, '' for no rows; empty rows are left out.
+
+    num_headers: leading rows with the names of the columns, which become one; with 0 the header row is empty.
+    """
+    rows = list(rows)
+    width = max(map(len, rows), default=0)
+    num_headers = _with_grouped(rows, num_headers)
+    header = [_column_name(row[column] for row in rows[:num_headers] if column < len(row)) for column in range(width)]
+    below = (row if num_headers and not _is_title(row) else said_once(row) for row in rows[num_headers:])
+    cells = [list(map(_cell_text, row)) for row in below]
     cells = [row for row in cells if any(row)]
-    width = max(map(len, cells), default=0)
-    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in cells]
-    return "\n".join([*lines[:1], "| " + " | ".join(["---"] * width) + " |", *lines[1:]]) if lines else ""
+    if not any(header) and not cells:
+        return ""
+    lines = ["| " + " | ".join([*row, *[""] * (width - len(row))]) + " |" for row in (header, *cells)]
+    return "\n".join([lines[0], "| " + " | ".join(["---"] * width) + " |", *lines[1:]])
+
+
+def _cell_text(cell: str) -> str:
+    return one_line(cell).replace("|", r"\|")
+
+
+def _column_name(cells: Iterable[str]) -> str:
+    return " / ".join(dict.fromkeys(filter(None, map(_cell_text, cells))))
+
+
+def said_once(row: Row) -> list[str]:
+    """Return the row with a cell that covers several columns only in the first of these."""
+    return ["" if column and _covers(row[column - 1], cell) else cell for column, cell in enumerate(row)]
+
+
+def _is_title(row: Row) -> bool:
+    return len(row) > 1 and _covers(row[0], row[-1])
+
+
+def _covers(one: str, other: str) -> bool:
+    """Return whether two fields belong to one merged cell."""
+    merged = one.merged if isinstance(one, Field) else None
+    return merged is not None and isinstance(other, Field) and merged == other.merged
+
+
+def _with_grouped(rows: Sequence[Row], num_headers: int) -> int:
+    """Return the number of header rows, with those that name the columns below a merged cell."""
+    while 0 < num_headers < len(rows) - 1 and _names_columns_of(rows[num_headers - 1], rows[num_headers]):
+        num_headers += 1
+    return num_headers
+
+
+def _names_columns_of(groups: Row, names: Row) -> bool:
+    """Return whether one row has merged cells and the next one has names below these only."""
+    if len(groups) != len(names):
+        return False
+    grouped = [
+        any(_covers(groups[column], groups[beside]) for beside in (column - 1, column + 1) if 0 <= beside < len(groups))
+        for column in range(len(groups))
+    ]
+    return any(grouped) and all(
+        bool(name.strip()) != _covers(group, name)
+        if in_group
+        else not (name.strip() and group.strip()) or _covers(group, name)
+        for group, name, in_group in zip(groups, names, grouped, strict=True)
+    )
+
+
+def has_header(rows: Sequence[Row], doubtful: bool = False) -> bool:
+    """Return whether the first row of a table names its columns; rows are of one width.
+
+    If the file sets neither the first row nor the first column apart, only a table of two columns is in doubt: its
+    left column may name the rows. Then the first row is a header if it has words above figures of one kind.
+    doubtful: the result where this does not show.
+    """
+    first, *rest = rows or [()]
+    if all(map(_is_strong, first)) and not all(map(_is_strong, chain(*rest))):
+        return True
+    if all(_is_strong(row[0]) for row in rows) and not any(_is_strong(cell) for row in rows for cell in row[1:]):
+        return False
+    if len(first) != 2:
+        return True
+    if not rest or _is_figure(first[1]) or all(row[0].rstrip().endswith(":") for row in rows):
+        return False
+    columns = [[row[side] for row in rest if row[side].strip()] for side in (0, 1)]
+    if any(not _is_figure(first[side]) and _are_alike(columns[side]) for side in (0, 1)):
+        return True
+    without_units = [re.sub(r"[^\W\d_]+", "", value) for value in columns[1]]
+    return doubtful and (not all(map(_is_figure, columns[1])) or _are_alike(without_units))
+
+
+def _is_strong(cell: str) -> bool:
+    """Return whether it is a field set apart; an empty one may be anything."""
+    return not cell.strip() or (isinstance(cell, Field) and cell.strong)
+
+
+def _is_figure(text: str) -> bool:
+    return re.match(r"\W{0,3}\d", text) is not None
+
+
+def _are_alike(values: Sequence[str]) -> bool:
+    """Return whether all values are figures, of one kind and unit for every two of them."""
+    kinds = {re.sub(r"\d[\d.,]*", "0", value) for value in values}
+    return all(map(_is_figure, values)) and (len(kinds) == 1 or 0 < 2 * len(kinds) <= len(values))
 
 
 def without_empty_columns(rows: Sequence[Row]) -> list[list[str]]:
@@ -45,9 +171,15 @@ def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
 def block_text(rows: list[list[str]]) -> str:
     """Return a block as Markdown: leading rows of one cell above wider ones are text, the rest is a table."""
     lines = []
-    while rows and sum(map(bool, rows[0])) == 1 and (len(rows) == 1 or len(rows[0]) > 1):
-        lines.append(one_line("".join(rows.pop(0))))
-    return "\n\n".join(filter(None, [*lines, markdown_table(without_empty_columns(rows))]))
+    while rows and _is_line(rows):
+        lines.append(one_line("".join(said_once(rows.pop(0)))))
+    return "\n\n".join(filter(None, [*lines, table_text(without_empty_columns(rows))]))
+
+
+def _is_line(rows: Sequence[Row]) -> bool:
+    """Return whether the first row has one cell, and is neither a list's first item nor names a group of columns."""
+    alone = sum(map(bool, said_once(rows[0]))) == 1 and (len(rows) == 1 or len(rows[0]) > 1)
+    return alone and not (len(rows) > 1 and _names_columns_of(rows[0], rows[1]))
 
 
 def parse_csv(data: bytes) -> Parsed:
@@ -62,7 +194,7 @@ def parse_csv(data: bytes) -> Parsed:
             rows = list(csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE))
         except csv.Error as error:
             raise ParseError(f"not a table of separated values: {error}") from error
-    return Parsed((Page(None, markdown_table(without_empty_columns(rows))),), (), "")
+    return Parsed((Page(None, markdown_table(without_empty_columns([row for row in rows if any(row)]))),), (), "")
 
 
 def _delimiter(text: str) -> str:

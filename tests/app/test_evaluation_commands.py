@@ -164,7 +164,7 @@ def test_a_name_that_stands_twice_is_measured_once(citeloop: Citeloop, benchmark
 def test_blanks_between_names_do_not_matter(citeloop: Citeloop, benchmark: Path) -> None:
     arguments = ["--rerankers", "none, trains", "--retrievers", "vector, text", "--num-candidates", "2, 5"]
     report = citeloop("evaluate", benchmark, *arguments, "--chunkings", " window ", "--json").json[0]
-    assert report["chunking"] == "window/2"
+    assert report["chunking"] == "window/3"
     found = {(result["retriever"], result["reranker"], result["num_candidates"]) for result in report["results"]}
     assert found == {
         (where, name, depth) for where in ("vector", "text") for name in ("none", "trains") for depth in (2, 5)
@@ -247,11 +247,11 @@ def test_the_report_can_be_put_elsewhere_but_not_over_something(
 def test_each_policy_of_chunking_has_a_report_of_its_own(citeloop: Citeloop, benchmark: Path, tmp_path: Path) -> None:
     arguments = ["--chunkings", "window,heading-sentence", "--output", tmp_path / "out", "--json"]
     reports = citeloop("evaluate", benchmark, *arguments).json
-    assert [report["chunking"] for report in reports] == ["window/2", "heading-sentence/2"]
+    assert [report["chunking"] for report in reports] == ["window/3", "heading-sentence/3"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "heading-sentence-2",
+        "heading-sentence-3",
         "overview.md",
-        "window-2",
+        "window-3",
     ]
 
 
@@ -275,7 +275,7 @@ def test_embedders_are_compared_in_one_table(
     orders = [(retriever, name) for retriever in ("vector", "text") for name in ("none", "shipped")]
     orders += [(retriever, "best possible order") for retriever in ("vector", "text")]
     assert {tuple(row[:4]) for row in rows[2:]} == {
-        (name, "heading-sentence/2", *order) for name in ("one", "two") for order in orders
+        (name, "heading-sentence/3", *order) for name in ("one", "two") for order in orders
     }
 
 

@@ -188,7 +188,7 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     second = evaluate(by_document, home, embedder, {"none": None}, track=track)
     assert embedded == embedder.passages > 0
     assert labels == [
-        "embed (heading-sentence/2)",
+        "embed (heading-sentence/3)",
         "search (hybrid, 50)",
         "rerank (hybrid, 50, none)",
         "search (hybrid, 50)",

@@ -394,12 +394,12 @@ def test_names_of_the_policies_are_their_keys() -> None:
 
 def test_window_fills_every_chunk_wherever_a_sentence_stands() -> None:
     document = parse_text("One two three four five. " * 100, "a.md", "T")
-    chunks = cut(document, 73, POLICIES["window/2"])
+    chunks = cut(document, 73, POLICIES["window/3"])
     assert {count_words(piece.text) for piece in chunks[:-1]} == {72}
     assert any(not piece.text.endswith(".") for piece in chunks[:-1])
 
 
-@pytest.mark.parametrize("name", ["window/2", "sentence/2"])
+@pytest.mark.parametrize("name", ["window/3", "sentence/3"])
 def test_policies_without_headings_join_what_stands_below_several(name: str) -> None:
     (piece,) = cut(parse_text(TWO_SECTIONS, "a.md", "Handbook"), policy=POLICIES[name])
     assert piece.headings == ()
@@ -408,23 +408,23 @@ def test_policies_without_headings_join_what_stands_below_several(name: str) -> 
 
 
 def test_sentences_stay_whole_without_headings_too() -> None:
-    chunks = cut(parse_text("One two three four five. " * 100, "a.md", "T"), 73, POLICIES["sentence/2"])
+    chunks = cut(parse_text("One two three four five. " * 100, "a.md", "T"), 73, POLICIES["sentence/3"])
     assert all(piece.text.endswith("five.") for piece in chunks)
 
 
 def test_overlap_repeats_the_end_of_the_chunk_before() -> None:
     sentences = " ".join(f"Sentence {number} is here." for number in range(100))
-    chunks = cut(parse_text(sentences, "a.md", "T"), 80, POLICIES["heading-overlap/2"])
+    chunks = cut(parse_text(sentences, "a.md", "T"), 80, POLICIES["heading-overlap/3"])
     overlaps = [before.end - after.start for before, after in pairwise(chunks)]
     assert len(overlaps) > 3
     assert min(overlaps) > 0
     shared = [count_words(sentences[after.start : before.end]) for before, after in pairwise(chunks)]
-    assert max(shared) <= POLICIES["heading-overlap/2"].overlap_tokens
+    assert max(shared) <= POLICIES["heading-overlap/3"].overlap_tokens
 
 
 def test_small_sections_join_under_the_heading_that_they_share() -> None:
     text = "# Handbook\n\n## Leave\n\n### Annual\n\n30 days.\n\n### Parental\n\n" + "Eight weeks. " * 40
-    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/2"])
+    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/3"])
     assert [piece.headings for piece in joined] == [("Handbook", "Leave")]
     assert "30 days." in joined[0].text
     assert "Parental" in joined[0].text
@@ -432,7 +432,7 @@ def test_small_sections_join_under_the_heading_that_they_share() -> None:
 
 def test_sections_that_are_large_enough_stay_apart() -> None:
     text = "".join(f"## {title}\n\n{'Some words. ' * 40}\n\n" for title in ("A", "B"))
-    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/2"])
+    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/3"])
     assert [piece.headings for piece in joined] == [("A",), ("B",)]
 
 

@@ -66,6 +66,20 @@ def test_failed_file_is_shown_with_its_reason_and_makes_the_status_one(documents
     assert lines[-2:] == ["3 added, 1 failed", "3 documents, 4 chunks in the table"]
 
 
+def test_files_that_were_read_with_gaps_are_named_at_the_end(documents: Path) -> None:
+    mail = "Subject: Photos\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nHello\n--x\n"
+    part = "Content-Disposition: attachment; filename={}\nContent-Type: application/zip\n\nPK\n--x--\n"
+    for name in ("a", "b"):
+        (documents / f"{name}.eml").write_text(mail + part.format(f"{name}.zip"))
+    lines = call(documents).splitlines()
+    assert "added     a.eml  1 chunks; attachments not read: a.zip" in lines
+    assert lines[-3:] == [
+        "read with gaps: 2",
+        "  a.eml: attachments not read: a.zip",
+        "  b.eml: attachments not read: b.zip",
+    ]
+
+
 def test_skipped_file_is_shown_and_no_failure(documents: Path) -> None:
     (documents / "photo.xyz").write_bytes(b"")
     lines = call(documents).splitlines()

@@ -200,7 +200,7 @@ def test_character_that_is_drawn_twice_is_read_once() -> None:
 
 @needs_shared_data
 def test_line_goes_on_after_a_raised_figure() -> None:
-    assert "Area (km2) | Capital" in parse_pdf((NASTY / "sf_multicolumn.pdf").read_bytes()).pages[2].text
+    assert "Area (km²) | Capital" in parse_pdf((NASTY / "sf_multicolumn.pdf").read_bytes()).pages[2].text
 
 
 def test_paragraph_that_is_set_apart_is_a_line_of_its_own() -> None:

@@ -64,8 +64,8 @@ def test_table_is_made_anew_with_another_embedder(home: Path, table: ChunkTable,
 
 
 def test_table_is_made_anew_with_other_chunking(home: Path, table: ChunkTable, embedder: FakeEmbedder) -> None:
-    list(reindex(home, embedder, POLICIES["window/2"]))
-    assert read_identity(home) == Identity("fake", 64, "window/2")
+    list(reindex(home, embedder, POLICIES["window/3"]))
+    assert read_identity(home) == Identity("fake", 64, "window/3")
     assert ChunkTable(home, embedder).num_chunks() < table.num_chunks()
 
 

@@ -17,14 +17,17 @@ _LAYOUT = re.compile(r"^(has|with|no|without|is|show|hide|toggle)[-_]")  # class
 _LINKS = {"nav", "navbar", "navigation", "menu", "sidebar", "toc", "share", "sharing", "social", "pagination", "pager"}
 _COOKIES = re.compile(r"cookies?[-_]?(banner|bar|consent|notice|notification|popup|modal|message|law|dialog|overlay)")
 _CONSENT = re.compile(r"^(onetrust|cookiebot|cc-window|cc-banner|gdpr|consent-banner)")
+_HIDING = re.compile(
+    r"display:none|visibility:hidden|(?:font-size:0(?:px|pt|r?em|%)?|opacity:0(?:\.0+)?|text-indent:-\d{3,}\w*)(?:[;!]|$)"
+)
 _SKIP = re.compile(
     r"^\s*(skip|jump|go)\s+(straight\s+)?to\s+(the\s+)?(main\s+)?(content|navigation|search)", re.IGNORECASE
 )
 
 
-def content_of(soup: BeautifulSoup) -> Tag:
-    """Return the element with the page's content, cleaned."""
-    page = _without(soup, _RULES)
+def content_of(soup: BeautifulSoup, hidden: list[str]) -> Tag:
+    """Return the element with the page's content, cleaned; the text of hidden elements is added to hidden."""
+    page = _without(soup, _RULES, hidden)
     mains = page.find_all(lambda tag: tag.name == "main" or tag.get("role") == "main")
     if full := [main for main in mains if main.get_text(strip=True)]:
         return full[0]
@@ -32,12 +35,12 @@ def content_of(soup: BeautifulSoup) -> Tag:
     return articles[0] if len(articles) == 1 and 2 * _size(articles[0]) > _size(page) else page
 
 
-def visible_part_of(soup: BeautifulSoup) -> Tag:
-    """Return the page without hidden elements."""
-    return _without(soup, ())
+def visible_part_of(soup: BeautifulSoup, hidden: list[str]) -> Tag:
+    """Return the page without hidden elements; their text is added to hidden."""
+    return _without(soup, (), hidden)
 
 
-def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...]) -> Tag:
+def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...], hidden: list[str]) -> Tag:
     page = soup.body or soup
     half = _size(page) / 2
     expandable = {
@@ -46,7 +49,11 @@ def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...]) -> T
         for name in str(element["aria-controls"]).split()
     }
     for element in page.find_all(True):
-        if (any(rule(element) for rule in rules) or _is_hidden(element, expandable)) and _size(element) <= half:
+        if any(rule(element) for rule in rules) and _size(element) <= half:
+            element.extract()
+        elif _is_hidden(element, expandable) and _size(element) <= half:
+            if element.get_text(strip=True) and page in element.parents and not _is_aria_hidden(element):
+                hidden.append(element.get_text())
             element.extract()
     return page
 
@@ -54,8 +61,13 @@ def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...]) -> T
 def _is_hidden(element: Tag, expandable: set[str]) -> bool:
     """Return whether it is always hidden; what a button expands, such as an answer below its question, is content."""
     style = str(element.get("style", "")).replace(" ", "").lower()
-    if element.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style:
+    if element.has_attr("hidden") or _HIDING.search(style):
         return element.get("role") != "tabpanel" and element.get("id") not in expandable
+    return _is_aria_hidden(element)
+
+
+def _is_aria_hidden(element: Tag) -> bool:
+    """Return whether it is an ornament that a screen reader skips."""
     return str(element.get("aria-hidden")).lower() == "true"
 
 

@@ -1,26 +1,24 @@
-"""Markdown, HTML and DOCX -> Markdown text, all by way of HTML."""
+"""Markdown and HTML -> Markdown text, both by way of HTML, as most other formats go."""
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
-import mammoth
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.element import NavigableString, Tag
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
 
-from ingest.parse.archive import office_file
-from ingest.parse.document import Heading, Page, Parsed, one_line
+from ingest.parse.document import Heading, Page, Parsed, hidden_note, one_line
 from ingest.parse.encoding import read_markup, read_text
 from ingest.parse.html.boilerplate import content_of
-from ingest.parse.html.tables import rows_of, unwrap_layout
+from ingest.parse.html.tables import table_of, unwrap_layout
 from ingest.parse.html.templates import outside_code_blocks, without_tags
-from ingest.parse.tables import markdown_table
+from ingest.parse.marks import address_of, raised, without_invisible
 
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
 
@@ -44,7 +42,7 @@ def parse_mdx(data: bytes) -> Parsed:
 def _from_markdown(title: str | None, body: str) -> Parsed:
     body = outside_code_blocks(body, lambda part: without_tags(part, of_site=title is not None))
     parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
-    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
+    return replace(parsed, title=title or parsed.title)
 
 
 def _front_matter(text: str) -> tuple[str | None, str]:
@@ -69,41 +67,40 @@ def parse_html(data: bytes) -> Parsed:
     parsed = from_html(html, content_of)
     if not parsed.pages[0].text:  # the rules removed everything
         parsed = from_html(html)
-    return Parsed(parsed.pages, parsed.headings, title or parsed.title)
-
-
-def parse_docx(data: bytes) -> Parsed:
-    """Parse a Word document by its styles; the style Title is the outermost heading."""
-    styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
-    no_images = mammoth.images.img_element(lambda _: {})
-    file = io.BytesIO(office_file(data))
-    return from_html(mammoth.convert_to_html(file, style_map=styles, convert_image=no_images).value)
+    return replace(parsed, title=title or parsed.title)
 
 
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]
 _MAX_DEPTH = 100
+_HEADING = re.compile("^h[1-6]$")
 _HEADING_MARK = "\ue000"  # a private character, marks headings during conversion
 
 
 class _Converter(MarkdownConverter):
-    """Converts to Markdown with `markdown_table`; a nested table becomes text of its cell."""
+    """Converts to Markdown with `table_of`; a nested table becomes text of its cell."""
 
     def convert_table(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
         caption = one_line(el.caption.get_text()) if el.caption else ""
-        return text if el.find_parent("table") else f"\n\n{caption}\n\n{markdown_table(rows_of(el))}\n\n"
+        return text if el.find_parent("table") else f"\n\n{caption}\n\n{table_of(el)}\n\n"
 
 
-def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) -> Parsed:
-    """Parse HTML to Markdown text with headings; content selects a part of the page, None takes all."""
+def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | None = None) -> Parsed:
+    """Parse HTML to Markdown text with headings.
+
+    content: selects a part of the page and adds texts that are hidden on it to a list; None takes all.
+    """
     soup = BeautifulSoup(html.replace(_HEADING_MARK, ""), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
     for element in soup(_NOT_CONTENT):
         element.extract()
-    body = content(soup) if content else soup.body or soup
+    hidden: list[str] = []
+    body = content(soup, hidden) if content else soup.body or soup
     _flatten(body)
     _plain_strings(body)
+    _write_links(body)
+    _write_raised(body)
     unwrap_layout(body)
-    for element in body(re.compile("^h[1-6]$")):
+    for element in body(_HEADING):
         _mark_heading(element)
     converter = _Converter(
         strip=["a", "img", "b", "strong", "i", "em", "code"],  # marks cost tokens and break quotes
@@ -115,7 +112,7 @@ def from_html(html: str, content: Callable[[BeautifulSoup], Tag] | None = None) 
     lines = [line.rstrip() for line in converter.convert_soup(body).split("\n")]
     text, headings = _place_headings(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
     titles = [heading.title for heading in headings if heading.level == 1] + titles
-    return Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""))
+    return Parsed((Page(None, text),), tuple(headings), next(iter(titles), ""), hidden_note(len(hidden)))
 
 
 def _plain_strings(body: Tag) -> None:
@@ -126,7 +123,29 @@ def _plain_strings(body: Tag) -> None:
             string.extract()
             continue
         space = r"\f" if id(string) in in_pre else r"\s+"
-        string.replace_with(re.sub(space, " ", string))
+        string.replace_with(re.sub(space, " ", without_invisible(string)))
+
+
+def _write_links(body: Tag) -> None:
+    """Write the address of each link behind its text, or below the heading that it is in."""
+    for link in body("a", href=True):
+        if address := address_of(str(link["href"]), link.get_text()):
+            if heading := link.find_parent(_HEADING):
+                heading.insert_after(_paragraph(address))
+            else:
+                link.append(f" ({address})")
+
+
+def _paragraph(text: str) -> Tag:
+    paragraph = Tag(name="p")
+    paragraph.string = text
+    return paragraph
+
+
+def _write_raised(body: Tag) -> None:
+    for mark in body("sup"):
+        before = mark.find_previous(string=True) or ""
+        mark.replace_with(raised(one_line(mark.get_text()), str(before)))
 
 
 def _flatten(body: Tag) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from bs4.element import Tag
 
 from ingest.parse.document import one_line
+from ingest.parse.tables import Field, said_once, table_text
 
 _BLOCKS = [
     "p",
@@ -31,22 +33,43 @@ _BLOCKS = [
 _MAX_SPAN = 100  # larger values are mistakes
 
 
+def table_of(table: Tag) -> str:
+    """Return the table as Markdown."""
+    rows = rows_of(table)
+    num_marked = sum(1 for _ in takewhile(_is_header, _own_rows(table)))
+    return table_text(rows, 1 if rows and num_marked == len(rows) else num_marked or None)
+
+
 def rows_of(table: Tag) -> list[list[str]]:
-    """Return rows of cell text; a cell that spans several rows is repeated, so that every row is complete."""
+    """Return rows of cell text; a merged cell is repeated in each field, so that every row is complete."""
     rows: list[list[str]] = []
     hanging: dict[int, tuple[int, str]] = {}  # column -> (rows left, text)
     for row in _own_rows(table):
         cells: list[str] = []
         _fill(cells, hanging)
         for cell in row.find_all(["td", "th"], recursive=False):
-            text = _cell_text(cell)
-            for column in range(_span(cell, "colspan")):
+            field = _field(cell)
+            for _ in range(_span(cell, "colspan")):
                 if (below := _span(cell, "rowspan") - 1) > 0:
-                    hanging[len(cells)] = (below, "" if column else text)
-                cells.append("" if column else text)
+                    hanging[len(cells)] = (below, field)
+                cells.append(field)
             _fill(cells, hanging)
         rows.append(cells)
     return rows
+
+
+def _is_header(row: Tag) -> bool:
+    """Return whether it is marked as a row of column names."""
+    group = row.find_parent(["thead", "table"])
+    cells = row.find_all(["td", "th"], recursive=False)
+    return (group is not None and group.name == "thead") or all(cell.name == "th" for cell in cells)
+
+
+def _field(cell: Tag) -> Field:
+    bold = sum(len(mark.get_text(strip=True)) for mark in cell(["b", "strong"]))
+    strong = cell.name == "th" or bold >= len(cell.get_text(strip=True)) > 0
+    merged = id(cell) if _span(cell, "colspan") * _span(cell, "rowspan") > 1 else None
+    return Field(_cell_text(cell), merged, strong)
 
 
 def _fill(cells: list[str], hanging: dict[int, tuple[int, str]]) -> None:
@@ -69,7 +92,7 @@ def _span(cell: Tag, attribute: str) -> int:
 def _cell_text(cell: Tag) -> str:
     """Return the cell in one line, with list items and nested rows separated by semicolons."""
     for table in reversed(cell("table")):
-        table.replace_with(" " + "; ".join(", ".join(filter(None, row)) for row in rows_of(table)) + " ")
+        table.replace_with(" " + "; ".join(", ".join(filter(None, said_once(row))) for row in rows_of(table)) + " ")
     for item in cell("li"):
         if item.find_next_sibling("li") and re.search(r"[\w)\]]\s*$", item.get_text()):
             item.append(";")

@@ -8,6 +8,7 @@ from statistics import median
 
 from ingest.parse.document import Box, Line
 from ingest.parse.pdf.layout import SPREAD, Part, Printed, around, line_of, turned
+from ingest.parse.tables import has_header
 
 _FEWEST_ROWS = 3
 _PROSE = 30
@@ -56,8 +57,10 @@ def _cell(parts: Sequence[Part], column: Span) -> tuple[str, Box | None]:
 
 
 def table(rows: Iterable[Sequence[tuple[str, Box | None]]], quarters: int) -> list[Printed]:
-    """Return rows of cells with boxes as lines of a Markdown table; the first row is the header."""
+    """Return rows of cells with boxes as lines of a Markdown table."""
     rows = list(rows)
+    if not has_header([[text for text, _ in cells] for cells in rows], doubtful=True):
+        rows.insert(0, [("", None)] * len(rows[0]))
     rule = Printed("|" + " --- |" * len(rows[0]), row=True)
     first, *others = [_row(cells, quarters) for cells in rows]
     return [first, rule, *others]

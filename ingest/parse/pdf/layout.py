@@ -19,6 +19,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box, Line, whole_characters
+from ingest.parse.marks import FIGURES, RAISED, without_invisible
 
 SPREAD = " | "
 """Separates distant parts of a printed line, such as the cells of a table without rules."""
@@ -28,6 +29,7 @@ _HYPHEN = "\x02"
 
 _UNITS = 10_000  # per point, since pdfium returns whole numbers
 _WIDE_GAP = 12.0  # points
+_LEAST_RISE = 0.2  # of a character's height
 _MARK = re.compile(r"[-\u2013\u2014•▪▫◦‣\u2043●○■□·*o]|\(?(\d{1,3}|[A-Za-z])[.)]")
 _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\u2028": " ", "\u2029": " ", "\x85": " ", "\xa0": " "})
 
@@ -185,6 +187,38 @@ def _shared(one: Sequence[Char], other: Sequence[Char]) -> float:
 
 
 def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
+    """Yield the page's characters, raised figures written as such."""
+    base, last = (0, Char("", 0, 0, 0, 0)), Char("", 0, 0, 0, 0)  # base: the last one that is not raised
+    for index, char in _numbered_chars(textpage, sheet):
+        if char.text in FIGURES and _is_raised(textpage, sheet, (index, char), base, last):
+            is_first, after_figure = last is base[1], base[1].text.isdigit()
+            last = char
+            yield char._replace(text="^" * is_first + char.text if after_figure else char.text.translate(RAISED))
+            continue
+        if not char.text.isspace():
+            base, last = (index, char), char
+        yield char
+
+
+def _is_raised(
+    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char], last: Char
+) -> bool:
+    """Return whether it follows the last character, above the line of the base one."""
+    char, size = numbered[1], base[1].bottom - base[1].top
+    if not -1 < char.left - last.right < 2 or not _LEAST_RISE * size < base[1].bottom - char.bottom < 2 * size:
+        return False  # most figures end here; their lines are slow to get
+    upper, lower = (_line_at(textpage, sheet, index) for index in (numbered[0], base[0]))
+    return lower - upper > _LEAST_RISE * max(size, char.bottom - char.top)
+
+
+def _line_at(textpage: pypdfium2.PdfTextPage, sheet: Sheet, index: int) -> float:
+    """Return the height of the line that a character stands on, in points from the sheet's upper edge."""
+    x, y = c_double(), c_double()
+    pdfium.FPDFText_GetCharOrigin(textpage, index, byref(x), byref(y))
+    return moved(sheet.matrix, x.value, y.value)[1]
+
+
+def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[tuple[int, Char]]:
     left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
     edges = (byref(left), byref(right), byref(bottom), byref(top))
     for index in range(pdfium.FPDFText_CountChars(textpage)):
@@ -193,7 +227,7 @@ def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
         x1, y1 = moved(sheet.matrix, left.value, top.value)
         x2, y2 = moved(sheet.matrix, right.value, bottom.value)
         if code:
-            yield Char(chr(code), min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+            yield index, Char(chr(code), min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
 
 
 def text_of(chars: Iterable[Char]) -> str:
@@ -201,7 +235,12 @@ def text_of(chars: Iterable[Char]) -> str:
     text = whole_characters("".join(char.text for char in chars))  # broken fonts give lone surrogates
     text = text.replace(_HYPHEN, "-").translate(_BULLETS)
     text = re.sub("[\x00-\x1f\x7f]", " ", text)
-    return re.sub("\xad(?=.)", "", text.strip()).replace("\xad", "-")
+    return without_invisible(re.sub("\xad$", "-", text.strip()))
+
+
+def is_compound(text: str) -> bool:
+    """Return whether the word that ends with a hyphen has another one, so that it keeps both: state-of-the-."""
+    return re.search(r"\w-\w+-$", text) is not None
 
 
 def parts_of(chars: Sequence[Char], sheet: Sheet) -> list[Part]:

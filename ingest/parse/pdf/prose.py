@@ -6,18 +6,29 @@ Every line keeps its span in the text.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
-from ingest.parse.pdf.layout import SPREAD, Printed
+from ingest.parse.pdf.layout import SPREAD, Printed, is_compound
 
 _ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
+
+_PAGE_WORD = re.compile(
+    r"(?i)(?<![^\W\d_])(pages?|p\.|pp\.|pg\.?|seite|s\.|blatt|p[áa]gina|p[áa]g\.|strona|side|sida|slide|folie|第)\s*$"
+)
+_OPENS_NUMBER = re.compile(r"(^|[|·•\u2013\u2014-])\s*$")
+_CLOSES_NUMBER = re.compile(r"\s*($|[|·•/\u2013\u2014-]|(of|von|de|di|av|z)\s*\d)")
+_FARTHEST = 1000
+"""Largest distance of a page's number to its place in the file, as in an extract."""
+_REPEATS = 3
+"""Pages in a row on which a running line, apart from the page's number, is the same on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +47,20 @@ def prose(pages: Sequence[Sequence[Printed]], titles: Collection[str]) -> tuple[
 
 
 def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str]) -> list[list[Printed]]:
-    """Drop headers and footers: first and last lines that most pages share, ignoring digits.
+    """Drop headers and footers: first and last lines that most pages share, but for the number of the page.
 
+    Other figures may differ if they repeat, as a chapter's does; else they are content, such as an invoice's number.
     A header that is also a title is kept once, where it first appears.
     """
     if len(pages) < 3:
         return [list(lines) for lines in pages]
-    edges = [_edges(lines) for lines in pages]
-    shapes = Counter(shape for edge in edges for shape in {*edge.values()})
-    running = {shape for shape, count in shapes.items() if count > 0.6 * len(pages)}
+    edges = [_edges(lines, number) for number, lines in enumerate(pages)]
+    running = _running(edges)
     placed: set[str] = set()
 
     def stays(page: int, index: int) -> bool:
         line = one_line(pages[page][index].text)
-        if edges[page].get(index) not in running or line in titles - placed:
+        if index not in edges[page] or edges[page][index].shape not in running or line in titles - placed:
             placed.add(line)
             return True
         return False
@@ -57,11 +68,59 @@ def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str])
     return [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
 
 
-def _edges(lines: Sequence[Printed]) -> dict[int, str]:
-    """Return index -> text, with digits as 0, of the two uppermost and two lowest lines of a page."""
+class _Edge(NamedTuple):
+    """A first or last line of a page: with digits as 0, as printed, and with the page's number relative to the page."""
+
+    shape: str
+    text: str
+    numbered: str
+
+
+def _running(edges: Sequence[Mapping[int, _Edge]]) -> set[str]:
+    """Return the shapes of the lines that are the same on most pages, but for a few changes."""
+    found = defaultdict[str, list[_Edge]](list)
+    for page in edges:
+        for edge in {edge.shape: edge for edge in page.values()}.values():
+            found[edge.shape].append(edge)
+    return {
+        shape
+        for shape, lines in found.items()
+        if len(lines) > 0.6 * len(edges)
+        and min(len({line.text for line in lines}), len({line.numbered for line in lines}))
+        <= max(1, len(lines) // _REPEATS)
+    }
+
+
+def _edges(lines: Sequence[Printed], page: int) -> dict[int, _Edge]:
+    """Return index -> the two uppermost and two lowest lines of a page."""
     order = [index for index in sorted(range(len(lines)), key=lambda index: lines[index].top) if lines[index].text]
     at_edge = [index for index in {*order[:2], *order[-2:]} if not lines[index].row]
-    return {index: re.sub(r"\d+", "0", lines[index].text).strip() for index in at_edge}
+    return {
+        index: _Edge(
+            re.sub(r"\d+", "0", lines[index].text).strip(),
+            lines[index].text.strip(),
+            _with_relative_number(lines[index], page).strip(),
+        )
+        for index in at_edge
+    }
+
+
+def _with_relative_number(line: Printed, page: int) -> str:
+    """Return the line's text; a figure that may be the page's number is replaced by its distance to `page`.
+
+    That is one after a word for a page, or one that stands alone between marks, wide gaps or the line's ends.
+    """
+    starts, ends = {piece.start for piece in line.pieces}, {piece.end for piece in line.pieces}
+
+    def replaced(match: re.Match[str]) -> str:
+        before, after = line.text[: match.start()], line.text[match.end() :]
+        distance = int(match[0]) - page
+        opens = match.start() in starts or _OPENS_NUMBER.search(before)
+        closes = match.end() in ends or _CLOSES_NUMBER.match(after)
+        is_number = _PAGE_WORD.search(before) or (opens and closes and abs(distance) < _FARTHEST)
+        return f"#{distance}" if is_number else match[0]
+
+    return re.sub(r"(?<!\d)\d{1,6}(?!\d)", replaced, line.text)
 
 
 def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[Line, ...]]:
@@ -89,7 +148,7 @@ class _Shape:
 
     @classmethod
     def of(cls, lines: Sequence[Printed]) -> _Shape:
-        lengths = sorted(len(line.text) for line in lines if not line.row) or [0]
+        lengths = sorted(_printed_length(line) for line in lines if not line.row) or [0]
         tops = [line.top for line in lines if not line.row]
         steps = [after - before for before, after in pairwise(tops) if after > before]
         return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
@@ -110,12 +169,17 @@ class _Shape:
             or (_CODE.match(following.text) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
-        continues = line.text.endswith(",") or lower or len(line.text) > 0.85 * self.full
+        continues = line.text.endswith(",") or lower or _printed_length(line) > 0.85 * self.full
         if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
-            return None if lower else ""
+            return None if lower and not is_compound(line.text) else ""
         return " "
+
+
+def _printed_length(line: Printed) -> int:
+    """Return the number of characters on the page, without the addresses of links."""
+    return len(re.sub(r" \((?:https?|ftp)://[^\s)]*\)", "", line.text))
 
 
 def headings(bookmarks: Iterable[Bookmark], pages: Sequence[Page]) -> Iterator[Heading]:

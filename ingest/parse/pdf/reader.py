@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,8 +13,17 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from pypdf.generic import Destination
 
-from ingest.parse.document import PAGE_BREAK, Parsed, ParseError, note_pages, one_line, whole_characters
+from ingest.parse.document import (
+    PAGE_BREAK,
+    Parsed,
+    ParseError,
+    note_pages,
+    one_line,
+    real_title,
+    whole_characters,
+)
 from ingest.parse.pdf import ocr
+from ingest.parse.pdf.annotations import with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, with_tables
@@ -35,6 +43,8 @@ def parse_pdf(data: bytes) -> Parsed:
         return _by_pypdf(data)
     try:
         note_pages(len(pdf))
+        if pdf.get_formtype() != pdfium.FORMTYPE_NONE:
+            pdf.init_forms()
         unread: list[int] = []
         lines = _pages(pdf, unread)
         if all(page is None for page in lines):
@@ -47,9 +57,7 @@ def parse_pdf(data: bytes) -> Parsed:
 
 def _parsed(lines: list[list[Printed]], bookmarks: list[Bookmark], title: str) -> Parsed:
     pages = prose(lines, {bookmark.title for bookmark in bookmarks})
-    if re.search(r"^untitled( document)?\W*\d*$|^microsoft word|\.\w{2,5}$", title.strip(), re.IGNORECASE):
-        title = ""  # a file name written by an export
-    return Parsed(pages, tuple(headings(bookmarks, pages)), title.strip())
+    return Parsed(pages, tuple(headings(bookmarks, pages)), real_title(title))
 
 
 def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
@@ -71,12 +79,12 @@ def _pages(pdf: pypdfium2.PdfDocument, unread: list[int]) -> list[list[Printed] 
         except pypdfium2.PdfiumError:
             pages.append(None)
             continue
-        pages.append(_lines(page, index + 1, unread))
+        pages.append(_lines(pdf, page, index + 1, unread))
         page.close()
     return pages
 
 
-def _lines(page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Printed]:
+def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Printed]:
     textpage = page.get_textpage()
     sheet = sheet_of(page, textpage, number)
     chars = char_lines(textpage, sheet)
@@ -87,6 +95,8 @@ def _lines(page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Prin
         if ocr.available():
             return ocr.read_page(page, number)
         unread.append(number)
+    if pdfium.FPDFPage_GetAnnotCount(page):
+        chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
     return with_marks(with_tables(chars, grids(page, sheet), sheet))
 
 

@@ -210,4 +210,5 @@ def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
 def _cell(lines: Sequence[Sequence[Char]], sheet: Sheet) -> tuple[str, Box | None]:
     """Return the lines of a cell joined, without hyphens that divide a word, and their box."""
     text = " ".join(line for line in map(text_of, lines) if line)
+    text = re.sub(r"(\w-\w+-) (?=[a-zß-ÿ])", r"\1", text)  # a compound keeps its hyphens
     return re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text), sheet.box(char for line in lines for char in line)

@@ -1,25 +1,20 @@
-"""PPTX -> a page per slide, with tables, charts and notes; XLSX -> a table per block of cells.
-
-Numbers and dates are formatted as in the sheet.
-"""
+"""PPTX -> a page per slide, with tables, charts and notes."""
 
 from __future__ import annotations
 
-import datetime
 import io
-import math
 import re
 from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Heading, Page, Parsed, joined, note_pages, one_line
+from ingest.parse.document import Page, Parsed, hidden_note, joined, note_pages, one_line, real_title
 from ingest.parse.html.markup import from_html
-from ingest.parse.tables import block_text, blocks
 
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def parse_pptx(data: bytes) -> Parsed:
@@ -29,14 +24,21 @@ def parse_pptx(data: bytes) -> Parsed:
     deck = Presentation(io.BytesIO(office_file(data)))
     slides = list(deck.slides)
     note_pages(len(slides))
-    named = one_line(deck.core_properties.title or "")
-    named = "" if re.match(r"(powerpoint[ -]pr|pr[eä]sentation\d*$|slide 1$)", named, re.IGNORECASE) else named
-    title = named or next(filter(None, map(_title, slides)), "")
+    title = real_title(deck.core_properties.title or "") or next(
+        filter(None, (_title(slide) for slide in slides if not _is_hidden(slide))), ""
+    )
     pages = []
+    num_hidden = sum(_is_hidden(slide) for slide in slides)
     for number, slide in enumerate(slides, 1):
+        if _is_hidden(slide):
+            continue
         parsed = from_html(_slide(slide, title, number))
         pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, ""))
-    return joined(pages, title)
+    return joined(pages, title, hidden_note(num_hidden, "slides"))
+
+
+def _is_hidden(slide: Any) -> bool:
+    return slide._element.get("show") in ("0", "false")
 
 
 def _title(slide: Any) -> str:
@@ -62,7 +64,7 @@ def _shape(shape: Any) -> str:
     if hasattr(shape, "shapes"):  # a group
         return "".join(map(_shape, _in_order(shape.shapes)))
     if getattr(shape, "has_table", False):
-        return _table([[cell.text for cell in row.cells] for row in shape.table.rows])
+        return _cells(shape.table)
     if getattr(shape, "has_chart", False):
         return _chart(shape.chart)
     if shape.has_text_frame:
@@ -105,12 +107,49 @@ def _has_bullet(paragraph: Any) -> bool:
 
 
 def _words(paragraph: Any) -> str:
-    return escape(one_line(paragraph.text))
+    """Return a paragraph's text as HTML, with links and raised figures."""
+    return one_line("".join(_run(part, paragraph) for part in paragraph._p))
 
 
-def _table(rows: Iterable[Iterable[object]]) -> str:
+def _run(part: Any, paragraph: Any) -> str:
+    if part.tag == f"{_DRAWING}br":
+        return " "
+    text = escape("".join(words.text or "" for words in part.iter(f"{_DRAWING}t")))
+    look = part.find(f"{_DRAWING}rPr")
+    if look is None or not text:
+        return text
+    if int(look.get("baseline", "0").rstrip("%") or 0) > 0:
+        text = f"<sup>{text}</sup>"
+    link = look.find(f"{_DRAWING}hlinkClick")
+    address = _address(paragraph.part, link.get(_LINK) if link is not None else None)
+    return f'<a href="{escape(address)}">{text}</a>' if address else text
+
+
+def _address(part: Any, name: str | None) -> str:
+    relation = part.rels.get(name) if name else None
+    return str(relation.target_ref) if relation is not None and relation.is_external else ""
+
+
+def _cells(table: Any) -> str:
+    """Return a table as HTML, its header row or column marked."""
+    rows = []
+    for row_index, row in enumerate(table.rows):
+        cells = ""
+        for column, cell in enumerate(row.cells):
+            if not cell.is_spanned:
+                header = (row_index == 0 and table.first_row) or (column == 0 and table.first_col)
+                name = "th" if header else "td"
+                spans = f' rowspan="{cell.span_height}" colspan="{cell.span_width}"' if cell.is_merge_origin else ""
+                text = "<br>".join(map(_words, cell.text_frame.paragraphs))
+                cells += f"<{name}{spans}>{text}</{name}>"
+        rows.append(f"<tr>{cells}</tr>")
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
     cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    names = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
+    return f"<table><tr>{names}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def _chart(chart: Any) -> str:
@@ -126,7 +165,7 @@ def _chart(chart: Any) -> str:
     shown = [
         ["" if cell is None else f"{cell:.15g}" if isinstance(cell, float) else cell for cell in row] for row in rows
     ]
-    return f"<p>{escape(title)}</p>" + (_table([header, *shown]) if rows else "")
+    return f"<p>{escape(title)}</p>" + (_table(header, shown) if rows else "")
 
 
 def _diagram(shape: Any) -> str:
@@ -147,70 +186,3 @@ def _notes(slide: Any) -> str:
     frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     words = one_line(frame.text) if frame is not None else ""
     return f"<p>Notes: {escape(words)}</p>" if words else ""
-
-
-def parse_xlsx(data: bytes) -> Parsed:
-    """Parse the visible sheets of a workbook, with the last values of its formulas."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(io.BytesIO(office_file(data)), read_only=True, data_only=True)
-    title = one_line(book.properties.title or "")
-    cover = [_headed(1, title, "")] if title else []
-    sheets = [_sheet(sheet, 2 if title else 1) for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    return joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title)
-
-
-def _sheet(sheet: Any, level: int) -> Parsed:
-    sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
-    rows = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
-    text = "\n\n".join(block_text(block) for block in blocks(rows))
-    return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
-
-
-def _headed(level: int, title: str, text: str) -> Parsed:
-    line = "#" * level + " " + title
-    return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
-
-
-def _shown(cell: Any) -> str:
-    """Return the cell as displayed, with dates in ISO format and without error codes."""
-    value = cell.value
-    if value is None or cell.data_type == "e":
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, (int, float)):
-        return _number(value, str(cell.number_format or "General"))
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ", "minutes").removesuffix(" 00:00")
-    if isinstance(value, datetime.time):
-        return value.isoformat("minutes")
-    return str(value)
-
-
-def _number(value: float, number_format: str) -> str:
-    """Format a number with the digits, percent sign and currency of its format's first section.
-
-    Unformatted if the format is more complex: fractions, conditions, scaling by thousands, digits in groups.
-    """
-    if not math.isfinite(value):
-        return ""
-    shape = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of Excel's accounting format
-    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
-    # literal text masked, length unchanged: quoted, escaped, as wide as a space, or repeated to fill the cell
-    marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
-    digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
-    if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
-        return _plain(value)
-    percent = 100 if "%" in marks else 1
-    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, all digits are shown
-    number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
-    before, after = (
-        re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)
-        for part in (shape[: digits.start()], shape[digits.end() : len(marks)])
-    )
-    return one_line(f"{before}{number}{after}")
-
-
-def _plain(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.15g}"

@@ -1,0 +1,41 @@
+"""Raised figures, link addresses and invisible characters -> plain text."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+FIGURES = "0123456789+-\u2212\u2013"
+RAISED = str.maketrans(FIGURES, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
+_INVISIBLE = re.compile("\xad(?:\n[ \t]*)?|[\u200b\u2060\ufeff\U000e0000-\U000e007f]")
+"""Soft hyphens, where a word may be divided; zero-width spaces and joiners; Unicode's tags, which hide text."""
+_LONGEST_ADDRESS = 200
+
+
+def raised(text: str, before: str) -> str:
+    """Return a raised text so that it does not join what is before it: m², but 500^1, which is not 5001.
+
+    Full-text search reads ¹ as 1, so behind a figure only ^ keeps the two apart. Words stay, as in 1st.
+    """
+    is_figure = re.fullmatch(r"[-+\u2212\u2013]?\d[\d.,]*", text) is not None
+    if before[-1:].isdigit():
+        return f"^{text}" if is_figure or (len(text) == 1 and text.isalpha()) else text
+    return text.translate(RAISED) if is_figure else text
+
+
+def address_of(link: str, shown: str) -> str:
+    """Return the address to write behind a link's text, '' if it is only valid on its site or shown anyway."""
+    match = re.fullmatch(r"(?i)(https?://|ftp://|mailto:|tel:)(\S+)", link.strip())
+    if match is None or not shown.strip():
+        return ""
+    is_page = match[1].endswith("/")
+    address = link.strip() if is_page else unquote(match[2].partition("?")[0])
+    if len(address) > _LONGEST_ADDRESS:
+        address = re.split("[?#]", address)[0][:_LONGEST_ADDRESS]
+    core = match[2].rstrip("/") if is_page else address
+    return "" if "".join(core.lower().split()) in "".join(shown.lower().split()) else address
+
+
+def without_invisible(text: str) -> str:
+    """Return the text without characters that no reader sees."""
+    return _INVISIBLE.sub("", text)

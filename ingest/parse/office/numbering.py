@@ -1,0 +1,197 @@
+"""The automatic numbers of a Word document -> text of its headings and clauses."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from lxml import etree
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A level of a numbered list: its first number, kind of number, and text such as `%1.%2`."""
+
+    start: int
+    kind: str
+    text: str
+    legal: bool
+
+    def is_simple(self, level: int) -> bool:
+        """Return whether Markdown's own list numbers are the same."""
+        return self.kind == "decimal" and self.text in (f"%{level + 1}.", f"%{level + 1})")
+
+
+class Numbering:
+    """Numbers of paragraphs, counted as Word does."""
+
+    def __init__(self, styles: etree._Element, numbering: etree._Element) -> None:
+        self._styles = {style.get(f"{W}styleId"): style for style in styles.iter(f"{W}style")}
+        self._levels: dict[str, dict[int, _Level]] = {}  # abstract list -> its levels
+        self._style_levels: dict[tuple[str, str], int] = {}  # abstract list and style -> level
+        self._lists: dict[str, tuple[str, dict[int, int]]] = {}  # list -> abstract list, own first numbers
+        self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+        self._started: set[tuple[str, int]] = set()
+        for abstract in numbering.findall(f"{W}abstractNum"):
+            self._read_levels(abstract)
+        for one in numbering.findall(f"{W}num"):
+            starts = {
+                int(override.get(f"{W}ilvl", "0")): int(value(override, "startOverride"))
+                for override in one.findall(f"{W}lvlOverride")
+                if value(override, "startOverride").isdigit()
+            }
+            self._lists[one.get(f"{W}numId", "")] = (value(one, "abstractNumId"), starts)
+
+    def _read_levels(self, abstract: etree._Element) -> None:
+        name = abstract.get(f"{W}abstractNumId", "")
+        self._levels[name] = {}
+        for level in abstract.findall(f"{W}lvl"):
+            number, start = int(level.get(f"{W}ilvl", "0")), value(level, "start")
+            self._levels[name][number] = _Level(
+                int(start) if start.isdigit() else 1,
+                value(level, "numFmt") or "decimal",
+                value(level, "lvlText"),
+                flag(level, "isLgl"),
+            )
+            if style := value(level, "pStyle"):
+                self._style_levels[name, style] = number
+
+    def write_into(self, document: etree._Element) -> None:
+        """Write the numbers of headings, and of lists that Markdown would number otherwise, before their text."""
+        previous, position = "", 0
+        for paragraph in document.iter(f"{W}p"):
+            found = self._list_of(paragraph)
+            name, level = found or ("", 0)
+            position = position + 1 if name and name == previous and level == 0 else 1
+            previous = name if level == 0 else previous
+            if found is None:
+                previous = ""
+                continue
+            kind = self._levels[name][level]
+            number = self._next(paragraph, name, level)
+            simple = kind.is_simple(level) and (level or self._counts[name][0] == position)
+            if kind.kind not in ("bullet", "none") and number and (self._is_heading(paragraph) or not simple):
+                _write(paragraph, number)
+
+    def _list_of(self, paragraph: etree._Element) -> tuple[str, int] | None:
+        """Return the abstract list and level of a paragraph by itself or by its styles, None without a number."""
+        properties = paragraph.find(f"{W}pPr")
+        style = value(properties, "pStyle")
+        number, level = _numbered(properties)
+        styles = list(self._style_and_bases(style))
+        for name in styles if not number else ():
+            number, _ = _numbered(self._styles[name].find(f"{W}pPr"))
+            if number:
+                break
+        if number not in self._lists:
+            return None
+        abstract = self._lists[number][0]
+        if level is None:
+            own = (self._style_levels[abstract, name] for name in styles if (abstract, name) in self._style_levels)
+            from_style = (_numbered(self._styles[name].find(f"{W}pPr"))[1] for name in styles)
+            level = next(own, next((found for found in from_style if found is not None), 0))
+        if level not in self._levels.get(abstract, {}):
+            return None
+        self._restart(number, abstract, level)
+        return abstract, level
+
+    def _style_and_bases(self, style: str) -> list[str]:
+        found: list[str] = []
+        while style in self._styles and style not in found:
+            found.append(style)
+            style = value(self._styles[style], "basedOn")
+        return found
+
+    def _restart(self, number: str, abstract: str, level: int) -> None:
+        """Begin at a list's own first number when it is first used."""
+        start = self._lists[number][1].get(level)
+        if start is not None and (number, level) not in self._started:
+            self._counts[abstract][level] = start - 1
+        self._started.add((number, level))
+
+    def _next(self, paragraph: etree._Element, name: str, level: int) -> str:
+        """Count the paragraph and return its number as text."""
+        if not "".join(paragraph.itertext()).strip():
+            return ""  # Word numbers empty paragraphs too, but they are rarely meant
+        levels, counts = self._levels[name], self._counts[name]
+        counts[level] = counts.get(level, levels[level].start - 1) + 1
+        for deeper in [other for other in counts if other > level]:
+            del counts[deeper]
+
+        def shown(match: re.Match[str]) -> str:
+            other = int(match[1]) - 1
+            if other not in levels:
+                return ""
+            kind = "decimal" if levels[level].legal else levels[other].kind
+            return _figure(counts.get(other, levels[other].start), kind)
+
+        return re.sub(r"%([1-9])", shown, levels[level].text).strip()
+
+    def _is_heading(self, paragraph: etree._Element) -> bool:
+        styles = self._style_and_bases(value(paragraph.find(f"{W}pPr"), "pStyle"))
+        names = (value(self._styles[style], "name").lower() for style in styles)
+        return any(name.startswith("heading") for name in names)
+
+
+def value(element: etree._Element | None, name: str) -> str:
+    """Return the value of a property, '' without it."""
+    found = None if element is None else element.find(f"{W}{name}")
+    return "" if found is None else found.get(f"{W}val", "")
+
+
+def flag(element: etree._Element, name: str) -> bool:
+    """Return whether a property is switched on."""
+    found = element.find(f"{W}{name}")
+    return found is not None and found.get(f"{W}val", "1") not in ("0", "false", "off")
+
+
+def _numbered(properties: etree._Element | None) -> tuple[str, int | None]:
+    """Return the list of a paragraph's or style's properties, '' for none, and the level, None if not given."""
+    numbers = None if properties is None else properties.find(f"{W}numPr")
+    level = value(numbers, "ilvl")
+    return value(numbers, "numId"), int(level) if level.isdigit() else None
+
+
+def _write(paragraph: etree._Element, number: str) -> None:
+    """Write the number before the paragraph's text, and end its automatic one."""
+    properties = paragraph.find(f"{W}pPr")
+    if properties is None:
+        properties = etree.Element(f"{W}pPr")
+        paragraph.insert(0, properties)
+    for numbers in properties.findall(f"{W}numPr"):
+        properties.remove(numbers)
+    numbers = etree.SubElement(properties, f"{W}numPr")
+    etree.SubElement(numbers, f"{W}ilvl").set(f"{W}val", "0")
+    etree.SubElement(numbers, f"{W}numId").set(f"{W}val", "0")
+    run = etree.Element(f"{W}r")
+    text = etree.SubElement(run, f"{W}t")
+    text.text = f"{number} "
+    text.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    properties.addnext(run)
+
+
+def _figure(number: int, kind: str) -> str:
+    if kind in ("upperRoman", "lowerRoman"):
+        roman = _roman(number)
+        return roman if kind == "upperRoman" else roman.lower()
+    if kind in ("upperLetter", "lowerLetter"):
+        letter = chr(ord("A") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+        return letter if kind == "upperLetter" else letter.lower()
+    if kind == "none":
+        return ""
+    return f"{number:02}" if kind == "decimalZero" else str(number)
+
+
+def _roman(number: int) -> str:
+    text = ""
+    for size, letters in zip(
+        (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
+        strict=True,
+    ):
+        text += letters * (number // size)
+        number %= size
+    return text

@@ -1,0 +1,229 @@
+"""XLSX -> a table per block of cells, as the sheet shows it: merged cells, links, notes, and no hidden rows."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+from lxml import etree
+
+from ingest.parse.archive import office_file
+from ingest.parse.document import Heading, Page, Parsed, hidden_note, joined, one_line, real_title
+from ingest.parse.marks import address_of
+from ingest.parse.office.cells import shown
+from ingest.parse.tables import Field, block_text, blocks
+
+Place = tuple[int, int]
+"""Row and column, from 1."""
+
+_MOST_MERGED = 1_000_000
+"""Fields of merged cells that are filled per sheet; a sheet may claim to have billions."""
+_FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"([^>]*)>\s*<f\b[^>]*?(?:/>|>([^<]*)</f>)\s*(<v\s*/>|<v>\s*</v>)?\s*(</c>)?')
+_LINK_FORMULA = re.compile(r'(?i)HYPERLINK\(\s*"([^"]+)"')
+
+
+def parse_xlsx(data: bytes) -> Parsed:
+    """Parse the visible sheets of a workbook, with the last values of its formulas."""
+    import openpyxl
+
+    file = io.BytesIO(office_file(data))
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    title = real_title(book.properties.title or "")
+    cover = [_headed(1, title, "")] if title else []
+    counts: Counter[str] = Counter()
+    with zipfile.ZipFile(file) as parts:
+        sheets = [
+            _sheet(sheet, _Layout.of(parts, sheet._worksheet_path), 2 if title else 1, counts)
+            for sheet in book.worksheets
+            if sheet.sheet_state == "visible"
+        ]
+    counts["hidden sheets"] = sum(sheet.sheet_state != "visible" for sheet in book.worksheets)
+    return joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, _note(counts))
+
+
+def _note(counts: Mapping[str, int]) -> str:
+    formulas = counts["formulas"]
+    no_value = f"{formulas:,} formulas have no stored value; open the file in Excel and save it" if formulas else ""
+    hidden = [hidden_note(counts[f"hidden {what}"], what) for what in ("sheets", "rows", "columns")]
+    return "; ".join(filter(None, [no_value, *hidden]))
+
+
+def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:
+    sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
+    rows = [[_field(cell) for cell in row] for row in sheet.iter_rows()]
+    layout.write_into(rows)
+    counts["formulas"] += len(layout.formulas)
+    visible = layout.without_hidden(rows, counts)
+    text = "\n\n".join(block_text(block) for block in blocks(visible))
+    return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
+
+
+def _headed(level: int, title: str, text: str) -> Parsed:
+    line = "#" * level + " " + title
+    return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
+
+
+def _field(cell: Any) -> str:
+    text = shown(cell)
+    return Field(text, strong=True) if text and cell._style_id and cell.font and cell.font.bold else text
+
+
+@dataclass(slots=True)
+class _Layout:
+    """What a sheet's part of the file says besides values.
+
+    merged and headers: ranges as (left, top, right, bottom). links: addresses. notes: comments. formulas: those without
+    a stored value. hidden: numbers of rows and columns.
+    """
+
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    headers: list[tuple[int, int, int, int]] = field(default_factory=list)
+    links: dict[Place, str] = field(default_factory=dict)
+    notes: dict[Place, str] = field(default_factory=dict)
+    formulas: dict[Place, str] = field(default_factory=dict)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, parts: zipfile.ZipFile, path: str) -> _Layout:
+        """Read the layout of the sheet at this path in the file."""
+        xml = parts.read(path)
+        head, _, rest = xml.partition(b"<sheetData")
+        tail = rest.rpartition(b"</sheetData>")[2]
+        layout = cls()
+        layout.merged = [_range(tag["ref"]) for tag in _tags(tail, "mergeCell")]
+        layout.headers = [_range(tag["ref"]) for tag in _tags(tail, "autoFilter")]
+        layout.hidden_columns = [(int(tag["min"]), int(tag["max"])) for tag in _tags(head, "col") if _is_hidden(tag)]
+        if b"<filterColumn" not in tail and b'hidden="' in rest:  # a reader can clear a filter
+            layout.hidden_rows = {int(tag["r"]) for tag in _tags(rest, "row") if _is_hidden(tag) and "r" in tag}
+        layout._read_related(parts, path, tail)
+        layout._read_formulas(rest)
+        return layout
+
+    def _read_related(self, parts: zipfile.ZipFile, path: str, tail: bytes) -> None:
+        related = _related(parts, path)
+        for tag in _tags(tail, "hyperlink"):
+            kind, target = related.get(tag.get("id", ""), ("", ""))
+            if kind == "hyperlink":
+                self.links[_place(tag["ref"])] = target
+        for kind, target in related.values():
+            if kind == "table" and target in parts.namelist():
+                table = etree.fromstring(parts.read(target), _PARSER)
+                if table.get("headerRowCount") != "0":
+                    self.headers.append(_range(table.get("ref")))
+            elif kind == "comments" and target in parts.namelist():
+                for note in etree.fromstring(parts.read(target), _PARSER).iter("{*}comment"):
+                    text = one_line("".join(part.text or "" for part in note.iter("{*}t")))
+                    self.notes[_place(note.get("ref"))] = text
+
+    def _read_formulas(self, rows: bytes) -> None:
+        for match in _FORMULA.finditer(rows) if b"<f" in rows else ():
+            place, formula = _place(match[1].decode()), unescape((match[3] or b"").decode())
+            if link := _LINK_FORMULA.match(formula):
+                self.links[place] = link[1]
+            if match[5] and b't="str"' not in match[2]:  # a formula may well give an empty text
+                self.formulas[place] = "=" + formula if formula else "(formula)"
+
+    def write_into(self, rows: list[list[str]]) -> None:
+        """Add formulas, addresses and notes to the cells, and fill merged ones."""
+        for place, formula in self.formulas.items():
+            _add(rows, place, formula)
+        for place, link in self.links.items():
+            if address := address_of(link, _at(rows, place)):
+                _add(rows, place, f"({address})")
+        for place, note in self.notes.items():
+            _add(rows, place, f"(Note: {note})" if _at(rows, place) else note)
+        for left, top, right, _ in self.headers:
+            for column in range(left, min(right, len(rows[top - 1])) + 1) if top <= len(rows) else ():
+                rows[top - 1][column - 1] = Field(rows[top - 1][column - 1], strong=True)
+        self._fill_merged(rows)
+
+    def _fill_merged(self, rows: list[list[str]]) -> None:
+        width, num_filled = max(map(len, rows), default=0), 0
+        for merged in self.merged:
+            left, top, right, bottom = merged
+            fields = [
+                (y, x) for y in range(top, min(bottom, len(rows)) + 1) for x in range(left, min(right, width) + 1)
+            ]
+            num_filled += len(fields)
+            if num_filled > _MOST_MERGED:
+                return
+            cell = _at(rows, (top, left))
+            for y, x in fields if cell else ():
+                row = rows[y - 1]
+                row += [""] * (x - len(row))
+                row[x - 1] = Field(cell, merged, isinstance(cell, Field) and cell.strong)
+
+    def without_hidden(self, rows: list[list[str]], counts: Counter[str]) -> Iterator[list[str]]:
+        """Yield the visible cells of the visible rows, and count what is hidden if it has text."""
+        width = max(map(len, rows), default=0)
+        columns = {x for left, right in self.hidden_columns for x in range(left, min(right, width) + 1)}
+        counts["hidden columns"] += sum(any(_at([row], (1, x)) for row in rows) for x in columns)
+        counts["hidden rows"] += sum(any(rows[y - 1]) for y in self.hidden_rows if y <= len(rows))
+        for y, row in enumerate(rows, 1):
+            if y not in self.hidden_rows:
+                yield [cell for x, cell in enumerate(row, 1) if x not in columns]
+
+
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+
+
+def _at(rows: list[list[str]], place: Place) -> str:
+    y, x = place
+    return rows[y - 1][x - 1] if y <= len(rows) and x <= len(rows[y - 1]) else ""
+
+
+def _add(rows: list[list[str]], place: Place, text: str) -> None:
+    y, x = place
+    if y <= len(rows):
+        rows[y - 1] += [""] * (min(x, 16_384) - len(rows[y - 1]))
+        old = rows[y - 1][x - 1]
+        rows[y - 1][x - 1] = Field(f"{old} {text}".strip(), strong=isinstance(old, Field) and old.strong)
+
+
+def _tags(xml: bytes, name: str) -> Iterator[dict[str, str]]:
+    """Yield the attributes of each element with this name, without prefixes."""
+    for match in re.finditer(rb"<(?:\w+:)?%s\b([^>]*)>" % name.encode(), xml):
+        yield {
+            key.decode(): unescape(text.decode()) for key, text in re.findall(rb'(?:\w+:)?(\w+)="([^"]*)"', match[1])
+        }
+
+
+def _place(reference: str) -> Place:
+    left, top, _, _ = _range(reference.partition(":")[0])
+    return top, left
+
+
+def _range(reference: str) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a range such as A1:B2; whole rows and columns end where sheets do."""
+    from openpyxl.utils.cell import range_boundaries
+
+    left, top, right, bottom = range_boundaries(reference)
+    return left or 1, top or 1, right or 16_384, bottom or 1_048_576
+
+
+def _is_hidden(tag: Mapping[str, str]) -> bool:
+    """Return whether a row or column is hidden, and not only a folded group that a reader can open."""
+    return tag.get("hidden") in ("1", "true") and tag.get("outlineLevel", "0") == "0"
+
+
+def _related(parts: zipfile.ZipFile, path: str) -> dict[str, tuple[str, str]]:
+    """Return id -> kind and target of what a part refers to; a target in the file as its name there."""
+    folder, name = posixpath.split(path)
+    listing = f"{folder}/_rels/{name}.rels"
+    if listing not in parts.namelist():
+        return {}
+    found = {}
+    for tag in _tags(parts.read(listing), "Relationship"):
+        target = tag.get("Target", "")
+        if tag.get("TargetMode") != "External":
+            target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
+        found[tag.get("Id", "")] = (tag.get("Type", "").rpartition("/")[2], target)
+    return found
