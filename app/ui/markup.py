@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from app.answer.marks import in_prose
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)")
 _BORDER = re.compile(r"(?<!\\)\|")
 """Between two cells of a table; a bar inside a cell has a backslash before it."""
+_CITATION = re.compile(r"(?<![0-9A-Za-z_])\\?\[(\d{1,3})\\?\]")
+_ITEM = re.compile(r"(\s*)([-*+•]|\d+[.)])\s+(.+)")
 _NO_CITATION = re.compile(r"\\*\[(?!\d+\])")
 """With the backslashes before it, which would take the meaning from ours."""
 
@@ -21,7 +25,23 @@ def plain(text: str) -> str:
 def passage(text: str) -> str:
     """A passage: its tables and lists as such, everything else as it stands."""
     blocks = re.split(r"\n{2,}|\s*\f\s*", text)  # a table goes on after a page break with a header of its own
-    return "\n\n".join(_table(block) if _is_table(block) else plain(block) for block in blocks)
+    return "\n\n".join(_table(block) if _is_table(block) else _with_lists(block) for block in blocks)
+
+
+def _with_lists(block: str) -> str:
+    """Lines as they stand, and list items as items, nested as they are."""
+    shown: list[str] = []
+    was_item = False
+    for line in block.splitlines():
+        item = _ITEM.fullmatch(line)
+        if item and not was_item and shown:
+            shown.append("")
+        indent, mark, text = item.groups() if item else ("", "", line)
+        shown.append(
+            f"{indent}{mark.replace('•', '-')} {plain(text)}" if item else f"{'  ' if was_item else ''}{plain(line)}  "
+        )
+        was_item = item is not None or (was_item and line.startswith(" "))
+    return "\n".join(shown).rstrip()
 
 
 def written(text: str) -> str:
@@ -33,8 +53,8 @@ def written(text: str) -> str:
 
 
 def with_citation_links(markdown: str, anchor: str) -> str:
-    """Turn each [n], escaped or not, into a link to the source card `anchor-sn`."""
-    return re.sub(r"\\?\[(\d+)\\?\]", rf"[\\[\1\\]](#{anchor}-s\1)", markdown)
+    """Turn each [n] outside code, escaped or not, into a link to the source card `anchor-sn`."""
+    return in_prose(lambda prose: _CITATION.sub(rf"[\\[\1\\]](#{anchor}-s\1)", prose), markdown)
 
 
 def _is_table(block: str) -> bool:

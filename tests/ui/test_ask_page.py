@@ -61,7 +61,7 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
     shown = texts(page)
     assert "A hotel may cost 150 euros a night" in shown
-    assert "Closest passages found" in shown
+    assert "Quoted from the documents" in shown
     assert "handbook/travel" in shown
     assert "searched" in shown
     assert "Strike out [1]" in labels(page)

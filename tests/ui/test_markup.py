@@ -108,3 +108,14 @@ def test_backslashes_of_a_model_do_not_make_a_link(text: str) -> None:
 def test_a_long_run_of_line_ends_takes_no_time() -> None:
     """It would be quadratic otherwise: minutes for a text that a model that is stuck may write."""
     assert markup.written("a" + "\n" * 100_000 + "b").endswith("b")
+
+
+def test_lists_of_a_passage_are_lists_and_their_words_stand_as_they_are() -> None:
+    text = "Bring these:\n- a *passport*\n  - signed\n1. a photo"
+    assert markup.passage(text) == "Bring these\\:  \n\n- a \\*passport\\*\n  - signed\n1. a photo"
+
+
+def test_brackets_in_code_and_years_are_no_citations() -> None:
+    assert markup.with_citation_links("As of [2024] `queue[0]` holds it [1].", "t") == (
+        "As of [2024] `queue[0]` holds it [\\[1\\]](#t-s1)."
+    )

@@ -19,7 +19,7 @@ _NOT_FOUND = " :orange-badge[:material/help: not found in the sources]"
 def answer_markdown(answer: Answer, anchor: str) -> str:
     """What an answer says, each citation a link to the source card `anchor-sn`, each unsupported sentence marked."""
     if answer.answered_by == EXTRACTIVE:
-        return markup.with_citation_links(markup.plain(answer.text).replace("  \n  \n", "\n\n"), anchor)
+        return markup.with_citation_links(markup.passage(answer.text), anchor)
     return markup.with_citation_links(markup.written(_marked(answer)), anchor).replace(_MARK, _NOT_FOUND)
 
 

@@ -15,6 +15,8 @@ from app.ui import markup
 NUM_ROWS = 10
 """Each list shows its first so many, and whatever of the other list's first ones stands further down."""
 
+_MATCHES = ((0.3, "strong"), (0.1, "fair"), (0.0, "weak"))
+"""Least probability of each word; of passages with a probability of .3 to .4, 36% answer."""
 _HERE = Path(__file__).parent
 _lists = st.components.v2.component(
     "citeloop_ranking",
@@ -56,8 +58,10 @@ def view_data(answer: Answer) -> dict[str, object]:
 
 
 def shown_score(ranked: RankedChunk) -> str:
-    """The score for people: how likely the passage answers, where the reranker is calibrated."""
-    return f"{ranked.score:.0%} likely" if ranked.is_probability else f"score {ranked.score:.2f}"
+    """The score for people: how well the passage matches, if the reranker is calibrated."""
+    if not ranked.is_probability:
+        return f"score {ranked.score:.2f}"
+    return next(f"{word} match" for least, word in _MATCHES if ranked.score >= least)
 
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:

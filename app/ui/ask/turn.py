@@ -129,9 +129,8 @@ def _ask(question: str) -> None:
 
 
 def _show_text(turn: StoredAnswer) -> None:
-    """What a kept answer says, below how it came about and what went wrong."""
+    """The text of a kept answer, below what went wrong."""
     answer = turn.answer
-    st.caption(timings_line(answer))
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")
     if answer.stopped:
@@ -142,7 +141,7 @@ def _show_text(turn: StoredAnswer) -> None:
     if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
         _ask(answer.question)
     if answer.found and answer.answered_by == EXTRACTIVE:
-        st.markdown("**Closest passages found**")
+        st.caption("Quoted from the documents")
     st.markdown(answer_markdown(answer, turn.id))
     if answer.num_dropped:
         them = "a citation" if answer.num_dropped == 1 else f"{answer.num_dropped} citations"
@@ -162,3 +161,5 @@ def _show_tools(turn: StoredAnswer) -> None:
         if turn.user == current_user():
             with st.popover("Share", icon=":material/link:", type="tertiary"):
                 show_sharing(turn.conversation_id, turn.id)
+        with st.popover("Details", icon=":material/info:", type="tertiary"):
+            st.caption(timings_line(answer))
