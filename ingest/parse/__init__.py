@@ -3,8 +3,9 @@
     document   Document  the types, and a Document from text
     encoding   bytes -> text, whatever the encoding
     archive    zip containers, checked before they are opened
-    plain, tables, rst, mail, office    one format or family each
-    html       Markdown, HTML, DOCX, EPUB -> Markdown text; most other parsers use it too
+    marks      raised figures, link addresses and invisible characters -> plain text
+    plain, tables, rst, mail, calendars, office    one format or family each
+    html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
 
 This package does not know the length limit of passages or the table.

@@ -12,7 +12,7 @@ from ingest.parse.encoding import read_text
 _WIDTHS = range(50, 101)
 """Characters in the longest line of a text that is wrapped."""
 _FEW = 0.1
-"""Share of longer lines, such as addresses of pages, up to which a text counts as wrapped."""
+"""Most longer lines in a wrapped text, such as web addresses, as a share."""
 _ITEM = re.compile(r"(?:[-*+•▪◦\u2013]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]+)[.)]|\d+(?:\.\d+)+\.?)\s")
 _MARGIN = re.compile(r"[> ]*")
 _COLUMNS = re.compile(r"\t|\||[^\s.!?:;,] {2,}\S|\S {3,}\S")

@@ -433,6 +433,14 @@ def test_text_and_attachments_that_cannot_be_read_are_noted(tmp_path: Path) -> N
     assert "signed and could not be read" in read(tmp_path, "b.eml", signed).note
 
 
+def test_attachment_of_a_pdf_is_noted() -> None:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(make_pdf([["Leave"]])))
+    writer.add_attachment("rates.xlsx", b"PK")
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    assert parse_pdf(buffer.getvalue()).note == "attachments not read: rates.xlsx"
+
+
 @pytest.mark.parametrize("charset", ["cp-850", "CP850", "ibm850"])
 def test_spellings_of_an_encoding_are_known(tmp_path: Path, charset: str) -> None:
     head = f"Subject: x\nContent-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: 8bit\n\n"

@@ -77,7 +77,7 @@ class Numbering:
                 _write(paragraph, number)
 
     def _list_of(self, paragraph: etree._Element) -> tuple[str, int] | None:
-        """Return the abstract list and level of a paragraph by itself or by its styles, None without a number."""
+        """Return the abstract list and level of a paragraph or its style, None without a number."""
         properties = paragraph.find(f"{W}pPr")
         style = value(properties, "pStyle")
         number, level = _numbered(properties)

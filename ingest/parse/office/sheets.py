@@ -215,7 +215,7 @@ def _is_hidden(tag: Mapping[str, str]) -> bool:
 
 
 def _related(parts: zipfile.ZipFile, path: str) -> dict[str, tuple[str, str]]:
-    """Return id -> kind and target of what a part refers to; a target in the file as its name there."""
+    """Return id -> kind and target of a part's relations; a target in the file is a part's name."""
     folder, name = posixpath.split(path)
     listing = f"{folder}/_rels/{name}.rels"
     if listing not in parts.namelist():

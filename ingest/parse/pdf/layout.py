@@ -187,8 +187,8 @@ def _shared(one: Sequence[Char], other: Sequence[Char]) -> float:
 
 
 def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
-    """Yield the page's characters, raised figures written as such."""
-    base, last = (0, Char("", 0, 0, 0, 0)), Char("", 0, 0, 0, 0)  # base: the last one that is not raised
+    """Yield the page's characters, with a mark or a raised form for raised figures."""
+    base, last = (0, Char("", 0, 0, 0, 0)), Char("", 0, 0, 0, 0)  # base: the last character on the line itself
     for index, char in _numbered_chars(textpage, sheet):
         if char.text in FIGURES and _is_raised(textpage, sheet, (index, char), base, last):
             is_first, after_figure = last is base[1], base[1].text.isdigit()

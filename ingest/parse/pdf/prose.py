@@ -28,7 +28,7 @@ _CLOSES_NUMBER = re.compile(r"\s*($|[|·•/\u2013\u2014-]|(of|von|de|di|av|z)\s
 _FARTHEST = 1000
 """Largest distance of a page's number to its place in the file, as in an extract."""
 _REPEATS = 3
-"""Pages in a row on which a running line, apart from the page's number, is the same on average."""
+"""Average number of pages with the same running line, apart from the page's number."""
 
 
 @dataclass(frozen=True, slots=True)

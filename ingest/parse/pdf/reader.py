@@ -33,6 +33,7 @@ logging.getLogger("pypdfium2").setLevel(logging.ERROR)
 
 _FEW_LETTERS = 30
 """A scan with fewer letters in its text layer, such as a scanner's stamp, needs text recognition."""
+_MOST_NAMED = 10
 
 
 def parse_pdf(data: bytes) -> Parsed:
@@ -50,7 +51,7 @@ def parse_pdf(data: bytes) -> Parsed:
         if all(page is None for page in lines):
             return _by_pypdf(data)
         parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
-        return replace(parsed, note=_unread_note(unread))
+        return replace(parsed, note="; ".join(filter(None, [_unread_note(unread), _attachments_note(pdf)])))
     finally:
         pdf.close()
 
@@ -103,8 +104,14 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, unr
 def _unread_note(unread: list[int]) -> str:
     if not unread:
         return ""
-    pages = ", ".join(map(str, unread[:10])) + (", ..." if len(unread) > 10 else "")
+    pages = ", ".join(map(str, unread[:_MOST_NAMED])) + (", ..." if len(unread) > _MOST_NAMED else "")
     return f'scanned and not read: page {pages}; text recognition (OCR) needs: pip install "citeloop[ocr]"'
+
+
+def _attachments_note(pdf: pypdfium2.PdfDocument) -> str:
+    number = pdf.count_attachments()
+    names = [one_line(pdf.get_attachment(index).get_name()) for index in range(min(number, _MOST_NAMED))]
+    return f"attachments not read: {', '.join(names)}{', ...' * (number > _MOST_NAMED)}" if names else ""
 
 
 def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
