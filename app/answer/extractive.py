@@ -175,16 +175,38 @@ def _label(unit: _Unit) -> str:
 
 
 def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
-    """Return the units that hold every exact term of the question that any of them holds."""
+    """Return the units that tell about every exact term of the question that any of them holds.
+
+    A unit tells about a term that it holds, that its heading holds, or that another unit of its block holds, as in a
+    form; but not if it holds another term of the same shape.
+    """
     allowed = list(range(len(units)))
     for term in exact_terms(question):
-        holders = [
+        holders = [number for number in allowed if holds_term(units[number].text, term)]
+        blocks = {id(units[number].block) for number in holders}
+        about = [
             number
             for number in allowed
-            if holds_term(units[number].text, term) or holds_term(units[number].citation.chunk.heading, term)
+            if number in holders
+            or _is_below(units[number].citation.chunk, term)
+            or (id(units[number].block) in blocks and not _is_about_another(units[number], term))
         ]
-        allowed = holders or allowed
+        allowed = about or allowed
     return allowed
+
+
+def _is_below(chunk: Chunk, term: str) -> bool:
+    """Return whether a chunk stands below a heading that holds the term, or has it as its number."""
+    return holds_term(chunk.heading, term) or any(heading.split()[:1] == [term] for heading in chunk.headings)
+
+
+def _is_about_another(unit: _Unit, term: str) -> bool:
+    return unit.position == _INTRO or _shape(term) in map(_shape, exact_terms(unit.text))
+
+
+def _shape(term: str) -> str:
+    """Return the kind of a term: ERR_NET_005 and ERR_DISK_017 have one shape."""
+    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", term))
 
 
 def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int], values: Sequence[float]) -> Sequence[int]:
@@ -231,7 +253,8 @@ def _kept(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[in
     """Return the positions of a block to quote: the chosen ones, and as many more as a reader needs and takes in."""
     every = set(range(len(block.units)))
     if block.kind == "table":
-        return chosen
+        is_form = not re.search(r"\w", block.intro)
+        return every if is_form and _num_words(block, every) <= _MAX_LIST_WORDS else chosen
     if block.kind == "list":
         if _num_words(block, every) <= _SHORT_LIST_WORDS or _INTRO in chosen:
             best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]

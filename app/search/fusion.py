@@ -23,6 +23,9 @@ _MAX_HOLDERS = 3
 _WORD = re.compile(r"[^\W_]+")
 _SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
+_SECTION = re.compile(
+    r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
+)
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _QUANTITY = re.compile(r"\d+-?[^\W\d_]+")
@@ -68,8 +71,9 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
 
 
 def exact_terms(query: str) -> list[str]:
-    """Return the terms that identify one thing: ZX-15321/5, E-47 or 10.0.3.17, but not 30-day or 2024."""
-    return [term for term in dict.fromkeys(_TERM.findall(query)) if _is_exact(term)]
+    """Return the terms that identify one thing: ZX-15321/5, E-47, 10.0.3.17 or section 3.1, but not 30-day or 2024."""
+    terms = (term for term in _TERM.findall(query) if _is_exact(term))
+    return list(dict.fromkeys(chain(terms, _SECTION.findall(query))))
 
 
 def holds_term(text: str, term: str) -> bool:
