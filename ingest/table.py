@@ -218,7 +218,9 @@ class ChunkTable:
         self, table: Any, query: str, num_results: int, within: Collection[str] | None
     ) -> list[tuple[Chunk, float]]:
         """Return chunks that hold the query word for word, in this case or else in any."""
-        phrase = query.strip().rstrip("?.!")
+        phrase = query.strip().rstrip("?.! ")
+        if not phrase:
+            return []
         in_any_case = func("lower", col("passage")).contains(lit(phrase.lower()))
         for condition in (col("passage").contains(lit(phrase)), in_any_case):
             if within is not None:

@@ -107,7 +107,7 @@ class AskBody(_RequestBody):
 
 
 class CitedPassage(BaseModel):
-    """The passage cited as [number]; used: the answer's text has this number."""
+    """The passage cited as [number]; used: the answer's text has this number; also_in: documents with the same text."""
 
     number: int
     chunk_id: str
@@ -116,6 +116,7 @@ class CitedPassage(BaseModel):
     heading: str
     page: int | None
     used: bool
+    also_in: list[str]
     text: str
 
 

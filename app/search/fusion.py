@@ -58,9 +58,10 @@ def word_scores(query: str, passages: Sequence[str], matches: Sequence[float]) -
 def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
     """Return which passages contain a rare exact term of the query, such as a part number, error code or address.
 
-    A term is rare if at most three passages contain it, as a whole word in any case.
+    A term is rare if at most three passages contain it, as a whole word in any case. A query that is the heading of a
+    passage, letter for letter, is such a term, too.
     """
-    named = [passage.partition("\n")[0].rpartition(" > ")[2].casefold() == query.casefold() for passage in passages]
+    named = [passage.partition("\n")[0].endswith(f" > {query}") for passage in passages]
     found = named if sum(named) <= _MAX_HOLDERS else [False] * len(passages)
     for term in exact_terms(query):
         holders = [number for number, passage in enumerate(passages) if holds_term(passage, term)]

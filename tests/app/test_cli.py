@@ -60,7 +60,7 @@ RECORD = [
     "embedder",
     "timings_ms",
 ]
-CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "text"]
+CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "text"]
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 
