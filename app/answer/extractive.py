@@ -25,8 +25,8 @@ _ALONE, _BLOCK, _PASSAGE = 6.3, 4.5, 8.5
 _RANK, _QUESTION, _LENGTH = -0.48, -3.2, 2.4
 """Log-odds of each rank below the first, of being a question, and of a length of 60 words or more.
 
-All six were fitted on 136 questions of three kinds of documentation, as written and reworded as employees ask, whose
-answering sentences were marked by hand (data/models/shipped/README.md, "Choosing what to quote").
+All six were fitted on 136 questions of three kinds of documentation, as written and reworded as employees ask; a large
+language model marked the sentences that answer (docs/benchmarks.md, "Quoted answers").
 """
 _FIGURES = 1.0
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 
 WORDS_WEIGHT = 0.2
-"""Fused score per BM25 point per query word, learned on several kinds of documents (README, Search)."""
+"""Fused score per BM25 point per query word, learned on several kinds of documents (docs/decisions/0003)."""
 
 EXACT_TERM_BONUS = 1.0
 """Larger than other differences between passages, so that an exact term always wins."""

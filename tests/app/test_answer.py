@@ -356,3 +356,57 @@ def test_the_prompt_holds_instructions_numbered_passages_and_the_question() -> N
             "content": "Passages:\n\n[1] Leave > Annual\nThirty days.\n\n[2] Travel\nBy train.\n\nQuestion: How long?",
         },
     ]
+
+
+# Blocks ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("It runs at approx. 40 bar. It is green.", ["It runs at approx. 40 bar.", "It is green."]),
+        ("Use the .NET client v. 2.1 or later. Then go.", ["Use the .NET client v. 2.1 or later.", "Then go."]),
+        ("Es kostet inkl. MwSt. 480 Euro. Mehr nicht.", ["Es kostet inkl. MwSt. 480 Euro.", "Mehr nicht."]),
+        ("Am 3. März 2026 ist sie fällig. Dann nicht.", ["Am 3. März 2026 ist sie fällig.", "Dann nicht."]),
+        ("病假超过三天必须提交医院证明。周末加班须批准。", ["病假超过三天必须提交医院证明。", "周末加班须批准。"]),
+        ("社員は年間二十日です。翌年度末まで。", ["社員は年間二十日です。", "翌年度末まで。"]),
+    ],
+)  # fmt: skip
+def test_a_quotation_is_a_whole_sentence_in_the_language_of_the_document(line: str, expected: list[str]) -> None:
+    assert split_sentences(line) == expected
+
+
+def test_wrapped_lines_are_one_paragraph_and_short_lines_stand_alone() -> None:
+    wrapped = "Visitors may leave their car in the Harborside lot for at most four\nhours, and only between the lines."
+    assert split_sentences(wrapped) == [wrapped.replace("\n", " ")]
+    assert split_sentences("Anna Berg\nMain Street 4\nOslo Norway") == ["Anna Berg", "Main Street 4", "Oslo Norway"]
+
+
+def test_a_form_is_quoted_whole() -> None:
+    form = "|  |  |\n| --- | --- |\n| Borrower | Karin Solberg |\n| Asset tag | LT-20417 |"
+    assert extracted(citations(form), {"Asset tag: LT-20417": 0.9}, "Who borrowed LT-20417?") == [(form, 1)]
+
+
+def test_rows_about_another_code_are_not_quoted() -> None:
+    rows = "\n".join(f"| ZX-{number:05}/5 | {number} |" for number in range(40))
+    table = f"| Part | Stock |\n| --- | --- |\n{rows}"
+    ((text, _),) = extracted(citations(table), {"Part: ZX-00031/5; Stock: 31": 0.9}, "Stock of ZX-00021/5?")
+    assert text.splitlines()[2:] == ["| ZX-00021/5 | 21 |"]
+
+
+def test_a_section_is_found_by_its_number() -> None:
+    shown = [
+        Citation(1, make_chunk("This standard covers vessels.", headings=("1 Scope",))),
+        Citation(2, make_chunk("Logs are kept for seven years.", headings=("3 Records", "3.1 Retention"))),
+    ]
+    assert extracted(shown, {}, "What does section 3.1 say?") == [("Logs are kept for seven years.", 2)]
+
+
+def test_the_date_of_a_heading_decides() -> None:
+    shown = [
+        Citation(1, make_chunk("The price is 6.20 euros.", headings=("12 February 2025",))),
+        Citation(2, make_chunk("The price is 6.80 euros.", headings=("14 May 2025",))),
+    ]
+    similar = {"6.20 euros.": 0.9, "6.80 euros.": 0.8}
+    assert [number for _, number in extracted(shown, similar, "price after March 2025")] == [2]
+    assert [number for _, number in extracted(shown, similar, "What is the latest price?")] == [2]

@@ -11,6 +11,7 @@ from app.search.query import MAX_QUERY_CHARACTERS
 from app.search.search import Candidate, Retriever, search
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Vectors
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import make_chunk
 from tests.conftest import FakeEmbedder
@@ -243,3 +244,41 @@ def test_stop_words_alone_find_nothing_by_text(table: ChunkTable, embedder: Fake
 
 def test_a_home_without_documents_has_no_candidates(tmp_path: Path, embedder: FakeEmbedder) -> None:
     assert search("leave", ChunkTable(tmp_path, embedder), embedder) == []
+
+
+def test_copies_of_a_passage_count_once_and_leave_room_for_others(home: Path, embedder: FakeEmbedder) -> None:
+    folder = home.parent / "many"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"copy{number:02}.md").write_text("# Policy\n\n## Hotel\n\nA hotel costs 120 euros a night.\n")
+    (folder / "addendum.md").write_text("# Addendum\n\n## Hotel\n\nIn fair weeks a hotel costs 190 euros.\n")
+    table = ChunkTable(home, embedder)
+    list(ingest([folder], table, embedder))
+    found = search("hotel euros night", table, embedder, num_candidates=10)
+    assert len([each for each in found if "120 euros" in each.chunk.text]) == 1
+    assert len(found[0].also_in) == 29
+    assert any("190 euros" in each.chunk.text for each in found)
+
+
+@pytest.mark.parametrize(("query", "heading"), [("IT", "IT"), ("to be or not to be", "To be or not to be")])
+def test_a_query_of_stop_words_finds_what_has_that_name(
+    query: str, heading: str, home: Path, embedder: FakeEmbedder
+) -> None:
+    document = home.parent / "stop.md"
+    document.write_text(
+        "# Teams\n\n## The Who\n\nIt is with IT.\n\n## IT\n\nOpen.\n\n## To be or not to be\n\nA code.\n"
+    )
+    table = ChunkTable(home, embedder)
+    list(ingest([document], table, embedder))
+    best, *_ = table.search_text(query, 5)
+    assert best[0].headings == (heading,)
+    assert search(query, table, embedder)[0].chunk.headings == (heading,)
+
+
+@pytest.mark.parametrize("query", ["在宅勤務", "病假", "医院证明"])
+def test_words_of_scripts_without_spaces_are_found(query: str, home: Path, embedder: FakeEmbedder) -> None:
+    document = home.parent / "handbook.md"
+    document.write_text("# 就業規則\n\n在宅勤務は週三日まで認められます。\n\n病假超过三天必须提交医院证明。\n")
+    table = ChunkTable(home, embedder)
+    list(ingest([document], table, embedder))
+    assert table.search_text(query, 5)
