@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.tables import Track, benchmark_table
-from app.registry import EMBEDDER, fingerprint
+from app.registry import fingerprint
 from app.reranking.names import open_reranker
 from app.reranking.rerank import Blend
 from app.training.fit.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
-from app.training.fit.kinds import TRAINERS, base_model
+from app.training.fit.kinds import EMBEDDER, TRAINERS, base_model
 from app.training.fit.trainer import Recipe, Watch, is_main_process
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
