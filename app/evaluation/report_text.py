@@ -64,12 +64,12 @@ def quality_table(report: EvaluationReport) -> str:
 
 
 def overview(reports: Sequence[EvaluationReport]) -> str:
-    """Return the combined quality table of reports on the same questions, with embedder and chunking."""
+    """Return the combined quality table of reports on the same questions, with the embedder."""
     rows: list[list[str]] = []
     for report in reports:
         heads, found = _quality(report)
-        rows += [[Path(report.embedder).name, report.chunking, *row] for row in found]
-    table = _table(["embedder", "chunking", *heads], rows)
+        rows += [[Path(report.embedder).name, *row] for row in found]
+    table = _table(["embedder", *heads], rows)
     return f"All together, with {usual_depth(reports[0])} candidates:\n\n{table}"
 
 

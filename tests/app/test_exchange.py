@@ -27,7 +27,7 @@ from app.training.exchange.exports import (
 from app.training.exchange.imports import MAX_CHARACTERS, import_labels, read_labels
 from app.training.exchange.places import located
 from ingest import CiteloopError
-from ingest.chunk import DEFAULT_POLICY, chunk
+from ingest.chunk import chunk
 from ingest.home.whole_folders import FolderError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -187,7 +187,7 @@ def test_a_beir_folder_is_a_benchmark_whose_passages_read_as_they_did(tmp_path: 
     benchmark = read_benchmark(written("beir", LABELED, tmp_path))
     assert list(benchmark.queries.values()) == [LABELED[0].question, LABELED[4].question]
     passages = {
-        document.name: [each.passage for each in chunk(document, lambda text: len(text.split()), 100, DEFAULT_POLICY)]
+        document.name: [each.passage for each in chunk(document, lambda text: len(text.split()), 100)]
         for document in benchmark.documents
     }
     relevant = [passages[name] for judged in benchmark.qrels.values() for name in judged]

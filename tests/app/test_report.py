@@ -150,10 +150,7 @@ def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, em
     report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=[3])
     assert (report.benchmark, report.judged) == ("by passage", "passages")
     assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, (3,))
-    assert (
-        report.num_chunks
-        == benchmark_table(by_passage, home, embedder, DEFAULT_POLICY, lambda items, _: items).num_chunks()
-    )
+    assert report.num_chunks == benchmark_table(by_passage, home, embedder).num_chunks()
     assert (report.embedder, report.chunking, report.fingerprint) == (
         "fake",
         DEFAULT_POLICY.name,
@@ -188,7 +185,7 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
     second = evaluate(by_document, home, embedder, {"none": None}, track=track)
     assert embedded == embedder.passages > 0
     assert labels == [
-        "embed (heading-sentence/3)",
+        "embed",
         "search (hybrid, 50)",
         "rerank (hybrid, 50, none)",
         "search (hybrid, 50)",
@@ -212,7 +209,7 @@ def test_tables_that_nobody_has_used_for_a_month_are_deleted(
 ) -> None:
     def home_of_table(fingerprint: str) -> Path:
         benchmark = replace(by_document, fingerprint=fingerprint)
-        return benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, lambda items, _: items).home
+        return benchmark_table(benchmark, home, embedder).home
 
     forgotten, used, lately = home_of_table("forgotten"), home_of_table("used"), home_of_table("lately")
     days = 24 * 3600
@@ -472,7 +469,7 @@ def test_a_damaged_table_is_built_again(damage: str, by_document: Benchmark, hom
 def test_a_table_of_another_schema_does_not_stand_in_the_way(
     by_document: Benchmark, home: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = partial(benchmark_table, by_document, home, embedder, DEFAULT_POLICY, lambda items, _: items)
+    table = partial(benchmark_table, by_document, home, embedder)
     before = table().home
     monkeypatch.setattr(Identity.__init__, "__defaults__", ("next",))
     assert table().home != before
@@ -485,7 +482,7 @@ def test_another_embedder_in_the_same_folder_gets_a_table_of_its_own(
         name = str(tmp_path / "embedder")
 
     def home_of_table() -> Path:
-        return benchmark_table(by_document, home, FolderEmbedder(), DEFAULT_POLICY, lambda items, _: items).home
+        return benchmark_table(by_document, home, FolderEmbedder()).home
 
     weights = tmp_path / "embedder" / "0_Transformer" / "model.safetensors"
     weights.parent.mkdir(parents=True)
@@ -507,7 +504,7 @@ def test_an_interrupted_build_leaves_nothing_and_what_a_killed_one_left_is_swept
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        benchmark_table(by_document, home, embedder, DEFAULT_POLICY, stopped)
+        benchmark_table(by_document, home, embedder, stopped)
     assert list((home / "evaluation").iterdir()) == []
 
 

@@ -38,7 +38,6 @@ from app.search.search import Candidate, search
 from app.settings import read_settings
 from app.training.candidate import PROBE
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
-from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import load_embedder
 from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
 
@@ -235,7 +234,7 @@ def searcher(home: Path) -> SearchIn:
     embedder = load_embedder()
 
     def search_in(benchmark: Benchmark) -> Callable[[str], list[Candidate]]:
-        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, lambda items, _: items)
+        table = benchmark_table(benchmark, home, embedder)
         return lambda question: search(question, table, embedder)
 
     return search_in
