@@ -29,7 +29,7 @@ from app.evaluation.abstention import Abstention, abstention, intervals
 from app.evaluation.tables import benchmark_table
 from app.language_model.endpoint import Endpoint, read_endpoint
 from app.language_model.openai_model import OpenAILanguageModel
-from app.language_model.tokens import token_counter
+from app.language_model.tokens import estimate_tokens
 from app.registry import SHIPPED
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import MODELS_FOLDER
@@ -186,7 +186,7 @@ class Measure:
 
 def _writer(endpoint: Endpoint, scorer: Reranker) -> Writer:
     return Writer(
-        OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, token_counter(endpoint), endpoint.context_tokens
+        OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, estimate_tokens, endpoint.context_tokens
     )
 
 
