@@ -17,7 +17,7 @@ from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
-from app.language_model.tokens import token_counter
+from app.language_model.tokens import estimate_tokens
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
@@ -33,7 +33,6 @@ from ingest.home.folder import current_name
 from ingest.table import ChunkTable, read_identity
 
 Step = Literal["wait", "search", "rerank"]
-_Connection = tuple[LanguageModel | None, Callable[[str], int], int]
 
 _MAX_LOADED = 4
 """Rerankers that are kept in memory: the live one, what finds sentences, and two that were live or chosen before."""
@@ -56,7 +55,7 @@ class Pipeline:
         self._given_embedder = embedder
         self._opened: tuple[ChunkTable, Embedder] | None = None
         self._given_language_model = language_model
-        self._connected: tuple[Endpoint, _Connection] | None = None
+        self._connected: tuple[Endpoint, LanguageModel] | None = None
         self._given_sentence_scorer = sentence_scorer
         self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
         self._versions: dict[str, str] = {}
@@ -97,29 +96,28 @@ class Pipeline:
     @property
     def writer(self) -> Writer:
         """Who writes answers now: by the endpoint that is set at this moment, or by quoting. Raises EndpointError."""
-        language_model, count_tokens, context_tokens = self._connection()
+        language_model, context_tokens = self._connection()
         return Writer(
             language_model,
             lambda: self.sentence_scorer,  # loaded when it is needed
             lambda: self.quote_scorer,
-            count_tokens,
+            estimate_tokens,
             context_tokens,
             read_prompts(self.settings.home).answer,
         )
 
-    def _connection(self) -> _Connection:
-        """The language model of this moment, how its tokens are counted, and how many it takes."""
+    def _connection(self) -> tuple[LanguageModel | None, int]:
+        """The language model of this moment, and how many tokens it takes."""
         endpoint = None if self._given_language_model else read_endpoint(self.settings)
         if endpoint is None:
-            return self._given_language_model, self.embedder.count_tokens, self.settings.context_tokens
+            return self._given_language_model, self.settings.context_tokens
         check_endpoint(endpoint)
         from app.language_model.openai_model import OpenAILanguageModel  # half a second to import
 
         with self._loading:
             if self._connected is None or self._connected[0] != endpoint:
-                connection = OpenAILanguageModel(endpoint), token_counter(endpoint), endpoint.context_tokens
-                self._connected = endpoint, connection
-            return self._connected[1]
+                self._connected = endpoint, OpenAILanguageModel(endpoint)
+            return self._connected[1], endpoint.context_tokens
 
     @property
     def language_model(self) -> LanguageModel | None:
@@ -259,7 +257,7 @@ class Pipeline:
         try:
             writer = self.writer
         except CiteloopError as error:  # of what is set: the passages can be quoted all the same
-            writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, self.embedder.count_tokens)
+            writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, estimate_tokens)
             unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
             unwritten,

@@ -1,7 +1,7 @@
 """Document -> Chunk: passages that fit the embedder, each with its position in the document.
 
-By default a chunk never crosses a heading, so that its heading path holds for all its text. Word pieces are counted
-by a given function; this module does not know the embedder.
+A chunk never crosses a heading, so that its heading path holds for all its text. It ends where a sentence, line or
+paragraph ends, if one fits. Word pieces are counted by a given function; this module does not know the embedder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise, takewhile
+from itertools import pairwise
 
 from semantic_text_splitter import TextSplitter
 
@@ -61,33 +61,15 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Where a document may be cut; the table records the name, so that a change is noticed.
+    """The rules of this file by name; a table records it, so that a table made with other rules is noticed.
 
-    The number in a name also rises when documents are parsed differently, since tables are then to be rebuilt.
-
-    along_headings: a chunk stays below one heading and records it. along_sentences: it ends where a sentence, line or
-    paragraph ends, if one fits. overlap_tokens: word pieces repeated from the previous chunk. min_tokens: smaller
-    sections are joined with the next one under the headings that they share.
+    The number in the name also rises when documents are parsed differently, since tables are then to be rebuilt.
     """
 
     name: str
-    along_headings: bool = True
-    along_sentences: bool = True
-    overlap_tokens: int = 0
-    min_tokens: int = 0
 
 
-POLICIES = {
-    policy.name: policy
-    for policy in (
-        Policy("window/3", along_headings=False, along_sentences=False),
-        Policy("sentence/3", along_headings=False),
-        Policy("heading-sentence/3"),
-        Policy("heading-overlap/3", overlap_tokens=48),
-        Policy("heading-joined/3", min_tokens=64),
-    )
-}
-DEFAULT_POLICY = POLICIES["heading-sentence/3"]
+DEFAULT_POLICY = Policy("heading-sentence/3")
 
 
 def label(title: str, headings: tuple[str, ...]) -> str:
@@ -95,9 +77,7 @@ def label(title: str, headings: tuple[str, ...]) -> str:
     return " > ".join((title, *headings))
 
 
-def chunk(
-    document: Document, count_tokens: CountTokens, max_tokens: int, policy: Policy = DEFAULT_POLICY
-) -> list[Chunk]:
+def chunk(document: Document, count_tokens: CountTokens, max_tokens: int) -> list[Chunk]:
     """Cut a document into chunks whose passage has at most max_tokens word pieces by count_tokens.
 
     A passage is longer only if title and headings leave the text fewer than 64 word pieces.
@@ -107,9 +87,9 @@ def chunk(
     pages = _Pages(document.pages)
     seen: Counter[str] = Counter()
     chunks = []
-    for headings, section in _sections(document, text, count_tokens, policy):
+    for headings, section in _sections(document, text):
         room = max(max_tokens - count_tokens(label(document.title, headings) + "\n"), _MIN_TEXT_TOKENS)
-        for (start, end), table_header in _cut(text, section, count_tokens, room, policy):
+        for (start, end), table_header in _cut(text, section, count_tokens, room):
             piece = table_header + text[start:end]
             content = "\n".join((document.id, *headings, piece))
             seen[content] += 1  # the same words twice in one document are two chunks
@@ -135,31 +115,28 @@ def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
     return lambda text: max(count_tokens(text), len(text) // _MAX_CHARACTERS_PER_TOKEN)
 
 
-def _cut(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[tuple[Span, str]]:
+def _cut(text: str, section: Span, count_tokens: CountTokens, room: int) -> Iterator[tuple[Span, str]]:
     """Yield spans of at most `room` word pieces, each with the header of the table that it continues, or ''.
 
     A span that is too long with that header is cut again.
     """
     headers = _table_headers(text, section)
-    for start, end in _spans(text, section, count_tokens, room, policy):
+    for start, end in _spans(text, section, count_tokens, room):
         header = next((header for (first, last), header in headers if first < start < last), "")
         rest = room - count_tokens(header)
         if not header or count_tokens(text[start:end]) <= rest:
             yield (start, end), header
         elif rest >= _MIN_TEXT_TOKENS // 2:
-            yield from ((span, header) for span in _spans(text, (start, end), count_tokens, rest, policy))
+            yield from ((span, header) for span in _spans(text, (start, end), count_tokens, rest))
         else:  # the header leaves no room for rows
             yield (start, end), ""
 
 
-def _spans(text: str, section: Span, count_tokens: CountTokens, room: int, policy: Policy) -> Iterator[Span]:
+def _spans(text: str, section: Span, count_tokens: CountTokens, room: int) -> Iterator[Span]:
     start, end = section
     # A page break would end a chunk in mid-sentence; one space keeps every offset.
     content = text[start:end].replace(PAGE_BREAK, " ")
-    if not policy.along_sentences:
-        yield from _windows(content, start, count_tokens, room)
-        return
-    splitter = TextSplitter.from_callback(count_tokens, room, overlap=min(policy.overlap_tokens, room - 1))
+    splitter = TextSplitter.from_callback(count_tokens, room)
     for block_start, block in _blocks(content):
         for offset, piece in splitter.chunk_indices(block):
             yield start + block_start + offset, start + block_start + offset + len(piece)
@@ -182,41 +159,14 @@ def _blocks(content: str) -> Iterator[tuple[int, str]]:
     yield start, content[start:]
 
 
-def _windows(content: str, offset: int, count_tokens: CountTokens, room: int) -> Iterator[Span]:
-    """Yield spans of as many words as fit, regardless of sentences."""
-    start, end, used = 0, 0, 0
-    for word in re.finditer(r"\S+", content):
-        size = count_tokens(word[0])
-        if used and used + size > room:
-            yield offset + start, offset + end
-            used = 0
-        if not used:
-            start = word.start()
-        end, used = word.end(), used + size
-    if used:
-        yield offset + start, offset + end
-
-
 def _table_headers(text: str, section: Span) -> list[tuple[Span, str]]:
     """Return (span, two header lines) of each Markdown table in a section."""
     pattern = re.compile(r"^(\|.*\n\|[ :|-]+\|[ \t]*\n)(?:\|.*(?:\n|\Z))+", re.MULTILINE)
     return [(match.span(), match[1]) for match in pattern.finditer(text, *section)]
 
 
-def _sections(
-    document: Document, text: str, count_tokens: CountTokens, policy: Policy
-) -> Iterator[tuple[tuple[str, ...], Span]]:
+def _sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], Span]]:
     """Yield (heading path, span) of the text before the first heading and under each heading."""
-    if not policy.along_headings:
-        yield (), (0, len(text))
-        return
-    sections = list(_heading_sections(document, text))
-    if policy.min_tokens:
-        sections = _joined(sections, text, count_tokens, policy.min_tokens)
-    yield from sections
-
-
-def _heading_sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], Span]]:
     path: list[Heading] = []
     start = 0
     for heading in document.headings:
@@ -224,21 +174,6 @@ def _heading_sections(document: Document, text: str) -> Iterator[tuple[tuple[str
         path = [outer for outer in path if outer.level < heading.level] + [heading]
         start = heading.end
     yield _titles(path, document.title), (start, len(text))
-
-
-def _joined(
-    sections: list[tuple[tuple[str, ...], Span]], text: str, count_tokens: CountTokens, min_tokens: int
-) -> list[tuple[tuple[str, ...], Span]]:
-    """Join each section that is too small to the next, under the headings that they share."""
-    joined: list[tuple[tuple[str, ...], Span]] = []
-    for path, (start, end) in sections:
-        if not text[start:end].strip():
-            continue
-        if joined and count_tokens(text[slice(*joined[-1][1])]) < min_tokens:
-            before, (start, _) = joined.pop()
-            path = tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, path, strict=False)))
-        joined.append((path, (start, end)))
-    return joined
 
 
 def _titles(path: list[Heading], title: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ingest.chunk import DEFAULT_POLICY, Policy, chunk
+from ingest.chunk import chunk
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.home.job_store import StoppedError
@@ -95,7 +95,6 @@ def embed_documents(
     embedder: Embedder,
     known: Mapping[str, Vectors] | None = None,
     *,
-    policy: Policy = DEFAULT_POLICY,
     on_embedded: Callable[[int], None] = lambda _: None,
 ) -> list[Embedded]:
     """Chunk documents and embed the passages without a known vector; on_embedded gets the size of each batch.
@@ -103,9 +102,7 @@ def embed_documents(
     known: passage -> vector. A document that has only headings comes back without chunks.
     """
     vectors = dict(known or {})
-    chunked = [
-        (document, chunk(document, embedder.count_tokens, embedder.max_tokens, policy)) for document in documents
-    ]
+    chunked = [(document, chunk(document, embedder.count_tokens, embedder.max_tokens)) for document in documents]
     passages = list(dict.fromkeys(piece.passage for _, chunks in chunked for piece in chunks))
     new = [passage for passage in passages if passage not in vectors]
     for start in range(0, len(new), _EMBED_CHUNKS):
@@ -150,7 +147,7 @@ class Ingest:
     ) -> None:
         """again: also read unchanged files."""
         self._again = again
-        self._table, self._embedder, self._policy, self._limits = table, embedder, table.policy, limits
+        self._table, self._embedder, self._limits = table, embedder, limits
         self._on_progress, self._should_stop = on_progress, should_stop
         self._originals = Originals(table.home)
         documents = table.documents()
@@ -241,9 +238,7 @@ class Ingest:
         documents = [replace(document, id=file.document_id, source=file.file.source) for file, document in parsed]
         known = self._table.vectors_of([file.document_id for file in files.values() if file.status != "added"])
         kept = []
-        for embedded in embed_documents(
-            documents, self._embedder, known, policy=self._policy, on_embedded=self._report_embedded
-        ):
+        for embedded in embed_documents(documents, self._embedder, known, on_embedded=self._report_embedded):
             file = files[embedded.document.id]
             try:
                 if not embedded.chunks:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingest.chunk import DEFAULT_POLICY, Policy
+from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
@@ -22,7 +22,6 @@ from ingest.table import ChunkTable, StoredDocument, TableError, drop_others, st
 def reindex(
     home: Path,
     embedder: Embedder,
-    policy: Policy = DEFAULT_POLICY,
     *,
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -36,7 +35,7 @@ def reindex(
     """
     with write_lock(home, on_wait):
         before = current_name(home)
-        table = ChunkTable(home, embedder, policy, _new_name(before, embedder, policy))
+        table = ChunkTable(home, embedder, name=_new_name(before, embedder))
         drop_others(home, {before, table.name})
         run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop)
         num_failed = 0
@@ -52,9 +51,9 @@ def reindex(
         make_current(home, table.name)
 
 
-def _new_name(before: str, embedder: Embedder, policy: Policy) -> str:
+def _new_name(before: str, embedder: Embedder) -> str:
     """Return a name that a resumed run finds again and that differs from the old table's."""
-    made_with = "\n".join((embedder.name, str(embedder.dimension), policy.name, before))
+    made_with = "\n".join((embedder.name, str(embedder.dimension), DEFAULT_POLICY.name, before))
     return f"chunks-{hashlib.sha256(made_with.encode()).hexdigest()[:12]}"
 
 

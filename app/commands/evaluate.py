@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from app.reranking.rerank import Reranker
     from app.search.search import Retriever
     from app.settings import Settings
-    from ingest.chunk import Policy
     from ingest.embed.embedder import Embedder
 
 _MAX_CANDIDATES = 1000
@@ -41,7 +39,6 @@ def evaluate_command(
     rerankers: Annotated[str, typer.Option(help="Rerankers, separated by commas.")] = "none,shipped",
     retrievers: Annotated[str, typer.Option(help="vector, text, rrf or hybrid, separated by commas.")] = "hybrid",
     embedders: Annotated[str, typer.Option(help=_EMBEDDERS_HELP)] = "",
-    chunkings: Annotated[str, typer.Option(help="Chunking policies, separated by commas, or all.")] = "",
     num_candidates: Annotated[str, typer.Option(help="Candidates for the reranker, separated by commas.")] = "50",
     max_queries: Annotated[int | None, typer.Option(min=1, help="Maximum number of judged queries.")] = None,
     output: Annotated[Path | None, typer.Option(help="New folder for the report; else below HOME/reports.")] = None,
@@ -63,21 +60,19 @@ def evaluate_command(
     from app.settings import read_settings
     from ingest.worker import embedder_for
 
-    depths, chosen, policies = _depths(num_candidates), _retrievers(retrievers), _policies(chunkings)
-    several = bool(chunkings or embedders)
-    _check_source(source, several=several)
+    depths, chosen = _depths(num_candidates), _retrievers(retrievers)
+    _check_source(source, embedders)
     settings = read_settings(home)
     check_output(settings.home, output)
     loaded, folders = _rerankers(rerankers, settings), _model_folders(rerankers, settings)
     models = _embedders(embedders) or [embedder_for(settings.home, settings.embedder).name]
     reports, records, texts, all_kept = [], [], [], []
     failed: dict[str, str] = {}
-    for judged, embedder in _judged(source, settings, models, policies, max_queries):
+    for judged, embedder in _judged(source, settings, models, max_queries):
         kept = KeptResults(settings.home, judged, embedder, folders)
         report = evaluate_table(judged, embedder, loaded, chosen, depths, RunOptions(track, failed, kept))
         all_kept.append(kept)
-        differs = [Path(embedder.name).name] * (len(models) > 1) + [judged.chunking] * (len(policies) > 1)
-        folder = output / "-".join(differs).replace("/", "-") if output else None
+        folder = output / Path(embedder.name).name if output and len(models) > 1 else output
         written, decided = write_report(report, settings.home, folder), verdict(report)
         reports.append(report)
         records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
@@ -87,19 +82,19 @@ def evaluate_command(
         texts.append(overview(reports))
         if output:
             (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
-    print(json.dumps(records if several else records[0]) if as_json else "\n\n".join(texts))
+    print(json.dumps(records if embedders else records[0]) if as_json else "\n\n".join(texts))
     if failed:
         raise typer.Exit(1)  # keep the results, so that the next run measures only the failed ones
     for kept in all_kept:
         kept.clear()
 
 
-def _check_source(source: Path, *, several: bool) -> None:
-    """Raise BadParameter if the source does not fit. several: several tables are requested."""
-    if several and source.is_file():
+def _check_source(source: Path, embedders: str) -> None:
+    """Raise BadParameter if the source does not fit."""
+    if embedders and source.is_file():
         raise typer.BadParameter(
-            f"--embedders and --chunkings need a folder in BEIR layout; {source} is about the ingested documents, "
-            "which are chunked and embedded already"
+            f"--embedders needs a folder in BEIR layout; {source} is about the ingested documents, which are embedded "
+            "already"
         )
     if source.is_file() and source.name.startswith(_BENCHMARK_FILES):
         raise typer.BadParameter(f"{source} is one file of a benchmark; name its folder, {source.parent}")
@@ -122,9 +117,9 @@ def _texts(report: EvaluationReport, sentence: str, folder: Path) -> list[str]:
 
 
 def _judged(
-    source: Path, settings: Settings, embedders: Sequence[str], policies: Sequence[Policy], max_queries: int | None
+    source: Path, settings: Settings, embedders: Sequence[str], max_queries: int | None
 ) -> Iterator[tuple[JudgedTable, Embedder]]:
-    """Yield the questions on the ingested documents, or on the benchmark's for each embedder and policy."""
+    """Yield the questions on the ingested documents, or on the benchmark's for each embedder."""
     if source.is_file():
         from app.evaluation.judgements import read_judgements
         from app.pipeline import Pipeline
@@ -137,8 +132,8 @@ def _judged(
     from ingest.embed.embedder import load_embedder
 
     benchmark, loaded = read_benchmark(source, max_queries), [load_embedder(name) for name in embedders]
-    for embedder, policy in product(loaded, policies):
-        yield judged_table(benchmark, settings.home, embedder, policy, track), embedder
+    for embedder in loaded:
+        yield judged_table(benchmark, settings.home, embedder, track), embedder
 
 
 def _depths(named: str) -> list[int]:
@@ -201,13 +196,3 @@ def _retrievers(named: str) -> list[Retriever]:
     if not chosen or len(chosen) != len(names):
         raise typer.BadParameter(f"expected some of {', '.join(RETRIEVERS)}, got {named}")
     return chosen
-
-
-def _policies(named: str) -> list[Policy]:
-    from ingest.chunk import DEFAULT_POLICY, POLICIES
-
-    known = {name.partition("/")[0]: policy for name, policy in POLICIES.items()}  # without the version
-    names = list(known) if named == "all" else names_in(named)
-    if unknown := set(names) - set(known):
-        raise typer.BadParameter(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
-    return [known[name] for name in names] or [DEFAULT_POLICY]

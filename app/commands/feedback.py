@@ -31,7 +31,7 @@ _SHOWN_CHARACTERS = 100
 @feedback_cli.command("export")
 def export_command(
     export_format: Annotated[
-        Literal["log", "triplets", "pairs", "beir", "flagembedding", "argilla"],
+        Literal["log", "triplets", "pairs", "beir"],
         typer.Option("--format", help="log: all events; others: passages labeled relevant or not."),
     ] = "log",
     output: Annotated[

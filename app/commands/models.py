@@ -96,8 +96,6 @@ def _registry(home: Path) -> Registry:
 
 def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
     """Return the gate's verdict on a model, or None. Raises CiteloopError unless it may go live."""
-    from app.registry import how_to_embed
-
     registry.model(name)  # report a mistyped name first
     found = registry.verdict(name)
     if force:
@@ -106,10 +104,6 @@ def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
         raise CiteloopError(f"{name} was not compared with the live model (no gate.json); {_FORCE_ADVICE}")
     if found.verdict != "promote":
         raise CiteloopError(f"verdict on {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_FORCE_ADVICE}")
-    if folder := registry.embedder_to_use_first(name):
-        raise CiteloopError(
-            f"{name} was judged with {found.embedder}; reindex with it first: {how_to_embed(folder)}; {_FORCE_ADVICE}"
-        )
     return found
 
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -22,20 +22,19 @@ from ingest.commands import HomeOption, JsonOption
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.training.fit.trainer import Loss, Recipe
-    from app.training.plan import Plan
+    from app.training.plan import Kind, Plan
 
 
 class TrainingKind(StrEnum):
-    """Same as `Kind` in plan.py, which is too slow to import for --help."""
+    """The kinds of plan.py, which is too slow to import for --help, and the embedder, only from pairs."""
 
     RERANKER = "reranker"
     CROSS_ENCODER = "cross-encoder"
     LATE_INTERACTION = "late-interaction"
     EMBEDDER = "embedder"
-    BOTH = "both"
 
 
-_KIND_HELP = "reranker, embedder, both: train the live one further; others, and from pairs: a new model."
+_KIND_HELP = "reranker: train the live one further; others: a new model. embedder: only with --from-pairs."
 _BASE_HELP = "Folder or hub id to start from; default: the live model, or for a new one the default embedder."
 
 
@@ -77,8 +76,6 @@ def train_command(
         if output is None:
             raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
-        if kind is TrainingKind.BOTH:
-            raise typer.BadParameter("--from-pairs trains one model: late-interaction, cross-encoder or embedder")
         if kind is TrainingKind.RERANKER:  # like the shipped one
             kind = TrainingKind.LATE_INTERACTION
         recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
@@ -86,15 +83,14 @@ def train_command(
         return
     if output or exclude or max_tokens:
         raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
-    if base and kind is TrainingKind.BOTH:
-        raise typer.BadParameter("--base is for one model; both start from what is live")
-    _train_from_feedback(Plan(kind.value, base, seed), settings, as_json=as_json)
+    if kind is TrainingKind.EMBEDDER:
+        raise typer.BadParameter("--kind embedder needs --from-pairs: feedback trains rerankers only")
+    _train_from_feedback(Plan(cast("Kind", kind.value), base, seed), settings, as_json=as_json)
 
 
 def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
     from app.commands.models import user_name
     from app.pipeline import Pipeline
-    from app.registry import Registry, how_to_embed
     from app.training.candidate import help_training
     from app.training.fit.trainer import is_main_process
     from app.training.jobs import TrainingJobStore
@@ -115,10 +111,7 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
     for reason in candidate.report.reasons:
         print(f"  {reason}")
     if candidate.report.verdict == "promote":
-        embedder = candidate.name if plan.kind == "embedder" else candidate.embedder
-        reindex = how_to_embed(Registry(settings.home).folder(embedder)) if embedder else ""
-        promote = f"citeloop promote {candidate.name}" if plan.kind != "embedder" else ""
-        print(f"Make it live with: {'; then '.join(filter(None, (reindex, promote)))}")
+        print(f"Make it live with: citeloop promote {candidate.name}")
 
 
 def _train_from_pairs(
@@ -132,7 +125,6 @@ def _train_from_pairs(
     *,
     as_json: bool,
 ) -> None:
-    from app.registry import EMBEDDER, how_to_embed
     from app.training.fit.trainer import Watch, is_main_process
     from app.training.from_pairs import PairsFile, train_from_pairs
 
@@ -152,7 +144,8 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        use = how_to_embed(output) if kind == EMBEDDER else f"--reranker {kind}:{output}"
+        is_embedder = kind == TrainingKind.EMBEDDER
+        use = f"citeloop reindex --embedder {output}" if is_embedder else f"--reranker {kind}:{output}"
         print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
 
 

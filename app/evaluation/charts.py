@@ -39,7 +39,7 @@ def quality_chart(report: EvaluationReport, measure: str, depth: int | None = No
 def cost_chart(report: EvaluationReport, measure: str = "nDCG@10") -> altair.LayerChart:
     """Return quality against the milliseconds of a median question with new passages; a line joins depths."""
     rows = [
-        _quality(result, measure) | {"milliseconds": result.latency_ms["search"].p50 + result.rerank_ms.p50}
+        _quality(result, measure) | {"milliseconds": result.latency_ms["search"].p50 + result.latency_ms["rerank"].p50}
         for result in report.results
     ]
     base = altair.Chart(altair.InlineData(values=rows)).encode(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
-from app.evaluation.results import NO_RERANKER, RERANK_NEW, Result
+from app.evaluation.results import NO_RERANKER, Result
 
 Outcome = Literal[
     "pays", "does not pay", "nothing to win", "too few questions", "nothing to compare", "nothing relevant"
@@ -106,7 +106,7 @@ def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) 
     ranges = f"95% interval {ndcg.low:+.3f} to {ndcg.high:+.3f}, p = {ndcg.p_value:.2g}"
     figures = (
         f"{100 * hits.mean:+.1f} points hit rate@5 (from {100 * before:.1f}% to {100 * after:.1f}%) and "
-        f"{ndcg.mean:+.3f} nDCG@10 ({ranges}) for {_cost(best)}"
+        f"{ndcg.mean:+.3f} nDCG@10 ({ranges}) for {best.latency_ms['rerank'].p50:.0f} ms a question"
     )
     already = "has the best order" if _is_perfect(none, "nDCG@10") else "puts a relevant result in the first five"
     opening = {
@@ -116,12 +116,3 @@ def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) 
         "too few questions": f"Too few questions to tell ({num_questions})",
     }[outcome]
     return f"{opening}: {figures}, by {best.reranker} on {best.num_candidates} candidates of {best.retriever} search."
-
-
-def _cost(result: Result) -> str:
-    """Return the milliseconds of a question in words; with a reranker that caches passages, for new passages."""
-    milliseconds = f"{result.rerank_ms.p50:.0f} ms a question"
-    if RERANK_NEW not in result.latency_ms:
-        return f"{milliseconds} ({result.share_new:.0%} of the passages new to it)"
-    cached = f"{result.latency_ms['rerank'].p50:.0f} ms where {1 - result.share_new:.0%} of them are in its memory"
-    return f"{milliseconds} whose passages are new to it ({cached})"

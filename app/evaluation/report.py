@@ -15,7 +15,6 @@ from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure
 from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.search import Retriever
-from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed.embedder import Embedder
 
 
@@ -64,14 +63,13 @@ def evaluate(
     retrievers: Sequence[Retriever] = ("hybrid",),
     num_candidates: Sequence[int] = (50,),
     *,
-    policy: Policy = DEFAULT_POLICY,
     track: Track = untracked,
 ) -> EvaluationReport:
     """Evaluate on a benchmark; its table is built below home on first use and kept.
 
     Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
     """
-    judged = judged_table(benchmark, home, embedder, policy, track)
+    judged = judged_table(benchmark, home, embedder, track)
     return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, RunOptions(track))
 
 

@@ -12,23 +12,20 @@ from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.decision import usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
-from app.evaluation.results import RERANK_NEW, Result
+from app.evaluation.results import Result
 from app.search.search import RETRIEVERS
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\
-In brackets: the time of the median question as a multiple of search alone, and the share of passages new to the
-reranker, which take longest. A reranker that keeps passages in memory has two rows: one with all passages new, and one
-with passages of earlier questions in memory:"""
+All passages are new to the reranker. In brackets: the time of the median question as a multiple of search alone."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 HOW_MEASURED = """\
 Intervals are 95% bootstrap intervals of the mean over the questions. The gain is the paired difference from no reranker
 on the same candidates; p is how often chance alone would make as large a difference (paired randomization test). The
 best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the questions,
-one at a time. For each row the reranker starts with an empty memory, which then fills as in the app; the share of new
-passages is shown beside the time. The time with all passages new is measured on up to 30 questions, with the memory
-emptied before each."""
+one at a time. A reranker that keeps passages in memory is timed on up to 30 questions, with the memory emptied before
+each; in the app, passages of earlier questions take less."""
 
 
 def sections(report: EvaluationReport) -> list[str]:
@@ -64,12 +61,12 @@ def quality_table(report: EvaluationReport) -> str:
 
 
 def overview(reports: Sequence[EvaluationReport]) -> str:
-    """Return the combined quality table of reports on the same questions, with embedder and chunking."""
+    """Return the combined quality table of reports on the same questions, with the embedder."""
     rows: list[list[str]] = []
     for report in reports:
         heads, found = _quality(report)
-        rows += [[Path(report.embedder).name, report.chunking, *row] for row in found]
-    table = _table(["embedder", "chunking", *heads], rows)
+        rows += [[Path(report.embedder).name, *row] for row in found]
+    table = _table(["embedder", *heads], rows)
     return f"All together, with {usual_depth(reports[0])} candidates:\n\n{table}"
 
 
@@ -107,20 +104,12 @@ def latency_table(report: EvaluationReport) -> str:
         return f"{latency.p50:.0f} / {latency.p95:.0f}"
 
     def reranking(result: Result) -> str:
-        return f"{milliseconds(result, 'rerank')} ({result.slow_down:.1f} times; {result.share_new:.0%} new)"
-
-    def reranking_new(result: Result) -> str:
-        search_ms = result.latency_ms["search"].p50
-        times = (search_ms + result.latency_ms[RERANK_NEW].p50) / search_ms
-        return f"{milliseconds(result, RERANK_NEW)} ({times:.1f} times)"
+        return f"{milliseconds(result, 'rerank')} ({result.slow_down:.1f} times)"
 
     searches = {(result.retriever, result.num_candidates): result for result in report.results}.values()
     rerankers = [result for result in report.results if result.slow_down is not None]
-    caching = [result for result in rerankers if RERANK_NEW in result.latency_ms]
-    names = {result.reranker for result in caching}
     rows = _by_depth(report, searches, lambda result: milliseconds(result, "search"), lambda _: "search alone")
-    rows += _by_depth(report, rerankers, reranking, lambda name: f"{name}, in memory" if name in names else name)
-    rows += _by_depth(report, caching, reranking_new, "{}, passages new".format)
+    rows += _by_depth(report, rerankers, reranking)
     heads = [f"{depth} candidates: p50 / p95 ms" for depth in report.num_candidates]
     order: list[str] = list(RETRIEVERS)
     rows.sort(key=lambda row: order.index(row[0]))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.evaluation.abstention import Abstention, abstention
 from app.evaluation.benchmark import Run
@@ -22,10 +21,8 @@ from ingest.embed.embedder import Embedder
 NO_RERANKER = "none"
 """The baseline of every reranker."""
 
-RERANK_NEW = "rerank_new"
-"""The stage of reranking with an empty cache, for rerankers that have one."""
-_NUM_TIMED_NEW = 30
-"""Questions timed with an empty cache: enough for a median."""
+_NUM_TIMED = 30
+"""Questions timed with an empty cache, for a reranker that has one: more would take long."""
 
 PerQuery = Mapping[str, Mapping[str, float]]
 """Measure -> query id -> value."""
@@ -46,13 +43,12 @@ class Result:
     """One retriever with one reranker of num_candidates candidates.
 
     metrics: measure -> interval; with fewer than 50 candidates, recall@50 is their recall. oracle: the same measures
-    for the best possible order of the candidates. latency_ms: search, rerank and total; also rerank_new, with an empty
-    cache for up to 30 questions, if a caching reranker is compared with none. gain: measure -> paired difference from
-    no reranker on the same candidates; empty for none, or if that was not measured. slow_down: the median query's time
-    as a multiple of search alone; None without a reranker. share_new: share of passages that it scored for the first
-    time; others may be cached, as in the app. per_query: measure -> query id -> value. abstention: if the reranker is
-    calibrated and some questions have no answer. changes: the questions that gained most, then those that lost most.
-    run: query id -> chunk id or document -> score that falls with the rank; stored in a separate file.
+    for the best possible order of the candidates. latency_ms: search, and rerank of passages that are new to the
+    reranker. gain: measure -> paired difference from no reranker on the same candidates; empty for none, or if that was
+    not measured. slow_down: the time of both as a multiple of search alone, by their medians; None without a reranker.
+    per_query: measure -> query id -> value. abstention: if the reranker is calibrated and some questions have no
+    answer. changes: the questions that gained most, then those that lost most. run: query id -> chunk id or document ->
+    score that falls with the rank; stored in a separate file.
     """
 
     retriever: Retriever
@@ -63,16 +59,10 @@ class Result:
     latency_ms: Mapping[str, Latency]
     gain: Mapping[str, Difference]
     slow_down: float | None
-    share_new: float
     per_query: PerQuery
     changes: tuple[QuestionChange, ...]
     abstention: Abstention | None = None
     run: Run = field(default_factory=dict, repr=False)
-
-    @property
-    def rerank_ms(self) -> Latency:
-        """Return the time to rerank new passages, with an empty cache if the reranker has one."""
-        return self.latency_ms.get(RERANK_NEW, self.latency_ms["rerank"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +106,12 @@ def measure_result(
         return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
 
     forget: Callable[[], None] | None = getattr(reranker, "forget", None)
-    if forget:
-        forget()  # a filled cache would make this result look faster
-    label = f"({found.retriever}, {found.num_candidates}, {name})"
-    rankings, rerank_ms = _timed(order, track(judged.queries, f"rerank {label}"))
+    label = f"rerank ({found.retriever}, {found.num_candidates}, {name})"
+    every = -(-len(judged.queries) // _NUM_TIMED) if forget else 1
+    rankings, rerank_ms = _timed(order, track(judged.queries, label), forget, every)
     run = _run(judged, rankings)
-    latency = _latency(search=found.search_ms, rerank=rerank_ms, total=np.add(found.search_ms, rerank_ms))
-    if forget and compared:
-        timed = track(_spread(list(rankings), _NUM_TIMED_NEW), f"rerank new passages {label}")
-        latency |= _latency(**{RERANK_NEW: _timed(order, _after(forget, timed))[1]})
+    latency = {"search": _latency(found.search_ms), "rerank": _latency(rerank_ms)}
+    search_ms = latency["search"].p50
     after, before = measure(judged.qrels, run), measure(judged.qrels, _run(judged, found.rankings))
     changed = {query_id: (before[CHANGE_MEASURE][query_id], value) for query_id, value in after[CHANGE_MEASURE].items()}
     return Result(
@@ -135,8 +122,7 @@ def measure_result(
         oracle=_oracle(judged, found.rankings),
         latency_ms=latency,
         gain={measured: difference(after[measured], before[measured]) for measured in after} if compared else {},
-        slow_down=None if name == NO_RERANKER else latency["total"].p50 / latency["search"].p50,
-        share_new=_share_new(found),
+        slow_down=None if name == NO_RERANKER else (search_ms + latency["rerank"].p50) / search_ms,
         per_query=after,
         changes=largest_changes(judged, found.rankings, rankings, changed) if compared else (),
         abstention=_abstention(judged, found, rankings, reranker),
@@ -158,41 +144,30 @@ def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: 
     return abstention(answerable, unanswerable, reranker.blend.calibration.floor)
 
 
-def _share_new(found: Hits) -> float:
-    """Return the share of candidates that no earlier query found."""
-    chunk_ids = [candidate.chunk.id for candidates in found.candidates.values() for candidate in candidates]
-    return len(set(chunk_ids)) / len(chunk_ids) if chunk_ids else 0.0
+def _timed(
+    step: Callable[[str], T], query_ids: Iterable[str], forget: Callable[[], None] | None = None, every: int = 1
+) -> tuple[dict[str, T], list[float]]:
+    """Return the step's result for each query, and the milliseconds. Raises RerankerError with the query's number.
 
-
-def _timed(step: Callable[[str], T], query_ids: Iterable[str]) -> tuple[dict[str, T], list[float]]:
-    """Return the step's result for each query, and the milliseconds. Raises RerankerError with the query's number."""
+    forget: called before each timed query, to empty the cache. every: 1 times all queries, 2 every second one.
+    """
     results, milliseconds = {}, []
     for number, query_id in enumerate(query_ids, 1):
+        is_timed = number % every == 1 % every
+        if forget and is_timed:
+            forget()
         started = time.perf_counter()
         try:
             results[query_id] = step(query_id)
         except RerankerError as error:
             raise RerankerError(f"failed at question {number}: {error}") from error
-        milliseconds.append((time.perf_counter() - started) * 1000)
+        if is_timed:
+            milliseconds.append((time.perf_counter() - started) * 1000)
     return results, milliseconds
 
 
-def _after(step: Callable[[], None], items: Iterable[str]) -> Iterator[str]:
-    """Yield the items, with a step before each."""
-    for item in items:
-        step()
-        yield item
-
-
-def _spread(items: Sequence[str], num_items: int) -> Sequence[str]:
-    """Return at most num_items, evenly spaced."""
-    return items[:: -(-len(items) // num_items)]
-
-
-def _latency(**stages: Sequence[float] | NDArray[np.float64]) -> dict[str, Latency]:
-    return {
-        stage: Latency(*(float(value) for value in np.percentile(times, [50, 95]))) for stage, times in stages.items()
-    }
+def _latency(milliseconds: Sequence[float]) -> Latency:
+    return Latency(*(float(value) for value in np.percentile(milliseconds, [50, 95])))
 
 
 def _run(judged: JudgedTable, rankings: Rankings) -> Run:

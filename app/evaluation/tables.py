@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
-from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
+from ingest.chunk import DEFAULT_POLICY, Chunk
 from ingest.embed.embedder import Embedder
 from ingest.home.whole_folders import unfinished_folder
 from ingest.pipeline import embed_documents
@@ -64,14 +64,12 @@ class JudgedTable:
         return chunk.id if self.judged == "passages" else chunk.document
 
 
-def judged_table(
-    benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, track: Track = untracked
-) -> JudgedTable:
+def judged_table(benchmark: Benchmark, home: Path, embedder: Embedder, track: Track = untracked) -> JudgedTable:
     """Return the benchmark with its table, which is built below home on first use and kept.
 
     Raises BenchmarkError when quoted evidence is not found.
     """
-    table = benchmark_table(benchmark, home, embedder, policy, track)
+    table = benchmark_table(benchmark, home, embedder, track)
     return JudgedTable(
         name=benchmark.name,
         table=table,
@@ -79,38 +77,38 @@ def judged_table(
         queries=benchmark.queries,
         qrels=_passage_qrels(benchmark, table) if benchmark.judges_passages else benchmark.qrels,
         num_documents=len(benchmark.documents),
-        chunking=policy.name,
+        chunking=DEFAULT_POLICY.name,
         fingerprint=benchmark.fingerprint,
         left_out=benchmark.left_out,
         unanswerable=benchmark.unanswerable,
     )
 
 
-def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, policy: Policy, track: Track) -> ChunkTable:
+def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, track: Track = untracked) -> ChunkTable:
     """Return the table of the benchmark's documents, built in a folder that is named when complete.
 
     A damaged table is rebuilt; tables unused for a month are deleted.
     """
-    folder = home / "evaluation" / _cache_name(benchmark, embedder, policy)
+    folder = home / "evaluation" / _cache_name(benchmark, embedder)
     if folder.exists():
-        if kept := _whole_table(folder, embedder, policy):
+        if kept := _whole_table(folder, embedder):
             os.utime(folder)
             return kept
         shutil.rmtree(folder)
     with unfinished_folder(folder.parent) as unfinished:
-        _fill(ChunkTable(unfinished, embedder, policy), benchmark, embedder, policy, track)
+        _fill(ChunkTable(unfinished, embedder), benchmark, embedder, track)
         try:
             unfinished.rename(folder)
         except OSError:  # another evaluation has built the same table meanwhile
             if not folder.exists():
                 raise
     _drop_unused(folder.parent)
-    return ChunkTable(folder, embedder, policy)
+    return ChunkTable(folder, embedder)
 
 
-def _cache_name(benchmark: Benchmark, embedder: Embedder, policy: Policy) -> str:
+def _cache_name(benchmark: Benchmark, embedder: Embedder) -> str:
     """Return 16 hex digits made from everything that the table depends on."""
-    made_with = astuple(Identity(embedder.name, embedder.dimension, policy.name))
+    made_with = astuple(Identity(embedder.name, embedder.dimension, DEFAULT_POLICY.name))
     parts = [benchmark.fingerprint, *map(str, made_with), *files_of(Path(embedder.name))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -125,10 +123,10 @@ def files_of(folder: Path) -> list[str]:
     return [f"{path} {status.st_size} {status.st_mtime_ns}" for path, status in found]
 
 
-def _whole_table(folder: Path, embedder: Embedder, policy: Policy) -> ChunkTable | None:
+def _whole_table(folder: Path, embedder: Embedder) -> ChunkTable | None:
     """Return the existing table, or None if it is damaged."""
     try:
-        table = ChunkTable(folder, embedder, policy)
+        table = ChunkTable(folder, embedder)
         table.search_text("citation", 1)  # any word, to check the index too
         return table if table.num_chunks() and not table.verify() else None
     except TableError:
@@ -142,13 +140,13 @@ def _drop_unused(folder: Path) -> None:
                 shutil.rmtree(table)
 
 
-def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, policy: Policy, track: Track) -> None:
+def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, track: Track) -> None:
     by_id = {document.id: document for document in benchmark.documents}
     batch: list[Embedded] = []
     with table.writing():
-        for document_ids in _batches(track(by_id, f"embed ({policy.name})"), _BATCH_DOCUMENTS):
+        for document_ids in _batches(track(by_id, "embed"), _BATCH_DOCUMENTS):
             documents = [by_id[document_id] for document_id in document_ids]
-            batch += [embedded for embedded in embed_documents(documents, embedder, policy=policy) if embedded.chunks]
+            batch += [embedded for embedded in embed_documents(documents, embedder) if embedded.chunks]
             if sum(len(embedded.chunks) for embedded in batch) >= _BATCH_CHUNKS:
                 table.append(batch)
                 batch = []

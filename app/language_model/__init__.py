@@ -2,7 +2,7 @@
 
 protocol      LanguageModel     the protocol and its error
 endpoint      Endpoint          address, model and key
-tokens                          Endpoint -> a function that counts tokens
+tokens                          text -> an estimate of its tokens
 client                          Endpoint -> a client for only this server
 openai_model                    messages -> pieces of text, within a deadline, cancellable at any moment
 failures                        errors -> messages for the user

@@ -9,7 +9,6 @@ and a row never lacks its folder. Nothing here loads a model: call `Registry.che
 """
 
 from app.registry.entries import (
-    EMBEDDER,
     RERANKER_KINDS,
     SHIPPED,
     Action,
@@ -18,13 +17,11 @@ from app.registry.entries import (
     RegistryError,
     TrainedModel,
     Verdict,
-    how_to_embed,
 )
 from app.registry.files import fingerprint
 from app.registry.store import Registry
 
 __all__ = [
-    "EMBEDDER",
     "RERANKER_KINDS",
     "SHIPPED",
     "Action",
@@ -35,5 +32,4 @@ __all__ = [
     "TrainedModel",
     "Verdict",
     "fingerprint",
-    "how_to_embed",
 ]

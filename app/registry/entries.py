@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from ingest import CiteloopError
@@ -11,8 +10,6 @@ from ingest import CiteloopError
 SHIPPED = "shipped"
 """The reranker that comes with the program: live until another is promoted, and not in the table of models."""
 RERANKER_KINDS = ("late-interaction", "cross-encoder")
-EMBEDDER = "embedder"
-"""The kind of a model that does not rank: it goes live by reindexing with it."""
 
 Action = Literal["promote", "rollback", "fallback"]
 Decision = Literal["promote", "keep", "too little data"]
@@ -22,17 +19,12 @@ class RegistryError(CiteloopError):
     """A model is missing or damaged, or its state does not allow the action."""
 
 
-def how_to_embed(embedder: Path) -> str:
-    """Return the command that makes the embedder in a folder live."""
-    return f"citeloop reindex --embedder {embedder}"
-
-
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
     """A model of a home folder.
 
-    kind: one of RERANKER_KINDS, or EMBEDDER. base: the model it was trained from. created_at: ISO 8601 in UTC.
-    fingerprint: by `fingerprint`. job_id: of the training, or ''.
+    kind: one of RERANKER_KINDS; from older versions also embedder, which cannot rank. base: the model it was trained
+    from. created_at: ISO 8601 in UTC. fingerprint: by `fingerprint`. job_id: of the training, or ''.
     """
 
     name: str
@@ -64,12 +56,8 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's verdict in a model's gate.json. live: the model that it was compared with, '' if unknown.
-
-    embedder: trained and judged together with it; '' if none.
-    """
+    """The gate's verdict in a model's gate.json. live: the model that it was compared with, '' if unknown."""
 
     verdict: Decision
     sentence: str
     live: str = ""
-    embedder: str = ""

@@ -59,8 +59,9 @@ def read_verdict(folder: Path) -> Verdict | None:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["verdict"] not in get_args(Decision):
             raise ValueError(f"unknown verdict {record['verdict']!r}")
-        optional = {name: str(record.get(name, "")) for name in ("live", "embedder")}
-        return Verdict(record["verdict"], str(record["sentence"]), **optional)
+        if record.get("embedder"):  # an older version judged it together with an embedder
+            return None
+        return Verdict(record["verdict"], str(record["sentence"]), str(record.get("live", "")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -20,7 +20,6 @@ from app.registry.entries import (
     RegistryError,
     TrainedModel,
     Verdict,
-    how_to_embed,
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from ingest.home.database import now, transaction
@@ -85,24 +84,10 @@ class Registry:
         """Return the gate's verdict on a model, or None if there is none. Raises RegistryError if it is damaged."""
         return read_verdict(self.folder(name))
 
-    def embedder_to_use_first(self, name: str) -> Path | None:
-        """Return the folder of the embedder that a reranker was judged with, if the table uses another; else None.
-
-        Raises RegistryError or TableError when the verdict or the table cannot be read.
-        """
-        verdict = self.verdict(name)
-        if verdict is None or not verdict.embedder or verdict.embedder == name:
-            return None
-        from ingest.embed.embedder import recorded_name  # slow to import, and a rollback does not need it
-        from ingest.table import read_identity
-
-        folder, made_with = self.folder(verdict.embedder), read_identity(self.models_folder.parent)
-        return None if made_with and made_with.embedder == recorded_name(str(folder)) else folder
-
-    def new_name(self, noun: str = "reranker") -> str:
-        """Return the next free name: reranker-1, reranker-2 and so on, or with another noun."""
+    def new_name(self) -> str:
+        """Return the next free name: reranker-1, reranker-2 and so on."""
         with self._reading() as connection:
-            return _next_name(connection, noun)
+            return _next_name(connection)
 
     def unfinished(self) -> AbstractContextManager[Path]:
         """Open a new hidden folder to make a model in; it is deleted afterwards unless `add` has moved it."""
@@ -168,10 +153,7 @@ class Registry:
             if name != SHIPPED:
                 kind = _model(connection, name).kind
                 if kind not in RERANKER_KINDS:
-                    raise RegistryError(
-                        f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank. An embedder goes live "
-                        f"with: {how_to_embed(self.folder(name))}"
-                    )
+                    raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
                 self._check(connection, name)
             if instead_of is not None and live != instead_of:
                 raise RegistryError(
@@ -293,9 +275,9 @@ def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
     raise RegistryError(f"no trained model {name!r}; known: {', '.join(known) or 'none yet'}")
 
 
-def _next_name(connection: sqlite3.Connection, noun: str = "reranker") -> str:
-    names = [re.fullmatch(rf"{noun}-(\d+)", name) for (name,) in connection.execute("SELECT name FROM models")]
-    return f"{noun}-{1 + max((int(match[1]) for match in names if match), default=0)}"
+def _next_name(connection: sqlite3.Connection) -> str:
+    names = [re.fullmatch(r"reranker-(\d+)", name) for (name,) in connection.execute("SELECT name FROM models")]
+    return f"reranker-{1 + max((int(match[1]) for match in names if match), default=0)}"
 
 
 def _expect_free(connection: sqlite3.Connection, name: str) -> None:

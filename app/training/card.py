@@ -9,15 +9,14 @@ from typing import Any
 def card(name: str, record: Mapping[str, Any]) -> str:
     """Return Markdown on the model's origin, data, recipe and limits."""
     feedback = record["feedback"]
-    noun, article = ("embedder", "An") if record["plan"]["kind"] == "embedder" else ("reranker", "A")
     return f"""---
 library_name: sentence-transformers
-tags: [{noun}, citeloop]
+tags: [reranker, citeloop]
 ---
 
 # {name}
 
-{article} {noun} trained from `{record["base"]}` on the feedback of this installation on {record["made_at"][:10]} by
+A reranker trained from `{record["base"]}` on the feedback of this installation on {record["made_at"][:10]} by
 {record["made_by"]}. It may contain traces of its training documents and questions: protect it like these.
 
 ## Data

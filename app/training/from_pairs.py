@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 
 from app.evaluation.tables import Track, benchmark_table
-from app.registry import EMBEDDER, fingerprint
+from app.registry import fingerprint
 from app.reranking.names import open_reranker
 from app.reranking.rerank import Blend
 from app.training.fit.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
-from app.training.fit.kinds import TRAINERS, base_model
+from app.training.fit.kinds import EMBEDDER, TRAINERS, base_model
 from app.training.fit.trainer import Recipe, Watch, is_main_process
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
-from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import DEFAULT_EMBEDDER, load_embedder
 from ingest.home.whole_folders import new_folder
 
@@ -147,7 +146,7 @@ class _Collection:
         documents = {pair.document for pair in self.aside}
         passages = [pair for pair in self.passages if pair.source not in sources and pair.document not in documents]
         benchmark = as_benchmark(self.name, self.pairs, passages)
-        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
+        table = benchmark_table(benchmark, home, embedder, track)
         judged = judged_queries(benchmark, table, embedder, track=track)
         questions_of = {pair.document: pair.question for pair in chain(self.pairs, passages)}
         return mine(
@@ -164,7 +163,7 @@ class _Collection:
         """Return the held-out questions with their candidates."""
         embedder = load_embedder()
         benchmark = as_benchmark(f"{self.name} aside", self.aside, self.passages)
-        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, track)
+        table = benchmark_table(benchmark, home, embedder, track)
         return judged_queries(benchmark, table, embedder, track=track)
 
     def summary(self) -> dict[str, Any]:

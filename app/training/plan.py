@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.training.fit.trainer import Recipe
+from ingest import CiteloopError
 
-Kind = Literal["reranker", "late-interaction", "cross-encoder", "embedder", "both"]
-"""reranker: train the live one further. late-interaction, cross-encoder: a new one from a base model. embedder: train
-it further. both: the embedder, then the live reranker, judged together.
-"""
+Kind = Literal["reranker", "late-interaction", "cross-encoder"]
+"""reranker: train the live one further. late-interaction, cross-encoder: a new one from a base model."""
 
 Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
 
@@ -19,7 +18,6 @@ RECIPES: Mapping[Kind, Recipe] = {
     "reranker": Recipe(num_epochs=4, learning_rate=2e-5),
     "late-interaction": Recipe(num_epochs=4, learning_rate=3e-5),
     "cross-encoder": Recipe(num_epochs=4, learning_rate=3e-5),
-    "embedder": Recipe(num_epochs=4, learning_rate=1e-5, temperature=0.05),
 }
 
 
@@ -34,11 +32,8 @@ class Plan:
     seed: int = 0
 
     @property
-    def parts(self) -> tuple[Plan, ...]:
-        """Return a plan per model, in order; for both, each starts from what is live."""
-        return (Plan("embedder", seed=self.seed), Plan(seed=self.seed)) if self.kind == "both" else (self,)
-
-    @property
     def recipe(self) -> Recipe:
-        """Return the recipe; for both, only what their recipes share: negatives, epochs, sizes."""
-        return replace(RECIPES[self.parts[0].kind], seed=self.seed)
+        """Return the recipe. Raises CiteloopError for a kind of an older version."""
+        if self.kind not in RECIPES:
+            raise CiteloopError(f"cannot train a model of kind {self.kind}; the kinds are: {', '.join(RECIPES)}")
+        return replace(RECIPES[self.kind], seed=self.seed)

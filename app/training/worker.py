@@ -15,7 +15,7 @@ import typer
 from filelock import FileLock, Timeout
 
 from app.pipeline import Pipeline
-from app.registry import EMBEDDER, Registry, RegistryError
+from app.registry import Registry, RegistryError
 from app.settings import read_settings
 from app.training.candidate import Candidate, make_candidate
 from app.training.fit.trainer import Loss, Watch
@@ -36,8 +36,7 @@ def run(
     """Run a claimed training and record curves, model, verdict and end in the store; returns None if cancelled.
 
     Waits for other trainings of the same home. The candidate is promoted only if the gate agrees and the curator has
-    switched on automatic promotion; an embedder never, since all documents must be reindexed. Raises what
-    make_candidate raises, except StoppedError.
+    switched on automatic promotion. Raises what make_candidate raises, except StoppedError.
     """
     candidate = None
     with at_work(store, job) as heart, _training_lock(store.home, heart):
@@ -57,8 +56,8 @@ def run(
         watch = Watch(record, heart.stop_requested.is_set)
         candidate = make_candidate(job.plan, pipeline, job.user, job.id, watch, report)
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
-        registry, has_embedder = Registry(store.home), any(part.kind == EMBEDDER for part in job.plan.parts)
-        if candidate.report.verdict == "promote" and registry.promotes_by_itself and not has_embedder:
+        registry = Registry(store.home)
+        if candidate.report.verdict == "promote" and registry.promotes_by_itself:
             _promote(registry, candidate, job.user)
     return candidate
 

@@ -72,7 +72,14 @@ def make_gate_report(
     return replace(report, decided_at="2026-11-21T14:30:00+00:00")
 
 
-def add_model(home: Path, report: GateReport | None = None, *, base: str = "shipped", card: str = CARD) -> TrainedModel:
+def add_model(
+    home: Path,
+    report: GateReport | None = None,
+    *,
+    kind: str = "late-interaction",
+    base: str = "shipped",
+    card: str = CARD,
+) -> TrainedModel:
     """Register a model whose weights are a few bytes; with a report, as compared."""
     registry = Registry(home)
     with registry.unfinished() as folder:
@@ -80,7 +87,7 @@ def add_model(home: Path, report: GateReport | None = None, *, base: str = "ship
         (folder / "README.md").write_text(card)
         if report:
             report.save(folder)
-        return registry.add(folder, report.candidate if report else None, kind="late-interaction", base=base)
+        return registry.add(folder, report.candidate if report else None, kind=kind, base=base)
 
 
 def add_training(home: Path, *losses: Loss, user: str = "ann", **changes: object) -> TrainingJob:

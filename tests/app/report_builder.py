@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
 from app.evaluation.metrics import MEASURES
-from app.evaluation.results import RERANK_NEW
 from app.search.search import Retriever
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
@@ -31,29 +30,23 @@ def make_result(
     gain: Mapping[str, Difference] | None = None,
     changes: tuple[QuestionChange, ...] = (),
     best: float = 0.9,
-    new_ms: float | None = None,
     hits: float | None = None,
 ) -> Result:
     """A result whose measures all have this quality; gain: of the measures that have one, the others have none.
 
-    hits: the hit rate@5 where it differs from the quality. best: that of the best possible order. new_ms: what
-    reranking takes with nothing in memory, None without a memory.
+    hits: the hit rate@5 where it differs from the quality. best: that of the best possible order.
     """
     compared = reranker != "none"
     means = dict.fromkeys(MEASURES, quality) | ({} if hits is None else {"hit rate@5": hits})
-    latency = {"search": Latency(20.0, 30.0), "rerank": Latency(41.0, 52.0), "total": Latency(61.0, 82.0)}
-    if new_ms is not None:
-        latency[RERANK_NEW] = Latency(new_ms, 2 * new_ms)
     return Result(
         retriever=retriever,
         reranker=reranker,
         num_candidates=depth,
         metrics={name: Interval(mean, mean - 0.1, mean + 0.1) for name, mean in means.items()},
         oracle=dict.fromkeys(MEASURES, best),
-        latency_ms=latency,
+        latency_ms={"search": Latency(20.0, 30.0), "rerank": Latency(41.0, 52.0)},
         gain={name: (gain or {}).get(name, NO_GAIN) for name in MEASURES} if compared else {},
         slow_down=3.05 if compared else None,
-        share_new=0.25,
         per_query={name: {"q1": quality} for name in MEASURES},
         changes=changes,
         run={"q1": {"a b": 1.0, "c%d": 0.5}},

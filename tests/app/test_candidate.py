@@ -9,21 +9,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from app.feedback import FeedbackStore
 from app.memory import Memory
 from app.pipeline import Pipeline
-from app.registry import EMBEDDER, Registry
+from app.registry import Registry
 from app.reranking.rerank import Blend, RerankerError
 from app.settings import Settings
 from app.training import candidate as module
 from app.training import plan as plans
 from app.training.candidate import make_candidate
 from app.training.fit.trainer import Loss, Recipe, Watch
-from app.training.gate.compare import probe
 from app.training.gate.decision import GateReport
 from app.training.labels.split import parts_of
 from app.training.plan import Kind, Plan
@@ -115,46 +113,16 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "registered"), [("cross-encoder", "cross-encoder"), ("embedder", EMBEDDER)])
-def test_other_kinds_are_trained_and_compared_as_well(
-    home: Path, kind: Kind, registered: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    probed_with: list[str] = []
-
-    def noted(*arguments: Any) -> Any:
-        probed_with.append(arguments[2].name)
-        return probe(*arguments)
-
-    monkeypatch.setattr(module, "probe", noted)
-    name, report = made(home, kind)
+def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path) -> None:
+    name, report = made(home, "cross-encoder")
     registry = Registry(home)
-    assert registry.model(name).kind == registered
+    assert registry.model(name).kind == "cross-encoder"
     assert report.num_questions >= 20
     assert set(report.metrics) == {"none", "live", "candidate"}
     assert report.probe
-    if kind == "embedder":
-        assert Path(probed_with[0]).parent == registry.models_folder, "vectors of another one of its name are not taken"
-    else:
-        blend = Blend.load(registry.folder(name))
-        assert blend
-        assert blend.calibration is None, "what a probability is was fitted on other scores"
-
-
-@pytest.mark.slow
-def test_an_embedder_and_a_reranker_are_trained_in_a_row_and_judged_together(home: Path) -> None:
-    told: list[Loss] = []
-    found = make_candidate(Plan("both"), Pipeline(Settings(home=home)), "ann", "a job", Watch(told.append))
-    registry = Registry(home)
-    reranker, embedder = registry.model(found.name), registry.model(found.embedder)
-    assert (reranker.kind, embedder.kind) == ("late-interaction", EMBEDDER)
-    assert found.report.embedder == embedder.name
-    assert found.report.candidate == f"{reranker.name} with {embedder.name}"
-    assert GateReport.load(registry.folder(reranker.name)) == GateReport.load(registry.folder(embedder.name))
-    steps = [loss.step for loss in told]
-    assert steps == sorted(steps), "the second goes on where the first has ended"
-    assert told[-1].step <= told[-1].num_steps == 2 * told[0].num_steps
-    assert registry.embedder_to_use_first(reranker.name) == registry.folder(embedder.name)
-    assert registry.embedder_to_use_first(embedder.name) is None
+    blend = Blend.load(registry.folder(name))
+    assert blend
+    assert blend.calibration is None, "what a probability is was fitted on other scores"
 
 
 @pytest.mark.slow

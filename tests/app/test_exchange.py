@@ -20,17 +20,17 @@ from app.training.exchange.exports import (
     ExchangeError,
     ExportFormat,
     export_bytes,
-    export_files,
     needs_both,
     write_export,
 )
 from app.training.exchange.imports import MAX_CHARACTERS, import_labels, read_labels
 from app.training.exchange.places import located
 from ingest import CiteloopError
-from ingest.chunk import DEFAULT_POLICY, chunk
+from ingest.chunk import chunk
 from ingest.home.whole_folders import FolderError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.app.builders import write_benchmark
 from tests.conftest import FakeEmbedder
 
 FORMATS = pytest.mark.parametrize("export_format", get_args(ExportFormat))
@@ -116,9 +116,8 @@ def test_importing_twice_adds_nothing(export_format: ExportFormat, tmp_path: Pat
     assert {each.user for each in store.judgements()} == {"ada"}
 
 
-@pytest.mark.parametrize("export_format", ["beir", "argilla"])
-def test_the_place_of_a_passage_is_kept_where_the_format_has_room(export_format: ExportFormat, tmp_path: Path) -> None:
-    imported = read_labels(written(export_format, LABELED[:2], tmp_path), "ada")
+def test_the_place_of_a_passage_is_kept_in_a_beir_folder(tmp_path: Path) -> None:
+    imported = read_labels(written("beir", LABELED[:2], tmp_path), "ada")
     assert [(each.document, each.page) for each in imported] == [("handbook/leave.md", 3), ("handbook/leave.md", None)]
 
 
@@ -175,19 +174,11 @@ def test_pairs_are_what_a_cross_encoder_takes_once_weight_and_origin_are_dropped
     assert (dataset["weight"][0], dataset["origin"][0]) == (1.0, "curator")
 
 
-def test_flagembedding_has_lists_of_texts_and_only_questions_that_it_can_draw_from(tmp_path: Path) -> None:
-    dataset = loaded(written("flagembedding", LABELED, tmp_path), tmp_path)
-    assert dataset.column_names == ["query", "pos", "neg"]
-    assert list(dataset) == [
-        {"query": "How many days?", "pos": [LABELED[0].passage], "neg": [each.passage for each in LABELED[1:3]]}
-    ]
-
-
 def test_a_beir_folder_is_a_benchmark_whose_passages_read_as_they_did(tmp_path: Path) -> None:
     benchmark = read_benchmark(written("beir", LABELED, tmp_path))
     assert list(benchmark.queries.values()) == [LABELED[0].question, LABELED[4].question]
     passages = {
-        document.name: [each.passage for each in chunk(document, lambda text: len(text.split()), 100, DEFAULT_POLICY)]
+        document.name: [each.passage for each in chunk(document, lambda text: len(text.split()), 100)]
         for document in benchmark.documents
     }
     relevant = [passages[name] for judged in benchmark.qrels.values() for name in judged]
@@ -217,22 +208,6 @@ def test_a_beir_folder_is_new(tmp_path: Path) -> None:
             write_export("beir", LABELED, taken_already)
 
 
-def test_argilla_has_one_array_of_records_in_ascii(tmp_path: Path) -> None:
-    path = written("argilla", LABELED, tmp_path)
-    records = json.loads(path.read_bytes().decode("ascii"))
-    assert records[0] == {
-        "id": records[0]["id"],
-        "fields": {"question": LABELED[0].question, "passage": LABELED[0].passage},
-        "metadata": {"document": "handbook/leave.md", "page": 3, "weight": 1.0, "origin": "curator"},
-        "suggestions": {"relevance": {"value": "relevant", "score": 1.0, "agent": "citeloop"}},
-    }
-    assert "page" not in records[1]["metadata"]
-    assert len({record["id"] for record in records}) == len(records) == 5
-    changed = [replace(each, question=each.question.upper()) for each in LABELED]
-    again = json.loads(export_files("argilla", changed)["citeloop-argilla.json"])
-    assert [record["id"] for record in again] == [record["id"] for record in records]
-
-
 @pytest.mark.parametrize(
     ("num_positives", "num_negatives"), [(1, 1), (3, 4), (4, 3), (3, 5), (20, 30), (2, 100), (100, 2)]
 )
@@ -246,52 +221,7 @@ def test_triplets_are_capped_and_leave_no_passage_out(num_positives: int, num_ne
     assert taken(path) == said(passages)
 
 
-# Annotations and spreadsheets --------------------------------------------------------------------------
-
-
-def record(values: Sequence[object], suggested: str | None = None, status: str | None = None) -> dict[str, Any]:
-    """As `Dataset.records.to_json` writes it."""
-    responses = [{"value": value, "user_id": "u", **({"status": status} if status else {})} for value in values]
-    return {
-        "id": "1",
-        "fields": {"question": "q?", "passage": "T\np"},
-        "metadata": {},
-        "suggestions": {"relevance": {"value": suggested, "score": None, "agent": None}} if suggested else {},
-        "responses": {"relevance": responses} if responses else {},
-        "vectors": {},
-    }
-
-
-@pytest.mark.parametrize(
-    ("annotated", "expected"),
-    [
-        (record(["not relevant"], "relevant"), "not relevant"),
-        (record([], "relevant"), "relevant"),
-        (record(["relevant", "relevant", "not relevant"]), "relevant"),
-        (record(["relevant", "not relevant"], "relevant"), "left out"),
-        (record(["not relevant"], "relevant", "draft"), "relevant"),
-        (record(["not relevant"], "relevant", "submitted"), "not relevant"),
-    ],
-)
-def test_responses_of_annotators_come_before_suggestions(
-    annotated: dict[str, Any], expected: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "annotated.json"
-    path.write_text(json.dumps([annotated]))
-    judgements = read_labels(path, "ada")
-    assert [(each.label, each.title, each.text) for each in judgements] == [(expected, "T", "p")]
-    path.write_text(json.dumps(annotated))
-    assert read_labels(path, "ada") == judgements
-
-
-def test_a_record_that_nobody_labelled_is_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "annotated.json"
-    other = record(["relevant"]) | {"fields": {"question": "other?", "passage": "p"}}
-    path.write_text(json.dumps([record([]), other]))
-    assert [each.question for each in read_labels(path, "ada")] == ["other?"]
-    path.write_text(json.dumps([record([])]))
-    with pytest.raises(ExchangeError, match="has no labels"):
-        read_labels(path, "ada")
+# Spreadsheets ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -357,13 +287,8 @@ PAIR = '{"query": "q?", "passage": "p", "label": 1}\n'
             PAIR + PAIR.replace("1", "0"),
             "line 2: the passage is not relevant here, but relevant in .* line 1",
         ),
-        ("a.jsonl", '{"query": "q?", "pos": "p", "neg": []}', "line 1: expected a list of passages as pos, got 'p'"),
-        ("a.jsonl", '{"query": "q?", "pos": [], "neg": []}', "a.jsonl has no labels"),
         ("a.jsonl", '{"answer_id": "a", "action": "deleted"}', "line 1: a log of events cannot be"),
-        ("a.json", "[1]", "record 1: expected an Argilla record with fields, got 1"),
-        ("a.json", '[{"fields": {"text": "x"}}]', "record 1: expected an Argilla record with the fields question and"),
-        ("a.json", '[{"fields": 7}]', "record 1: expected an Argilla record with the fields question and"),
-        ("a.json", "[" * 100_000, "a.json is not JSON"),
+        ("a.json", "[1]", "a.json line 1 is not JSON: '.1.'; expected JSON lines"),
         ("a.csv", "question,answer,label\na,b,maybe\n", "a.csv row 2: expected the label 1 or 0, .*, got 'maybe'"),
         ("a.csv", "question,answer,label\n\na,b\n", "a.csv row 3: expected the label 1 or 0, .*, got ''"),
         ("a.csv", "question,reply\na,b\n", "a.csv lacks answer"),
@@ -511,16 +436,15 @@ def test_what_is_imported_again_once_the_documents_are_there_is_placed(placed: C
     "metadata", [{"page": 2**70}, {"page": -1}, {"page": "three"}, {"document": 5}, {"document": "\ud800"}]
 )
 def test_a_place_that_makes_no_sense_is_said_or_left_out(metadata: dict[str, object], tmp_path: Path) -> None:
-    path = tmp_path / "records.json"
-    record = {
-        "fields": {"question": "How?", "passage": "So."},
-        "metadata": metadata,
-        "responses": {"relevance": [{"value": "yes"}]},
-    }
-    path.write_text(json.dumps([record]))
+    path = write_benchmark(
+        tmp_path / "beir",
+        [{"_id": "d", "title": "", "text": "So.", "metadata": metadata}],
+        [{"_id": "q", "text": "How?"}],
+        [("q", "d", 1)],
+    )
     store = FeedbackStore(tmp_path)
     if "document" in metadata:
-        with pytest.raises(CiteloopError, match=r"record 1: .* document"):
+        with pytest.raises(CiteloopError, match=r"as the document|not valid text"):
             import_labels(path, store, "ada", tmp_path)
         assert store.judgements() == []
     else:

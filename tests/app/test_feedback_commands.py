@@ -105,7 +105,7 @@ def test_list_of_nothing_says_so(citeloop: Citeloop) -> None:
 def test_an_export_is_taken_by_another_installation_once(
     export_format: str, citeloop: Citeloop, tmp_path: Path
 ) -> None:
-    num_labels = 2 if export_format in ("triplets", "flagembedding") else 3
+    num_labels = 2 if export_format == "triplets" else 3
     path, other = tmp_path / "exported", tmp_path / "other"
     exported = citeloop("feedback", "export", "--format", export_format, "--output", path)
     assert (exported.status, exported.stdout) == (0, "")
@@ -123,7 +123,7 @@ def test_an_export_is_taken_by_another_installation_once(
 
 
 @pytest.mark.usefixtures("labels")
-@pytest.mark.parametrize("export_format", ["triplets", "pairs", "flagembedding", "argilla"])
+@pytest.mark.parametrize("export_format", ["triplets", "pairs"])
 def test_an_export_is_printed_as_it_is_written(export_format: str, citeloop: Citeloop, tmp_path: Path) -> None:
     printed = citeloop("feedback", "export", "--format", export_format).stdout
     citeloop("feedback", "export", "--format", export_format, "--output", tmp_path / "file")

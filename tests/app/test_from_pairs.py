@@ -156,11 +156,10 @@ def test_a_base_that_is_not_there_is_said_before_anything_is_mined(citeloop: Cit
     assert not (tmp_path / "new" / "evaluation").exists()
 
 
-def test_both_cannot_be_trained_from_pairs(citeloop: Citeloop, tmp_path: Path) -> None:
-    options = ["--from-pairs", write_pairs(tmp_path / "port.jsonl"), "--output", tmp_path / "model", "--kind", "both"]
-    outcome = citeloop("train", *options)
+def test_an_embedder_is_trained_from_pairs_only(citeloop: Citeloop) -> None:
+    outcome = citeloop("train", "--kind", "embedder")
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert not (tmp_path / "model").exists()
+    assert "--kind embedder needs --from-pairs" in outcome.stderr
 
 
 class _StubbedTraining:

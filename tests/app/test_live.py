@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.pipeline import Pipeline
-from app.registry import EMBEDDER, Registry, fingerprint
+from app.registry import Registry, fingerprint
 from app.reranking.live import LiveReranker
 from app.reranking.names import MODELS_FOLDER, describe, load_reranker
 from app.reranking.rerank import Reranker, RerankerError
@@ -327,7 +327,7 @@ def test_an_embedder_of_the_home_is_no_reranker(settings: Settings, home: Path) 
     registry = Registry(home)
     with registry.unfinished() as folder:
         (folder / "model.safetensors").write_bytes(b"weights")
-        registry.add(folder, "embedder-1", kind=EMBEDDER, base="all-MiniLM-L6-v2")
+        registry.add(folder, "embedder-1", kind="embedder", base="all-MiniLM-L6-v2")
     with pytest.raises(RerankerError, match="embedder-1 is of kind embedder; expected late-interaction or cross-enc"):
         load_reranker("trained:embedder-1", settings)
     assert describe(settings)["trained"].endswith("[none yet]")

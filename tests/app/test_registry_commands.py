@@ -12,9 +12,7 @@ import pytest
 
 from app.commands import models as registry_commands
 from app.registry import Registry
-from ingest.chunk import DEFAULT_POLICY
-from ingest.rows import Identity
-from tests.app.builders import add_model
+from tests.app.builders import add_model, write_model
 from tests.app.conftest import Citeloop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,17 +74,16 @@ def test_model_that_was_compared_with_another_is_compared_anew(citeloop: Citeloo
     assert citeloop("promote", "reranker-2").status == 0
 
 
-def test_model_that_was_judged_with_an_embedder_waits_for_it(
-    citeloop: Citeloop, registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compare(registry, "reranker-1", "promote", embedder="embedder-1")
-    refused = citeloop("promote", "reranker-1")
-    assert refused.status == 1
-    folder = registry.folder("embedder-1")
-    assert f"judged with embedder-1; reindex with it first: citeloop reindex --embedder {folder}" in (refused.stderr)
-    made_with = Identity(str(folder), 384, DEFAULT_POLICY.name)
-    monkeypatch.setattr("ingest.table.read_identity", lambda _: made_with)
-    assert citeloop("promote", "reranker-1").status == 0
+def test_home_with_models_of_an_older_version_opens(citeloop: Citeloop, registry: Registry, home: Path) -> None:
+    with registry.unfinished() as folder:
+        folder.rmdir()
+        registry.add(write_model(folder), "embedder-1", kind="embedder", base="all-MiniLM-L6-v2")
+    for name in ("embedder-1", "reranker-1"):  # judged together
+        compare(registry, name, "promote", embedder="embedder-1")
+    assert [each["kind"] for each in citeloop("models", "--json").json["trained"]][:1] == ["embedder"]
+    assert "reranker-1 was not compared with the live model" in citeloop("promote", "reranker-1").stderr
+    assert "only late-interaction or cross-encoder can rank" in citeloop("promote", "embedder-1", "--force").stderr
+    assert citeloop("promote", "reranker-1", "--force").status == 0
 
 
 def test_the_shipped_one_needs_no_gate(citeloop: Citeloop, registry: Registry) -> None:

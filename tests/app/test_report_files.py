@@ -12,7 +12,6 @@ from app.evaluation import EvaluationReport, read_reports, write_report
 from app.evaluation import report_files as files
 from app.evaluation.charts import cost_chart
 from app.evaluation.report_files import check_output
-from app.evaluation.report_text import latency_table
 from ingest.home.whole_folders import FolderError
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 
@@ -211,27 +210,11 @@ def test_the_markdown_has_verdict_tables_and_changes(report: EvaluationReport, h
     assert "**Reranking does not pay here: " in text
     assert "| hybrid | none | 0.500 (0.400-0.600) |" in text
     assert "| hybrid | search alone | 20 / 30 | 20 / 30 |" in text
-    assert "| hybrid | cross-encoder:/models/ours | 41 / 52 (3.0 times; 25% new) |" in text
+    assert "| hybrid | cross-encoder:/models/ours | 41 / 52 (3.0 times) |" in text
     assert "✓ **Leave \\> Annual leave** (leave.md, page 3): Thirty days." in text
     assert "Left out, 1:\n\n- row 7: the question is empty" in text
 
 
-def test_the_latency_of_new_passages_has_a_row_of_its_own() -> None:
-    shown = latency_table(
-        make_report(*(make_result(name, depth=depth, new_ms=new) for depth in (20, 50) for name, new in MEMORIES))
-    )
-    assert [row for row in shown.splitlines() if row.startswith("| hybrid")] == [
-        "| hybrid | search alone | 20 / 30 | 20 / 30 |",
-        "| hybrid | plain | 41 / 52 (3.0 times; 25% new) | 41 / 52 (3.0 times; 25% new) |",
-        "| hybrid | ours, in memory | 41 / 52 (3.0 times; 25% new) | 41 / 52 (3.0 times; 25% new) |",
-        "| hybrid | ours, passages new | 160 / 320 (9.0 times) | 160 / 320 (9.0 times) |",
-    ]
-
-
-MEMORIES = [("none", None), ("plain", None), ("ours", 160.0)]
-
-
-def test_the_chart_of_costs_counts_passages_as_new() -> None:
-    report = make_report(*(make_result(name, new_ms=new) for name, new in MEMORIES))
-    (rows,) = cost_chart(report).to_dict()["datasets"].values()
-    assert [row["milliseconds"] for row in rows] == [61, 61, 180]
+def test_the_chart_of_costs_counts_search_and_reranking() -> None:
+    (rows,) = cost_chart(make_report(make_result(), make_result("ours"))).to_dict()["datasets"].values()
+    assert [row["milliseconds"] for row in rows] == [61, 61]

@@ -7,7 +7,6 @@ import pytest
 from app.evaluation import benchmark_table
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark
-from ingest.chunk import DEFAULT_POLICY
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
@@ -28,7 +27,7 @@ def mined(tmp_path: Path, *others: Pair, num_negatives: int = 2) -> list[Trainin
 
 def searched(tmp_path: Path, *others: Pair) -> tuple[ChunkTable, list[JudgedQuery]]:
     benchmark = as_benchmark("port", [GATE], others)
-    table = benchmark_table(benchmark, tmp_path, FakeEmbedder(), DEFAULT_POLICY, lambda items, _: items)
+    table = benchmark_table(benchmark, tmp_path, FakeEmbedder())
     return table, judged_queries(benchmark, table, FakeEmbedder())
 
 

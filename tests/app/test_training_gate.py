@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from app.training.gate.compare import Contender, compare, probe
 from app.training.gate.decision import Comparison, GateReport, decide
 from app.training.gate.questions import fair_share
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
-from ingest.embed.embedder import Vectors
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker
@@ -159,8 +158,11 @@ def judged(
     return gate
 
 
-def contender(name: str, reranker: Reranker, table: ChunkTable) -> Contender:
-    return Contender(name, reranker, lambda query: search(query, table, FakeEmbedder()))
+def compared(
+    new: Contender, old: Contender, gate: Mapping[str, Sequence[LabeledPassage]], table: ChunkTable
+) -> GateReport:
+    embedder = FakeEmbedder()
+    return compare(new, old, gate, table, embedder, lambda query: search(query, table, embedder), None, 3000)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +174,8 @@ def test_models_are_compared_on_what_people_judged(
 ) -> None:
     gate = judged(gate_table, 30, relevant_word="gold")
     liking: dict[str, Reranker] = {word: FakeReranker({word: 1.0}) for word in ("gold", "tin")}
-    new, old = contender("new", liking[candidate], gate_table), contender("old", liking[live], gate_table)
-    report = compare(new, old, gate, gate_table, FakeEmbedder(), None, 3000)
+    new, old = Contender("new", liking[candidate]), Contender("old", liking[live])
+    report = compared(new, old, gate, gate_table)
     assert report.verdict == verdict
     assert report.num_questions == 30
     assert set(report.metrics) == {"none", "live", "candidate"}
@@ -188,58 +190,55 @@ def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
     for number in (0, MIN_GATE_QUESTIONS - 1):
         gate = judged(gate_table, number, relevant_word="gold")
-        new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
-        report = compare(new, old, gate, gate_table, FakeEmbedder(), None, 3000)
+        new, old = Contender("new", gold), Contender("old", tin)
+        report = compared(new, old, gate, gate_table)
         assert report.verdict == "too little data"
 
 
 def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
-    new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
+    new, old = Contender("new", gold), Contender("old", tin)
     like = judged(gate_table, 25, relevant_word="gold", form=LIKE)
-    report = compare(new, old, like, gate_table, FakeEmbedder(), None, 3000)
+    report = compared(new, old, like, gate_table)
     assert report.num_questions == 25
     assert report.num_different < MIN_GATE_QUESTIONS
     assert report.verdict == "too little data"
     assert f"the feedback has {report.num_different} questions for comparing" in report.sentence
     mixed = {**like, **judged(gate_table, 25, relevant_word="gold")}
-    report = compare(new, old, mixed, gate_table, FakeEmbedder(), None, 3000)
+    report = compared(new, old, mixed, gate_table)
     assert report.num_different >= MIN_GATE_QUESTIONS
     assert f"on 50 questions ({report.num_different} different ones)" in report.sentence
 
 
 def test_passages_are_found_by_their_text_after_the_documents_have_changed(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
-    new, old = contender("new", gold, gate_table), contender("old", tin, gate_table)
+    new, old = Contender("new", gold), Contender("old", tin)
     gate = judged(gate_table, 30, relevant_word="gold")
     elsewhere = {
         question: [replace(each, chunk_id=f"old {each.chunk_id}") for each in passages]
         for question, passages in gate.items()
     }
-    now, then = (compare(new, old, each, gate_table, FakeEmbedder(), None, 3000) for each in (gate, elsewhere))
+    now, then = (compared(new, old, each, gate_table) for each in (gate, elsewhere))
     assert (now.verdict, now.gain) == (then.verdict, then.gain) == ("promote", now.gain)
     gone = {
         question: [replace(each, text=f"{each.text} Rewritten.") for each in passages]
         for question, passages in gate.items()
     }
-    lost = compare(new, old, gone, gate_table, FakeEmbedder(), None, 3000)
+    lost = compared(new, old, gone, gate_table)
     assert (lost.verdict, lost.num_questions) == ("too little data", 0)
 
 
-def test_an_embedder_is_timed_with_its_search(gate_table: ChunkTable, benchmark: Path, tmp_path: Path) -> None:
-    class Slow(FakeEmbedder):
-        name = "slow"
+def test_rerankers_are_probed_on_other_documents(benchmark: Path, tmp_path: Path) -> None:
+    class Slow(FakeReranker):
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            time.sleep(0.05)
+            return super().score(query, passages)
 
-        def embed_query(self, text: str) -> Vectors:
-            time.sleep(0.2)
-            return super().embed_query(text)
-
-    usual, read = FakeEmbedder(), read_benchmark(benchmark)
-    model = contender("any", FakeReranker(), gate_table)
-    slower = probe(model, model, Slow(), usual, read, tmp_path / "probe")
-    assert slower.latency_ms["candidate"] >= 200
-    same = probe(model, model, usual, usual, read, tmp_path / "probe")
-    assert same.latency_ms["candidate"] < slower.latency_ms["candidate"]
+    found = probe(
+        Contender("new", Slow()), Contender("old", FakeReranker()), FakeEmbedder(), read_benchmark(benchmark), tmp_path
+    )
+    assert found.gain.mean == 0.0
+    assert found.latency_ms["candidate"] >= 50 > found.latency_ms["live"]
 
 
 def test_a_damaged_report_is_none(tmp_path: Path) -> None:

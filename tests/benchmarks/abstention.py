@@ -29,7 +29,7 @@ from app.evaluation.abstention import Abstention, abstention, intervals
 from app.evaluation.tables import benchmark_table
 from app.language_model.endpoint import Endpoint, read_endpoint
 from app.language_model.openai_model import OpenAILanguageModel
-from app.language_model.tokens import token_counter
+from app.language_model.tokens import estimate_tokens
 from app.registry import SHIPPED
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import MODELS_FOLDER
@@ -38,7 +38,6 @@ from app.search.search import Candidate, search
 from app.settings import read_settings
 from app.training.candidate import PROBE
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
-from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import load_embedder
 from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
 
@@ -187,7 +186,7 @@ class Measure:
 
 def _writer(endpoint: Endpoint, scorer: Reranker) -> Writer:
     return Writer(
-        OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, token_counter(endpoint), endpoint.context_tokens
+        OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, estimate_tokens, endpoint.context_tokens
     )
 
 
@@ -235,7 +234,7 @@ def searcher(home: Path) -> SearchIn:
     embedder = load_embedder()
 
     def search_in(benchmark: Benchmark) -> Callable[[str], list[Candidate]]:
-        table = benchmark_table(benchmark, home, embedder, DEFAULT_POLICY, lambda items, _: items)
+        table = benchmark_table(benchmark, home, embedder)
         return lambda question: search(question, table, embedder)
 
     return search_in

@@ -20,7 +20,7 @@ from app.reranking.rerank import Reranker, rerank
 from app.search.search import Candidate, search
 from app.settings import Settings
 from app.training.labels.split import groups_of
-from ingest.chunk import DEFAULT_POLICY, Chunk
+from ingest.chunk import Chunk
 from ingest.embed.embedder import load_embedder
 
 NUM_USERS = 10
@@ -63,7 +63,7 @@ def strike_at_random(share: float = 0.5) -> Clicks:
 def make_home(benchmark: Benchmark, home: Path, cache: Path) -> Pipeline:
     """A home folder whose documents are the benchmark's. cache: where the table is built, once."""
     embedder = load_embedder()
-    table = benchmark_table(benchmark, cache, embedder, DEFAULT_POLICY, lambda items, _: items)
+    table = benchmark_table(benchmark, cache, embedder)
     shutil.copytree(table.home, home)
     return Pipeline(Settings(home=home))
 

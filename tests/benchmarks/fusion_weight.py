@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from app.evaluation.tables import benchmark_table, untracked
+from app.evaluation.tables import benchmark_table
 from app.search.fusion import WORDS_WEIGHT, word_scores
 from app.settings import read_settings
 from app.training.labels.examples import JudgedQuery, judged_queries
 from app.training.labels.pairs import as_benchmark, read_pairs, spread
-from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import load_embedder
 
 _WEIGHTS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -65,7 +64,7 @@ def parts_of(path: Path, num_questions: int) -> list[Parts]:
     """Return the parts of each question of a file whose answer is among the candidates."""
     embedder, pairs = load_embedder(), spread(read_pairs(path), _PASSAGES_PER_QUESTION * num_questions, 0)
     benchmark = as_benchmark(path.stem, pairs[:num_questions], pairs)
-    table = benchmark_table(benchmark, read_settings(None).home, embedder, DEFAULT_POLICY, untracked)
+    table = benchmark_table(benchmark, read_settings(None).home, embedder)
     judged = judged_queries(benchmark, table, embedder)
     return [Parts.of(each) for each in judged if each.is_answered]
 

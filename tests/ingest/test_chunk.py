@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.chunk import DEFAULT_POLICY, POLICIES, Chunk, Policy, chunk, label
+from ingest.chunk import Chunk, chunk, label
 from ingest.parse import PAGE_BREAK, Box, Document, Page, parse, parse_text
 from ingest.parse.document import Line
 from tests.conftest import SHARED_DATA
@@ -22,8 +22,8 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-def cut(document: Document, max_tokens: int = MAX_TOKENS, policy: Policy = DEFAULT_POLICY) -> list[Chunk]:
-    return chunk(document, count_words, max_tokens, policy)
+def cut(document: Document, max_tokens: int = MAX_TOKENS) -> list[Chunk]:
+    return chunk(document, count_words, max_tokens)
 
 
 def own_text(piece: Chunk) -> str:
@@ -352,88 +352,18 @@ def test_formats_without_pages_have_no_boxes() -> None:
     assert all(piece.boxes == () for seed in SEEDS[:10] for piece in cut(random_document(seed)))
 
 
-# policies --------------------------------------------------------------------------------------------
+# every document --------------------------------------------------------------------------------------
 
 
-def words_at(document: Document, chunks: list[Chunk]) -> str:
-    """Every character that is in a chunk, without white space."""
-    covered = set[int]()
-    for piece in chunks:
-        covered.update(range(piece.start, piece.end))
-    return "".join(document.text[index] for index in sorted(covered) if not document.text[index].isspace())
-
-
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-def test_every_policy_keeps_every_word_and_the_budget(policy: Policy) -> None:
+def test_every_word_is_kept_within_the_budget_at_its_place() -> None:
     for seed in SEEDS[:60]:
         document = random_document(seed)
-        chunks = cut(document, policy=policy)
-        whole = body_of(document) if policy.along_headings and not policy.min_tokens else document.text
-        there = words_at(document, chunks)
-        if policy.min_tokens:  # headings inside a joined section are part of its text
-            assert set(body_of(document).split()) <= set(" ".join(piece.text for piece in chunks).split()), seed
-        else:
-            assert there == "".join(whole.split()), seed
+        chunks = cut(document)
+        assert "".join("".join(own_text(piece) for piece in chunks).split()) == "".join(body_of(document).split()), seed
         assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks), seed
+        assert all(own_text(piece) == document.text[piece.start : piece.end] != "" for piece in chunks), seed
         assert len({piece.id for piece in chunks}) == len(chunks), seed
-        assert cut(document, policy=policy) == chunks, seed
-
-
-@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-def test_chunk_of_every_policy_is_the_text_at_its_place(policy: Policy) -> None:
-    for seed in SEEDS[:60]:
-        document = random_document(seed)
-        for piece in cut(document, policy=policy):
-            assert own_text(piece) == document.text[piece.start : piece.end] != "", seed
-
-
-def test_names_of_the_policies_are_their_keys() -> None:
-    assert all(policy.name == name for name, policy in POLICIES.items())
-    assert POLICIES[DEFAULT_POLICY.name] is DEFAULT_POLICY
-
-
-def test_window_fills_every_chunk_wherever_a_sentence_stands() -> None:
-    document = parse_text("One two three four five. " * 100, "a.md", "T")
-    chunks = cut(document, 73, POLICIES["window/3"])
-    assert {count_words(piece.text) for piece in chunks[:-1]} == {72}
-    assert any(not piece.text.endswith(".") for piece in chunks[:-1])
-
-
-@pytest.mark.parametrize("name", ["window/3", "sentence/3"])
-def test_policies_without_headings_join_what_stands_below_several(name: str) -> None:
-    (piece,) = cut(parse_text(TWO_SECTIONS, "a.md", "Handbook"), policy=POLICIES[name])
-    assert piece.headings == ()
-    assert "30 days." in piece.text
-    assert "Trains first." in piece.text
-
-
-def test_sentences_stay_whole_without_headings_too() -> None:
-    chunks = cut(parse_text("One two three four five. " * 100, "a.md", "T"), 73, POLICIES["sentence/3"])
-    assert all(piece.text.endswith("five.") for piece in chunks)
-
-
-def test_overlap_repeats_the_end_of_the_chunk_before() -> None:
-    sentences = " ".join(f"Sentence {number} is here." for number in range(100))
-    chunks = cut(parse_text(sentences, "a.md", "T"), 80, POLICIES["heading-overlap/3"])
-    overlaps = [before.end - after.start for before, after in pairwise(chunks)]
-    assert len(overlaps) > 3
-    assert min(overlaps) > 0
-    shared = [count_words(sentences[after.start : before.end]) for before, after in pairwise(chunks)]
-    assert max(shared) <= POLICIES["heading-overlap/3"].overlap_tokens
-
-
-def test_small_sections_join_under_the_heading_that_they_share() -> None:
-    text = "# Handbook\n\n## Leave\n\n### Annual\n\n30 days.\n\n### Parental\n\n" + "Eight weeks. " * 40
-    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/3"])
-    assert [piece.headings for piece in joined] == [("Handbook", "Leave")]
-    assert "30 days." in joined[0].text
-    assert "Parental" in joined[0].text
-
-
-def test_sections_that_are_large_enough_stay_apart() -> None:
-    text = "".join(f"## {title}\n\n{'Some words. ' * 40}\n\n" for title in ("A", "B"))
-    joined = cut(parse_text(text, "a.md", "T"), 250, POLICIES["heading-joined/3"])
-    assert [piece.headings for piece in joined] == [("A",), ("B",)]
+        assert cut(document) == chunks, seed
 
 
 # real documents --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from app.pipeline import Pipeline
 from app.settings import Settings
-from ingest.chunk import DEFAULT_POLICY, POLICIES
+from ingest.chunk import DEFAULT_POLICY, Policy
 from ingest.embed.embedder import Vectors
 from ingest.home.folder import current_name
 from ingest.home.job_store import StoppedError
@@ -63,10 +62,14 @@ def test_table_is_made_anew_with_another_embedder(home: Path, table: ChunkTable,
     assert anew.verify() == set()
 
 
-def test_table_is_made_anew_with_other_chunking(home: Path, table: ChunkTable, embedder: FakeEmbedder) -> None:
-    list(reindex(home, embedder, POLICIES["window/3"]))
-    assert read_identity(home) == Identity("fake", 64, "window/3")
-    assert ChunkTable(home, embedder).num_chunks() < table.num_chunks()
+def test_table_of_a_removed_chunking_policy_is_read_and_made_anew(
+    home: Path, documents: Path, embedder: FakeEmbedder
+) -> None:
+    list(ingest([documents], ChunkTable(home, embedder, Policy("window/2")), embedder))
+    assert read_identity(home) == Identity("fake", 64, "window/2")
+    assert ChunkTable(home, embedder).search_text("hotel", 1)
+    list(reindex(home, embedder))
+    assert read_identity(home) == Identity("fake", 64, DEFAULT_POLICY.name)
 
 
 def test_folder_is_unchanged_after_reindex(
@@ -209,7 +212,7 @@ def test_ingest_that_waited_for_a_reindex_writes_into_the_new_table(
     home: Path, documents: Path, table: ChunkTable, embedder: FakeEmbedder
 ) -> None:
     waiting = ChunkTable(home, embedder)  # opened before the swap
-    list(reindex(home, embedder, replace(DEFAULT_POLICY, along_headings=True)))
+    list(reindex(home, embedder))
     (documents / "new.md").write_text("A new text.")
     list(ingest([documents], waiting, embedder))
     assert {each.name for each in stored_documents(home)} == {*DOCUMENTS, "new.md"}

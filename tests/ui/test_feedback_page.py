@@ -358,8 +358,6 @@ def test_what_each_format_would_hold_is_said_before_anything_is_built(
         "Triplets (.jsonl)": True,
         "Pairs (.jsonl)": False,
         "BEIR (.zip)": False,
-        "FlagEmbedding (.jsonl)": True,
-        "Argilla (.json)": False,
     }
     assert "Holds 0 of 1 question: those with passages of both kinds." in texts(page)
 

@@ -123,15 +123,6 @@ def test_what_was_left_out_is_told(home: Path) -> None:
     assert "left out: row 7" in texts(shown())
 
 
-def test_the_time_for_new_passages_stands_beside_that_of_known_ones(home: Path) -> None:
-    write_report(make_report(make_result(), make_result("ours", new_ms=160)), home)
-    page = shown()
-    table = page.dataframe[0].value
-    assert list(table["Reranking ms, all passages new"]) == [41, 160]
-    assert list(table["Reranking ms"]) == [41, 41]
-    assert "for 160 ms a question whose passages are new to it" in page.info[0].value
-
-
 def test_judgements_that_fit_no_candidate_are_told_and_no_success(home: Path) -> None:
     write_report(make_report(make_result(best=0.0), make_result("ours", best=0.0)), home)
     assert shown().info[0].value.startswith("None of the 50 candidates")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,17 +113,6 @@ def test_a_new_reranker_of_another_kind_can_be_trained(run_page: Run, home: Path
     page.number_input(key="training-seed").set_value(7).run()
     click(page, "Start training")
     assert TrainingJobStore(home).jobs()[0].plan == Plan("cross-encoder", "some/base", 7)
-
-
-def test_embedder_and_reranker_can_be_trained_together_and_go_on_from_what_is_live(
-    run_page: Run, home: Path, started: list[Path]
-) -> None:
-    give_feedback(home, 70)
-    page = run_page(training)
-    page.radio(key="training-kind").set_value("both").run()
-    assert len(page.text_input) == 0
-    click(page, "Start training")
-    assert TrainingJobStore(home).jobs()[0].plan == Plan("both")
 
 
 def test_a_training_that_cannot_be_started_says_why(run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,16 +238,21 @@ def test_a_model_that_was_compared_with_another_live_one_is_promoted_for_a_reaso
     assert Registry(home).live() == "reranker-1"
 
 
-def test_a_model_that_was_judged_with_an_embedder_warns_until_the_documents_have_its_vectors(
-    run_page: Run, home: Path
-) -> None:
-    add_model(home, replace(make_gate_report("reranker-1"), embedder="embedder-1"))
+def test_a_home_with_models_and_trainings_of_an_older_version_opens(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("embedder-1"), kind="embedder")
+    add_model(home, make_gate_report("reranker-1"))
+    for name in ("embedder-1", "reranker-1"):  # judged together
+        path = Registry(home).folder(name) / "gate.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"embedder": "embedder-1"}))
+    for kind in ("embedder", "both"):
+        TrainingJobStore(home).end(add_training(home, kind=kind).id, "failed", "no space")
     page = run_page(training)
-    assert "was judged with embedder\\-1, and the documents are still embedded with another" in texts(page).replace(
-        "embedder-1", "embedder\\-1"
-    )
+    assert "finds passages by likeness, from an older version" in texts(page)
+    assert "was compared together with an embedder" in texts(page)
+    assert not {"Promote embedder-1 now", "Comparison of embedder-1"} & set(labels(page))
     click(page, "Promote reranker-1 now")
-    assert Registry(home).live() == "shipped"
+    assert Registry(home).live() == "shipped", "a reason is demanded"
+    click(page, "Remove embedder-1")
 
 
 def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run, home: Path) -> None:

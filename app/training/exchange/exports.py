@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.feedback import FeedbackEvent, question_key
+from app.feedback import FeedbackEvent
 from app.feedback.rules import LabeledPassage, decided
 from ingest import CiteloopError
 from ingest.home.whole_folders import new_folder
 
-ExportFormat = Literal["triplets", "pairs", "beir", "flagembedding", "argilla"]
+ExportFormat = Literal["triplets", "pairs", "beir"]
 MAX_TRIPLETS = 64
 """Maximum per question, unless a passage would otherwise be in none."""
 
@@ -89,11 +89,8 @@ def event_lines(events: Iterable[FeedbackEvent]) -> str:
 
 
 def needs_both(export_format: ExportFormat) -> bool:
-    """Return whether a format leaves out questions without both relevant and irrelevant passages.
-
-    A triplet needs both; FlagEmbedding 1.4 draws a positive and negatives for every line and fails without.
-    """
-    return export_format in ("triplets", "flagembedding")
+    """Return whether a format leaves out questions without both relevant and irrelevant passages."""
+    return export_format == "triplets"
 
 
 def judged_questions(labeled: Iterable[LabeledPassage]) -> list[JudgedQuestion]:
@@ -170,55 +167,10 @@ def _beir(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
     }
 
 
-def _flagembedding(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """Write FlagEmbedding lines; 1.4 needs `pos_scores`, `neg_scores` only to distill, `prompt` only for LLMs."""
-    rows = (
-        {
-            "query": judged.question,
-            "pos": [positive.passage for positive in judged.positives],
-            "neg": [negative.passage for negative in judged.negatives],
-        }
-        for judged in questions
-    )
-    return {"citeloop-flagembedding.jsonl": _lines(rows)}
-
-
-def _argilla(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
-    """Write one JSON array for `Dataset.records.from_json` of Argilla 2.8.
-
-    The dataset needs the text fields question and passage, the label question relevance with the labels relevant and
-    not relevant, and `allow_extra_metadata=True`. Labels are suggestions, since a response needs an Argilla user id.
-    Record ids are stable, so that a later export updates the records.
-    """
-    records = [
-        {
-            "id": _digest(f"{question_key(question.question)}\n{passage.passage}"),
-            "fields": {"question": question.question, "passage": passage.passage},
-            "metadata": _metadata(passage),
-            "suggestions": {
-                "relevance": {
-                    "value": "relevant" if passage.relevant else "not relevant",
-                    "score": passage.weight,
-                    "agent": "citeloop",
-                }
-            },
-        }
-        for question, passage in _flat(questions)
-    ]
-    return {"citeloop-argilla.json": json.dumps(records, indent=1)}  # ASCII: Argilla reads in the locale's encoding
-
-
-def _metadata(passage: LabeledPassage) -> dict[str, Any]:
-    page = {} if passage.page is None else {"page": passage.page}
-    return {"document": passage.document, **page, "weight": passage.weight, "origin": passage.origin}
-
-
 _WRITERS: Mapping[ExportFormat, Callable[[Sequence[JudgedQuestion]], dict[str, str]]] = {
     "triplets": _triplets,
     "pairs": _pairs,
     "beir": _beir,
-    "flagembedding": _flagembedding,
-    "argilla": _argilla,
 }
 
 

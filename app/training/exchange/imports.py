@@ -52,8 +52,7 @@ def read_labels(path: Path, user: str) -> list[Judgement]:
     """Return all labels of a file or a BEIR folder, without duplicates, as this user's judgements.
 
     The first line of a passage is its title, as in a chunk's passage, if more lines follow and the file has no titles.
-    "left out" means that annotators are evenly divided. Raises CiteloopError that names an invalid or contradicting
-    line.
+    Raises CiteloopError that names an invalid or contradicting line.
     """
     origin = f"{IMPORTED} {path.name}"
     labels: dict[str, tuple[str, Judgement]] = {}
@@ -131,8 +130,6 @@ def _file(path: Path) -> Iterator[_Row]:
     text = read_text(data)
     if not text.strip():
         raise ExchangeError(f"{path} is empty: expected {_EXPECTED}")
-    if text.lstrip().startswith("["):
-        return _array(path, text)
     if text.lstrip().startswith("{"):
         return _json_lines(path, text)
     if path.suffix in (".json", ".jsonl"):
@@ -147,34 +144,21 @@ def _csv(path: Path, text: str) -> Iterator[_Row]:
         yield _Row(place, row["question"], answer, _relevance(place, row.get("label", "1")))
 
 
-def _array(path: Path, text: str) -> Iterator[_Row]:
-    """Read Argilla's JSON, one array of records."""
-    try:
-        records = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ExchangeError(f"{path} is not JSON: {error}") from error
-    for number, record in enumerate(records, 1):
-        place = f"{path} record {number}"
-        if not isinstance(record, dict) or "fields" not in record:
-            raise ExchangeError(f"{place}: expected an Argilla record with fields, got {_shortened(record)}")
-        yield from _from_argilla(place, record)
-
-
 def _json_lines(path: Path, text: str) -> Iterator[_Row]:
     """Read JSON lines; the keys of the first line tell the format."""
-    found: _LineFormat | None = None
+    keys: tuple[str, ...] = ()
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         place = f"{path} line {number}"
         row = _object(place, line)
-        found = found or _line_format(place, row)
-        if missing := [key for key in found.keys if key not in row]:
+        keys = keys or _keys_of(place, row)
+        if missing := [key for key in keys if key not in row]:
             raise ExchangeError(
-                f"{place} lacks {', '.join(missing)}: expected the keys {', '.join(found.keys)}, "
+                f"{place} lacks {', '.join(missing)}: expected the keys {', '.join(keys)}, "
                 f"got {_shortened(', '.join(row))}"
             )
-        yield from found.read(place, row)
+        yield from _LINE_FORMATS[keys](place, row)
 
 
 def _object(place: str, line: str) -> dict[str, Any]:
@@ -187,10 +171,11 @@ def _object(place: str, line: str) -> dict[str, Any]:
     return row
 
 
-def _line_format(place: str, row: Mapping[str, Any]) -> _LineFormat:
-    for line_format in _LINE_FORMATS:
-        if all(key in row for key in line_format.keys):
-            return line_format
+def _keys_of(place: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys of the format that a line has."""
+    for keys in _LINE_FORMATS:
+        if all(key in row for key in keys):
+            return keys
     if "answer_id" in row and "action" in row:
         raise ExchangeError(
             f"{place}: a log of events cannot be imported; export labels where it was written, with: "
@@ -208,53 +193,13 @@ def _from_pair(place: str, row: Mapping[str, Any]) -> Iterator[_Row]:
     yield _Row(place, row["query"], row["passage"], _relevance(place, row["label"]))
 
 
-def _from_flagembedding(place: str, row: Mapping[str, Any]) -> Iterator[_Row]:
-    labels: tuple[tuple[str, Label], ...] = (("pos", "relevant"), ("neg", "not relevant"))
-    for key, label in labels:
-        if not isinstance(row[key], list):
-            raise ExchangeError(f"{place}: expected a list of passages as {key}, got {_shortened(row[key])}")
-        for passage in row[key]:
-            yield _Row(place, row["query"], passage, label)
-
-
-def _from_argilla(place: str, row: Mapping[str, Any]) -> Iterator[_Row]:
-    """Read responses, or else the suggestion; a record with neither is unlabeled.
-
-    Evenly divided annotators leave the passage out.
-    """
-    fields, metadata = row["fields"], row.get("metadata") or {}
-    try:
-        responses = (row.get("responses") or {}).get("relevance") or []
-        suggestion = (row.get("suggestions") or {}).get("relevance")
-        values = [response["value"] for response in responses if response.get("status") in (None, "submitted")]
-        values = values or ([suggestion["value"]] if suggestion else [])
-        question, passage, document, page = fields["question"], fields["passage"], *map(metadata.get, _PLACE)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ExchangeError(
-            f"{place}: expected an Argilla record with the fields question and passage and the label question "
-            f"relevance, got {_shortened(row)}"
-        ) from error
-    votes = sum(1 if _relevance(place, value) == "relevant" else -1 for value in values)
-    label: Label = "relevant" if votes > 0 else "not relevant" if votes else "left out"
-    if values:
-        yield _Row(place, question, passage, label, document, page)
-
-
-class _LineFormat(NamedTuple):
-    keys: tuple[str, ...]
-    read: Callable[[str, Mapping[str, Any]], Iterable[_Row]]
-
-
-_PLACE = ("document", "page")
-_LINE_FORMATS = (
-    _LineFormat(("anchor", "positive", "negative"), _from_triplet),
-    _LineFormat(("query", "passage", "label"), _from_pair),
-    _LineFormat(("query", "pos", "neg"), _from_flagembedding),
-    _LineFormat(("fields",), _from_argilla),
-)
+_LINE_FORMATS: Mapping[tuple[str, ...], Callable[[str, Mapping[str, Any]], Iterable[_Row]]] = {
+    ("anchor", "positive", "negative"): _from_triplet,
+    ("query", "passage", "label"): _from_pair,
+}
 _EXPECTED = (
-    "JSON lines with anchor, positive, negative, or query, passage, label, or query, pos, neg; records of Argilla; "
-    "or a CSV with the columns question, answer and optionally label"
+    "JSON lines with anchor, positive, negative, or query, passage, label; or a CSV with the columns question, answer "
+    "and optionally label"
 )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.registry import EMBEDDER
 from app.reranking.names import require_model
 from app.training.fit import cross_encoder, embedder, late_interaction
 from app.training.fit.trainer import Recipe, Watch
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import DEFAULT_EMBEDDER, check_embedder, default_embedder_path
+
+EMBEDDER = "embedder"
+"""A kind that does not rank: it is trained from pairs and used by reindexing with it."""
 
 
 class Trainer(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import tempfile
@@ -26,9 +25,6 @@ _PATIENCE = 3
 """Validations without gain before it stops."""
 _MIN_VALIDATION = 8
 """With fewer validation examples, the stopping point would be random."""
-
-_MALLOC_OPTIONS = ((-4, 0), (-1, -1), (-2, 2**28))
-"""(option, value) of malloc.h: M_MMAP_MAX 0, no mmap; M_TRIM_THRESHOLD -1, never; M_TOP_PAD, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,6 @@ def fit(
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
     set_seed(recipe.seed)
-    _keep_freed_memory()
     is_validated = len(validation) >= _MIN_VALIDATION
     rows = drawn(examples, recipe.num_epochs, recipe.seed)
     every = max(1, len(rows) // recipe.batch_size // NUM_VALIDATIONS)
@@ -161,17 +156,6 @@ def _validation_settings(origin: str, every: int) -> dict[str, Any]:
         "load_best_model_at_end": True,
         "metric_for_best_model": _validation_loss(origin),
     }
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step, for the rest of the process.
-
-    By default it returns large blocks to the system at once, and each step requests gigabytes again, page by page.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option:
-        for option, value in _MALLOC_OPTIONS:
-            set_option(option, value)
 
 
 def drawn(examples: Sequence[TrainingExample], num_epochs: int, seed: int) -> list[TrainingExample]:

@@ -2,6 +2,5 @@
 
 questions   GateQuestions    the questions that compare models
 compare     Contender        measures both models on them, with intervals and paired tests
-reembedded                   search with another embedder, without changing the table
 decision    GateReport       comparison -> decision and reasons
 """

@@ -8,7 +8,7 @@ whether the candidate ranks unjudged passages high, and whether it has forgotten
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,38 +29,27 @@ _MEASURES = ("nDCG@10", "MRR@10", "hit rate@5")
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A reranker with its search and displayed name."""
+    """A reranker with its displayed name."""
 
     name: str
     reranker: Reranker | None
-    search: Callable[[str], Sequence[Candidate]]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """gain: nDCG@10, candidate minus live model. latency_ms: live, candidate -> median time to rerank, including search
-    if the candidate has another embedder.
-    """
+    """gain: nDCG@10, candidate minus live model. latency_ms: live, candidate -> median time to rerank."""
 
     gain: Difference
     latency_ms: Mapping[str, float]
 
 
-def probe(
-    candidate: Contender,
-    live: Contender,
-    candidate_embedder: Embedder,
-    live_embedder: Embedder,
-    benchmark: Benchmark,
-    home: Path,
-) -> Probe:
-    """Compare both on a benchmark of other documents; its tables are built below home on first use."""
-    (after,) = evaluate(benchmark, home, candidate_embedder, {"candidate": candidate.reranker}).results
-    (before,) = evaluate(benchmark, home, live_embedder, {"live": live.reranker}).results
-    stage = "rerank" if candidate_embedder is live_embedder else "total"
+def probe(candidate: Contender, live: Contender, embedder: Embedder, benchmark: Benchmark, home: Path) -> Probe:
+    """Compare both on a benchmark of other documents; its table is built below home on first use."""
+    rerankers = {"live": live.reranker, "candidate": candidate.reranker}
+    before, after = evaluate(benchmark, home, embedder, rerankers).results
     return Probe(
         difference(after.per_query["nDCG@10"], before.per_query["nDCG@10"]),
-        {"live": before.latency_ms[stage].p50, "candidate": after.latency_ms[stage].p50},
+        {"live": before.latency_ms["rerank"].p50, "candidate": after.latency_ms["rerank"].p50},
     )
 
 
@@ -70,6 +59,7 @@ def compare(
     gate: Mapping[str, Sequence[LabeledPassage]],
     table: ChunkTable,
     embedder: Embedder,
+    search: Callable[[str], Sequence[Candidate]],
     probed: Probe | None,
     budget_ms: float,
 ) -> GateReport:
@@ -80,7 +70,12 @@ def compare(
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
-    rankings = _rankings(judged.queries, {"none": replace(live, reranker=None), "live": live, "candidate": candidate})
+    candidates = {query_id: search(query) for query_id, query in judged.queries.items()}
+    rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}
+    rankings = {
+        name: {query_id: rerank(query, candidates[query_id], reranker) for query_id, query in judged.queries.items()}
+        for name, reranker in rerankers.items()
+    }
     by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}
     values = {name: _by_group(measured, questions.groups) for name, measured in by_query.items()}
     shown = {name: _by_group(measure(judged.qrels, _run(by_id)), questions.groups) for name, by_id in rankings.items()}
@@ -106,23 +101,6 @@ def compare(
         groups=_groups(questions.folders, compared),
         changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
     )
-
-
-def _rankings(
-    queries: Mapping[str, str], contenders: Mapping[str, Contender]
-) -> dict[str, dict[str, list[RankedChunk]]]:
-    """Return contender -> query id -> ranking; a shared search runs once."""
-    found_by = {
-        search: {query_id: search(query) for query_id, query in queries.items()}
-        for search in {contender.search for contender in contenders.values()}
-    }
-    return {
-        name: {
-            query_id: rerank(query, found_by[contender.search][query_id], contender.reranker)
-            for query_id, query in queries.items()
-        }
-        for name, contender in contenders.items()
-    }
 
 
 # measures ------------------------------------------------------------------------------------------------

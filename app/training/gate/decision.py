@@ -41,8 +41,8 @@ class Comparison:
     num_different: questions, with similar ones counted as one, as in every mean and test except the means by folder.
     gain: measure -> candidate minus live model; gain_over_none: minus search alone. shown_gain: hit rate@5 with
     unjudged passages counted as wrong. probe: nDCG@10 of the candidate minus the live model on questions about other
-    documents, or None. latency_ms: live, candidate -> median milliseconds to rerank the probe's candidates, including
-    search if the candidate has another embedder. budget_ms: maximum for the candidate.
+    documents, or None. latency_ms: live, candidate -> median milliseconds to rerank the probe's candidates. budget_ms:
+    maximum for the candidate.
     """
 
     num_questions: int
@@ -60,7 +60,7 @@ class GateReport(Comparison):
     """A comparison and the decision.
 
     sentence: the decision in words; reasons: a sentence each. metrics: none, live, candidate -> measure -> mean and
-    interval. embedder: the new embedder, if it was judged together with a new reranker; candidate then names both.
+    interval.
     """
 
     candidate: str
@@ -72,7 +72,6 @@ class GateReport(Comparison):
     metrics: Mapping[str, Mapping[str, Interval]]
     groups: tuple[Group, ...]
     changes: tuple[QuestionChange, ...]
-    embedder: str = ""
 
     @classmethod
     def of(

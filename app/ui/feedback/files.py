@@ -37,8 +37,6 @@ _FORMATS: Mapping[ExportFormat, tuple[str, str, str]] = {
     "triplets": ("Triplets", "a question, a passage that answers, one that does not: sentence-transformers", "jsonl"),
     "pairs": ("Pairs", "a question, a passage and whether it answers: sentence-transformers", "jsonl"),
     "beir": ("BEIR", "documents, questions and judgements: `citeloop evaluate` and other measurements", "zip"),
-    "flagembedding": ("FlagEmbedding", "a question with all that answer and all that do not", "jsonl"),
-    "argilla": ("Argilla", "records for a team that labels them", "json"),
 }
 """Format -> its name, what it holds for whom, how its file ends."""
 _BEIR_FILES = {

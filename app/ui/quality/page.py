@@ -108,11 +108,9 @@ def _row(result: Result) -> dict[str, object]:
         "p": f"{gain.p_value:.2g}" if gain else "",
         "Best possible nDCG@10": f"{result.oracle['nDCG@10']:.3f}",
         "Search ms": round(result.latency_ms["search"].p50),
-        "Reranking ms, all passages new": round(result.rerank_ms.p50),
         "Reranking ms": round(result.latency_ms["rerank"].p50),
         "95th percentile": round(result.latency_ms["rerank"].p95),
         "Times as long": f"{result.slow_down:.1f}" if result.slow_down else "",
-        "Passages new": f"{result.share_new:.0%}" if result.slow_down else "",
     }
 
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 import streamlit as st
 
 from app.feedback.deletion_rates import DeletionRates, deletion_rates_of
-from app.registry import EMBEDDER, SHIPPED, Promotion, TrainedModel, how_to_embed
+from app.registry import RERANKER_KINDS, SHIPPED, Promotion, TrainedModel
 from app.reranking.names import shown_name
 from app.settings import read_settings
 from app.training.gate.decision import GateReport
@@ -23,7 +23,7 @@ _NUM_HISTORY = 50
 _KINDS = {
     "late-interaction": "compares word by word",
     "cross-encoder": "reads question and passage together",
-    EMBEDDER: "finds passages by likeness",
+    "embedder": "finds passages by likeness, from an older version",
 }
 
 # what is live --------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _switch() -> None:
 
 def show_comparison() -> None:
     """The comparison of one model, by default the newest that has one."""
-    reports = {model.name: report for model in registry().models() if (report := _report(model.name))}
+    reports = {model.name: report for model in registry().models() if (report := _report(model))}
     if not reports:
         return
     if st.session_state.pop("scroll-to-comparison", False):
@@ -132,8 +132,9 @@ def show_comparison() -> None:
         st.caption("Keep changes nothing; you can still promote it later.", width="content")
 
 
-def _report(name: str) -> GateReport | None:
-    return GateReport.load(registry().folder(name))
+def _report(model: TrainedModel) -> GateReport | None:
+    """Return the comparison of a reranker; an embedder of an older version has none."""
+    return GateReport.load(registry().folder(model.name)) if model.kind in RERANKER_KINDS else None
 
 
 # all models ----------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ def show_models() -> None:
 
 
 def _show_model(model: TrainedModel, live: str) -> None:
-    report = _report(model.name)
+    report = _report(model)
     with st.container(border=True, gap="xsmall", key=f"model-{model.name}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{markup.plain(model.name)}**{_live_mark(model.name, live)}", width="content")
@@ -171,7 +172,8 @@ def _show_model(model: TrainedModel, live: str) -> None:
                         args=(model.name,),
                     )
                 if model.name != live:
-                    _promote_button(model.name, "list")
+                    if model.kind in RERANKER_KINDS:
+                        _promote_button(model.name, "list")
                     _remove_button(model.name)
         verdict = VERDICTS[report.verdict] if report else "not compared with anything"
         against = f" (compared with {markup.plain(report.live)})" if report else ""
@@ -185,23 +187,8 @@ def _live_mark(name: str, live: str) -> str:
     return " &nbsp;:green-badge[in use]" if name == live else ""
 
 
-def _is_embedder(name: str) -> bool:
-    return any(model.name == name and model.kind == EMBEDDER for model in registry().models())
-
-
-def _show_reindex(name: str, place: str) -> None:
-    """An embedder goes live with a new table, which takes as long as the first ingest: not by a click here."""
-    with st.popover(f"Use {markup.plain(name)}", icon=":material/publish:", key=f"promote-{place}-{name}"):
-        st.markdown("All documents are embedded anew; the old table serves until the new one is whole. Run")
-        st.code(how_to_embed(registry().folder(name)), language=None)
-        st.markdown("New documents go in with it from then on.")
-
-
 def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     """A button that asks once more; where the comparison does not say so, with a warning and for a reason."""
-    if _is_embedder(name):
-        _show_reindex(name, place)
-        return
     warning = promotion_warning(name, registry().live())
     key = f"{place}-{name}"
     with (
@@ -229,22 +216,22 @@ def promotion_warning(name: str, live: str) -> str:
     """What speaks against promoting a model, '' where nothing does."""
     if name == SHIPPED:
         return ""
-    report = _report(name)
+    report = GateReport.load(registry().folder(name))
     if report is None:
         return f"{name} was not compared with what is live: nobody knows whether it is better."
     if report.verdict == "keep":
         return f"The comparison says that {name} is not better than {report.live}."
     if report.verdict == "too little data":
         return f"There was too little feedback to tell whether {name} is better than {report.live}."
-    if registry().embedder_to_use_first(name):
-        return f"{name} was judged with {report.embedder}, and the documents are still embedded with another."
+    if registry().verdict(name) is None:
+        return f"{name} was compared together with an embedder: nobody knows whether it is better without it."
     if report.live != live:
         return f"{name} was compared with {report.live}, and {live} is live now."
     return ""
 
 
 def _promote(name: str, why: str) -> None:
-    report = None if name == SHIPPED else _report(name)
+    report = None if name == SHIPPED else GateReport.load(registry().folder(name))
     registry().promote(name, current_user(), why, report.verdict if report else "")
 
 

@@ -102,11 +102,11 @@ def _show_start(ready: Readiness) -> None:
     with st.expander("More choices", icon=":material/tune:"):
         kind = st.radio("What to train", list(KINDS), format_func=KINDS.__getitem__, key="training-kind")
         base = ""
-        if kind not in ("reranker", "both"):  # they go on from what is live
+        if kind != "reranker":  # it goes on from what is live
             base = st.text_input(
                 "Begin from",
                 placeholder="A folder, or a name on the Hugging Face hub",
-                help="Empty: for the embedder the one in use, for a new reranker the one that comes with the program.",
+                help="Empty: the embedder that comes with the program.",
                 key="training-base",
                 max_chars=300,
             )

@@ -22,8 +22,6 @@ KINDS: dict[Kind, str] = {
     "reranker": "The live reranker, trained further",
     "late-interaction": "A new one that compares word by word (late interaction)",
     "cross-encoder": "A new one that reads question and passage together (cross-encoder)",
-    "embedder": "The embedder, trained further: it decides what search finds by likeness",
-    "both": "The embedder and the live reranker, one after the other, judged together",
 }
 """Kind of a plan -> what that is, for people."""
 
@@ -84,7 +82,7 @@ def _show_open(shown: Sequence[str]) -> None:
 def _show_progress(job: TrainingJob) -> None:
     is_stuck = job.is_dead or (job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{KINDS[job.kind]}**", width="content")
+        st.markdown(f"**{KINDS.get(job.kind, job.kind)}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
                 _button("Resume", job, _resume, "It begins again", ":material/play_arrow:")
@@ -163,7 +161,8 @@ def _show_ended(job: TrainingJob) -> None:
                 _button("Run again", job, _resume, "It begins again", ":material/replay:")
         took = f" · took {duration(job.seconds)}" if job.started_at else ""
         when = moment(job.ended_at) if job.ended_at else ""
-        st.caption(f"{KINDS[job.kind]} · {when}{took} · by {markup.plain(person(job.user, current_user()))}")
+        kind = KINDS.get(job.kind, job.kind)  # an older version had more
+        st.caption(f"{kind} · {when}{took} · by {markup.plain(person(job.user, current_user()))}")
         if job.message and job.state == "failed":
             st.markdown(f":red[{markup.plain(' '.join(job.message.split()))}]")
         if training_job_store().losses(job.id):
