@@ -70,3 +70,13 @@ def test_what_cannot_be_noted_is_said_as_it_stands(
     assert store.events()[-1].reason == "duplicate"
     click(page, "Undo [1]")
     assert store.deleted(turn.id, "ann") == {}
+
+
+def test_a_card_names_how_many_documents_have_the_same_text() -> None:
+    from app.ui.ask.source_cards import also_in
+
+    assert (also_in(()), also_in(("a.md",)), also_in(("a.md", "b.md"))) == (
+        "",
+        "also in 1 other document",
+        "also in 2 other documents",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -142,6 +142,11 @@ def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
         st.session_state[f"toast-{turn.id}"] = markup.plain(str(error))
 
 
+def also_in(documents: Sequence[str]) -> str:
+    """How many other documents have the same text, '' if none has."""
+    return f"also in {len(documents)} other document{'s' * (len(documents) > 1)}" if documents else ""
+
+
 def _place(ranked: RankedChunk, *, used: bool) -> str:
     chunk = ranked.chunk
     moved = f"up {ranked.rank_change}" if ranked.rank_change > 0 else f"down {-ranked.rank_change}"
@@ -151,6 +156,7 @@ def _place(ranked: RankedChunk, *, used: bool) -> str:
         f"page {chunk.page}" if chunk.page else "",
         shown_score(ranked),
         moved if ranked.rank_change else "",
+        also_in(ranked.candidate.also_in),
         "**in the answer**" if used else "",
     ]
     return " · ".join(part for part in parts if part)
