@@ -1,7 +1,7 @@
 """a follow-up and the questions before it -> a full question to search and to show for correction.
 
-A language model writes it; without one, a rule adds the topic of the last question. The rule covers English, and
-openings of follow-ups in German, French and Spanish.
+A language model writes it; without one, the last question stands in brackets behind the follow-up, so that the new
+question leads. Follow-ups are recognized in English, and by their openings in German, French and Spanish.
 """
 
 from __future__ import annotations
@@ -33,9 +33,6 @@ _OPENER = re.compile(
 )
 _FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECASE)
 _CLOSER = re.compile(r"\b(?:too|also|as well|then|instead|else|auch|dann|aussi|también)\W*$", re.IGNORECASE)
-_WHAT_ABOUT = re.compile(r"(?<=[?.!])\s+(?:And|What about|How about)\b[^?]*\?$")
-_TOPIC = re.compile(r"(?<=[?.!] )\(([^()]+)\)$")
-"""The topic that the rule adds in brackets after the question mark; people write brackets before it."""
 
 _ABBREVIATION = re.compile(
     r"(?<=[\s.(])(?<!\d\s)(?:[^\W\d_]|[A-ZÄÖÜ][a-z]|Mme|Mrs|Prof|Sra|approx|bzw|ca|incl|inkl|vs)\."
@@ -61,14 +58,7 @@ _GENERIC = _words(
     "please possible quickly same so soon start starts stop take takes tell then there too valid very work works yes"
 )
 _FUNCTION_WORDS = _QUESTION_WORDS | _AUXILIARIES | _DETERMINERS | _PREPOSITIONS | _PRONOUNS | _GENERIC
-_ENDS_PHRASE = _QUESTION_WORDS | _AUXILIARIES | _GENERIC | (_PREPOSITIONS - {"of"}) | _words("but i we you")
 _SPAN = _words("year month week day summer winter morning afternoon evening time quarter")
-_TIMES = _SPAN | _words(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april june july august september "
-    "october november december spring autumn"
-)
-_IDIOMS = _words("addition average case detail example fact general least particular total writing")
-"""Words after a preposition that name no place, person or time, as in 'in general'."""
 
 
 def is_follow_up(question: str) -> bool:
@@ -96,7 +86,7 @@ def rewrite(
     """Return the full question; a first or self-contained question is returned unchanged.
 
     earlier: the previous full questions, oldest first. instructions: '' for the default. If the language model fails,
-    is stopped or writes something else, the rule is used.
+    is stopped or writes something else, the last question is added in brackets.
     """
     if not earlier or not is_follow_up(question):
         return question
@@ -104,8 +94,15 @@ def rewrite(
     written = _written(messages, language_model, stop) if language_model else ""
     if written and written.lower() != question.strip().lower():
         return written
-    full = _by_rule(question.strip()[:MAX_CHARACTERS], earlier[-1].strip()[:MAX_CHARACTERS])
-    return full if len(full) <= MAX_CHARACTERS else question  # search would cut it, and a long question says enough
+    full = f"{question.strip()} ({_context(earlier[-1])})"
+    return full if len(full) <= MAX_CHARACTERS else question  # a long question says enough
+
+
+def _context(last: str) -> str:
+    """Return the last question; where that is a follow-up, with the question that began the topic."""
+    own, _, before = last[:MAX_CHARACTERS].partition(" (")
+    first = before.rpartition("; ")[2].strip("()?! ")
+    return f"{own.strip()}; {first}" if first else own.strip()
 
 
 INSTRUCTIONS = """\
@@ -150,77 +147,6 @@ def _says_more(text: str) -> bool:
     begins_as_question = text.split()[0].lower() in _QUESTION_WORDS | _AUXILIARIES
     is_labeled = not begins_as_question and re.search(r":\s+[A-ZÄÖÜ]", text)
     return bool(is_labeled or re.search(r"\[\d+\]|[.!]\s+[A-ZÄÖÜ]", _ABBREVIATION.sub("", text)))
-
-
-def _by_rule(question: str, last: str) -> str:
-    """Return the follow-up with the topic of the last question, or else both questions joined."""
-    rest = _without_opener(question)
-    words = [word.lower() for word in _split(rest)]
-    if not words:
-        return last
-    if words[0] in _QUESTION_WORDS | _AUXILIARIES or (words[0] in _PREPOSITIONS and words[1:2] in (["how"], ["which"])):
-        return f"{_as_sentence(rest)} ({_topic(last)})"
-    replaced = _with_number(rest, last) or _with_phrase(rest, last)
-    return replaced or f"{_WHAT_ABOUT.sub('', _as_sentence(last))} {_as_sentence(question)}"
-
-
-def _with_number(rest: str, last: str) -> str:
-    """Put 'severity 2' or 'CW-131' in place of the only similar term in the last question; else return ''."""
-    named = re.fullmatch(r"(?:the )?([^\W\d_]+)([-\s]?)(\d[\w.,-]*?)\W*", rest, re.IGNORECASE)
-    if not named:
-        return ""
-    like = rf"\b{re.escape(named[1])}{re.escape(named[2])}\d\w*(?:[.,-]\w+)*"
-    found = re.findall(like, last, re.IGNORECASE)
-    return re.sub(like, lambda _: named[1] + named[2] + named[3], last, flags=re.IGNORECASE) if len(found) == 1 else ""
-
-
-def _with_phrase(rest: str, last: str) -> str:
-    """Put 'in Germany' in place of 'in France', the last similar phrase with this preposition; else return ''."""
-    phrase = rest.strip(" ?.!,")
-    preposition, *words = phrase.lower().split() or [""]
-    if preposition not in _PREPOSITIONS or not words or len(words) > 6 or words[0] in _IDIOMS:
-        return ""
-    if any(word in _ENDS_PHRASE for word in words) or _CLOSER.search(phrase):
-        return ""
-    for start in reversed([match.start() for match in re.finditer(rf"\b{preposition}\s", last, re.IGNORECASE)]):
-        found = _phrase_at(last, start)
-        is_similar = _is_time(found) == _is_time(phrase) and _num_telling(found) <= _num_telling(phrase)
-        if found.lower() != preposition and is_similar:
-            return last[:start] + phrase + last[start + len(found) :]
-    return ""
-
-
-def _phrase_at(text: str, start: int) -> str:
-    """Return the phrase from the preposition at start up to a mark or a word that begins something else."""
-    end = start
-    for match in re.compile(r"\s*([^\s?!;:()]+)").finditer(text, start):
-        word = match[1].rstrip(".,")
-        if match.start() != end or (end > start and word.lower() in _ENDS_PHRASE):
-            break
-        end = match.start(1) + len(word)
-        if word != match[1]:
-            break
-    return text[start:end]
-
-
-def _is_time(phrase: str) -> bool:
-    return any(word in _TIMES or re.fullmatch(r"\d+[:.]?\d*", word) for word in phrase.lower().split())
-
-
-def _num_telling(phrase: str) -> int:
-    """Return the number of telling words in a phrase; 'the United Kingdom' is one."""
-    one_name = re.sub(r"\b([Tt]he [A-Z]\w+) [A-Z]\w+", r"\1", phrase)
-    return sum(word.lower() not in _FUNCTION_WORDS for word in _split(one_name))
-
-
-def _topic(last: str) -> str:
-    """Return the topic of the last question: the rule's words in brackets, else its telling words."""
-    if given := _TOPIC.search(last):
-        return given[1]
-    tokens = [token.strip('?!,;:()"') for token in last.split()]
-    dropped = _QUESTION_WORDS | _AUXILIARIES | _PRONOUNS | _words("get happens there many much long")
-    kept = [token.rstrip(".") for token in tokens if token and token.lower().rstrip(".") not in dropped]
-    return " ".join(kept) or last
 
 
 def _says_little(words: Sequence[str]) -> bool:
@@ -290,11 +216,6 @@ def _without_opener(text: str) -> str:
         return text
     rest = text[opener.end() :]
     return text if opener[0][-1:].isalpha() and rest[:1] in "-–'’." and rest else rest  # noqa: RUF001
-
-
-def _as_sentence(text: str) -> str:
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".", "!", ")")) else "?")
 
 
 def _split(text: str) -> list[str]:

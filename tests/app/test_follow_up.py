@@ -16,6 +16,7 @@ from tests.benchmarks.follow_up import DATA, QUESTIONS, read_dialogues
 from tests.conftest import FakeLanguageModel
 
 FRANCE = "How many days of leave do I get in France?"
+IN_BRACKETS = f"and in Germany? ({FRANCE})"
 RESET = "Where do I ask for a password reset?"
 
 
@@ -88,56 +89,21 @@ def test_what_names_its_subject_stands_alone(question: str) -> None:
     assert rewrite(question, [RESET]) == question
 
 
-@pytest.mark.parametrize(
-    ("question", "last", "full"),
-    [
-        ("and in Germany?", FRANCE, "How many days of leave do I get in Germany?"),
-        ("in Germany?", FRANCE, "How many days of leave do I get in Germany?"),
-        ("Und in Deutschland?", "Wie viel Urlaub habe ich in Polen?", "Wie viel Urlaub habe ich in Deutschland?"),
-        ("and in Germany?", "How high is rent in the United Kingdom?", "How high is rent in Germany?"),
-        ("and in Rome?", "What does lunch in Paris cost?", "What does lunch in Rome cost?"),
-        ("und in Rom?", "Wie ist in Paris Urlaub?", "Wie ist in Paris Urlaub? Und in Rom?"),
-        ("and for the gateway?", "How long is the warranty for a probe?", "How long is the warranty for the gateway?"),
-        ("and per mile?", "What is paid per kilometre for my car?", "What is paid per mile for my car?"),
-        ("And severity 2?", "How fast is severity 1 answered?", "How fast is severity 2 answered?"),
-        ("and CW-131?", "What does CW-104 mean?", "What does CW-131 mean?"),
-        # the same preposition, but not the same kind of thing, or more than the new phrase can stand for
-        ("and in July?", FRANCE, f"{FRANCE} And in July?"),
-        ("and in general?", FRANCE, f"{FRANCE} And in general?"),
-        ("on Basic?", "What does it cost on the big Plus plan?", "What does it cost on the big Plus plan? On Basic?"),
-        ("and CW-131?", "CW-104 or CW-112?", "CW-104 or CW-112? And CW-131?"),
-        ("what about the Pro plan?", FRANCE, f"{FRANCE} What about the Pro plan?"),
-        ("and at Christmas", FRANCE, f"{FRANCE} And at Christmas?"),
-        ("vouchers?", "what may a gift cost", "What may a gift cost? Vouchers?"),
-        ("how long does it take?", RESET, "How long does it take? (ask for a password reset)"),
-        ("and who approves it", "How much is a trip to Rome?", "Who approves it? (a trip to Rome)"),
-        ("how long does it take?", "when do I get money (Bristol)?", "How long does it take? (money Bristol)"),
-        ("and?", FRANCE, FRANCE),
-    ],
-)
-def test_the_rule_keeps_the_subject_of_the_last_question(question: str, last: str, full: str) -> None:
-    assert rewrite(question, ["How do I print?", last]) == full
+@pytest.mark.parametrize("question", ["and in Germany?", "what about the Pro plan?", "vouchers?", "und in Rom?"])
+def test_the_new_question_leads_and_the_last_one_stands_in_brackets(question: str) -> None:
+    assert rewrite(f" {question} ", [RESET, FRANCE]) == f"{question} ({FRANCE})"
 
 
-@pytest.mark.parametrize("question", ["what about the 25 m cable?", "who decides about that?", "and on 3 March too?"])
-def test_where_nothing_is_replaced_nothing_is_lost(question: str) -> None:
-    full = rewrite(question, [FRANCE]).lower()
-    words = question.lower().strip("?").removeprefix("and ").split()
-    assert all(word in full for word in ("days", "leave", "france", *words))
-
-
-def test_follow_ups_of_follow_ups_keep_the_subject_and_do_not_grow() -> None:
+def test_follow_ups_of_follow_ups_keep_the_first_question_and_do_not_grow() -> None:
     earlier = [FRANCE]
-    for question in ("and in Germany?", "can it be carried over?", "and who decides about that?", "and in Spain?"):
+    for question in ("and in Germany?", "can it be carried over?", "and who decides about that?"):
         earlier.append(rewrite(question, earlier))
+    first = FRANCE.rstrip("?")
     assert earlier[1:] == [
-        "How many days of leave do I get in Germany?",
-        "Can it be carried over? (days of leave in Germany)",
-        "Who decides about that? (days of leave in Germany)",
-        "Who decides about that? (days of leave in Spain)",
+        f"and in Germany? ({FRANCE})",
+        f"can it be carried over? (and in Germany?; {first})",
+        f"and who decides about that? (can it be carried over?; {first})",
     ]
-    pro = rewrite("what about the Pro plan?", [FRANCE])
-    assert rewrite("and the Basic plan?", [pro]) == f"{FRANCE} And the Basic plan?"
 
 
 def test_the_first_question_is_never_rewritten() -> None:
@@ -224,13 +190,13 @@ def test_a_dot_or_colon_within_a_question_makes_it_no_answer(written: str) -> No
         "and in Germany?",
     ],
 )
-def test_what_is_no_single_question_is_left_to_the_rule(written: str) -> None:
-    assert rewrite("and in Germany?", [FRANCE], FakeLanguageModel(written)) == FRANCE.replace("France", "Germany")
+def test_what_is_no_single_question_leaves_the_last_question_in_brackets(written: str) -> None:
+    assert rewrite("and in Germany?", [FRANCE], FakeLanguageModel(written)) == IN_BRACKETS
 
 
-def test_a_language_model_that_fails_is_left_to_the_rule() -> None:
+def test_a_language_model_that_fails_leaves_the_last_question_in_brackets() -> None:
     model = FakeLanguageModel("How much leave in ", LanguageModelError("broken"))
-    assert rewrite("and in Germany?", [FRANCE], model) == FRANCE.replace("France", "Germany")
+    assert rewrite("and in Germany?", [FRANCE], model) == IN_BRACKETS
 
 
 def test_an_endless_text_is_not_read_to_its_end() -> None:
@@ -238,7 +204,7 @@ def test_an_endless_text_is_not_read_to_its_end() -> None:
         def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
             yield from itertools.repeat("more ")
 
-    assert rewrite("and in Germany?", [FRANCE], Endless()) == FRANCE.replace("France", "Germany")
+    assert rewrite("and in Germany?", [FRANCE], Endless()) == IN_BRACKETS
 
 
 def test_what_was_written_until_it_was_stopped_is_not_used() -> None:
@@ -250,7 +216,7 @@ def test_what_was_written_until_it_was_stopped_is_not_used() -> None:
             yield "Was that all?"
             stop.set()
 
-    assert rewrite("and in Germany?", [FRANCE], Stopped(), stop) == FRANCE.replace("France", "Germany")
+    assert rewrite("and in Germany?", [FRANCE], Stopped(), stop) == IN_BRACKETS
 
 
 def test_a_question_that_stands_alone_costs_no_call() -> None:

@@ -1,8 +1,9 @@
-"""Does the rule for follow-ups find what the full question finds? python -m tests.benchmarks.follow_up
+"""Does a follow-up with the last question in brackets find enough? python -m tests.benchmarks.follow_up
 
 Dialogues about the sample documents: one or two questions, a follow-up, the full question written by hand, and the
-words that answer it. Search runs with the follow-up as it was typed, in a row with the question before it, rewritten by
-the rule, and with the question by hand as the ceiling. The rule was developed on one half; the other one is reported.
+words that answer it. Search runs with the follow-up as it was typed, in a row with the question before it, with
+that in brackets, and with the question by hand as the ceiling. Detection was developed on one half; the other one is
+reported.
 Also, how many questions that stand alone are taken for follow-ups. Nothing is asserted.
 """
 
@@ -78,7 +79,7 @@ def in_a_row(dialogue: Dialogue) -> str:
 WAYS: Mapping[str, Callable[[Dialogue], str]] = {
     "as typed": lambda dialogue: dialogue.follow_up,
     "in a row": in_a_row,
-    "rule": lambda dialogue: rewrite(dialogue.follow_up, dialogue.earlier),
+    "in brackets": lambda dialogue: rewrite(dialogue.follow_up, dialogue.earlier),
     "by hand": lambda dialogue: dialogue.full,
 }
 
@@ -118,7 +119,7 @@ def read_dialogues(path: Path) -> dict[str, Dialogue]:
 
 
 def _compare(dialogues: Mapping[str, Dialogue], table: ChunkTable, embedder: Embedder) -> dict[str, object]:
-    """The measures of each way, and what the rule gains over the questions in a row: mean, 95% interval, p."""
+    """The measures of each way, and what brackets gain over the questions in a row: mean, 95% interval, p."""
     qrels = {key: {_answering(each, table): 1} for key, each in dialogues.items()}
     values = {}
     for way, question_of in WAYS.items():
@@ -127,13 +128,13 @@ def _compare(dialogues: Mapping[str, Dialogue], table: ChunkTable, embedder: Emb
             found = search(question_of(each), table, embedder)
             run[key] = {candidate.chunk.id: candidate.fused_score for candidate in found}
         values[way] = measure(qrels, run)
-    gain = difference(values["rule"]["nDCG@10"], values["in a row"]["nDCG@10"])
+    gain = difference(values["in brackets"]["nDCG@10"], values["in a row"]["nDCG@10"])
     points = [round(value, 3) for value in (gain.mean, gain.low, gain.high, gain.p_value)]
     return {
         "dialogues": len(dialogues),
         "recognised": sum(is_follow_up(each.follow_up) for each in dialogues.values()),
         **{way: {name: _mean(found[name].values()) for name in MEASURED} for way, found in values.items()},
-        "gain of the rule over in a row, nDCG@10": points,
+        "gain of brackets over in a row, nDCG@10": points,
     }
 
 
