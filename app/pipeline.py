@@ -147,10 +147,12 @@ class Pipeline:
                 self._versions[_shown(name)] = version_of(name, self.settings)
             return self._rerankers[name]
 
-    def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
-        """The question as it has to be searched, where it may take its meaning from those before it.
+    def in_full(
+        self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True
+    ) -> str:
+        """Return the question to search, which may take its meaning from those before it.
 
-        earlier: what was searched for these, oldest first.
+        earlier: what was searched for these, oldest first. detect: False for a question known to be a follow-up.
         """
         if not earlier:
             return question
@@ -158,7 +160,7 @@ class Pipeline:
             language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
         except CiteloopError:  # of what is set; the answer will have it in its note
             language_model, told = None, ""
-        return rewrite(question, earlier, language_model, stop, told)
+        return rewrite(question, earlier, language_model, stop, told, detect=detect)
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""

@@ -17,6 +17,7 @@ _ASKS = re.compile(
     r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b",
     re.IGNORECASE,
 )
+_CONTEXT = re.compile(r"\s\([^()]*\)$")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMERALS = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -27,11 +28,14 @@ _NUMERALS = {
 def parts_of(question: str) -> list[str]:
     """Return the questions that a question consists of; the question itself where it is one.
 
-    "How many days do I get, and who approves them?" has two parts. What only tells the situation is no part.
+    "How many days do I get, and who approves them?" has two parts. What only tells the situation is no part; what
+    stands in brackets at the end, as behind a follow-up, belongs to each.
     """
-    parts = [part.strip() for part in _PART.split(question) if part and part.strip()]
+    context = _CONTEXT.search(question)
+    own = question[: context.start()] if context else question
+    parts = [part.strip() for part in _PART.split(own) if part and part.strip()]
     asking = [part for part in parts if _ASKS.search(part)]
-    return asking if len(asking) > 1 else [question]
+    return [f"{part}{context[0] if context else ''}" for part in asking] if len(asking) > 1 else [question]
 
 
 def figures_in(text: str) -> frozenset[str]:

@@ -217,7 +217,7 @@ def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, 
         pipeline.reranker(name)
     searched: list[str] = []
     for each in questions:
-        searched.append(pipeline.in_full(each, searched))
+        searched.append(pipeline.in_full(each, searched, detect=False))
     ranked = pipeline.rank(questions[-1], name, query=searched[-1], within=within, fall_back=True)
     *_, answer = pipeline.write(ranked)
     return answer

@@ -82,13 +82,16 @@ def rewrite(
     language_model: LanguageModel | None = None,
     stop: threading.Event | None = None,
     instructions: str = "",
+    *,
+    detect: bool = True,
 ) -> str:
     """Return the full question; a first or self-contained question is returned unchanged.
 
-    earlier: the previous full questions, oldest first. instructions: '' for the default. If the language model fails,
-    is stopped or writes something else, the last question is added in brackets.
+    earlier: the previous full questions, oldest first. instructions: '' for the default. detect: False for a question
+    that is known to be a follow-up. If the language model fails, is stopped or writes something else, the last question
+    is added in brackets.
     """
-    if not earlier or not is_follow_up(question):
+    if not earlier or (detect and not is_follow_up(question)):
         return question
     messages = follow_up_prompt(question, earlier, instructions or INSTRUCTIONS)
     written = _written(messages, language_model, stop) if language_model else ""

@@ -322,7 +322,7 @@ def test_follow_up_is_searched_in_full_and_says_so(client: TestClient) -> None:
     body = {"question": "and in Hamburg?", "conversation_id": first["conversation_id"], "stream": False}
     second = client.post("/v1/ask", json=body).json()
     assert second["question"] == "and in Hamburg?"
-    assert second["query"] == "How much may a hotel cost in Hamburg?"
+    assert second["query"] == "and in Hamburg? (How much may a hotel cost in Berlin?)"
 
 
 @pytest.mark.parametrize(("path", "asked"), [("/v1/search", "query"), ("/v1/ask", "question")])

@@ -262,8 +262,11 @@ def test_reranker_and_filter_are_handed_on_and_a_broken_reranker_is_no_end(answe
     ("earlier", "queries"),
     [
         ((), [""]),
-        (("How much may a hotel cost in Berlin?",), ["How much may a hotel cost in Hamburg?"]),
-        (("What is the VPN?", "How much may a hotel cost in Berlin?"), ["How much may a hotel cost in Hamburg?"]),
+        (("How much may a hotel cost in Berlin?",), ["and in Hamburg? (How much may a hotel cost in Berlin?)"]),
+        (
+            ("What is the VPN?", "How much may a hotel cost in Berlin?"),
+            ["and in Hamburg? (How much may a hotel cost in Berlin?)"],
+        ),
     ],
 )
 def test_a_follow_up_is_searched_for_in_full(

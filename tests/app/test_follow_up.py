@@ -106,6 +106,12 @@ def test_follow_ups_of_follow_ups_keep_the_first_question_and_do_not_grow() -> N
     ]
 
 
+def test_a_known_follow_up_is_not_asked_whether_it_is_one() -> None:
+    question = "What if I only started in the middle of September?"
+    assert rewrite(question, [FRANCE]) == question
+    assert rewrite(question, [FRANCE], detect=False) == f"{question} ({FRANCE})"
+
+
 def test_the_first_question_is_never_rewritten() -> None:
     assert rewrite("and in Germany?", []) == "and in Germany?"
 

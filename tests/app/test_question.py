@@ -22,6 +22,8 @@ from app.search.query import MAX_QUERY_CHARACTERS, as_query
             ["How many hours can I have", "from which rating on", "how long do I have to use them?"],
         ),
         ("Terms and conditions", ["Terms and conditions"]),
+        ("What number do I call? (What is the program?)", ["What number do I call? (What is the program?)"]),
+        ("Who pays, and when is it due? (the fee)", ["Who pays (the fee)", "when is it due? (the fee)"]),
     ],
 )
 def test_a_question_has_the_parts_that_ask(question: str, parts: list[str]) -> None:
