@@ -47,12 +47,14 @@ class RunOptions:
     """How a run shows progress, handles failures, and stores results.
 
     failed: collects reranker name -> error, while the others are still measured; None: the first failure ends the run.
-    kept: finished results of a stopped run, which are not measured again.
+    kept: finished results of a stopped run, which are not measured again. num_timed: questions to time with an empty
+    cache, for a reranker that has one.
     """
 
     track: Track = untracked
     failed: dict[str, str] | None = None
     kept: KeptResults | None = None
+    num_timed: int = 20
 
 
 def evaluate(
@@ -129,7 +131,9 @@ def _results(
         if result is None:
             compared = name != NO_RERANKER and NO_RERANKER in rerankers
             try:
-                result = measure_result(judged, found(), name, reranker, compared=compared, track=options.track)
+                result = measure_result(
+                    judged, found(), name, reranker, compared=compared, track=options.track, num_timed=options.num_timed
+                )
             except RerankerError as error:
                 failure = f"{name} {error} ({retriever} search, {num_candidates} candidates)"
                 if options.failed is None:

@@ -24,7 +24,7 @@ HOW_MEASURED = """\
 Intervals are 95% bootstrap intervals of the mean over the questions. The gain is the paired difference from no reranker
 on the same candidates; p is how often chance alone would make as large a difference (paired randomization test). The
 best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the questions,
-one at a time. A reranker that keeps passages in memory is timed on up to 30 questions, with the memory emptied before
+one at a time. A reranker that keeps passages in memory is timed on up to 20 questions, with the memory emptied before
 each; in the app, passages of earlier questions take less."""
 
 

@@ -21,9 +21,6 @@ from ingest.embed.embedder import Embedder
 NO_RERANKER = "none"
 """The baseline of every reranker."""
 
-_NUM_TIMED = 30
-"""Questions timed with an empty cache, for a reranker that has one: more would take long."""
-
 PerQuery = Mapping[str, Mapping[str, float]]
 """Measure -> query id -> value."""
 
@@ -99,6 +96,7 @@ def measure_result(
     *,
     compared: bool,
     track: Track,
+    num_timed: int,
 ) -> Result:
     """Rerank the candidates and measure the result. compared: with no reranker. Raises RerankerError."""
 
@@ -107,8 +105,10 @@ def measure_result(
 
     forget: Callable[[], None] | None = getattr(reranker, "forget", None)
     label = f"rerank ({found.retriever}, {found.num_candidates}, {name})"
-    every = -(-len(judged.queries) // _NUM_TIMED) if forget else 1
-    rankings, rerank_ms = _timed(order, track(judged.queries, label), forget, every)
+    query_ids = list(judged.queries)
+    timed = query_ids[:: -(-len(query_ids) // num_timed)] if forget else query_ids
+    ordered = list(dict.fromkeys([*timed, *query_ids]))  # the timed ones first, so that the cache of the rest stays
+    rankings, rerank_ms = _timed(order, track(ordered, label), forget, len(timed))
     run = _run(judged, rankings)
     latency = {"search": _latency(found.search_ms), "rerank": _latency(rerank_ms)}
     search_ms = latency["search"].p50
@@ -145,15 +145,18 @@ def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: 
 
 
 def _timed(
-    step: Callable[[str], T], query_ids: Iterable[str], forget: Callable[[], None] | None = None, every: int = 1
+    step: Callable[[str], T],
+    query_ids: Iterable[str],
+    forget: Callable[[], None] | None = None,
+    num_timed: int | None = None,
 ) -> tuple[dict[str, T], list[float]]:
     """Return the step's result for each query, and the milliseconds. Raises RerankerError with the query's number.
 
-    forget: called before each timed query, to empty the cache. every: 1 times all queries, 2 every second one.
+    num_timed: time only the first queries. forget: called before each of these, to empty the cache.
     """
     results, milliseconds = {}, []
     for number, query_id in enumerate(query_ids, 1):
-        is_timed = number % every == 1 % every
+        is_timed = num_timed is None or number <= num_timed
         if forget and is_timed:
             forget()
         started = time.perf_counter()

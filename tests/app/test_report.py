@@ -340,14 +340,15 @@ class Remembering(FakeReranker):
 
 
 def test_the_passages_of_a_timed_question_are_new_to_the_reranker(
-    by_passage: Benchmark, home: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
 ) -> None:
     ours = Remembering()
     result = report_of(by_passage, home, embedder, none=None, ours=ours).results[1]
     assert result.latency_ms["rerank"].p50 >= 50
     assert ours.num_forgotten == len(QUESTIONS)
-    monkeypatch.setattr("app.evaluation.results._NUM_TIMED", 2)
-    assert report_of(by_passage, home, embedder, ours=ours).results[0].latency_ms["rerank"].p50 >= 50
+    judged = judged_table(by_passage, home, embedder)
+    timed = evaluate_table(judged, embedder, {"ours": ours}, options=RunOptions(num_timed=2)).results[0]
+    assert timed.latency_ms["rerank"].p50 >= 50
     assert ours.num_forgotten == len(QUESTIONS) + 2, "the others are not timed"
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation import Benchmark, Run, evaluate
+from app.evaluation import Benchmark, Run, evaluate_table
 from app.evaluation.changes import CHANGE_MEASURE, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
+from app.evaluation.report import RunOptions
+from app.evaluation.tables import judged_table
 from app.feedback.rules import LabeledPassage
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
@@ -24,6 +26,8 @@ from app.training.gate.questions import gate_questions
 from ingest.embed.embedder import Embedder
 from ingest.table import ChunkTable
 
+_NUM_TIMED = 10
+"""Questions of the probe timed with an empty cache: enough for a median, and more would take long."""
 _MEASURES = ("nDCG@10", "MRR@10", "hit rate@5")
 
 
@@ -46,7 +50,8 @@ class Probe:
 def probe(candidate: Contender, live: Contender, embedder: Embedder, benchmark: Benchmark, home: Path) -> Probe:
     """Compare both on a benchmark of other documents; its table is built below home on first use."""
     rerankers = {"live": live.reranker, "candidate": candidate.reranker}
-    before, after = evaluate(benchmark, home, embedder, rerankers).results
+    judged, options = judged_table(benchmark, home, embedder), RunOptions(num_timed=_NUM_TIMED)
+    before, after = evaluate_table(judged, embedder, rerankers, options=options).results
     return Probe(
         difference(after.per_query["nDCG@10"], before.per_query["nDCG@10"]),
         {"live": before.latency_ms["rerank"].p50, "candidate": after.latency_ms["rerank"].p50},
