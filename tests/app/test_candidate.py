@@ -126,6 +126,7 @@ def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(filled, home, ignore=shutil.ignore_patterns("models*", "training*"))
