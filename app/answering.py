@@ -1,6 +1,6 @@
-"""question -> answer in the store, made outside the page: whoever asked may leave, reload or look from elsewhere.
+"""question -> answer in the store, made outside the page, so users can leave, reload or use another device.
 
-An answer that is being made is an AnswerJob: a row that says how far it is, and takes the wish to stop.
+A running answer is an AnswerJob: a row with the progress and the cancel request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
 
 _MAX_AT_ONCE = 32
-"""Answers made at the same time: most of them wait, for a slot to search or for a language model."""
+"""Maximum of concurrent answers; most wait for a search slot or a language model."""
 _BEAT_SECONDS = 0.2
-"""How often a growing text is written down, where pages read it."""
+"""How often a growing text is written for pages to read."""
 _WATCH_SECONDS = 0.05
 _SAVE_SECONDS = 1.0
-"""How often it is kept for good: the end of the server loses no more."""
+"""How often it is saved: a killed server loses no more."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
         super().__init__(home, AnswerJob, "" if in_memory else "answering.sqlite3")
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
-        """Note that an answer is being made; where it is already, that one is asked to stop."""
+        """Record that an answer is being made; cancel an earlier job of it."""
         self.fail_dead()
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
         job = self.put(job, begin=True)
@@ -80,7 +80,7 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
         return all(last.id == job.id for last in self._last(job.answer_id))
 
     def stop(self, answer_id: str) -> None:
-        """Ask for the end of an answer that is being made; what is there of it stays."""
+        """Request cancellation of an answer; its text so far stays."""
         if job := self.at_work(answer_id):
             self.update(job.id, cancel_requested=True)
 
@@ -89,7 +89,7 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
 
 
 class Answerer:
-    """Makes answers in threads of this process, and keeps them."""
+    """Makes and stores answers in threads of this process."""
 
     def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
         self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
@@ -152,7 +152,7 @@ class Answerer:
         return self._spare_jobs.at_work(answer_id) or self.jobs.at_work(answer_id)
 
     def stop(self, answer_id: str) -> None:
-        """Stop the making of an answer; the text so far stays."""
+        """Stop an answer; its text so far stays."""
         self._jobs_of(answer_id).stop(answer_id)
 
     def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:
@@ -212,7 +212,7 @@ class Answerer:
     ) -> None:
         """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
         before, is_new, saved_at = answer, not answer.text, 0.0  # what is written again stays as it was until then
-        stopped = [replace(answer, text="", stopped=True)]  # all there is of what was stopped before its turn came
+        stopped = [replace(answer, text="", stopped=True)]  # result if stopped while waiting
         with suppress(CiteloopError), life:
             try:
                 for answer in stopped if heart.stop_requested.is_set() else steps(heart):
@@ -235,7 +235,7 @@ class Answerer:
                 self._keep(job, answer)
 
     def _keep(self, job: AnswerJob, answer: Answer) -> None:
-        """Unless the answer is already being made anew, or has been, by a later job."""
+        """Store the answer unless a later job makes or has made it."""
         if self._jobs_of(job.answer_id).is_last(job):
             self._answers.update_answer(job.answer_id, answer)
 

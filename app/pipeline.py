@@ -35,7 +35,7 @@ from ingest.table import ChunkTable, read_identity
 Step = Literal["wait", "search", "rerank"]
 
 _MAX_LOADED = 4
-"""Rerankers that are kept in memory: the live one, what finds sentences, and two that were live or chosen before."""
+"""Rerankers kept in memory: the live one, the sentence finder, and two used before."""
 
 
 class Pipeline:
@@ -76,14 +76,14 @@ class Pipeline:
 
     @property
     def hint(self) -> str:
-        """What the curator should do about the table, or ''."""
+        """Return what the curator should do about the table, or ''."""
         made_with, wanted = self.embedder.name, self.settings.embedder
         if self._given_embedder or not wanted or made_with == recorded_name(wanted):
             return ""
         return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
 
     def _serving(self) -> tuple[ChunkTable, Embedder]:
-        """The table with its embedder; opened anew when it is made, or another one has taken its place."""
+        """The table with its embedder; reopened after it is created or replaced."""
         home = self.settings.home
         with self._loading:
             if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
@@ -99,7 +99,7 @@ class Pipeline:
         language_model, context_tokens = self._connection()
         return Writer(
             language_model,
-            lambda: self.sentence_scorer,  # loaded when it is needed
+            lambda: self.sentence_scorer,  # loaded on first use
             lambda: self.quote_scorer,
             estimate_tokens,
             context_tokens,
@@ -107,12 +107,12 @@ class Pipeline:
         )
 
     def _connection(self) -> tuple[LanguageModel | None, int]:
-        """The language model of this moment, and how many tokens it takes."""
+        """Return the current language model and its context size in tokens."""
         endpoint = None if self._given_language_model else read_endpoint(self.settings)
         if endpoint is None:
             return self._given_language_model, self.settings.context_tokens
         check_endpoint(endpoint)
-        from app.language_model.openai_model import OpenAILanguageModel  # half a second to import
+        from app.language_model.openai_model import OpenAILanguageModel  # takes half a second to import
 
         with self._loading:
             if self._connected is None or self._connected[0] != endpoint:
@@ -121,7 +121,7 @@ class Pipeline:
 
     @property
     def language_model(self) -> LanguageModel | None:
-        """Who writes the answers now; None: they are extractive."""
+        """Return the language model in use; None if answers are extractive."""
         return self._connection()[0]
 
     @property
@@ -156,7 +156,7 @@ class Pipeline:
             return question
         try:
             language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
-        except CiteloopError:  # of what is set; the answer will have it in its note
+        except CiteloopError:  # invalid settings; the answer's note will say so
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told)
 
@@ -256,7 +256,7 @@ class Pipeline:
         """The answer with a text from these of its citations, as it grows."""
         try:
             writer = self.writer
-        except CiteloopError as error:  # of what is set: the passages can be quoted all the same
+        except CiteloopError as error:  # invalid settings: quote the passages instead
             writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, estimate_tokens)
             unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
@@ -275,7 +275,7 @@ class Pipeline:
             yield replace(unwritten, text=self._nothing_to_write_from(unwritten), timings_ms=timings, complete=True)
 
     def _nothing_to_write_from(self, unwritten: Answer) -> str:
-        """Why there is nothing, in words."""
+        """Return why nothing was found, in words."""
         if unwritten.without:
             return ALL_STRUCK_OUT
         return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
