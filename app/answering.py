@@ -38,8 +38,7 @@ _log = logging.getLogger(__name__)
 class AnswerJob(BaseJob):
     """An answer that is being made.
 
-    without: ids of the chunks that it is written without. current: what is done at the moment, as a Step. text: what
-    is written so far.
+    without: ids of the chunks that it is written without. current: the current Step. text: written so far.
     """
 
     answer_id: str
@@ -72,11 +71,11 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
         return job
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
-        """The job that makes this answer now, the last one begun, if there is one."""
+        """Return the running job of an answer, the last one begun, or None."""
         return next((job for job in self._last(answer_id) if job.is_open and not job.is_dead), None)
 
     def is_last(self, job: AnswerJob) -> bool:
-        """Whether no job was begun later that makes the same answer, or has made it."""
+        """Return whether no later job makes or has made the same answer."""
         return all(last.id == job.id for last in self._last(job.answer_id))
 
     def stop(self, answer_id: str) -> None:
@@ -94,10 +93,10 @@ class Answerer:
     def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
         self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
         self._spare_jobs = AnswerJobStore(jobs.home, in_memory=True)
-        """Takes the jobs that the disk does not."""
+        """Jobs that cannot be written to disk."""
         self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="answer")
         self._hearts: set[Heart] = set()
-        """Of what was begun here and has not ended; other servers may be at work for the same home folder."""
+        """Of running answers in this process; other servers may share the home folder."""
 
     def ask(
         self,
@@ -109,9 +108,9 @@ class Answerer:
         within: Filter = EVERYTHING,
         earlier: Sequence[str] = (),
     ) -> str:
-        """Begin to answer a question; returns the id of the answer, which is in the store from now on.
+        """Begin to answer a question; store the answer and return its id.
 
-        earlier: what was searched for the questions before it, from which it may take its meaning.
+        earlier: queries of the conversation, to expand a follow-up.
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
@@ -139,7 +138,7 @@ class Answerer:
         return answer_id
 
     def write_again(self, turn: StoredAnswer, without: Collection[str]) -> None:
-        """Begin to write a kept answer again from the sources that are not in `without`; until then it stays."""
+        """Begin to rewrite a stored answer without the sources in `without`; the old text stays until then."""
         job = self._new_job(turn.id, without)
 
         def steps(heart: Heart) -> Iterator[Answer]:
@@ -148,7 +147,7 @@ class Answerer:
         self._begin(job, turn.answer, steps)
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
-        """The job that makes this answer now, if there is one."""
+        """Return the running job of an answer, or None."""
         return self._spare_jobs.at_work(answer_id) or self.jobs.at_work(answer_id)
 
     def stop(self, answer_id: str) -> None:
@@ -156,9 +155,9 @@ class Answerer:
         self._jobs_of(answer_id).stop(answer_id)
 
     def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:
-        """What is being done for an answer, as it changes, until its text is being written or all is done.
+        """Yield the current step of an answer as it changes, until its text begins or it ends.
 
-        So a page can wait without drawing itself again and again, which would take the processor from the models.
+        Lets a page wait without redraws, which would take CPU time from the models.
         """
         deadline, shown = time.monotonic() + timeout_seconds, ""
         while (job := self.at_work(answer_id)) and job.current != "answer" and time.monotonic() < deadline:
@@ -167,18 +166,18 @@ class Answerer:
             time.sleep(_WATCH_SECONDS)
 
     def wait_for(self, answer_id: str, timeout_seconds: float) -> AnswerJob | None:
-        """Until an answer is made, but not longer; returns the job if it is still at work."""
+        """Wait until an answer is made or the time is over; return the job if it still runs."""
         deadline = time.monotonic() + timeout_seconds
         while (job := self.at_work(answer_id)) and time.monotonic() < deadline:
             time.sleep(_WATCH_SECONDS)
         return job
 
     def wait(self) -> None:
-        """Until everything that was begun is made. Nothing can be begun afterwards."""
+        """Wait for all running answers; accept no new ones."""
         self._threads.shutdown()
 
     def close(self) -> None:
-        """End soon what was begun here, and keep what is there of it. Nothing can be begun afterwards."""
+        """Stop and store all running answers; accept no new ones."""
         self._threads.shutdown(wait=False)
         for heart in list(self._hearts):
             heart.stop_requested.set()
@@ -210,8 +209,8 @@ class Answerer:
         heart: Heart,
         life: ExitStack,
     ) -> None:
-        """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
-        before, is_new, saved_at = answer, not answer.text, 0.0  # what is written again stays as it was until then
+        """Run the steps and store the answer; on an error, store the part with a note."""
+        before, is_new, saved_at = answer, not answer.text, 0.0  # a rewritten answer stays until the new text begins
         stopped = [replace(answer, text="", stopped=True)]  # result if stopped while waiting
         with suppress(CiteloopError), life:
             try:
@@ -241,5 +240,5 @@ class Answerer:
 
 
 def failure_note(error: Exception) -> str:
-    """What an answer says of the error that ended it; what is not meant for users is in the server's log."""
-    return str(error) if isinstance(error, CiteloopError) else "something broke inside, as the server's log says"
+    """Return an error's note for users; details of other errors are in the server log."""
+    return str(error) if isinstance(error, CiteloopError) else "internal error; see the server log"

@@ -66,12 +66,12 @@ class Pipeline:
 
     @property
     def table(self) -> ChunkTable:
-        """The table that serves. Raises TableError when it is damaged or of another version."""
+        """Return the table in use. Raises TableError if it is damaged or of another version."""
         return self._serving()[0]
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder that made the table that serves, else the one of the settings. Raises CiteloopError."""
+        """Return the embedder of the table, else that of the settings. Raises CiteloopError."""
         return self._serving()[1]
 
     @property
@@ -95,7 +95,7 @@ class Pipeline:
 
     @property
     def writer(self) -> Writer:
-        """Who writes answers now: by the endpoint that is set at this moment, or by quoting. Raises EndpointError."""
+        """Return a writer for the current endpoint, or one that quotes. Raises EndpointError."""
         language_model, context_tokens = self._connection()
         return Writer(
             language_model,
@@ -126,16 +126,16 @@ class Pipeline:
 
     @property
     def sentence_scorer(self) -> Reranker:
-        """Compares written sentences with passages, whichever reranker ranks: the embedder's token vectors."""
+        """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
         return self._given_sentence_scorer or cast(Reranker, self.reranker("late-interaction"))  # only `none` is None
 
     @property
     def quote_scorer(self) -> Reranker:
-        """Finds what to quote, whichever reranker ranks: the shipped model, for which the choice was fitted."""
+        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
         return self._given_sentence_scorer or cast(Reranker, self.reranker(SHIPPED))
 
     def reranker(self, name: str) -> Reranker | None:
-        """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
+        """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
         if name == LIVE:
             try:
                 name = name_of(self._registry.live())
@@ -148,20 +148,20 @@ class Pipeline:
             return self._rerankers[name]
 
     def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
-        """The question as it has to be searched, where it may take its meaning from those before it.
+        """Return the query to search; a follow-up is expanded with earlier questions.
 
-        earlier: what was searched for these, oldest first.
+        earlier: queries of the conversation, oldest first.
         """
         if not earlier:
             return question
         try:
             language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
-        except CiteloopError:  # invalid settings; the answer's note will say so
+        except CiteloopError:  # invalid settings; the answer's note reports them
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told)
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
-        """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""
+        """Return the candidates for a query. Raises CiteloopError on an unknown document."""
         table, embedder = self._serving()
         num_candidates = self.settings.num_candidates
         return search(query, table, embedder, num_candidates=num_candidates, within=within.document_ids(table))
@@ -176,7 +176,7 @@ class Pipeline:
         fall_back: bool = False,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> Answer:
-        """Search and rerank: an Answer that has its sources and, as yet, no text.
+        """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; within: which documents to look at. fall_back: when the reranker fails, show the
@@ -227,19 +227,19 @@ class Pipeline:
             return Reranked(NONE, rerank(question, candidates, None), note)
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
-        """The answer as its text grows; the last one is complete, or cut off with a note that says why.
+        """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.
 
-        stop: once it is set, the text ends as it is, marked as stopped.
+        stop: when set, the text ends, marked as stopped.
         """
         return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop)
 
     def rewrite(
         self, answer: Answer, without: Collection[str], stop: threading.Event | None = None
     ) -> Iterator[Answer]:
-        """The answer written again from its citations whose chunk ids are not in `without`, as its text grows.
+        """Rewrite an answer from its citations whose chunk ids are not in `without`; yield it as it grows.
 
-        Ranking, citations and their numbers stay as they are; the last one is as that of `write`. With nothing left
-        to write from, the text says so.
+        Ranking, citations and numbers stay; the last answer is as in `write`. Without citations left, the text says
+        that all are struck out.
         """
         remaining = [citation for citation in answer.citations if citation.chunk.id not in without]
         unwritten = replace(
@@ -253,7 +253,7 @@ class Pipeline:
     def _written(
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
     ) -> Iterator[Answer]:
-        """The answer with a text from these of its citations, as it grows."""
+        """Yield the answer as its text is written from these citations."""
         try:
             writer = self.writer
         except CiteloopError as error:  # invalid settings: quote the passages instead
@@ -281,18 +281,18 @@ class Pipeline:
         return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
 
     def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
-        """The whole way: search, rerank, answer. Raises RerankerError, and CiteloopError on an unknown document."""
+        """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
         *_, answer = self.write(self.rank(question, reranker, within=within))
         return answer
 
 
 def _shown(name: str) -> str:
-    """What answers call a reranker: a trained one by the registry's name, a service without what may be secret."""
+    """Return the name of a reranker in answers: without `trained:` and without secrets of a service."""
     return shown_name(name.removeprefix("trained:"))
 
 
 def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
-    """What to say of passages that the reranker left out."""
+    """Return a note on passages that the reranker left out."""
     num_scored, num_all = sum(ranked.reranker_score is not None for ranked in ranking), len(ranking)
     if num_scored in (0, num_all):
         return ""
@@ -300,7 +300,7 @@ def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
 
 
 def _damage(table: ChunkTable) -> str:
-    """What to say of passages that were left out since they are not as they were stored."""
+    """Return a note on passages left out because they are damaged."""
     if not table.damaged:
         return ""
     names = ", ".join(sorted(table.damaged))
