@@ -1,6 +1,6 @@
-"""question -> answer in the store, made outside the page: whoever asked may leave, reload or look from elsewhere.
+"""question -> answer in the store, made outside the page, so users can leave, reload or use another device.
 
-An answer that is being made is an AnswerJob: a row that says how far it is, and takes the wish to stop.
+A running answer is an AnswerJob: a row with the progress and the cancel request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
 
 _MAX_AT_ONCE = 32
-"""Answers made at the same time: most of them wait, for a slot to search or for a language model."""
+"""Maximum of concurrent answers; most wait for a search slot or a language model."""
 _BEAT_SECONDS = 0.2
-"""How often a growing text is written down, where pages read it."""
+"""How often a growing text is written for pages to read."""
 _WATCH_SECONDS = 0.05
 _SAVE_SECONDS = 1.0
-"""How often it is kept for good: the end of the server loses no more."""
+"""How often it is saved: a killed server loses no more."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,7 @@ _log = logging.getLogger(__name__)
 class AnswerJob(BaseJob):
     """An answer that is being made.
 
-    without: ids of the chunks that it is written without. current: what is done at the moment, as a Step. text: what
-    is written so far.
+    without: ids of the chunks that it is written without. current: the current Step. text: written so far.
     """
 
     answer_id: str
@@ -54,7 +53,7 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
         super().__init__(home, AnswerJob, "" if in_memory else "answering.sqlite3")
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
-        """Note that an answer is being made; where it is already, that one is asked to stop."""
+        """Record that an answer is being made; cancel an earlier job of it."""
         self.fail_dead()
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
         job = self.put(job, begin=True)
@@ -72,15 +71,15 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
         return job
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
-        """The job that makes this answer now, the last one begun, if there is one."""
+        """Return the running job of an answer, the last one begun, or None."""
         return next((job for job in self._last(answer_id) if job.is_open and not job.is_dead), None)
 
     def is_last(self, job: AnswerJob) -> bool:
-        """Whether no job was begun later that makes the same answer, or has made it."""
+        """Return whether no later job makes or has made the same answer."""
         return all(last.id == job.id for last in self._last(job.answer_id))
 
     def stop(self, answer_id: str) -> None:
-        """Ask for the end of an answer that is being made; what is there of it stays."""
+        """Request cancellation of an answer; its text so far stays."""
         if job := self.at_work(answer_id):
             self.update(job.id, cancel_requested=True)
 
@@ -89,15 +88,15 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
 
 
 class Answerer:
-    """Makes answers in threads of this process, and keeps them."""
+    """Makes and stores answers in threads of this process."""
 
     def __init__(self, pipeline: Pipeline, answers: FeedbackStore, jobs: AnswerJobStore) -> None:
         self._pipeline, self._answers, self.jobs = pipeline, answers, jobs
         self._spare_jobs = AnswerJobStore(jobs.home, in_memory=True)
-        """Takes the jobs that the disk does not."""
+        """Jobs that cannot be written to disk."""
         self._threads = ThreadPoolExecutor(_MAX_AT_ONCE, thread_name_prefix="answer")
         self._hearts: set[Heart] = set()
-        """Of what was begun here and has not ended; other servers may be at work for the same home folder."""
+        """Of running answers in this process; other servers may share the home folder."""
 
     def ask(
         self,
@@ -109,9 +108,9 @@ class Answerer:
         within: Filter = EVERYTHING,
         earlier: Sequence[str] = (),
     ) -> str:
-        """Begin to answer a question; returns the id of the answer, which is in the store from now on.
+        """Begin to answer a question; store the answer and return its id.
 
-        earlier: what was searched for the questions before it, from which it may take its meaning.
+        earlier: queries of the conversation, to expand a follow-up.
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
@@ -139,7 +138,7 @@ class Answerer:
         return answer_id
 
     def write_again(self, turn: StoredAnswer, without: Collection[str]) -> None:
-        """Begin to write a kept answer again from the sources that are not in `without`; until then it stays."""
+        """Begin to rewrite a stored answer without the sources in `without`; the old text stays until then."""
         job = self._new_job(turn.id, without)
 
         def steps(heart: Heart) -> Iterator[Answer]:
@@ -148,17 +147,17 @@ class Answerer:
         self._begin(job, turn.answer, steps)
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
-        """The job that makes this answer now, if there is one."""
+        """Return the running job of an answer, or None."""
         return self._spare_jobs.at_work(answer_id) or self.jobs.at_work(answer_id)
 
     def stop(self, answer_id: str) -> None:
-        """Stop the making of an answer; the text so far stays."""
+        """Stop an answer; its text so far stays."""
         self._jobs_of(answer_id).stop(answer_id)
 
     def watch(self, answer_id: str, timeout_seconds: float) -> Iterator[str]:
-        """What is being done for an answer, as it changes, until its text is being written or all is done.
+        """Yield the current step of an answer as it changes, until its text begins or it ends.
 
-        So a page can wait without drawing itself again and again, which would take the processor from the models.
+        Lets a page wait without redraws, which would take CPU time from the models.
         """
         deadline, shown = time.monotonic() + timeout_seconds, ""
         while (job := self.at_work(answer_id)) and job.current != "answer" and time.monotonic() < deadline:
@@ -167,18 +166,18 @@ class Answerer:
             time.sleep(_WATCH_SECONDS)
 
     def wait_for(self, answer_id: str, timeout_seconds: float) -> AnswerJob | None:
-        """Until an answer is made, but not longer; returns the job if it is still at work."""
+        """Wait until an answer is made or the time is over; return the job if it still runs."""
         deadline = time.monotonic() + timeout_seconds
         while (job := self.at_work(answer_id)) and time.monotonic() < deadline:
             time.sleep(_WATCH_SECONDS)
         return job
 
     def wait(self) -> None:
-        """Until everything that was begun is made. Nothing can be begun afterwards."""
+        """Wait for all running answers; accept no new ones."""
         self._threads.shutdown()
 
     def close(self) -> None:
-        """End soon what was begun here, and keep what is there of it. Nothing can be begun afterwards."""
+        """Stop and store all running answers; accept no new ones."""
         self._threads.shutdown(wait=False)
         for heart in list(self._hearts):
             heart.stop_requested.set()
@@ -210,9 +209,9 @@ class Answerer:
         heart: Heart,
         life: ExitStack,
     ) -> None:
-        """Keep what the steps come to, or as far as they came, with a note that says what went wrong."""
-        before, is_new, saved_at = answer, not answer.text, 0.0  # what is written again stays as it was until then
-        stopped = [replace(answer, text="", stopped=True)]  # all there is of what was stopped before its turn came
+        """Run the steps and store the answer; on an error, store the part with a note."""
+        before, is_new, saved_at = answer, not answer.text, 0.0  # a rewritten answer stays until the new text begins
+        stopped = [replace(answer, text="", stopped=True)]  # result if stopped while waiting
         with suppress(CiteloopError), life:
             try:
                 for answer in stopped if heart.stop_requested.is_set() else steps(heart):
@@ -235,11 +234,11 @@ class Answerer:
                 self._keep(job, answer)
 
     def _keep(self, job: AnswerJob, answer: Answer) -> None:
-        """Unless the answer is already being made anew, or has been, by a later job."""
+        """Store the answer unless a later job makes or has made it."""
         if self._jobs_of(job.answer_id).is_last(job):
             self._answers.update_answer(job.answer_id, answer)
 
 
 def failure_note(error: Exception) -> str:
-    """What an answer says of the error that ended it; what is not meant for users is in the server's log."""
-    return str(error) if isinstance(error, CiteloopError) else "something broke inside, as the server's log says"
+    """Return an error's note for users; details of other errors are in the server log."""
+    return str(error) if isinstance(error, CiteloopError) else "internal error; see the server log"

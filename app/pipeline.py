@@ -35,7 +35,7 @@ from ingest.table import ChunkTable, read_identity
 Step = Literal["wait", "search", "rerank"]
 
 _MAX_LOADED = 4
-"""Rerankers that are kept in memory: the live one, what finds sentences, and two that were live or chosen before."""
+"""Rerankers kept in memory: the live one, the sentence finder, and two used before."""
 
 
 class Pipeline:
@@ -66,24 +66,24 @@ class Pipeline:
 
     @property
     def table(self) -> ChunkTable:
-        """The table that serves. Raises TableError when it is damaged or of another version."""
+        """Return the table in use. Raises TableError if it is damaged or of another version."""
         return self._serving()[0]
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder that made the table that serves, else the one of the settings. Raises CiteloopError."""
+        """Return the embedder of the table, else that of the settings. Raises CiteloopError."""
         return self._serving()[1]
 
     @property
     def hint(self) -> str:
-        """What the curator should do about the table, or ''."""
+        """Return what the curator should do about the table, or ''."""
         made_with, wanted = self.embedder.name, self.settings.embedder
         if self._given_embedder or not wanted or made_with == recorded_name(wanted):
             return ""
         return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
 
     def _serving(self) -> tuple[ChunkTable, Embedder]:
-        """The table with its embedder; opened anew when it is made, or another one has taken its place."""
+        """The table with its embedder; reopened after it is created or replaced."""
         home = self.settings.home
         with self._loading:
             if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
@@ -95,11 +95,11 @@ class Pipeline:
 
     @property
     def writer(self) -> Writer:
-        """Who writes answers now: by the endpoint that is set at this moment, or by quoting. Raises EndpointError."""
+        """Return a writer for the current endpoint, or one that quotes. Raises EndpointError."""
         language_model, context_tokens = self._connection()
         return Writer(
             language_model,
-            lambda: self.sentence_scorer,  # loaded when it is needed
+            lambda: self.sentence_scorer,  # loaded on first use
             lambda: self.quote_scorer,
             estimate_tokens,
             context_tokens,
@@ -107,12 +107,12 @@ class Pipeline:
         )
 
     def _connection(self) -> tuple[LanguageModel | None, int]:
-        """The language model of this moment, and how many tokens it takes."""
+        """Return the current language model and its context size in tokens."""
         endpoint = None if self._given_language_model else read_endpoint(self.settings)
         if endpoint is None:
             return self._given_language_model, self.settings.context_tokens
         check_endpoint(endpoint)
-        from app.language_model.openai_model import OpenAILanguageModel  # half a second to import
+        from app.language_model.openai_model import OpenAILanguageModel  # takes half a second to import
 
         with self._loading:
             if self._connected is None or self._connected[0] != endpoint:
@@ -121,21 +121,21 @@ class Pipeline:
 
     @property
     def language_model(self) -> LanguageModel | None:
-        """Who writes the answers now; None: they are extractive."""
+        """Return the language model in use; None if answers are extractive."""
         return self._connection()[0]
 
     @property
     def sentence_scorer(self) -> Reranker:
-        """Compares written sentences with passages, whichever reranker ranks: the embedder's token vectors."""
+        """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
         return self._given_sentence_scorer or cast(Reranker, self.reranker("late-interaction"))  # only `none` is None
 
     @property
     def quote_scorer(self) -> Reranker:
-        """Finds what to quote, whichever reranker ranks: the shipped model, for which the choice was fitted."""
+        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
         return self._given_sentence_scorer or cast(Reranker, self.reranker(SHIPPED))
 
     def reranker(self, name: str) -> Reranker | None:
-        """The reranker of this name, loaded on first use; None for `none`. Raises RerankerError."""
+        """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
         if name == LIVE:
             try:
                 name = name_of(self._registry.live())
@@ -150,20 +150,20 @@ class Pipeline:
     def in_full(
         self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True
     ) -> str:
-        """Return the question to search, which may take its meaning from those before it.
+        """Return the query to search; a follow-up is expanded with earlier questions.
 
-        earlier: what was searched for these, oldest first. detect: False for a question known to be a follow-up.
+        earlier: queries of the conversation, oldest first. detect: False for a question known to be a follow-up.
         """
         if not earlier:
             return question
         try:
             language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
-        except CiteloopError:  # of what is set; the answer will have it in its note
+        except CiteloopError:  # invalid settings; the answer's note reports them
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
-        """The candidates for a query, as many as the settings say. Raises CiteloopError on an unknown document."""
+        """Return the candidates for a query. Raises CiteloopError on an unknown document."""
         table, embedder = self._serving()
         num_candidates = self.settings.num_candidates
         return search(query, table, embedder, num_candidates=num_candidates, within=within.document_ids(table))
@@ -178,7 +178,7 @@ class Pipeline:
         fall_back: bool = False,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> Answer:
-        """Search and rerank: an Answer that has its sources and, as yet, no text.
+        """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; within: which documents to look at. fall_back: when the reranker fails, show the
@@ -229,19 +229,19 @@ class Pipeline:
             return Reranked(NONE, rerank(question, candidates, None), note)
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
-        """The answer as its text grows; the last one is complete, or cut off with a note that says why.
+        """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.
 
-        stop: once it is set, the text ends as it is, marked as stopped.
+        stop: when set, the text ends, marked as stopped.
         """
         return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop)
 
     def rewrite(
         self, answer: Answer, without: Collection[str], stop: threading.Event | None = None
     ) -> Iterator[Answer]:
-        """The answer written again from its citations whose chunk ids are not in `without`, as its text grows.
+        """Rewrite an answer from its citations whose chunk ids are not in `without`; yield it as it grows.
 
-        Ranking, citations and their numbers stay as they are; the last one is as that of `write`. With nothing left
-        to write from, the text says so.
+        Ranking, citations and numbers stay; the last answer is as in `write`. Without citations left, the text says
+        that all are struck out.
         """
         remaining = [citation for citation in answer.citations if citation.chunk.id not in without]
         unwritten = replace(
@@ -255,10 +255,10 @@ class Pipeline:
     def _written(
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
     ) -> Iterator[Answer]:
-        """The answer with a text from these of its citations, as it grows."""
+        """Yield the answer as its text is written from these citations."""
         try:
             writer = self.writer
-        except CiteloopError as error:  # of what is set: the passages can be quoted all the same
+        except CiteloopError as error:  # invalid settings: quote the passages instead
             writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, estimate_tokens)
             unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
@@ -277,24 +277,24 @@ class Pipeline:
             yield replace(unwritten, text=self._nothing_to_write_from(unwritten), timings_ms=timings, complete=True)
 
     def _nothing_to_write_from(self, unwritten: Answer) -> str:
-        """Why there is nothing, in words."""
+        """Return why nothing was found, in words."""
         if unwritten.without:
             return ALL_STRUCK_OUT
         return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
 
     def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
-        """The whole way: search, rerank, answer. Raises RerankerError, and CiteloopError on an unknown document."""
+        """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
         *_, answer = self.write(self.rank(question, reranker, within=within))
         return answer
 
 
 def _shown(name: str) -> str:
-    """What answers call a reranker: a trained one by the registry's name, a service without what may be secret."""
+    """Return the name of a reranker in answers: without `trained:` and without secrets of a service."""
     return shown_name(name.removeprefix("trained:"))
 
 
 def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
-    """What to say of passages that the reranker left out."""
+    """Return a note on passages that the reranker left out."""
     num_scored, num_all = sum(ranked.reranker_score is not None for ranked in ranking), len(ranking)
     if num_scored in (0, num_all):
         return ""
@@ -302,7 +302,7 @@ def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
 
 
 def _damage(table: ChunkTable) -> str:
-    """What to say of passages that were left out since they are not as they were stored."""
+    """Return a note on passages left out because they are damaged."""
     if not table.damaged:
         return ""
     names = ", ".join(sorted(table.damaged))

@@ -1,10 +1,10 @@
 """ranking -> Answer: text whose every [n] is a passage of the ranking, quoted or written.
 
-    answer      Answer          what is shown for a question, with all that it rests on
+    answer      Answer          the answer to a question, with its sources
     blocks      Block           a passage -> its paragraphs, lists and tables, and their sentences, items and rows
     question                    a question -> its parts and figures
     extractive  Quote           without a language model: the parts of the passages that answer, word for word
-    passages    Passage         what of the citations a language model is given to read, within its budget
+    passages    Passage         text of the citations for a language model, within its token budget
     marks                       citations of any style -> [n]; code stays as it is
     thoughts                    a language model's text without its thoughts and the marks of its chat template
     abstention                  does a text say that the documents hold no answer?

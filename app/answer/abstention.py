@@ -7,10 +7,10 @@ import re
 from app.answer.marks import MARK
 
 ABSTENTION = "NOT IN THE DOCUMENTS"
-"""What a language model replies where the passages do not hold the answer."""
+"""Reply of a language model if the passages do not answer."""
 
 _MAX_CHARACTERS = 400
-"""A sentence is looked at so far."""
+"""Number of characters of a sentence to check."""
 
 _OURS = r"(?:passage|excerpt|snippet|context|passagen|auszüge|textstellen|extrait|pasaje|fragmento)\w*"
 _TEXTS = rf"(?:{_OURS}|(?:document|source|text|material|dokument|quelle|unterlage|fuente)\w*)"

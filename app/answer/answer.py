@@ -1,4 +1,4 @@
-"""What is shown for a question: text whose every [n] is a passage of the ranking."""
+"""The answer to a question: text whose every [n] is a passage of the ranking."""
 
 from __future__ import annotations
 
@@ -34,17 +34,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with all that it rests on.
+    """An answer with its sources and how it was made.
 
-    question: as it was typed; query: what was searched, '' where that is the question; within: in which documents.
-    answered_by: 'extractive' or the language model's name. citations: the passages shown; the ones that the text
-    uses are `used`. ranking: all candidates. timings_ms: search, rerank, answer. found: False when the
-    documents do not say. complete: False while the text grows, and for good when it was cut off or, `stopped`, by
-    the person who asked. note: what went wrong on the way, for that person; ranking_note: what of it went wrong
-    before the writing. num_dropped: citations that a language model made up, taken out of the text. sentences: what
-    a language model wrote, each with how far its citations say it; none of an extractive answer.
-    reranker_version: fingerprint of the reranker in hex, embedder: its name; '' where they were not noted yet.
-    without: ids of the chunks that were struck out when the text was written, in the order of the citations.
+    question: as typed; query: as searched, '' if equal; within: the filter. answered_by: 'extractive' or the language
+    model's name. citations: the passages shown; the ones in the text are `used`. ranking: all candidates. timings_ms:
+    search, rerank, answer. found: False if the documents do not answer. complete: False while the text grows, or if it
+    was cut off or stopped by the user (`stopped`). note: errors, for the user; ranking_note: errors before writing.
+    num_dropped: made-up citations removed from the text. sentences: of a language model, with their support by the
+    citations; none if extractive. reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids
+    of chunks struck out before writing, in the order of the citations.
     """
 
     question: str
@@ -69,17 +67,17 @@ class Answer:
 
     @property
     def searched(self) -> str:
-        """What was searched."""
+        """Query as searched."""
         return self.query or self.question
 
     @property
     def never_searched(self) -> bool:
-        """Whether it ended, or was stopped, before it had any sources."""
+        """Whether it ended or was stopped before it had sources."""
         return not (self.citations or self.complete)
 
     @property
     def used(self) -> frozenset[int]:
-        """Numbers of the citations that stand in the text."""
+        """Numbers of the citations in the text."""
         return frozenset(cited_numbers(self.text))
 
     def as_record(self) -> dict[str, object]:
@@ -120,6 +118,6 @@ class Answer:
 
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:
-    """The best passages, numbered from 1."""
+    """Return the best passages, numbered from 1."""
     cited = enumerate(ranking[:num_citations], 1)
     return tuple(Citation(number, ranked.chunk, ranked.candidate.also_in) for number, ranked in cited)

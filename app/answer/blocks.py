@@ -1,4 +1,4 @@
-"""passage -> Blocks: its paragraphs, lists and tables, each of which can be quoted on its own."""
+"""passage -> Blocks: its paragraphs, lists and tables, which can be quoted separately."""
 
 from __future__ import annotations
 

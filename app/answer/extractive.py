@@ -44,7 +44,7 @@ _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
 _MAX_PARAGRAPH_WORDS = 40
 _SHORT_LIST_WORDS = 40
-"""Lists up to this size are quoted whole."""
+"""Lists up to this size are quoted in full."""
 _MAX_LIST_WORDS = 110
 _MAX_ITEMS = 5
 _FULL_LENGTH = 60

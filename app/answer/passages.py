@@ -1,4 +1,4 @@
-"""citations -> Passages: what of them a language model is given to read, within its budget."""
+"""citations -> Passages for a language model, within its token budget."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def choose(citations: Sequence[Citation], budget_tokens: int, count_tokens: Call
 
 
 def _cut(passage: Passage, budget_tokens: int, count_tokens: Callable[[str], int]) -> Passage:
-    """As much of its beginning as fits."""
+    """Return as much of its beginning as fits."""
 
     def cut(length: int) -> Passage:
         return replace(passage, text=passage.text[:length] + "…")
@@ -78,7 +78,7 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
 
 
 def _say_the_same(one: Chunk, other: Chunk) -> bool:
-    """Whether one has all words of the other, in a row: less would miss a "not", or turn "must" into "may"."""
+    """Return whether one contains the other's words in sequence; less would lose a "not"."""
     words, others = _words_of(one), _words_of(other)
     return words in others or others in words
 

@@ -1,4 +1,4 @@
-"""What language models are told: one file of a home folder, which the curator may change; else our own words."""
+"""What language models are told: one file of a home folder, which the curator may change; else the defaults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PROMPTS = TypeAdapter(Prompts)
 
 
 def read_prompts(home: Path) -> Prompts:
-    """The prompts of this home folder. Raises CiteloopError when their file is damaged."""
+    """Return the prompts of a home folder. Raises CiteloopError if their file is damaged."""
     path = home / _FILE
     try:
         return _PROMPTS.validate_json(path.read_bytes())

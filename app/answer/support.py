@@ -36,7 +36,7 @@ _MIN_LONG_WORDS = 3
 _MAX_NAMES = 0.35
 """Where more of the words begin with a capital, as nouns do in German, a capital makes no name."""
 _STEM = 5
-"""Letters of a name by which it is looked up, so that its endings do not matter."""
+"""Number of leading letters to match a name, so endings do not matter."""
 
 _CITATION = re.compile(rf"(?<!\s)\s*{MARK.pattern}")
 _MENTION = re.compile(r"\b(?:passages?|sources?|quellen?)(?:[\s,]+(?:(?:and|und|et|y|to)\s)?\d+\b)+", re.IGNORECASE)

@@ -30,10 +30,10 @@ from app.reranking.rerank import Reranker, RerankerError
 from app.search.fusion import exact_terms, holds_term
 
 _MAX_ANSWER_TOKENS = 1024
-"""So much of the context, or a quarter of a small one, is left to the answer."""
+"""Tokens reserved for the answer, at most a quarter of the context."""
 _MAX_UNKNOWN_TERMS = 2
 _SHOW_SECONDS = 0.05
-"""A growing text is checked and handed on so often: more than that nobody sees, and a long one takes its time."""
+"""Interval to check and yield a growing text; checks of long ones are slow."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,13 +56,13 @@ class Writer:
 
     @property
     def name(self) -> str:
-        """What answers say they are written by."""
+        """Name of the writer in answers."""
         return self.language_model.name if self.language_model else EXTRACTIVE
 
     def write(
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None = None
     ) -> Iterator[Answer]:
-        """The answer with a text from these of its citations, as it grows.
+        """Yield the answer as its text is written from these citations.
 
         The last one is complete, or says what cut it off: a note, or that it was stopped. Where a language model
         fails before it has written anything, the passages are quoted instead.
@@ -108,13 +108,13 @@ class Writer:
         )
 
     def _read(self, question: str, citations: Sequence[Citation]) -> tuple[list[dict[str, str]], set[int]]:
-        """What the language model reads, and the numbers of the passages in it."""
+        """Return the messages for the language model and the numbers of their passages."""
         reserved = self.count_tokens(self.instructions + question) + min(_MAX_ANSWER_TOKENS, self.context_tokens // 4)
         passages = choose(citations, max(self.context_tokens - reserved, 64), self.count_tokens)
         return prompt(question, passages, self.instructions), {passage.number for passage in passages}
 
     def _check(self, text: str, citations: Sequence[Citation], numbers: Collection[int]) -> tuple[CitedSentence, ...]:
-        """What of a written text its passages say; nothing, where no scorer can be had."""
+        """Return which sentences the passages support; empty without a scorer."""
         passages = {each.number: each.chunk.passage for each in citations if each.number in numbers}
         try:
             return check_support(text, passages, self.sentence_scorer())

@@ -26,7 +26,7 @@ _ECHO_CHARACTERS = 60
 
 
 class Checked(NamedTuple):
-    """A language model's text in which every [n] is a passage that it was given.
+    """A language model's text whose every [n] is a given passage.
 
     num_dropped: citations of passages that it was not given, taken out. found: whether it answers at all.
     """
@@ -37,7 +37,7 @@ class Checked(NamedTuple):
 
 
 def prompt(question: str, passages: Sequence[Passage], instructions: str = INSTRUCTIONS) -> list[dict[str, str]]:
-    """The messages from which a language model writes the answer: instructions, passages, question."""
+    """Return the messages for the language model: instructions, passages, question."""
     quoted = "\n\n".join(str(passage) for passage in passages)
     return [
         {"role": "system", "content": instructions},

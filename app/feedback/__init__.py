@@ -1,12 +1,12 @@
-"""Answers as shown, what people did with them, and what that means. The log only grows.
+"""Answers as shown, feedback on them, and labels for training. The log is append-only.
 
 events                 StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
-judgements             Judgement                     what a curator says of a passage for a question
+judgements             Judgement                     a curator's decision on a passage for a question
 answers                Conversation                  answers by conversation: list, search, rename, remove, share
-unsaved                UnsavedAnswers                answers that the disk has not taken yet
-store                  FeedbackStore                 keeps and returns all of them, each act one transaction
-rules                  LabeledPassage                events and judgements -> what they mean for training
-deletion_rates         DeletionRates                 do people strike out more since another model is live?
+unsaved                UnsavedAnswers                answers not written to disk yet
+store                  FeedbackStore                 stores all of them, one transaction per action
+rules                  LabeledPassage                events and judgements -> labels for training
+deletion_rates         DeletionRates                 strike-out rates before and after a change of the live model
 conversation_markdown                                a conversation -> Markdown
 """
 

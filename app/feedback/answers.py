@@ -1,4 +1,4 @@
-"""What was asked and answered, by conversation, in SQLite."""
+"""Questions and answers by conversation, in SQLite."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ class NotSavedError(FeedbackError):
 
 
 class AnswerStore:
-    """The answers in the feedback database of one home folder; every method is one transaction that survives a crash.
+    """The answers in the feedback database of one home folder; every method is one durable transaction.
 
-    Who reads names the user: what somebody else asked is as if it were not there, unless its owner has shared it.
+    Readers name the user; other users' answers are invisible unless shared.
 
     An answer that cannot be saved is held in memory, with a note, and saved when it can be. A damaged file is set
     aside, and a new one begins. Every other method raises NotSavedError when it should write and the disk does not
@@ -89,9 +89,9 @@ class AnswerStore:
         return stored.id
 
     def update_answer(self, answer_id: str, answer: Answer) -> Answer:
-        """Put an answer in the place of its earlier version; a removed answer stays away.
+        """Replace an answer's earlier version; a removed answer stays removed.
 
-        Returns it as it is shown, with a note if it is not saved.
+        Returns the answer as shown, with a note if it is not saved.
         """
         held = self._unsaved.find(answer_id)
         if held is None:
@@ -138,7 +138,7 @@ class AnswerStore:
         return _to_answer(row) if row else None
 
     def _still_unsaved(self) -> list[StoredAnswer]:
-        """Try to save what could not be saved before; returns what still cannot."""
+        """Retry saving held answers; return those still unsaved."""
         for unsaved in self._unsaved.answers():
             self._save(unsaved)
         return self._unsaved.answers()
@@ -173,7 +173,7 @@ class AnswerStore:
             return _share_token(connection, conversation_id, user)
 
     def stop_sharing(self, conversation_id: str, user: str) -> None:
-        """Forget the token of a user's conversation: its link opens nothing from now on."""
+        """Delete the token of a user's conversation; its link stops working."""
         with self._connection() as connection:
             connection.execute("DELETE FROM shares WHERE conversation_id = ? AND user = ?", (conversation_id, user))
 
@@ -185,7 +185,7 @@ class AnswerStore:
         return self.conversation(*found) if found else []
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
-        """The answers with citations that were asked for since a time (ISO 8601 in UTC), oldest first."""
+        """Return answers with citations since a time (ISO 8601 in UTC), oldest first."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT id, asked_at, json_extract(answer, '$.reranker'), json_array_length(answer, '$.citations')"
@@ -196,12 +196,12 @@ class AnswerStore:
             return [ShownAnswer(*row) for row in rows]
 
     def conversations(self, user: str, words: str = "", last: int = 50) -> list[Conversation]:
-        """The last conversations of a user, newest first; with words, those in which all of them occur.
+        """Return a user's last conversations, newest first; with words, those that contain all of them.
 
-        They are looked for in the title, the questions and the answers, whatever their capitals.
+        Searches titles, questions and answers, ignoring case.
         """
         said = "coalesce(title, '')"
-        if words.strip():  # else no answer has to be read
+        if words.strip():  # else no answer is read
             said += (
                 " || ' ' || group_concat(json_extract(answer, '$.question') || ' ' || json_extract(answer, '$.text'))"
             )
@@ -216,14 +216,14 @@ class AnswerStore:
             return [Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows]
 
     def title(self, conversation_id: str, user: str) -> str:
-        """The title that a user gave a conversation of theirs, '' if none."""
+        """Return the title that a user gave a conversation, '' if none."""
         with self._connection() as connection:
             title = f"SELECT title FROM titles WHERE conversation_id = ? AND EXISTS ({_OWN})"
             row = connection.execute(title, (conversation_id, conversation_id, user)).fetchone()
             return str(row[0]) if row else ""
 
     def rename_conversation(self, conversation_id: str, user: str, title: str) -> None:
-        """Give a conversation another title; an empty one brings back the first question. Raises FeedbackError."""
+        """Rename a conversation; '' restores the first question as title. Raises FeedbackError."""
         title = " ".join(title.split())[:_MAX_TITLE_CHARACTERS]
         with self._writing() as connection:
             _require_own(connection, conversation_id, user)
@@ -232,9 +232,9 @@ class AnswerStore:
                 connection.execute("INSERT INTO titles VALUES (?, ?)", (conversation_id, title))
 
     def remove_conversation(self, conversation_id: str, user: str) -> None:
-        """Remove what a user asked in a conversation, with its answers. Raises FeedbackError.
+        """Remove a user's questions and answers in a conversation. Raises FeedbackError.
 
-        What was struck out there stays in the log of events, and that something was shown stays countable.
+        Its events stay in the log, and its answers stay countable.
         """
         with self._writing() as connection:
             _require_own(connection, conversation_id, user)
@@ -266,14 +266,14 @@ class AnswerStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Nobody else writes between what is read here and what is written."""
+        """Open a transaction that locks out other writers from the start."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
 
 
 def new_id() -> str:
-    """A random id for an answer or a conversation: 32 hex digits that nobody can guess."""
+    """Return an unguessable random id for an answer or a conversation: 32 hex digits."""
     return uuid.uuid4().hex
 
 

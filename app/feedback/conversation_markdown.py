@@ -1,4 +1,4 @@
-"""A conversation -> Markdown, to be kept or handed on: questions, answers, and what they cite."""
+"""Conversation -> Markdown export: questions, answers and sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.feedback import StoredAnswer
 
 
 def as_markdown(turns: Sequence[StoredAnswer]) -> str:
-    """The whole conversation."""
+    """Return the whole conversation as Markdown."""
     return "\n".join(line for turn in turns for line in _lines(turn))
 
 
@@ -21,7 +21,7 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
         yield f"Searched for: {_in_one_line(answer.query)}\n"
     yield _quoted(answer.text) + "\n"
     if answer.note or not answer.complete:
-        ended = f"This answer was {'stopped' if answer.stopped else 'cut off'} before its end."
+        ended = f"This answer was {'stopped' if answer.stopped else 'cut off'}."
         yield f"*{_in_one_line(answer.note) or ended}*\n"
     yield from _sources(answer)
     yield ""
@@ -42,9 +42,9 @@ def _in_one_line(text: str) -> str:
 
 
 def _quoted(text: str, indent: str = "") -> str:
-    """As a quotation, at whose end everything ends that the text leaves open.
+    """Return the text as a quotation, which closes all open Markdown.
 
-    It says not where a [1] leads, and has no picture or tag, for which whatever shows it would call out.
+    Escapes link targets, pictures and tags, so no viewer loads anything.
     """
     for mark, shown in (("]:", "]\\:"), ("![", "!\\["), ("<", "\\<")):
         text = text.replace(mark, shown)

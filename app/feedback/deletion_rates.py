@@ -1,4 +1,4 @@
-"""answers shown, events, history -> DeletionRates: do people strike out more since another model is live?"""
+"""Answers, events, history -> DeletionRates before and after a change of the live model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _P_VALUE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DeletionRate:
-    """Of the answers by one reranker in one span of time: how many there were, their citations, and the deleted ones.
+    """Answers by one reranker in one period, their citations, and the deleted ones.
 
-    Deleted is what somebody has struck out as not relevant, or without a reason, and not taken back. num_corrected:
-    answers of which something was deleted.
+    Deleted: struck out as not relevant or without a reason, and not undone. num_corrected: answers with a deleted
+    citation.
     """
 
     reranker: str
@@ -29,7 +29,7 @@ class DeletionRate:
 
     @property
     def share(self) -> float:
-        """Of the citations that were deleted, 0 to 1."""
+        """Share of deleted citations, 0 to 1."""
         return self.num_deleted / self.num_citations if self.num_citations else 0.0
 
 
@@ -37,8 +37,8 @@ class DeletionRate:
 class DeletionRates:
     """Before and after the last promotion or rollback.
 
-    p_value: how likely as many corrected answers after it were if nothing had changed (one-sided); who strikes out all
-    of one answer says one thing.
+    p_value: one-sided probability of as many corrected answers without a change; counts answers, since one person may
+    strike out all of an answer.
     """
 
     change: Promotion
@@ -48,13 +48,13 @@ class DeletionRates:
 
     @property
     def is_rising(self) -> bool:
-        """Whether more is struck out since, by more than chance explains; never on fewer than 30 answers a side."""
+        """Whether strike-outs rose significantly; False with fewer than 30 answers on a side."""
         enough = min(self.before.num_answers, self.after.num_answers) >= _MIN_ANSWERS
         return enough and self.p_value < _P_VALUE
 
 
 def deletion_rates_of(home: Path) -> DeletionRates | None:
-    """Those of a home folder, None where nothing was promoted yet. Raises RegistryError, FeedbackError."""
+    """Return the rates of a home folder; None before any promotion. Raises RegistryError, FeedbackError."""
     history = Registry(home).history()
     if not (changes := _changes(history)):
         return None
@@ -65,10 +65,9 @@ def deletion_rates_of(home: Path) -> DeletionRates | None:
 def deletion_rates(
     shown: Iterable[ShownAnswer], events: Iterable[FeedbackEvent], history: Sequence[Promotion]
 ) -> DeletionRates | None:
-    """Compares the answers by the model that is live with those by the one before it, while that was live.
+    """Compare answers by the live model with those by its predecessor while that was live.
 
-    history: newest first. Answers that somebody asked of another reranker do not count. None without a change of
-    the live model.
+    history: newest first. Ignores answers by other rerankers. None if the live model never changed.
     """
     if not (changes := _changes(history)):
         return None
@@ -84,7 +83,7 @@ def _changes(history: Sequence[Promotion]) -> list[Promotion]:
 
 
 def _begin(changes: Sequence[Promotion]) -> str:
-    """Since when the model was live that was so before the last change; '' for always."""
+    """Return when the previous live model went live; '' if from the start."""
     return changes[1].at if len(changes) > 1 else ""
 
 
@@ -95,7 +94,7 @@ def _rate(reranker: str, answers: Iterable[ShownAnswer], deleted: set[tuple[str,
 
 
 def _deleted(events: Iterable[FeedbackEvent]) -> set[tuple[str, str]]:
-    """Ids of answer and chunk of what counts as struck out, each once, however many did it."""
+    """Return (answer id, chunk id) of deleted citations, once each regardless of the number of users."""
     stand: dict[tuple[str, str, str], bool] = {}
     for event in events:
         if event.action in ("deleted", "undone"):
@@ -105,7 +104,7 @@ def _deleted(events: Iterable[FeedbackEvent]) -> set[tuple[str, str]]:
 
 
 def _p_value(before: DeletionRate, after: DeletionRate) -> float:
-    """Of Fisher's test for two proportions: it is exact also where next to nothing is struck out."""
+    """Return the p-value of Fisher's test, which is exact for small counts too."""
     from scipy.stats import fisher_exact
 
     table = [[rate.num_corrected, rate.num_answers - rate.num_corrected] for rate in (after, before)]

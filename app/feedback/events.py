@@ -1,4 +1,4 @@
-"""Answer, as it was shown, and act of a user -> FeedbackEvent, which keeps its meaning without either."""
+"""Shown answer and user action -> self-contained FeedbackEvent."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.answer import Answer
 from ingest.home.database import now
 
 Action = Literal["deleted", "undone", "kept", "opened"]
-"""deleted: a citation struck out; undone: taken back; kept: the answer was read and left as it is; opened: looked
-up where it stands in its document."""
+"""deleted: a citation was struck out; undone: restored; kept: read and not struck out; opened: viewed in its
+document."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 Reason = Literal["not relevant", "outdated", "duplicate", "wrong page", "other"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -19,7 +19,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """An answer as it was shown, with its id, when it was asked (UTC), by whom and in which conversation."""
+    """An answer as shown, with its id, conversation, user and time asked (UTC)."""
 
     id: str
     conversation_id: str
@@ -30,7 +30,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ShownAnswer:
-    """Of an answer, what can be counted without reading it: asked_at as in StoredAnswer, ISO 8601 in UTC."""
+    """The countable fields of an answer. asked_at: ISO 8601 in UTC."""
 
     id: str
     asked_at: str
@@ -40,13 +40,12 @@ class ShownAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEvent:
-    """One act of one user on one passage of an answer, with all that was true then.
+    """One action of one user on one passage of an answer.
 
-    question: what was searched, so that of a follow-up the question in full, which means the same wherever it is asked.
-    number: of the citation, None for a passage that was ranked and not cited. The passage's text, ranks and
-    scores are copied, so that the event keeps its meaning when the document is changed or removed. reason: None
-    until the user gives one. reranker_version: its fingerprint in hex, '' where it was not noted yet; so embedder,
-    and answered_by, which is 'extractive' or the language model's name.
+    question: the query as searched (a follow-up is expanded to a full question). number: of the citation, None for an
+    uncited passage. Text, ranks and scores are copied, so the event outlives its document. reason: None until given.
+    reranker_version: fingerprint in hex. answered_by: 'extractive' or the language model's name. reranker_version,
+    embedder and answered_by are '' in old events.
     """
 
     id: str
@@ -84,7 +83,7 @@ EVENT_COLUMNS = tuple(field.name for field in fields(FeedbackEvent))
 def event_of(
     answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
 ) -> FeedbackEvent:
-    """What a user does now with a passage of an answer; its id says whose, on what, and not yet which one.
+    """Return the event of an action now; its id is not unique until stored.
 
     Raises KeyError if the answer does not cite the chunk or, for `opened`, did not rank it.
     """

@@ -1,4 +1,4 @@
-"""Passage that was shown for a question, and what a curator says of it -> Judgement."""
+"""Passage for a question, and a curator's label -> Judgement."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Literal, Protocol, get_args
 from ingest.chunk import Chunk
 
 Label = Literal["relevant", "not relevant", "left out"]
-"""left out: it says nothing, whatever users did with the passage."""
+"""left out: not used, regardless of user feedback."""
 LABELS: tuple[Label, ...] = get_args(Label)
 IMPORTED = "imported from"
-"""So begins the origin of what came in a file; its name follows."""
+"""Prefix of the origin of imported judgements; the file name follows."""
 
 
 class Passage(Protocol):
@@ -42,10 +42,10 @@ class ShownPassage(Passage, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a curator says of a passage for a question.
+    """A curator's decision on a passage for a question.
 
-    id and at (UTC, ISO 8601) are the store's to give: '' until then. origin: 'curator', or 'imported from' and the
-    file's name. The place of a passage that was imported may be unknown.
+    The store sets id and at (ISO 8601 in UTC); both are '' before. origin: 'curator', or 'imported from' and the file
+    name. The document of an imported passage may be unknown.
     """
 
     id: str = ""
@@ -63,12 +63,12 @@ class Judgement:
 
     @classmethod
     def of(cls, passage: ShownPassage, label: Label, user: str, origin: str = "curator") -> Judgement:
-        """The judgement of a passage that people did something with."""
+        """Return the judgement of a passage with feedback."""
         return cls._of(passage, passage.question, passage.chunk_id, label, user, origin)
 
     @classmethod
     def of_chunk(cls, question: str, chunk: Chunk, label: Label, user: str, origin: str = "curator") -> Judgement:
-        """The judgement of a chunk, whoever has seen it."""
+        """Return the judgement of a chunk."""
         return cls._of(chunk, question, chunk.id, label, user, origin)
 
     @classmethod
@@ -88,7 +88,7 @@ class Judgement:
 
     @property
     def key(self) -> str:
-        """The same, 32 hex digits, for judgements of the same text for the same question: the last of them stands."""
+        """Key of question and text, 32 hex digits; the last judgement per key is valid."""
         return hashlib.sha256(f"{question_key(self.question)}\0{self.text}".encode()).hexdigest()[:32]
 
 
@@ -96,10 +96,10 @@ JUDGEMENT_COLUMNS = tuple(field.name for field in fields(Judgement))
 
 
 def is_imported(origin: str) -> bool:
-    """Whether a judgement with this origin came in a file, rather than from somebody's hand."""
+    """Return whether a judgement with this origin was imported."""
     return origin.startswith(IMPORTED)
 
 
 def question_key(question: str) -> str:
-    """The same for questions that differ in capitals, spaces and closing marks only."""
+    """Normalize a question's case, spaces and final punctuation."""
     return re.sub(r"\s+", " ", question).strip(" ?!.").casefold()

@@ -1,14 +1,14 @@
-"""FeedbackEvents and Judgements -> list[LabeledPassage]: what people's acts mean for training. All rules stand here.
+"""FeedbackEvents and Judgements -> list[LabeledPassage]: all rules that turn feedback into labels.
 
 1. A passage that a user has struck out without a reason, or as not relevant, is a negative vote of that user.
    Outdated, duplicate, wrong page and other say nothing about relevance.
-2. What has been undone does not count. A passage that a user has kept or opened, and not struck out, is a weak
-   positive vote.
+2. Undone strike-outs do not count. A passage that a user has kept or opened, and not struck out, is a weak positive
+   vote.
 3. One user has one vote on a passage for a question, however often the question was asked.
 4. Where users contradict each other, their votes cancel: what remains is the majority's, with less weight.
 5. Where three or more people take part, none has more than a fifth of all votes, an equal share, or twenty votes,
    whichever is most.
-6. What a curator says counts fully and ends the matter.
+6. A curator's decision overrides all votes.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from dataclasses import dataclass, field, replace
 from app.feedback import FeedbackEvent, Judgement, question_key
 
 STRUCK_OUT, KEPT, OPENED, CURATOR = 0.7, 0.3, 0.2, 1.0
-"""How much one user's act weighs; a curator's judgement weighs 1."""
+"""Weights of actions; a curator's judgement weighs 1."""
 MAX_USER_SHARE, FREE_VOTES, MIN_USERS = 0.2, 20, 3
 
 
 @dataclass(frozen=True, slots=True)
 class LabeledPassage:
-    """What people say of a passage for a question.
+    """The label of a passage for a question.
 
-    rank: its first place in the ranking when people saw it, None if nobody did. relevant: None where they do not say,
-    or not with one voice. weight: from 0 to 1, 0 where relevant is None.
-    origin: where the label comes from, in words. struck_by, kept_by, opened_by: users.
+    rank: its first rank when shown, None if never shown. relevant: None if unknown or disputed. weight: 0 to 1, 0 if
+    relevant is None. origin: of the label, in words. struck_by, kept_by, opened_by: users.
     """
 
     question: str
@@ -50,18 +49,18 @@ class LabeledPassage:
 
     @property
     def passage(self) -> str:
-        """What a reranker reads, as `Chunk.passage`."""
+        """Text for a reranker, like `Chunk.passage`."""
         return f"{' > '.join(filter(None, (self.title, self.heading)))}\n{self.text}"
 
     @property
     def trust(self) -> float:
-        """How much the label weighs of what an act of its kind would weigh, undisputed and of nobody's too many."""
+        """Weight relative to the full weight of an undisputed action of its kind, 0 to 1."""
         full = CURATOR if self.judged_by else KEPT if self.relevant else STRUCK_OUT
         return min(1.0, self.weight / full)
 
     @property
     def voters(self) -> frozenset[str]:
-        """The users on whose acts the label rests; a curator is none of them."""
+        """Users whose votes decided the label, without curators."""
         return frozenset((*self.kept_by, *self.opened_by) if self.relevant else self.struck_by)
 
     @property
@@ -71,12 +70,12 @@ class LabeledPassage:
 
     @property
     def needs_decision(self) -> bool:
-        """Whether users contradict each other and no curator has said who is right."""
+        """Whether users contradict each other and no curator has decided."""
         return self.is_contradicted and not self.judged_by
 
 
 def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> list[LabeledPassage]:
-    """All passages that people did something with, question by question, in the order of the log."""
+    """Return all passages with feedback, grouped by question, in the order of the log."""
     stances: dict[tuple[str, str], dict[str, _Stance]] = {}
     passages: dict[tuple[str, str], LabeledPassage] = {}
     for event in events:
@@ -93,7 +92,7 @@ def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> l
 
 
 def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
-    """Question, as it was asked first -> what people say of its passages."""
+    """Return question as first asked -> its labeled passages."""
     questions: dict[str, str] = {}
     passages: dict[str, list[LabeledPassage]] = {}
     for each in labeled:
@@ -103,13 +102,13 @@ def by_question(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPass
 
 
 def decided(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]]:
-    """As by_question, but for the passages that people do not agree on."""
+    """Return by_question without undecided passages."""
     return by_question(each for each in labeled if each.relevant is not None)
 
 
 @dataclass(slots=True)
 class _Stance:
-    """Where one user stands on one passage after all that he did."""
+    """One user's vote on one passage after all actions."""
 
     struck: bool = False
     other_reason: str = ""
@@ -134,7 +133,7 @@ class _Stance:
 
 
 def _shares(stances: Sequence[tuple[str, _Stance]]) -> Mapping[str, float]:
-    """User -> how much of each of that user's votes counts."""
+    """Cap each user's total; return user -> factor for their votes."""
     totals: dict[str, float] = {}
     for user, stance in stances:
         totals[user] = totals.get(user, 0.0) + abs(stance.strength)
@@ -142,7 +141,7 @@ def _shares(stances: Sequence[tuple[str, _Stance]]) -> Mapping[str, float]:
     if len(totals) < MIN_USERS:
         return dict.fromkeys(totals, 1.0)
     capped, share = totals, max(MAX_USER_SHARE, 1 / len(totals))
-    for _ in range(100):  # capping one lowers the sum of which all may have their share: until it stands
+    for _ in range(100):  # each cap lowers the total, so repeat until stable
         largest = max(share * sum(capped.values()), FREE_VOTES * STRUCK_OUT)
         capped = {user: min(total, largest) for user, total in totals.items()}
     return {user: capped[user] / totals[user] for user in totals}

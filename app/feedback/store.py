@@ -1,4 +1,4 @@
-"""FeedbackEvents and Judgements, beside the answers in one SQLite file; they are only ever appended."""
+"""Append-only FeedbackEvents and Judgements, in one SQLite file with the answers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
 
 
 class FeedbackStore(AnswerStore):
-    """The feedback database of one home folder: the answers, what people did with them and what curators say.
+    """The feedback database of one home folder: answers, events and judgements.
 
-    Every method is one transaction that survives a crash, and raises as those of AnswerStore.
+    Every method is one durable transaction, with the errors of AnswerStore.
     """
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
@@ -46,11 +46,10 @@ class FeedbackStore(AnswerStore):
     def record(
         self, answer: StoredAnswer, chunk_id: str, action: Action, user: str, reason: Reason | None = None
     ) -> FeedbackEvent | None:
-        """Append what a user did with a passage of an answer; None when that is how it stood already.
+        """Append a user's action on a passage of an answer; return None if it changes nothing.
 
-        So clicking twice, or a page that sends a click again, makes one event, and a reason once given is
-        not lost by striking out again. Undoing what was not deleted is nothing either. `kept` and `opened` are
-        appended once, and change nothing in what is deleted. Raises KeyError if the answer does not cite the
+        A repeated click makes one event and keeps the reason. Undoing without a deletion makes none. `kept` and
+        `opened` are appended once and do not affect deletions. Raises KeyError if the answer does not cite the
         chunk or, for `opened`, did not rank it.
         """
         event = event_of(answer, chunk_id, action, user, reason if action == "deleted" else None)
@@ -58,10 +57,9 @@ class FeedbackStore(AnswerStore):
             return _append(connection, event)
 
     def record_kept(self, answer: StoredAnswer, user: str) -> list[FeedbackEvent]:
-        """Append, at once, that a user read an answer and left it as it is; returns the new events.
+        """Append `kept` events for an answer in one transaction; return the new ones.
 
-        They are of the citations that the text uses and this user has not struck out: what nobody put to use says
-        nothing. An answer that is not complete, or found nothing, has none.
+        Covers citations that the text uses and the user has not struck out. Incomplete and empty answers have none.
         """
         shown = answer.answer
         if not (shown.complete and shown.found):
@@ -74,26 +72,26 @@ class FeedbackStore(AnswerStore):
         return [event for event in appended if event]
 
     def events(self) -> list[FeedbackEvent]:
-        """The whole log, oldest first."""
+        """Return the whole log, oldest first."""
         with self._connection() as connection:
             return _events(connection, "ORDER BY sequence")
 
     def deleted(self, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
-        """Chunk id -> event of the citations of an answer that this user has struck out and not undone."""
+        """Return chunk id -> event of the citations that this user has struck out and not undone."""
         with self._connection() as connection:
             return _deleted(connection, answer_id, user)
 
     def judge(self, judgements: Iterable[Judgement]) -> int:
-        """Append what a curator says, all or nothing; returns how much of it is new.
+        """Append judgements in one transaction, with ids and times; return the number of new ones.
 
-        What says the same as the one that stands is not appended, unless a curator confirms by hand what was imported,
-        or it is now known where the passage stands. The store gives each its id and time.
+        Skips a judgement equal to the valid one, unless a curator confirms an imported one or its document is now
+        known.
         """
         with self._writing() as connection:
             return sum([_append_judgement(connection, judgement) for judgement in judgements])
 
     def judgements(self) -> list[Judgement]:
-        """The judgements that stand, of each passage for each question the last, oldest first."""
+        """Return the last judgement of each question and passage, oldest first."""
         with self._connection() as connection:
             rows = connection.execute(
                 f"SELECT {_JUDGEMENTS} FROM judgements"
@@ -103,7 +101,7 @@ class FeedbackStore(AnswerStore):
 
 
 def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
-    """The event as it was appended, with an id that only it can have; None if that is how it stood already."""
+    """Append an event with a unique id and return it; None if it changes nothing."""
     if event.action in ("deleted", "undone"):
         before = connection.execute(
             "SELECT action, reason, COUNT(*) OVER () FROM events WHERE answer_id = ? AND chunk_id = ? AND user = ?"
@@ -133,7 +131,7 @@ def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[
 
 
 def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> bool:
-    """Whether it was appended, rather than what stands already."""
+    """Append a judgement unless it changes nothing; return whether it was appended."""
     label, origin, chunk_id, count = connection.execute(
         "SELECT label, origin, chunk_id, COUNT(*) OVER () FROM judgements WHERE key = ? ORDER BY sequence DESC LIMIT 1",
         (judgement.key,),

@@ -25,13 +25,13 @@ class UnsavedAnswers:
             self._held[answer.id] = answer, why
 
     def drop(self, answer: StoredAnswer) -> None:
-        """Forget an answer that was saved, unless a newer version has come meanwhile."""
+        """Forget an answer that was saved, unless a newer version exists."""
         with self._lock:
             if answer.id in self._held and self._held[answer.id][0] is answer:
                 del self._held[answer.id]
 
     def find(self, answer_id: str) -> StoredAnswer | None:
-        """The newest version of an answer if it is held."""
+        """Return the newest version of an answer if it is held."""
         with self._lock:
             return self._held[answer_id][0] if answer_id in self._held else None
 
@@ -41,7 +41,7 @@ class UnsavedAnswers:
             return [answer for answer, _ in self._held.values()]
 
     def shown(self, answer: StoredAnswer) -> StoredAnswer:
-        """The newest version of an answer, with a note if it is not saved."""
+        """Return the newest version of an answer, with a note if it is not saved."""
         with self._lock:
             held, why = self._held.get(answer.id, (answer, ""))
         note = f"{held.answer.note} {why}".strip()

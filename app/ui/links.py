@@ -1,4 +1,4 @@
-"""Links from one page to another. Each is an address that opens in a new tab."""
+"""Links from one page to another, each an address that also opens in a new tab."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import streamlit as st
 def to_source(
     label: str, *, chunk_id: str = "", document_id: str = "", answer_id: str = "", share: str = "", icon: str = ""
 ) -> None:
-    """A link to a passage in its document, or to the beginning of a document.
+    """Show a link to a passage in its document, or to a document.
 
-    answer_id: of the answer that cites it. The page leads back there, but only for the user who asked, or, with the
-    token of a shared conversation, for everybody.
+    answer_id: of the citing answer; the page links back to it for the user who asked or, with the share token, for
+    everyone.
     """
     named = {"chunk": chunk_id, "document": document_id, "a": answer_id, "share": share}
     page = st.Page(_elsewhere, title="Source", url_path="source")
@@ -21,26 +21,26 @@ def to_source(
 
 
 def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = "") -> None:
-    """A link to an answer in its conversation, which is shared by this token or the user's own."""
+    """Show a link to an answer in the user's own or a shared conversation."""
     page = st.Page(_elsewhere, title="Ask", url_path="ask")
     named = {"c": "" if share else conversation_id, "share": share, "a": answer_id}
     st.page_link(page, label=label, icon=":material/arrow_back:", query_params=_given(named))
 
 
 def to_documents(label: str) -> None:
-    """A link to the list of documents."""
+    """Show a link to the Documents page."""
     st.page_link(
         st.Page(_elsewhere, title="Documents", url_path="documents"), label=label, icon=":material/arrow_back:"
     )
 
 
 def to_feedback(label: str) -> None:
-    """A link to what people said."""
+    """Show a link to the Feedback page."""
     st.page_link(st.Page(_elsewhere, title="Feedback", url_path="feedback"), label=label, icon=":material/thumb_down:")
 
 
 def to_training(label: str) -> None:
-    """A link to where the reranker is trained."""
+    """Show a link to the Training page."""
     st.page_link(st.Page(_elsewhere, title="Training", url_path="training"), label=label, icon=":material/school:")
 
 
@@ -49,4 +49,4 @@ def _given(parameters: Mapping[str, str]) -> dict[str, str]:
 
 
 def _elsewhere() -> None:
-    """Stands for the page that is linked to, which Streamlit knows by its address alone."""
+    """Placeholder for the linked page; Streamlit uses only its address."""

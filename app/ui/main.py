@@ -16,7 +16,7 @@ from app.ui.source import page as source_page
 from app.ui.training import page as training_page
 from ingest import CiteloopError
 
-# Before the navigation: else the icon of its page becomes the tab's, and Streamlit fetches that from outside.
+# Before the navigation: else the tab gets the page's icon, which Streamlit loads from another site.
 st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")))
 
 page = st.navigation(
@@ -31,8 +31,8 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables want the width, answers do not
-# On a phone a wide table scrolls by itself, not the page with it; and what is above the page leaves room for it.
+st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables need the width
+# On a phone, a wide table scrolls inside the page; the padding clears the top bar.
 st.html(
     "<style>[data-testid='stMarkdownContainer'] table { display: block; overflow-x: auto; }"
     "[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; }</style>"

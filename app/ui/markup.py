@@ -1,4 +1,4 @@
-"""Text of documents and models -> Markdown that shows words: no image, no directive, no link but a bare address."""
+"""Text of documents and models -> Markdown without images, directives or links, except bare addresses."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from app.answer.marks import in_prose
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)")
 _BORDER = re.compile(r"(?<!\\)\|")
-"""Between two cells of a table; a bar inside a cell has a backslash before it."""
+"""Separates table cells; a bar inside a cell is escaped."""
 _CITATION = re.compile(r"(?<![0-9A-Za-z_])\\?\[(\d{1,3})\\?\]")
 _ITEM = re.compile(r"(\s*)([-*+•]|\d+[.)])\s+(.+)")
 _NO_CITATION = re.compile(r"\\*\[(?!\d+\])")
-"""With the backslashes before it, which would take the meaning from ours."""
+"""Includes backslashes before it, which would cancel the added one."""
 
 
 def plain(text: str) -> str:
-    """Any text, shown as it stands; line breaks and list marks at the start of a line stay."""
+    """Escape text; line breaks and list marks at line starts stay visible."""
     lines = (re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", _SPECIAL.sub(r"\\\1", line)) for line in text.splitlines())
     return "  \n".join(re.sub(r"^([-+])", r"\\\1", line.strip()) for line in lines)
 
 
 def passage(text: str) -> str:
-    """A passage: its tables and lists as such, everything else as it stands."""
-    blocks = re.split(r"\n{2,}|\s*\f\s*", text)  # a table goes on after a page break with a header of its own
+    """Format a passage: tables and lists stay, other text is escaped."""
+    blocks = re.split(r"\n{2,}|\s*\f\s*", text)  # after a page break, a table has its own header
     return "\n\n".join(_table(block) if _is_table(block) else _with_lists(block) for block in blocks)
 
 
 def _with_lists(block: str) -> str:
-    """Lines as they stand, and list items as items, nested as they are."""
+    """Escape lines; list items keep their nesting."""
     shown: list[str] = []
     was_item = False
     for line in block.splitlines():
@@ -45,9 +45,9 @@ def _with_lists(block: str) -> str:
 
 
 def written(text: str) -> str:
-    """What a language model wrote: its Markdown stays, links and images become their words."""
+    """Format text of a language model: Markdown stays, links and images become words."""
     text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", text))
-    # At the start of a line, [n]: would define where [n] leads, and # make a title larger than the page's own.
+    # At a line start, [n]: would define a link target, and # a title larger than the page's.
     text = re.sub(r"^([ \t]*)(\[\d+\]:|#{1,6}\s)", r"\1\\\2", text, flags=re.MULTILINE)
     return re.sub(r"\\*([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
 

@@ -1,4 +1,4 @@
-"""What an act on a page came to, said once on the page that is drawn after it."""
+"""Outcomes of actions, shown once on the next run of the page."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _KEY = "messages"
 
 
 def tell(kind: Kind, message: str) -> None:
-    """Say something, as it stands, when the page is drawn again."""
+    """Queue a message in plain text for the next run."""
     st.session_state.setdefault(_KEY, []).append((kind, message))
 
 
 def show_messages() -> None:
-    """What there is to say; to be called below the title."""
+    """Show queued messages; call it below the title."""
     boxes = {"success": st.success, "info": st.info, "error": st.error}
     for kind, message in st.session_state.pop(_KEY, []):
         boxes[kind](markup.plain(message))
 
 
 def try_to(act: Callable[[], object]) -> bool:
-    """Do it or say why it failed; whether it was done. For callbacks, after which the page is drawn anyway."""
+    """Run act or queue its error; return whether it succeeded. For callbacks, which rerun the page anyway."""
     try:
         act()
     except (CiteloopError, OSError) as error:
@@ -37,7 +37,7 @@ def try_to(act: Callable[[], object]) -> bool:
 
 
 def attempt(act: Callable[[], object], message: str) -> None:
-    """Do it, say the message or why it failed, and draw the page again."""
+    """Run act, queue the message or the error, and rerun the page."""
     if try_to(act):
         tell("success", message)
     st.rerun()

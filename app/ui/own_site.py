@@ -1,7 +1,7 @@
-"""The addresses of this site, and a wrapper that answers only requests to one of them that come from its own pages.
+"""The addresses of this site, and middleware that refuses requests to other hosts and from other sites.
 
-Without it, a page on another port of this machine, or behind a name that somebody points at it (DNS rebinding), could
-read with a visitor's cookie. It does not know the app that it wraps.
+Without it, a page on another port, or under a name pointed at this machine (DNS rebinding), could read with a visitor's
+cookie. It is independent of the wrapped app.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OwnSite:
-    """Where this site is: the host and port it listens on, and the addresses that people open instead.
+    """Host and port of this site, and its public addresses.
 
     public_urls: such as https://docs.example.com, of a reverse proxy. Raises CiteloopError for any other.
     """
@@ -55,13 +55,13 @@ class OwnSite:
 
     @property
     def url(self) -> str:
-        """The address it listens on."""
+        """Address it listens on."""
         return _origin("http", self.host, self.port)
 
     def has(self, origin: str) -> bool:
         """Return whether this scheme, host and port are the site's own.
 
-        A server on all addresses of a machine cannot list them: it takes any number for one of its own, and no name.
+        A server on all interfaces cannot list its addresses, so it accepts any IP address but no name.
         """
         address, origin = _address(self.host), origin.lower()
         is_everywhere = address is not None and address.is_unspecified
@@ -74,7 +74,7 @@ class OwnSite:
 
 
 class OwnSiteOnly:
-    """Refuses requests to another host or from the pages of another site before anything else sees them."""
+    """Refuses requests to other hosts or from other sites before the app sees them."""
 
     def __init__(self, app: ASGIApp, site: OwnSite) -> None:
         self._app, self._site = app, site
@@ -92,7 +92,7 @@ class OwnSiteOnly:
         await JSONResponse({"error": {"message": message}}, status)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """The status and message for a request that is not the site's own."""
+        """Return status and message if the request is refused."""
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         if not any(self._site.has(f"{scheme}://{host}") for scheme in _DEFAULT_PORTS):
@@ -108,25 +108,25 @@ class OwnSiteOnly:
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:
-    """Return whether a person follows a link to here: the other site does not get to see what comes."""
+    """Return whether the request is a followed link: the other site cannot read the response."""
     mode, target = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     return scope.get("method") in ("GET", "HEAD") and (mode, target) == ("navigate", "document")
 
 
 def _origin(scheme: str, host: str, port: int | None) -> str:
-    """Return the address as browsers write it in the header Origin."""
+    """Return the address in the form of the Origin header."""
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}" + ("" if port in (None, _DEFAULT_PORTS[scheme]) else f":{port}")
 
 
 def _public_origin(url: str) -> str | None:
-    """Return the origin of an address that has no path; None for anything else."""
+    """Return the origin of an address without a path, else None."""
     try:
         parts = urlsplit(url.lower().removesuffix("/"))
         if parts.scheme in _DEFAULT_PORTS and parts.hostname and parts.netloc and not parts.path:
             origin = _origin(parts.scheme, parts.hostname, parts.port)
             return origin if not (parts.query or parts.fragment or parts.username is not None) else None
-    except ValueError:  # a port that is no number
+    except ValueError:  # invalid port
         pass
     return None
 

@@ -1,4 +1,4 @@
-"""A long list, page by page: what is off the page is not drawn."""
+"""Pagination of long lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def page_of(items: Sequence[T], size: int, key: str) -> Sequence[T]:
-    """The items of the page that is chosen, with the choice above them where there are several pages."""
+    """Return the items of the chosen page; show the page selector if there are several."""
     num_pages = -(-len(items) // size)
     if num_pages < 2:
         return items

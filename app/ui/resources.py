@@ -1,4 +1,4 @@
-"""What is loaded once for the whole server, and who is looking at the page. The only caches of the pages."""
+"""Objects shared by the whole server, and the current user. The only caches of the pages."""
 
 from __future__ import annotations
 
@@ -28,50 +28,50 @@ USER_COOKIE = "citeloop_user"
 
 @st.cache_resource(show_spinner="Loading the models")
 def pipeline() -> Pipeline:
-    """The pipeline over the configured home folder."""
+    """Return the pipeline of the configured home folder."""
     return Pipeline(read_settings())
 
 
 @st.cache_resource(show_spinner=False)
 def feedback_store() -> FeedbackStore:
-    """The feedback database of the configured home folder."""
+    """Return the feedback database of the configured home folder."""
     return FeedbackStore(read_settings().home)
 
 
 @st.cache_resource(show_spinner=False)
 def answerer() -> Answerer:
-    """What makes the answers, outside the pages."""
+    """Return the background answerer."""
     return Answerer(pipeline(), feedback_store(), AnswerJobStore(read_settings().home))
 
 
 @st.cache_resource(show_spinner=False)
 def job_store() -> JobStore:
-    """The ingest jobs of the configured home folder."""
+    """Return the ingest jobs of the configured home folder."""
     return JobStore(read_settings().home)
 
 
 @st.cache_resource(show_spinner=False)
 def training_job_store() -> TrainingJobStore:
-    """The trainings of the configured home folder."""
+    """Return the trainings of the configured home folder."""
     return TrainingJobStore(read_settings().home)
 
 
 @st.cache_resource(show_spinner=False)
 def registry() -> Registry:
-    """The trained models of the configured home folder."""
+    """Return the trained models of the configured home folder."""
     return Registry(read_settings().home)
 
 
 @st.cache_resource(ttl=10, show_spinner=False)
 def filter_choices() -> FilterChoices:
-    """What questions can be restricted to; a document that has just come in is among it some seconds later."""
+    """Return the filter values; new documents appear within seconds."""
     return choices(pipeline().table)
 
 
 def feedback() -> Feedback:
-    """All feedback and what it counts as; worked out again only when somebody has said something since."""
+    """Return all feedback with labels; recomputed only after new feedback."""
     events, judgements = feedback_store().events(), feedback_store().judgements()
-    newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # what is new comes last
+    newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # newest last
     state = f"{read_settings().home} {len(events)} {len(judgements)} {newest}"
     return _feedback(state, events, judgements)
 
@@ -83,34 +83,34 @@ def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgem
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def page_picture(
-    document_id: str,  # noqa: ARG001  # with the digest it says which bytes, and is what the cache goes by
+    document_id: str,  # noqa: ARG001  # cache key, with the digest
     sha256: str,  # noqa: ARG001
     page: int,
     chunk_id: str,  # noqa: ARG001
     _path: Path,
     _boxes: tuple[Box, ...],
 ) -> PagePicture:
-    """A page of a kept file with the passage of a chunk marked; drawn once. Raises PictureError."""
+    """Return a page of a stored file with a chunk's passage marked, cached. Raises PictureError."""
     return draw_page(_path, page, _boxes)
 
 
 def warm_up() -> None:
-    """Load the pipeline and the default reranker before anybody asks."""
-    # No page is running yet, which is what Streamlit would warn of at every start.
+    """Load the pipeline and the default reranker before the first question."""
+    # Streamlit would warn at every start that no page is running.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     try:
         loaded = pipeline()
         loaded.search("warm up")
         if reranker := loaded.reranker(loaded.settings.reranker):
             reranker.score("warm up", ["warm up"])
-    except CiteloopError as error:  # the page will say it again, to somebody who can read it
+    except CiteloopError as error:  # the page will show it too
         logging.getLogger(__name__).warning("could not load the models early: %s", error)
 
 
 def current_user() -> str:
-    """Return the user's address when a login is configured, else the user of the browser's random cookie.
+    """Return the logged-in user's e-mail address, else the user of the browser's random cookie.
 
-    A browser that sends no cookie has a user for as long as its page stays open.
+    Without a cookie, a user lasts as long as the page is open.
     """
     if getattr(st.user, "is_logged_in", False) and (name := st.user.get("email") or st.user.get("sub")):
         return str(name)
@@ -119,9 +119,9 @@ def current_user() -> str:
 
 
 def take_over_earlier_rows() -> None:
-    """Move the visitor's rows from the user id of an earlier version to today's, once in a session."""
+    """Move rows from the user id of an earlier version to the current one, once per session."""
     if not st.session_state.get("took-over"):
         user = current_user()
-        with suppress(CiteloopError):  # the pages that need the database will say what is wrong with it
+        with suppress(CiteloopError):  # pages that need the database show the error
             feedback_store().take_over(earlier_name(user), user)
             st.session_state["took-over"] = True

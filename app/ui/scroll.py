@@ -1,4 +1,4 @@
-"""Bring a place of the page into view when it is first drawn."""
+"""Scroll to a position on the page when it is first drawn."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _place = st.components.v2.component(
     "citeloop_scroll",
     html='<i style="display: block; scroll-margin-top: 5rem"></i>',
     js="""export default ({ parentElement, data }) => {
-        const find = () => parentElement.querySelector("i");  // anew each time: Streamlit may put another in its place
+        const find = () => parentElement.querySelector("i");  // every time: Streamlit may replace it
         if (data.block === "start") return void setTimeout(() => find()?.scrollIntoView(), 50);
         let last, calm = 0, looks = 0;
-        const look = () => {  // pictures above may still be loading: wait until nothing moves
+        const look = () => {  // wait until pictures above have loaded
             const { top } = find()?.getBoundingClientRect() ?? {};
             calm = top === last && [...document.images].every(image => image.complete) ? calm + 1 : 0;
             last = top;
@@ -26,5 +26,5 @@ _place = st.components.v2.component(
 
 
 def scroll_here(key: str, block: Literal["start", "center"] = "start") -> None:
-    """Scroll so that what follows is at the top; or, with center, in the middle, if it is not in view already."""
+    """Scroll the next element to the top; with center, to the middle unless it is visible."""
     _place(key=key, data={"block": block})

@@ -1,6 +1,6 @@
-"""The web server: Streamlit's own ASGI app, with a Content-Security-Policy and a name for each browser.
+"""The web server: Streamlit's ASGI app with a Content-Security-Policy and a cookie for each browser.
 
-Programs find the API beside the pages, on the same port, if it is asked for.
+Optionally serves the API on the same port.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from ingest import CiteloopError, worker
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Streamlit's components are modules from blobs
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Streamlit loads components from blobs
         "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",  # no remote image, whatever a document or a model says
+        "img-src 'self' data: blob:",  # no remote images from documents or models
         "font-src 'self' data:",
         "connect-src 'self' data: blob:",
         "worker-src 'self' blob:",
@@ -51,9 +51,9 @@ _LOCK = "CITELOOP_LOCK_SETTINGS"
 
 
 class PageHeaders:
-    """Adds the security headers to every response, and a random user cookie where there is none.
+    """Adds security headers to every response, and a random user cookie if missing.
 
-    Without a login this cookie is what tells people apart: it says that two clicks came from one browser.
+    Without a login, this cookie identifies the user.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -81,7 +81,7 @@ class PageHeaders:
 
 
 def create_app(*, api: bool = False) -> App:
-    """The whole site as an ASGI app; api: with what programs use, at /v1."""
+    """Return the site as an ASGI app; api: with the API at /v1."""
     set_options()
     return App(
         Path(__file__).with_name("main.py"),
@@ -92,9 +92,9 @@ def create_app(*, api: bool = False) -> App:
 
 
 def _api() -> Mount:
-    """The API over the very objects that the pages use."""
+    """Return the API, which shares objects with the pages."""
     from app.access.keys import KeyStore
-    from app.api import web  # a second that only those wait for who want it
+    from app.api import web  # takes a second to import
 
     return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
 
@@ -102,17 +102,17 @@ def _api() -> Mount:
 def serve(
     host: str, port: int, *, api: bool = False, public_urls: Sequence[str] = (), without_login: bool = False
 ) -> None:
-    """Serve until interrupted; port 0 takes a free one.
+    """Serve until interrupted; port 0 picks a free one.
 
-    public_urls: as of OwnSite. without_login: also where other machines can connect. Raises CiteloopError when the port
-    is taken, or anybody could come in.
+    public_urls: as in OwnSite. without_login: allow other machines without a login. Raises CiteloopError if the port is
+    taken or a login is missing.
     """
     site = OwnSite(host, port, tuple(public_urls))
     if not (site.is_on_loopback or without_login or _has_login()):
         raise CiteloopError(
             f"--host {host} lets everybody on the network read and change everything, since no login is configured. "
-            "Configure one ([auth] in .streamlit/secrets.toml, as for Streamlit's st.login); or leave --host out and "
-            "put a proxy with a login in front (--public-url); or pass --without-login"
+            "Configure one ([auth] in .streamlit/secrets.toml, as for Streamlit's st.login); or omit --host and use a "
+            "proxy with a login (--public-url); or pass --without-login"
         )
     if site.is_public and not os.environ.get(_LOCK):
         os.environ[_LOCK] = "1"
@@ -127,7 +127,7 @@ def serve(
 
 
 def _has_login() -> bool:
-    """Return whether the pages ask who comes, as main.py does where Streamlit's login is configured."""
+    """Return whether Streamlit's login is configured, which main.py enforces."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
 
@@ -139,7 +139,7 @@ def _who_may_change_settings() -> str:
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Raises CiteloopError when the port is taken."""
+    """Open a listening socket. Raises CiteloopError if the port is taken."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -153,18 +153,18 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def _begin(_app: App) -> AsyncIterator[None]:
-    """The first question should not wait for what every question needs, and jobs that were killed go on."""
+    """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
     yield
-    await asyncio.to_thread(lambda: answerer().close())  # else the process would wait for the language model
+    await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
 def _get_ready() -> None:
-    for go_on in (_resume_ingests, _resume_trainings):
+    for resume in (_resume_ingests, _resume_trainings):
         try:
-            go_on()
-        except (CiteloopError, OSError) as error:  # the pages will say it again, to somebody who can read it
-            logging.getLogger(__name__).warning("could not go on with the jobs: %s", error)
+            resume()
+        except (CiteloopError, OSError) as error:  # the pages will show it too
+            logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
     warm_up()
 
 

@@ -1,4 +1,4 @@
-"""Settings: which language model writes answers, where it is, and whether it can be reached."""
+"""Settings: the language model with a connection test, and its instructions."""
 
 from __future__ import annotations
 
@@ -57,24 +57,23 @@ def _show_language_model(settings: Settings) -> None:
     except EndpointError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
     if settings.lock_settings:
-        st.info("These settings are locked. To unlock them, Citeloop is started with CITELOOP_LOCK_SETTINGS=0.")
+        st.info("These settings are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0.")
         return
     _fill(endpoint)
     _show_form(settings, endpoint)
     if is_saved:
-        label = "Use what the environment's variables say" if settings.writes_answers else "Use no language model"
-        st.button(label, icon=":material/undo:", on_click=_clear, help="What was saved here is deleted, with its key.")
+        label = "Use environment variables" if settings.writes_answers else "Use no language model"
+        st.button(label, icon=":material/undo:", on_click=_clear, help="Deletes the settings and the key saved here.")
 
 
 def _status(endpoint: Endpoint | None) -> str:
-    """Who writes answers now, as Markdown."""
+    """Return the current language model, as Markdown."""
     if endpoint is None:
-        return "No language model is set: answers are quoted from the passages, word for word."
-    origin = "as saved on this page" if endpoint.saved else "as the environment's variables say"
+        return "No language model: answers are quoted from the documents."
+    origin = "saved on this page" if endpoint.saved else "set by environment variables"
     return (
-        f"**{markup.plain(endpoint.model)}** at {markup.plain(endpoint.where)} writes the answers, {origin}, "
-        f"{_with_key(endpoint)}. It is sent the question, the ones that it follows on, and "
-        "the passages that it may cite."
+        f"**{markup.plain(endpoint.model)}** at {markup.plain(endpoint.where)} writes the answers ({origin}, "
+        f"{_with_key(endpoint)}). It receives the question, the earlier questions and the passages it may cite."
     )
 
 
@@ -83,7 +82,7 @@ def _with_key(endpoint: Endpoint) -> str:
 
 
 def _fill(endpoint: Endpoint | None) -> None:
-    """What the form shows at first: what is set, but for the key, which never goes back to the browser."""
+    """Fill the form with the current settings, without the key, which never returns to the browser."""
     base_url = endpoint.where if endpoint else OPENAI_URL
     st.session_state.setdefault(_PRESET, _preset_of(base_url))
     st.session_state.setdefault(_BASE_URL, base_url)
@@ -105,13 +104,13 @@ def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
     st.selectbox("Service", [*_PRESETS, _OTHER], key=_PRESET, on_change=_take_preset)
     has_key = endpoint is not None and endpoint.saved and bool(endpoint.key)
     with st.form("settings-endpoint"):
-        st.text_input("Base URL", key=_BASE_URL, max_chars=500, help="It ends in /v1 as a rule.")
+        st.text_input("Base URL", key=_BASE_URL, max_chars=500, help="Usually ends in /v1.")
         st.text_input(
             "Model",
             key=_MODEL,
             max_chars=200,
-            placeholder="The name by which the service knows it",
-            help="Of Azure, the name of the deployment. Test connection lists what a service has.",
+            placeholder="Name of the model at the service",
+            help="For Azure, the deployment name. Test connection lists available models.",
         )
         st.text_input(
             "Key",
@@ -119,9 +118,9 @@ def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
             type="password",
             autocomplete="off",
             max_chars=1000,
-            placeholder="kept; leave empty to keep it" if has_key else "none; local servers need none",
-            help="Kept in a file that only the owner of this installation may read, and sent to this server alone: "
-            "with another base URL it is asked for anew. A key in the environment's variables is not used here.",
+            placeholder="Saved; leave empty to keep it" if has_key else "Not needed for local servers",
+            help="Stored in a file that only the owner of this installation can read, and sent only to this base URL. "
+            "Keys in environment variables are not used here.",
         )
         left, right = st.columns(2)
         left.number_input(
@@ -130,10 +129,10 @@ def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
             max_value=_MAX_CONTEXT_TOKENS,
             step=1024,
             key=_CONTEXT,
-            help="How much the model reads and writes at once; passages that do not fit are left out.",
+            help="Limit for reading and writing at once; passages that do not fit are left out.",
         )
         right.text_input(
-            "API version", key=_API_VERSION, max_chars=50, help="Of Azure's older addresses only, such as 2024-10-21."
+            "API version", key=_API_VERSION, max_chars=50, help="For older Azure addresses only, such as 2024-10-21."
         )
         with st.container(horizontal=True):
             st.form_submit_button("Save", type="primary", icon=":material/save:", on_click=_save)
@@ -143,7 +142,7 @@ def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
 
 
 def _typed() -> Endpoint:
-    """What stands in the form."""
+    """Return the endpoint in the form."""
     typed = st.session_state
     key = typed[_KEY].strip()
     return Endpoint(
@@ -152,7 +151,7 @@ def _typed() -> Endpoint:
         api_key=SecretStr(key) if key else None,
         api_version=typed[_API_VERSION].strip(),
         context_tokens=int(typed[_CONTEXT]),
-        saved=True,  # so that nothing of the environment is sent to it
+        saved=True,  # keeps keys of the environment out
     )
 
 
@@ -164,19 +163,19 @@ def _save() -> None:
         st.session_state[_PRESET] = _preset_of(endpoint.where)
         tell(
             "success",
-            f"Saved: {endpoint.model} at {endpoint.where} writes the answers from now on, {_with_key(endpoint)}.",
+            f"Saved: {endpoint.model} at {endpoint.where} writes the answers, {_with_key(endpoint)}.",
         )
 
 
 def _show_test(endpoint: Endpoint) -> None:
     from app.language_model.connection import try_connection  # half a second to import
 
-    with st.spinner("Asking one small question"):
+    with st.spinner("Testing the connection"):
         report = try_connection(endpoint)
     box = st.success if report.works else st.error
     box(markup.plain(report.message))
     if report.models:
-        with st.expander(f"Models there ({len(report.models):,})"):
+        with st.expander(f"Available models ({len(report.models):,})"):
             st.markdown("\n".join(f"- {markup.plain(name)}" for name in report.models[:200]))
 
 
@@ -184,7 +183,7 @@ def _clear() -> None:
     if try_to(lambda: clear_endpoint(read_settings().home)):
         for name in (_PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT):
             st.session_state.pop(name, None)
-        tell("success", "What was saved here is deleted, with its key.")
+        tell("success", "Deleted the settings and the key saved here.")
 
 
 # the instructions -----------------------------------------------------------------------------------------
@@ -192,7 +191,7 @@ def _clear() -> None:
 
 def _show_instructions(settings: Settings) -> None:
     st.subheader("Instructions", anchor=False)
-    st.markdown("What a language model is told before it reads passages, rewrites a follow-up or proposes questions.")
+    st.markdown("Instructions for the language model to answer, to rewrite follow-ups and to propose questions.")
     prompts = Prompts()
     try:
         prompts = read_prompts(settings.home)
@@ -206,10 +205,10 @@ def _show_instructions(settings: Settings) -> None:
     with st.form("settings-instructions"):
         answer = st.text_area("For answers", prompts.answer, height=230)
         follow_up = st.text_area("For follow-up questions", prompts.follow_up, height=160)
-        proposal = st.text_area("For questions that it proposes", prompts.proposal, height=160)
+        proposal = st.text_area("For proposed questions", prompts.proposal, height=160)
         with st.container(horizontal=True):
-            saved = st.form_submit_button("Save the instructions")
-            reset = st.form_submit_button("Bring back our own")
+            saved = st.form_submit_button("Save instructions")
+            reset = st.form_submit_button("Restore defaults")
     if saved or reset:
         wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
-        attempt(lambda: save_prompts(settings.home, wanted), "From the next question on, these instructions hold.")
+        attempt(lambda: save_prompts(settings.home, wanted), "Saved. Used from the next question on.")

@@ -1,7 +1,7 @@
-"""The checkout's .streamlit/config.toml -> Streamlit's options, from whatever folder the server is started.
+"""Set Streamlit's options from the checkout's .streamlit/config.toml, regardless of the current folder.
 
-Streamlit itself reads that file only in the current folder. Without it, it would send telemetry, show tracebacks, and
-look different.
+Streamlit reads that file only in the current folder. Without it, Streamlit sends telemetry, shows tracebacks and looks
+different.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OPTIONS_FILE = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml
 
 
 def set_options() -> None:
-    """Set every option of the file; it comes before files in other folders. Raises CiteloopError."""
+    """Set every option in the file, overriding other files. Raises CiteloopError."""
     try:
         sections = tomllib.loads(OPTIONS_FILE.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -30,7 +30,7 @@ def set_options() -> None:
 
 
 def _options(section: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Each option by its full name, such as theme.light.primaryColor."""
+    """Yield options by full name, such as theme.light.primaryColor."""
     for name, value in section.items():
         if isinstance(value, Mapping):
             yield from _options(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""Numbers, times and names -> words, the same on every page."""
+"""Numbers, times and names -> words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, which takes an s."""
+    """Return a number with its noun, in the plural with s."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def beginning_of(text: str, num_characters: int) -> str:
-    """The beginning of a long text, up to a line's end if there is one, so that a table keeps whole rows; else all."""
+    """Return the beginning of a long text, cut at a line end if possible, so tables keep whole rows."""
     if len(text) <= num_characters:
         return text
     beginning = text[:num_characters]
@@ -22,24 +22,24 @@ def beginning_of(text: str, num_characters: int) -> str:
 
 
 def preview(text: str, num_characters: int) -> str:
-    """The beginning of a long text in one line; else all."""
+    """Return the beginning of a text in one line."""
     line = " ".join(text.split())
     return line if len(line) <= num_characters else f"{_whole_words(line[:num_characters]).rstrip()} …"
 
 
 def _whole_words(beginning: str) -> str:
-    """Without the word that was cut off, if it began late: many a script, and an address, has no spaces."""
+    """Drop a cut-off last word if it is short: some scripts and addresses have no spaces."""
     cut = beginning.rfind(" ")
     return beginning if cut < len(beginning) * 2 // 3 else beginning[:cut]
 
 
 def passages_that_answer(number: int) -> str:
-    """So many of them."""
+    """Return `N passages that answer`."""
     return "1 passage that answers" if number == 1 else f"{number:,} passages that answer"
 
 
 def duration(seconds: float) -> str:
-    """A length of time in its largest sensible unit."""
+    """Return a duration in its largest sensible unit."""
     for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -47,23 +47,23 @@ def duration(seconds: float) -> str:
 
 
 def age(at: str | None) -> timedelta:
-    """How long ago it was; at: ISO 8601 in UTC, None for now."""
+    """Return the time since `at` (ISO 8601 in UTC, None for now)."""
     return datetime.now(UTC) - datetime.fromisoformat(at) if at else timedelta(0)
 
 
 def ago(at: str | None) -> str:
-    """How long ago it was, in words."""
+    """Return the time since `at` in words."""
     seconds = age(at).total_seconds()
     return "just now" if seconds < 10 else f"{duration(seconds)} ago"
 
 
 def moment(at: str) -> str:
-    """Day and minute; at: ISO 8601 in UTC."""
+    """Return date and time to the minute; at: ISO 8601 in UTC."""
     return f"{datetime.fromisoformat(at):%-d %b %Y, %H:%M} UTC"
 
 
 def person(user: str, me: str) -> str:
-    """Return `you`, a name, or the beginning of a browser's long number."""
+    """Return `you`, a name, or the beginning of a browser id."""
     if user == me:
         return "you"
     return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user) else user or "nobody"

@@ -475,7 +475,7 @@ def test_striking_out_while_a_new_answer_grows_begins_it_anew(
 
 FAILURES = [
     (CiteloopError("the table is damaged"), "the table is damaged", False),
-    (ValueError("with /secret/path"), "something broke inside, as the server's log says", True),
+    (ValueError("with /secret/path"), "internal error; see the server log", True),
 ]
 
 

@@ -107,8 +107,8 @@ def test_what_is_struck_out_is_marked() -> None:
     [
         ({"note": "The order of search. "}, "*The order of search.*"),
         ({"note": "One line,\nand another", "complete": False}, "*One line, and another*"),
-        ({"complete": False}, "*This answer was cut off before its end.*"),
-        ({"complete": False, "stopped": True}, "*This answer was stopped before its end.*"),
+        ({"complete": False}, "*This answer was cut off.*"),
+        ({"complete": False, "stopped": True}, "*This answer was stopped.*"),
     ],
 )
 def test_what_went_wrong_is_said_below_the_answer(changes: dict[str, object], said: str) -> None:

@@ -95,7 +95,7 @@ def take_documents(page: Page, address: str, folder: Path, uploads: Path) -> Non
     page.locator("input[type=file]").set_input_files([*uploads.iterdir()])
     expect(page.get_by_role("button", name="Remove scan-0417.pdf")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(1000)
-    page.get_by_role("button", name="Add to the documents").click()
+    page.get_by_role("button", name="Add documents").click()
     expect(page.get_by_text("1 added, 1 failed")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(1500)
     page.screenshot(path=folder / "documents.png")
@@ -112,7 +112,7 @@ def take_quality(page: Page, address: str, folder: Path) -> None:
 def take_feedback(page: Page, address: str, folder: Path, suffix: str = "") -> None:
     """What people say of passages, contradictions first."""
     page.goto(f"{address}/feedback")
-    expect(page.get_by_role("button", name="Add the passage that answers it").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Add answering passage").first).to_be_visible(timeout=60_000)
     page.wait_for_timeout(2500)
     page.screenshot(path=folder / f"feedback{suffix}.png")
 
@@ -121,14 +121,14 @@ def take_training(page: Page, address: str, folder: Path, home: Path, suffix: st
     """A training that is at work, and the comparison of the last one."""
     job_id = begin_training(home)
     page.goto(f"{address}/training")
-    progress = page.get_by_text("Training now")
+    progress = page.get_by_text("Current training")
     expect(progress).to_be_visible(timeout=60_000)
     page.wait_for_timeout(2500)
     page.screenshot(path=folder / f"training{suffix}.png")
     progress.evaluate("heading => heading.scrollIntoView()")
     page.wait_for_timeout(1000)
     page.screenshot(path=folder / f"training-progress{suffix}.png")
-    page.get_by_role("heading", name="The comparison").evaluate("heading => heading.scrollIntoView()")
+    page.get_by_role("heading", name="Comparison").evaluate("heading => heading.scrollIntoView()")
     page.wait_for_timeout(1000)
     page.screenshot(path=folder / f"comparison{suffix}.png")
     TrainingJobStore(home).end(job_id, "cancelled")

@@ -159,7 +159,7 @@ def expect_whole(page: Page) -> None:
     expect(page.get_by_text("and that is all").first).to_be_visible()
     expect(stop_button(page)).to_have_count(0)
     expect(page.get_by_text("(writer-1)")).to_be_visible()
-    expect(page.get_by_text("The model made up a citation")).to_be_visible()
+    expect(page.get_by_text("Removed 1 made-up citation")).to_be_visible()
 
 
 def test_an_answer_grows_beside_its_sources_over_a_reload_and_in_a_second_tab(
@@ -235,7 +235,7 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     ask(page, server, question)
     address = page.url
     page.get_by_role("button", name="Conversation", exact=True).click()
-    page.get_by_role("button", name="Share this conversation").first.click()
+    page.get_by_role("button", name="Share conversation").first.click()
     link = page.get_by_test_id("stCode").first.inner_text().strip()
     colleague = open_context().new_page()
     colleague.goto(link)

@@ -214,7 +214,7 @@ def test_a_language_model_writes_again_from_the_other_sources(
     assert answer.text == "A hotel may cost 150 euros, and that is all [2]."
     assert (answer.without, answer.answered_by, answer.num_dropped) == ((struck.id,), "fake-writer", 1)
     assert "that is all" in said(page)
-    assert "The model made up a citation" in texts(page)
+    assert "Removed 1 made-up citation" in texts(page)
     assert not page.status
 
 
@@ -323,7 +323,7 @@ def test_striking_out_while_it_is_written_begins_it_anew(
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
     run_until(page, lambda: "A hotel may cost" in texts(page))
     click(page, "Strike out [1]")
-    assert "Writing again without [1]" in [status.label for status in page.status]
+    assert "Rewriting without [1]" in [status.label for status in page.status]
     slow_writer.goes_on.set()
     run_until(page, lambda: not page.status)
     answer = only_turn(page, settings).answer
@@ -378,7 +378,7 @@ def test_a_filter_by_a_document_that_is_gone_is_not_dropped(run_page: Run, setti
 def test_all_documents_are_asked_again_at_a_click(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     page.multiselect(key="filter-collections").set_value(["it"]).run()
-    click(page, "Ask all documents")
+    click(page, "Clear filters")
     assert page.multiselect(key="filter-collections").value == []
     ask(page, "How much may a hotel cost a night?")
     assert not only_turn(page, settings).answer.within
@@ -452,7 +452,7 @@ def test_earlier_questions_come_at_a_click(run_page: Run, settings: Settings, pi
     page.run()
     assert "Question 1?" not in texts(page)
     assert "Question 2?" in texts(page)
-    click(page, "Earlier questions")
+    click(page, "Show earlier questions")
     assert "Question 0?" in texts(page)
     linked = AppTest.from_function(ask_page, default_timeout=30)
     linked.query_params.update({"c": "long", "a": ids[0]})
@@ -483,9 +483,9 @@ def test_conversations_are_listed_found_renamed_and_removed(run_page: Run, setti
     page.text_input(key=f"title-{first}").set_value("Hotels").run()
     click(page, "Rename")
     assert "Hotels" in labels(page)
-    assert "Remove with all answers" not in labels(page)  # not at one click
+    assert "Remove conversation" not in labels(page)  # not at one click
     page.checkbox[0].check().run()
-    click(page, "Remove with all answers")
+    click(page, "Remove conversation")
     assert "Hotels" not in labels(page)
     assert FeedbackStore(settings.home).conversation(first, "ann") == []
 
@@ -584,7 +584,7 @@ def test_a_shared_conversation_is_read_and_not_changed(run_page: Run, shared: Sh
     assert "~~" in page.subheader[0].value  # as ben struck it out
     assert set(labels(page)) == {
         "New conversation",
-        "Ask all documents",
+        "Clear filters",
         "How these were ranked",
         "Compare with reranker",
     }
@@ -609,7 +609,7 @@ def test_a_conversation_is_shared_and_closed_again(run_page: Run, settings: Sett
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
     conversation_id = page.query_params["c"]
     assert "Only you can open this conversation." in texts(page)
-    click(page, "Share this conversation")
+    click(page, "Share conversation")
     token = shared.store.share_token(conversation_id, "ann")
     assert token
     assert "Anyone with this link can read this conversation" in texts(page)
@@ -619,7 +619,7 @@ def test_a_conversation_is_shared_and_closed_again(run_page: Run, settings: Sett
     assert shared.store.shared_conversation(token) == []
     assert not page.code
     closed = open_page(share=token)
-    assert "Nothing is shared by this link" in closed.info[0].value
+    assert "This link is not valid" in closed.info[0].value
     assert closed.query_params["c"] != conversation_id
 
 

@@ -143,7 +143,7 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
     page.get_by_role("button", name="Back to the passage").click()
     expect(whole).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the original").click()
+        page.get_by_role("button", name="Download original").click()
     assert download.value.suggested_filename == "manual.pdf"
     page.get_by_role("link", name="Back to the answer").click()
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
@@ -183,7 +183,7 @@ def test_an_upload_is_followed_until_it_is_listed(server: str, page: Page, tmp_p
     page.locator("input[type=file]").set_input_files([tmp_path / "pump.md", tmp_path / "broken.pdf"])
     expect(page.get_by_role("button", name="Remove pump.md")).to_be_visible()
     page.wait_for_timeout(500)  # until the files are with the server
-    page.get_by_role("button", name="Add to the documents").click()
+    page.get_by_role("button", name="Add documents").click()
     expect(page.get_by_text("Upload of broken.pdf and pump.md")).to_be_visible()
     expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
     expect(page.get_by_text("pump.md added, 1 passage")).to_be_visible()

@@ -29,7 +29,7 @@ def test_a_conversation_that_cannot_be_removed_stays_and_the_page_says_why(
     page = run_page(actions)
     page.checkbox[0].check().run()
     monkeypatch.setattr(AnswerJobStore, "stop", refuse)
-    next(button for button in page.button if button.label == "Remove with all answers").click().run()
+    next(button for button in page.button if button.label == "Remove conversation").click().run()
     assert not page.exception
     assert page.error[0].value == "the disk is full"
     assert store.conversation("talk", "ann")

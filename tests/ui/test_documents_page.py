@@ -33,7 +33,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     page.file_uploader[0].set_value([(name, data, "text/markdown") for name, data in files])
-    next(button for button in page.button if button.label == "Add to the documents").click().run()
+    next(button for button in page.button if button.label == "Add documents").click().run()
     assert not page.exception
     return page
 
@@ -85,7 +85,7 @@ def test_nothing_is_chosen_nothing_happens(run_page: Run, settings: Settings, st
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ([("a.md", b"1"), ("x/a.md", b"2")], r"two of the files are called a\.md"),
+        ([("a.md", b"1"), ("x/a.md", b"2")], r"two files are called a\.md"),
         ([("x" * 300 + ".md", b"1")], "File name too long"),
     ],
 )
@@ -175,5 +175,5 @@ def test_while_an_ingest_is_writing_nothing_is_removed_and_the_page_does_not_wai
 ) -> None:
     with FileLock(table.home / "table.lock"):
         page = removing("it/vpn.md")
-    assert "An ingest is running" in page.error[0].value
+    assert "an ingest is running" in page.error[0].value
     assert len(table.documents()) == 3

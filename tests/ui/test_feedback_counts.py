@@ -26,7 +26,7 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
         passage("d", None, origin="users contradict each other"),
     ]
     assert {origin: dict(counts) for origin, counts in by_origin([*label([], judged), *people]).items()} == {
-        "said by a curator": {"answers": 1, "not used": 1},
+        "decided by a curator": {"answers": 1, "not used": 1},
         "imported from a.csv": {"does not answer": 1, "not used": 1},
         "imported from labels (1)": {"answers": 1, "not used": 1},
         "struck out by people": {"does not answer": 1},

@@ -102,7 +102,7 @@ def test_where_nobody_has_given_feedback_yet_questions_can_be_proposed_too(run_p
     assert (made.question, made.document) == (HOTEL, "handbook/travel.md")
     assert page.text_input(key=f"question-{made.id}").value == HOTEL
     assert "A hotel may cost 150 euros" in texts(page)
-    assert "3 passages asked about, 1 question proposed; refused: 2 " in texts(page).replace("\\", "")
+    assert "3 passages read, 1 question proposed; refused: 2 " in texts(page).replace("\\", "")
     assert not FeedbackStore(settings.home).judgements()
 
 
@@ -174,14 +174,12 @@ def test_how_far_it_is_and_how_it_ended_in_words(settings: Settings) -> None:
     jobs = ProposalJobStore(settings.home)
     job = jobs.begin(20)
     jobs.update(job.id, num_done=7, num_proposed=1)
-    assert progress_words(jobs.job(job.id)) == "7 of 20 passages asked about, 1 question proposed"
+    assert progress_words(jobs.job(job.id)) == "7 of 20 passages read, 1 question proposed"
     jobs.end(job.id, "failed", "the service is busy")
-    assert ended_words(jobs.job(job.id)) == (
-        "7 passages asked about, 1 question proposed. It ended early: the service is busy"
-    )
+    assert ended_words(jobs.job(job.id)) == ("7 passages read, 1 question proposed. Ended early: the service is busy")
     done = jobs.begin(20)
     jobs.end(done.id, "done")
-    assert "no passage to ask about" in ended_words(jobs.job(done.id))
+    assert "No passages left" in ended_words(jobs.job(done.id))
 
 
 # deciding -------------------------------------------------------------------------------------------------
@@ -192,7 +190,7 @@ def test_a_curator_edits_and_accepts(run_page: Run, settings: Settings, proposal
     assert r"Proposed by writer-\[1\]" in texts(page)
     assert "**1** open, **0** accepted, **0** rejected" in texts(page)
     page.text_input(key="question-1").set_value("How much may a hotel cost?").run()
-    page = click(page, "This passage answers it")
+    page = click(page, "Accept")
     (_, judged) = FeedbackStore(settings.home).judgements()
     assert (judged.question, judged.label, judged.user) == ("How much may a hotel cost?", "relevant", "ann")
     assert (judged.origin, judged.text) == ("proposed by writer-[1]", proposal.text)
@@ -213,7 +211,7 @@ def test_a_question_that_is_no_longer_one_is_not_accepted(
 ) -> None:
     page = opened(run_page)
     page.text_input(key="question-1").set_value("Why?").run()
-    page = click(page, "This passage answers it")
+    page = click(page, "Accept")
     assert "10 to 200 characters" in page.error[0].value
     assert len(FeedbackStore(settings.home).judgements()) == 1
 
@@ -221,19 +219,19 @@ def test_a_question_that_is_no_longer_one_is_not_accepted(
 def test_who_comes_late_is_told(run_page: Run, settings: Settings, proposal: Proposal) -> None:
     page = opened(run_page)
     ProposalStore(settings.home).reject("1", "ben")
-    page = click(page, "This passage answers it")
-    assert "before you" in texts(page)
+    page = click(page, "Accept")
+    assert "already decided" in texts(page)
     assert len(FeedbackStore(settings.home).judgements()) == 1
 
 
 def test_a_passage_that_is_gone_is_shown_as_it_was(
     run_page: Run, settings: Settings, proposal: Proposal, table: ChunkTable
 ) -> None:
-    assert "has changed since" not in texts(opened(run_page))
+    assert "was changed or removed" not in texts(opened(run_page))
     with table.writing():
         remove(table.documents(), table)
     page = opened(run_page)
-    assert "has changed since, or is gone" in texts(page)
+    assert "was changed or removed" in texts(page)
     assert "A hotel may cost 150 euros" in texts(page)
-    click(page, "This passage answers it")
+    click(page, "Accept")
     assert FeedbackStore(settings.home).judgements()[-1].text == proposal.text

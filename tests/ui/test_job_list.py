@@ -83,7 +83,7 @@ def test_a_running_job_shows_how_far_it_is(run_page: Run, store: JobStore, docum
         store.record(job.id, FileResult(f"{number}.md", f"/{number}.md", "added", 130))
     page = run_page(jobs)
     assert "Ingest of documents" in texts(page)
-    assert re.search(r"it/a\\_b\.md · 400 passages · [34]\d a second · about 3\d s left", texts(page))
+    assert re.search(r"it/a\\_b\.md · 400 passages · [34]\d per second · about 3\d s left", texts(page))
     assert page.get("progress")[0].proto.text == "3 of 12 files"
     assert page.get("progress")[0].proto.value == 25
     assert labels(page) == ["Cancel"]

@@ -63,4 +63,4 @@ def drawer() -> None:
 def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
     page = run_page(drawer)
     assert not page.exception
-    assert r"the reranker (\[free\](http\://evil.example)) read them" in page.markdown[0].value
+    assert r"as reranked by \[free\](http\://evil.example)" in page.markdown[0].value

@@ -75,7 +75,7 @@ def saved(settings: Settings) -> Endpoint | None:
 
 def test_without_a_language_model_the_page_says_how_answers_come_about(home: Path) -> None:
     page = shown()
-    assert "answers are quoted from the passages" in texts(page)
+    assert "answers are quoted from the documents" in texts(page)
     assert page.selectbox(key="settings-preset").value == "OpenAI"
     assert labels(page)[:2] == ["Save", "Test connection"]
 
@@ -85,7 +85,7 @@ def test_what_the_environment_says_is_shown_without_its_key(home: Path, monkeypa
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_MODEL", "llama3.2")
     page = shown()
-    assert "**llama3.2** at http://localhost:11434/v1 writes the answers, as the environment's" in texts(page)
+    assert "**llama3.2** at http://localhost:11434/v1 writes the answers (set by environment" in texts(page)
     assert page.selectbox(key="settings-preset").value == "Ollama"
     assert KEY not in sent_to_the_browser(page)
     assert "pass-word" not in sent_to_the_browser(page)
@@ -94,9 +94,9 @@ def test_what_the_environment_says_is_shown_without_its_key(home: Path, monkeypa
 def test_what_was_saved_is_shown_without_its_key(home: Path) -> None:
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY)))
     page = shown()
-    assert "**writer-1** at http://h.example/v1 writes the answers, as saved on this page, with a key" in texts(page)
+    assert "**writer-1** at http://h.example/v1 writes the answers (saved on this page, with a key" in texts(page)
     key = page.text_input(key="settings-key")
-    assert (key.value, key.placeholder) == ("", "kept; leave empty to keep it")
+    assert (key.value, key.placeholder) == ("", "Saved; leave empty to keep it")
     assert page.selectbox(key="settings-preset").value == "Other"
     assert KEY not in sent_to_the_browser(page)
 
@@ -141,7 +141,7 @@ def test_what_is_saved_is_used_and_its_key_leaves_the_page(home: Path, settings:
     page.number_input(key="settings-context").set_value(4096)
     click(page, "Save")
     assert saved(settings) == Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY), "", 4096, saved=True)
-    assert "Saved: writer-1 at http://h.example/v1 writes the answers from now on, with a key." in texts(page)
+    assert "Saved: writer-1 at http://h.example/v1 writes the answers, with a key." in texts(page)
     assert page.text_input(key="settings-key").value == ""
     assert page.selectbox(key="settings-preset").value == "Other"
     assert KEY not in sent_to_the_browser(page)
@@ -172,9 +172,9 @@ def test_what_was_saved_can_be_taken_back(home: Path, monkeypatch: pytest.Monkey
     assert not list(home.iterdir())
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1"))
     monkeypatch.setenv("OPENAI_BASE_URL", "http://other.example/v1")
-    page = click(shown(), "Use what the environment's variables say")
+    page = click(shown(), "Use environment variables")
     assert page.text_input(key="settings-base-url").value == "http://other.example/v1"
-    assert "Use what the environment's variables say" not in labels(page)
+    assert "Use environment variables" not in labels(page)
 
 
 def test_locked_settings_are_only_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_a_connection_is_tried_as_the_form_says_without_saving_it(
 ) -> None:
     page = click(fill(shown(), base_url=server.url, model="writer-1", key=KEY), "Test connection")
     assert f"writer-1 at {server.url} answers: the first piece came after" in texts(page)
-    assert page.expander[0].label == "Models there (1)"
+    assert page.expander[0].label == "Available models (1)"
     assert {headers["authorization"] for _, headers, _ in server.requests} == {f"Bearer {KEY}"}
     assert saved(settings) is None
     assert KEY not in sent_to_the_browser(page)
@@ -233,16 +233,16 @@ def test_a_connection_that_fails_says_why(home: Path, server: FaultyServer) -> N
 def test_instructions_are_changed_and_brought_back(home: Path) -> None:
     page = shown()
     page.text_area[0].set_value("Write short. Otherwise reply exactly: NOT IN THE DOCUMENTS")
-    click(page, "Save the instructions")
+    click(page, "Save instructions")
     assert read_prompts(home).answer.startswith("Write short.")
     assert (shown().text_area[0].value or "").startswith("Write short.")
-    click(page, "Bring back our own")
+    click(page, "Restore defaults")
     assert read_prompts(home) == Prompts()
 
 
 def test_instructions_that_cannot_say_no_are_refused(home: Path) -> None:
     page = shown()
     page.text_area[0].set_value("Write short.")
-    click(page, "Save the instructions")
+    click(page, "Save instructions")
     assert "NOT IN THE DOCUMENTS" in page.error[0].value
     assert read_prompts(home) == Prompts()

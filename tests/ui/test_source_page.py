@@ -212,7 +212,7 @@ def test_without_the_kept_file_the_text_is_shown_and_it_says_so(
 ) -> None:
     Originals(table.home).remove(pdf[0].document_id)
     page = open_source(chunk=pdf[0].id)
-    assert "not kept" in texts(page)
+    assert "not stored" in texts(page)
     assert "The red valve" in texts(page)
     assert not page.get("download_button")
 
@@ -230,9 +230,9 @@ def test_a_passage_that_was_changed_is_shown_as_the_answer_knew_it(
     (documents / "handbook" / "travel.md").write_text("# Travel\n\nA hotel may cost 99 euros.\n")
     list(ingest([documents], table, embedder))
     page = open_source(chunk=old.id, a=answer.id)
-    assert "no longer in the documents: handbook/travel.md has changed since" in page.warning[0].value
+    assert "no longer in the documents: handbook/travel.md has changed" in page.warning[0].value
     assert "150 euros a night" in texts(page)
-    assert links(page)["Open the document as it is now"] == f"source?document={old.document_id}"
+    assert links(page)["Open current document"] == f"source?document={old.document_id}"
 
 
 def test_a_passage_of_a_removed_document_is_shown_as_the_answer_knew_it(
@@ -243,7 +243,7 @@ def test_a_passage_of_a_removed_document_is_shown_as_the_answer_knew_it(
     with table.writing():
         remove([document for document in table.documents() if document.id == old.document_id], table)
     page = open_source(chunk=old.id, a=answer.id)
-    assert "handbook/travel.md has been removed" in page.warning[0].value
+    assert "handbook/travel.md was removed" in page.warning[0].value
     assert list(links(page)) == ["Back to the answer"]
 
 

@@ -39,12 +39,12 @@ def test_a_training_is_followed_survives_a_reload_and_its_model_is_promoted(home
         add_model(home, make_gate_report("reranker-1", changes=[make_change("how?", 0.2, 1.0, nasty)]))
         store.update(job.id, model="reranker-1", verdict="promote")
         store.end(job.id, "done")
-        expect(page.get_by_text("reranker-1 is made: better, and may go live")).to_be_visible()
+        expect(page.get_by_text("reranker-1: better, can go live")).to_be_visible()
         page.get_by_text("+80 points").click()
         page.get_by_role("button", name="Promote reranker-1").first.click()
-        page.get_by_label("Why? (optional)").first.fill("better here")
+        page.get_by_label("Reason (optional)").first.fill("better here")
         page.get_by_role("button", name="Promote reranker-1 now").click()
-        expect(page.get_by_text("reranker-1 is in use now").first).to_be_visible()
+        expect(page.get_by_text("reranker-1 is live").first).to_be_visible()
     assert Registry(home).live() == "reranker-1"
     assert Registry(home).history()[0].why == "better here"
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []

@@ -74,12 +74,12 @@ def click(page: AppTest, label: str) -> AppTest:
     return page
 
 
-# what there is to learn from -----------------------------------------------------------------------------
+# training data --------------------------------------------------------------------------------------------
 
 
 def test_without_feedback_the_page_says_what_to_do(run_page: Run) -> None:
     page = run_page(training)
-    assert "Nothing yet" in texts(page)
+    assert "No training data yet" in texts(page)
     assert "67 more questions with an answering passage" in texts(page)
     assert "**shipped**, comes with Citeloop" in texts(page)
     assert next(button for button in page.button if button.label == "Start training").disabled
@@ -89,9 +89,11 @@ def test_what_there_is_to_learn_from_is_counted(run_page: Run, home: Path) -> No
     give_feedback(home, 10)
     page = run_page(training)
     assert "10 questions: 10 passages that answer, 1 that do not. About 3 of the questions" in texts(page)
-    assert page.get("progress")[0].proto.text == "10 questions with a passage that answers, 67 are needed"
+    assert page.get("progress")[0].proto.text == "10 of 67 questions needed, each with a passage that answers"
     table = page.expander[0].dataframe[0].value
-    assert table.to_dict("records") == [{"From": "Said by a curator", "Answer": 10, "Do not answer": 1, "Not used": 0}]
+    assert table.to_dict("records") == [
+        {"From": "Decided by a curator", "Answer": 10, "Do not answer": 1, "Not used": 0}
+    ]
 
 
 def test_a_training_is_queued_and_started(run_page: Run, home: Path, started: list[Path]) -> None:
@@ -100,7 +102,7 @@ def test_a_training_is_queued_and_started(run_page: Run, home: Path, started: li
     (job,) = TrainingJobStore(home).jobs()
     assert (job.plan, job.user, job.state) == (Plan(), "ann", "queued")
     assert started == [home]
-    assert "Training has begun" in texts(page)
+    assert "Training started" in texts(page)
     assert next(button for button in page.button if button.label == "Start training").disabled
 
 
@@ -131,8 +133,8 @@ def test_a_running_training_shows_how_far_it_is_with_its_curves(run_page: Run, h
     ago = (datetime.now(UTC) - timedelta(seconds=80)).isoformat()
     add_training(home, *make_losses(), current="training", step=80, num_steps=120, started_at=ago, learning_since=ago)
     page = run_page(training)
-    assert "The live reranker, trained further" in texts(page)
-    assert "**Learning**" in texts(page)
+    assert "Continue from the live reranker" in texts(page)
+    assert "**Training**" in texts(page)
     assert page.get("progress")[1].proto.text == "Step 80 of 120, about 40 s left, then the comparison"
     assert len(page.get("vega_lite_chart")) == 1
     assert "Started by you" in texts(page)
@@ -172,8 +174,8 @@ def test_earlier_trainings_are_folded_away(run_page: Run, home: Path) -> None:
         TrainingJobStore(home).end(job.id, "done")
     page = run_page(training)
     (earlier,) = [each for each in page.expander if each.label == "Earlier trainings"]
-    assert "reranker-1 is made: not better" in earlier.markdown[0].value
-    assert "reranker-1 is made: better" in texts(page)
+    assert "reranker-1: not better" in earlier.markdown[0].value
+    assert "reranker-1: better" in texts(page)
 
 
 # comparison and models -----------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Pat
     changes = [make_change("how many *days*?", 0.25, 1.0), make_change("lost one?", 1.0, 0.5)]
     add_model(home, make_gate_report("reranker-1", changes=changes))
     page = run_page(training)
-    assert page.success[0].value.startswith("reranker-1 orders the passages better than shipped\\: 79.0 of 100 points")
+    assert page.success[0].value.startswith("reranker-1 ranks passages better than shipped\\: 79.0 of 100 points")
     assert len(page.get("vega_lite_chart")) == 3
     assert [tab.label for tab in page.tabs] == ["Gained (1)", "Lost (1)"]
     assert page.tabs[0].expander[0].label == r"+75 points  how many \*days\*?"
@@ -192,14 +194,14 @@ def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Pat
     click(page, "Promote reranker-1 now")
     (line,) = Registry(home).history()
     assert (line.model, line.who, line.why, line.verdict) == ("reranker-1", "ann", "better here", "promote")
-    assert "reranker-1 is in use now" in texts(page)
+    assert "reranker-1 is live" in texts(page)
     assert "by you: better here" in texts(page)
 
 
 def test_to_keep_changes_nothing_and_says_so(run_page: Run, home: Path) -> None:
     add_model(home, make_gate_report("reranker-1"))
     page = click(run_page(training), "Keep shipped")
-    assert page.toast[0].value == "Nothing was changed: shipped stays in use."
+    assert page.toast[0].value == "Nothing changed: shipped stays live."
     assert not Registry(home).history()
 
 
@@ -219,7 +221,7 @@ def test_against_the_comparison_a_reason_is_demanded(
     assert warning in "".join(element.value for element in page.warning)
     click(page, "Promote reranker-1 now")
     assert not Registry(home).history()
-    assert "Say why" in texts(page)
+    assert "Enter a reason" in texts(page)
     page.text_input(key="promote-why-comparison-reranker-1").set_value("asked for by the board")
     click(page, "Promote reranker-1 now")
     assert Registry(home).live() == "reranker-1"
@@ -233,7 +235,7 @@ def test_a_model_that_was_compared_with_another_live_one_is_promoted_for_a_reaso
         add_model(home, make_gate_report(name))
     Registry(home).promote("reranker-1", "ben", "", "promote")
     page = run_page(training)
-    assert "was compared with shipped, and reranker\\-1 is live now" in texts(page).replace("-1", "\\-1")
+    assert "was compared with shipped, but reranker\\-1 is live" in texts(page).replace("-1", "\\-1")
     click(page, "Promote reranker-2 now")
     assert Registry(home).live() == "reranker-1"
 
@@ -247,9 +249,9 @@ def test_a_home_with_models_and_trainings_of_an_older_version_opens(run_page: Ru
     for kind in ("embedder", "both"):
         TrainingJobStore(home).end(add_training(home, kind=kind).id, "failed", "no space")
     page = run_page(training)
-    assert "finds passages by likeness, from an older version" in texts(page)
+    assert "finds passages by meaning, from an older version" in texts(page)
     assert "was compared together with an embedder" in texts(page)
-    assert not {"Promote embedder-1 now", "Comparison of embedder-1"} & set(labels(page))
+    assert not {"Promote embedder-1 now", "Show comparison of embedder-1"} & set(labels(page))
     click(page, "Promote reranker-1 now")
     assert Registry(home).live() == "shipped", "a reason is demanded"
     click(page, "Remove embedder-1")
@@ -258,15 +260,15 @@ def test_a_home_with_models_and_trainings_of_an_older_version_opens(run_page: Ru
 def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run, home: Path) -> None:
     add_model(home)
     page = run_page(training)
-    assert "The comparison" not in [element.value for element in page.subheader]
-    assert "nobody knows whether it is better" in texts(page)
+    assert "Comparison" not in [element.value for element in page.subheader]
+    assert "it may be worse" in texts(page)
 
 
 def test_what_was_live_before_comes_back(run_page: Run, home: Path) -> None:
     add_model(home, make_gate_report("reranker-1"))
     Registry(home).promote("reranker-1", "ben", "for a try", "promote")
     page = run_page(training)
-    assert "by ben: for a try. Before it: shipped" in texts(page)
+    assert "by ben: for a try. Previously: shipped" in texts(page)
     page.text_input(key="rollback-why").set_value("worse")
     click(page, "Roll back to shipped")
     assert Registry(home).live() == "shipped"
@@ -279,7 +281,7 @@ def test_the_live_model_that_fails_is_told_of(run_page: Run, home: Path) -> None
     Registry(home).promote("reranker-1", "ben", "", "promote")
     Registry(home).note_fallback("reranker-1", "shipped", "the file is damaged")
     Registry(home).note_fallback("shipped", "none", "the file is damaged")
-    assert "reranker-1 could not be used, so shipped answered instead" in run_page(training).error[0].value
+    assert "reranker-1 failed, so shipped was used instead" in run_page(training).error[0].value
     Registry(home).rollback("ben", "")
     Registry(home).promote("reranker-1", "ben", "put back", "promote")
     assert not run_page(training).error
@@ -294,7 +296,7 @@ def test_a_damaged_model_is_no_way_back(run_page: Run, home: Path) -> None:
     assert "Roll back to reranker-1" not in labels(page)
     click(page, "Roll back to shipped")
     assert Registry(home).live() == "shipped"
-    assert "shipped is in use again" in texts(page)
+    assert "shipped is live again" in texts(page)
 
 
 def test_more_deletions_since_a_promotion_raise_a_flag(
@@ -305,8 +307,8 @@ def test_more_deletions_since_a_promotion_raise_a_flag(
         "app.ui.training.models.deletion_rates_of", lambda _home: DeletionRates(PROMOTED, before, after, 0.001)
     )
     warning = run_page(training).warning[0].value
-    assert "**People strike out more** since reranker-1 is in use" in warning
-    assert "20% were struck out (60 answers), with shipped 5% (90 answers)" in warning
+    assert "**People strike out more** since reranker-1 is live" in warning
+    assert "20% struck out (60 answers), with shipped 5% (90 answers)" in warning
 
 
 def test_a_model_is_removed_after_asking(run_page: Run, home: Path) -> None:
@@ -314,7 +316,7 @@ def test_a_model_is_removed_after_asking(run_page: Run, home: Path) -> None:
         add_model(home, make_gate_report(name))
     page = click(run_page(training), "Remove reranker-1")
     assert [model.name for model in Registry(home).models()] == ["reranker-2"]
-    assert "reranker-1 is removed" in texts(page)
+    assert "reranker-1 removed" in texts(page)
 
 
 def test_the_comparison_of_another_model_can_be_opened(run_page: Run, home: Path) -> None:
@@ -322,7 +324,7 @@ def test_the_comparison_of_another_model_can_be_opened(run_page: Run, home: Path
         add_model(home, make_gate_report(name, gain=gain))
     page = run_page(training)
     assert page.success
-    click(page, "Comparison of reranker-1")
+    click(page, "Show comparison of reranker-1")
     assert not page.success
     assert "Keep shipped" in texts(page)
 
@@ -340,7 +342,7 @@ def test_the_card_is_shown_without_what_could_call_out(run_page: Run, home: Path
     add_model(home, make_gate_report("reranker-1"))
     page = run_page(training)
     card = (
-        next(each for each in page.expander if each.label.startswith("What reranker-1 has learned")).markdown[0].value
+        next(each for each in page.expander if each.label.startswith("Training data of reranker-1")).markdown[0].value
     )
     assert card.startswith("**Data**\n\n74 questions")
     assert "| struck out by 2 x | 31 |" in card
@@ -357,13 +359,13 @@ def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({}, "reranker-2 orders the passages better than shipped: 79.0 of 100 points, shipped has 74.0"),
-        ({"gain": 0.02, "p_value": 0.3}, "Nobody can tell yet whether reranker-2 is better than shipped; it may be"),
-        ({"num_questions": 7}, "Nobody can tell yet whether reranker-2 is better than shipped: there are only 7"),
-        ({"num_questions": 1}, "Nobody can tell yet whether reranker-2 is better than shipped: there is only 1 quest"),
-        ({"gain": -0.03}, "Keep shipped; reranker-2 is not better by enough: 71.0 of 100 points"),
-        ({"forgotten": 0.02}, "Keep shipped; something speaks against reranker-2, see below. It has"),
-        ({"forgotten": 0.06, "num_questions": 6}, "Keep shipped; something speaks against reranker-2, see below."),
+        ({}, "reranker-2 ranks passages better than shipped: 79.0 of 100 points, shipped has 74.0"),
+        ({"gain": 0.02, "p_value": 0.3}, "Too early to tell whether reranker-2 is better than shipped; it may be"),
+        ({"num_questions": 7}, "Too early to tell whether reranker-2 is better than shipped: 7 of"),
+        ({"num_questions": 1}, "Too early to tell whether reranker-2 is better than shipped: 1 of"),
+        ({"gain": -0.03}, "Keep shipped; reranker-2 gains too little: 71.0 of 100 points"),
+        ({"forgotten": 0.02}, "Keep shipped; see below what speaks against reranker-2. It has"),
+        ({"forgotten": 0.06, "num_questions": 6}, "Keep shipped; see below what speaks against reranker-2."),
     ],
 )
 def test_the_verdict_is_one_sentence(changed: dict[str, float], expected: str) -> None:
@@ -377,7 +379,7 @@ def test_what_rounds_to_nothing_has_no_sign() -> None:
 def test_steps_say_what_is_done_and_what_is_at_work(settings: Settings) -> None:
     job = add_training(settings.home, current="weighing its scores")
     assert [step.rpartition(" ")[0].count("check_circle") for step in steps_of(job)] == [1, 1, 0, 0]
-    assert "**Weighing it against search**" in steps_of(job)[2]
+    assert "**Blending it with search**" in steps_of(job)[2]
     assert steps_of(add_training(settings.home, current="something *new*")) == [r"Something \*new\*"]
     assert steps_of(add_training(settings.home, message="waiting for another")) == ["Waiting for another"]
     assert steps_of(TrainingJobStore(settings.home).add(Plan(), "ann")) == ["Queued"]
@@ -390,21 +392,21 @@ def test_after_learning_there_is_no_time_left_to_tell(settings: Settings) -> Non
 
 def test_how_a_training_ended(settings: Settings) -> None:
     job = add_training(settings.home, model="reranker-1", verdict="too little data", state="done")
-    assert outcome_words(job) == "reranker-1 is made: too little feedback to tell"
+    assert outcome_words(job) == "reranker-1: too little feedback to tell"
     assert outcome_words(add_training(settings.home, state="cancelled")) == "Cancelled"
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (PROMOTED, "21 Nov 2026, 14:30 UTC · **reranker-1** went live instead of shipped · by ben"),
+        (PROMOTED, "21 Nov 2026, 14:30 UTC · **reranker-1** replaced shipped · by ben"),
         (
             Promotion(2, PROMOTED.at, "ann", "shipped", "reranker-1", "rollback", "too *many*", ""),
-            r"21 Nov 2026, 14:30 UTC · back to **shipped** from reranker-1 · by you · too \*many\*",
+            r"21 Nov 2026, 14:30 UTC · rolled back from reranker-1 to **shipped** · by you · too \*many\*",
         ),
         (
             Promotion(3, PROMOTED.at, "", "shipped", "reranker-1", "fallback", "no file", ""),
-            "21 Nov 2026, 14:30 UTC · reranker-1 could not be used, **shipped** was used instead · no file",
+            "21 Nov 2026, 14:30 UTC · reranker-1 failed, **shipped** was used instead · no file",
         ),
     ],
 )
@@ -414,7 +416,7 @@ def test_the_history_in_words(line: Promotion, expected: str) -> None:
 
 def test_without_answers_before_only_the_share_since_is_told() -> None:
     after, none = DeletionRate("reranker-1", 1, 5, 1, 1), DeletionRate("shipped", 0, 0, 0, 0)
-    assert rate_words(DeletionRates(PROMOTED, none, after, 1.0)) == "20% were struck out (1 answer)"
+    assert rate_words(DeletionRates(PROMOTED, none, after, 1.0)) == "20% struck out (1 answer)"
 
 
 def test_the_pages_load_no_model_library() -> None:

@@ -1,4 +1,4 @@
-"""A drawer to search the documents for the passage that answers a question, and to say so."""
+"""A dialog to find and pick the passage that answers a question."""
 
 from __future__ import annotations
 
@@ -17,18 +17,16 @@ _NUM_FOUND = 10
 _PREVIEW_CHARACTERS = 500
 
 
-@st.dialog("Find the passage that answers", width="large")
+@st.dialog("Find the answering passage", width="large")
 def find_answer(question: str) -> None:
-    """Search, by default with the question's own words, and pick. question: '' to be asked for it as well."""
+    """Search, by default for the question, and pick a passage. question: '' to enter one first."""
     if question:
         st.markdown(f"**{markup.plain(question)}**")
     else:
-        question = st.text_input("The question", key="answer-question", max_chars=2000).strip()
-    words = st.text_input(
-        "Search the documents for", value=question, key=f"answer-words-{question}", max_chars=2000
-    ).strip()
+        question = st.text_input("Question", key="answer-question", max_chars=2000).strip()
+    words = st.text_input("Search", value=question, key=f"answer-words-{question}", max_chars=2000).strip()
     if not (question and words):
-        st.caption("Write the question as a user would ask it; then pick the passage that answers it.")
+        st.caption("Enter the question as a user would ask it, then pick the passage that answers it.")
         return
     try:
         found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
@@ -36,7 +34,7 @@ def find_answer(question: str) -> None:
         st.warning(str(error))
         return
     if not found:
-        st.info("Nothing in the documents matches. Try other words, or add the document first.")
+        st.info("No matches. Try other words, or add the document first.")
     answering = {
         each.text
         for each in feedback_store().judgements()
@@ -53,18 +51,18 @@ def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
             where = " > ".join(filter(None, (chunk.title, chunk.heading)))
             st.markdown(f"**{markup.plain(where)}**", width="content")
             if is_chosen:
-                st.markdown(":green-badge[answers it already]", width="content")
+                st.markdown(":green-badge[answers]", width="content")
             elif st.button(
-                f"This passage answers it ({ranked.rank})",
+                f"Pick passage {ranked.rank}",
                 key=f"answers-{chunk.id}",
                 icon=":material/check:",
             ):
-                attempt(lambda: _say(question, chunk), f"Noted: {chunk.title} answers “{question}”")
+                attempt(lambda: _record(question, chunk), f"Saved: {chunk.title} answers “{question}”")
         page = f", page {chunk.page}" if chunk.page else ""
         st.caption(f"{markup.plain(chunk.document)}{page}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
-        links.to_source("Read it in its document", chunk_id=chunk.id, icon=":material/visibility:")
+        links.to_source("Open in document", chunk_id=chunk.id, icon=":material/visibility:")
 
 
-def _say(question: str, chunk: Chunk) -> None:
+def _record(question: str, chunk: Chunk) -> None:
     feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", current_user())])

@@ -1,4 +1,4 @@
-"""The text of an answer, and how it came about, as pages show them."""
+"""The text and timings of an answer, as Markdown."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from app.ui import markup
 
 _CITATIONS = re.compile(r"[. \t]*(?:\[\d+\])+\.?|")
 _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
-"""Where the last cell of a table row ends: what stands behind it is a cell too many, which no table shows."""
+"""End of the last cell of a table row; tables do not show text after it."""
 _MARK = "\ue000"
-"""Stands for the words below while a text becomes Markdown; no text has this character."""
+"""Placeholder for _NOT_FOUND during conversion; no text contains it."""
 _NOT_FOUND = " :orange-badge[:material/help: not found in the sources]"
 
 
 def answer_markdown(answer: Answer, anchor: str) -> str:
-    """What an answer says, each citation a link to the source card `anchor-sn`, each unsupported sentence marked."""
+    """Return the answer, with citations linked to cards `anchor-sn` and unsupported sentences marked."""
     if answer.answered_by == EXTRACTIVE:
         return markup.with_citation_links(markup.passage(answer.text), anchor)
     return markup.with_citation_links(markup.written(_marked(answer)), anchor).replace(_MARK, _NOT_FOUND)
 
 
 def _marked(answer: Answer) -> str:
-    """The text, behind each sentence that its passages do not say, and its citations, a mark; a row has it inside."""
+    """Return the text with _MARK after each unsupported sentence and its citations; in table rows, in the last cell."""
     parts, place = [], 0
     for sentence in answer.sentences:
         found = answer.text.find(sentence.text, place)
@@ -41,7 +41,7 @@ def _marked(answer: Answer) -> str:
 
 
 def timings_line(answer: Answer) -> str:
-    """What was done for an answer, and how long it took, as Markdown."""
+    """Return the steps of an answer and their times, as Markdown."""
     milliseconds = {step: f"{value:.0f} ms" for step, value in answer.timings_ms.items()}
     parts = [f"searched {milliseconds.get('search', '')}"]
     if answer.reranker != NONE:

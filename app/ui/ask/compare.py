@@ -1,4 +1,4 @@
-"""The same question answered with the reranker and without, side by side."""
+"""The answers with and without the reranker, side by side."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NO_ANCHOR = "compared"
 
 @st.dialog("With and without the reranker", width="large")
 def compare(turn: StoredAnswer) -> None:
-    """A dialog: on the left what was answered, on the right what the other order comes to. Nothing of it is kept."""
+    """Show the answer on the left and the one from the other ranking on the right; nothing is stored."""
     st.markdown(f"**{markup.plain(turn.answer.searched)}**")
     try:
         _compare(turn.answer)
-    except CiteloopError as error:  # such as a filter on a document that is gone
+    except CiteloopError as error:  # such as a filter on a removed document
         st.error(markup.plain(str(error)), icon=":material/error:")
 
 
@@ -53,12 +53,16 @@ def _show_title(answer: Answer) -> None:
 
 
 def _show_sources(answer: Answer, other: Answer) -> None:
-    """The sources of one answer, those marked that the other does not have."""
+    """Show an answer's sources; mark those missing in the other answer."""
     theirs = {citation.chunk.id for citation in other.citations}
     places = {ranked.chunk.id: ranked.rank for ranked in other.ranking}
     for citation in answer.citations:
         chunk = citation.chunk
         place = " > ".join((chunk.title, *chunk.headings))
         there = places.get(chunk.id)
-        badge = "" if chunk.id in theirs else f" :blue-badge[only here{f', {there} there' if there else ''}]"
+        badge = (
+            ""
+            if chunk.id in theirs
+            else f" :blue-badge[Not in the other list{f' (rank {there} there)' if there else ''}]"
+        )
         st.markdown(f"\\[{citation.number}\\] {markup.plain(place)}{badge}")

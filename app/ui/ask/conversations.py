@@ -1,4 +1,4 @@
-"""The user's conversations beside the page; and what can be done with the one that is open."""
+"""The list of the user's conversations, and actions on the open one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MAX_TITLE_CHARACTERS = 60
 
 
 def show_conversations(current_id: str) -> None:
-    """The list, in the sidebar: the newest first, or those in which the words occur that are looked for."""
+    """Show the conversations in the sidebar, newest first, filtered by the search words."""
     with st.sidebar:
         st.button("New conversation", icon=":material/add:", on_click=_open, args=("",), width="stretch", key="new")
         words = st.text_input(
-            "Find a conversation",
+            "Search conversations",
             key="conversation-words",
-            placeholder="Find a conversation",
+            placeholder="Search conversations",
             label_visibility="collapsed",
             icon=":material/search:",
         )
@@ -36,56 +36,56 @@ def show_conversations(current_id: str) -> None:
                 markup.plain(_shortened(each.title)),
                 key=f"conversation-{each.id}",
                 type="secondary" if each.id == current_id else "tertiary",
-                help=f"{counted(each.num_questions, 'question')}, the last {ago(each.last_asked_at)}",
+                help=f"{counted(each.num_questions, 'question')}, last {ago(each.last_asked_at)}",
                 on_click=_open,
                 args=(each.id,),
                 width="stretch",
             )
         if not found:
-            st.caption("No conversation holds these words." if words else "What you ask will be listed here.")
+            st.caption("No conversations match." if words else "No conversations yet.")
 
 
 def show_actions(conversation_id: str) -> None:
-    """A menu for the user's conversation that is open: share, copy, rename, remove."""
+    """Show a menu for the open conversation: share, export, rename, remove."""
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover("Conversation", icon=":material/more_horiz:", type="tertiary"),
     ):
         show_sharing(conversation_id)
-        _offer_copies(conversation_id, current_user())
+        _show_exports(conversation_id, current_user())
         title = feedback_store().title(conversation_id, current_user())
         key = f"title-{conversation_id}"
         st.text_input("Title", title, key=key, max_chars=200, placeholder="The first question")
         st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
-        if st.checkbox("Remove this conversation", help="What you struck out stays in the feedback."):
-            st.button("Remove with all answers", icon=":material/delete:", on_click=_remove, args=(conversation_id,))
+        if st.checkbox("Remove this conversation", help="Your feedback on its sources is kept."):
+            st.button("Remove conversation", icon=":material/delete:", on_click=_remove, args=(conversation_id,))
 
 
 def show_sharing(conversation_id: str, answer_id: str = "") -> None:
-    """Share the user's conversation, or stop that; the link leads to the answer if one is named."""
+    """Show controls to share or unshare; the link leads to the answer if one is named."""
     store, user = feedback_store(), current_user()
     token = store.share_token(conversation_id, user)
     if token:
-        st.caption("Anyone with this link can read this conversation, also what you ask in it later:")
+        st.caption("Anyone with this link can read this conversation, including later questions:")
         st.code(_link_to(token, answer_id), language=None, wrap_lines=True)
         label, icon = "Stop sharing", ":material/link_off:"
     else:
         st.caption("Only you can open this conversation.")
-        label, icon = "Share this conversation", ":material/link:"
+        label, icon = "Share conversation", ":material/link:"
     if st.button(label, key=f"{label}-{conversation_id}-{answer_id}", icon=icon):
         try_to(partial(store.stop_sharing if token else store.share, conversation_id, user))
-        st.rerun()  # the whole page: other menus show the link too
+        st.rerun()  # rerun the page: other menus show the link too
 
 
 def _link_to(token: str, answer_id: str) -> str:
     here = urlsplit(st.context.url or "")
     anchor = f"&a={answer_id}" if answer_id else ""
-    path = here.path.removesuffix("ask").rstrip("/")  # this page is the first: its own name leads nowhere
+    path = here.path.removesuffix("ask").rstrip("/")  # the default page has no path of its own
     return f"{here.scheme}://{here.netloc}{path}/?share={token}{anchor}"
 
 
-def _offer_copies(conversation_id: str, user: str) -> None:
-    def turns() -> list[StoredAnswer]:  # called at a click, when no page says whose click it is
+def _show_exports(conversation_id: str, user: str) -> None:
+    def turns() -> list[StoredAnswer]:  # called on click, outside a page: no user is known
         return feedback_store().conversation(conversation_id, user)
 
     st.download_button(
@@ -123,7 +123,7 @@ def _rename(conversation_id: str, key: str) -> None:
 def _remove(conversation_id: str) -> None:
     def remove() -> None:
         for turn in feedback_store().conversation(conversation_id, current_user()):
-            answerer().stop(turn.id)  # nobody will read it
+            answerer().stop(turn.id)  # no longer needed
         feedback_store().remove_conversation(conversation_id, current_user())
 
     if try_to(remove):

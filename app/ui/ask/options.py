@@ -1,4 +1,4 @@
-"""Beside the question: what ranks its passages, and the documents that it is asked of."""
+"""Options beside the question: reranker and filters."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _FIELDS = ("collections", "types", "documents", "since")
 
 
 class Options(NamedTuple):
-    """What the next questions are asked with. reranker: its name."""
+    """Options for the next questions. reranker: its name."""
 
     reranker: str
     within: Filter
 
 
 def choose_options() -> Options:
-    """A toggle for the reranker, and a menu for which one it is and which documents it reads.
+    """Show the reranker toggle and a menu with rerankers and filters; return the choice.
 
-    What has been chosen stays until it is taken back.
+    A choice stays until it is cleared.
     """
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
@@ -37,14 +37,14 @@ def choose_options() -> Options:
     with st.popover(label, icon=":material/tune:", key="options"):
         reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on, format_func=shown_name)
         _show_filters()
-        st.button("Ask all documents", on_click=_forget, disabled=not num_filters)
+        st.button("Clear filters", on_click=_clear_filters, disabled=not num_filters)
     return Options(reranker if on and reranker else NONE, _chosen())
 
 
 def _show_filters() -> None:
     found = filter_choices()
     kept: Filter = st.session_state.get("filter", EVERYTHING)
-    for field in _FIELDS:  # Streamlit forgets what is not drawn, as while the user is on another page
+    for field in _FIELDS:  # Streamlit forgets widgets while another page is shown
         value = getattr(kept, field)
         st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
     collections, types = _with(found.collections, kept.collections), _with(found.types, kept.types)
@@ -53,7 +53,7 @@ def _show_filters() -> None:
     st.multiselect(
         "Document",
         _with(found.documents, kept.documents),
-        format_func=lambda id: found.documents.get(id, "gone since"),
+        format_func=lambda id: found.documents.get(id, "removed"),
         key="filter-documents",
         placeholder="Any",
     )
@@ -62,7 +62,7 @@ def _show_filters() -> None:
 
 
 def _with(found: Iterable[str], kept: Iterable[str]) -> list[str]:
-    """What there is and, behind it, what is chosen and gone since: Streamlit would drop it, and ask all documents."""
+    """Append chosen values that no longer exist; Streamlit would drop them and so widen the filter."""
     return list(dict.fromkeys((*found, *kept)))
 
 
@@ -71,5 +71,5 @@ def _chosen() -> Filter:
     return Filter(collections, documents, types, st.session_state.get("filter-since"))
 
 
-def _forget() -> None:
+def _clear_filters() -> None:
     st.session_state.update({**{f"filter-{field}": [] for field in _FIELDS[:3]}, "filter-since": None})

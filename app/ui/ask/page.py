@@ -1,4 +1,4 @@
-"""Ask: the conversation so far, each answer with its sources; a question; what it is answered with."""
+"""Ask: the conversation with answers and sources, the question box and its options."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from app.ui.ask.turn import STEP_LABELS, show_turn
 from app.ui.messages import show_messages
 from app.ui.resources import answerer, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
+from app.ui.words import counted
 
 NUM_SHOWN_TURNS = 10
-"""Older turns of a conversation stay in the store and off the screen: drawing them all makes every click slow."""
+"""Older turns are hidden: drawing them all slows every click."""
 _PATIENCE_SECONDS = 60.0
-"""So long the page waits for an answer's sources; whoever leaves it finds them when coming back."""
+"""How long the page waits for sources; the answer continues without it."""
 
 EXAMPLES = (
     "How many days a week can I work from home?",
@@ -38,15 +39,13 @@ def show() -> None:
     _come_back()
     show_conversations(conversation_id)
     if shared:
-        st.info(
-            "Somebody shared this conversation with you. Your own question starts a new one.", icon=":material/link:"
-        )
+        st.info("This conversation was shared with you. Your question starts a new one.", icon=":material/link:")
     elif turns:
         show_actions(conversation_id)
     welcome = st.empty()
     for turn in turns:
         show_turn(turn)
-    with st.bottom:  # at the root of the page it would scroll to the last source after every answer
+    with st.bottom:  # elsewhere it scrolls to the last source after every answer
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             options = choose_options()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
@@ -54,10 +53,10 @@ def show() -> None:
     question = typed or asked
     if question and question.strip():
         st.query_params.pop("a", None)
-        if shared:  # it is read, not continued
+        if shared:  # shared conversations are read-only
             turns, conversation_id = [], _start_conversation()
-        elif turns and not is_whole:  # who goes on has read the answer before it, and left it as it is
-            with suppress(NotSavedError):  # asking must go on; the answer says that nothing is saved
+        elif turns and not is_whole:  # asking on means that the last answer was read and kept
+            with suppress(NotSavedError):  # keep asking; the answer warns that nothing is saved
                 feedback_store().record_kept(turns[-1], current_user())
         answer_id = answerer().ask(
             question.strip(),
@@ -76,7 +75,7 @@ def show() -> None:
 
 
 def _wait_for_sources(question: str, answer_id: str) -> None:
-    """Show what is being done for an answer until there is something to show of it."""
+    """Show the current step until the answer has sources."""
     scroll_here(key="scroll-to-question")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(question))
@@ -87,7 +86,7 @@ def _wait_for_sources(question: str, answer_id: str) -> None:
 
 
 def _shared_turns() -> Sequence[StoredAnswer]:
-    """Return the conversation that somebody else shares by the token in the address; empty if there is none."""
+    """Return another user's conversation shared by the token in the address; empty if none."""
     token = st.query_params.get("share")
     turns = feedback_store().shared_conversation(token) if token else []
     if turns and turns[0].user != current_user():
@@ -95,19 +94,19 @@ def _shared_turns() -> Sequence[StoredAnswer]:
     if turns:
         st.query_params["c"] = turns[0].conversation_id
     elif token:
-        st.info("Nothing is shared by this link; its owner may have stopped sharing.", icon=":material/link_off:")
+        st.info("This link is not valid. Its owner may have stopped sharing.", icon=":material/link_off:")
     st.query_params.pop("share", None)
     return []
 
 
 def _conversation_id() -> str:
-    """The conversation of the address, which survives a reload, or else the one of this session.
+    """Return the conversation in the address, which survives a reload, else that of the session.
 
-    An address of somebody else's conversation, or of none, is not taken over.
+    Ignores other users' and unknown conversations.
     """
     mine = str(st.session_state.setdefault("conversation_id", new_id()))
     begun_here: set[str] = st.session_state.setdefault("conversations-begun", set())
-    begun_here.add(mine)  # where nothing has been asked yet, the browser's back still leads to it
+    begun_here.add(mine)  # the browser's back button can lead to one without questions
     named = st.query_params.get("c")
     if (
         named
@@ -121,7 +120,7 @@ def _conversation_id() -> str:
 
 
 def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
-    """The last turns, or all where the address names an earlier one, or the user wants to see them."""
+    """Return the last turns, or all if the address names an earlier one or the user asked for them."""
     turns = feedback_store().conversation(conversation_id, current_user(), last=NUM_SHOWN_TURNS + 1)
     if len(turns) <= NUM_SHOWN_TURNS:
         return turns
@@ -130,13 +129,13 @@ def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
     if is_earlier or st.session_state.get("shown-whole") == conversation_id:
         return feedback_store().conversation(conversation_id, current_user())
     wanted = {"shown-whole": conversation_id}
-    st.button("Earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
+    st.button("Show earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
     return turns[1:]
 
 
 def _come_back() -> None:
-    """Scroll to the answer from whose source the user comes, once."""
-    answer_id = st.query_params.get("a")  # it stays: changed this early, the browser's history would be wrong
+    """Scroll once to the answer that the user returns to from a source."""
+    answer_id = st.query_params.get("a")  # kept: changing it this early breaks the browser's history
     if answer_id and answer_id != st.session_state.get("came-back-to"):
         st.session_state["came-back-to"] = st.session_state["scroll-to"] = answer_id
 
@@ -151,11 +150,11 @@ def _welcome() -> None:
     st.title("Ask your documents")
     num_documents = len(pipeline().table.documents())
     if not num_documents:
-        st.markdown("There are no documents yet. Add some on the Documents page, then ask about them here.")
+        st.markdown("No documents yet. Add some on the Documents page, then ask about them here.")
         return
     st.markdown(
-        f"Every answer quotes the {num_documents} documents and shows why each passage ranks where it does; "
-        "strike out a wrong one, and it is kept to teach the ranking."
+        f"Answers quote your {counted(num_documents, 'document')} and show why each source ranks where it does. "
+        "Strike out a wrong source; the ranking learns from it."
     )
     for number, example in enumerate(EXAMPLES):
         st.button(example, key=f"example-{number}", on_click=st.session_state.update, args=({"asked": example},))

@@ -1,4 +1,4 @@
-"""The order before and after the reranker: two lists joined by curves, and the same as a table."""
+"""The ranking before and after the reranker, as two lists joined by curves and as a table."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.reranking.rerank import RankedChunk
 from app.ui import markup
 
 NUM_ROWS = 10
-"""Each list shows its first so many, and whatever of the other list's first ones stands further down."""
+"""Length of each list; passages from the top of the other list are added."""
 
 _MATCHES = ((0.3, "strong"), (0.1, "fair"), (0.0, "weak"))
-"""Least probability of each word; of passages with a probability of .3 to .4, 36% answer."""
+"""Minimum probability and label; of passages at .3 to .4, 36% answer."""
 _HERE = Path(__file__).parent
 _lists = st.components.v2.component(
     "citeloop_ranking",
@@ -28,24 +28,24 @@ _lists = st.components.v2.component(
 
 @st.dialog("How these sources were chosen", position="right", width="medium")
 def show_ranking(turn: StoredAnswer) -> None:
-    """A drawer with both orders of an answer's candidates, each a link to where it stands in its document."""
+    """Show both rankings of an answer's candidates, each linked to its document."""
     answer = turn.answer
     reranked = answer.reranker != "none"
     if reranked:
         st.markdown(
-            f"Search put {len(answer.ranking)} candidates in the order on the left; "
-            f"the reranker ({markup.plain(answer.reranker)}) read them and made the order on the right. "
-            "A border marks what the answer quotes."
+            f"Left: the {len(answer.ranking)} candidates as search ranked them. "
+            f"Right: as reranked by {markup.plain(answer.reranker)}. "
+            "A border marks the sources used in the answer."
         )
     else:
-        st.markdown("The reranker was off: this is the order of search. Ask again with it on to compare.")
+        st.markdown("The reranker was off, so this is the order of search. Turn it on and ask again to compare.")
     _lists(data={**view_data(answer), "answer_id": turn.id}, key="ranking-lists")
     with st.expander("As a table"):
         st.dataframe(_table(answer), hide_index=True)
 
 
 def view_data(answer: Answer) -> dict[str, object]:
-    """What the component draws: both lists of the same passages, each in its own order."""
+    """Return the data of the component: the same passages in both orders."""
     used = {citation.chunk.id for citation in answer.citations if citation.number in answer.used}
     shown = [r for r in answer.ranking if r.rank <= NUM_ROWS or r.candidate.fused_rank <= NUM_ROWS]
     before = sorted(shown, key=lambda ranked: ranked.candidate.fused_rank)
@@ -58,7 +58,7 @@ def view_data(answer: Answer) -> dict[str, object]:
 
 
 def shown_score(ranked: RankedChunk) -> str:
-    """The score for people: how well the passage matches, if the reranker is calibrated."""
+    """Return the score in words if the reranker is calibrated, else as a number."""
     if not ranked.is_probability:
         return f"score {ranked.score:.2f}"
     return next(f"{word} match" for least, word in _MATCHES if ranked.score >= least)

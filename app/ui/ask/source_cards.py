@@ -1,4 +1,4 @@
-"""One card for each citation of an answer: what it says, where it stands, and a way to strike it out."""
+"""One card per citation: its text, its place, and a button to strike it out."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PREVIEW_CHARACTERS = 420
 
 @dataclass(slots=True)
 class _Drawn:
-    """One drawing of a card: once its button has done what it says, what it says is no longer so.
+    """One rendering of a card; its buttons work once.
 
-    Clicks that come while the page is busy are handled together later, in no order: the second half of a double
-    click on one button may then follow the click on the other that took its place.
+    Streamlit handles clicks on a busy page together and unordered, so the second half of a double click could undo
+    the first.
     """
 
     is_done: bool = False
 
 
 def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:
-    """All cards of a kept answer, struck-out ones collapsed; only its owner can strike out and undo.
+    """Show all cards of a stored answer, struck-out ones collapsed; only its owner can strike out and undo.
 
     deleted: as of FeedbackStore.deleted.
     """
@@ -76,16 +76,16 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
         st.markdown(markup.passage(chunk.text))
     else:
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
-        with st.expander(f"Whole passage [{citation.number}]"):
+        with st.expander(f"Show all of [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
 
 
 def _show_supported(answer: Answer, number: int) -> None:
-    """The sentences of a written answer that cite this passage, and whether it says so."""
+    """Show the answer's sentences that cite this passage, and whether it supports them."""
     for sentence in answer.sentences:
         if number in sentence.numbers:
             words = " ".join(NUMBER.sub("", sentence.text).split()).replace(" .", ".")
-            verdict = "Says" if sentence.is_supported else ":orange[Cited for, but not found here]"
+            verdict = "Supports" if sentence.is_supported else ":orange[Not found here]"
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 
 
@@ -105,7 +105,7 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             args=(turn, citation.chunk.id, "undone", drawn),
         )
     key = f"reason-{turn.id}-{citation.number}"
-    st.session_state[key] = event.reason  # it may have been given in another tab, or not been noted
+    st.session_state[key] = event.reason  # it may come from another tab or not be saved
     st.pills(
         f"Why is [{citation.number}] wrong? (optional)",
         REASONS,
@@ -120,8 +120,8 @@ def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) ->
     def record() -> None:
         event = feedback_store().record(turn, chunk_id, action, current_user())
         drawn.is_done = True
-        if event:  # last: Streamlit may leave the callback where it touches the session state
-            words = "struck out and noted" if action == "deleted" else "is back"
+        if event:  # last: Streamlit may leave the callback here
+            words = "struck out" if action == "deleted" else "restored"
             st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
 
     if not drawn.is_done:
@@ -135,15 +135,15 @@ def _record_reason(turn: StoredAnswer, chunk_id: str, key: str, drawn: _Drawn) -
 
 
 def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
-    """Do it or say why it failed, beside the sources: the top of a long conversation is far away."""
+    """Run act; show an error next to the sources, where the user looks."""
     try:
         act()
-    except CiteloopError as error:  # in a callback nobody else would say it
+    except CiteloopError as error:  # nothing else reports errors in a callback
         st.session_state[f"toast-{turn.id}"] = markup.plain(str(error))
 
 
 def also_in(documents: Sequence[str]) -> str:
-    """How many other documents have the same text, '' if none has."""
+    """Return how many other documents have the same text, '' if none."""
     return f"also in {len(documents)} other document{'s' * (len(documents) > 1)}" if documents else ""
 
 

@@ -1,4 +1,4 @@
-"""One turn of a conversation: the question, its answer while it is written and afterwards, its sources."""
+"""One turn of a conversation: the question, its growing or finished answer, and the sources."""
 
 from __future__ import annotations
 
@@ -16,39 +16,40 @@ from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, current_user, feedback_store
 from app.ui.scroll import scroll_here
+from app.ui.words import counted
 from ingest import CiteloopError
 
 _LOOK_SECONDS = 0.5
-"""How often the page looks how far an answer is: more often, the models would get too little of the processor."""
+"""Refresh interval of a growing answer; shorter ones take CPU time from the models."""
 _PATIENCE_SECONDS = 1.0
-"""So long the page waits for an answer to be whole before it shows how it grows: quotes take less."""
+"""How long the page waits for a complete answer before it streams; quotes take less."""
 
 STEP_LABELS = {
-    "": "Waiting for its turn",
-    "wait": "Waiting for its turn",
+    "": "Waiting",
+    "wait": "Waiting",
     "understand": "Understanding the question",
     "search": "Searching the documents",
     "rerank": "Reranking the candidates",
-    "answer": "Answering from the best passages",
+    "answer": "Writing the answer",
 }
 
 
 @st.fragment
 def show_turn(turn: StoredAnswer) -> None:
-    """A kept question with its answer; a click in here draws only this turn again.
+    """Show a stored question and answer as a fragment.
 
-    Where the answer was written from other sources than the ones that are left, it is written again.
+    Rewrites the answer if its sources were struck out or restored since.
     """
     try:
         _show_turn(turn)
-    except CiteloopError as error:  # here, since after a click only this is drawn
+    except CiteloopError as error:  # here, since a click reruns only this fragment
         st.error(markup.plain(str(error)), icon=":material/error:")
 
 
 def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, turn.user)
     job = answerer().at_work(turn.id)
-    turn = feedback_store().answer(turn.id, turn.user) or turn  # after the job: without one this is its end
+    turn = feedback_store().answer(turn.id, turn.user) or turn  # read after the job, so it is final if there is no job
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
     without = job.without if job else turn.answer.without
@@ -63,7 +64,7 @@ def _show_turn(turn: StoredAnswer) -> None:
         if turn.answer.query:
             _show_query(turn)
         if job:
-            with st.container():  # else what it draws later would take the place of what stands below
+            with st.container():  # reserves the place: later output would overwrite elements below
                 _show_growing(turn, with_sources=bool(turn.answer.citations))
         else:
             _show_text(turn)
@@ -73,21 +74,21 @@ def _show_turn(turn: StoredAnswer) -> None:
 
 
 def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
-    """The turn as it is a moment later, and the job that is writing it if that takes longer."""
+    """Wait briefly; return the turn, and its job if it is still running."""
     job = answerer().wait_for(turn.id, _PATIENCE_SECONDS)
     return feedback_store().answer(turn.id, turn.user) or turn, job
 
 
 @st.fragment(run_every=_LOOK_SECONDS)
 def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
-    """What is there of an answer; when there are sources, or it is whole, the page is drawn again."""
+    """Show the answer so far; rerun the page when sources arrive or it is complete."""
     job = answerer().at_work(turn.id)
     now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
     numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = f"Writing again without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
+        label = f"Rewriting without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
         st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
@@ -106,37 +107,37 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
 
 
 def _show_query(turn: StoredAnswer) -> None:
-    """What was searched instead of the question, and a way to put it right."""
+    """Show the query that was searched instead of the question, with controls to change it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Understood as: {markup.plain(turn.answer.query)}", width="content")
         if turn.user == current_user():
             with st.popover("Change", type="tertiary"):
-                question = st.text_area("The whole question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
-                if st.button("Ask this", key=f"ask-{turn.id}"):
-                    _ask_as_it_is(question)
+                question = st.text_area("Full question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
+                if st.button("Ask question", key=f"ask-{turn.id}"):
+                    _ask_verbatim(question)
             if st.button("Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"):
-                _ask_as_it_is(turn.answer.question)
+                _ask_verbatim(turn.answer.question)
 
 
-def _ask_as_it_is(question: str) -> None:
+def _ask_verbatim(question: str) -> None:
     st.session_state["asked-as-it-is"] = True
     _ask(question)
 
 
 def _ask(question: str) -> None:
     st.session_state["asked"] = question
-    st.rerun()  # the whole page: it does the asking
+    st.rerun()  # rerun the page, which asks
 
 
 def _show_text(turn: StoredAnswer) -> None:
-    """The text of a kept answer, below what went wrong."""
+    """Show a stored answer below its warnings."""
     answer = turn.answer
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")
     if answer.stopped:
-        st.warning("This answer was stopped before its end.", icon=":material/stop_circle:")
+        st.warning("This answer was stopped.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
-        st.warning("This answer was cut off before its end. Ask again for a whole one.", icon=":material/warning:")
+        st.warning("This answer was cut off. Ask again for a complete one.", icon=":material/warning:")
     is_own = turn.user == current_user()
     if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
         _ask(answer.question)
@@ -144,8 +145,7 @@ def _show_text(turn: StoredAnswer) -> None:
         st.caption("Quoted from the documents")
     st.markdown(answer_markdown(answer, turn.id))
     if answer.num_dropped:
-        them = "a citation" if answer.num_dropped == 1 else f"{answer.num_dropped} citations"
-        st.caption(f"The model made up {them} of passages that it was not given; left out.")
+        st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
 
 
 def _show_tools(turn: StoredAnswer) -> None:

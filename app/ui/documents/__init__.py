@@ -1,1 +1,1 @@
-"""Documents: what is in, uploads, and the ingest jobs."""
+"""Documents: the list, uploads, and the ingest jobs."""

@@ -1,4 +1,4 @@
-"""Ingest jobs: how far the open ones are, what the last ones did, and ways to stop them or to begin again."""
+"""Ingest jobs: progress, results, and buttons to cancel, resume and rerun."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ingest.pipeline import FileResult, Status
 
 _NUM_JOBS = 50
 _NUM_FAILURES = 5
-"""So many are seen at once, the others at a click."""
+"""Number shown at once; a click shows the others."""
 _MAX_FAILURES = 500
 _NUM_NAMED = 5
-"""So few files are named one by one even when all is well."""
+"""Up to this number, successful files are named too."""
 _JUST_ENDED = timedelta(minutes=10)
 _NUM_JUST_ENDED = 3
 _SECONDS_TO_TELL = 3
-"""Before that, a rate says little; and of a job that was resumed, the numbers are those of before."""
+"""Earlier rates are unreliable, and a resumed job still shows its old numbers."""
 _QUEUED_FOR_LONG = timedelta(seconds=30)
 
 
 def show_jobs() -> None:
-    """The section on the Documents page; nothing where nothing was ever ingested by a job."""
+    """Show the section of jobs; nothing if there are none."""
     jobs = job_store().jobs(_NUM_JOBS)
     open_ids = tuple(job.id for job in jobs if job.is_open)
     ended = [job for job in jobs if not job.is_open]
@@ -41,7 +41,7 @@ def show_jobs() -> None:
     if open_ids or latest:
         st.subheader("Ingest jobs", anchor=False)
     if open_ids:
-        # What is drawn every second must not fade in between, as Streamlit would have it on a busy machine.
+        # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
         st.fragment(_show_open, run_every=1.0)(open_ids)
     for job in latest:
@@ -53,7 +53,7 @@ def show_jobs() -> None:
 
 
 def queue_upload(folder: Path, job_id: str) -> None:
-    """Let what was put into the folder be ingested, by a process that outlives the page."""
+    """Queue the folder and ingest it in a process that outlives the page."""
     job_store().add("upload", [folder], embedder=read_settings().embedder, job_id=job_id)
     _start()
 
@@ -62,7 +62,7 @@ def queue_upload(folder: Path, job_id: str) -> None:
 
 
 def _show_open(shown: Sequence[str]) -> None:
-    """Drawn once a second, by itself; when a job has ended or come, the whole page is drawn again."""
+    """Refresh every second; rerun the page when a job starts or ends."""
     jobs = [job for job in job_store().jobs(_NUM_JOBS) if job.is_open]
     if {job.id for job in jobs} != set(shown):
         st.rerun()
@@ -87,9 +87,9 @@ def _show_progress(job: Job, *, is_stuck: bool) -> None:
 
 
 def title(job: Job, results: Sequence[FileResult] = ()) -> str:
-    """What a job is about, in words."""
+    """Return the title of a job."""
     if job.kind == "reindex":
-        return "All documents anew"
+        return "Reindex of all documents"
     if job.kind == "folder":
         return "Ingest of " + ", ".join(Path(path).name or path for path in job.paths)
     names = [result.name for result in results] or _waiting_files(job)
@@ -100,9 +100,9 @@ def title(job: Job, results: Sequence[FileResult] = ()) -> str:
 
 
 def state_words(job: Job) -> str:
-    """How an open job stands, in words; '' when its progress says it."""
+    """Return the state of an open job; '' if the progress bar shows it."""
     if job.is_dead:
-        return "Stopped: its process was killed. What was done until then is stored."
+        return "Stopped: its process was killed. Finished files are stored."
     if job.cancel_requested:
         return "Stopping"
     if job.message:
@@ -113,17 +113,17 @@ def state_words(job: Job) -> str:
 
 
 def progress_words(job: Job) -> str:
-    """How many of the files are done."""
+    """Return the number of finished files."""
     return f"{job.num_files_done:,} of {counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
 
 
 def _pace(job: Job, num_changed: int) -> list[str]:
-    """Passages, their rate, and the remaining time where it can be told."""
+    """Return passages, their rate, and the remaining time if known."""
     if job.state != "running" or job.is_dead or not job.num_chunks_done or job.seconds < _SECONDS_TO_TELL:
         return []
-    parts = [counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} a second"]
+    parts = [counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} per second"]
     remaining = job.num_files - job.num_files_done
-    if num_changed >= 3 and remaining:  # unchanged files come first and cost nothing: they say nothing about the rest
+    if num_changed >= 3 and remaining:  # unchanged files come first and take no time
         parts.append(f"about {duration(job.seconds / num_changed * remaining)} left")
     return parts
 
@@ -165,7 +165,7 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
 
 
 def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
-    """How a job ended and how many files went which way, in words."""
+    """Return the outcome of a job and the number of files by status."""
     counts = Counter[str](result.status for result in results)
     counts["unchanged"] = max(job.num_files_done - sum(count for key, count in counts.items() if key != "removed"), 0)
     parts = [f"{counts[status]:,} {status}" for status in get_args(Status) if counts[status]]
@@ -174,7 +174,7 @@ def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
 
 
 def result_lines(results: Sequence[FileResult]) -> str:
-    """Markdown: the first files that failed, with the reason, and the others where they are few."""
+    """Return Markdown: the first failures with reasons, and the other files if few."""
     failures = [result for result in results if result.status in _FAILURES]
     good = [result for result in results if result.status not in _FAILURES]
     lines = [_line(result) for result in failures[:_NUM_FAILURES]]
@@ -192,8 +192,8 @@ def _line(result: FileResult) -> str:
         else ""
     )
     words = f"{result.status}{detail}"
-    colour = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
-    return f"- **{_inline(result.name)}** :{colour}[{result.status}]{_inline(words.removeprefix(result.status))}"
+    color = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
+    return f"- **{_inline(result.name)}** :{color}[{result.status}]{_inline(words.removeprefix(result.status))}"
 
 
 def _inline(text: str) -> str:
@@ -201,7 +201,7 @@ def _inline(text: str) -> str:
 
 
 def _is_newest_of_its_folder(job: Job, jobs: Sequence[Job]) -> bool:
-    """Whether a folder can be brought up to date by this job, and not by a newer one."""
+    """Return whether this is the newest job of a folder that can be synced."""
     newest = next(other for other in jobs if (other.kind, other.paths) == (job.kind, job.paths))
     return job.kind == "folder" and job.state == "done" and newest == job and _has_files(job)
 
@@ -210,14 +210,14 @@ def _has_files(job: Job) -> bool:
     return all(Path(path).exists() for path in job.paths)
 
 
-# what a click does ---------------------------------------------------------------------------------------
+# actions ---------------------------------------------------------------------------------------
 
 
 def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
     if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
         try:
             act(job)
-        except JobError as error:  # it ended while the button was being clicked
+        except JobError as error:  # it ended before the click arrived
             st.toast(markup.plain(str(error)))
         st.rerun()
 

@@ -1,4 +1,4 @@
-"""Documents: what is in, add files, how the ingest jobs stand, open a document, take documents out."""
+"""Documents: upload, ingest jobs, and the list to open or remove documents."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show() -> None:
     show_jobs()
     documents = pipeline().table.documents()
     if not documents:
-        st.info("No documents yet. Add some above, or run `citeloop ingest FOLDER` where Citeloop is installed.")
+        st.info("No documents yet. Add some above, or run `citeloop ingest FOLDER`.")
         return
     num_chunks = sum(document.num_chunks for document in documents)
     st.markdown(f"**{_count(documents)}**, {num_chunks:,} passages")
@@ -53,12 +53,12 @@ def show() -> None:
             links.to_source(f"Open {name}", document_id=chosen[0].id, icon=":material/visibility:")
         with st.popover(f"Remove {_count(chosen)}", icon=":material/delete:"):
             st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
-            st.caption("Feedback on their passages is kept. Files outside Citeloop's own folder stay where they are.")
+            st.caption("Feedback on them is kept. Files outside Citeloop's folder are not deleted.")
             st.button("Remove", type="primary", on_click=_remove, args=(chosen,))
 
 
 def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
-    """The list, to search and to select from; returns what is selected."""
+    """Show the list with its search box; return the selected documents."""
     wanted = st.text_input("Find a document", placeholder="Part of a name or title", key="document-filter").lower()
     shown = [document for document in documents if wanted in f"{document.name} {document.title}".lower()]
     selection = st.dataframe(
@@ -66,9 +66,9 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is of rows, not documents
+        key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
         column_config={"Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
-        alt="The documents, with title, pages, passages and when they were added",
+        alt="Documents with title, pages, passages and time added",
     )
     return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]
 
@@ -77,7 +77,7 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
 
 
 class UploadError(CiteloopError):
-    """The uploaded files cannot be kept; the message says which and why."""
+    """Uploaded files cannot be saved; the message says which and why."""
 
 
 def _show_upload() -> None:
@@ -88,7 +88,7 @@ def _show_upload() -> None:
             accept_multiple_files=True,
             max_upload_size=_MAX_UPLOAD_MB,
         )
-        submitted = st.form_submit_button("Add to the documents", type="primary", icon=":material/upload:")
+        submitted = st.form_submit_button("Add documents", type="primary", icon=":material/upload:")
     if submitted and not files:
         st.warning("Choose one or more files first.")
     elif submitted:
@@ -100,9 +100,9 @@ def _show_upload() -> None:
 
 
 def _queue(files: Sequence[UploadedFile], home: Path) -> None:
-    """Keep the files where their job finds them, and queue it; a file of a known name becomes its new version.
+    """Save the files for a job and queue it; a file with a known name replaces the old version.
 
-    Nothing of Streamlit is called in here, so that no rerun can come between the files and their job.
+    Calls nothing of Streamlit, so no rerun can separate files and job.
     """
     job_id = new_job_id()
     folder = uploads_folder(home, job_id)
@@ -115,16 +115,16 @@ def _queue(files: Sequence[UploadedFile], home: Path) -> None:
 
 
 def _save(files: Sequence[UploadedFile], folder: Path) -> None:
-    """Write uploads into a new folder. Raises UploadError when two have one name, or one cannot be written."""
+    """Write uploads to a new folder. Raises UploadError for equal names and unwritable files."""
     names = [safe_name(file.name) for file in files]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
-        raise UploadError(f"two of the files are called {', '.join(twice)}; rename one of them and try again")
+        raise UploadError(f"two files are called {', '.join(twice)}; rename one and try again")
     try:
         folder.mkdir(mode=0o700, parents=True)
         for name, file in zip(names, files, strict=True):
             with create_private(folder / name) as target:
                 shutil.copyfileobj(file, target)
-    except OSError as error:  # a name that is too long, a full disk
+    except OSError as error:  # such as a name that is too long or a full disk
         name = Path(error.filename or "").name[:60]
         raise UploadError(": ".join(part for part in (name, error.strerror or str(error)) if part)) from error
 
@@ -144,7 +144,7 @@ def _remove(documents: Sequence[StoredDocument]) -> None:
 
 
 def _give_up() -> NoReturn:
-    raise CiteloopError("An ingest is running, so nothing was removed; try again when it has ended.")
+    raise CiteloopError("Nothing was removed because an ingest is running. Try again when it has ended.")
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:

@@ -1,4 +1,4 @@
-"""The name of an uploaded file -> a name under which it can be kept."""
+"""Name of an uploaded file -> safe file name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pathlib import PurePosixPath
 
 
 def safe_name(name: str) -> str:
-    """A file name that leads nowhere else, cannot hide its file and shows all its characters."""
+    """Return the name without folders, leading dots and unprintable characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     return "".join(each if each.isprintable() else "_" for each in last).lstrip(".") or "file"

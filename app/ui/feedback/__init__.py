@@ -1,1 +1,1 @@
-"""Feedback: what people said of passages, by question, by document, as a log, and in files."""
+"""Feedback on passages by question, by document, as a log, and in files."""

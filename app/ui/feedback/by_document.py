@@ -1,4 +1,4 @@
-"""Feedback by document: whose passages are struck out most, and why."""
+"""Feedback by document: which have the most struck-out passages, and why."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PREVIEW_CHARACTERS = 160
 
 
 def show_documents(said: Feedback) -> None:
-    """The documents with struck-out passages, the most often struck out first."""
+    """Show the documents with struck-out passages, most often struck out first."""
     documents = by_document(_as_named_now(struck_out(said.events)))
     if not documents:
         st.caption("No source is struck out.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", placeholder="Part of a document's name", key="documents-feedback-filter").lower()
-        only_care = st.toggle("Only those that may need care", key="documents-feedback-care")
+        only_care = st.toggle("Only documents to check", key="documents-feedback-care")
     chosen = [each for each in documents if words in each.document.lower() and (each.needs_care or not only_care)]
     st.caption(
-        f"**{counted(len(chosen), 'document')}** with struck-out sources. Where people say {_joined(CARE_REASONS)}, "
-        "the ranking learns nothing; the document itself may need care."
+        f"**{counted(len(chosen), 'document')}** with struck-out sources. The reasons {_joined(CARE_REASONS)} "
+        "do not train the ranking; check the document itself."
     )
     ids = {document.name: document.id for document in pipeline().table.documents()}
     for document in page_of(chosen, _NUM_DOCUMENTS, "documents-feedback-page"):
@@ -38,7 +38,7 @@ def show_documents(said: Feedback) -> None:
 
 
 def _as_named_now(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """Events with the name that the document of their passage has now: it may have been renamed since."""
+    """Return the events with the current names of their documents."""
     events = list(events)
     found = pipeline().table.find_texts({event.text for event in events})
     names = {chunk.id: chunk.document for chunks in found.values() for chunk in chunks}
@@ -48,32 +48,32 @@ def _as_named_now(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            care = " &nbsp;:orange-badge[:material/warning: may need care]" if document.needs_care else ""
-            st.markdown(f"**{markup.plain(document.document or 'Of no document')}**{care}", width="content")
+            care = " &nbsp;:orange-badge[:material/warning: check document]" if document.needs_care else ""
+            st.markdown(f"**{markup.plain(document.document or 'No document')}**{care}", width="content")
             if document_id := ids.get(document.document):
-                links.to_source("Open the document", document_id=document_id, icon=":material/visibility:")
+                links.to_source("Open document", document_id=document_id, icon=":material/visibility:")
             else:
-                st.caption("no longer in the documents", width="content")
+                st.caption("document removed", width="content")
         st.caption(document_words(document))
         with st.expander(f"{counted(len(document.passages), 'passage')} struck out"):
             for event, number in document.passages[:_NUM_PASSAGES]:
                 where = markup.plain(" > ".join(filter(None, (event.title, event.heading))))
                 text = markup.plain(preview(event.text, _PREVIEW_CHARACTERS))
                 st.markdown(f"**{where}**, {times(number)}  \n{text}  \nLast asked: {markup.plain(event.question)}")
-                links.to_source("Read it in the document", chunk_id=event.chunk_id, icon=":material/visibility:")
+                links.to_source("Open in document", chunk_id=event.chunk_id, icon=":material/visibility:")
             if rest := document.passages[_NUM_PASSAGES:]:
                 st.caption(f"and {counted(len(rest), 'more passage')}")
 
 
 def document_words(document: DocumentFeedback) -> str:
-    """How often something of it was struck out, by how many, and why."""
+    """Return how often its passages were struck out, by how many people, and why."""
     people = "1 person" if document.num_users == 1 else f"{document.num_users:,} people"
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in document.reasons.most_common())
     return f"Struck out {times(document.num_struck_out)} by {people}: {reasons}"
 
 
 def times(number: int) -> str:
-    """How often, in words."""
+    """Return `once`, `twice` or `N times`."""
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 

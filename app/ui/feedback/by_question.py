@@ -1,4 +1,4 @@
-"""Feedback by question: what people say of each passage, what it counts as, and a curator's word on it."""
+"""Feedback by question: what people did with each passage, its label, and a curator's decision."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from app.ui.words import counted, person, preview
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
 _PREVIEW_CHARACTERS = 180
 _HARDLY = 0.05
-"""A weight below this comes of votes that all but cancel, or of one voice among very many of the same user."""
+"""Smaller weights come from votes that nearly cancel, or from users with very many votes."""
 _SHOWN: Mapping[str, str] = {
     "all": "All",
-    "contradicted": "People contradict each other",
-    "unanswered": "Without an answer",
+    "contradicted": "Conflicting feedback",
+    "unanswered": "No answering passage",
     "judged": "Decided by a curator",
 }
 _WORDS: Mapping[Label, str] = {"relevant": "Relevant", "not relevant": "Not relevant", "left out": "Leave out"}
 
 
 def show_questions(said: Feedback) -> None:
-    """Ten questions a page, those with contradictions first."""
+    """Show ten questions per page, those with conflicting feedback first."""
     questions = questions_of(said.labeled)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", placeholder="Part of a question, document or passage", key="questions-filter")
@@ -49,12 +49,12 @@ def show_questions(said: Feedback) -> None:
             key="questions-shown",
             width=300,
         )
-        if st.button("Add a question and its answer", icon=":material/add:"):
+        if st.button("Add question and answer", icon=":material/add:"):
             find_answer("")
     chosen = [each for each in questions if _is_shown(each, shown) and _has_words(each, words.lower())]
     if not chosen:
-        st.caption("No question is like that.")
-    st.caption("What you say counts fully, whatever users did; the log of what they did stays as it is.")
+        st.caption("No questions match.")
+    st.caption("Your decision overrides user feedback. The log is kept.")
     for question in page_of(chosen, _NUM_QUESTIONS, "questions-page"):
         _show_question(question, said.reasons)
 
@@ -79,10 +79,10 @@ def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Coun
     with st.container(border=True, gap="small", key=f"question-{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{markup.plain(question.question)}**", width="content")
-            if st.button("Add the passage that answers it", key=f"add-{key}", icon=":material/add:", type="tertiary"):
+            if st.button("Add answering passage", key=f"add-{key}", icon=":material/add:", type="tertiary"):
                 find_answer(question.question)
         if not question.is_answered:
-            st.caption(":orange[:material/help:] No passage is known yet that answers it: nothing is learned from it.")
+            st.caption(":orange[:material/help:] No answering passage yet, so not used for training.")
         for passage in question.passages[:_NUM_PASSAGES]:
             _show_passage(passage, reasons.get(key_of(passage), Counter()))
         if rest := question.passages[_NUM_PASSAGES:]:
@@ -96,22 +96,22 @@ def _show_rest(rest: Sequence[LabeledPassage], reasons: Mapping[PassageKey, Coun
 
 
 def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
-    word = _curators_word(passage)
-    key = f"judge-{Judgement.of(passage, 'relevant', '').key}-{word}"  # another word: another control that shows it
+    word = _decision(passage)
+    key = f"judge-{Judgement.of(passage, 'relevant', '').key}-{word}"  # a new decision needs a new control to show it
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(gap="xsmall"):
         beginning = markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
         st.markdown(f"{mark_of(passage)} {_place(passage)}  \n{beginning}")
         if passage.chunk_id:
-            links.to_source("Read it in its document", chunk_id=passage.chunk_id, icon=":material/visibility:")
+            links.to_source("Open in document", chunk_id=passage.chunk_id, icon=":material/visibility:")
     with right:
         st.caption("  \n".join(filter(None, (people_words(passage, reasons), counts_as(passage, current_user())))))
         st.segmented_control(
-            "What you say",
+            "Your decision",
             list(_WORDS),
             default=word,
             format_func=_WORDS.__getitem__,
-            required=bool(word),  # a word once given can be changed, not taken back
+            required=bool(word),  # a decision can be changed, not withdrawn
             key=key,
             on_change=_judge,
             args=(passage, key),
@@ -120,16 +120,16 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
 
 
 def mark_of(passage: LabeledPassage) -> str:
-    """What it counts as, as a mark."""
+    """Return its label as a badge."""
     if passage.needs_decision:
-        return ":orange-badge[:material/warning: contradiction]"
+        return ":orange-badge[:material/warning: conflict]"
     if passage.relevant is None:
         return ":gray-badge[not used]"
     return ":green-badge[answers]" if passage.relevant else ":red-badge[does not answer]"
 
 
 def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
-    """What people did with it, as Markdown."""
+    """Return what people did with it, as Markdown."""
     parts = [
         f"{act} by {len(users)}"
         for act, users in (
@@ -145,32 +145,31 @@ def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
 
 
 def counts_as(passage: LabeledPassage, me: str) -> str:
-    """What the rules make of it, as Markdown."""
+    """Return its label and weight, as Markdown."""
     if passage.judged_by:
         who, imported = person(passage.judged_by, me), is_imported(passage.origin)
         said = "not used" if passage.relevant is None else "answers" if passage.relevant else "does not answer"
-        return f"Counts fully: {said}, said by {markup.plain(who)}{f', {markup.plain(passage.origin)}' * imported}"
+        return f"Decided by {markup.plain(who)}: {said}{f', {markup.plain(passage.origin)}' * imported}"
     if passage.relevant is None:
         return f"Not used: {markup.plain(passage.origin)}"
     if passage.weight < _HARDLY:
-        return "Hardly counts"
-    side = "an answer" if passage.relevant else "no answer"
-    return f"Counts as {side}, {passage.weight:.0%} as much as a curator's word"
+        return "Weight near 0"
+    return f"Counted as {'right' if passage.relevant else 'wrong'} (weight {passage.weight:.2g})"
 
 
-def _curators_word(passage: LabeledPassage) -> Label | None:
+def _decision(passage: LabeledPassage) -> Label | None:
     if not passage.judged_by:
         return None
     return "left out" if passage.relevant is None else "relevant" if passage.relevant else "not relevant"
 
 
 def _judge(passage: LabeledPassage, key: str) -> None:
-    label, before = cast("Label | None", st.session_state[key]), _curators_word(passage)
-    if not label or label == before:  # nobody clicked: a browser that is behind sends the control that was there
+    label, before = cast("Label | None", st.session_state[key]), _decision(passage)
+    if not label or label == before:  # not a click: an outdated browser page sent its old state
         return
     judgement = Judgement.of(passage, label, current_user())
     if not try_to(lambda: feedback_store().judge([judgement])):
-        st.session_state[key] = before  # so that it can be clicked again
+        st.session_state[key] = before  # allow another try
 
 
 def _place(passage: LabeledPassage) -> str:

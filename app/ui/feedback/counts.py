@@ -1,4 +1,4 @@
-"""FeedbackEvents and LabeledPassages -> what the pages say of them: by question, by document, by origin."""
+"""FeedbackEvents and LabeledPassages -> counts by question, by document and by origin."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from app.training.labels.from_feedback import Readiness, readiness
 
 NO_REASON = "no reason given"
 CARE_REASONS = ("outdated", "duplicate", "wrong page")
-"""They say something about the document, and not that the ranking was wrong."""
+"""Reasons that concern the document, not the ranking."""
 
 PassageKey = tuple[str, str]
-"""question_key and text: what makes a passage for a question the same."""
+"""question_key and passage text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """All that people and curators said, and what it counts as.
+    """All feedback and its labels.
 
-    reasons: of what stands as struck out, how often.
+    reasons: of current strike-outs, with counts.
     """
 
     events: tuple[FeedbackEvent, ...]
@@ -33,27 +33,27 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFeedback:
-    """A question as it was asked first, and its passages: first what people contradict each other on."""
+    """A question as first asked, and its passages, those with conflicting feedback first."""
 
     question: str
     passages: tuple[LabeledPassage, ...]
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether users contradict each other on a passage that no curator has decided."""
+        """Whether a passage has conflicting feedback and no decision."""
         return any(each.needs_decision for each in self.passages)
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is a passage that answers it."""
+        """Whether a passage answers it."""
         return any(each.relevant for each in self.passages)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentFeedback:
-    """What of a document is struck out. num_users: who did it. reasons: how often each was given.
+    """Strike-outs in a document. num_users: who struck out. reasons: with counts.
 
-    passages: the struck-out ones, the most often first, with how many struck each out.
+    passages: struck out, with counts, highest first.
     """
 
     document: str
@@ -63,17 +63,17 @@ class DocumentFeedback:
 
     @property
     def num_struck_out(self) -> int:
-        """How often passages of it are struck out."""
+        """Number of strike-outs of its passages."""
         return self.reasons.total()
 
     @property
     def needs_care(self) -> bool:
-        """Whether people say something about the document rather than about the ranking."""
+        """Whether a reason concerns the document, not the ranking."""
         return any(self.reasons[reason] for reason in CARE_REASONS)
 
 
 def gather(events: Sequence[FeedbackEvent], labeled: Sequence[LabeledPassage]) -> Feedback:
-    """Count once what several pages show."""
+    """Return the counts that several pages share."""
     reasons: dict[PassageKey, Counter[str]] = {}
     for event in struck_out(events):
         reasons.setdefault(key_of(event), Counter())[event.reason or NO_REASON] += 1
@@ -81,12 +81,12 @@ def gather(events: Sequence[FeedbackEvent], labeled: Sequence[LabeledPassage]) -
 
 
 def key_of(passage: FeedbackEvent | LabeledPassage) -> PassageKey:
-    """What makes it the same passage for the same question."""
+    """Return the key of a passage for a question."""
     return question_key(passage.question), passage.text
 
 
 def struck_out(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """The deletions that stand, one for each user, question and passage."""
+    """Return the current deletions, one per user, question and passage."""
     last: dict[tuple[str, PassageKey], FeedbackEvent] = {}
     for event in events:
         if event.action in ("deleted", "undone"):
@@ -95,7 +95,7 @@ def struck_out(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 
 
 def questions_of(labeled: Iterable[LabeledPassage]) -> list[QuestionFeedback]:
-    """Those with contradictions first, else as they were first asked; deciding one does not move it."""
+    """Return questions with conflicts first, then by first use; a decision does not move one."""
     questions = [
         QuestionFeedback(question, tuple(sorted(same, key=lambda each: not each.is_contradicted)))
         for question, same in by_question(labeled).items()
@@ -104,7 +104,7 @@ def questions_of(labeled: Iterable[LabeledPassage]) -> list[QuestionFeedback]:
 
 
 def by_document(events: Iterable[FeedbackEvent]) -> list[DocumentFeedback]:
-    """The documents with struck-out passages, the most often struck out first."""
+    """Return documents with struck-out passages, most often struck out first."""
     documents: dict[str, list[FeedbackEvent]] = {}
     for event in struck_out(events):
         documents.setdefault(event.document, []).append(event)
@@ -130,7 +130,7 @@ def _by_passage(struck: Iterable[FeedbackEvent]) -> tuple[tuple[FeedbackEvent, i
 
 
 def by_origin(labeled: Iterable[LabeledPassage]) -> dict[str, Counter[str]]:
-    """Where labels come from, in words -> how many passages answer, do not, or are not used."""
+    """Origin of labels -> number of passages that answer, do not answer, or are not used."""
     origins: dict[str, Counter[str]] = {}
     for each in labeled:
         use = "not used" if each.relevant is None else "answers" if each.relevant else "does not answer"
@@ -143,7 +143,7 @@ def _origin(passage: LabeledPassage) -> str:
     if passage.judged_by:
         if passage.relevant is None:
             origin = origin.removeprefix("left out (").removesuffix(")")
-        return "said by a curator" if origin == "curator" else origin
+        return "decided by a curator" if origin == "curator" else origin
     if passage.relevant is None:
         return origin
     if not passage.relevant:

@@ -1,4 +1,4 @@
-"""Labelled passages to files of other libraries, and from files to a curator's judgements."""
+"""Export labeled passages for other libraries; import files as a curator's judgements."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from ingest import CiteloopError
 _MAX_UPLOAD_MB = 50
 _MAX_UNPACKED_BYTES = 200_000_000
 _FORMATS: Mapping[ExportFormat, tuple[str, str, str]] = {
-    "triplets": ("Triplets", "a question, a passage that answers, one that does not: sentence-transformers", "jsonl"),
-    "pairs": ("Pairs", "a question, a passage and whether it answers: sentence-transformers", "jsonl"),
-    "beir": ("BEIR", "documents, questions and judgements: `citeloop evaluate` and other measurements", "zip"),
+    "triplets": ("Triplets", "question, answering passage, other passage: sentence-transformers", "jsonl"),
+    "pairs": ("Pairs", "question, passage and label: sentence-transformers", "jsonl"),
+    "beir": ("BEIR", "documents, questions and judgements: `citeloop evaluate` and other tools", "zip"),
 }
-"""Format -> its name, what it holds for whom, how its file ends."""
+"""Format -> name, contents and user, file suffix."""
 _BEIR_FILES = {
     "corpus.jsonl": "corpus.jsonl",
     "queries.jsonl": "queries.jsonl",
@@ -48,7 +48,7 @@ _BEIR_FILES = {
     "test.tsv": "qrels.tsv",
     "qrels_test.tsv": "qrels.tsv",
 }
-"""File of a zip, wherever in it -> where it is read from."""
+"""File name anywhere in a zip -> name it is unpacked to."""
 _NOT_UNPACKED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -58,11 +58,11 @@ _NOT_UNPACKED = (
     EOFError,
     ValueError,
 )
-"""What zipfile raises on a file that is damaged, odd or encrypted."""
+"""Errors of zipfile for damaged, unsupported or encrypted files."""
 
 
 def show_files(said: Feedback) -> None:
-    """Exports and the import."""
+    """Show the exports and the import."""
     left, right = st.columns(2, gap="large")
     with left:
         _show_exports(said)
@@ -71,7 +71,7 @@ def show_files(said: Feedback) -> None:
 
 
 def _show_exports(said: Feedback) -> None:
-    """Outside every fragment: drawn again while a button is being clicked, it would know no file any more."""
+    """Keep outside fragments: a rerun during a click would lose the file."""
     st.subheader("Export", anchor=False)
     questions = judged_questions(said.labeled)
     for export_format, (name, holds, ending) in _FORMATS.items():
@@ -79,7 +79,7 @@ def _show_exports(said: Feedback) -> None:
         with st.container(gap="xsmall"):
             st.download_button(
                 f"{name} (.{ending})",
-                data=partial(_bytes, export_format, said),  # called at a click
+                data=partial(_bytes, export_format, said),  # called on click
                 file_name=f"citeloop-{export_format}.{ending}",
                 mime="application/octet-stream",
                 on_click="ignore",
@@ -88,7 +88,7 @@ def _show_exports(said: Feedback) -> None:
                 key=f"export-{export_format}",
             )
             st.caption(f"{holds[0].upper()}{holds[1:]}. {used_words(export_format, questions)}")
-    st.caption("The log of what users did can be exported from its own view.")
+    st.caption("Export the log in its own view.")
 
 
 def _bytes(export_format: ExportFormat, said: Feedback) -> bytes:
@@ -96,19 +96,19 @@ def _bytes(export_format: ExportFormat, said: Feedback) -> bytes:
 
 
 def used_words(export_format: ExportFormat, questions: Sequence[JudgedQuestion]) -> str:
-    """How many questions an export holds, and why not all."""
+    """Return how many questions an export holds, and why not all."""
     num_used = sum(each.has_both or not needs_both(export_format) for each in questions)
     if num_used == len(questions):
         return f"Holds {counted(num_used, 'question')}."
-    return f"Holds {num_used:,} of {counted(len(questions), 'question')}: those with passages of both kinds."
+    return f"Holds {num_used:,} of {counted(len(questions), 'question')}: those with both kinds of passages."
 
 
 def _show_import() -> None:
     st.subheader("Import", anchor=False)
     st.markdown(
-        "A CSV with the columns `question`, `answer` and, if you like, `label` (yes or no), or any of the exports but "
-        "the log. What is in it counts as said by a curator. A file is taken as a whole or not at all, and a second "
-        "time it adds nothing."
+        "Import a CSV with the columns `question`, `answer` and optionally `label` (yes or no), or any export except "
+        "the log. Its labels count as a curator's decisions. Importing a file twice adds nothing. A file with an "
+        "error is not imported."
     )
     with st.form("import", clear_on_submit=True):
         file = st.file_uploader("File", type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
@@ -124,7 +124,7 @@ def _show_import() -> None:
 
 
 def _import(file: UploadedFile) -> ImportResult:
-    """Nothing of Streamlit is called in here but who it is, before anything is kept. Raises CiteloopError."""
+    """Import a file. Calls Streamlit only for the user, before anything is stored. Raises CiteloopError."""
     user = current_user()
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / safe_name(file.name)
@@ -137,11 +137,11 @@ def _import(file: UploadedFile) -> ImportResult:
         except CiteloopError as error:
             raise ExchangeError(str(error).replace(f"{scratch}/", "")) from error
         except OSError as error:
-            raise ExchangeError(f"{path.name} cannot be kept: {error.strerror or error}") from error
+            raise ExchangeError(f"{path.name} cannot be saved: {error.strerror or error}") from error
 
 
 def _unpacked(path: Path) -> Path:
-    """The files of a zip in BEIR layout, in a folder of its name; their names lead nowhere. Raises ExchangeError."""
+    """Unpack a zip in BEIR layout under fixed file names; return the folder. Raises ExchangeError."""
     folder = path.with_suffix("")
     folder.mkdir()
     try:
@@ -159,11 +159,11 @@ def _unpacked(path: Path) -> Path:
 
 
 def import_words(name: str, result: ImportResult) -> str:
-    """What an import came to."""
+    """Return the outcome of an import."""
     num_known = result.num_read - result.num_new - result.num_overruled
     words = f"{name}: {counted(result.num_read, 'label')} read, {result.num_new:,} new, {num_known:,} already there"
     if result.num_located < result.num_read:
-        words += f"; {result.num_read - result.num_located:,} stand in no document, so that they only teach"
+        words += f"; {result.num_read - result.num_located:,} are in no document and only used for training"
     if result.num_overruled:
-        words += f", {result.num_overruled:,} not taken because a curator says otherwise"
+        words += f", {result.num_overruled:,} skipped because a curator decided otherwise"
     return words

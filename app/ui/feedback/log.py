@@ -1,4 +1,4 @@
-"""The log of what people did with the sources of answers, to read, filter and export."""
+"""The log of feedback events, to read, filter and export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.ui.feedback.counts import Feedback
 
 
 def show_log(said: Feedback) -> None:
-    """Every event, newest first."""
+    """Show all events, newest first."""
     events = said.events[::-1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", placeholder="Part of a question, document or passage", key="feedback-filter")
@@ -25,11 +25,11 @@ def show_log(said: Feedback) -> None:
         _table(shown),
         hide_index=True,
         column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
-        alt="What people did with passages: when, on which question and passage, and where it ranked",
+        alt="Feedback events: time, action, question, passage and rank",
     )
     st.download_button(
-        "Export these as JSON lines",
-        data=lambda: event_lines(reversed(shown)).encode(),  # called at a click
+        "Export events (.jsonl)",
+        data=lambda: event_lines(reversed(shown)).encode(),  # called on click
         file_name="citeloop-feedback.jsonl",
         mime="application/jsonl",
         on_click="ignore",

@@ -1,4 +1,4 @@
-"""Feedback: what people say of passages, by question, by document, as a log, to and from files; what is proposed."""
+"""Feedback by question, by document, as a log and in files; proposed questions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show() -> None:
         _show_empty(said)
         return
     st.markdown(count_words(said))
-    links.to_training("See what is missing for training" if said.ready.missing else "Train the reranker on it")
+    links.to_training("See training data" if said.ready.missing else "Train the reranker")
     view = st.segmented_control(
         "View",
         list(_VIEWS),
@@ -48,13 +48,13 @@ def show() -> None:
         key="feedback-view",
         label_visibility="collapsed",
     )
-    _VIEWS[view or "By question"](said)  # only what is looked at is drawn
+    _VIEWS[view or "By question"](said)  # draw only the chosen view
 
 
 def _show_damage() -> None:
     if damaged := damaged_databases(read_settings().home):
         st.warning(
-            f"A damaged database was replaced by a new one with what could be read of it. The old file is kept: "
+            f"A damaged database was replaced; its readable rows were copied. The old file is kept: "
             f"{markup.plain(', '.join(str(path) for path in damaged))}",
             icon=":material/warning:",
         )
@@ -62,11 +62,10 @@ def _show_damage() -> None:
 
 def _show_empty(said: Feedback) -> None:
     st.info(
-        "Nothing yet. Strike out a wrong source below an answer, and it is noted here. Questions whose answers are "
-        "known can be added one by one, or imported.",
+        "No feedback yet. Strike out a wrong source below an answer, or add or import questions with known answers.",
         icon=":material/info:",
     )
-    if st.button("Add a question and its answer", icon=":material/add:"):
+    if st.button("Add question and answer", icon=":material/add:"):
         find_answer("")
     st.subheader("Proposed questions", anchor=False)
     show_proposals(said)
@@ -74,13 +73,13 @@ def _show_empty(said: Feedback) -> None:
 
 
 def count_words(said: Feedback) -> str:
-    """How much there is and what is missing, as Markdown."""
+    """Return the numbers and what is needed before training, as Markdown."""
     ready = said.ready
     words = (
         f"**{counted(ready.num_questions, 'question')}**: {passages_that_answer(ready.num_positives)}, "
         f"{ready.num_negatives:,} that do not"
     )
     if said.ready.num_contradictions:
-        words += f", {said.ready.num_contradictions:,} that people contradict each other on"
-    missing = f" Missing until training makes sense: {'; '.join(ready.missing)}." if ready.missing else ""
+        words += f", {said.ready.num_contradictions:,} with conflicting feedback"
+    missing = f" Needed before training: {'; '.join(ready.missing)}." if ready.missing else ""
     return f"{words}.{missing}"

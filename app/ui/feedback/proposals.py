@@ -1,4 +1,4 @@
-"""Questions that a language model proposes about passages that nobody has asked about; a curator decides on each."""
+"""Questions that a language model proposes for passages without one; a curator decides on each."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _COUNT = "proposals-count"
 
 
 def show_proposals(_said: Feedback) -> None:
-    """Ask for some, see how far that is, and decide on what came of it."""
+    """Request proposals, follow the progress, and accept or reject each."""
     st.caption(
-        "A language model reads passages that nobody has asked about and writes a question for each. One that search "
-        "does not answer with its passage is dropped; the others count for nothing until you accept them."
+        "A language model writes a question for each passage that has none. A question is dropped if search does not "
+        "find its passage. Only the ones that you accept are used."
     )
     jobs = ProposalJobStore(read_settings().home)
     last = next(iter(jobs.jobs(1)), None)
@@ -51,26 +51,26 @@ def show_proposals(_said: Feedback) -> None:
     _show_open(ProposalStore(read_settings().home))
 
 
-# asking ---------------------------------------------------------------------------------------------------
+# requesting ---------------------------------------------------------------------------------------------------
 
 
 def _show_start() -> None:
     try:
         language_model = pipeline().language_model
-    except CiteloopError as error:  # of what is set; the proposals that are there can be decided on all the same
+    except CiteloopError as error:  # invalid settings; existing proposals can still be decided
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
     if language_model is None:
         st.info(f"{NO_LANGUAGE_MODEL[:1].upper()}{NO_LANGUAGE_MODEL[1:]}.", icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Passages to ask about", 1, _MAX_COUNT, 20, key=_COUNT, width=180)
+        st.number_input("Number of passages", 1, _MAX_COUNT, 20, key=_COUNT, width=180)
         st.button(
             "Propose questions",
             icon=":material/auto_awesome:",
             type="primary",
             on_click=_start,
-            help=f"Each passage is sent to {markup.plain(language_model.name)}; you can leave the page meanwhile.",
+            help=f"Each passage is sent to {markup.plain(language_model.name)}; you can leave this page.",
         )
 
 
@@ -79,19 +79,19 @@ def _start() -> None:
 
 
 def begin(asked: Pipeline, count: int) -> None:
-    """Ask in a thread of the server, so that no page waits for it. Raises JobError when that is being done already."""
+    """Propose questions in a server thread. Raises JobError if a job is already running."""
     jobs = ProposalJobStore(asked.settings.home)
     job = jobs.begin(count)
 
     def work() -> None:
-        with suppress(CiteloopError):  # it is noted with the job
+        with suppress(CiteloopError):  # recorded with the job
             run(jobs, job, asked)
 
     Thread(target=work, name="proposals", daemon=True).start()
 
 
 def _show_progress(job_id: str) -> None:
-    """Drawn once a second, by itself; at the end the whole page is drawn again."""
+    """Refresh every second; rerun the page at the end."""
     jobs = ProposalJobStore(read_settings().home)
     job = jobs.job(job_id)
     if not job.is_open or job.is_dead:
@@ -109,10 +109,10 @@ def _stop(job_id: str) -> None:
 
 
 def progress_words(job: ProposalJob) -> str:
-    """How far it is."""
+    """Return the progress in words."""
     if job.cancel_requested:
-        return "Stopping; what was proposed stays"
-    done = f"{job.num_done:,} of {counted(job.count, 'passage')} asked about"
+        return "Stopping. Proposed questions are kept"
+    done = f"{job.num_done:,} of {counted(job.count, 'passage')} read"
     return f"{done}, {counted(job.num_proposed, 'question')} proposed"
 
 
@@ -121,16 +121,16 @@ def _show_ended(job: ProposalJob) -> None:
 
 
 def ended_words(job: ProposalJob) -> str:
-    """How the last one ended."""
+    """Return the outcome of a job in words."""
     if not job.num_done and job.state == "done":
-        return "There was no passage to ask about: each has a question by now, or is too short."
-    counts = f"{counted(job.num_done, 'passage')} asked about, {counted(job.num_proposed, 'question')} proposed"
+        return "No passages left: each has a question or is too short."
+    counts = f"{counted(job.num_done, 'passage')} read, {counted(job.num_proposed, 'question')} proposed"
     words = "; ".join(filter(None, (counts, job.refused)))
     if job.state == "done":
         return f"{words} ({ago(job.ended_at)})"
     if job.state == "cancelled":
-        return f"{words}. Then it was stopped."
-    return f"{words}. It ended early: {'the server was stopped' if job.is_dead else job.message}"
+        return f"{words}. Stopped."
+    return f"{words}. Ended early: {'the server was stopped' if job.is_dead else job.message}"
 
 
 # deciding -------------------------------------------------------------------------------------------------
@@ -152,14 +152,14 @@ def _show_proposal(proposal: Proposal) -> None:
         where = " > ".join(filter(None, (proposal.title, proposal.heading)))
         page = f", page {proposal.page}" if proposal.page else ""
         st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{page}")
-        st.markdown(markup.passage(proposal.text))  # all of it: who accepts says that this text answers
+        st.markdown(markup.passage(proposal.text))  # in full: accepting it confirms that it answers
         if pipeline().table.chunk(proposal.chunk_id):
-            links.to_source("Read it in its document", chunk_id=proposal.chunk_id, icon=":material/visibility:")
+            links.to_source("Open in document", chunk_id=proposal.chunk_id, icon=":material/visibility:")
         else:
-            st.caption(":orange[:material/history:] The passage has changed since, or is gone: this is how it was.")
+            st.caption(":orange[:material/history:] The passage was changed or removed; this is its earlier text.")
         st.caption(f"Proposed by {markup.plain(proposal.model)}, {ago(proposal.at)}")
         with st.container(horizontal=True):
-            _button("This passage answers it", proposal, _accept, ":material/check:")
+            _button("Accept", proposal, _accept, ":material/check:")
             _button("Reject", proposal, _reject, ":material/close:")
 
 
@@ -181,6 +181,6 @@ def _reject(proposal: Proposal) -> None:
 def _decide(act: Callable[[], bool]) -> None:
     def tell_if_late() -> None:
         if not act():
-            tell("info", "Somebody has decided on this question before you; that stands.")
+            tell("info", "Another user has already decided on this question.")
 
     try_to(tell_if_late)

@@ -1,4 +1,4 @@
-"""The questions that one order of the passages helped and hurt most, each with both orders side by side."""
+"""The questions that gained and lost most, with both rankings side by side."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from app.ui import markup
 
 
 def show_changes(changes: Sequence[QuestionChange], *, before: str, after: str, in_points: bool = False) -> None:
-    """A tab for those helped and for those hurt. before, after: whose order that is, in words.
+    """Show tabs with the questions that gained and lost. before, after: names of the rankings.
 
-    in_points: say how good an order is in points of a hundred, without the measure's name.
+    in_points: show quality in points of 100, without the measure's name.
     """
     parts = {
         "Gained": [change for change in changes if change.gain > 0],

@@ -1,4 +1,4 @@
-"""Quality: does reranking pay? A report with its charts, and the questions that it helped and hurt most."""
+"""Quality: does reranking pay? A report with charts, and the questions that gained and lost most."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ICONS: dict[Outcome, str] = {
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",
 }
-_NO_REPORT = """No report yet. Where Citeloop is installed, run
+_NO_REPORT = """No report yet. To create one, run
 
     citeloop evaluate questions.csv
 
-with a file of your own questions: its columns are `question`, `document` (the name as on the Documents page) and
-`quote` (the words of the document that answer the question). Fifty questions or more tell something."""
+with a file of your questions. Its columns are `question`, `document` (the name as on the Documents page) and `quote`
+(the text in the document that answers the question). Use 50 questions or more."""
 
 
 def show() -> None:
@@ -74,7 +74,7 @@ def _facts(report: EvaluationReport) -> str:
 
 
 def _choose_depth(report: EvaluationReport) -> int:
-    """How many candidates were reranked, where the report has several numbers."""
+    """Return the number of reranked candidates to show."""
     depth = usual_depth(report)
     if len(report.num_candidates) == 1:
         return depth

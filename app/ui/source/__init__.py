@@ -1,1 +1,1 @@
-"""Source: a passage where it stands in its document, as a page of the file or as text."""
+"""Source: a passage in its document, as a page of the file or as text."""

@@ -1,8 +1,8 @@
-"""Source: a passage where it stands in its document, on the page of the kept file or in the text.
+"""Source: a passage in its document, on a page of the stored file or in the text.
 
 Opened by a link from a citation or from the list of documents: `source?chunk=...&a=...`, `source?document=...`.
-The answer is found for the user who asked, or with `&share=...` in a conversation that is shared.
-What stands in the address is looked up in the table and in the answers and is never taken for a path.
+Only the user who asked can load the answer, or everyone with `&share=...` of a shared conversation.
+Values in the address are ids to look up, never paths.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ingest.originals import Originals
 from ingest.table import StoredDocument
 
 _NUM_WORDS = 50
-"""So many passages stand beside a page at most."""
+"""Maximum number of passages beside a page."""
 
 _STYLE = """
 .st-key-source-marked { position: relative; padding: 0.75rem 1rem; border-radius: 0.25rem;
@@ -45,9 +45,9 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What the address names: a document, a passage in it, the answer that ranked it; None where there is none.
+    """Objects named in the address: document, passage, and the answer that ranked it; None if missing.
 
-    is_gone: the answer knows the passage, the documents no longer do.
+    is_gone: the passage is in the answer but no longer in the documents.
     """
 
     document: StoredDocument | None
@@ -83,7 +83,7 @@ def show() -> None:
 
 
 def _find(chunk: str, document: str, a: str, share: str) -> _Source:
-    """What the parameters of the address name, looked up by id."""
+    """Look up the ids in the address."""
     table = pipeline().table
     answer = _answer(a, share)
     found = table.chunk(chunk) if chunk else None
@@ -103,7 +103,7 @@ def _answer(answer_id: str, share: str) -> StoredAnswer | None:
 
 
 def _record_opened(source: _Source) -> None:
-    """Note once that the user looked up a passage of their answer where it stands."""
+    """Record once that the user opened a passage of their answer."""
     answer = source.answer
     if answer is None or answer.user != current_user() or source.chunk is None:
         return
@@ -115,22 +115,22 @@ def _record_opened(source: _Source) -> None:
 def _show_nothing(*, is_named: bool) -> None:
     st.title("Source", anchor=False)
     if is_named:
-        st.info("This passage is not in the documents; it may have been changed or removed since.")
+        st.info("Passage not found. It may have been changed or removed.")
     else:
-        st.info("Open a source below an answer, or a document in the list of documents, to see it here.")
+        st.info("Open a source below an answer, or a document on the Documents page.")
 
 
 def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
     name = markup.plain(chunk.document)
     st.title(markup.plain(chunk.title), anchor=False)
-    became = "has changed since" if document else "has been removed"
+    became = "has changed" if document else "was removed"
     st.warning(f"This passage is no longer in the documents: {name} {became}.", icon=":material/history:")
     st.caption(_place(chunk))
-    st.markdown("**The passage as it was when the answer was given**")
+    st.markdown("**Passage at the time of the answer**")
     with st.container(key="source-marked"):
         st.markdown(markup.passage(chunk.text))
     if document:
-        links.to_source("Open the document as it is now", document_id=document.id, icon=":material/visibility:")
+        links.to_source("Open current document", document_id=document.id, icon=":material/visibility:")
 
 
 def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
@@ -141,7 +141,7 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
         _show_paged(document, path, chunk)
         return
     if not path.is_file():
-        st.caption("The original file is not kept here; this is its text as it was stored.")
+        st.caption("The original file is not stored; this is its text.")
     with st.container(key="source-text"):
         if chunks := pipeline().table.chunks_of(document.id):
             show_text(chunks, chunk)
@@ -149,7 +149,7 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
 
 @st.fragment
 def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> None:
-    """The page as a picture, the words beside it; turning a page draws only this again."""
+    """Show the page as a picture with its text beside it, as a fragment."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         number = show_page(document, path, chunk)
@@ -168,13 +168,13 @@ def _original(document: StoredDocument) -> Path:
 
 
 def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
-    """Markdown of what the passages of a page say, to search and to copy; None: of the first passages."""
+    """Return a page's passages as Markdown, to search and copy; None: the first passages."""
     here = [chunk for chunk in chunks if number in (None, chunk.page, *(box.page for box in chunk.boxes))]
     return as_markdown(here[:_NUM_WORDS]) or "There is no text on this page."
 
 
 def _show_download(document: StoredDocument) -> None:
-    """Outside every fragment: drawn again while it is being clicked, it would know no file any more."""
+    """Keep outside fragments: a rerun during a click would lose the file."""
     path = _original(document)
     if not path.is_file():
         return
@@ -183,10 +183,10 @@ def _show_download(document: StoredDocument) -> None:
         return path.open("rb")
 
     st.download_button(
-        "Download the original",
-        data=opened,  # called at a click: the bytes are not read to draw the page
+        "Download original",
+        data=opened,  # called on click, so drawing the page reads no bytes
         file_name=download_name(document.name),
-        mime="application/octet-stream",  # never shown by the browser as a page of this site
+        mime="application/octet-stream",  # keeps the browser from showing it as a page of this site
         on_click="ignore",
         icon=":material/download:",
         key=f"download-{document.id}",
@@ -194,7 +194,7 @@ def _show_download(document: StoredDocument) -> None:
 
 
 def download_name(name: str) -> str:
-    """A document's name as a file name: no folders, no characters that lie about what it is or that a disk refuses."""
+    """Return a document's name as a safe file name: no folders, control or reserved characters."""
     last = PurePosixPath(name.replace("\\", "/")).name
     kept = "".join("_" if unicodedata.category(each)[0] == "C" or each in '<>:"|?*' else each for each in last)
     stem, suffix = PurePosixPath(kept).stem, PurePosixPath(kept).suffix
@@ -202,7 +202,7 @@ def download_name(name: str) -> str:
 
 
 def _place(chunk: Chunk) -> str:
-    """Heading path, document and page, as Markdown."""
+    """Return heading path, document and page as Markdown."""
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.headings else "",
         markup.plain(chunk.document),

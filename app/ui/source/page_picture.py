@@ -1,7 +1,7 @@
-"""A kept PDF or picture -> one page of it as PNG, a passage marked, and the part round the passage for a phone.
+"""PDF or picture -> one page as PNG with a passage marked, and a crop around the passage for phones.
 
-The file comes from anybody, so it is opened by `python -m app.ui.source.page_picture`, a process of its own with
-limits: one that breaks the renderer breaks nothing else.
+Files are untrusted, so `python -m app.ui.source.page_picture` opens them in a separate process with limits: a file that
+crashes the renderer harms nothing else.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from ingest import CiteloopError
 
 if TYPE_CHECKING:
-    from ingest.parse import Box  # its package brings every converter along
+    from ingest.parse import Box  # its package imports every converter
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 SUFFIXES = (".pdf", *PICTURES)
-"""The formats of which a page can be shown."""
+"""Formats with page pictures."""
 
 _WIDTH = 1440
-"""Pixels: twice what a wide window gives it; Streamlit would scale a wider one down, and blur it."""
+"""Pixels: twice the width in a wide window; Streamlit would shrink and blur a wider one."""
 _MAX_HEIGHT = 4 * _WIDTH
 _YELLOW = (255, 238, 140)
 _OUTLINE = (214, 158, 0)
 _MARGIN = 0.045
-"""Of the page's width, round the passage in the part for a phone."""
+"""Margin of the crop, as a fraction of the page's width."""
 _MIN_PART_WIDTH = 0.5
 _SECONDS = 30
 _MEMORY_MB = 2048
@@ -49,9 +49,9 @@ Edges = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class PagePicture:
-    """A page as PNG, and the part of it round the passage, which is empty where no passage is on the page.
+    """A page as PNG, and its crop around the passage, empty if the passage is not on the page.
 
-    middle: how far down the passage's middle is, as a fraction of the page's height.
+    middle: of the passage, from the top, as a fraction of the page's height.
     """
 
     whole: bytes
@@ -65,13 +65,13 @@ class PictureError(CiteloopError):
 
 
 def page_picture(path: Path, page: int, boxes: Sequence[Box]) -> PagePicture:
-    """The page with this number, from 1, with the boxes that are on it marked. Raises PictureError."""
+    """Return page number `page` (from 1) with its boxes marked. Raises PictureError."""
     edges = [(box.left, box.top, box.right, box.bottom) for box in boxes if box.page == page]
     request = json.dumps({"path": str(path.resolve()), "page": page, "boxes": edges})
     command = [sys.executable, "-m", "app.ui.source.page_picture"]
     with _at_once:
         try:
-            done = subprocess.run(  # noqa: S603  # our own module
+            done = subprocess.run(  # noqa: S603  # fixed module name
                 command, input=request.encode(), capture_output=True, timeout=_SECONDS, check=True
             )
             answer = json.loads(done.stdout)
@@ -81,11 +81,11 @@ def page_picture(path: Path, page: int, boxes: Sequence[Box]) -> PagePicture:
 
 
 def marked(page: Image.Image, boxes: Sequence[Edges]) -> Image.Image:
-    """The page with a yellow field over the boxes, as by a marker, and a thin line round it."""
+    """Return the page with the boxes highlighted in yellow and outlined."""
     mask = Image.new("L", page.size)
     draw = ImageDraw.Draw(mask)
     for left, top, right, bottom in boxes:
-        gap = min((bottom - top) * page.height * 0.22, 7)  # the lines of a paragraph flow together
+        gap = min((bottom - top) * page.height * 0.22, 7)  # joins the lines of a paragraph
         corners = (left * page.width - 6, top * page.height - gap, right * page.width + 6, bottom * page.height + gap)
         draw.rounded_rectangle(corners, radius=5, fill=255)
     line = ImageChops.subtract(mask, mask.filter(ImageFilter.MinFilter(5)))
@@ -96,30 +96,30 @@ def marked(page: Image.Image, boxes: Sequence[Edges]) -> Image.Image:
 
 
 def part_round(page: Image.Image, boxes: Sequence[Edges]) -> Image.Image:
-    """The part of the page that the boxes are in, with some margin, and at least half of the page's width."""
+    """Return the crop around the boxes, with a margin and at least half the page's width."""
     left, top = min(box[0] for box in boxes) - _MARGIN, min(box[1] for box in boxes)
     right, bottom = max(box[2] for box in boxes) + _MARGIN, max(box[3] for box in boxes)
     if (missing := _MIN_PART_WIDTH - (right - left)) > 0:
         left, right = left - missing / 2, right + missing / 2
         left, right = left + max(-left, 0) - max(right - 1, 0), right + max(-left, 0) - max(right - 1, 0)
-    margin = 1.7 * _MARGIN * page.width  # a heading above shows whole
+    margin = 1.7 * _MARGIN * page.width  # enough for a heading above
     corners = (left * page.width, top * page.height - margin, right * page.width, bottom * page.height + margin)
     limits = (0, 0, page.width, page.height)
     inside = [max(corners[0], 0), max(corners[1], 0), min(corners[2], limits[2]), min(corners[3], limits[3])]
     return page.crop((int(inside[0]), int(inside[1]), int(inside[2]), int(inside[3])))
 
 
-# in the process of its own -------------------------------------------------------------------------------
+# in the separate process --------------------------------------------------------------------------------
 
 
 def main() -> None:
-    """Answer the request on standard input: a line of JSON with the pictures in base64."""
+    """Read a request from standard input; write JSON with the pictures in base64."""
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_MB << 20, _MEMORY_MB << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     request: dict[str, Any] = json.load(sys.stdin)
     answers = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # keep library output out of the answer
     page, num_pages = _rendered(Path(request["path"]), request["page"])
     part, middle, boxes = b"", 0.0, [tuple(edges) for edges in request["boxes"]]
     if boxes:
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def _rendered(path: Path, page: int) -> tuple[Image.Image, int]:
-    """The page as a picture of the width that is shown, and how many pages there are."""
+    """Return the page as a picture of the shown width, and the number of pages."""
     if path.suffix == ".pdf":
         return _rendered_pdf(path, page)
     image = Image.open(path)

@@ -1,4 +1,4 @@
-"""A page of the kept file as a picture, with the passage marked, and the pages before and after it."""
+"""A page of the stored file as a picture with the passage marked, and page navigation."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ STYLE = """
   .st-key-page-whole-wide, :has(> .st-key-page-whole-wide) { display: none !important; }
 }
 """
-"""A narrow window gets the part round the passage instead of the whole page, unless it asks for that."""
+"""A narrow window shows the crop around the passage unless the whole page is chosen."""
 
 
 def show_page(document: StoredDocument, path: Path, marked: Chunk | None) -> int | None:
-    """The page that is being looked at; returns its number, or None when it cannot be drawn, which it says."""
+    """Show the current page and return its number; if it cannot be drawn, warn and return None."""
     home = (marked.page if marked else None) or 1
     key = f"page-{marked.id if marked else document.id}"
     number = int(st.session_state.get(key, home))
@@ -46,7 +46,7 @@ def show_page(document: StoredDocument, path: Path, marked: Chunk | None) -> int
 
 
 def _turn_pages(key: str, number: int, num_pages: int, home: int | None) -> None:
-    """Buttons that turn pages; home: the page of the passage, when another one is being looked at."""
+    """Show buttons that turn pages; home: page of the passage, if another one is shown."""
     if num_pages == 1:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -1,4 +1,4 @@
-"""A document as text: the stored passages round one of them in reading order, with that one marked."""
+"""A document as text: the stored passages around a marked one, in reading order."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from app.ui.scroll import scroll_here
 from ingest.chunk import Chunk
 
 _NUM_AROUND = 6
-"""So many passages are shown before the marked one and after it; a long document has thousands."""
+"""Number of passages shown before and after the marked one; a long document has thousands."""
 _NUM_MORE = 20
 
 
 @st.fragment
 def show_text(chunks: Sequence[Chunk], marked: Chunk | None) -> None:
-    """The passages of one document; a click in here draws only them again."""
+    """Show the passages of one document, as a fragment."""
     key = marked.id if marked else chunks[0].document_id
     index = next((index for index, chunk in enumerate(chunks) if marked and chunk.id == marked.id), 0)
     first_key, last_key = f"text-first-{key}", f"text-last-{key}"
-    # Within what there is now: the document may have changed since these were noted.
+    # Clamp to the current passages: the document may have changed.
     first = min(st.session_state.setdefault(first_key, max(index - _NUM_AROUND, 0)), index)
     last = st.session_state.setdefault(last_key, min(index + _NUM_AROUND + 1, len(chunks)))
     last = min(max(last, index + 1), len(chunks))
@@ -54,7 +54,7 @@ def _show_round(chunks: Sequence[Chunk], index: int, first: int, last: int, abov
 
 
 def as_markdown(chunks: Sequence[Chunk], above: Chunk | None = None) -> str:
-    """Passages one after the other, with their headings where these change from what stands above."""
+    """Return passages as Markdown, with headings where they change."""
     parts: list[str] = []
     for before, chunk in pairwise([above, *chunks]):
         if chunk:
@@ -63,7 +63,7 @@ def as_markdown(chunks: Sequence[Chunk], above: Chunk | None = None) -> str:
 
 
 def new_headings(chunk: Chunk, above: Chunk | None) -> str:
-    """Markdown of those headings of a chunk that do not stand over the chunk above it."""
+    """Return the headings of a chunk that the chunk above does not have, as Markdown."""
     known = above.headings if above else ()
     same = next(
         (index for index, (old, new) in enumerate(zip(known, chunk.headings, strict=False)) if old != new),

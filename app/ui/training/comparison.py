@@ -1,4 +1,4 @@
-"""A GateReport on the page: what was decided and why, in words and charts, and the questions that changed."""
+"""A GateReport on the page: the verdict and its reasons, charts, and the questions that changed."""
 
 from __future__ import annotations
 
@@ -18,73 +18,69 @@ from app.ui.quality.changes import show_changes
 from app.ui.words import counted, moment
 
 VERDICTS: Mapping[str, str] = {
-    "promote": "better, and may go live",
-    "keep": "not better, keep what is live",
+    "promote": "better, can go live",
+    "keep": "not better, keep the live model",
     "too little data": "too little feedback to tell",
 }
-"""Verdict of the gate -> what that means, for people."""
+"""Verdict of the gate -> its meaning for people."""
 
 CHOSEN = "training-comparison"
-"""Key of what is chosen to look at: the name of a model."""
+"""Session key: name of the model whose comparison is shown."""
 
 _EXPLANATION = f"""\
-People's feedback is split by question: most questions teach, and some are set aside and only ever compare. On these,
-each order of the passages is held against what people said answers the question and what does not. Passages that
-nobody has judged do not count, for or against.
+Feedback is split by question: most questions are used for training, the others only to compare models. On these, each
+ranking is checked against the passages that people judged. Passages without a judgement are ignored.
 
-- **Points** say how good an order is: 100 if every passage that answers stands above every one that does not
-  (nDCG@10: the further down an answer, the less it counts). _How far up the first right one is_ gives 100 for the
-  first place, 50 for the second, 33 for the third (MRR@10). _A right one among the first five_ is the share of
-  questions where that is so (hit rate@5).
-- **The interval** says how far chance alone could move the points: with other questions of the same kind they would
-  lie within it 95 times in 100. **p** is how often chance alone would make as large a difference; below 0.05 it
-  hardly does.
-- **Better** is at least {100 * USEFUL_GAIN:g} point more that chance hardly explains, with at most
+- **Points** measure a ranking: 100 if every passage that answers ranks above every other one (nDCG@10; answers
+  further down count less). _How far up the first right one is_ gives 100 for rank 1, 50 for rank 2, 33 for rank 3
+  (MRR@10). _A right one among the first five_ is the share of such questions (hit rate@5).
+- **The interval** is where the points of similar questions would lie 95 times in 100. **p** is the probability of such
+  a difference by chance alone; below 0.05, chance is unlikely.
+- **Better** means at least {100 * USEFUL_GAIN:g} point more, unlikely by chance, with at most
   {100 * MAX_FORGOTTEN:g} points lost on other documents and at most {MAX_SLOW_DOWN:g} times the time.
-- **Fewer than {MIN_GATE_QUESTIONS} questions** to compare by say nothing, and there is no verdict.
-- **Other documents** are ones that come with Citeloop: a model that has become worse on them has learned these
-  documents by heart and forgotten how to read others."""
+- **Fewer than {MIN_GATE_QUESTIONS} questions** are too few for a verdict.
+- **Other documents** come with Citeloop. A model that gets worse on them has memorized your documents and reads
+  others less well."""
 
 
 def choose_comparison(name: str) -> None:
-    """Show the comparison of this model when the page is drawn again; for `on_click`."""
+    """Show the comparison of this model on the next run; for `on_click`."""
     st.session_state[CHOSEN] = name
     st.session_state["scroll-to-comparison"] = True
 
 
 def headline(report: GateReport) -> str:
-    """The verdict in one sentence without any of the field's words."""
+    """Return the verdict in one sentence without jargon."""
     candidate, live = report.candidate, report.live
     number = report.num_counted
     if not report.metrics or number < MIN_GATE_QUESTIONS:
         if objections(report):
-            return f"Keep {live}; something speaks against {candidate}, see below."
-        questions = "is only 1 question" if number == 1 else f"are only {number} questions"
+            return f"Keep {live}; see below what speaks against {candidate}."
         return (
-            f"Nobody can tell yet whether {candidate} is better than {live}: there {questions} to compare by, "
-            f"and {MIN_GATE_QUESTIONS} are needed."
+            f"Too early to tell whether {candidate} is better than {live}: "
+            f"{number} of {MIN_GATE_QUESTIONS} questions needed for a comparison."
         )
     means = {name: f"{100 * each['nDCG@10'].mean:.1f}" for name, each in report.metrics.items()}
     figures = (
         f"{means['candidate']} of 100 points, {live} has {means['live']} and search alone {means['none']}, "
-        f"on {report.num_questions} questions that no model has learned from"
+        f"on {report.num_questions} questions not used for training"
     )
     if report.verdict == "promote":
-        return f"{candidate} orders the passages better than {live}: {figures}."
+        return f"{candidate} ranks passages better than {live}: {figures}."
     if report.verdict == "too little data":
-        return f"Nobody can tell yet whether {candidate} is better than {live}; it may be chance: {figures}."
+        return f"Too early to tell whether {candidate} is better than {live}; it may be chance: {figures}."
     if objections(report):
-        return f"Keep {live}; something speaks against {candidate}, see below. It has {figures}."
-    return f"Keep {live}; {candidate} is not better by enough: {figures}."
+        return f"Keep {live}; see below what speaks against {candidate}. It has {figures}."
+    return f"Keep {live}; {candidate} gains too little: {figures}."
 
 
 def objections(report: GateReport) -> tuple[str, ...]:
-    """What speaks against the candidate whatever it gains, a sentence each."""
+    """Objections to the candidate regardless of its gain, one sentence each."""
     return report.reasons[:-1] if report.verdict == "keep" else ()
 
 
 def show_report(report: GateReport, folder: Path) -> None:
-    """All of it but the buttons. folder: of the candidate, where its card lies."""
+    """Show everything but the buttons. folder: of the candidate, with its model card."""
     box = {"promote": st.success, "keep": st.warning, "too little data": st.info}[report.verdict]
     box(markup.plain(headline(report)), icon=_ICONS[report.verdict])
     if against := objections(report):
@@ -99,13 +95,13 @@ def show_report(report: GateReport, folder: Path) -> None:
     if report.changes:
         st.markdown("**Questions that changed most**")
         show_changes(report.changes, before=report.live, after=report.candidate, in_points=True)
-    with st.expander("What the points mean, and how this was decided", icon=":material/help:"):
+    with st.expander("How points and verdict are computed", icon=":material/help:"):
         st.markdown(_EXPLANATION)
         reasons = [reason for reason in report.reasons if reason not in report.sentence]
-        st.markdown("**In the words of the rule**")
+        st.markdown("**Decision**")
         st.markdown("\n".join(f"- {markup.plain(line)}" for line in (report.sentence, *reasons)))
     if card := card_markdown(folder):
-        with st.expander(f"What {markup.plain(report.candidate)} has learned from", icon=":material/description:"):
+        with st.expander(f"Training data of {markup.plain(report.candidate)}", icon=":material/description:"):
             st.markdown(card)
 
 
@@ -117,15 +113,15 @@ _ICONS = {
 
 
 def _show_figures(report: GateReport) -> None:
-    """Four figures that the verdict rests on."""
+    """Show the four figures behind the verdict."""
     live, candidate = report.latency_ms.get("live"), report.latency_ms.get("candidate")
     with st.container(horizontal=True, gap="small"):
-        _figure(f"Over {report.live}", report.gain.get("nDCG@10"))
-        _figure("Over search alone", report.gain_over_none.get("nDCG@10"))
+        _figure(f"Gain over {report.live}", report.gain.get("nDCG@10"))
+        _figure("Gain over search alone", report.gain_over_none.get("nDCG@10"))
         _figure("Other documents", report.probe)
         if candidate is not None:
             was = f"before {live:.0f} ms" if live is not None else ""
-            _metric("Time a question", f"{candidate:.0f} ms", was)
+            _metric("Time per question", f"{candidate:.0f} ms", was)
 
 
 def _figure(label: str, gain: Difference | None) -> None:
@@ -134,7 +130,7 @@ def _figure(label: str, gain: Difference | None) -> None:
 
 
 def points(gain: float) -> str:
-    """A difference of two qualities in points, with its sign; what rounds to nothing has none."""
+    """Return a difference in points with its sign; zero has none."""
     rounded = round(100 * gain, 1)
     return f"{rounded:+.1f}" if rounded else "0.0"
 
@@ -170,15 +166,15 @@ def _show_groups(report: GateReport) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Points by folder, before and after")
     few = [group for group in report.groups if group.num_questions < MIN_GATE_QUESTIONS]
     if few:
-        st.caption(f"A folder with fewer than {counted(MIN_GATE_QUESTIONS, 'question')} says little by itself.")
+        st.caption(f"A folder with fewer than {counted(MIN_GATE_QUESTIONS, 'question')} is too small to judge alone.")
 
 
 def card_markdown(folder: Path) -> str:
-    """README.md of a model, '' where there is none: its marks stay, links and images become words."""
+    """Return a model's README.md, '' if missing; formatting stays, links and images become words."""
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # what is for a model hub
-    text = re.sub(r"^# .*$", "", text, count=1, flags=re.MULTILINE)  # its name is the title already
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # front matter for a model hub
+    text = re.sub(r"^# .*$", "", text, count=1, flags=re.MULTILINE)  # the page already shows the name
     return markup.written(re.sub(r"^#+ +(.*)$", r"**\1**", text, flags=re.MULTILINE)).strip()

@@ -1,4 +1,4 @@
-"""The trained models: which is live and why, which there are, promote, roll back, remove, and the history."""
+"""The live model and why it is live; all models with promote, roll back and remove; the history."""
 
 from __future__ import annotations
 
@@ -23,50 +23,50 @@ _NUM_HISTORY = 50
 _KINDS = {
     "late-interaction": "compares word by word",
     "cross-encoder": "reads question and passage together",
-    "embedder": "finds passages by likeness, from an older version",
+    "embedder": "finds passages by meaning, from an older version",
 }
 
-# what is live --------------------------------------------------------------------------------------------
+# the live model --------------------------------------------------------------------------------------------
 
 
 def show_live() -> None:
-    """Which reranker is live, since when and why, whether people strike out more since, and the way back."""
+    """Show the live reranker, since when and why, the strike-out rates and the rollback."""
     live, history = registry().live(), registry().history()
-    st.subheader("In use now", anchor=False)
+    st.subheader("Live model", anchor=False)
     source = "comes with Citeloop" if live == SHIPPED else "trained from feedback"
     st.markdown(f"**{markup.plain(live)}**, {source}")
     st.caption(_since(live, history))
     configured = read_settings().reranker
     if configured != "live":
         st.info(
-            f"Answers here use {markup.plain(shown_name(configured))}, as CITELOOP_RERANKER says. What is promoted is "
-            "used when that is not set.",
+            f"Answers here use {markup.plain(shown_name(configured))}, set by CITELOOP_RERANKER. Unset it to use the "
+            "live model.",
             icon=":material/info:",
         )
     since = takewhile(lambda each: each.action == "fallback", history)
     if failed := next((each for each in since if each.previous == live), None):
-        words = f"{live} could not be used, so {failed.model} answered instead: {failed.why}"
+        words = f"{live} failed, so {failed.model} was used instead: {failed.why}"
         st.error(f"{moment(failed.at)}: {markup.plain(words)}", icon=":material/error:")
     _show_rates()
     if target := registry().rollback_target():
         _show_rollback(live, target)
-    st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # somebody else may have switched it
+    st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # another user may have switched it
     st.toggle(
-        "Promote by itself when the comparison says so",
+        "Promote automatically if the comparison is in favor",
         key="promotes-by-itself",
         on_change=_switch,
-        help="Off: a trained model waits until somebody promotes it here. On: one that is better goes live at once.",
+        help="Off: you promote trained models here. On: a better model goes live at once.",
     )
 
 
 def _since(live: str, history: Sequence[Promotion]) -> str:
-    """Since when, by whom and why, as Markdown."""
+    """Return since when, by whom and why, as Markdown."""
     change = next((each for each in history if each.action != "fallback"), None)
     if change is None:
-        return "From the beginning; nothing was promoted yet."
-    how = "Live" if change.action == "promote" else "Back"
+        return "Live from the start; nothing promoted yet."
+    how = "Live" if change.action == "promote" else "Live again"
     why = f": {markup.plain(change.why)}" if change.why else ""
-    before = f". Before it: {markup.plain(change.previous)}" if change.previous != live else ""
+    before = f". Previously: {markup.plain(change.previous)}" if change.previous != live else ""
     return f"{how} since {moment(change.at)}, by {markup.plain(person(change.who, current_user()))}{why}{before}"
 
 
@@ -74,18 +74,18 @@ def _show_rates() -> None:
     rates = deletion_rates_of(read_settings().home)
     if rates and rates.is_rising:
         st.warning(
-            f"**People strike out more** since {markup.plain(rates.after.reranker)} is in use: {rate_words(rates)}. "
-            "Chance alone hardly explains it. Look at the Feedback page, or roll back.",
+            f"**People strike out more** since {markup.plain(rates.after.reranker)} is live: {rate_words(rates)}. "
+            "Chance is unlikely. Check the Feedback page, or roll back.",
             icon=":material/flag:",
         )
     elif rates and rates.after.num_answers:
-        st.caption(f"Of the sources shown since, {rate_words(rates)}.")
+        st.caption(f"Sources since then: {rate_words(rates)}.")
 
 
 def rate_words(rates: DeletionRates) -> str:
-    """How much was struck out after the last change and before it, as Markdown."""
+    """Return the share struck out after the last change and before it, as Markdown."""
     after, before = rates.after, rates.before
-    words = f"{after.share:.0%} were struck out ({counted(after.num_answers, 'answer')})"
+    words = f"{after.share:.0%} struck out ({counted(after.num_answers, 'answer')})"
     if before.num_answers:
         name, answers = markup.plain(before.reranker), counted(before.num_answers, "answer")
         words += f", with {name} {before.share:.0%} ({answers})"
@@ -94,10 +94,10 @@ def rate_words(rates: DeletionRates) -> str:
 
 def _show_rollback(live: str, target: str) -> None:
     with st.popover("Roll back", icon=":material/undo:"), st.form(f"rollback-{live}", border=False):
-        st.markdown(f"{markup.plain(target)} is used again instead of {markup.plain(live)}, from the next question on.")
-        why = st.text_input("Why? (optional)", key="rollback-why", max_chars=500)
+        st.markdown(f"{markup.plain(target)} replaces {markup.plain(live)} from the next question on.")
+        why = st.text_input("Reason (optional)", key="rollback-why", max_chars=500)
         if st.form_submit_button(f"Roll back to {markup.plain(target)}", type="primary"):
-            attempt(lambda: registry().rollback(current_user(), why), f"{target} is in use again")
+            attempt(lambda: registry().rollback(current_user(), why), f"{target} is live again")
 
 
 def _switch() -> None:
@@ -109,31 +109,31 @@ def _switch() -> None:
 
 
 def show_comparison() -> None:
-    """The comparison of one model, by default the newest that has one."""
+    """Show one model's comparison, by default the newest."""
     reports = {model.name: report for model in registry().models() if (report := _report(model))}
     if not reports:
         return
     if st.session_state.pop("scroll-to-comparison", False):
         scroll_here(key=f"scroll-to-{st.session_state.get(CHOSEN)}")
-    st.subheader("The comparison", anchor=False)
-    if st.session_state.get(CHOSEN) not in reports:  # it was removed since
+    st.subheader("Comparison", anchor=False)
+    if st.session_state.get(CHOSEN) not in reports:  # removed in the meantime
         st.session_state.pop(CHOSEN, None)
     name = st.selectbox("Model", list(reports), key=CHOSEN, width=320) if len(reports) > 1 else next(iter(reports))
     report = reports[name]
     show_report(report, registry().folder(name))
     live = registry().live()
     if name == live:
-        st.caption(f"{markup.plain(name)} is in use now.")
+        st.caption(f"{markup.plain(name)} is live.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         _promote_button(name, "comparison", is_primary=report.verdict == "promote")
         if st.button(f"Keep {markup.plain(live)}", key=f"keep-{name}", icon=":material/check:"):
-            st.toast(f"Nothing was changed: {markup.plain(live)} stays in use.")
-        st.caption("Keep changes nothing; you can still promote it later.", width="content")
+            st.toast(f"Nothing changed: {markup.plain(live)} stays live.")
+        st.caption("Keeping it changes nothing; you can promote later.", width="content")
 
 
 def _report(model: TrainedModel) -> GateReport | None:
-    """Return the comparison of a reranker; an embedder of an older version has none."""
+    """Return a reranker's comparison; embedders of an older version have none."""
     return GateReport.load(registry().folder(model.name)) if model.kind in RERANKER_KINDS else None
 
 
@@ -141,7 +141,7 @@ def _report(model: TrainedModel) -> GateReport | None:
 
 
 def show_models() -> None:
-    """Every model that can be used, newest first, what comes with the program last; and the history."""
+    """Show all models, newest first, the shipped one last; then the history."""
     st.subheader("All models", anchor=False)
     live = registry().live()
     for model in registry().models():
@@ -151,9 +151,9 @@ def show_models() -> None:
             st.markdown(f"**{SHIPPED}**{_live_mark(SHIPPED, live)}", width="content")
             if live != SHIPPED:
                 _promote_button(SHIPPED, "list")
-        st.caption("Comes with Citeloop; it has learned from public documentation, not from your feedback.")
+        st.caption("Comes with Citeloop; trained on public documentation, not on your feedback.")
     if history := registry().history():
-        with st.expander("History: who promoted what, and why", icon=":material/history:"):
+        with st.expander("History", icon=":material/history:"):
             st.markdown("\n".join(f"- {history_line(each, current_user())}" for each in history[:_NUM_HISTORY]))
 
 
@@ -165,7 +165,7 @@ def _show_model(model: TrainedModel, live: str) -> None:
             with st.container(horizontal=True, width="content", vertical_alignment="center"):
                 if report:
                     st.button(
-                        f"Comparison of {markup.plain(model.name)}",
+                        f"Show comparison of {markup.plain(model.name)}",
                         key=f"open-{model.name}",
                         icon=":material/bar_chart:",
                         on_click=choose_comparison,
@@ -175,7 +175,7 @@ def _show_model(model: TrainedModel, live: str) -> None:
                     if model.kind in RERANKER_KINDS:
                         _promote_button(model.name, "list")
                     _remove_button(model.name)
-        verdict = VERDICTS[report.verdict] if report else "not compared with anything"
+        verdict = VERDICTS[report.verdict] if report else "not compared"
         against = f" (compared with {markup.plain(report.live)})" if report else ""
         st.markdown(f"{verdict[0].upper()}{verdict[1:]}{against}")
         base = model.base.rstrip("/").rpartition("/")[2]
@@ -184,11 +184,11 @@ def _show_model(model: TrainedModel, live: str) -> None:
 
 
 def _live_mark(name: str, live: str) -> str:
-    return " &nbsp;:green-badge[in use]" if name == live else ""
+    return " &nbsp;:green-badge[live]" if name == live else ""
 
 
 def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
-    """A button that asks once more; where the comparison does not say so, with a warning and for a reason."""
+    """A button with a confirmation; against the comparison, it warns and requires a reason."""
     warning = promotion_warning(name, registry().live())
     key = f"{place}-{name}"
     with (
@@ -202,31 +202,31 @@ def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     ):
         if warning:
             st.warning(markup.plain(warning), icon=":material/warning:")
-        st.markdown(f"{markup.plain(name)} is used from the next question on. You can roll back at any time.")
-        label = "Why all the same? (needed)" if warning else "Why? (optional)"
+        st.markdown(f"{markup.plain(name)} goes live with the next question. You can roll back at any time.")
+        label = "Reason for overriding (required)" if warning else "Reason (optional)"
         why = st.text_input(label, key=f"promote-why-{key}", max_chars=500).strip()
         if st.form_submit_button(f"Promote {markup.plain(name)} now", type="primary"):
             if warning and not why:
-                st.error("Say why, so that others can follow it later.")
+                st.error("Enter a reason; the history shows it to others.")
             else:
-                attempt(lambda: _promote(name, why), f"{name} is in use now")
+                attempt(lambda: _promote(name, why), f"{name} is live")
 
 
 def promotion_warning(name: str, live: str) -> str:
-    """What speaks against promoting a model, '' where nothing does."""
+    """Return the objection to promoting a model, '' if there is none."""
     if name == SHIPPED:
         return ""
     report = GateReport.load(registry().folder(name))
     if report is None:
-        return f"{name} was not compared with what is live: nobody knows whether it is better."
+        return f"{name} was not compared with the live model: it may be worse."
     if report.verdict == "keep":
-        return f"The comparison says that {name} is not better than {report.live}."
+        return f"According to the comparison, {name} is not better than {report.live}."
     if report.verdict == "too little data":
         return f"There was too little feedback to tell whether {name} is better than {report.live}."
     if registry().verdict(name) is None:
-        return f"{name} was compared together with an embedder: nobody knows whether it is better without it."
+        return f"{name} was compared together with an embedder: it may be worse without it."
     if report.live != live:
-        return f"{name} was compared with {report.live}, and {live} is live now."
+        return f"{name} was compared with {report.live}, but {live} is live."
     return ""
 
 
@@ -237,18 +237,18 @@ def _promote(name: str, why: str) -> None:
 
 def _remove_button(name: str) -> None:
     with st.popover("Remove", icon=":material/delete:", key=f"remove-{name}"):
-        st.markdown(f"{markup.plain(name)} and its files are deleted for good. The history stays.")
+        st.markdown(f"{markup.plain(name)} and its files will be deleted. The history is kept.")
         if st.button(f"Remove {markup.plain(name)}", key=f"remove-now-{name}", type="primary"):
-            attempt(lambda: registry().remove(name), f"{name} is removed")
+            attempt(lambda: registry().remove(name), f"{name} removed")
 
 
 def history_line(line: Promotion, me: str) -> str:
-    """One line of the history, as Markdown."""
+    """Return one line of the history as Markdown."""
     model, previous = markup.plain(line.model), markup.plain(line.previous)
     what = {
-        "promote": f"**{model}** went live instead of {previous}",
-        "rollback": f"back to **{model}** from {previous}",
-        "fallback": f"{previous} could not be used, **{model}** was used instead",
+        "promote": f"**{model}** replaced {previous}",
+        "rollback": f"rolled back from {previous} to **{model}**",
+        "fallback": f"{previous} failed, **{model}** was used instead",
     }[line.action]
     who = f" · by {markup.plain(person(line.who, me))}" if line.who else ""
     against = " · against the comparison" if line.verdict in ("keep", "too little data") else ""

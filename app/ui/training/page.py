@@ -1,4 +1,4 @@
-"""Training: what is in use, what there is to learn from, train, follow it, compare, promote or keep."""
+"""Training: live model, training data, start and progress, comparison, promote or keep."""
 
 from __future__ import annotations
 
@@ -26,68 +26,68 @@ def show() -> None:
     """The page."""
     st.title("Training", anchor=False)
     st.markdown(
-        "The reranker puts the passages that search finds into the order that people see. What they strike out and "
-        "keep teaches it a better one. You decide what goes live, and can always go back."
+        "The reranker orders the passages that search finds. It learns from sources that people strike out or keep. "
+        "You decide what goes live, and can always roll back."
     )
     show_messages()
     left, right = st.columns(2, gap="large")
     with left:
         show_live()
     with right:
-        _show_ready(feedback())
+        _show_training_data(feedback())
     show_trainings()
     show_comparison()
     show_models()
 
 
-def _show_ready(said: Feedback) -> None:
+def _show_training_data(said: Feedback) -> None:
     ready = said.ready
-    st.subheader("What there is to learn from", anchor=False)
+    st.subheader("Training data", anchor=False)
     num_usable, num_needed = ready.num_questions - ready.num_without_positive, questions_needed()
     if not said.labeled:
         st.info(
-            "Nothing yet. Ask questions, open and strike out sources below the answers, or import questions with "
-            "their answers on the Feedback page.",
+            "No training data yet. Ask questions, then open or strike out sources below the answers, or import "
+            "questions with answers on the Feedback page.",
             icon=":material/info:",
         )
     share = min(num_usable / num_needed, 1.0)
-    of_needed = f"; {num_needed} are enough to begin" if share == 1 else f", {num_needed} are needed"
-    st.progress(share, text=f"{counted(num_usable, 'question')} with a passage that answers{of_needed}")
+    have = f"{num_usable} questions" if share == 1 else f"{num_usable} of {num_needed} questions needed"
+    st.progress(share, text=f"{have}, each with a passage that answers")
     if ready.num_questions:
         st.markdown(ready_words(said))
     if ready.missing:
-        st.markdown("**Missing until training makes sense**\n\n" + "\n".join(f"- {line}" for line in ready.missing))
-    links.to_feedback("See and correct it on the Feedback page")
+        st.markdown("**Needed before training**\n\n" + "\n".join(f"- {line}" for line in ready.missing))
+    links.to_feedback("Review feedback")
     if ready.num_questions:
-        with st.expander("Where it comes from"):
+        with st.expander("Origins"):
             st.dataframe(
                 origin_table(by_origin(said.labeled)),
                 hide_index=True,
-                alt="Passages by where the label comes from",
+                alt="Passages by origin",
             )
     _show_start(ready)
 
 
 def ready_words(said: Feedback) -> str:
-    """What people said, in numbers, as Markdown."""
+    """Return the numbers of questions and passages, as Markdown."""
     ready = said.ready
     num_usable = ready.num_questions - ready.num_without_positive
     people = "1 person" if ready.num_users == 1 else f"{ready.num_users:,} people"
     by_people = f" by {people}" if ready.num_users else ""
     disagree = (
-        f" On {counted(said.ready.num_contradictions, 'passage')} people contradict each other."
+        f" {counted(said.ready.num_contradictions, 'passage')} with conflicting feedback."
         if said.ready.num_contradictions
         else ""
     )
     return (
         f"{counted(ready.num_questions, 'question')}{by_people}: {passages_that_answer(ready.num_positives)}, "
         f"{ready.num_negatives:,} that do not.{disagree} About {round(SHARES['gate'] * num_usable)} of the "
-        "questions are set aside: no model learns from them, they only compare."
+        "questions are set aside to compare models."
     )
 
 
 def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
-    """A row for each origin, in how many passages it results of which kind."""
+    """One row per origin: number of positive, negative and unused passages."""
     return pd.DataFrame(
         {
             "From": [f"{origin[0].upper()}{origin[1:]}" for origin in origins],
@@ -99,35 +99,35 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
 
 
 def _show_start(ready: Readiness) -> None:
-    with st.expander("More choices", icon=":material/tune:"):
-        kind = st.radio("What to train", list(KINDS), format_func=KINDS.__getitem__, key="training-kind")
+    with st.expander("Details", icon=":material/tune:"):
+        kind = st.radio("Model to train", list(KINDS), format_func=KINDS.__getitem__, key="training-kind")
         base = ""
-        if kind != "reranker":  # it goes on from what is live
+        if kind != "reranker":  # that one continues from the live model
             base = st.text_input(
-                "Begin from",
-                placeholder="A folder, or a name on the Hugging Face hub",
-                help="Empty: the embedder that comes with the program.",
+                "Base model",
+                placeholder="A folder or a Hugging Face model name",
+                help="If empty, the embedder that comes with Citeloop.",
                 key="training-base",
                 max_chars=300,
             )
         seed = st.number_input(
-            "Number for the dice",
+            "Random seed",
             min_value=0,
             max_value=_MAX_SEED,
             step=1,
-            help="Training draws at random. The same number gives the same draw, another one another.",
+            help="The same number repeats the random choices of a training.",
             key="training-seed",
         )
     waits = is_training()
     if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(ready.missing) or waits):
         attempt(
             lambda: _start(Plan(kind, base.strip(), int(seed))),
-            "Training has begun; it goes on when you leave this page",
+            "Training started. You can leave this page",
         )
     if waits:
-        st.caption("A training is at work; the next one can be started when it has ended.")
+        st.caption("A training is running. Start the next one when it has ended.")
     elif ready.missing:
-        st.caption("There is too little to learn from yet: the model would move at random.")
+        st.caption("There is too little training data yet.")
 
 
 def _start(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""Trainings: how far the open one is with its curves, how the last ones ended, cancel, resume."""
+"""Trainings: progress and curves, outcomes of earlier ones, cancel and resume."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.words import age, ago, duration, moment, person
 
 KINDS: dict[Kind, str] = {
-    "reranker": "The live reranker, trained further",
-    "late-interaction": "A new one that compares word by word (late interaction)",
-    "cross-encoder": "A new one that reads question and passage together (cross-encoder)",
+    "reranker": "Continue from the live reranker",
+    "late-interaction": "New reranker that compares word by word (late interaction)",
+    "cross-encoder": "New reranker that reads question and passage together (cross-encoder)",
 }
-"""Kind of a plan -> what that is, for people."""
+"""Kind of a plan -> its name for people."""
 
 _STEPS: dict[Step, str] = {
     "reading the feedback": "Reading the feedback",
-    "training": "Learning",
-    "weighing its scores": "Weighing it against search",
-    "comparing it with the live one": "Comparing it with the live one",
+    "training": "Training",
+    "weighing its scores": "Blending it with search",
+    "comparing it with the live one": "Comparing it with the live model",
 }
 _NUM_JOBS = 50
 _REFRESH_SECONDS = 1.5
 _JUST_ENDED = timedelta(minutes=30)
 _QUEUED_FOR_LONG = timedelta(seconds=30)
 _CURVES = (
-    "The lower the line, the better it tells what answers a question from what does not. When that on the questions "
-    "held back no longer falls, the training stops, and the best moment is kept."
+    "A lower line means fewer errors. Training stops when the error on held-back questions no longer falls; the best "
+    "state is kept."
 )
 
 
 def is_training() -> bool:
-    """Whether a training has not ended."""
+    """Return whether a training is queued or running."""
     return any(job.is_open for job in training_job_store().jobs(_NUM_JOBS))
 
 
 def show_trainings() -> None:
-    """The section on the Training page; nothing where nothing was ever trained."""
+    """Show the section of trainings; nothing if there are none."""
     trainings = training_job_store().jobs(_NUM_JOBS)
     open_ids = tuple(job.id for job in trainings if job.is_open)
     ended = [job for job in trainings if not job.is_open]
     latest = [job for job in ended[:1] if not open_ids and age(job.ended_at) < _JUST_ENDED]
     if open_ids or latest:
-        st.subheader("Training now" if open_ids else "The last training", anchor=False)
+        st.subheader("Current training" if open_ids else "Last training", anchor=False)
     if open_ids:
-        # What is drawn again and again must not fade in between, as Streamlit would have it on a busy machine.
+        # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-training-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
         st.fragment(_show_open, run_every=_REFRESH_SECONDS)(open_ids)
     for job in latest:
@@ -70,7 +70,7 @@ def show_trainings() -> None:
 
 
 def _show_open(shown: Sequence[str]) -> None:
-    """Drawn by itself; when a training has ended or come, the whole page is drawn again."""
+    """Refresh automatically; rerun the page when a training starts or ends."""
     trainings = [job for job in training_job_store().jobs(_NUM_JOBS) if job.is_open]
     if {job.id for job in trainings} != set(shown):
         st.rerun()
@@ -85,12 +85,12 @@ def _show_progress(job: TrainingJob) -> None:
         st.markdown(f"**{KINDS.get(job.kind, job.kind)}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
-                _button("Resume", job, _resume, "It begins again", ":material/play_arrow:")
+                _button("Resume", job, _resume, "Training restarted", ":material/play_arrow:")
             if not job.cancel_requested or is_stuck:
-                _button("Cancel", job, _cancel, "It stops; what is live stays as it is", ":material/close:")
+                _button("Cancel", job, _cancel, "Stopping. The live model stays", ":material/close:")
     if job.is_dead:
-        st.warning("Stopped: its process is gone. Resume begins this training again from the start.")
-    with st.container(horizontal=True, gap="small"):  # on a phone a line ends between two steps
+        st.warning("Stopped: its process is gone. Resume restarts this training.")
+    with st.container(horizontal=True, gap="small"):  # on a phone, lines break between steps
         for step in steps_of(job):
             st.markdown(step, width="content")
     if job.num_steps:
@@ -100,7 +100,7 @@ def _show_progress(job: TrainingJob) -> None:
 
 
 def steps_of(job: TrainingJob) -> list[str]:
-    """Which of the steps of a training are done and which is at work, as Markdown for each."""
+    """Return the steps as Markdown, marked as done, current or open."""
     if job.cancel_requested and not job.is_dead:
         return ["Stopping"]
     if job.message:
@@ -118,10 +118,10 @@ def steps_of(job: TrainingJob) -> list[str]:
 
 
 def progress_words(job: TrainingJob) -> str:
-    """How far the learning is, and how long it will still take where that can be told."""
+    """Return the progress, with the remaining time if known."""
     words = f"Step {job.step:,} of {job.num_steps:,}"
     left = job.seconds_left
-    if left is None or job.is_dead or job.current != "training":  # it may have stopped early, and is past learning
+    if left is None or job.is_dead or job.current != "training":  # past training, which may have stopped early
         return words
     return f"{words}, about {duration(left)} left, then the comparison"
 
@@ -131,7 +131,7 @@ def _show_curves(job: TrainingJob) -> None:
         st.altair_chart(
             loss_chart(losses),
             key=f"curves-{job.id}",
-            alt=f"The error by step, last {losses[-1].training or losses[-1].validation or 0:.3f}",
+            alt=f"Error by step, last {losses[-1].training or losses[-1].validation or 0:.3f}",
         )
         st.caption(_CURVES)
 
@@ -149,42 +149,42 @@ def _show_ended(job: TrainingJob) -> None:
     with st.container(border=True, gap="xsmall", key=f"training-job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"{_ICONS[job.state]} **{outcome_words(job)}**", width="content")
-            if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may have been removed
+            if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may be removed
                 st.button(
-                    "See the comparison",
+                    "Show comparison",
                     key=f"comparison-{job.id}",
                     on_click=choose_comparison,
                     args=(job.model,),
                     icon=":material/bar_chart:",
                 )
             elif job.state != "done":
-                _button("Run again", job, _resume, "It begins again", ":material/replay:")
+                _button("Run again", job, _resume, "Training restarted", ":material/replay:")
         took = f" · took {duration(job.seconds)}" if job.started_at else ""
         when = moment(job.ended_at) if job.ended_at else ""
-        kind = KINDS.get(job.kind, job.kind)  # an older version had more
+        kind = KINDS.get(job.kind, job.kind)  # older versions had more kinds
         st.caption(f"{kind} · {when}{took} · by {markup.plain(person(job.user, current_user()))}")
         if job.message and job.state == "failed":
             st.markdown(f":red[{markup.plain(' '.join(job.message.split()))}]")
         if training_job_store().losses(job.id):
-            with st.expander("How it went"):
+            with st.expander("Error by step"):
                 _show_curves(job)
 
 
 def outcome_words(job: TrainingJob) -> str:
-    """How a training ended, as Markdown."""
+    """Return the outcome of a training as Markdown."""
     if job.state != "done":
         return job.state.capitalize()
     verdict = VERDICTS.get(job.verdict, job.verdict)
-    return f"{markup.plain(job.model)} is made: {markup.plain(verdict)}"
+    return f"{markup.plain(job.model)}: {markup.plain(verdict)}"
 
 
-# what a click does ---------------------------------------------------------------------------------------
+# actions ---------------------------------------------------------------------------------------
 
 
 def start(job_id: str = "") -> None:
-    """Let the queued trainings be run, by a process that outlives the page. Raises JobError, OSError.
+    """Run the queued trainings in a process that outlives the page. Raises JobError, OSError.
 
-    job_id: of one to queue again first.
+    job_id: a training to queue again first.
     """
     if job_id:
         training_job_store().queue_again(job_id)
