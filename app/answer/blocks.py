@@ -13,20 +13,19 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from sentencex import segment
 
+from app.search.fusion import SPACELESS
 from ingest.parse import PAGE_BREAK
 
-LANGUAGES = ("en", "de", "fr", "es")
+_LANGUAGES = ("en", "de", "fr", "es")
 """Languages whose abbreviations end no sentence."""
 _MIN_FULL_LINE = 40
-"""Characters of a line that was wrapped; a line break after fewer is meant, as in an address."""
-
+"""A line break after fewer characters is intended, as in an address."""
 _MAX_CELL_WORDS = 60
+"""A longer cell is a paragraph of a page that was laid out as a table."""
 
 _LIST_MARK = re.compile(r"\s*(?:[-*+•▪]|\d+[.)])\s+")
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
-_SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
-"""Thai, Japanese and Chinese write no spaces between words."""
-_SPACELESS_END = re.compile(r"(?<=[。！？])")  # noqa: RUF001
+_FULL_STOP = re.compile(r"(?<=[。！？])")  # noqa: RUF001
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
 _SAYS_SOMETHING = re.compile(r"\w\W+\w")
 _ABBREVIATION = re.compile(
@@ -57,6 +56,17 @@ class Block:
     kind: Literal["paragraph", "list", "table"]
     units: tuple[Unit, ...]
     intro: str = ""
+
+    @property
+    def lead_in(self) -> str:
+        """The line that introduces a list, '' for other blocks."""
+        return self.intro if self.kind == "list" else ""
+
+    @property
+    def sentences(self) -> list[str]:
+        """The lead-in, if there is one, and the units as sentences."""
+        units = [unit.plain for unit in self.units]
+        return [self.lead_in, *units] if self.lead_in else units
 
     def quote(self, chosen: Collection[int]) -> str:
         """Return Markdown with the chosen units, in order, and what they need to be understood.
@@ -112,21 +122,17 @@ def split_blocks(text: str) -> list[Block]:
 def split_sentences(text: str) -> list[str]:
     """Return the sentences, list items and table rows of a passage, without list marks and headings.
 
-    A row says with each cell what its column is called, where the table has a header.
+    Each cell of a row is preceded by the name of its column, if the table has a header.
     """
-    found: list[str] = []
-    for block in split_blocks(text):
-        intro = [block.intro] if block.kind == "list" and block.intro else []
-        found += [*intro, *(unit.plain for unit in block.units)]
-    return found
+    return [sentence for block in split_blocks(text) for sentence in block.sentences]
 
 
 def sentences(line: str) -> list[str]:
     """Return the sentences of a paragraph in one line, in any language that this program knows."""
-    if _SPACELESS.search(line):
-        pieces = _SPACELESS_END.split(line)
+    if SPACELESS.search(line):
+        pieces = _FULL_STOP.split(line)
     else:  # the other languages take an abbreviation of this one for an end
-        pieces = min((list(segment(language, line)) for language in LANGUAGES), key=len)
+        pieces = min((list(segment(language, line)) for language in _LANGUAGES), key=len)
     whole: list[str] = []
     for piece in (piece.strip() for piece in pieces):
         if whole and whole[-1].endswith(" ."):  # the dot of .NET
@@ -139,7 +145,7 @@ def sentences(line: str) -> list[str]:
 
 
 def is_table_rule(line: str) -> bool:
-    """Whether a line of a passage stands between the header of a table and its rows, or is a rule."""
+    """Return whether a line is the rule below a table's header, or another rule."""
     return bool(_TABLE_RULE.fullmatch(line))
 
 
@@ -154,7 +160,7 @@ def _add(blocks: list[Block], block: Block) -> None:
 
 
 def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
-    """Add a table; a row with the text of a page is a frame, whose cells are paragraphs."""
+    """Add a table; a row with a very long cell is layout, so its cells become paragraphs."""
     header, rows = "\n".join(lines[:2]), [line for line in lines[2:] if line.strip()]
     names = _cells(lines[0])
     units: list[Unit] = []
@@ -183,7 +189,7 @@ def _sentence_units(content: str) -> Iterator[Unit]:
             found = [Unit(line, _row_as_sentence(_cells(line), ()))]
         else:
             found = [Unit(sentence, sentence) for sentence in sentences(line)]
-        yield from (unit for unit in found if _SAYS_SOMETHING.search(unit.plain) or _SPACELESS.search(unit.plain))
+        yield from (unit for unit in found if _SAYS_SOMETHING.search(unit.plain) or SPACELESS.search(unit.plain))
 
 
 def _unwrapped(content: str) -> Iterator[str]:
@@ -214,7 +220,7 @@ def _items(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[Unit]:
 
 
 def _cells(line: str) -> list[str]:
-    """Return what stands between the borders of a row; a bar inside a cell has a backslash before it."""
+    """Return the cells of a row; a bar inside a cell is escaped with a backslash."""
     inside = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
     return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", inside)]
 
@@ -226,7 +232,7 @@ def _row_as_sentence(cells: Sequence[str], names: Sequence[str]) -> str:
 
 
 def _goes_on(sentence: str, piece: str) -> bool:
-    """Return whether a piece belongs to the sentence before it, which then ends in an abbreviation."""
+    """Return whether a piece continues the sentence before it, because that ends in an abbreviation."""
     begins_no_sentence = _ENDS_IN_WORD.search(sentence) and _BEGINS_NO_SENTENCE.match(piece)
     return bool(begins_no_sentence or _ABBREVIATION.search(sentence))
 

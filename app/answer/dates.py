@@ -19,12 +19,12 @@ _MONTHS = {
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
-    rf"(?P<iso>(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?)(?!\d)"
+    rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
     rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?![\d,]|\.\d)",
     re.IGNORECASE,
 )
-_AFTER = re.compile(r"\b(?:after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
+_FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:before|until|till|up to|vor|bis|avant)\s+(?:the\s+)?$", re.IGNORECASE)
 _LATEST = re.compile(r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b", re.IGNORECASE)
 
@@ -40,8 +40,8 @@ def periods_in(text: str) -> list[Period]:
 def asked_period(question: str) -> Period | None:
     """Return the days that a question names, such as "in May 2025", "after March 2025" or "before 2020"."""
     for start, (first, last) in _found(question):
-        if _AFTER.search(question[:start]):
-            return (last if "after" in question[:start].lower()[-12:] else first), date.max
+        if begins := _FROM.search(question[:start]):
+            return (last if begins[1].lower() == "after" else first), date.max
         if _BEFORE.search(question[:start]):
             return date.min, first
         return first, last

@@ -31,14 +31,14 @@ language model marked the sentences that answer (docs/benchmarks.md, "Quoted ans
 _FIGURES = 1.0
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
 _SHARE_OF_PART = 0.75
-"""How much a part of a question counts against the whole when the part's quote is chosen."""
+"""Weight of a part of the question, against the whole question, in choosing the quote for that part."""
 MIN_VALUE = 9.2
-"""Below this value of the best unit nothing clearly answers: 5% of those questions are below, though answered.
+"""Below this value of the best unit, nothing clearly answers.
 
-Of the same questions with the answering passages taken away, 31% are below.
+5% of the questions with an answer are below it, and 31% of the same questions without their answering passages.
 """
 _MARGIN = 1.0
-"""A second quote may be worth this much less than the best."""
+"""Largest distance of a second quote from the best."""
 _MAX_QUOTES = 2
 _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
@@ -79,12 +79,16 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """Sentence, item, row or list intro of a cited passage. position: its number in the block."""
+    """Sentence, item, row or list intro of a cited passage.
+
+    position: its number in the block. surroundings: title, headings and the whole block as sentences.
+    """
 
     citation: Citation
     block: Block
     position: int
     text: str
+    surroundings: str
 
 
 def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> Extraction:
@@ -120,17 +124,13 @@ def quote(quotes: Sequence[Quote]) -> str:
 
     A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation.
     """
-    return "\n\n".join(
-        f"{_without_marks(each.text)}\n\n— {source_of(each.citation.chunk)} [{each.citation.number}]" for each in quotes
-    )
-
-
-def _without_marks(text: str) -> str:
-    return NUMBER.sub(r"(\1)", text)
+    texts = [NUMBER.sub(r"(\1)", each.text) for each in quotes]
+    sources = [f"{source_of(each.citation.chunk)} [{each.citation.number}]" for each in quotes]
+    return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
 
 
 def source_of(chunk: Chunk) -> str:
-    """Return title and page of a passage as people name them, with the year that only the file's name tells."""
+    """Return title and page of a passage, with the year if only the file name has it."""
     year = _YEAR.search(chunk.document)
     title = f"{chunk.title} ({year[0]})" if year and year[0] not in chunk.title else chunk.title
     return f"{title}, p. {chunk.page}" if chunk.page else title
@@ -139,16 +139,15 @@ def source_of(chunk: Chunk) -> str:
 def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
     for citation in citations:
         for block in split_blocks(citation.chunk.text):
-            if block.kind == "list" and block.intro:
-                yield _Unit(citation, block, _INTRO, block.intro)
-            for position, unit in enumerate(block.units):
-                yield _Unit(citation, block, position, unit.plain)
+            surroundings = f"{_label(citation.chunk)}\n{' '.join(block.sentences)}"
+            for position, text in enumerate(block.sentences, _INTRO if block.lead_in else 0):
+                yield _Unit(citation, block, position, text, surroundings)
 
 
 def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[float]:
     """Return the value of each unit: the log-odds that it answers, up to a constant."""
     texts = [unit.text for unit in units]
-    blocks = [_block_text(unit) for unit in units]
+    blocks = [unit.surroundings for unit in units]
     passages = [unit.citation.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
     similarity = dict(zip(every, scorer.score(question, every), strict=True))
@@ -165,24 +164,19 @@ def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[flo
     ]
 
 
-def _block_text(unit: _Unit) -> str:
-    intro = [unit.block.intro] if unit.block.kind == "list" and unit.block.intro else []
-    return f"{_label(unit)}\n{' '.join((*intro, *(each.plain for each in unit.block.units)))}"
-
-
-def _label(unit: _Unit) -> str:
-    return f"{unit.citation.chunk.title} {unit.citation.chunk.heading}"
+def _label(chunk: Chunk) -> str:
+    return f"{chunk.title} {chunk.heading}"
 
 
 def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
-    """Return the units that tell about every exact term of the question that any of them holds.
+    """Return the units about each exact term of the question; a term that no unit holds is ignored.
 
-    A unit tells about a term that it holds, that its heading holds, or that another unit of its block holds, as in a
-    form; but not if it holds another term of the same shape.
+    A unit is about a term if it, its heading or another unit of its block holds the term. In a block, units that hold
+    another term of the same shape are left out: the other rows of a parts list.
     """
     allowed = list(range(len(units)))
     for term in exact_terms(question):
-        holders = [number for number in allowed if holds_term(units[number].text, term)]
+        holders = {number for number in allowed if holds_term(units[number].text, term)}
         blocks = {id(units[number].block) for number in holders}
         about = [
             number
@@ -196,7 +190,7 @@ def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
 
 
 def _is_below(chunk: Chunk, term: str) -> bool:
-    """Return whether a chunk stands below a heading that holds the term, or has it as its number."""
+    """Return whether a heading of the chunk holds the term or begins with it, as with a section number."""
     return holds_term(chunk.heading, term) or any(heading.split()[:1] == [term] for heading in chunk.headings)
 
 
@@ -225,7 +219,7 @@ def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int], va
 
 
 def _dates(unit: _Unit) -> list[Period]:
-    return periods_in(_label(unit))
+    return periods_in(_label(unit.citation.chunk))
 
 
 def _undated(unit: _Unit) -> str:
@@ -250,7 +244,7 @@ def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[fl
 
 
 def _kept(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:
-    """Return the positions of a block to quote: the chosen ones, and as many more as a reader needs and takes in."""
+    """Return the positions of a block to quote: the chosen ones and the context a reader needs."""
     every = set(range(len(block.units)))
     if block.kind == "table":
         is_form = not re.search(r"\w", block.intro)
@@ -269,7 +263,7 @@ def _kept(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[in
 
 
 def _neighbors(block: Block, kept: set[int]) -> list[int]:
-    """Return the sentences beside the kept ones that would still leave a short quote."""
+    """Return the sentences beside the kept ones that fit into a short quote."""
     beside = {position + step for position in kept for step in (-1, 1)} - kept
     return [
         position

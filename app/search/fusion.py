@@ -21,7 +21,8 @@ _MAX_HOLDERS = 3
 """A term in more candidates does not distinguish them."""
 
 _WORD = re.compile(r"[^\W_]+")
-_SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+"""A run of Thai, Japanese or Chinese, which have no spaces between words."""
 _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
 _SECTION = re.compile(
     r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
@@ -99,5 +100,5 @@ def _is_exact(term: str) -> bool:
 def _words(text: str) -> frozenset[str]:
     """Return the words of a text; of scripts without spaces, each two neighboring characters."""
     text = text.casefold()
-    pairs = ("".join(pair) for run in _SPACELESS.findall(text) for pair in pairwise(run))
-    return frozenset(chain(_WORD.findall(_SPACELESS.sub(" ", text)), pairs))
+    pairs = ("".join(pair) for run in SPACELESS.findall(text) for pair in pairwise(run))
+    return frozenset(chain(_WORD.findall(SPACELESS.sub(" ", text)), pairs))

@@ -6,15 +6,16 @@ import re
 import unicodedata
 
 MAX_QUERY_CHARACTERS = 1000
-"""The embedder reads no more; a longer text is a pasted log or mail, of which the question and the ends count."""
+"""The embedder reads no more. A longer text is a pasted log or mail: its question and its ends matter most."""
 _NUM_FIRST, _NUM_LAST = 1, 2
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n")
 
 
 def as_query(text: str) -> str:
-    """Return the query in a text: without invisible characters, and of a long one what matters most.
+    """Return the query in a text, without invisible characters.
 
-    Kept are its questions, then its last and its first lines, as far as they fit.
+    A long text is reduced to its last two questions, its last lines and its first line, in this order, until
+    MAX_QUERY_CHARACTERS are used.
     """
     text = "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
     if len(text) <= MAX_QUERY_CHARACTERS:

@@ -33,13 +33,13 @@ def _with_lists(block: str) -> str:
     shown: list[str] = []
     was_item = False
     for line in block.splitlines():
-        item = _ITEM.fullmatch(line)
-        if item and not was_item and shown:
-            shown.append("")
-        indent, mark, text = item.groups() if item else ("", "", line)
-        shown.append(
-            f"{indent}{mark.replace('•', '-')} {plain(text)}" if item else f"{'  ' if was_item else ''}{plain(line)}  "
-        )
+        if item := _ITEM.fullmatch(line):
+            if shown and not was_item:
+                shown.append("")  # a list begins
+            indent, mark, text = item.groups()
+            shown.append(f"{indent}{mark.replace('•', '-')} {plain(text)}")
+        else:
+            shown.append(f"{'  ' if was_item else ''}{plain(line)}  ")
         was_item = item is not None or (was_item and line.startswith(" "))
     return "\n".join(shown).rstrip()
 
