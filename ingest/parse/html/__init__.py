@@ -1,1 +1,1 @@
-"""HTML, Markdown, DOCX and EPUB -> Markdown text: markup.py converts; boilerplate.py removes menus and banners."""
+"""HTML, Markdown and EPUB -> Markdown text: markup.py converts; boilerplate.py removes menus and banners."""
