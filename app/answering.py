@@ -107,10 +107,11 @@ class Answerer:
         reranker: str | None = None,
         within: Filter = EVERYTHING,
         earlier: Sequence[str] = (),
+        ignore_votes: bool = False,
     ) -> str:
         """Begin to answer a question; store the answer and return its id.
 
-        earlier: queries of the conversation, to expand a follow-up.
+        earlier: queries of the conversation, to expand a follow-up. ignore_votes: see `Pipeline.rank`.
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
@@ -128,6 +129,8 @@ class Answerer:
                 reranker,
                 query=query,
                 within=within,
+                user=user,
+                ignore_votes=ignore_votes,
                 fall_back=True,
                 on_step=tell,
             )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Literal, cast
 
 from cachetools import LRUCache
@@ -15,6 +16,7 @@ from app.access.admission import usual_admission
 from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOTHING_MATCHES, Answer, Citation, cite
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
+from app.feedback.recall import LiveMemory, Memory
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import estimate_tokens
@@ -22,12 +24,14 @@ from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.reranking.votes import with_votes
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
 from app.search.query import as_query
 from app.search.search import Candidate, search
 from app.settings import Settings
 from ingest import CiteloopError
+from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder, load_embedder, recorded_name
 from ingest.home.folder import current_name
 from ingest.table import ChunkTable, read_identity
@@ -62,6 +66,7 @@ class Pipeline:
         self._registry = Registry(settings.home)
         self._live = LiveReranker(self._registry, self.reranker)
         self.admission = usual_admission()
+        self._memory: tuple[Embedder, LiveMemory] | None = None
         self._loading = threading.Lock()
 
     @property
@@ -175,13 +180,16 @@ class Pipeline:
         *,
         query: str = "",
         within: Filter = EVERYTHING,
+        user: str = "",
+        ignore_votes: bool = False,
         fall_back: bool = False,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> Answer:
         """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
-        means more than it says; within: which documents to look at. fall_back: when the reranker fails, show the
+        means more than it says; within: which documents to look at. user: who asks, whose own votes act at once;
+        ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the reranker fails, show the
         order of search with a note instead of raising RerankerError. `live` names no reranker, so that it always
         falls back, to what was live before. on_step is called as a step begins, and again and again while this waits
         for others; when it raises, that ends the work. Raises BusyError when too many wait already.
@@ -198,7 +206,7 @@ class Pipeline:
             note = _damage(self.table)
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-        ranking = reranked.ranking
+                ranking = reranked.ranking if ignore_votes else self._voted(searched, reranked.ranking, user, within)
         return Answer(
             question=question,
             query="" if searched == question else searched,
@@ -214,7 +222,30 @@ class Pipeline:
             found=False,
             complete=False,
             note=note + reranked.note,
+            ignores_votes=ignore_votes,
         )
+
+    def _voted(self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter) -> list[RankedChunk]:
+        """Return the ranking as moved by what people said of its passages."""
+        found = [ranked.chunk.id for ranked in ranking]
+        return with_votes(ranking, self.memory.recall(query, user, found), partial(self.find_passage, within=within))
+
+    def find_passage(self, passage: PassageRef, within: Filter = EVERYTHING) -> Chunk | None:
+        """Return a passage as it stands in the documents, by id or else by text; None if it is not in them."""
+        table = self.table
+        same_text = table.find_texts([passage.text]).get(passage.text, [])
+        chunk = table.chunk(passage.chunk_id) or next(iter(same_text), None)
+        allowed = within.document_ids(table)
+        return chunk if chunk and (allowed is None or chunk.document_id in allowed) else None
+
+    @property
+    def memory(self) -> Memory:
+        """Return what people have said of passages until now."""
+        embedder = self.embedder
+        with self._loading:
+            if self._memory is None or self._memory[0] is not embedder:
+                self._memory = embedder, LiveMemory(self.settings.home, embedder, self.settings.min_agreeing)
+        return self._memory[1].current()
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """Number of fused candidates that the reranker scores."""
     num_citations: int = Field(default=5, ge=1, le=20)
     """Number of best passages that are shown and may be cited."""
+    min_agreeing: int = Field(default=2, ge=1)
+    """People who must agree before what they say of a passage moves it for others; what you say acts for you alone."""
 
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")

@@ -28,6 +28,18 @@ _BLOCK_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class PassageRef:
+    """A passage and its place in the documents as they were when somebody spoke of it. text: the chunk's."""
+
+    chunk_id: str
+    document: str
+    title: str
+    heading: str
+    page: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A stored passage and its position.
 

@@ -42,7 +42,8 @@ class Answer:
     was cut off or stopped by the user (`stopped`). note: errors, for the user; ranking_note: errors before writing.
     num_dropped: made-up citations removed from the text. sentences: of a language model, with their support by the
     citations; none if extractive. reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids
-    of chunks struck out before writing, in the order of the citations.
+    of chunks struck out before writing, in the order of the citations. ignores_votes: ranked as if nobody had said
+    anything of the passages.
     """
 
     question: str
@@ -64,6 +65,7 @@ class Answer:
     stopped: bool = False
     num_dropped: int = 0
     sentences: tuple[CitedSentence, ...] = ()
+    ignores_votes: bool = False
 
     @property
     def searched(self) -> str:
@@ -95,6 +97,7 @@ class Answer:
             "num_dropped_citations": self.num_dropped,
             "sentences": [asdict(sentence) for sentence in self.sentences],
             "note": self.note,
+            "ignores_votes": self.ignores_votes,
             "citations": [
                 {
                     "number": citation.number,
@@ -118,6 +121,7 @@ class Answer:
 
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:
-    """Return the best passages, numbered from 1."""
-    cited = enumerate(ranking[:num_citations], 1)
+    """Return the best passages that are not struck out for this question, numbered from 1."""
+    standing = [ranked for ranked in ranking if not ranked.is_struck_out]
+    cited = enumerate(standing[:num_citations], 1)
     return tuple(Citation(number, ranked.chunk, ranked.candidate.also_in) for number, ranked in cited)

@@ -80,8 +80,11 @@ def rank(
     stop: threading.Event,
     within: Filter = EVERYTHING,
     earlier: Sequence[str] = (),
+    *,
+    user: str = "",
+    ignore_votes: bool = False,
 ) -> Answer:
-    """Return the ranking, made as on the page.
+    """Return the ranking, made as on the page for this user; '' for nobody in particular.
 
     Raises WrongValueError for a reranker that programs cannot choose or an unknown document; BusyError when too many
     wait; StoppedError soon after stop is set.
@@ -95,6 +98,8 @@ def rank(
             reranker,
             query=query,
             within=within,
+            user=user,
+            ignore_votes=ignore_votes,
             fall_back=True,
             on_step=lambda _step: expect_waiting(stop),
         )
@@ -104,7 +109,7 @@ def rank(
 
 def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
     """Return the best passages for a query. Raises as `rank`."""
-    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter())
+    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter(), ignore_votes=body.ignore_votes)
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
         query=body.query,
@@ -123,7 +128,16 @@ def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, st
         if not turns:
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(body.question, body.reranker, pipeline, stop, body.within.as_filter(), earlier)
+    ranked = rank(
+        body.question,
+        body.reranker,
+        pipeline,
+        stop,
+        body.within.as_filter(),
+        earlier,
+        user=user,
+        ignore_votes=body.ignore_votes,
+    )
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from app.answer import CitedSentence
 from app.feedback import Action, Reason
+from app.memory.votes import Kind
 from app.search.filters import Filter
 
 MAX_DOCUMENTS = 1000
@@ -27,6 +28,10 @@ RerankerName = Annotated[
         description="live, none, shipped, late-interaction or trained:NAME; default: the server's setting. "
         "If it fails, search alone ranks, and `note` says why."
     ),
+]
+
+IgnoreVotes = Annotated[
+    bool, Field(description="true: rank as if nobody had struck out, kept or named a passage for such a question.")
 ]
 
 
@@ -56,6 +61,20 @@ class SearchBody(_RequestBody):
     within: FilterBody = FilterBody()
     num_results: Annotated[int, Field(ge=1, le=100)] = 10
     reranker: RerankerName = None
+    ignore_votes: IgnoreVotes = False
+
+
+class PassageVote(BaseModel):
+    """What people said of a passage for the same question or for a like one."""
+
+    question: str = Field(description="The question that it was said for.")
+    kind: Kind = Field(description="named, rejected: by a curator; kept, struck out: by people who asked.")
+    likeness: float = Field(description="Probability that both questions have the same need, 0 to 1.")
+    same_question: bool
+    own: bool = Field(description="Said by the user who asks.")
+    num_people: int
+    by_curator: bool
+    since: str
 
 
 class Passage(BaseModel):
@@ -75,7 +94,9 @@ class Passage(BaseModel):
     vector_score: float | None
     text_rank: int | None
     text_score: float | None
-    rank_change: int = Field(description="Ranks gained by reranking; negative: lost.")
+    rank_change: int = Field(description="Ranks gained since search; negative: lost.")
+    unvoted_rank: int = Field(description="Rank without what people said.")
+    vote: PassageVote | None = Field(description="The vote that acts on this passage.")
     text: str
 
 
@@ -95,6 +116,7 @@ class AskBody(_RequestBody):
     question: Annotated[Question, Field(examples=["How many days of leave are there?"])]
     within: FilterBody = FilterBody()
     reranker: RerankerName = None
+    ignore_votes: IgnoreVotes = False
     conversation_id: Annotated[
         str | None,
         Field(
@@ -137,6 +159,7 @@ class AskResult(BaseModel):
     num_dropped_citations: int = Field(description="Numbers that a language model made up; they were removed.")
     sentences: list[CitedSentence] = Field(description="Of a written answer, with the support by its citations.")
     note: str
+    ignores_votes: bool = Field(description="true: it was ranked as if nobody had said anything of the passages.")
     citations: list[CitedPassage]
     ranking: list[Passage]
     reranker: str

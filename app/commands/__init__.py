@@ -3,6 +3,7 @@
 main      search, ask, serve, and the command line itself
 doctor    checks the installation
 evaluate  measures whether reranking pays on judged questions
+replay    what votes were worth to later questions
 train     feedback or files of pairs -> a trained model
 feedback  labels of passages: list, export, import, propose
 models    models, promote, rollback

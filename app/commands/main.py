@@ -21,6 +21,7 @@ from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
 from app.commands.models import models_command, promote_command, rollback_command
+from app.commands.replay import replay_command
 from app.commands.train import train_command
 from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
@@ -47,6 +48,7 @@ cli.command("ingest")(ingest_command)
 cli.command("watch")(watch_command)
 cli.command("reindex")(reindex_command)
 cli.command("evaluate")(evaluate_command)
+cli.command("replay")(replay_command)
 cli.command("train")(train_command)
 cli.command("promote")(promote_command)
 cli.command("rollback")(rollback_command)
@@ -65,6 +67,9 @@ DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this docume
 SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or later.")]
 UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or earlier.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search without reranking.")]
+IgnoreVotesOption = Annotated[
+    bool, typer.Option("--ignore-votes", help="Rank as if nobody had struck out, kept or named a passage.")
+]
 EarlierOption = Annotated[
     list[str] | None, typer.Option(help="A question asked before this one; repeatable, oldest first.")
 ]
@@ -91,6 +96,7 @@ def ask(
     earlier: EarlierOption = None,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
+    ignore_votes: IgnoreVotesOption = False,
     collection: CollectionOption = None,
     type: TypeOption = None,
     document: DocumentOption = None,
@@ -109,7 +115,8 @@ def ask(
     if not all(each.strip() for each in questions):
         raise typer.BadParameter("a question is empty")
     within = _filter(collection, document, type, since, until)
-    answer = _answer(Pipeline(_settings(home)), questions, "none" if no_rerank else reranker, within)
+    name = "none" if no_rerank else reranker
+    answer = _answer(Pipeline(_settings(home)), questions, name, within, ignore_votes=ignore_votes)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
@@ -128,6 +135,7 @@ def search(
     query: Annotated[str, typer.Argument(help="Words or a question, in quotation marks.")],
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
+    ignore_votes: IgnoreVotesOption = False,
     num_results: Annotated[int, typer.Option(min=1, help="How many passages to print.")] = 10,
     collection: CollectionOption = None,
     type: TypeOption = None,
@@ -141,7 +149,8 @@ def search(
     from app.pipeline import Pipeline
 
     within = _filter(collection, document, type, since, until)
-    answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
+    name = "none" if no_rerank else reranker
+    answer = Pipeline(_settings(home)).rank(query, name, within=within, ignore_votes=ignore_votes)
     if answer.note:
         print(answer.note, file=sys.stderr)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
@@ -206,7 +215,9 @@ def main() -> None:
     run(cli)
 
 
-def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter) -> Answer:
+def _answer(
+    pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter, *, ignore_votes: bool
+) -> Answer:
     """Answer the last question; the earlier ones may give it its meaning.
 
     A reranker that fails leaves the order of search and a note. Raises RerankerError when it cannot be loaded.
@@ -218,7 +229,9 @@ def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, 
     searched: list[str] = []
     for each in questions:
         searched.append(pipeline.in_full(each, searched, detect=False))
-    ranked = pipeline.rank(questions[-1], name, query=searched[-1], within=within, fall_back=True)
+    ranked = pipeline.rank(
+        questions[-1], name, query=searched[-1], within=within, ignore_votes=ignore_votes, fall_back=True
+    )
     *_, answer = pipeline.write(ranked)
     return answer
 

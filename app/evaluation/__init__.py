@@ -15,6 +15,7 @@
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
+    replay        Replay            the log of feedback -> what votes were worth to later questions
     progress                        progress on stderr
 
 Candidates are searched once per query and ranked by every reranker, so that comparisons are paired.

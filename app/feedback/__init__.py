@@ -6,6 +6,8 @@ answers                Conversation                  answers by conversation: li
 unsaved                UnsavedAnswers                answers not written to disk yet
 store                  FeedbackStore                 stores all of them, one transaction per action
 rules                  LabeledPassage                events and judgements -> labels for training
+votes                  QuestionSaid                  what was said of a question's passages -> votes for one person
+recall                 Memory                        the log, read on as it grows -> votes for a question
 deletion_rates         DeletionRates                 strike-out rates before and after a change of the live model
 conversation_markdown                                a conversation -> Markdown
 """

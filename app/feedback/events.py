@@ -45,7 +45,8 @@ class FeedbackEvent:
     question: the query as searched (a follow-up is expanded to a full question). number: of the citation, None for an
     uncited passage. Text, ranks and scores are copied, so the event outlives its document. reason: None until given.
     reranker_version: fingerprint in hex. answered_by: 'extractive' or the language model's name. reranker_version,
-    embedder and answered_by are '' in old events.
+    embedder and answered_by are '' in old events. shown: ids of all citations of the answer in order, with spaces
+    between; '' in old events.
     """
 
     id: str
@@ -75,6 +76,7 @@ class FeedbackEvent:
     vector_score: float | None
     text_rank: int | None
     text_score: float | None
+    shown: str = ""
 
 
 EVENT_COLUMNS = tuple(field.name for field in fields(FeedbackEvent))
@@ -107,4 +109,5 @@ def event_of(
         embedder=shown.embedder,
         answered_by=shown.answered_by,
         number=numbers.get(chunk_id),
+        shown=" ".join(numbers),
     )

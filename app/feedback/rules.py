@@ -2,10 +2,11 @@
 
 1. A passage that a user has struck out without a reason, or as not relevant, is a negative vote of that user.
    Outdated, duplicate, wrong page and other say nothing about relevance.
-2. Undone strike-outs do not count. A passage that a user has kept or opened, and not struck out, is a weak positive
-   vote.
+2. Undone strike-outs do not count. A passage that a user has kept, and not struck out, is a weak positive vote; to
+   open it says nothing.
 3. One user has one vote on a passage for a question, however often the question was asked.
-4. Where users contradict each other, their votes cancel: what remains is the majority's, with less weight.
+4. Where users contradict each other, their votes cancel by weight: what remains is the heavier side's, with less
+   weight.
 5. Where three or more people take part, none has more than a fifth of all votes, an equal share, or twenty votes,
    whichever is most.
 6. A curator's decision overrides all votes.
@@ -14,11 +15,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from app.feedback import FeedbackEvent, Judgement, question_key
 
-STRUCK_OUT, KEPT, OPENED, CURATOR = 0.7, 0.3, 0.2, 1.0
+STRUCK_OUT, KEPT, CURATOR = 0.7, 0.3, 1.0
 """Weights of actions; a curator's judgement weighs 1."""
 MAX_USER_SHARE, FREE_VOTES, MIN_USERS = 0.2, 20, 3
 
@@ -28,7 +29,7 @@ class LabeledPassage:
     """The label of a passage for a question.
 
     rank: its first rank when shown, None if never shown. relevant: None if unknown or disputed. weight: 0 to 1, 0 if
-    relevant is None. origin: of the label, in words. struck_by, kept_by, opened_by: users.
+    relevant is None. origin: of the label, in words. struck_by, kept_by: users.
     """
 
     question: str
@@ -44,7 +45,6 @@ class LabeledPassage:
     origin: str = ""
     struck_by: tuple[str, ...] = ()
     kept_by: tuple[str, ...] = ()
-    opened_by: tuple[str, ...] = ()
     judged_by: str = ""
 
     @property
@@ -61,12 +61,12 @@ class LabeledPassage:
     @property
     def voters(self) -> frozenset[str]:
         """Users whose votes decided the label, without curators."""
-        return frozenset((*self.kept_by, *self.opened_by) if self.relevant else self.struck_by)
+        return frozenset(self.kept_by if self.relevant else self.struck_by)
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether some users have struck out what others kept or opened."""
-        return bool(self.struck_by) and bool(self.kept_by or self.opened_by)
+        """Whether some users have struck out what others kept."""
+        return bool(self.struck_by) and bool(self.kept_by)
 
     @property
     def needs_decision(self) -> bool:
@@ -76,14 +76,14 @@ class LabeledPassage:
 
 def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> list[LabeledPassage]:
     """Return all passages with feedback, grouped by question, in the order of the log."""
-    stances: dict[tuple[str, str], dict[str, _Stance]] = {}
+    stances: dict[tuple[str, str], dict[str, Stance]] = {}
     passages: dict[tuple[str, str], LabeledPassage] = {}
-    for event in events:
+    for event in (event for event in events if event.action != "opened"):
         key = question_key(event.question), event.text
         passages.setdefault(key, _passage(event))
-        stances.setdefault(key, {}).setdefault(event.user, _Stance()).take(event)
-    shares = _shares([stance for each in stances.values() for stance in each.items()])
-    labeled = {key: _from_votes(passages[key], users, shares) for key, users in stances.items()}
+        stances.setdefault(key, {}).setdefault(event.user, Stance()).take(event)
+    given = shares([stance for each in stances.values() for stance in each.items()])
+    labeled = {key: _from_votes(passages[key], users, given) for key, users in stances.items()}
     for judgement in judgements:
         key = question_key(judgement.question), judgement.text
         labeled[key] = _from_curator(labeled.get(key) or _passage(judgement), judgement)
@@ -107,16 +107,17 @@ def decided(labeled: Iterable[LabeledPassage]) -> dict[str, list[LabeledPassage]
 
 
 @dataclass(slots=True)
-class _Stance:
+class Stance:
     """One user's vote on one passage after all actions."""
 
     struck: bool = False
     other_reason: str = ""
-    seen: set[str] = field(default_factory=set)
+    kept: bool = False
 
     def take(self, event: FeedbackEvent) -> None:
-        if event.action in ("kept", "opened"):
-            self.seen.add(event.action)
+        """Follow the user's next action."""
+        if event.action == "kept":
+            self.kept = True
             return
         is_irrelevant = event.action == "deleted" and event.reason in (None, "not relevant")
         self.struck = is_irrelevant
@@ -129,10 +130,10 @@ class _Stance:
             return -STRUCK_OUT
         if self.other_reason:
             return 0.0
-        return KEPT * ("kept" in self.seen) + OPENED * ("opened" in self.seen)
+        return KEPT * self.kept
 
 
-def _shares(stances: Sequence[tuple[str, _Stance]]) -> Mapping[str, float]:
+def shares(stances: Sequence[tuple[str, Stance]]) -> Mapping[str, float]:
     """Cap each user's total; return user -> factor for their votes."""
     totals: dict[str, float] = {}
     for user, stance in stances:
@@ -147,15 +148,10 @@ def _shares(stances: Sequence[tuple[str, _Stance]]) -> Mapping[str, float]:
     return {user: capped[user] / totals[user] for user in totals}
 
 
-def _from_votes(passage: LabeledPassage, users: Mapping[str, _Stance], shares: Mapping[str, float]) -> LabeledPassage:
-    against = {user: shares[user] for user, stance in users.items() if stance.strength < 0}
-    in_favour = {user: shares[user] for user, stance in users.items() if stance.strength > 0}
-    passage = replace(
-        passage,
-        struck_by=tuple(against),
-        kept_by=tuple(user for user in in_favour if "kept" in users[user].seen),
-        opened_by=tuple(user for user in in_favour if "opened" in users[user].seen),
-    )
+def _from_votes(passage: LabeledPassage, users: Mapping[str, Stance], given: Mapping[str, float]) -> LabeledPassage:
+    against = {user: STRUCK_OUT * given[user] for user, stance in users.items() if stance.strength < 0}
+    in_favour = {user: KEPT * given[user] for user, stance in users.items() if stance.strength > 0}
+    passage = replace(passage, struck_by=tuple(against), kept_by=tuple(in_favour))
     margin, total = sum(in_favour.values()) - sum(against.values()), sum((*in_favour.values(), *against.values()))
     if not total:
         reasons = sorted({stance.other_reason for stance in users.values() if stance.other_reason})
@@ -163,18 +159,14 @@ def _from_votes(passage: LabeledPassage, users: Mapping[str, _Stance], shares: M
     if abs(margin) < 1e-9:
         return replace(passage, origin="users contradict each other")
     winners = in_favour if margin > 0 else against
-    strength = min(1.0, sum(abs(users[user].strength) * share for user, share in winners.items()))
+    strength = min(1.0, sum(winners.values()))
     return replace(
         passage, relevant=margin > 0, weight=strength * abs(margin) / total, origin=_words(passage, margin > 0)
     )
 
 
 def _words(passage: LabeledPassage, relevant: bool) -> str:
-    if not relevant:
-        return f"struck out by {len(passage.struck_by)}"
-    kept = f"kept by {len(passage.kept_by)}" if passage.kept_by else ""
-    opened = f"opened by {len(passage.opened_by)}" if passage.opened_by else ""
-    return ", ".join(filter(None, (kept, opened)))
+    return f"kept by {len(passage.kept_by)}" if relevant else f"struck out by {len(passage.struck_by)}"
 
 
 def _from_curator(passage: LabeledPassage, judgement: Judgement) -> LabeledPassage:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import astuple, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, replace
 
 from app.access import users
 from app.feedback.answers import AnswerStore
@@ -20,7 +20,18 @@ CREATE TABLE IF NOT EXISTS judgements (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, {_JUDGEMENTS}, UNIQUE (id)
 );
 CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
+CREATE TABLE IF NOT EXISTS question_vectors (
+    question TEXT, embedder TEXT, vector BLOB NOT NULL, PRIMARY KEY (question, embedder)
+);
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a log has been read: the last event and the last judgement."""
+
+    events: int = 0
+    judgements: int = 0
 
 
 class FeedbackStore(AnswerStore):
@@ -76,6 +87,31 @@ class FeedbackStore(AnswerStore):
         with self._connection() as connection:
             return _events(connection, "ORDER BY sequence")
 
+    def position(self) -> Position:
+        """Return how far the log has grown."""
+        with self._connection() as connection:
+            return _position(connection)
+
+    def said_after(self, position: Position) -> tuple[list[FeedbackEvent | Judgement], Position]:
+        """Return the events and judgements after a position, each in order, and the new position."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")  # all of one state of the database
+            events = _events(connection, "WHERE sequence > ? ORDER BY sequence", position.events)
+            judgements = _judgements(connection, "WHERE sequence > ? ORDER BY sequence", position.judgements)
+            return [*events, *judgements], _position(connection)
+
+    def question_vectors(self, embedder: str) -> dict[str, bytes]:
+        """Return question key -> the vector kept for it, made by this embedder."""
+        with self._connection() as connection:
+            kept = "SELECT question, vector FROM question_vectors WHERE embedder = ?"
+            return dict(connection.execute(kept, (embedder,)).fetchall())
+
+    def keep_question_vectors(self, embedder: str, vectors: Mapping[str, bytes]) -> None:
+        """Keep question key -> vector."""
+        with self._connection() as connection:
+            rows = [(question, embedder, vector) for question, vector in vectors.items()]
+            connection.executemany("INSERT OR REPLACE INTO question_vectors VALUES (?, ?, ?)", rows)
+
     def deleted(self, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
         """Return chunk id -> event of the citations that this user has struck out and not undone."""
         with self._connection() as connection:
@@ -93,11 +129,8 @@ class FeedbackStore(AnswerStore):
     def judgements(self) -> list[Judgement]:
         """Return the last judgement of each question and passage, oldest first."""
         with self._connection() as connection:
-            rows = connection.execute(
-                f"SELECT {_JUDGEMENTS} FROM judgements"
-                " WHERE sequence IN (SELECT MAX(sequence) FROM judgements GROUP BY key) ORDER BY sequence"
-            )
-            return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
+            last = "WHERE sequence IN (SELECT MAX(sequence) FROM judgements GROUP BY key) ORDER BY sequence"
+            return _judgements(connection, last)
 
 
 def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
@@ -120,8 +153,19 @@ def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEve
     return event if inserted.rowcount else None
 
 
-def _events(connection: sqlite3.Connection, condition: str, *parameters: str) -> list[FeedbackEvent]:
+def _position(connection: sqlite3.Connection) -> Position:
+    last = "SELECT (SELECT MAX(sequence) FROM events), (SELECT MAX(sequence) FROM judgements)"
+    events, judgements = connection.execute(last).fetchone()
+    return Position(events or 0, judgements or 0)
+
+
+def _events(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[FeedbackEvent]:
     return [FeedbackEvent(*row) for row in connection.execute(f"SELECT {_EVENTS} FROM events {condition}", parameters)]
+
+
+def _judgements(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[Judgement]:
+    rows = connection.execute(f"SELECT {_JUDGEMENTS} FROM judgements {condition}", parameters)
+    return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
 
 
 def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:

@@ -21,8 +21,7 @@ _REMEDY = "restore it from a copy, or promote another model and remove this one"
 def fingerprint(folder: Path) -> str:
     """Return the SHA-256 of the weights and the blend, if any, in hex digits.
 
-    The memory is not included, so models with one fingerprint may rank differently. Raises RegistryError when the
-    weights cannot be read.
+    Raises RegistryError when the weights cannot be read.
     """
     weights, blend = (folder / name for name in _WEIGHTS)
     try:

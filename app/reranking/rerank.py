@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.memory import Memory
+from app.memory.votes import Recall
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
@@ -35,7 +35,8 @@ class RankedChunk:
 
     rank: from 1. score: defines the order, higher is better, comparable only within one ranking. is_probability: the
     score is the probability that the passage answers the query. reranker_score: its raw output, None without a
-    reranker and where it left this passage out.
+    reranker and where it left this passage out. vote: what people said that acts on this passage. unvoted_rank and
+    unvoted_score: without any votes; None where no vote acts on the ranking.
     """
 
     candidate: Candidate
@@ -43,6 +44,9 @@ class RankedChunk:
     score: float
     reranker_score: float | None = None
     is_probability: bool = False
+    vote: Recall | None = None
+    unvoted_rank: int | None = None
+    unvoted_score: float | None = None
 
     @property
     def chunk(self) -> Chunk:
@@ -52,6 +56,11 @@ class RankedChunk:
     def rank_change(self) -> int:
         """Return the ranks gained since the first stage: 3 = up three, negative = down."""
         return self.candidate.fused_rank - self.rank
+
+    @property
+    def is_struck_out(self) -> bool:
+        """Return whether people struck this passage out for this very question."""
+        return self.vote is not None and self.vote.decides and not self.vote.vote.is_for
 
     def as_row(self) -> dict[str, object]:
         """Return the flat form for the command line and tables, with stable names."""
@@ -72,6 +81,8 @@ class RankedChunk:
             "text_rank": candidate.text_rank,
             "text_score": candidate.text_score,
             "rank_change": self.rank_change,
+            "unvoted_rank": self.unvoted_rank or self.rank,
+            "vote": self.vote.as_record() if self.vote else None,
             "text": chunk.text,
         }
 
@@ -104,8 +115,7 @@ class Calibration:
 class Blend:
     """Weights of scores, each standardized over the candidates of one query before they are added.
 
-    fused: of the hybrid search score; 0 in older models without it. kept, struck: of the memory's votes for and
-    against each passage.
+    fused: of the hybrid search score; 0 in older models without it.
     """
 
     reranker: float
@@ -113,61 +123,49 @@ class Blend:
     text: float
     fused: float = 0.0
     calibration: Calibration | None = None
-    kept: float = 0.0
-    struck: float = 0.0
-    memory: Memory | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Blend | None:
-        """Return the blend in a reranker's folder, or None.
-
-        Raises RerankerError when blend.json or memory.json is damaged.
-        """
+        """Return the blend in a reranker's folder, or None. Raises RerankerError when blend.json is damaged."""
         path = folder / "blend.json"
         if not path.exists():
             return None
         try:
             record = json.loads(path.read_text())
             calibration = Calibration(**_finite(record["calibration"])) if "calibration" in record else None
-            return cls(**_finite(record["weights"]), calibration=calibration, memory=Memory.load(folder))
+            weights = {name: weight for name, weight in record["weights"].items() if name not in _FORMER_WEIGHTS}
+            return cls(**_finite(weights), calibration=calibration)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RerankerError(
-                f"{path} must contain weights for the reranker and the search scores, and memory.json the remembered "
-                f"feedback: {error}"
+                f"{path} must contain weights for the reranker and the search scores: {error}"
             ) from error
 
     def save(self, folder: Path) -> None:
-        """Write blend.json, rounded to 4 digits, and memory.json."""
+        """Write blend.json, rounded to 4 digits."""
         content = {"weights": {name: round(float(getattr(self, name)), 4) for name in WEIGHTS}}
         if self.calibration:
             content["calibration"] = {name: round(value, 4) for name, value in asdict(self.calibration).items()}
         (folder / "blend.json").write_text(json.dumps(content, indent=1) + "\n")
-        if self.memory:
-            self.memory.save(folder)
 
-    def combine(
-        self, raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        """Return the blended score of each candidate. raw: the reranker's scores; recalled: by `Memory.recall`."""
+    def combine(self, raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        """Return the blended score of each candidate. raw: the reranker's scores."""
         weights = [getattr(self, name) for name in WEIGHTS]
-        return np.asarray(features(raw, candidates, recalled) @ np.array(weights))
+        return np.asarray(features(raw, candidates) @ np.array(weights))
 
 
-WEIGHTS = ("reranker", "vector", "text", "fused", "kept", "struck")
+WEIGHTS = ("reranker", "vector", "text", "fused")
 """Names of a blend's weights, in the order of `features`."""
+_FORMER_WEIGHTS = ("kept", "struck")
+"""In models trained by earlier versions, which kept a memory of feedback beside the weights."""
 
 
-def features(
-    raw: Sequence[float], candidates: Sequence[Candidate], recalled: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    """Return the inputs of a blend, shape (len(candidates), 6), in the order of WEIGHTS.
+def features(raw: Sequence[float], candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+    """Return the inputs of a blend, shape (len(candidates), 4), in the order of WEIGHTS.
 
-    An unknown score counts as the list's lowest. recalled: from `Memory.recall`.
+    An unknown score counts as the list's lowest.
     """
     searched = [_filled(candidates, name) for name in ("vector_score", "text_score", "fused_score")]
-    columns = [np.array(raw, float), *searched]
-    remembered = np.zeros((len(candidates), 2)) if recalled is None else recalled * [1, -1]
-    return np.column_stack([*(_standardized(column) for column in columns), remembered])
+    return np.column_stack([_standardized(column) for column in (np.array(raw, float), *searched)])
 
 
 def best_scores(raw: Sequence[float], candidates: Sequence[Candidate]) -> tuple[float, float]:
@@ -210,8 +208,7 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
     blend = reranker.blend
-    recalled = blend.memory.recall(query, passages, reranker.score) if blend and blend.memory else None
-    values = _lifted(blend.combine(raw, candidates, recalled) if blend else np.array(raw, float), query, passages)
+    values = _lifted(blend.combine(raw, candidates) if blend else np.array(raw, float), query, passages)
     calibration = blend.calibration if blend else None
     scores = calibration.probabilities(values, raw, candidates) if calibration else values.tolist()
     order = sorted(range(len(candidates)), key=lambda index: (-values[index], candidates[index].fused_rank))

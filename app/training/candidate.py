@@ -8,20 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.evaluation import read_benchmark
-from app.feedback.rules import LabeledPassage
-from app.memory import Memory, Remembered, digest
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import LIVE, folder_of, is_late_interaction, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
-from app.training.fit.blend import ScoredQuery, fit_blend
 from app.training.fit.kinds import TRAINERS, base_model
 from app.training.fit.trainer import Watch
 from app.training.gate.compare import Contender, compare, probe
 from app.training.gate.decision import GateReport
 from app.training.labels.examples import TrainingExample
-from app.training.labels.from_feedback import answering
 from app.training.labels.material import Material, describe, gather
 from app.training.plan import Plan, Step
 from ingest.home.job_store import StoppedError
@@ -55,8 +51,7 @@ def make_candidate(
         on_step("training")
         kind = _train(plan, base, material, folder, watch)
         _stop_if_asked(watch)
-        on_step("weighing its scores")
-        _blend(plan, base, kind, folder, material, pipeline)
+        _blend(plan, base, folder, pipeline)
         name = registry.new_name()
         describe(folder, name, plan, base, user, material)
         on_step("comparing it with the live one")
@@ -112,53 +107,20 @@ def _with_teacher_scores(replayed: Sequence[TrainingExample], teacher: Reranker)
     return [replace(one, scores=tuple(teacher.score(one.query, [*one.positives, *one.negatives]))) for one in replayed]
 
 
-# weigh -----------------------------------------------------------------------------------------------------
+# blend -----------------------------------------------------------------------------------------------------
 
 
-def _blend(plan: Plan, base: str, kind: str, folder: Path, material: Material, pipeline: Pipeline) -> None:
-    """Write the blend of the reranker, search and memory scores.
+def _blend(plan: Plan, base: str, folder: Path, pipeline: Pipeline) -> None:
+    """Write the weights of the scores: those of the base model, else of the shipped reranker.
 
-    Only the memory's weights are fitted on the questions; the others are those of the base model or of the shipped
-    reranker. Fitting uses the scores of the shipped reranker, because a model is too sure on questions that it was
-    trained on, and ignores what the memory knows about the question itself. A cross-encoder has no memory: it cannot
-    measure the similarity of questions.
+    They are not fitted on the feedback: people judge what the live model shows them (measured: they get worse).
     """
     shipped = pipeline.reranker(SHIPPED)
     if shipped is None or shipped.blend is None:
         raise RerankerError("the shipped reranker has no blend; install from a full checkout")
     # The shipped calibration holds only for scores like the shipped reranker's.
     own = Blend.load(Path(base)) if plan.kind == "reranker" else None
-    prior = own or replace(shipped.blend, calibration=None)
-    if kind == "cross-encoder":
-        replace(prior, memory=None).save(folder)
-        return
-    memory = Memory(
-        # Trust is 1 for a single vote, less if its user is capped or contradicted.
-        Remembered(question, digest(labeled.passage), bool(labeled.relevant), labeled.trust)
-        for question in material.examples.taught
-        for labeled in material.questions[question]
-    )
-    scored = [
-        _scored(question, material.questions[question], shipped, memory, pipeline)
-        for question in material.examples.taught
-    ]
-    usable = [query for query in scored if any(query.relevant) and not all(query.relevant)]
-    replace(fit_blend({"feedback": usable}, prior), memory=memory).save(folder)
-
-
-def _scored(
-    question: str, passages: Sequence[LabeledPassage], scorer: Reranker, memory: Memory, pipeline: Pipeline
-) -> ScoredQuery:
-    """Return the scored candidates of a question; relevant are those that training takes as positive."""
-    candidates = pipeline.search(question)
-    texts = [candidate.chunk.passage for candidate in candidates]
-    relevant = {passage.text for passage in answering(passages)}
-    return ScoredQuery(
-        tuple(candidates),
-        tuple(scorer.score(question, texts)),
-        tuple(candidate.chunk.text in relevant for candidate in candidates),
-        memory.recall(question, texts, scorer.score, without=question),
-    )
+    (own or replace(shipped.blend, calibration=None)).save(folder)
 
 
 # compare ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ingest import CiteloopError
 Kind = Literal["reranker", "late-interaction", "cross-encoder"]
 """reranker: train the live one further. late-interaction, cross-encoder: a new one from a base model."""
 
-Step = Literal["reading the feedback", "training", "weighing its scores", "comparing it with the live one"]
+Step = Literal["reading the feedback", "training", "comparing it with the live one"]
 
 RECIPES: Mapping[Kind, Recipe] = {
     "reranker": Recipe(num_epochs=4, learning_rate=2e-5),

@@ -277,6 +277,7 @@ def test_a_record_has_these_names() -> None:
         "num_dropped_citations",
         "sentences",
         "note",
+        "ignores_votes",
         "citations",
         "ranking",
         "reranker",

@@ -77,12 +77,22 @@ class ScriptedPipeline:
         *,
         query: str = "",
         within: Filter = EVERYTHING,
+        user: str = "",
+        ignore_votes: bool = False,
         fall_back: bool = False,
         on_step: Callable[[str], None],
     ) -> Answer:
         query = "" if query == question else query  # as the real one has it
         self.ranked.append(
-            {"question": question, "reranker": reranker, "query": query, "within": within, "fall_back": fall_back}
+            {
+                "question": question,
+                "reranker": reranker,
+                "query": query,
+                "within": within,
+                "user": user,
+                "ignore_votes": ignore_votes,
+                "fall_back": fall_back,
+            }
         )
         on_step("search")
         list(self._play("rank", make_answer(""), None))
@@ -254,7 +264,15 @@ def test_reranker_and_filter_are_handed_on_and_a_broken_reranker_is_no_end(answe
     answerer.ask("hotel", "c", "ann", reranker="shipped", within=within)
     answerer.wait()
     assert pipeline.ranked == [
-        {"question": "hotel", "reranker": "shipped", "query": "", "within": within, "fall_back": True}
+        {
+            "question": "hotel",
+            "reranker": "shipped",
+            "query": "",
+            "within": within,
+            "user": "ann",
+            "ignore_votes": False,
+            "fall_back": True,
+        }
     ]
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from app.feedback import FeedbackStore
-from app.memory import Memory
 from app.pipeline import Pipeline
 from app.registry import Registry
 from app.reranking.rerank import Blend, RerankerError
@@ -96,14 +95,8 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
     assert record["num_examples"] > 30
     assert all("mined" in evidence and "random" in evidence for evidence in record["evidence"])
     assert name in (folder / "README.md").read_text()
-    memory = Memory.load(folder)
-    assert memory
     questions = {question_of(place, thing) for place in PLACES for thing in THINGS}
     parts = parts_of(sorted(questions), home, load_embedder())
-    remembered = {each.question for each in memory.remembered}
-    assert {each.weight for each in memory.remembered} == {1.0}, "two people, whom nobody caps or contradicts"
-    assert remembered
-    assert {parts[question] for question in remembered} <= {"train", "validation"}, "the gate's questions stay unknown"
     assert report.num_questions == sum(part == "gate" for part in parts.values())
     blend = Blend.load(folder)
     assert blend

@@ -38,6 +38,8 @@ ROW = [
     "text_rank",
     "text_score",
     "rank_change",
+    "unvoted_rank",
+    "vote",
     "text",
 ]
 RECORD = [
@@ -53,6 +55,7 @@ RECORD = [
     "num_dropped_citations",
     "sentences",
     "note",
+    "ignores_votes",
     "citations",
     "ranking",
     "reranker",

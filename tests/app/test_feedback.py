@@ -366,6 +366,7 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
         "vector_score",
         "text_rank",
         "text_score",
+        "shown",
     ]
 
 
@@ -710,7 +711,7 @@ def old_home(home: Path) -> Path:
 def test_an_older_file_keeps_what_is_in_it(old_home: Path) -> None:
     store = FeedbackStore(old_home)
     (event,) = store.events()
-    new = {"reranker_version": "", "embedder": "", "answered_by": ""}
+    new = {"reranker_version": "", "embedder": "", "answered_by": "", "shown": ""}
     assert asdict(event) == {**OLD_EVENT, **new}
     (stored,) = store.conversation("talk", "ada")
     assert stored.answer == make_answer()

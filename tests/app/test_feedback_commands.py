@@ -76,8 +76,7 @@ def test_list_counts_what_users_contradict_each_other_on(citeloop: Citeloop, hom
     store.record(shown, chunk_id, "deleted", "ada")
     store.record(shown, chunk_id, "kept", "bob")
     assert citeloop("feedback", "list").stdout.endswith(
-        "users contradict each other: Guide Thirty days. (guide.md)\n"
-        "0 relevant, 0 not relevant, 1 undecided, 1 contradicted\n"
+        "struck out by 1: Guide Thirty days. (guide.md)\n0 relevant, 1 not relevant, 0 undecided, 1 contradicted\n"
     )
 
 

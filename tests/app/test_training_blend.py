@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.reranking.rerank import Blend
 from app.training.fit.blend import ScoredQuery, best_probabilities, fit_blend, fit_calibration, scored_queries
 from app.training.from_pairs import reliability
 from app.training.labels.examples import JudgedQuery
-from tests.app.builders import make_candidate, make_candidates
+from tests.app.builders import make_candidate
 from tests.conftest import FakeReranker
 
 NUM_CANDIDATES = 20
@@ -106,19 +105,3 @@ def test_a_fitted_blend_ranks_what_it_was_fitted_on() -> None:
     blend = fit_blend({"made up": scored})
     best = [int(np.argmax(blend.combine(each.raw, each.candidates))) for each in scored]
     assert best.count(0) > 45
-
-
-def test_with_a_prior_only_the_memory_is_weighed() -> None:
-    prior = Blend(2.0, 0.25, 0.5)
-    texts = [f"passage {number}" for number in range(6)]
-    remembered = np.zeros((6, 2))
-    remembered[4, 0] = 1.0  # it was kept for a like question, and it is the one that answers
-    query = ScoredQuery(
-        tuple(make_candidates(*texts)), (6.0, 5.0, 4.0, 3.0, 2.0, 1.0), (False,) * 4 + (True, False), remembered
-    )
-    found = fit_blend({"feedback": [query] * 40}, prior)
-    assert (found.reranker, found.vector, found.text) == (2.0, 0.25, 0.5)
-    assert found.kept > 0.5
-    assert found.struck == pytest.approx(0.0, abs=1e-6)
-    few = fit_blend({"feedback": [query]}, prior)
-    assert few.kept < found.kept, "one query says less than forty"

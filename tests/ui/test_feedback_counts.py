@@ -21,8 +21,7 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
     ]
     people = [
         passage("a", False, struck_by=("ann", "ben")),
-        passage("b", True, kept_by=("ann",), opened_by=("ann",)),
-        passage("c", True, opened_by=("ann",)),
+        passage("b", True, kept_by=("ann",)),
         passage("d", None, origin="users contradict each other"),
     ]
     assert {origin: dict(counts) for origin, counts in by_origin([*label([], judged), *people]).items()} == {
@@ -31,15 +30,14 @@ def test_labels_are_counted_by_where_they_come_from() -> None:
         "imported from labels (1)": {"answers": 1, "not used": 1},
         "struck out by people": {"does not answer": 1},
         "kept by people": {"answers": 1},
-        "opened by people": {"answers": 1},
         "users contradict each other": {"not used": 1},
     }
 
 
 def test_to_decide_a_contradiction_does_not_move_it() -> None:
-    calm, disputed = passage("a", True), passage("b", None, struck_by=("ann",), opened_by=("ben",))
+    calm, disputed = passage("a", True), passage("b", None, struck_by=("ann",), kept_by=("ben",))
     (open_one,) = questions_of([calm, disputed])
-    decided = passage("b", True, struck_by=("ann",), opened_by=("ben",), judged_by="cleo")
+    decided = passage("b", True, struck_by=("ann",), kept_by=("ben",), judged_by="cleo")
     (closed,) = questions_of([calm, decided])
     assert [each.text for each in open_one.passages] == [each.text for each in closed.passages] == ["b", "a"]
     assert (open_one.is_contradicted, closed.is_contradicted) == (True, False)

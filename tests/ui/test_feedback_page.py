@@ -62,9 +62,9 @@ def click(page: AppTest, label: str, place: int = 0) -> AppTest:
 
 
 def contradict(store: FeedbackStore) -> None:
-    """What ann struck out for the first question, ben has opened."""
+    """What ann struck out for the first question, ben has left standing."""
     first = store.conversation("one", "ann")[0]
-    store.record(first, first.answer.citations[0].chunk.id, "opened", "ben")
+    store.record(first, first.answer.citations[0].chunk.id, "kept", "ben")
 
 
 def test_without_feedback_the_page_says_how_to_give_some_and_can_still_import(run_page: Run) -> None:
@@ -120,7 +120,7 @@ def test_contradictions_come_first_and_can_be_shown_alone(
 ) -> None:
     later = store.answer(store.save_answer(pipeline.ask(VPN), "two", "cleo"), "cleo")
     assert later is not None
-    for user, action in (("ann", "deleted"), ("cleo", "opened")):
+    for user, action in (("ann", "deleted"), ("cleo", "kept")):
         store.record(later, later.answer.citations[0].chunk.id, action, user)  # type: ignore[arg-type]
     page = run_page(feedback)
     assert texts(page).index("What does the VPN need") < texts(page).index("How much may a hotel cost")

@@ -15,12 +15,8 @@ from app.reranking.rerank import WEIGHTS, Blend, Calibration, Reranker, best_sco
 from app.search.search import Candidate
 from app.training.labels.examples import MIN_CANDIDATES, JudgedQuery
 
-_NUM_SCORES = WEIGHTS.index("kept")
-"""The first weights of a blend are for scores, the others for the memory."""
 _PENALTY = 1e-3
 """L2 penalty on the weights, which keeps them finite if all training questions are easy."""
-_PRIOR_QUERIES = 1.0
-"""Strength of the prior that a memory is useless: a weight of 1 costs as much as a loss of 1 on this many queries."""
 _REJECTED_SHARE = 0.05
 """Share of the answered training questions that the floor may reject."""
 _UNANSWERED_SHARE = 0.25
@@ -29,23 +25,19 @@ _UNANSWERED_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class ScoredQuery:
-    """The candidates of a judged query, their raw reranker scores, and which are relevant.
-
-    recalled: from `Memory.recall`, without this query's own judgements; None without a memory.
-    """
+    """The candidates of a judged query, their raw reranker scores, and which are relevant."""
 
     candidates: tuple[Candidate, ...]
     raw: tuple[float, ...]
     relevant: tuple[bool, ...]
-    recalled: NDArray[np.float64] | None = None
 
     def features(self) -> NDArray[np.float64]:
         """Return the inputs of a blend."""
-        return features(self.raw, self.candidates, self.recalled)
+        return features(self.raw, self.candidates)
 
     def combined(self, blend: Blend) -> NDArray[np.float64]:
         """Return the blended score of each candidate."""
-        return blend.combine(self.raw, self.candidates, self.recalled)
+        return blend.combine(self.raw, self.candidates)
 
     def without_relevant(self) -> ScoredQuery:
         """Return the query as if the documents lacked the answer."""
@@ -54,7 +46,6 @@ class ScoredQuery:
             tuple(self.candidates[index] for index in kept),
             tuple(self.raw[index] for index in kept),
             (False,) * len(kept),
-            None if self.recalled is None else self.recalled[kept],
         )
 
 
@@ -75,16 +66,11 @@ def scored_queries(
     ]
 
 
-def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None = None) -> Blend:
+def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]]) -> Blend:
     """Return the weights that maximize the softmax share of relevant candidates.
 
-    scored: by collection; all collections count equally. Weights are not negative. prior: if given, only the memory's
-    weights are fitted, and the rest is kept: people judge what the live model shows them, so its own weights cannot be
-    learned from that (measured: they get worse).
+    scored: by collection; all collections count equally. Weights are not negative.
     """
-    start = np.array([getattr(prior, name) for name in WEIGHTS] if prior else [0.0] * len(WEIGHTS))
-    penalty = _PRIOR_QUERIES / max(1, sum(map(len, scored.values()))) if prior else _PENALTY
-    fixed = [(weight, weight) for weight in start[:_NUM_SCORES]] if prior else [(0, None)] * _NUM_SCORES
     queries = [
         (
             query.features(),
@@ -97,8 +83,7 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Return the negative log-likelihood and its gradient."""
-        change = weights - start
-        total, gradient = penalty * float(change @ change), 2 * penalty * change
+        total, gradient = _PENALTY * float(weights @ weights), 2 * _PENALTY * weights
         for matrix, relevant, share in queries:
             scores = matrix @ weights
             likelihoods = np.exp(scores - scores.max())
@@ -107,10 +92,9 @@ def fit_blend(scored: Mapping[str, Sequence[ScoredQuery]], prior: Blend | None =
             gradient = gradient + share * (among_all - among_relevant / among_relevant.sum()) @ matrix
         return total, gradient
 
-    begin = start if prior else np.ones(len(WEIGHTS))
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=[*fixed, (0, None), (0, None)])
-    reranker, vector, text, fused, kept, struck = (float(weight) for weight in found.x)
-    return Blend(reranker, vector, text, fused, prior.calibration if prior else None, kept, struck)
+    found = minimize(loss, np.ones(len(WEIGHTS)), jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(WEIGHTS))
+    reranker, vector, text, fused = map(float, found.x)
+    return Blend(reranker, vector, text, fused)
 
 
 def fit_calibration(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> Blend:

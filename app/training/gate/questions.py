@@ -74,12 +74,7 @@ def fair_share(gate: Mapping[str, Sequence[LabeledPassage]]) -> dict[str, list[L
     Only labels that rest on one user alone are capped, and not those of curators.
     """
     fair = {question: list(passages) for question, passages in gate.items()}
-    voters = {
-        user
-        for passages in fair.values()
-        for label in passages
-        for user in (*label.struck_by, *label.kept_by, *label.opened_by)
-    }
+    voters = {user for passages in fair.values() for label in passages for user in (*label.struck_by, *label.kept_by)}
     if len(voters) >= MIN_USERS:
         own: dict[str, list[LabeledPassage]] = {}
         for label in (label for passages in fair.values() for label in passages):

@@ -93,7 +93,7 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
         num_questions=len(questions),
         num_without_positive=without,
         num_comparable=comparable,
-        num_users=len(set(chain.from_iterable((*one.struck_by, *one.kept_by, *one.opened_by) for one in labeled))),
+        num_users=len(set(chain.from_iterable((*one.struck_by, *one.kept_by) for one in labeled))),
         missing=tuple(missing),
     )
 

@@ -135,7 +135,6 @@ def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
         for act, users in (
             ("struck out", passage.struck_by),
             ("kept", passage.kept_by),
-            ("opened", passage.opened_by),
         )
         if users
     ]

@@ -146,6 +146,4 @@ def _origin(passage: LabeledPassage) -> str:
         return "decided by a curator" if origin == "curator" else origin
     if passage.relevant is None:
         return origin
-    if not passage.relevant:
-        return "struck out by people"
-    return "kept by people" if passage.kept_by else "opened by people"
+    return "kept by people" if passage.relevant else "struck out by people"

@@ -28,7 +28,6 @@ KINDS: dict[Kind, str] = {
 _STEPS: dict[Step, str] = {
     "reading the feedback": "Reading the feedback",
     "training": "Training",
-    "weighing its scores": "Blending it with search",
     "comparing it with the live one": "Comparing it with the live model",
 }
 _NUM_JOBS = 50

@@ -1,0 +1,234 @@
+"""log of feedback -> Replay: what votes would have been worth, each question seen with earlier votes only.
+
+Every question that somebody judged is ranked with what had been said before it and without (prequential evaluation;
+Dawid, 1984). The same wording by the same person is left out, since it needs no proof. People judged only what they
+were shown, so passages that nobody judged are left out of both orders (condensed lists; Sakai, 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+from app.evaluation.metrics import Difference, difference, measure
+from app.feedback import FeedbackEvent, FeedbackStore, Judgement, StoredAnswer, question_key
+from app.feedback.recall import REACH_STEP, Memory
+from app.feedback.store import Position
+from app.memory.reach import Reach
+from app.reranking.rerank import RankedChunk
+from app.reranking.votes import FindChunk, with_votes
+
+MIN_QUESTIONS = 20
+"""Fewer judged questions say nothing."""
+MAX_LOSS = 0.002
+"""nDCG@10 that votes may cost questions that nobody has asked before: .2 points."""
+_LIKELY = 0.5
+"""A question counts as asked before if another one has the same need with this probability."""
+_NUM_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A judged question: its nDCG@10 without and with the votes given before, and whether its need had been asked."""
+
+    question: str
+    asked_at: str
+    asked_before: bool
+    without: float
+    with_votes: float
+
+    @property
+    def gain(self) -> float:
+        """Return the gain by votes, in nDCG@10."""
+        return self.with_votes - self.without
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The questions of one kind. gain: None without questions. won, lost: the questions that changed most."""
+
+    num_questions: int
+    gain: Difference | None
+    num_won: int
+    num_lost: int
+    won: tuple[Replayed, ...]
+    lost: tuple[Replayed, ...]
+
+    @classmethod
+    def of(cls, replayed: Sequence[Replayed]) -> Slice:
+        """Return the slice of these questions."""
+        won = sorted((one for one in replayed if one.gain > 0), key=lambda one: -one.gain)
+        lost = sorted((one for one in replayed if one.gain < 0), key=lambda one: one.gain)
+        values = {str(number): one for number, one in enumerate(replayed)}
+        gain = difference(
+            {number: one.with_votes for number, one in values.items()},
+            {number: one.without for number, one in values.items()},
+        )
+        return cls(
+            len(replayed),
+            gain if replayed else None,
+            len(won),
+            len(lost),
+            tuple(won[:_NUM_NAMED]),
+            tuple(lost[:_NUM_NAMED]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What votes were worth in this home. num_left_out: judged askings whose answer was removed or tells nothing."""
+
+    asked_before: Slice
+    new: Slice
+    num_left_out: int
+    reach: Reach
+
+    @property
+    def num_questions(self) -> int:
+        """Return the number of judged questions."""
+        return self.asked_before.num_questions + self.new.num_questions
+
+    @property
+    def is_early(self) -> bool:
+        """Return whether there are too few questions to tell."""
+        return self.num_questions < MIN_QUESTIONS
+
+    @property
+    def is_harmless(self) -> bool:
+        """Return whether new questions have certainly not lost more than MAX_LOSS."""
+        gain = self.new.gain
+        return gain is not None and gain.low >= -MAX_LOSS
+
+    @property
+    def sentence(self) -> str:
+        """Return the result in words."""
+        if self.is_early:
+            return f"Too early to tell: {self.num_questions} judged questions, and {MIN_QUESTIONS} are needed."
+        before, new = self.asked_before.gain, self.new.gain
+        if before is None:
+            return "No question has been asked again in other words yet, so votes have had nothing to prove."
+        verb = "gained" if before.mean > 0 else "lost"
+        sure = "" if before.p_value < 0.05 else ", which may be chance"
+        harm = (
+            "New questions have lost nothing that matters."
+            if new is None or self.is_harmless
+            else f"Whether new questions lose more than {100 * MAX_LOSS:.1f} points is not certain yet."
+        )
+        return (
+            f"Questions asked before in other words {verb} {abs(100 * before.mean):.1f} points nDCG@10 by votes{sure}. "
+            f"{harm}"
+        )
+
+    def as_record(self) -> dict[str, object]:
+        """Return the form that the command line prints, with stable names."""
+        return {
+            "num_questions": self.num_questions,
+            "num_left_out": self.num_left_out,
+            "is_early": self.is_early,
+            "is_harmless": self.is_harmless,
+            "sentence": self.sentence,
+            "asked_before": asdict(self.asked_before),
+            "new": asdict(self.new),
+            "reach": asdict(self.reach),
+        }
+
+
+def replay(
+    store: FeedbackStore,
+    memory: Memory,
+    find_chunk: FindChunk,
+    on_step: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Replay:
+    """Walk through the log in time. memory: empty. find_chunk: in the current documents. on_step: askings done, all."""
+    askings = list(_askings(store))
+    found: list[Replayed] = []
+    askers: dict[str, set[str]] = {}
+    num_left_out = num_learned = 0
+    for done, said in enumerate(askings):
+        on_step(done, len(askings))
+        first = said[0]
+        if isinstance(first, FeedbackEvent):
+            answer = store.answer(first.answer_id, first.user)
+            key = question_key(first.question)
+            known = askers.setdefault(key, set())
+            one = (
+                _replayed(answer, said, memory, {key} if first.user in known else set(), find_chunk) if answer else None
+            )
+            found += [one] if one else []
+            num_left_out += one is None
+            known.add(first.user)
+        memory.take(said)
+        if len(memory) >= num_learned + REACH_STEP:
+            memory.learn_reach()
+            num_learned = len(memory)
+    sides = [[one for one in found if one.asked_before == before] for before in (True, False)]
+    return Replay(Slice.of(sides[0]), Slice.of(sides[1]), num_left_out, memory.reach)
+
+
+def _askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
+    """Yield what was said of one answer at a time, or by a curator, in the order in which it began."""
+    said, _ = store.said_after(Position())
+    events = [one for one in said if isinstance(one, FeedbackEvent)]
+    began: dict[str, str] = {}
+    for event in events:
+        began.setdefault(event.answer_id, event.at)
+    ordered = sorted(events, key=lambda event: (began[event.answer_id], event.answer_id))
+    groups: list[tuple[str, list[FeedbackEvent | Judgement]]] = [
+        (began[answer_id], list(group)) for answer_id, group in groupby(ordered, lambda event: event.answer_id)
+    ]
+    groups += [(one.at, [one]) for one in said if isinstance(one, Judgement)]
+    yield from (group for _, group in sorted(groups, key=lambda pair: pair[0]))
+
+
+def _replayed(
+    answer: StoredAnswer,
+    said: Sequence[FeedbackEvent | Judgement],
+    memory: Memory,
+    without: set[str],
+    find_chunk: FindChunk,
+) -> Replayed | None:
+    """Return the question as it would have been ranked; None if what was said compares no two passages."""
+    labels = _labels(said)
+    if len(set(labels.values())) < 2:
+        return None
+    shown = answer.answer
+    ranking = [_unvoted(ranked) for ranked in sorted(shown.ranking, key=lambda one: one.unvoted_rank or one.rank)]
+    recalls = memory.recall(shown.searched, answer.user, [ranked.chunk.id for ranked in ranking], without)
+    voted = with_votes(ranking, recalls, find_chunk)
+    values = [_ndcg(labels, order) for order in (ranking, voted)]
+    return Replayed(
+        question=shown.searched,
+        asked_at=answer.asked_at.isoformat(timespec="seconds"),
+        asked_before=any(recall.likeness >= _LIKELY for recall in recalls),
+        without=values[0],
+        with_votes=values[1],
+    )
+
+
+def _labels(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
+    """Return chunk id -> whether the person left it standing, by the last thing said of it."""
+    labels: dict[str, bool] = {}
+    for event in said:
+        if isinstance(event, FeedbackEvent) and event.action != "opened":
+            is_against = event.action == "deleted"
+            if is_against and event.reason not in (None, "not relevant"):
+                labels.pop(event.chunk_id, None)
+            else:
+                labels[event.chunk_id] = not is_against
+    return labels
+
+
+def _unvoted(ranked: RankedChunk) -> RankedChunk:
+    """Return a passage as it ranked without votes."""
+    if ranked.unvoted_rank is None or ranked.unvoted_score is None:
+        return ranked
+    return RankedChunk(
+        ranked.candidate, ranked.unvoted_rank, ranked.unvoted_score, ranked.reranker_score, ranked.is_probability
+    )
+
+
+def _ndcg(labels: Mapping[str, bool], ranking: Sequence[RankedChunk]) -> float:
+    judged = [ranked.chunk.id for ranked in ranking if ranked.chunk.id in labels]
+    run = {chunk_id: 1 / rank for rank, chunk_id in enumerate(judged, 1)}
+    return measure({"": {chunk_id: int(stands) for chunk_id, stands in labels.items()}}, {"": run})["nDCG@10"][""]

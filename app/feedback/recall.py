@@ -1,0 +1,165 @@
+"""question -> list[Recall]: a memory of the log, and one that reads the log on as it grows."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from app.feedback.answers import FeedbackError, NotSavedError
+from app.feedback.events import FeedbackEvent
+from app.feedback.judgements import Judgement, question_key
+from app.feedback.rules import shares
+from app.feedback.store import FeedbackStore, Position
+from app.feedback.votes import QuestionSaid
+from app.memory.questions import Questions
+from app.memory.reach import Prediction, Reach
+from app.memory.votes import MIN_LIKENESS, Kind, Recall
+from app.memory.wording import Wording, overlap
+from ingest.embed.embedder import Embedder, Vectors
+
+_NUM_REACH_QUESTIONS = 500
+"""The last ones, from which the reach is learned."""
+REACH_STEP = 20
+"""New questions after which the reach is learned again."""
+
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """What people said of passages, by question; safe to read while one thread adds to it.
+
+    min_people: who must agree before their votes act for others.
+    """
+
+    def __init__(self, embedder: Embedder, min_people: int) -> None:
+        self.reach = Reach.of([])
+        self._embedder, self._min_people = embedder, min_people
+        self._questions = Questions(embedder.dimension)
+        self._said: dict[str, QuestionSaid] = {}
+        self._shares: Mapping[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def take(
+        self, said: Iterable[FeedbackEvent | Judgement], known: Mapping[str, Vectors] | None = None
+    ) -> dict[str, Vectors]:
+        """Add what was said, in the order of the log; return question key -> vector of the new questions.
+
+        known: vectors that need not be computed.
+        """
+        known, made = known or {}, {}
+        for one in said:
+            key = question_key(one.question)
+            question = self._said.get(key)
+            if question is None:
+                made[key] = known[key] if key in known else self._embedder.embed_query(one.question)
+                question = self._said.setdefault(key, QuestionSaid(one.question))
+            question.take(one)
+        self._shares = shares([stance for question in self._said.values() for stance in question.stances])
+        self._questions.add(list(made), made.values())
+        return made
+
+    def learn_reach(self) -> None:
+        """Learn from the last questions how far votes act on like ones."""
+        self.reach = Reach.of(list(self._predictions()))
+
+    def recall(self, query: str, user: str, found: Sequence[str], without: Collection[str] = ()) -> list[Recall]:
+        """Return the votes for the same question and for like ones that count for a user, likest first.
+
+        user: '' for nobody in particular. found: ids of the first chunks found for the query, best first. without:
+        keys of questions to ignore.
+        """
+        if not self._questions:
+            return []
+        asked, recalls = Wording.of(query), []
+        for question, log_odds in self._near(asked, self._embedder.embed_query(query), found, without):
+            likeness = {is_for: self.reach.likeness(log_odds, is_for=is_for) for is_for in (True, False)}
+            if max(likeness.values()) < MIN_LIKENESS:
+                continue
+            for vote in question.votes(user, self._shares, self._min_people):
+                recall = Recall(vote, likeness[vote.is_for])
+                if recall.likeness >= MIN_LIKENESS and not (vote.other_only if recall.is_same else vote.same_only):
+                    recalls.append(recall)
+        return sorted(recalls, key=lambda recall: -recall.likeness)
+
+    def _near(
+        self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]
+    ) -> Iterator[tuple[QuestionSaid, float]]:
+        """Yield like questions and the log-odds that they have the same need."""
+        for key, similarity in self._questions.nearest(vector):
+            if key not in without:
+                said = self._said[key]
+                yield said, asked.log_odds(said.wording, similarity, overlap(found, said.shown))
+
+    def _predictions(self) -> Iterator[Prediction]:
+        """Predict what was said of the last questions' passages from the votes for other questions."""
+        last = list(self._said)[-_NUM_REACH_QUESTIONS:]
+        usual = _usual(self._said[key] for key in last)
+        for key in last:
+            said, votes = self._said[key], dict[tuple[str, bool], tuple[float, Kind]]()
+            for other, log_odds in self._near(said.wording, self._questions.vector(key), said.shown, {key}):
+                for vote in other.votes("", {}, min_people=1):
+                    known = votes.get((vote.passage.text, vote.is_for), (-math.inf, vote.kind))
+                    votes[vote.passage.text, vote.is_for] = max(known, (log_odds, vote.kind))
+            for text, index, stands in said.outcomes():
+                for is_for in (True, False):
+                    if (text, is_for) in votes:
+                        yield Prediction(*votes[text, is_for], usual.get(index, 0.5), stands)
+
+
+def _usual(questions: Iterable[QuestionSaid]) -> dict[int, float]:
+    """Return index among the chunks shown -> share of the passages there that people leave standing."""
+    counts: dict[int, list[int]] = {}
+    for question in questions:
+        for _, index, stands in question.outcomes():
+            counts.setdefault(index, [1, 1])[stands] += 1  # as if one of each had been seen
+    return {index: stood / (struck + stood) for index, (struck, stood) in counts.items()}
+
+
+class LiveMemory:
+    """The memory of one home folder, read on before each question; safe to share between threads.
+
+    A log that cannot be read leaves the memory as it was.
+    """
+
+    def __init__(self, home: Path, embedder: Embedder, min_people: int) -> None:
+        self._home, self._embedder = home, embedder
+        self._memory = Memory(embedder, min_people)
+        self._store: FeedbackStore | None = None
+        self._position = Position()
+        self._num_learned = 0
+        self._lock = threading.Lock()
+
+    def current(self) -> Memory:
+        """Return the memory with everything that has been said until now."""
+        with self._lock:
+            try:
+                self._read_on()
+            except FeedbackError as error:
+                _log.warning("%s", error)
+            return self._memory
+
+    def _read_on(self) -> None:
+        if self._store is None:
+            if not (self._home / "feedback.sqlite3").exists():
+                return  # nobody has said anything, and a search makes no database
+            self._store = FeedbackStore(self._home)
+        if self._store.position() == self._position:
+            return
+        said, self._position = self._store.said_after(self._position)
+        name = self._embedder.name
+        kept = {key: np.frombuffer(vector, np.float32) for key, vector in self._store.question_vectors(name).items()}
+        made = self._memory.take(said, kept)
+        with suppress(NotSavedError):  # they can be made again
+            new = {key: vector.astype(np.float32).tobytes() for key, vector in made.items() if key not in kept}
+            self._store.keep_question_vectors(name, new)
+        if len(self._memory) >= self._num_learned + REACH_STEP:
+            self._num_learned = len(self._memory)
+            threading.Thread(target=self._memory.learn_reach, daemon=True).start()

@@ -1,0 +1,107 @@
+"""what people said of a question's passages -> Vote: the part that counts for one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.access.users import earlier_name
+from app.feedback.events import FeedbackEvent
+from app.feedback.judgements import Judgement
+from app.feedback.rules import KEPT, STRUCK_OUT, Stance
+from app.memory.votes import Kind, Vote
+from app.memory.wording import Wording
+from ingest.chunk import PassageRef
+
+
+@dataclass(slots=True)
+class Said:
+    """What was said of one passage for one question: each user's stance, and a curator's decision."""
+
+    passage: PassageRef
+    stances: dict[str, Stance] = field(default_factory=dict)
+    judgement: Judgement | None = None
+    since: str = ""
+
+
+class QuestionSaid:
+    """What was said of the passages of one question."""
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        self.wording = Wording.of(question)
+        self.shown: tuple[str, ...] = ()
+        """Ids of the chunks last shown for it, best first."""
+        self._said: dict[str, Said] = {}
+
+    def take(self, said: FeedbackEvent | Judgement) -> None:
+        """Add an event or a judgement, in the order of the log; to open a passage is no vote."""
+        if isinstance(said, FeedbackEvent) and said.action == "opened":
+            return
+        known = self._said.setdefault(said.text, Said(_ref(said)))
+        if isinstance(said, Judgement):
+            known.judgement = said
+        else:
+            known.stances.setdefault(said.user, Stance()).take(said)
+            self.shown = tuple(said.shown.split()) or self.shown
+        known.since = said.at
+
+    @property
+    def stances(self) -> Iterator[tuple[str, Stance]]:
+        """Yield each user's stance on each passage."""
+        for said in self._said.values():
+            yield from said.stances.items()
+
+    def votes(self, user: str, shares: Mapping[str, float], min_people: int) -> Iterator[Vote]:
+        """Yield the votes that count for a user.
+
+        The user's own strike counts first, then a curator's decision, then what min_people agree on, then what the
+        user kept. shares: factor of each user's votes, by `rules.shares`.
+        """
+        for said in self._said.values():
+            own = said.stances.get(user) or said.stances.get(earlier_name(user)) if user else None
+            if own and (own.struck or own.other_reason):
+                yield self._vote(said, "struck out", num_people=1, own=True, same_only=not own.struck)
+            elif said.judgement:
+                if said.judgement.label != "left out":
+                    kind: Kind = "named" if said.judgement.label == "relevant" else "rejected"
+                    yield self._vote(said, kind, curator=said.judgement.user)
+            elif agreed := _agreed(said, shares, min_people):
+                kind, trust, num_people = agreed
+                yield self._vote(said, kind, trust=trust, num_people=num_people)
+            elif own and own.strength > 0:
+                yield self._vote(said, "kept", num_people=1, own=True)
+
+    def outcomes(self) -> Iterator[tuple[str, int, bool]]:
+        """Yield (text, index among the chunks shown, whether it stands) of each judged passage.
+
+        The index is -1 for a passage that was not shown.
+        """
+        for text, said in self._said.items():
+            strength = sum(stance.strength for stance in said.stances.values())
+            if said.judgement and said.judgement.label != "left out":
+                strength = 1.0 if said.judgement.label == "relevant" else -1.0
+            if strength:
+                chunk_id = said.passage.chunk_id
+                yield text, self.shown.index(chunk_id) if chunk_id in self.shown else -1, strength > 0
+
+    def _vote(self, said: Said, kind: Kind, **more: Any) -> Vote:
+        return Vote(self.question, said.passage, kind, since=said.since, **more)
+
+
+def _agreed(said: Said, shares: Mapping[str, float], min_people: int) -> tuple[Kind, float, int] | None:
+    """Return kind, trust and number of people of the vote that enough people agree on, or None."""
+    against = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength < 0]
+    in_favour = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength > 0]
+    margin = KEPT * sum(in_favour) - STRUCK_OUT * sum(against)
+    winners = in_favour if margin > 0 else against
+    if len(winners) < min_people or abs(margin) < 1e-9:
+        return None
+    total = KEPT * sum(in_favour) + STRUCK_OUT * sum(against)
+    trust = abs(margin) / total * sum(winners) / len(winners)
+    return "kept" if margin > 0 else "struck out", trust, len(winners)
+
+
+def _ref(said: FeedbackEvent | Judgement) -> PassageRef:
+    return PassageRef(said.chunk_id, said.document, said.title, said.heading, said.page, said.text)

@@ -1,0 +1,79 @@
+"""how often votes for like questions agreed with what people said later -> Reach: how far votes act in this home.
+
+Two questions of the same similarity have the same need in one collection and different needs in another. So the
+log-odds of `Wording.log_odds` are shifted by what the log of this home says: each judged passage is predicted from the
+votes of other questions, and the shift that predicts best is taken, somewhat cautiously.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from app.memory.votes import Kind, relevance
+
+_SHIFTS = np.linspace(-8.0, 4.0, 121)
+_DEVIATION = 1.0
+"""Standard deviation of the shift before anything is known."""
+_QUANTILE = 0.4
+"""The shift taken is one that is too wide with this probability only."""
+_MAX_SHIFT = 0.5
+_LEAST = 1e-3
+"""No prediction is taken to be more certain than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a vote for a like question says of a passage that people judged later.
+
+    log_odds: that both questions have the same need. kind: of the vote. usual: the share of passages shown at this
+    rank that people leave standing. stands: whether they left this one standing.
+    """
+
+    log_odds: float
+    kind: Kind
+    usual: float
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Log-odds added for votes in favour and against. num_for, num_against: the predictions it was learned from."""
+
+    in_favour: float = 0.0
+    against: float = 0.0
+    num_for: int = 0
+    num_against: int = 0
+
+    @classmethod
+    def of(cls, predictions: Sequence[Prediction]) -> Reach:
+        """Return the reach that the predictions prove; without any, a cautious one."""
+        sides = [
+            [prediction for prediction in predictions if (prediction.kind in ("named", "kept")) == is_for]
+            for is_for in (True, False)
+        ]
+        in_favour, against = sides
+        return cls(_shift(in_favour), _shift(against), len(in_favour), len(against))
+
+    def likeness(self, log_odds: float, *, is_for: bool) -> float:
+        """Return the probability that two questions have the same need, 1 for the same question."""
+        if log_odds == math.inf:
+            return 1.0
+        return float(expit(log_odds + (self.in_favour if is_for else self.against)))
+
+
+def _shift(predictions: Sequence[Prediction]) -> float:
+    """Return a low quantile of the shift's posterior distribution."""
+    log_posterior = -0.5 * (_SHIFTS / _DEVIATION) ** 2
+    for one in predictions:
+        share, answers = expit(one.log_odds + _SHIFTS), relevance(one.kind)
+        stands = (1 - share) * one.usual + share * answers
+        stands = np.maximum(stands, one.usual) if answers > 0.5 else np.minimum(stands, one.usual)
+        log_posterior += np.log(np.clip(stands if one.stands else 1 - stands, _LEAST, 1))
+    posterior = np.exp(log_posterior - log_posterior.max())
+    taken = np.searchsorted(np.cumsum(posterior / posterior.sum()), _QUANTILE)
+    return min(_MAX_SHIFT, float(_SHIFTS[taken]))

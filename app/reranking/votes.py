@@ -1,0 +1,107 @@
+"""ranking + votes -> ranking: what people said moves passages, and each move says why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from rapidfuzz import fuzz
+
+from app.memory.votes import Recall, strongest
+from app.memory.wording import Wording
+from app.reranking.rerank import RankedChunk
+from app.search.search import Candidate
+from ingest.chunk import Chunk, PassageRef
+
+_SAME_TEXT_PERCENT = 90.0
+"""Of a passage that has changed: it keeps its votes if it still says nearly the same, with the same figures."""
+_TOP_PROBABILITY = 0.5
+"""Of the first passage, where a score is no probability."""
+
+FindChunk = Callable[[PassageRef], Chunk | None]
+"""Returns a passage as it stands in the searched documents, or None."""
+
+
+def with_votes(ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk) -> list[RankedChunk]:
+    """Return the ranking as the votes move it, with named passages that search missed.
+
+    A passage that was named for the same question comes first, one that was struck out last; for a like question, the
+    vote counts as much as both are likely to have the same need. Ties keep their order.
+    """
+    votes = _by_index(ranking, recalls)
+    missing = _missing(ranking, votes.pop(None, ()), find_chunk)
+    if not votes and not missing:
+        return list(ranking)
+    rows = []
+    for index, (ranked, probability) in enumerate(zip(ranking, _probabilities(ranking), strict=True)):
+        vote = strongest(votes.get(index, ()))
+        rows.append((ranked, vote, vote.moved(probability) if vote else probability))
+    rows += [(ranked, vote, vote.moved(0.0)) for ranked, vote in missing]
+    rows.sort(key=lambda row: (_tier(row[1]), -row[2]))
+    return [
+        replace(ranked, rank=rank, score=score, vote=vote, unvoted_rank=ranked.rank, unvoted_score=ranked.score)
+        for rank, (ranked, vote, score) in enumerate(rows, 1)
+    ]
+
+
+def _tier(vote: Recall | None) -> int:
+    if vote is None or not vote.decides:
+        return 1
+    return 0 if vote.vote.is_for else 2
+
+
+def _probabilities(ranking: Sequence[RankedChunk]) -> list[float]:
+    """Return the scores as probabilities; where they are none, by their distance from the first one's."""
+    scores = [ranked.score for ranked in ranking]
+    if not scores or ranking[0].is_probability:
+        return scores
+    mean = sum(scores) / len(scores)
+    deviation = math.sqrt(sum((score - mean) ** 2 for score in scores) / len(scores)) or 1.0
+    return [_TOP_PROBABILITY * math.exp((score - scores[0]) / deviation) for score in scores]
+
+
+def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict[int | None, list[Recall]]:
+    """Return index in the ranking -> votes on that passage; None: votes on passages that are not in it."""
+    by_id = {ranked.chunk.id: index for index, ranked in enumerate(ranking)}
+    by_text = {ranked.chunk.text: index for index, ranked in reversed(list(enumerate(ranking)))}
+    found: dict[int | None, list[Recall]] = {}
+    for recall in recalls:
+        passage = recall.vote.passage
+        index = by_id.get(passage.chunk_id, by_text.get(passage.text))
+        found.setdefault(_nearly_same(ranking, passage) if index is None else index, []).append(recall)
+    return found
+
+
+def _nearly_same(ranking: Sequence[RankedChunk], passage: PassageRef) -> int | None:
+    """Return the index of the passage as it stands now, if it says nearly the same in the same place."""
+    figures = Wording.of(passage.text).figures
+    for index, ranked in enumerate(ranking):
+        chunk = ranked.chunk
+        if (chunk.document, chunk.heading) == (passage.document, passage.heading):
+            is_near = fuzz.ratio(chunk.text, passage.text) >= _SAME_TEXT_PERCENT
+            if is_near and Wording.of(chunk.text).figures == figures:
+                return index
+    return None
+
+
+def _missing(
+    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk
+) -> list[tuple[RankedChunk, Recall]]:
+    """Return the passages in favour of which people or curators spoke and that search missed."""
+    by_id: dict[str, list[Recall]] = {}
+    chunks: dict[str, Chunk] = {}
+    for recall in recalls:
+        chunk = find_chunk(recall.vote.passage) if recall.vote.is_for else None
+        if chunk:
+            chunks[chunk.id] = chunk
+            by_id.setdefault(chunk.id, []).append(recall)
+    lowest = min((ranked.candidate.fused_score for ranked in ranking), default=0.0)
+    is_probability = bool(ranking) and ranking[0].is_probability
+    found = []
+    for number, (chunk_id, votes) in enumerate(by_id.items(), len(ranking) + 1):
+        vote = strongest(votes)
+        candidate = Candidate(chunks[chunk_id], fused_rank=number, fused_score=lowest)
+        if vote:
+            found.append((RankedChunk(candidate, number, 0.0, is_probability=is_probability), vote))
+    return found
