@@ -76,6 +76,7 @@ class Passage(BaseModel):
     text_rank: int | None
     text_score: float | None
     rank_change: int = Field(description="Ranks gained by reranking; negative: lost.")
+    superseded_by: str = Field(description="Title of the newest version of its document; '' if it is the newest.")
     text: str
 
 
@@ -107,7 +108,10 @@ class AskBody(_RequestBody):
 
 
 class CitedPassage(BaseModel):
-    """The passage cited as [number]; used: the answer's text has this number; also_in: documents with the same text."""
+    """The passage cited as [number]; used: the answer's text has this number; also_in: documents with the same text.
+
+    superseded_by: title of the newest version of its document, '' if it is the newest.
+    """
 
     number: int
     chunk_id: str
@@ -117,6 +121,7 @@ class CitedPassage(BaseModel):
     page: int | None
     used: bool
     also_in: list[str]
+    superseded_by: str
     text: str
 
 

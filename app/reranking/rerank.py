@@ -72,6 +72,7 @@ class RankedChunk:
             "text_rank": candidate.text_rank,
             "text_score": candidate.text_score,
             "rank_change": self.rank_change,
+            "superseded_by": candidate.superseded_by,
             "text": chunk.text,
         }
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from app.answer.dates import asked_period, asks_for_latest, periods_in
 from app.answer.question import figures_in, parts_of
+from app.search.dates import asked_period, asks_for_latest, periods_in
 from app.search.query import MAX_QUERY_CHARACTERS, as_query
 
 # Parts and figures -----------------------------------------------------------------------------------
