@@ -87,7 +87,7 @@ class FamilyFinder:
     """Finds the families of a home's table, again only after a change; safe to share between threads."""
 
     def __init__(self, home: Path) -> None:
-        self.corrections = CorrectionStore(home)
+        self._store = CorrectionStore(home)
         self._versions: dict[str, Version] = {}
         self._families = find_families(())
         self._state: object = None
@@ -110,7 +110,7 @@ class FamilyFinder:
 
     def _corrections(self) -> list[Correction]:
         try:
-            return self.corrections.all()
+            return self._store.all()
         except CorrectionError as error:  # questions are answered without them
             _log.warning("%s", error)
             return []

@@ -54,17 +54,24 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W_]+")
 _SECTION_NUMBER = re.compile(r"^[\W_]*(?:\d+[.)]?)+\s+")
 _BARE_NUMBER = re.compile(r"^\W*(?:the\s+)?(\d{1,3}(?:\.\d+)+)\b")
-_NOISE = frozenset(
+_ARTICLES = frozenset(
     re.findall(
         r"\w+",
-        "a an the all any this that our of from dated and in version versions edition revision issue document page"
-        " pages valid der die das den des dem vom von aller alle fassung ausgabe auflage stand gültig und"
-        " le la les l de du des d toute toutes"
+        "a an the all any this that our of from dated and in der die das den des dem vom von aller alle und"
+        " le la les l de du des d toute toutes",
+    )
+)
+_VERSION_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "version versions edition revision issue document page pages valid fassung ausgabe auflage stand gültig"
         " archive archived archiv old older alt alte alten previous earlier former prior superseded withdrawn obsolete"
         " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf",
     )
 )
 """Words that tell which version is meant, not which document."""
+_GLUED_NUMBER = re.compile(r"(?<=[^\W\d_]{3})\d{1,2}$")
+"""The version in "isp4" and "policy26"; that of "pl2" may be a product."""
 _KIND = re.compile(
     r"\b(?:polic(?:y|ies)|guidelines?|guides?|manuals?|handbooks?|price ?lists?|tariffs?|terms|conditions|rules"
     r"|regulations?|procedures?|instructions?|code of conduct|standards?|catalogu?e)\b"
@@ -120,7 +127,8 @@ class Version:
     @cached_property
     def scope(self) -> frozenset[str]:
         """Words of path and file name that are not in the title."""
-        return _telling(self._path) - frozenset(_words(self.title))
+        words = frozenset(_GLUED_NUMBER.sub("", word) for word in subject_of(self._path).split())
+        return words - frozenset(_words(self.title)) - _VERSION_WORDS
 
     @cached_property
     def number(self) -> Number | None:
@@ -208,7 +216,7 @@ def subject_of(title: str) -> str:
 
 def _telling(text: str) -> frozenset[str]:
     """Return the words that tell which document is meant, whatever its version."""
-    return frozenset(subject_of(text).split()) - _NOISE
+    return frozenset(subject_of(text).split()) - _ARTICLES - _VERSION_WORDS
 
 
 def plain_heading(heading: str) -> str:

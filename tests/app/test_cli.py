@@ -38,6 +38,7 @@ ROW = [
     "text_rank",
     "text_score",
     "rank_change",
+    "superseded_by",
     "text",
 ]
 RECORD = [
@@ -60,7 +61,7 @@ RECORD = [
     "embedder",
     "timings_ms",
 ]
-CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "text"]
+CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "superseded_by", "text"]
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 

@@ -97,6 +97,7 @@ def test_a_row_has_these_names_and_values() -> None:
         "text_rank": None,
         "text_score": None,
         "rank_change": 3,
+        "superseded_by": "",
         "text": "Text.",
     }
 
