@@ -23,8 +23,10 @@ from app.language_model.tokens import estimate_tokens
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
+from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from app.reranking.votes import with_votes
+from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
 from app.search.query import as_query
@@ -64,6 +66,7 @@ class Pipeline:
         self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
         self._versions: dict[str, str] = {}
         self._registry = Registry(settings.home)
+        self._family_finder = FamilyFinder(settings.home)
         self._live = LiveReranker(self._registry, self.reranker)
         self.admission = usual_admission()
         self._memory: tuple[Embedder, LiveMemory] | None = None
@@ -167,11 +170,22 @@ class Pipeline:
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
 
+    @property
+    def families(self) -> Families:
+        """Return which documents replace which."""
+        return self._family_finder.families(self.table)
+
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """Return the candidates for a query. Raises CiteloopError on an unknown document."""
         table, embedder = self._serving()
-        num_candidates = self.settings.num_candidates
-        return search(query, table, embedder, num_candidates=num_candidates, within=within.document_ids(table))
+        return search(
+            query,
+            table,
+            embedder,
+            num_candidates=self.settings.num_candidates,
+            within=within.document_ids(table),
+            superseded=self.families.superseded,
+        )
 
     def rank(
         self,
@@ -207,6 +221,7 @@ class Pipeline:
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
                 ranking = reranked.ranking if ignore_votes else self._voted(searched, reranked.ranking, user, within)
+                ranking = newest_first(ranking, self.families, searched, within)
         return Answer(
             question=question,
             query="" if searched == question else searched,

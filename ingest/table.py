@@ -18,6 +18,7 @@ from typing import Any
 import lancedb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from lancedb.expr import col, func, lit
 from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
@@ -50,6 +51,7 @@ _TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
 _HELD = 5.0
 """Score of a chunk that holds a query of stop words; one more under a heading of that name."""
 _MAX_HOLDERS = 200
+_OPENING_CHARACTERS = 1_000
 _MANY_IDS = 1_000
 _DEPTH_FACTOR = 4
 """Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
@@ -67,6 +69,15 @@ class StoredDocument:
     num_pages: int | None
     num_chunks: int
     ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A document with its distinct headings and the text of its first passages, one under the other."""
+
+    document: StoredDocument
+    headings: frozenset[str]
+    opening: str
 
 
 class TableError(CiteloopError):
@@ -129,7 +140,7 @@ class ChunkTable:
     @property
     def damaged(self) -> set[str]:
         """Return names of documents with damaged passages, found since the table last changed."""
-        if self._damaged and self._version() != self._damaged_version:
+        if self._damaged and self.version() != self._damaged_version:
             self._damaged = set()
         return self._damaged
 
@@ -140,6 +151,24 @@ class ChunkTable:
             return []
         with self._clear_errors("read"):
             return _documents(table.search())
+
+    def outlines(self) -> list[Outline]:
+        """Return all documents with headings and opening, sorted by name."""
+        table = self._table()
+        if table is None:
+            return []
+        with self._clear_errors("read"):
+            rows = table.search().select(["document_id", "headings"]).to_arrow()
+            first = table.search().where(col("start") < lit(_OPENING_CHARACTERS))
+            openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
+        ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
+        flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})
+        headings = _grouped(flat.group_by(["document_id", "heading"]).aggregate([]))
+        texts = _grouped(openings.select(["document_id", "text"]))
+        return [
+            Outline(document, frozenset(headings.get(document.id, ())), "\n\n".join(texts.get(document.id, ())))
+            for document in self.documents()
+        ]
 
     def document(self, document_id: str) -> StoredDocument | None:
         """Return the document with this id, or None."""
@@ -279,9 +308,9 @@ class ChunkTable:
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
-            before = self._version()
+            before = self.version()
             yield
-            if self._version() != before:
+            if self.version() != before:
                 self.optimize()
 
     def _switch_to(self, name: str) -> None:
@@ -294,7 +323,7 @@ class ChunkTable:
                 f"the table in {self.home} was rebuilt with another embedder meanwhile; run this again"
             ) from error
 
-    def _version(self) -> int | None:
+    def version(self) -> int | None:
         """Return a number that grows with every write, or None without a table."""
         table = self._table()
         return None if table is None else int(table.version)
@@ -429,7 +458,7 @@ class ChunkTable:
         whole = [row for row in rows if text_is_whole(row)]
         if len(whole) < len(rows):
             self._damaged = self.damaged | {row["document"] for row in rows if row not in whole}
-            self._damaged_version = self._version()
+            self._damaged_version = self.version()
             _log.error("left out damaged passages of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
         return whole
 
@@ -448,6 +477,14 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         raise TableError(
             f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
+
+
+def _grouped(pairs: Any) -> dict[str, list[str]]:
+    """Return document id -> values, from a table with these two columns."""
+    grouped: dict[str, list[str]] = {}
+    for document_id, value in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
+        grouped.setdefault(document_id, []).append(value)
+    return grouped
 
 
 def _documents(query: Any) -> list[StoredDocument]:

@@ -25,11 +25,15 @@ NUMBER = re.compile(r"\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The passage behind [number]; numbers start at 1 and follow the ranking. also_in: documents with the same text."""
+    """The passage behind [number]; numbers start at 1 and follow the ranking.
+
+    also_in: documents with the same text. superseded_by: title of the newest version of its document, '' if it is that.
+    """
 
     number: int
     chunk: Chunk
     also_in: tuple[str, ...] = ()
+    superseded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Answer:
                     "page": citation.chunk.page,
                     "used": citation.number in self.used,
                     "also_in": list(citation.also_in),
+                    "superseded_by": citation.superseded_by,
                     "text": citation.chunk.text,
                 }
                 for citation in self.citations
@@ -122,6 +127,6 @@ class Answer:
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:
     """Return the best passages that are not struck out for this question, numbered from 1."""
-    standing = [ranked for ranked in ranking if not ranked.is_struck_out]
+    standing = [ranked.candidate for ranked in ranking if not ranked.is_struck_out]
     cited = enumerate(standing[:num_citations], 1)
-    return tuple(Citation(number, ranked.chunk, ranked.candidate.also_in) for number, ranked in cited)
+    return tuple(Citation(number, each.chunk, each.also_in, each.superseded_by) for number, each in cited)

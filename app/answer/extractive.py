@@ -14,9 +14,9 @@ from itertools import chain
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block, split_blocks
-from app.answer.dates import Period, asked_period, asks_for_latest, periods_in
 from app.answer.question import figures_in, parts_of
 from app.reranking.rerank import Reranker
+from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
 from ingest.chunk import Chunk
 
@@ -125,8 +125,13 @@ def quote(quotes: Sequence[Quote]) -> str:
     A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation.
     """
     texts = [NUMBER.sub(r"(\1)", each.text) for each in quotes]
-    sources = [f"{source_of(each.citation.chunk)} [{each.citation.number}]" for each in quotes]
+    sources = [f"{_source(each.citation)} [{each.citation.number}]" for each in quotes]
     return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
+
+
+def _source(citation: Citation) -> str:
+    superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
+    return source_of(citation.chunk) + superseded
 
 
 def source_of(chunk: Chunk) -> str:

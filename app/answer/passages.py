@@ -70,7 +70,9 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
         chunk = citation.chunk
         twin = next((n for n, (_, other) in enumerate(found) if _say_the_same(other.chunk, chunk)), None)
         if twin is None:
-            found.append((Passage(citation.number, " > ".join((chunk.title, *chunk.headings)), chunk.text), citation))
+            superseded = f" (superseded by {citation.superseded_by})" if citation.superseded_by else ""
+            above = " > ".join((chunk.title + superseded, *chunk.headings))
+            found.append((Passage(citation.number, above, chunk.text), citation))
         elif chunk.title not in (found[twin][1].chunk.title, *found[twin][0].also_in):
             passage, other = found[twin]
             found[twin] = replace(passage, also_in=(*passage.also_in, chunk.title)), other

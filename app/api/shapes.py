@@ -97,6 +97,7 @@ class Passage(BaseModel):
     rank_change: int = Field(description="Ranks gained since search; negative: lost.")
     unvoted_rank: int = Field(description="Rank without what people said.")
     vote: PassageVote | None = Field(description="The vote that acts on this passage.")
+    superseded_by: str = Field(description="Title of the newest version of its document; '' if it is the newest.")
     text: str
 
 
@@ -129,7 +130,10 @@ class AskBody(_RequestBody):
 
 
 class CitedPassage(BaseModel):
-    """The passage cited as [number]; used: the answer's text has this number; also_in: documents with the same text."""
+    """The passage cited as [number]; used: the answer's text has this number; also_in: documents with the same text.
+
+    superseded_by: title of the newest version of its document, '' if it is the newest.
+    """
 
     number: int
     chunk_id: str
@@ -139,6 +143,7 @@ class CitedPassage(BaseModel):
     page: int | None
     used: bool
     also_in: list[str]
+    superseded_by: str
     text: str
 
 

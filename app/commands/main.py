@@ -124,7 +124,8 @@ def ask(
     for citation in answer.citations:
         chunk = citation.chunk
         page = f", page {chunk.page}" if chunk.page else ""
-        print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page})\n{_indented(chunk.text)}")
+        superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
+        print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.text)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
     searched = f"searched: {answer.query}; " if answer.query else ""
     print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)

@@ -83,6 +83,7 @@ class RankedChunk:
             "rank_change": self.rank_change,
             "unvoted_rank": self.unvoted_rank or self.rank,
             "vote": self.vote.as_record() if self.vote else None,
+            "superseded_by": candidate.superseded_by,
             "text": chunk.text,
         }
 

@@ -4,4 +4,8 @@ follow_up            a follow-up and the questions before it -> a full question
 filters   Filter     collection, type, document, date -> the documents to search
 search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score
+dates                text -> the days, months and years that it names
+versions  Version    document -> what it says of its version and of those that it replaces
+families  Families   versions, corrections -> which document replaces which
+corrections          what curators say of it, in SQLite
 """

@@ -36,6 +36,7 @@ class Candidate:
 
     vector_score: cosine similarity. text_score: BM25, 0 if no word of the query matches. If both lists were searched,
     every candidate has both scores. fused_score: higher is better. also_in: other documents with the same text.
+    superseded_by: title of the newest document that replaces the chunk's, '' if none does.
     """
 
     chunk: Chunk
@@ -46,6 +47,7 @@ class Candidate:
     text_rank: int | None = None
     text_score: float | None = None
     also_in: tuple[str, ...] = ()
+    superseded_by: str = ""
 
 
 class Searchable(Protocol):
@@ -69,12 +71,14 @@ def search(
     retriever: Retriever = "hybrid",
     num_candidates: int = 50,
     within: Collection[str] | None = None,
+    superseded: Collection[str] = (),
 ) -> list[Candidate]:
     """Return the best num_candidates chunks for the query, in fused order.
 
     Candidates are taken alternately from both lists, so that neither can push out the best of the other. Of chunks with
-    the same headings and text only the first is a candidate. Ties keep the order of the vector list. within: ids of the
-    documents to search, before ranking; None: all documents.
+    the same headings and text only the first is a candidate, if possible of a document that is not superseded. Ties
+    keep the order of the vector list. within: ids of the documents to search, before ranking; None: all documents.
+    superseded: ids of documents that others replace.
     """
     query = as_query(query)
     if not query or (within is not None and not within):
@@ -85,7 +89,7 @@ def search(
         by_vector: _Ranked = [] if query_vector is None else table.search_vector(query_vector, depth, **only)
         by_text: _Ranked = table.search_text(query, depth, **only) if retriever != "vector" else []
         found = [chunk for chunk, _ in (*by_vector, *by_text)]
-        first = _first_copies(found)
+        first = _first_copies(sorted(found, key=lambda chunk: chunk.document_id in superseded))
         by_vector, by_text = _without_copies(by_vector, first), _without_copies(by_text, first)
         chunks = _best_of_both(by_vector, by_text, num_candidates)
         if len(chunks) == num_candidates or all(first[chunk.id] is chunk for chunk in found):

@@ -286,7 +286,18 @@ def test_a_record_has_these_names() -> None:
         "timings_ms",
     ]
     first, second = record["citations"]
-    assert list(first) == ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "text"]
+    assert list(first) == [
+        "number",
+        "chunk_id",
+        "document",
+        "title",
+        "heading",
+        "page",
+        "used",
+        "also_in",
+        "superseded_by",
+        "text",
+    ]
     assert (first["number"], first["used"], second["number"], second["used"]) == (1, True, 2, False)
     assert json.loads(json.dumps(record)) == record
 

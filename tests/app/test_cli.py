@@ -40,6 +40,7 @@ ROW = [
     "rank_change",
     "unvoted_rank",
     "vote",
+    "superseded_by",
     "text",
 ]
 RECORD = [
@@ -63,7 +64,7 @@ RECORD = [
     "embedder",
     "timings_ms",
 ]
-CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "text"]
+CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "superseded_by", "text"]
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from app.answer.dates import asked_period, asks_for_latest, periods_in
 from app.answer.question import figures_in, parts_of
+from app.search.dates import asked_period, asks_for_latest, periods_in
 from app.search.query import MAX_QUERY_CHARACTERS, as_query
 
 # Parts and figures -----------------------------------------------------------------------------------
@@ -55,8 +55,8 @@ def test_the_period_that_a_question_names(question: str, period: tuple[date, dat
 
 
 def test_dates_of_a_heading_are_found_in_several_forms() -> None:
-    found = periods_in("Minutes of May 14, 2025, 3. September 2024 and 2023")
-    assert [first for first, _ in found] == [date(2025, 5, 14), date(2024, 9, 3), date(2023, 1, 1)]
+    found = periods_in("Minutes of May 14, 2025, 3. September 2024 2023, and 1.3.2022")
+    assert [first for first, _ in found] == [date(2025, 5, 14), date(2024, 9, 3), date(2023, 1, 1), date(2022, 3, 1)]
 
 
 def test_the_latest_is_asked_for_in_words() -> None:

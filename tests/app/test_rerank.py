@@ -99,6 +99,7 @@ def test_a_row_has_these_names_and_values() -> None:
         "rank_change": 3,
         "unvoted_rank": 1,
         "vote": None,
+        "superseded_by": "",
         "text": "Text.",
     }
 

@@ -26,6 +26,7 @@ _WHO_ASK_WHO_IT_IS = (
     "training.page",
     "training.progress",
     "ask.turn",
+    "documents.versions",
 )
 
 

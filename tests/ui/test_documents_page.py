@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Button
 
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -13,7 +14,9 @@ from app.ui.documents.uploads import safe_name
 from ingest import worker
 from ingest.jobs import JobStore
 from ingest.originals import Originals
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.conftest import FakeEmbedder
 from tests.ui.conftest import Run
 
 
@@ -177,3 +180,30 @@ def test_while_an_ingest_is_writing_nothing_is_removed_and_the_page_does_not_wai
         page = removing("it/vpn.md")
     assert "an ingest is running" in page.error[0].value
     assert len(table.documents()) == 3
+
+
+def test_versions_are_listed_and_corrected(
+    run_page: Run, table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for year in (2024, 2026):
+        text = f"# Travel policy {year}\n\n## Hotels\n\nA hotel costs {year} euros.\n"
+        (tmp_path / f"travel-{year}.md").write_text(text)
+    list(ingest(sorted(tmp_path.glob("*.md")), table, embedder))
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [documents[-2]])
+    page = run_page(documents)
+    lines = [element.value for element in page.markdown]
+    assert "- **Travel policy 2026**: 2026 (newest), 2024" in lines
+    assert "**Travel policy 2026**: 2026 (newest), 2024" in lines
+
+    button(page, "Not a version of Travel policy 2026").click().run()
+    assert not page.exception
+    assert "No other version of it was found." in [element.value for element in page.markdown]
+    page.selectbox(key="newer").select_index(0).run()
+    button(page, "Save version").click().run()
+    assert "**Leave**: leave.md (newest), Travel policy 2024" in [element.value for element in page.markdown]
+    button(page, "Remove corrections").click().run()
+    assert "**Travel policy 2026**: 2026 (newest), 2024" in [element.value for element in page.markdown]
+
+
+def button(page: AppTest, label: str) -> Button:
+    return next(each for each in page.button if each.label == label)

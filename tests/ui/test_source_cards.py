@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackError, FeedbackStore, StoredAnswer
 from app.pipeline import Pipeline
+from app.reranking.rerank import rerank
 from app.settings import Settings
+from tests.app.builders import make_candidates
 from tests.ui.conftest import Run
 
 
@@ -80,3 +84,12 @@ def test_a_card_names_how_many_documents_have_the_same_text() -> None:
         "also in 1 other document",
         "also in 2 other documents",
     )
+
+
+def test_a_card_names_the_newest_version() -> None:
+    from app.ui.ask.source_cards import superseded_by
+
+    (newest,) = rerank("q", make_candidates("Thirty days."), None)
+    older = replace(newest, candidate=replace(newest.candidate, superseded_by="Leave policy *2026*"))
+    assert superseded_by(newest) == ""
+    assert superseded_by(older) == r":orange[superseded by Leave policy \*2026\*]"

@@ -72,7 +72,7 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "rank": rank,
         "title": chunk.title + page,
         "heading": chunk.headings[-1] if chunk.headings else "",
-        "detail": detail,
+        "detail": detail + (f", superseded by {newest}" if (newest := ranked.candidate.superseded_by) else ""),
         "change": ranked.rank_change,
         "used": chunk.id in used,
     }
@@ -90,6 +90,7 @@ def _table(answer: Answer) -> pd.DataFrame:
         "rank": "after",
         "fused_rank": "before",
         "rank_change": "moved",
+        "superseded_by": "superseded by",
         "title": "title",
         "heading": "heading",
         "page": "page",

@@ -147,6 +147,12 @@ def also_in(documents: Sequence[str]) -> str:
     return f"also in {len(documents)} other document{'s' * (len(documents) > 1)}" if documents else ""
 
 
+def superseded_by(ranked: RankedChunk) -> str:
+    """Return which document replaces the passage's, '' if none does."""
+    newest = ranked.candidate.superseded_by
+    return f":orange[superseded by {markup.plain(newest)}]" if newest else ""
+
+
 def _place(ranked: RankedChunk, *, used: bool) -> str:
     chunk = ranked.chunk
     moved = f"up {ranked.rank_change}" if ranked.rank_change > 0 else f"down {-ranked.rank_change}"
@@ -157,6 +163,7 @@ def _place(ranked: RankedChunk, *, used: bool) -> str:
         shown_score(ranked),
         moved if ranked.rank_change else "",
         also_in(ranked.candidate.also_in),
+        superseded_by(ranked),
         "**in the answer**" if used else "",
     ]
     return " · ".join(part for part in parts if part)

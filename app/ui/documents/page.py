@@ -15,6 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app.ui import links, markup
 from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.uploads import safe_name
+from app.ui.documents.versions import show_correction, show_families
 from app.ui.resources import pipeline
 from ingest import CiteloopError
 from ingest.home.folder import create_private
@@ -43,14 +44,16 @@ def show() -> None:
         return
     num_chunks = sum(document.num_chunks for document in documents)
     st.markdown(f"**{_count(documents)}**, {num_chunks:,} passages")
+    show_families()
     chosen = _choose(documents)
     if not chosen:
-        st.caption("Select documents in the table to open or remove them.")
+        st.caption("Select documents in the table to open, correct or remove them.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             name = markup.plain(PurePosixPath(chosen[0].name).name)
             links.to_source(f"Open {name}", document_id=chosen[0].id, icon=":material/visibility:")
+            show_correction(chosen[0])
         with st.popover(f"Remove {_count(chosen)}", icon=":material/delete:"):
             st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
             st.caption("Feedback on them is kept. Files outside Citeloop's folder are not deleted.")

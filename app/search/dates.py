@@ -21,7 +21,8 @@ _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
     rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
-    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?![\d,]|\.\d)",
+    rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
+    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d)",
     re.IGNORECASE,
 )
 _FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
@@ -35,6 +36,11 @@ Period = tuple[date, date]
 def periods_in(text: str) -> list[Period]:
     """Return the days, months and years that a text names, in its order."""
     return [period for _, period in _found(text)]
+
+
+def without_dates(text: str) -> str:
+    """Return the text with a space for each date."""
+    return _DATE.sub(" ", text)
 
 
 def asked_period(question: str) -> Period | None:
@@ -55,9 +61,10 @@ def asks_for_latest(question: str) -> bool:
 
 def _found(text: str) -> Iterator[tuple[int, Period]]:
     for match in _DATE.finditer(text):
-        year = int(match["y1"] or match["y2"] or match["y3"])
-        month = int(match["m1"]) if match["m1"] else _MONTHS.get((match["m2"] or "").lower())
-        day = match["d1"] or match["d2"] or match["d3"]
+        year = int(match["y1"] or match["y2"] or match["y3"] or match["y4"])
+        number = match["m1"] or match["m4"]
+        month = int(number) if number else _MONTHS.get((match["m2"] or "").lower())
+        day = match["d1"] or match["d2"] or match["d3"] or match["d4"]
         try:
             if month is None:
                 yield match.start(), (date(year, 1, 1), date(year, 12, 31))

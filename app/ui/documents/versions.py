@@ -1,0 +1,73 @@
+"""Which documents replace which, and the form to correct it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.search.corrections import CorrectionStore
+from app.search.families import Families
+from app.search.versions import Version
+from app.ui import markup
+from app.ui.resources import current_user, pipeline
+from ingest import CiteloopError
+from ingest.table import StoredDocument
+
+
+def show_families() -> None:
+    """List the families, each on a line."""
+    if families := pipeline().families.all():
+        with st.expander(f"Versions of the same document ({len(families)})"):
+            st.markdown("\n".join(f"- {_line(family)}" for family in families))
+            st.caption("Answers use the newest. Select a document in the table to correct its versions.")
+
+
+def show_correction(document: StoredDocument) -> None:
+    """Show what a document is a version of, with a form to correct it."""
+    families = pipeline().families
+    family = families.family(document.id)
+    with st.popover("Versions", icon=":material/history:"):
+        st.markdown(_line(family) if family else "No other version of it was found.")
+        _show_newer(document, families)
+        if family:
+            others = ", ".join(other.full_name for other in family if other.id != document.id)
+            if st.button(f"Not a version of {markup.plain(others)}"):
+                _correct(lambda: _store().separate(document.id, [other.id for other in family], current_user()))
+        if any(document.id in (each.document_id, each.other_id) for each in _store().all()) and st.button(
+            "Remove corrections"
+        ):
+            _correct(lambda: _store().forget(document.id))
+
+
+def _show_newer(document: StoredDocument, families: Families) -> None:
+    names = {id: version.name for id, version in families.versions.items() if id != document.id}
+    newer = st.selectbox(
+        "Replaced by", sorted(names, key=names.__getitem__), index=None, format_func=names.__getitem__, key="newer"
+    )
+    if st.button("Save version", disabled=newer is None) and newer:
+        _correct(lambda: _store().replaced_by(document.id, newer, current_user()))
+
+
+def _store() -> CorrectionStore:
+    return CorrectionStore(pipeline().settings.home)
+
+
+def _correct(act: Callable[[], None]) -> None:
+    try:
+        act()
+        message = ("success", "Saved. Used from the next question on.")
+    except CiteloopError as error:
+        message = ("error", str(error))
+    st.session_state["documents-messages"] = [message]
+    st.rerun()
+
+
+def _line(family: list[Version]) -> str:
+    newest, *older = family
+    labels = [f"{newest.label} (newest)", *(_name(each, newest) for each in older)]
+    return f"**{markup.plain(newest.title)}**: {markup.plain(', '.join(labels))}"
+
+
+def _name(version: Version, newest: Version) -> str:
+    return version.label if version.subject == newest.subject else version.full_name
