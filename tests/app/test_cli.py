@@ -100,6 +100,7 @@ def test_these_are_the_commands() -> None:
         "search",
         "serve",
         "evaluate",
+        "replay",
         "train",
         "feedback export",
         "feedback import",
