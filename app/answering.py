@@ -107,10 +107,11 @@ class Answerer:
         reranker: str | None = None,
         within: Filter = EVERYTHING,
         earlier: Sequence[str] = (),
+        as_typed: bool = False,
     ) -> str:
         """Begin to answer a question; store the answer and return its id.
 
-        earlier: queries of the conversation, to expand a follow-up.
+        earlier: queries of the conversation, to expand a follow-up. as_typed: correct no typos.
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
@@ -127,6 +128,7 @@ class Answerer:
                 question,
                 reranker,
                 query=query,
+                as_typed=as_typed,
                 within=within,
                 fall_back=True,
                 on_step=tell,

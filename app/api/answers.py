@@ -34,6 +34,7 @@ SOURCES = (
     "conversation_id",
     "question",
     "query",
+    "corrected_from",
     "citations",
     "ranking",
     "reranker",
@@ -80,6 +81,8 @@ def rank(
     stop: threading.Event,
     within: Filter = EVERYTHING,
     earlier: Sequence[str] = (),
+    *,
+    as_typed: bool = False,
 ) -> Answer:
     """Return the ranking, made as on the page.
 
@@ -94,6 +97,7 @@ def rank(
             question,
             reranker,
             query=query,
+            as_typed=as_typed,
             within=within,
             fall_back=True,
             on_step=lambda _step: expect_waiting(stop),
@@ -104,10 +108,11 @@ def rank(
 
 def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
     """Return the best passages for a query. Raises as `rank`."""
-    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter())
+    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter(), as_typed=body.as_typed)
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
-        query=body.query,
+        query=found.searched,
+        corrected_from=found.corrected_from,
         reranker=found.reranker,
         ranking=[Passage(**row) for row in rows],
         timings_ms=dict(found.timings_ms),
@@ -123,7 +128,8 @@ def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, st
         if not turns:
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(body.question, body.reranker, pipeline, stop, body.within.as_filter(), earlier)
+    within = body.within.as_filter()
+    ranked = rank(body.question, body.reranker, pipeline, stop, within, earlier, as_typed=body.as_typed)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 

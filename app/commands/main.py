@@ -65,6 +65,7 @@ DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this docume
 SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or later.")]
 UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or earlier.")]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search without reranking.")]
+AsTypedOption = Annotated[bool, typer.Option("--as-typed", help="Do not correct typos.")]
 EarlierOption = Annotated[
     list[str] | None, typer.Option(help="A question asked before this one; repeatable, oldest first.")
 ]
@@ -89,6 +90,7 @@ def options(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotation marks.")],
     earlier: EarlierOption = None,
+    as_typed: AsTypedOption = False,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     collection: CollectionOption = None,
@@ -109,7 +111,7 @@ def ask(
     if not all(each.strip() for each in questions):
         raise typer.BadParameter("a question is empty")
     within = _filter(collection, document, type, since, until)
-    answer = _answer(Pipeline(_settings(home)), questions, "none" if no_rerank else reranker, within)
+    answer = _answer(Pipeline(_settings(home)), questions, "none" if no_rerank else reranker, within, as_typed=as_typed)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
@@ -120,12 +122,14 @@ def ask(
         print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page})\n{_indented(chunk.text)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
     searched = f"searched: {answer.query}; " if answer.query else ""
+    searched += "as typed: --as-typed; " if answer.corrected_from else ""
     print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)
 
 
 @cli.command()
 def search(
     query: Annotated[str, typer.Argument(help="Words or a question, in quotation marks.")],
+    as_typed: AsTypedOption = False,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     num_results: Annotated[int, typer.Option(min=1, help="How many passages to print.")] = 10,
@@ -141,13 +145,17 @@ def search(
     from app.pipeline import Pipeline
 
     within = _filter(collection, document, type, since, until)
-    answer = Pipeline(_settings(home)).rank(query, "none" if no_rerank else reranker, within=within)
+    pipeline = Pipeline(_settings(home))
+    answer = pipeline.rank(query, "none" if no_rerank else reranker, as_typed=as_typed, within=within)
     if answer.note:
         print(answer.note, file=sys.stderr)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
     if as_json:
-        print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
+        found = {"query": answer.searched, "corrected_from": answer.corrected_from, "reranker": answer.reranker}
+        print(json.dumps({**found, "ranking": rows}, ensure_ascii=False))
         return
+    if answer.corrected_from:
+        print(f"searched: {answer.query}; as typed: --as-typed", file=sys.stderr)
     for ranked in answer.ranking[:num_results]:
         moved = f"{ranked.rank_change:+d}" if ranked.rank_change else "="
         place = " > ".join((ranked.chunk.title, *ranked.chunk.headings))
@@ -206,7 +214,9 @@ def main() -> None:
     run(cli)
 
 
-def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter) -> Answer:
+def _answer(
+    pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter, *, as_typed: bool
+) -> Answer:
     """Answer the last question; the earlier ones may give it its meaning.
 
     A reranker that fails leaves the order of search and a note. Raises RerankerError when it cannot be loaded.
@@ -218,7 +228,7 @@ def _answer(pipeline: Pipeline, questions: Sequence[str], reranker: str | None, 
     searched: list[str] = []
     for each in questions:
         searched.append(pipeline.in_full(each, searched, detect=False))
-    ranked = pipeline.rank(questions[-1], name, query=searched[-1], within=within, fall_back=True)
+    ranked = pipeline.rank(questions[-1], name, query=searched[-1], as_typed=as_typed, within=within, fall_back=True)
     *_, answer = pipeline.write(ranked)
     return answer
 

@@ -76,13 +76,21 @@ class ScriptedPipeline:
         reranker: str | None = None,
         *,
         query: str = "",
+        as_typed: bool = False,
         within: Filter = EVERYTHING,
         fall_back: bool = False,
         on_step: Callable[[str], None],
     ) -> Answer:
         query = "" if query == question else query  # as the real one has it
         self.ranked.append(
-            {"question": question, "reranker": reranker, "query": query, "within": within, "fall_back": fall_back}
+            {
+                "question": question,
+                "reranker": reranker,
+                "query": query,
+                "as_typed": as_typed,
+                "within": within,
+                "fall_back": fall_back,
+            }
         )
         on_step("search")
         list(self._play("rank", make_answer(""), None))
@@ -251,10 +259,17 @@ def test_reranker_and_filter_are_handed_on_and_a_broken_reranker_is_no_end(answe
     pipeline = ScriptedPipeline()
     answerer = answerer_of(pipeline)
     within = Filter(collections=("it",), since=datetime(2026, 1, 2, tzinfo=UTC).date())
-    answerer.ask("hotel", "c", "ann", reranker="shipped", within=within)
+    answerer.ask("hotel", "c", "ann", reranker="shipped", within=within, as_typed=True)
     answerer.wait()
     assert pipeline.ranked == [
-        {"question": "hotel", "reranker": "shipped", "query": "", "within": within, "fall_back": True}
+        {
+            "question": "hotel",
+            "reranker": "shipped",
+            "query": "",
+            "as_typed": True,
+            "within": within,
+            "fall_back": True,
+        }
     ]
 
 
