@@ -107,11 +107,12 @@ class Answerer:
         reranker: str | None = None,
         within: Filter = EVERYTHING,
         earlier: Sequence[str] = (),
+        as_typed: bool = False,
         ignore_votes: bool = False,
     ) -> str:
         """Begin to answer a question; store the answer and return its id.
 
-        earlier: queries of the conversation, to expand a follow-up. ignore_votes: see `Pipeline.rank`.
+        earlier: queries of the conversation, to expand a follow-up. as_typed and ignore_votes: see `Pipeline.rank`.
         """
         asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
@@ -128,6 +129,7 @@ class Answerer:
                 question,
                 reranker,
                 query=query,
+                as_typed=as_typed,
                 within=within,
                 user=user,
                 ignore_votes=ignore_votes,

@@ -31,6 +31,7 @@ from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
 from app.search.query import as_query
 from app.search.search import Candidate, search
+from app.search.spelling import Spelling
 from app.settings import Settings
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
@@ -70,6 +71,7 @@ class Pipeline:
         self._live = LiveReranker(self._registry, self.reranker)
         self.admission = usual_admission()
         self._memory: tuple[Embedder, LiveMemory] | None = None
+        self._spelling = Spelling()
         self._loading = threading.Lock()
 
     @property
@@ -193,6 +195,7 @@ class Pipeline:
         reranker: str | None = None,
         *,
         query: str = "",
+        as_typed: bool = False,
         within: Filter = EVERYTHING,
         user: str = "",
         ignore_votes: bool = False,
@@ -202,19 +205,21 @@ class Pipeline:
         """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
-        means more than it says; within: which documents to look at. user: who asks, whose own votes act at once;
-        ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the reranker fails, show the
-        order of search with a note instead of raising RerankerError. `live` names no reranker, so that it always
-        falls back, to what was live before. on_step is called as a step begins, and again and again while this waits
-        for others; when it raises, that ends the work. Raises BusyError when too many wait already.
+        means more than it says; as_typed: correct no typos; within: which documents to look at. user: who asks, whose
+        own votes act at once; ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the
+        reranker fails, show the order of search with a note instead of raising RerankerError. `live` names no reranker,
+        so that it always falls back, to what was live before. on_step is called as a step begins, and again and again
+        while this waits for others; when it raises, that ends the work. Raises BusyError when too many wait already.
         """
         question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
-        searched = as_query(query or question)
+        searched = typed = as_query(query or question)
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
         with self.admission.slot(lambda: on_step("wait")):
             on_step("search")
             with _timed(timings, "search"):
+                if not as_typed:
+                    searched = self._spelling.correct(typed, *self._serving())
                 candidates = self.search(searched, within)
             on_step("rerank")
             note = _damage(self.table)
@@ -225,6 +230,7 @@ class Pipeline:
         return Answer(
             question=question,
             query="" if searched == question else searched,
+            corrected_from="" if searched == typed else typed,
             within=within,
             text="",
             answered_by=EXTRACTIVE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ _HELD = 5.0
 """Score of a chunk that holds a query of stop words; one more under a heading of that name."""
 _MAX_HOLDERS = 200
 _OPENING_CHARACTERS = 1_000
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _MANY_IDS = 1_000
 _DEPTH_FACTOR = 4
 """Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
@@ -140,9 +142,15 @@ class ChunkTable:
     @property
     def damaged(self) -> set[str]:
         """Return names of documents with damaged passages, found since the table last changed."""
-        if self._damaged and self.version() != self._damaged_version:
+        if self._damaged and self.version != self._damaged_version:
             self._damaged = set()
         return self._damaged
+
+    @property
+    def version(self) -> int | None:
+        """Return a number that grows with every write, or None without a table."""
+        table = self._table()
+        return None if table is None else int(table.version)
 
     def documents(self) -> list[StoredDocument]:
         """Return all documents, sorted by name."""
@@ -262,6 +270,31 @@ class ChunkTable:
                 return sorted(scored, key=lambda pair: -pair[1])[:num_results]
         return []
 
+    def has_word(self, word: str) -> bool:
+        """Return whether a chunk has this word, in any inflection that the index takes for the same."""
+        table = self._table()
+        if table is None:
+            return False
+        with self._clear_errors("read"):
+            match = table.search(MatchQuery(word, "passage"), query_type="fts").select(["id", "_score"])
+            return bool(match.limit(1).to_list())
+
+    def word_counts(self) -> dict[str, int]:
+        """Return the words of all passages in lower case, without digits, and how often each occurs.
+
+        Takes about 40 ms per 1,000 chunks.
+        """
+        table, parts, words = self._table(), Counter[str](), Counter[str]()
+        if table is None:
+            return words
+        with self._clear_errors("read"):
+            for batch in table.search().select(["passage"]).to_batches(1024):
+                counted = pc.value_counts(pc.utf8_split_whitespace(batch["passage"]).flatten())
+                parts.update({part["values"]: part["counts"] for part in counted.to_pylist()})
+        for part, count in parts.items():  # fewer than the words of the passages
+            words.update(dict.fromkeys(_WORD.findall(part.lower().replace("’", "'")), count))  # noqa: RUF001
+        return words
+
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return chunk id -> cosine similarity for these chunks; removed ones are left out."""
         table = self._table()
@@ -308,9 +341,9 @@ class ChunkTable:
             if (table := self._table()) is not None:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
-            before = self.version()
+            before = self.version
             yield
-            if self.version() != before:
+            if self.version != before:
                 self.optimize()
 
     def _switch_to(self, name: str) -> None:
@@ -322,11 +355,6 @@ class ChunkTable:
             raise TableError(
                 f"the table in {self.home} was rebuilt with another embedder meanwhile; run this again"
             ) from error
-
-    def version(self) -> int | None:
-        """Return a number that grows with every write, or None without a table."""
-        table = self._table()
-        return None if table is None else int(table.version)
 
     def optimize(self) -> None:
         """Update the indexes, and build the vector index once the table is large enough."""
@@ -458,7 +486,7 @@ class ChunkTable:
         whole = [row for row in rows if text_is_whole(row)]
         if len(whole) < len(rows):
             self._damaged = self.damaged | {row["document"] for row in rows if row not in whole}
-            self._damaged_version = self.version()
+            self._damaged_version = self.version
             _log.error("left out damaged passages of %s; run: citeloop doctor", ", ".join(sorted(self.damaged)))
         return whole
 

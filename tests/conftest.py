@@ -121,6 +121,13 @@ def embedder() -> FakeEmbedder:
 
 
 @pytest.fixture
+def rare_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fake embedder's tokenizer know no word as a whole, so that typos are looked for."""
+    count = FakeEmbedder.count_tokens
+    monkeypatch.setattr(FakeEmbedder, "count_tokens", lambda self, text: max(2, count(self, text)))
+
+
+@pytest.fixture
 def documents(tmp_path: Path) -> Path:
     """A folder with three small documents."""
     folder = tmp_path / "documents"

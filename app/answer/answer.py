@@ -40,14 +40,14 @@ class Citation:
 class Answer:
     """An answer with its sources and how it was made.
 
-    question: as typed; query: as searched, '' if equal; within: the filter. answered_by: 'extractive' or the language
-    model's name. citations: the passages shown; the ones in the text are `used`. ranking: all candidates. timings_ms:
-    search, rerank, answer. found: False if the documents do not answer. complete: False while the text grows, or if it
-    was cut off or stopped by the user (`stopped`). note: errors, for the user; ranking_note: errors before writing.
-    num_dropped: made-up citations removed from the text. sentences: of a language model, with their support by the
-    citations; none if extractive. reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids
-    of chunks struck out before writing, in the order of the citations. ignores_votes: ranked as if nobody had said
-    anything of the passages.
+    question: as typed; query: as searched, '' if equal; corrected_from: the query before its typos were corrected, ''
+    if it had none; within: the filter. answered_by: 'extractive' or the language model's name. citations: the passages
+    shown; the ones in the text are `used`. ranking: all candidates. timings_ms: search, rerank, answer. found: False if
+    the documents do not answer. complete: False while the text grows, or if it was cut off or stopped by the user
+    (`stopped`). note: errors, for the user; ranking_note: errors before writing. num_dropped: made-up citations removed
+    from the text. sentences: of a language model, with their support by the citations; none if extractive.
+    reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids of chunks struck out before
+    writing, in the order of the citations. ignores_votes: ranked as if nobody had said anything of the passages.
     """
 
     question: str
@@ -65,6 +65,7 @@ class Answer:
     embedder: str = ""
     without: tuple[str, ...] = ()
     query: str = ""
+    corrected_from: str = ""
     within: Filter = EVERYTHING
     stopped: bool = False
     num_dropped: int = 0
@@ -97,6 +98,7 @@ class Answer:
             "stopped": self.stopped,
             "struck_out": list(self.without),
             "query": self.searched,
+            "corrected_from": self.corrected_from,
             "within": self.within.as_record(),
             "num_dropped_citations": self.num_dropped,
             "sentences": [asdict(sentence) for sentence in self.sentences],

@@ -33,6 +33,7 @@ class AgentAnswer(BaseModel):
     """An answer; [n] in its text means citation n. found: false if the documents do not seem to answer."""
 
     question: str
+    query: str = Field(description="The question as searched, without typos.")
     answer: str
     answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
     found: bool

@@ -34,6 +34,7 @@ SOURCES = (
     "conversation_id",
     "question",
     "query",
+    "corrected_from",
     "citations",
     "ranking",
     "reranker",
@@ -81,6 +82,7 @@ def rank(
     within: Filter = EVERYTHING,
     earlier: Sequence[str] = (),
     *,
+    as_typed: bool = False,
     user: str = "",
     ignore_votes: bool = False,
 ) -> Answer:
@@ -97,6 +99,7 @@ def rank(
             question,
             reranker,
             query=query,
+            as_typed=as_typed,
             within=within,
             user=user,
             ignore_votes=ignore_votes,
@@ -109,10 +112,19 @@ def rank(
 
 def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
     """Return the best passages for a query. Raises as `rank`."""
-    found = rank(body.query, body.reranker, pipeline, stop, body.within.as_filter(), ignore_votes=body.ignore_votes)
+    found = rank(
+        body.query,
+        body.reranker,
+        pipeline,
+        stop,
+        body.within.as_filter(),
+        as_typed=body.as_typed,
+        ignore_votes=body.ignore_votes,
+    )
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
-        query=body.query,
+        query=found.searched,
+        corrected_from=found.corrected_from,
         reranker=found.reranker,
         ranking=[Passage(**row) for row in rows],
         timings_ms=dict(found.timings_ms),
@@ -135,6 +147,7 @@ def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, st
         stop,
         body.within.as_filter(),
         earlier,
+        as_typed=body.as_typed,
         user=user,
         ignore_votes=body.ignore_votes,
     )

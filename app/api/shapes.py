@@ -54,6 +54,10 @@ class FilterBody(_RequestBody):
         return Filter(**dict(self))
 
 
+AsTyped = Annotated[bool, Field(description="true: search the words as typed; false: correct typos first.")]
+CorrectedFrom = Annotated[str, Field(description="The query before its typos were corrected; '' if it had none.")]
+
+
 class SearchBody(_RequestBody):
     """A search request."""
 
@@ -61,6 +65,7 @@ class SearchBody(_RequestBody):
     within: FilterBody = FilterBody()
     num_results: Annotated[int, Field(ge=1, le=100)] = 10
     reranker: RerankerName = None
+    as_typed: AsTyped = False
     ignore_votes: IgnoreVotes = False
 
 
@@ -104,7 +109,8 @@ class Passage(BaseModel):
 class SearchResult(BaseModel):
     """Passages, best first."""
 
-    query: str
+    query: str = Field(description="As searched, without typos.")
+    corrected_from: CorrectedFrom
     reranker: str
     ranking: list[Passage]
     timings_ms: dict[str, float]
@@ -125,6 +131,7 @@ class AskBody(_RequestBody):
             description="From an earlier answer, for a follow-up question; default: a new conversation.",
         ),
     ] = None
+    as_typed: AsTyped = False
     user: User = None
     stream: Annotated[bool, Field(description="true: server-sent events; false: one JSON object at the end.")] = True
 
@@ -159,7 +166,8 @@ class AskResult(BaseModel):
     complete: bool = Field(description="false: it was cut off.")
     stopped: bool = Field(description="true: it was stopped on request.")
     struck_out: list[str] = Field(description="Ids of the chunks that were excluded.")
-    query: str = Field(description="The query as searched: the full question.")
+    query: str = Field(description="The query as searched: the full question, without typos.")
+    corrected_from: CorrectedFrom
     within: FilterBody = Field(description="The documents that were searched.")
     num_dropped_citations: int = Field(description="Numbers that a language model made up; they were removed.")
     sentences: list[CitedSentence] = Field(description="Of a written answer, with the support by its citations.")

@@ -70,6 +70,7 @@ NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search withou
 IgnoreVotesOption = Annotated[
     bool, typer.Option("--ignore-votes", help="Rank as if nobody had struck out, kept or named a passage.")
 ]
+AsTypedOption = Annotated[bool, typer.Option("--as-typed", help="Do not correct typos.")]
 EarlierOption = Annotated[
     list[str] | None, typer.Option(help="A question asked before this one; repeatable, oldest first.")
 ]
@@ -94,6 +95,7 @@ def options(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotation marks.")],
     earlier: EarlierOption = None,
+    as_typed: AsTypedOption = False,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     ignore_votes: IgnoreVotesOption = False,
@@ -116,7 +118,7 @@ def ask(
         raise typer.BadParameter("a question is empty")
     within = _filter(collection, document, type, since, until)
     name = "none" if no_rerank else reranker
-    answer = _answer(Pipeline(_settings(home)), questions, name, within, ignore_votes=ignore_votes)
+    answer = _answer(Pipeline(_settings(home)), questions, name, within, as_typed=as_typed, ignore_votes=ignore_votes)
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
@@ -128,12 +130,14 @@ def ask(
         print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.text)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
     searched = f"searched: {answer.query}; " if answer.query else ""
+    searched += "as typed: --as-typed; " if answer.corrected_from else ""
     print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)
 
 
 @cli.command()
 def search(
     query: Annotated[str, typer.Argument(help="Words or a question, in quotation marks.")],
+    as_typed: AsTypedOption = False,
     reranker: RerankerOption = None,
     no_rerank: NoRerankOption = False,
     ignore_votes: IgnoreVotesOption = False,
@@ -150,14 +154,17 @@ def search(
     from app.pipeline import Pipeline
 
     within = _filter(collection, document, type, since, until)
-    name = "none" if no_rerank else reranker
-    answer = Pipeline(_settings(home)).rank(query, name, within=within, ignore_votes=ignore_votes)
+    pipeline, name = Pipeline(_settings(home)), "none" if no_rerank else reranker
+    answer = pipeline.rank(query, name, as_typed=as_typed, within=within, ignore_votes=ignore_votes)
     if answer.note:
         print(answer.note, file=sys.stderr)
     rows = [ranked.as_row() for ranked in answer.ranking[:num_results]]
     if as_json:
-        print(json.dumps({"query": query, "reranker": answer.reranker, "ranking": rows}, ensure_ascii=False))
+        found = {"query": answer.searched, "corrected_from": answer.corrected_from, "reranker": answer.reranker}
+        print(json.dumps({**found, "ranking": rows}, ensure_ascii=False))
         return
+    if answer.corrected_from:
+        print(f"searched: {answer.query}; as typed: --as-typed", file=sys.stderr)
     for ranked in answer.ranking[:num_results]:
         moved = f"{ranked.rank_change:+d}" if ranked.rank_change else "="
         place = " > ".join((ranked.chunk.title, *ranked.chunk.headings))
@@ -217,7 +224,13 @@ def main() -> None:
 
 
 def _answer(
-    pipeline: Pipeline, questions: Sequence[str], reranker: str | None, within: Filter, *, ignore_votes: bool
+    pipeline: Pipeline,
+    questions: Sequence[str],
+    reranker: str | None,
+    within: Filter,
+    *,
+    as_typed: bool,
+    ignore_votes: bool,
 ) -> Answer:
     """Answer the last question; the earlier ones may give it its meaning.
 
@@ -231,7 +244,13 @@ def _answer(
     for each in questions:
         searched.append(pipeline.in_full(each, searched, detect=False))
     ranked = pipeline.rank(
-        questions[-1], name, query=searched[-1], within=within, ignore_votes=ignore_votes, fall_back=True
+        questions[-1],
+        name,
+        query=searched[-1],
+        as_typed=as_typed,
+        within=within,
+        ignore_votes=ignore_votes,
+        fall_back=True,
     )
     *_, answer = pipeline.write(ranked)
     return answer

@@ -95,7 +95,7 @@ class FamilyFinder:
 
     def families(self, table: ChunkTable) -> Families:
         """Return the families of the documents in a table. Raises TableError."""
-        state = table.name, table.version(), self._corrections()
+        state = table.name, table.version, self._corrections()
         with self._finding:
             if state != self._state:
                 read = map(self._version, table.outlines())

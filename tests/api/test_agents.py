@@ -78,6 +78,15 @@ def test_search_gives_the_rows_of_the_command_line(pipeline: Pipeline) -> None:
     assert list(found["ranking"][0]) == ROW
 
 
+@pytest.mark.usefixtures("rare_words")
+def test_agents_are_told_the_corrected_query(pipeline: Pipeline) -> None:
+    asked = call(pipeline, "ask", question="What does a hotle cost?").structured_content
+    found = call(pipeline, "search", query="a hotle").structured_content
+    assert asked is not None
+    assert found is not None
+    assert (asked["query"], found["query"]) == ("What does a hotel cost?", "a hotel")
+
+
 def test_ask_gives_answer_and_citations(pipeline: Pipeline) -> None:
     result = call(pipeline, "ask", question="How many days of leave are there?")
     answer = result.structured_content

@@ -190,6 +190,16 @@ def test_search_gives_the_rows_of_the_command_line(client: TestClient, api: Api)
     assert set(found["timings_ms"]) == {"search", "rerank"}
 
 
+@pytest.mark.usefixtures("rare_words")
+@pytest.mark.parametrize(("path", "asked"), [("/v1/search", "query"), ("/v1/ask", "question")])
+def test_typos_are_corrected_unless_searched_as_typed(client: TestClient, path: str, asked: str) -> None:
+    body = {asked: "a hotle", **({} if asked == "query" else {"stream": False})}
+    corrected = client.post(path, json=body).json()
+    assert (corrected["query"], corrected["corrected_from"]) == ("a hotel", "a hotle")
+    as_typed = client.post(path, json={**body, "as_typed": True}).json()
+    assert (as_typed["query"], as_typed["corrected_from"]) == ("a hotle", "")
+
+
 def test_search_gives_as_many_as_asked_for_by_the_reranker_asked_for(client: TestClient, scorer: FakeReranker) -> None:
     scorer._scores = {"tunnel": 10.0}
     found = client.post("/v1/search", json={"query": "leave", "num_results": 1, "reranker": "shipped"}).json()

@@ -273,6 +273,7 @@ def test_a_record_has_these_names() -> None:
         "stopped",
         "struck_out",
         "query",
+        "corrected_from",
         "within",
         "num_dropped_citations",
         "sentences",

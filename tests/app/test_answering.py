@@ -76,6 +76,7 @@ class ScriptedPipeline:
         reranker: str | None = None,
         *,
         query: str = "",
+        as_typed: bool = False,
         within: Filter = EVERYTHING,
         user: str = "",
         ignore_votes: bool = False,
@@ -88,6 +89,7 @@ class ScriptedPipeline:
                 "question": question,
                 "reranker": reranker,
                 "query": query,
+                "as_typed": as_typed,
                 "within": within,
                 "user": user,
                 "ignore_votes": ignore_votes,
@@ -261,13 +263,14 @@ def test_reranker_and_filter_are_handed_on_and_a_broken_reranker_is_no_end(answe
     pipeline = ScriptedPipeline()
     answerer = answerer_of(pipeline)
     within = Filter(collections=("it",), since=datetime(2026, 1, 2, tzinfo=UTC).date())
-    answerer.ask("hotel", "c", "ann", reranker="shipped", within=within)
+    answerer.ask("hotel", "c", "ann", reranker="shipped", within=within, as_typed=True)
     answerer.wait()
     assert pipeline.ranked == [
         {
             "question": "hotel",
             "reranker": "shipped",
             "query": "",
+            "as_typed": True,
             "within": within,
             "user": "ann",
             "ignore_votes": False,

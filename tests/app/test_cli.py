@@ -52,6 +52,7 @@ RECORD = [
     "stopped",
     "struck_out",
     "query",
+    "corrected_from",
     "within",
     "num_dropped_citations",
     "sentences",
@@ -291,6 +292,18 @@ def test_a_follow_up_is_searched_with_the_question_before_it(citeloop: Citeloop,
     assert citeloop("ask", "and in Hamburg?", *earlier).stderr.startswith(f"\nsearched: {one['query']}; reranker ")
 
 
+@pytest.mark.usefixtures("rare_words", "table")
+def test_typos_are_corrected_unless_searched_as_typed(citeloop: Citeloop) -> None:
+    question, corrected = "How much may a hotle cost?", "How much may a hotel cost?"
+    for command in ("ask", "search"):
+        found = citeloop(command, question, "--json").json
+        assert (found["query"], found["corrected_from"]) == (corrected, question)
+        assert f"searched: {corrected}; as typed: --as-typed" in citeloop(command, question).stderr
+        found = citeloop(command, question, "--as-typed", "--json").json
+        assert (found["query"], found["corrected_from"]) == (question, "")
+        assert "as typed" not in citeloop(command, question, "--as-typed").stderr
+
+
 def test_ask_falls_back_to_the_order_of_search_when_a_reranker_fails(citeloop: Citeloop, table: ChunkTable) -> None:
     outcome = citeloop("ask", "leave", "--reranker", "broken", "--json")
     assert (outcome.status, outcome.json["reranker"]) == (0, "none")
@@ -322,7 +335,7 @@ def test_the_reranker_of_the_environment_is_used(
 def test_search_prints_the_ranking_with_these_names(citeloop: Citeloop, table: ChunkTable) -> None:
     outcome = citeloop("search", "parental leave", "--reranker", "trains", "--json")
     assert (outcome.status, outcome.stderr) == (0, "")
-    assert list(outcome.json) == ["query", "reranker", "ranking"]
+    assert list(outcome.json) == ["query", "corrected_from", "reranker", "ranking"]
     assert (outcome.json["query"], outcome.json["reranker"]) == ("parental leave", "trains")
     rows = outcome.json["ranking"]
     assert all(list(row) == ROW for row in rows)

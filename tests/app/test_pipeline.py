@@ -79,6 +79,28 @@ def test_a_question_beside_the_documents_is_not_answered(pipeline: Pipeline) -> 
     assert answer.citations  # the nearest passages are shown
 
 
+@pytest.mark.usefixtures("rare_words")
+def test_typos_are_corrected_for_search_and_answer(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("How much may a hotle cost a nihgt?")
+    assert answer.question == "How much may a hotle cost a nihgt?"
+    assert answer.query == answer.searched == "How much may a hotel cost a night?"
+    assert answer.corrected_from == answer.question
+    assert (answer.found, answer.text) == (True, pipeline.ask(answer.query).text)
+
+
+@pytest.mark.usefixtures("rare_words")
+def test_a_question_without_typos_and_one_as_typed_are_not_corrected(pipeline: Pipeline) -> None:
+    right = pipeline.rank("How much may a hotel cost a night?")
+    as_typed = pipeline.rank("How much may a hotle cost a nihgt?", as_typed=True)
+    assert [(each.query, each.corrected_from) for each in (right, as_typed)] == [("", ""), ("", "")]
+    assert as_typed.ranking[0].candidate.text_score != right.ranking[0].candidate.text_score
+
+
+@pytest.mark.usefixtures("rare_words")
+def test_an_identifier_is_not_corrected(pipeline: Pipeline) -> None:
+    assert pipeline.rank("Which VPN has the key E-4401 or 4401?").corrected_from == ""
+
+
 def test_steps_are_told_in_order_before_their_work(
     pipeline: Pipeline, rerankers: dict[str, Reranker | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,28 @@ def test_chunks_come_back_as_they_went_in(empty: ChunkTable) -> None:
     assert empty.chunks_of(document.id) == chunks
 
 
+def test_words_are_counted_in_any_case_without_digits_and_marks(empty: ChunkTable) -> None:
+    put(empty, parse_text("Größe: the driver's (größe) doesn\u2019t depend on x86, 40 [größe](size).", "a.md", "a"))
+    counts = empty.word_counts()
+    assert {word: counts[word] for word in ("größe", "driver's", "doesn't", "depend", "x")} == {
+        "größe": counts["größe"],
+        "driver's": 1,
+        "doesn't": 1,
+        "depend": 1,
+        "x": 1,
+    }
+    assert counts["größe"] >= 3
+    assert "40" not in counts
+
+
+def test_a_word_is_found_in_its_inflections(empty: ChunkTable) -> None:
+    assert not empty.has_word("employee")
+    assert empty.word_counts() == {}
+    put(empty, parse_text("# A\n\nEmployees travel.", "a.md", "a"))
+    assert empty.has_word("employee")
+    assert not empty.has_word("hotel")
+
+
 def test_chunks_come_in_reading_order_and_all_of_them(empty: ChunkTable) -> None:
     chunks = put(empty, sections("long.md", 60))
     assert [piece.text for piece in empty.chunks_of(document_id("long.md"))] == [piece.text for piece in chunks]

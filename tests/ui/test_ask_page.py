@@ -352,6 +352,30 @@ def test_a_follow_up_is_understood_from_the_question_before_and_can_be_changed(
     assert second.id not in kept  # it answered what was not asked
 
 
+@pytest.mark.usefixtures("rare_words")
+def test_typos_are_corrected_and_can_be_searched_as_typed(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotle cost?")
+    turn = only_turn(page, settings)
+    assert "Showing results for **How much may a hotel cost?**" in texts(page).replace("\\", "")
+    assert "How much may a hotle cost?" in texts(page)  # the question as asked
+    assert "Understood as" not in texts(page)
+    page.button(key=f"as-typed-{turn.id}").click().run()
+    *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
+    assert (again.answer.question, again.answer.query) == ("How much may a hotle cost?", "")
+    assert texts(page).count("Showing results for") == 1
+
+
+@pytest.mark.usefixtures("rare_words")
+def test_the_same_query_is_compared_without_reranker(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotle cost?")
+    turn = only_turn(page, settings)
+    page.button(key=f"as-typed-{turn.id}").click().run()
+    *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
+    page.button(key=f"compare-{again.id}").click().run()
+    assert not page.exception
+    assert "Not in the other list" not in texts(page)
+
+
 def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     page.multiselect(key="filter-collections").set_value(["it"]).run()

@@ -65,6 +65,7 @@ def show() -> None:
             reranker=options.reranker,
             within=options.within,
             earlier=() if is_whole else [turn.answer.searched for turn in turns if not turn.answer.never_searched],
+            as_typed=is_whole,
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id

@@ -108,14 +108,18 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
 
 def _show_query(turn: StoredAnswer) -> None:
     """Show the query that was searched instead of the question, with controls to change it."""
+    is_corrected = turn.answer.corrected_from == turn.answer.question
+    query = markup.plain(turn.answer.query)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Understood as: {markup.plain(turn.answer.query)}", width="content")
+        st.caption(f"Showing results for **{query}**" if is_corrected else f"Understood as: {query}", width="content")
         if turn.user == current_user():
             with st.popover("Change", type="tertiary"):
                 question = st.text_area("Full question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
                 if st.button("Ask question", key=f"ask-{turn.id}"):
                     _ask_verbatim(question)
-            if st.button("Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"):
+            if st.button(
+                "Search as typed" if is_corrected else "Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"
+            ):
                 _ask_verbatim(turn.answer.question)
 
 
