@@ -58,7 +58,8 @@ def test_the_page_may_not_call_out_and_knows_each_browser(server: str, page: Pag
     assert cookie.get("httpOnly")
     page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
     page.goto(f"{server}/?c=hostile")
-    expect(page.get_by_text("What does the VPN need?")).to_be_visible()
+    asked = page.get_by_test_id("stChatMessage").first
+    expect(asked.get_by_text("What does the VPN need?")).to_be_visible()
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
     assert page.locator("img[src^=http]").count() == 0
     assert foreign == []
