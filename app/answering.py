@@ -117,20 +117,9 @@ class Answerer:
         job = self._new_job(answer_id)
 
         def steps(heart: Heart) -> Iterator[Answer]:
-            def tell(step: Step) -> None:
-                heart.tell(current=step)
-                expect_waiting(heart.stop_requested)
-
             heart.tell(current="understand" if earlier else "wait")
             query = self._pipeline.in_full(question, earlier, heart.stop_requested)
-            ranked = self._pipeline.rank(
-                question,
-                reranker,
-                query=query,
-                within=within,
-                fall_back=True,
-                on_step=tell,
-            )
+            ranked = self._ranked(replace(asked, query=query), reranker, heart)
             yield ranked
             yield from self._pipeline.write(ranked, heart.stop_requested)
 
@@ -145,6 +134,26 @@ class Answerer:
             return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
 
         self._begin(job, turn.answer, steps)
+
+    def rank_again(self, turn: StoredAnswer, reranker: str, without: Collection[str]) -> None:
+        """Begin to rank and write a stored answer again, without the sources in `without`; the old one stays until then."""
+        job = self._new_job(turn.id, without)
+
+        def steps(heart: Heart) -> Iterator[Answer]:
+            ranked = self._ranked(turn.answer, reranker, heart)
+            ranked = replace(ranked, ranking_note=ranked.note)
+            return self._pipeline.rewrite(ranked, without, heart.stop_requested)
+
+        self._begin(job, turn.answer, steps)
+
+    def _ranked(self, asked: Answer, reranker: str | None, heart: Heart) -> Answer:
+        def tell(step: Step) -> None:
+            heart.tell(current=step)
+            expect_waiting(heart.stop_requested)
+
+        return self._pipeline.rank(
+            asked.question, reranker, query=asked.query, within=asked.within, fall_back=True, on_step=tell
+        )
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
         """Return the running job of an answer, or None."""

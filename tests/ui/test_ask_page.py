@@ -86,17 +86,36 @@ def test_who_comes_back_from_a_source_is_led_to_the_answer_once(run_page: Run) -
     assert "a" not in page.query_params
 
 
-def test_the_reranker_decides_the_order_and_the_toggle_takes_it_away(run_page: Run, settings: Settings) -> None:
+def test_the_toggle_ranks_the_question_on_screen_again(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     assert page.toggle[0].value
     ask(page, "Who may call extension 4400?")
+    reranked = only_turn(page, settings)
+    assert reranked.answer.reranker == "shipped"
+    assert reranked.answer.ranking[0].chunk.document == "handbook/travel.md"
     page.toggle[0].set_value(False).run()
-    ask(page, "Who may call extension 4400?")
-    with_reranker, without = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
-    assert with_reranker.answer.reranker == "shipped"
-    assert with_reranker.answer.ranking[0].chunk.document == "handbook/travel.md"
-    assert without.answer.reranker == "none"
-    assert without.answer.ranking[0].chunk.document == "it/vpn.md"
+    assert not page.exception
+    in_search_order = only_turn(page, settings)
+    assert in_search_order.id == reranked.id
+    assert in_search_order.answer.reranker == "none"
+    assert in_search_order.answer.ranking[0].chunk.document == "it/vpn.md"
+    assert "Compare with reranker" in labels(page)
+    page.toggle[0].set_value(True).run()
+    assert replace(only_turn(page, settings).answer, timings_ms={}) == replace(reranked.answer, timings_ms={})
+
+
+def test_ranking_again_leaves_out_what_was_struck_out(
+    run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITELOOP_NUM_CITATIONS", "1")
+    page = ask(run_page(ask_page), "Who may call extension 4400?")
+    click(page, "Strike out [1]")
+    struck = only_turn(page, settings).answer.without
+    page.toggle[0].set_value(False).run()  # now another passage is first
+    assert only_turn(page, settings).answer.without == ()
+    page.toggle[0].set_value(True).run()
+    assert only_turn(page, settings).answer.without == struck
+    assert "Undo [1]" in labels(page)
 
 
 def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(
@@ -160,6 +179,8 @@ def test_striking_out_writes_the_answer_again_and_undo_brings_it_back(run_page: 
     assert HOTEL in said(page)
     click(page, "Strike out [1]")
     assert HOTEL not in said(page)
+    assert "Rewritten without \\[1\\]" in texts(page)
+    assert page.session_state["scroll-to"] == before.id
     after = only_turn(page, settings)
     assert after.id == before.id
     assert after.answer.without == (before.answer.citations[0].chunk.id,)

@@ -10,7 +10,7 @@ import streamlit as st
 from app.feedback import NotSavedError, StoredAnswer, new_id
 from app.ui import markup
 from app.ui.ask.conversations import show_actions, show_conversations
-from app.ui.ask.options import choose_options
+from app.ui.ask.options import RERANKER_CHANGED, choose_options
 from app.ui.ask.turn import STEP_LABELS, show_turn
 from app.ui.messages import show_messages
 from app.ui.resources import answerer, current_user, feedback_store, pipeline
@@ -68,6 +68,11 @@ def show() -> None:
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id
+        st.rerun()
+    elif st.session_state.pop(RERANKER_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
+        last = turns[-1]
+        answerer().rank_again(last, options.reranker, feedback_store().deleted(last.id, last.user))
+        st.session_state["scroll-to"] = last.id
         st.rerun()
     elif not turns:
         with welcome.container():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
-from app.answer import EXTRACTIVE
+from app.answer import EXTRACTIVE, Answer
 from app.answering import AnswerJob
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
@@ -53,11 +55,13 @@ def _show_turn(turn: StoredAnswer) -> None:
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
     without = job.without if job else turn.answer.without
-    if turn.user == current_user() and turn.answer.citations and set(without) != set(deleted):
+    cited = {each.chunk.id for each in turn.answer.citations}  # one that was struck out may not be cited any more
+    if turn.user == current_user() and cited.intersection(without) != cited.intersection(deleted):
         answerer().write_again(turn, [each.chunk.id for each in turn.answer.citations if each.chunk.id in deleted])
         turn, job = _patiently(turn)
     if st.session_state.get("scroll-to") == turn.id:
-        scroll_here(key=f"scroll-{turn.id}")
+        made_from = "".join(_numbers(turn.answer, deleted))  # a new key scrolls again
+        scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(turn.answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
@@ -86,9 +90,10 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
-    numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
+    numbers = _numbers(turn.answer, job.without)
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = f"Rewriting without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
+        is_rewriting = numbers and job.current in ("", "answer")
+        label = f"Rewriting without {', '.join(numbers)}" if is_rewriting else STEP_LABELS.get(job.current, "Working")
         st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
@@ -104,6 +109,11 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
         st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
     else:
         st.markdown(answer_markdown(turn.answer, turn.id))
+
+
+def _numbers(answer: Answer, chunk_ids: Collection[str]) -> list[str]:
+    """Return the numbers of these chunks in an answer, such as [3]."""
+    return [f"[{each.number}]" for each in answer.citations if each.chunk.id in chunk_ids]
 
 
 def _show_query(turn: StoredAnswer) -> None:
@@ -141,8 +151,11 @@ def _show_text(turn: StoredAnswer) -> None:
     is_own = turn.user == current_user()
     if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
         _ask(answer.question)
-    if answer.found and answer.answered_by == EXTRACTIVE:
-        st.caption("Quoted from the documents")
+    captions = ["Quoted from the documents"] if answer.found and answer.answered_by == EXTRACTIVE else []
+    if (numbers := _numbers(answer, answer.without)):
+        captions.append(markup.plain(f"Rewritten without {', '.join(numbers)}"))
+    if captions:
+        st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, turn.id))
     if answer.num_dropped:
         st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
