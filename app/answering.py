@@ -136,7 +136,7 @@ class Answerer:
         self._begin(job, turn.answer, steps)
 
     def rank_again(self, turn: StoredAnswer, reranker: str, without: Collection[str]) -> None:
-        """Begin to rank and write a stored answer again, without the sources in `without`; the old one stays until then."""
+        """Begin to rank and write an answer again without the sources in `without`; the old one stays until then."""
         job = self._new_job(turn.id, without)
 
         def steps(heart: Heart) -> Iterator[Answer]:

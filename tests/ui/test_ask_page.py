@@ -373,6 +373,35 @@ def test_a_follow_up_is_understood_from_the_question_before_and_can_be_changed(
     assert second.id not in kept  # it answered what was not asked
 
 
+def test_a_question_is_asked_again_or_edited_in_the_place_where_it_stands(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night in Berlin?")
+    ask(page, "and in Hamburg?")
+    store = FeedbackStore(settings.home)
+    first, second = store.conversation(page.query_params["c"], "ann")
+    num_events = len(store.events())
+    page.button(key=f"again-{second.id}").click().run()
+    page.text_area(key=f"edit-{first.id}").set_value("and in Munich?").run()
+    page.button(key=f"ask-edited-{first.id}").click().run()
+    assert not page.exception
+    *_, again, edited = store.conversation(page.query_params["c"], "ann")
+    assert (again.answer.question, again.answer.query) == (second.answer.question, second.answer.query)
+    assert edited.answer.searched == "and in Munich?"  # as the first question, it follows up none
+    assert len(store.events()) == num_events  # who asks again did not keep the answer
+
+
+def test_an_answer_is_copied_with_the_sources_that_it_cites() -> None:
+    from app.ui.ask.controls import as_text
+    from tests.app.builders import make_answer
+
+    answer = make_answer()
+    cited = [each for each in answer.citations if each.number in answer.used]
+    lines = as_text(answer).splitlines()
+    assert lines[0] == answer.text
+    assert cited
+    assert [line.split()[0] for line in lines[lines.index("Sources:") + 1 :]] == [f"[{each.number}]" for each in cited]
+    assert cited[0].chunk.document in lines[-len(cited)]
+
+
 def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     page.multiselect(key="filter-collections").set_value(["it"]).run()
@@ -430,7 +459,7 @@ def test_a_follow_up_that_is_asked_again_takes_its_meaning_from_an_answer(
     with monkeypatch.context() as busy:
         busy.setattr(Pipeline, "rank", refuse_to_rank)
         ask(page, "And for trains?")
-    next(button for button in page.button if button.label == "Ask again").click().run()
+    [button for button in page.button if button.label == "Ask again"][-1].click().run()
     *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert again.answer.searched == pipeline.in_full("And for trains?", ["How much may a hotel cost a night?"])
 

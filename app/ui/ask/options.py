@@ -37,7 +37,9 @@ def choose_options() -> Options:
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
-    on = st.toggle("Reranker", value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,))
+    on = st.toggle(
+        "Reranker", value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,)
+    )
     label = counted(num_filters, "filter") if num_filters else "All documents"
     with st.popover(label, icon=":material/tune:", key="options"):
         reranker = st.selectbox(

@@ -11,10 +11,12 @@ from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
+from app.ui.words import preview
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
 
+_LINE_CHARACTERS = 120
 _MATCHES = ((0.3, "strong"), (0.1, "fair"), (0.0, "weak"))
 """Minimum probability and label; of passages at .3 to .4, 36% answer."""
 _HERE = Path(__file__).parent
@@ -72,6 +74,8 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "rank": rank,
         "title": chunk.title + page,
         "heading": chunk.headings[-1] if chunk.headings else "",
+        "line": preview(chunk.text, _LINE_CHARACTERS),
+        "text": chunk.text,
         "detail": detail,
         "change": ranked.rank_change,
         "used": chunk.id in used,

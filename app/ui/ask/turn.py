@@ -11,9 +11,10 @@ from app.answering import AnswerJob
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
 from app.ui import markup
-from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.ask.answer_text import answer_markdown, card_of
+from app.ui.ask.citation_popover import show_passages_on_hover
 from app.ui.ask.compare import compare
-from app.ui.ask.conversations import show_sharing
+from app.ui.ask.controls import ask, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, current_user, feedback_store
@@ -72,6 +73,8 @@ def _show_turn(turn: StoredAnswer) -> None:
                 _show_growing(turn, with_sources=bool(turn.answer.citations))
         else:
             _show_text(turn)
+        if not job:
+            show_controls(turn)
         if turn.answer.citations:
             _show_tools(turn)
             show_sources(turn, deleted)
@@ -106,9 +109,9 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
                 disabled=job.cancel_requested,
             )
     if job.text:
-        st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
+        st.markdown(markup.with_citation_links(markup.written(job.text), card_of(turn.id)))
     else:
-        st.markdown(answer_markdown(turn.answer, turn.id))
+        st.markdown(answer_markdown(turn.answer, card_of(turn.id)))
 
 
 def _numbers(answer: Answer, chunk_ids: Collection[str]) -> list[str]:
@@ -124,19 +127,9 @@ def _show_query(turn: StoredAnswer) -> None:
             with st.popover("Change", type="tertiary"):
                 question = st.text_area("Full question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
                 if st.button("Ask question", key=f"ask-{turn.id}"):
-                    _ask_verbatim(question)
+                    ask(question, as_typed=True)
             if st.button("Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"):
-                _ask_verbatim(turn.answer.question)
-
-
-def _ask_verbatim(question: str) -> None:
-    st.session_state["asked-as-it-is"] = True
-    _ask(question)
-
-
-def _ask(question: str) -> None:
-    st.session_state["asked"] = question
-    st.rerun()  # rerun the page, which asks
+                ask(turn.answer.question, as_typed=True)
 
 
 def _show_text(turn: StoredAnswer) -> None:
@@ -148,15 +141,12 @@ def _show_text(turn: StoredAnswer) -> None:
         st.warning("This answer was stopped.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off. Ask again for a complete one.", icon=":material/warning:")
-    is_own = turn.user == current_user()
-    if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
-        _ask(answer.question)
     captions = ["Quoted from the documents"] if answer.found and answer.answered_by == EXTRACTIVE else []
-    if (numbers := _numbers(answer, answer.without)):
+    if numbers := _numbers(answer, answer.without):
         captions.append(markup.plain(f"Rewritten without {', '.join(numbers)}"))
     if captions:
         st.caption(" · ".join(captions))
-    st.markdown(answer_markdown(answer, turn.id))
+    st.markdown(answer_markdown(answer, card_of(turn.id)))
     if answer.num_dropped:
         st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
 
@@ -171,8 +161,4 @@ def _show_tools(turn: StoredAnswer) -> None:
         label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
-        if turn.user == current_user():
-            with st.popover("Share", icon=":material/link:", type="tertiary"):
-                show_sharing(turn.conversation_id, turn.id)
-        with st.popover("Details", icon=":material/info:", type="tertiary"):
-            st.caption(timings_line(answer))
+        show_passages_on_hover(turn)
