@@ -34,6 +34,10 @@ def test_a_topic_is_written_as_the_document_writes_it() -> None:
     assert examples([section("Berlin office", text)]) == ["What does Travel policy say about Berlin office?"]
 
 
+def test_a_heading_that_repeats_the_title_is_no_topic() -> None:
+    assert examples([section("Policy"), section("Hotels")]) == ["What does Travel policy say about Hotels?"]
+
+
 def test_numbers_and_sentences_are_no_topics() -> None:
     headings = ["2026", "This heading is a whole sentence, which goes on and on and on."]
     assert examples([section(heading) for heading in headings]) == ["What is Travel policy about?"]

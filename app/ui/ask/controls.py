@@ -13,9 +13,9 @@ from app.ui.resources import current_user
 _copy = st.components.v2.component(
     "citeloop_copy",
     html='<button type="button"><i aria-hidden="true">content_copy</i><span></span></button>',
-    css="""i { font: 1.25rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; }
+    css="""i { font: 1rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; }
         button { display: flex; align-items: center; gap: 0.5rem; min-height: 2.5rem; padding: 0.25rem 0; border: 0;
-            font: inherit; font-family: var(--st-font); white-space: nowrap; color: var(--st-text-color);
+            font: 0.875rem var(--st-font); white-space: nowrap; color: var(--st-text-color);
             background: none; cursor: pointer; }
         button:hover { color: var(--st-primary-color); }
         button:focus-visible { outline: 2px solid var(--st-primary-color); border-radius: var(--st-base-radius); }""",

@@ -38,7 +38,7 @@ def _about_heading(chunks: Sequence[Chunk]) -> str:
         return ""
     for chunk in chunks:
         heading = _NUMBERING.sub("", chunk.headings[-1]) if chunk.headings else ""
-        if _TOPIC.fullmatch(heading) and heading != chunk.title:
+        if _TOPIC.fullmatch(heading) and heading.lower() not in chunk.title.lower():
             return f"What does {chunk.title} say about {_in_a_sentence(heading, chunks)}?"
     return f"What is {chunks[0].title} about?"
 

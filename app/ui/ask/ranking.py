@@ -11,7 +11,7 @@ from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
-from app.ui.words import preview
+from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
@@ -68,14 +68,15 @@ def shown_score(ranked: RankedChunk) -> str:
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
+    text = without_table_marks(chunk.text)
     page = f", p. {chunk.page}" if chunk.page else ""
     return {
         "id": chunk.id,
         "rank": rank,
         "title": chunk.title + page,
         "heading": chunk.headings[-1] if chunk.headings else "",
-        "line": preview(chunk.text, _LINE_CHARACTERS),
-        "text": chunk.text,
+        "line": preview(text, _LINE_CHARACTERS),
+        "text": text,
         "detail": detail,
         "change": ranked.rank_change,
         "used": chunk.id in used,

@@ -34,11 +34,12 @@ export default function ({ data, parentElement }) {
       text.setAttribute("role", "tooltip");
       line.setAttribute("aria-describedby", text.id);
       line.onclick = () => line.focus(); // Safari gives a tapped button no focus
-      item.onkeydown = (event) => {
-        if (event.key !== "Escape" || root.getRootNode().activeElement !== line) return;
+      line.onkeydown = (event) => {
+        if (event.key !== "Escape" || line.classList.contains("closed")) return;
         event.stopPropagation(); // closes the text, not the drawer
-        line.blur();
+        line.classList.add("closed");
       };
+      line.onblur = line.onmouseleave = () => line.classList.remove("closed");
       item.append(title, heading, line, text, detail);
       items.append(item);
     });
