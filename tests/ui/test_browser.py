@@ -90,12 +90,21 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     question.press("Enter")
     expect(page.get_by_text("A hotel may cost 150 euros a night.").first).to_be_visible()
     expect(page.get_by_role("link", name="[1]").first).to_have_attribute("href", re.compile(r"^#\w+-s1$"))
+    page.get_by_role("link", name="[1]").first.hover()
+    passage = page.get_by_role("tooltip").filter(has_text="Trains come first")
+    expect(passage).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(passage).to_be_hidden()
 
     page.get_by_role("button", name="Before and after reranking").click()
     drawer = page.get_by_role("dialog")
     expect(drawer.locator(".before li")).to_have_count(6)
     expect(drawer.locator(".after li.used")).to_have_count(1)
     expect(drawer.locator(".ranking svg path")).to_have_count(6)
+    drawer.locator(".after .line").first.focus()
+    expect(drawer.get_by_role("tooltip")).to_contain_text("Trains come first")
+    page.keyboard.press("Escape")
+    expect(drawer.get_by_role("tooltip")).to_have_count(0)
     link = drawer.locator(".after a").last
     expect(link).to_have_attribute("href", re.compile(r"^source\?chunk=\w+&a=\w+$"))
     with page.context.expect_page() as opened:
@@ -107,6 +116,7 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
 
     page.get_by_role("button", name="Strike out [1]").click()
     expect(page.get_by_role("button", name="Undo [1]")).to_be_visible()
+    expect(page.get_by_text("Rewritten without [1]")).to_be_in_viewport()
     page.reload()
     expect(page.get_by_role("button", name="Undo [1]")).to_be_visible()
     page.get_by_role("button", name="Undo [1]").click()
