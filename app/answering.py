@@ -114,28 +114,25 @@ class Answerer:
 
         earlier: queries of the conversation, to expand a follow-up. as_typed and ignore_votes: see `Pipeline.rank`.
         """
-        asked = Answer(question, "", EXTRACTIVE, (), (), NONE, within=within, found=False, complete=False)
+        asked = Answer(
+            question,
+            "",
+            EXTRACTIVE,
+            (),
+            (),
+            NONE,
+            within=within,
+            found=False,
+            complete=False,
+            ignores_votes=ignore_votes,
+        )
         answer_id = self._answers.save_answer(asked, conversation_id, user)
         job = self._new_job(answer_id)
 
         def steps(heart: Heart) -> Iterator[Answer]:
-            def tell(step: Step) -> None:
-                heart.tell(current=step)
-                expect_waiting(heart.stop_requested)
-
             heart.tell(current="understand" if earlier else "wait")
             query = self._pipeline.in_full(question, earlier, heart.stop_requested)
-            ranked = self._pipeline.rank(
-                question,
-                reranker,
-                query=query,
-                as_typed=as_typed,
-                within=within,
-                user=user,
-                ignore_votes=ignore_votes,
-                fall_back=True,
-                on_step=tell,
-            )
+            ranked = self._ranked(replace(asked, query=query), user, reranker, heart, as_typed=as_typed)
             yield ranked
             yield from self._pipeline.write(ranked, heart.stop_requested)
 
@@ -150,6 +147,37 @@ class Answerer:
             return self._pipeline.rewrite(turn.answer, without, heart.stop_requested)
 
         self._begin(job, turn.answer, steps)
+
+    def rank_again(
+        self, turn: StoredAnswer, reranker: str, without: Collection[str], *, ignore_votes: bool = False
+    ) -> None:
+        """Begin to rank and write a stored answer again, without these sources; the old one stays until then."""
+        job = self._new_job(turn.id, without)
+        asked = replace(turn.answer, ignores_votes=ignore_votes)
+
+        def steps(heart: Heart) -> Iterator[Answer]:
+            ranked = self._ranked(asked, turn.user, reranker, heart, as_typed=True)  # its typos are corrected already
+            ranked = replace(ranked, ranking_note=ranked.note, corrected_from=asked.corrected_from)
+            return self._pipeline.rewrite(ranked, without, heart.stop_requested)
+
+        self._begin(job, turn.answer, steps)
+
+    def _ranked(self, asked: Answer, user: str, reranker: str | None, heart: Heart, *, as_typed: bool) -> Answer:
+        def tell(step: Step) -> None:
+            heart.tell(current=step)
+            expect_waiting(heart.stop_requested)
+
+        return self._pipeline.rank(
+            asked.question,
+            reranker,
+            query=asked.query,
+            as_typed=as_typed,
+            within=asked.within,
+            user=user,
+            ignore_votes=asked.ignores_votes,
+            fall_back=True,
+            on_step=tell,
+        )
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
         """Return the running job of an answer, or None."""

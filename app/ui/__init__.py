@@ -12,6 +12,7 @@
     server             the web server, with headers that block requests to other sites
     own_site           refuses requests to other hosts and from other sites
     streamlit_options  the options of the pages, whatever the current folder
+    style              what the theme cannot express
     links              links from one page to another
     markup             text of documents and models -> safe Markdown
     words              numbers, times and names -> words

@@ -20,6 +20,11 @@ def to_source(
     st.page_link(page, label=label, icon=icon or None, query_params=_given(named))
 
 
+def source_address(chunk_id: str) -> str:
+    """Return the address of a passage's page, for Markdown, whose links open in a new tab."""
+    return f"source?chunk={chunk_id}"
+
+
 def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = "") -> None:
     """Show a link to an answer in the user's own or a shared conversation."""
     page = st.Page(_elsewhere, title="Ask", url_path="ask")
@@ -27,11 +32,14 @@ def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = 
     st.page_link(page, label=label, icon=":material/arrow_back:", query_params=_given(named))
 
 
-def to_documents(label: str) -> None:
+def to_ask(label: str) -> None:
+    """Show a link to the Ask page."""
+    st.page_link(st.Page(_elsewhere, title="Ask", url_path="ask"), label=label, icon=":material/chat:")
+
+
+def to_documents(label: str, icon: str = ":material/arrow_back:") -> None:
     """Show a link to the Documents page."""
-    st.page_link(
-        st.Page(_elsewhere, title="Documents", url_path="documents"), label=label, icon=":material/arrow_back:"
-    )
+    st.page_link(st.Page(_elsewhere, title="Documents", url_path="documents"), label=label, icon=icon)
 
 
 def to_feedback(label: str) -> None:

@@ -13,6 +13,7 @@ from app.ui.feedback import page as feedback_page
 from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
 from app.ui.source import page as source_page
+from app.ui.style import STYLE
 from app.ui.training import page as training_page
 from ingest import CiteloopError
 
@@ -32,11 +33,7 @@ page = st.navigation(
     position="top",
 )
 st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables need the width
-# On a phone, a wide table scrolls inside the page; the padding clears the top bar.
-st.html(
-    "<style>[data-testid='stMarkdownContainer'] table { display: block; overflow-x: auto; }"
-    "[data-testid='stMainBlockContainer'] { padding-top: 4.5rem; }</style>"
-)
+st.html(f"<style>{STYLE}</style>")
 if "is_logged_in" in st.user and not st.user.is_logged_in:  # a login is configured
     st.title("Citeloop", anchor=False)
     st.button("Log in", type="primary", icon=":material/login:", on_click=st.login)

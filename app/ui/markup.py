@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from app.answer.marks import in_prose
 
@@ -52,9 +53,13 @@ def written(text: str) -> str:
     return re.sub(r"\\*([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
 
 
-def with_citation_links(markdown: str, anchor: str) -> str:
-    """Turn each [n] outside code, escaped or not, into a link to the source card `anchor-sn`."""
-    return in_prose(lambda prose: _CITATION.sub(rf"[\\[\1\\]](#{anchor}-s\1)", prose), markdown)
+def with_citation_links(markdown: str, address: Callable[[int], str]) -> str:
+    """Turn each [n] outside code, escaped or not, into a link to the address of n."""
+
+    def link(found: re.Match[str]) -> str:
+        return rf"[\[{found[1]}\]]({address(int(found[1]))})"
+
+    return in_prose(lambda prose: _CITATION.sub(link, prose), markdown)
 
 
 def _is_table(block: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from app.registry import Registry
 from app.search.filters import FilterChoices, choices
 from app.settings import read_settings
 from app.training.jobs import TrainingJobStore
+from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
 from ingest import CiteloopError
 from ingest.jobs import JobStore
 from ingest.parse import Box
+from ingest.table import StoredDocument
 
 USER_COOKIE = "citeloop_user"
 
@@ -66,6 +69,17 @@ def registry() -> Registry:
 def filter_choices() -> FilterChoices:
     """Return the filter values; new documents appear within seconds."""
     return choices(pipeline().table)
+
+
+def examples(documents: Sequence[StoredDocument]) -> list[str]:
+    """Return example questions that these documents answer; made again only after they changed."""
+    newest = max(document.ingested_at for document in documents)
+    return _examples(f"{read_settings().home} {len(documents)} {newest}", documents)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _examples(state: str, _documents: Sequence[StoredDocument]) -> list[str]:  # noqa: ARG001
+    return example_questions(_documents, pipeline().table.chunks_of)
 
 
 def feedback() -> Feedback:

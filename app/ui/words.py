@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+_CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, in the plural with s."""
@@ -31,6 +33,14 @@ def _whole_words(beginning: str) -> str:
     """Drop a cut-off last word if it is short: some scripts and addresses have no spaces."""
     cut = beginning.rfind(" ")
     return beginning if cut < len(beginning) * 2 // 3 else beginning[:cut]
+
+
+def without_table_marks(text: str) -> str:
+    """Return a passage as plain text: the cells of a table row separated by dots, no line below the header."""
+    lines = (line.strip() for line in text.splitlines() if not re.fullmatch(r"\s*\|[\s|:-]+\|\s*", line))
+    return "\n".join(
+        " · ".join(_CELL_BORDER.split(line.strip("|").strip())) if line[:1] == "|" else line for line in lines
+    )
 
 
 def passages_that_answer(number: int) -> str:

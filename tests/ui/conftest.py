@@ -17,6 +17,7 @@ _WHO_ASK_WHO_IT_IS = (
     "ask.answer_search",
     "ask.page",
     "ask.conversations",
+    "ask.controls",
     "feedback.files",
     "feedback.proposals",
     "feedback.by_question",

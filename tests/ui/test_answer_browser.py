@@ -158,8 +158,11 @@ def stop_button(page: Page) -> Locator:
 def expect_whole(page: Page) -> None:
     expect(page.get_by_text("and that is all").first).to_be_visible()
     expect(stop_button(page)).to_have_count(0)
-    expect(page.get_by_text("(writer-1)")).to_be_visible()
     expect(page.get_by_text("Removed 1 made-up citation")).to_be_visible()
+    page.get_by_role("button", name="Details").click()
+    expect(page.get_by_text("(writer-1)")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("(writer-1)")).to_be_hidden()
 
 
 def test_an_answer_grows_beside_its_sources_over_a_reload_and_in_a_second_tab(
@@ -237,6 +240,7 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     page.get_by_role("button", name="Conversation", exact=True).click()
     page.get_by_role("button", name="Share conversation").first.click()
     link = page.get_by_test_id("stCode").first.inner_text().strip()
+    page.keyboard.press("Escape")
     colleague = open_context().new_page()
     colleague.goto(link)
     expect_growing(colleague)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.answer import Answer, CitedSentence
-from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.ask.answer_text import answer_markdown, card_of, timings_line
 from tests.app.builders import make_answer
 
 TEXT = "Thirty days [1]. Hotels: 150 euros. [2] Flights are free."
@@ -22,7 +22,7 @@ def test_what_its_passages_do_not_say_is_marked_behind_its_citations() -> None:
         CitedSentence("Hotels: 150 euros.", (2,), 0.1, False),
         CitedSentence("Flights are free.", (), 0.2, False),
     )
-    shown = answer_markdown(answer, "a")
+    shown = answer_markdown(answer, card_of("a"))
     first, second, third = shown.split("150 euros")[0], shown.split("#a-s2)")[1], shown.rsplit("free.", 1)[1]
     assert "not found in the sources" not in first
     assert second.startswith(" :orange-badge[")
@@ -44,22 +44,26 @@ def test_a_row_of_a_table_is_marked_inside_its_last_cell(row: str, marked: str) 
     answer = written(f"{table}{row}\n| train | 30 euros [1] |", CitedSentence(row, (2,), 0.1, False))
     mark = " :orange-badge[:material/help: not found in the sources]"
     expected = marked.replace("[2]", r"[\[2\]](#a-s2)").replace("MARK", mark)
-    assert answer_markdown(answer, "a") == rf"{table}{expected}" + "\n" + r"| train | 30 euros [\[1\]](#a-s1) |"
+    assert (
+        answer_markdown(answer, card_of("a")) == rf"{table}{expected}" + "\n" + r"| train | 30 euros [\[1\]](#a-s1) |"
+    )
 
 
 def test_a_citation_that_begins_the_next_paragraph_is_not_passed_by() -> None:
     answer = written("Flights are free.\n\n[2] says so.", CitedSentence("Flights are free.", (), 0.1, False))
-    assert answer_markdown(answer, "a").split("\n\n")[0].endswith("not found in the sources]")
+    assert answer_markdown(answer, card_of("a")).split("\n\n")[0].endswith("not found in the sources]")
 
 
 @pytest.mark.parametrize("sentence", ["Not in the text.", ""])
 def test_a_sentence_that_does_not_stand_there_marks_nothing_else(sentence: str) -> None:
     answer = written("Thirty days [1].", CitedSentence(sentence or "Elsewhere", (1,), 0.1, False))
-    assert "not found" not in answer_markdown(answer, "a")
+    assert "not found" not in answer_markdown(answer, card_of("a"))
 
 
 def test_a_text_cannot_make_marks_of_its_own() -> None:
-    assert ":orange-badge[" not in answer_markdown(written("Fine :orange-badge[not found in the sources]"), "a")
+    assert ":orange-badge[" not in answer_markdown(
+        written("Fine :orange-badge[not found in the sources]"), card_of("a")
+    )
 
 
 def test_the_line_says_what_was_done_and_how_long_it_took() -> None:

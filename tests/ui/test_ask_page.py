@@ -86,17 +86,36 @@ def test_who_comes_back_from_a_source_is_led_to_the_answer_once(run_page: Run) -
     assert "a" not in page.query_params
 
 
-def test_the_reranker_decides_the_order_and_the_toggle_takes_it_away(run_page: Run, settings: Settings) -> None:
+def test_the_toggle_ranks_the_question_on_screen_again(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     assert page.toggle[0].value
     ask(page, "Who may call extension 4400?")
+    reranked = only_turn(page, settings)
+    assert reranked.answer.reranker == "shipped"
+    assert reranked.answer.ranking[0].chunk.document == "handbook/travel.md"
     page.toggle[0].set_value(False).run()
-    ask(page, "Who may call extension 4400?")
-    with_reranker, without = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
-    assert with_reranker.answer.reranker == "shipped"
-    assert with_reranker.answer.ranking[0].chunk.document == "handbook/travel.md"
-    assert without.answer.reranker == "none"
-    assert without.answer.ranking[0].chunk.document == "it/vpn.md"
+    assert not page.exception
+    in_search_order = only_turn(page, settings)
+    assert in_search_order.id == reranked.id
+    assert in_search_order.answer.reranker == "none"
+    assert in_search_order.answer.ranking[0].chunk.document == "it/vpn.md"
+    assert "Compare with reranker" in labels(page)
+    page.toggle[0].set_value(True).run()
+    assert replace(only_turn(page, settings).answer, timings_ms={}) == replace(reranked.answer, timings_ms={})
+
+
+def test_ranking_again_leaves_out_what_was_struck_out(
+    run_page: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITELOOP_NUM_CITATIONS", "1")
+    page = ask(run_page(ask_page), "Who may call extension 4400?")
+    click(page, "Strike out [1]")
+    struck = only_turn(page, settings).answer.without
+    page.toggle[0].set_value(False).run()  # now another passage is first
+    assert only_turn(page, settings).answer.without == ()
+    page.toggle[0].set_value(True).run()
+    assert only_turn(page, settings).answer.without == struck
+    assert "Undo [1]" in labels(page)
 
 
 def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(
@@ -160,6 +179,8 @@ def test_striking_out_writes_the_answer_again_and_undo_brings_it_back(run_page: 
     assert HOTEL in said(page)
     click(page, "Strike out [1]")
     assert HOTEL not in said(page)
+    assert "Rewritten without \\[1\\]" in texts(page)
+    assert page.session_state["scroll-to"] == before.id
     after = only_turn(page, settings)
     assert after.id == before.id
     assert after.answer.without == (before.answer.citations[0].chunk.id,)
@@ -376,6 +397,35 @@ def test_the_same_query_is_compared_without_reranker(run_page: Run, settings: Se
     assert "Not in the other list" not in texts(page)
 
 
+def test_a_question_is_asked_again_or_edited_in_the_place_where_it_stands(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night in Berlin?")
+    ask(page, "and in Hamburg?")
+    store = FeedbackStore(settings.home)
+    first, second = store.conversation(page.query_params["c"], "ann")
+    num_events = len(store.events())
+    page.button(key=f"again-{second.id}").click().run()
+    page.text_area(key=f"edit-{first.id}").set_value("and in Munich?").run()
+    page.button(key=f"ask-edited-{first.id}").click().run()
+    assert not page.exception
+    *_, again, edited = store.conversation(page.query_params["c"], "ann")
+    assert (again.answer.question, again.answer.query) == (second.answer.question, second.answer.query)
+    assert edited.answer.searched == "and in Munich?"  # as the first question, it follows up none
+    assert len(store.events()) == num_events  # who asks again did not keep the answer
+
+
+def test_an_answer_is_copied_with_the_sources_that_it_cites() -> None:
+    from app.ui.ask.controls import as_text
+    from tests.app.builders import make_answer
+
+    answer = make_answer()
+    cited = [each for each in answer.citations if each.number in answer.used]
+    lines = as_text(answer).splitlines()
+    assert lines[0] == answer.text
+    assert cited
+    assert [line.split()[0] for line in lines[lines.index("Sources:") + 1 :]] == [f"[{each.number}]" for each in cited]
+    assert cited[0].chunk.document in lines[-len(cited)]
+
+
 def test_a_filter_holds_for_the_questions_that_follow(run_page: Run, settings: Settings) -> None:
     page = run_page(ask_page)
     page.multiselect(key="filter-collections").set_value(["it"]).run()
@@ -433,7 +483,7 @@ def test_a_follow_up_that_is_asked_again_takes_its_meaning_from_an_answer(
     with monkeypatch.context() as busy:
         busy.setattr(Pipeline, "rank", refuse_to_rank)
         ask(page, "And for trains?")
-    next(button for button in page.button if button.label == "Ask again").click().run()
+    [button for button in page.button if button.label == "Ask again"][-1].click().run()
     *_, again = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     assert again.answer.searched == pipeline.in_full("And for trains?", ["How much may a hotel cost a night?"])
 

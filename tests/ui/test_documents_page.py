@@ -10,13 +10,14 @@ from streamlit.testing.v1.element_tree import Button
 
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.documents.uploads import safe_name
+from app.ui.documents.uploads import safe_folder, safe_name
 from ingest import worker
+from ingest.files import find_files
 from ingest.jobs import JobStore
 from ingest.originals import Originals
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder
+from tests.conftest import DOCUMENTS, FakeEmbedder
 from tests.ui.conftest import Run
 
 
@@ -35,8 +36,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    page.file_uploader[0].set_value([(name, data, "text/markdown") for name, data in files])
-    next(button for button in page.button if button.label == "Add documents").click().run()
+    page.file_uploader[0].set_value([(name, data, "text/markdown") for name, data in files]).run()
     assert not page.exception
     return page
 
@@ -79,10 +79,35 @@ def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, mon
     assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
 
 
-def test_nothing_is_chosen_nothing_happens(run_page: Run, settings: Settings, started: list[Path]) -> None:
-    page = upload(run_page(documents))
-    assert "Choose one or more files" in page.warning[0].value
+def test_an_upload_goes_to_the_chosen_folder(run_page: Run, settings: Settings, started: list[Path]) -> None:
+    page = run_page(documents)
+    assert page.selectbox(key="upload-folder").options == ["handbook", "it"]
+    page.selectbox(key="upload-folder").set_value("it").run()
+    page = upload(page, ("pump.md", b"# Pump"))
+    (job,) = JobStore(settings.home).jobs()
+    files = find_files([worker.uploads_folder(settings.home, job.id)], uploaded=True)
+    assert [(file.name, file.source) for file in files] == [("it/pump.md", "upload:it/pump.md")]
+    assert "**Upload of it/pump.md**" in [element.value for element in page.markdown]
+
+
+@pytest.mark.parametrize(
+    ("typed", "folder"),
+    [("", "."), ("it", "it"), (" it / pumps ", "it/pumps"), ("../../etc", "etc"), ("/.git\\a", "git/a")],
+)
+def test_a_folder_cannot_lead_elsewhere(typed: str, folder: str) -> None:
+    assert str(safe_folder(typed)) == folder
+
+
+def test_a_file_that_is_in_already_is_named_at_once_and_not_added_again(
+    run_page: Run, settings: Settings, started: list[Path]
+) -> None:
+    vpn = DOCUMENTS["it/vpn.md"].encode()
+    page = upload(run_page(documents), ("copy.md", vpn))
+    assert "copy.md is in already, as it/vpn.md. It was not added again." in page.info[0].value
     assert not JobStore(settings.home).jobs()
+    upload(page, ("copy.md", vpn), ("pump.md", b"# Pump"))
+    (job,) = JobStore(settings.home).jobs()
+    assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_written_text_keeps_lists_but_no_links_or_images() -> None:
 
 
 def test_numbers_become_links_to_their_cards() -> None:
-    assert markup.with_citation_links(markup.plain("So [2]."), "a") == r"So [\[2\]](#a-s2)."
-    assert markup.with_citation_links("So [2].", "a") == r"So [\[2\]](#a-s2)."
+    assert markup.with_citation_links(markup.plain("So [2]."), "#a-s{}".format) == r"So [\[2\]](#a-s2)."
+    assert markup.with_citation_links("So [2].", "#a-s{}".format) == r"So [\[2\]](#a-s2)."
 
 
 def test_a_table_that_goes_on_after_a_page_break_is_a_table_of_its_own() -> None:
@@ -116,6 +116,6 @@ def test_lists_of_a_passage_are_lists_and_their_words_stand_as_they_are() -> Non
 
 
 def test_brackets_in_code_and_years_are_no_citations() -> None:
-    assert markup.with_citation_links("As of [2024] `queue[0]` holds it [1].", "t") == (
+    assert markup.with_citation_links("As of [2024] `queue[0]` holds it [1].", "#t-s{}".format) == (
         "As of [2024] `queue[0]` holds it [\\[1\\]](#t-s1)."
     )

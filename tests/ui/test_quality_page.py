@@ -38,9 +38,12 @@ def texts(page: AppTest) -> str:
     return "\n".join(element.value for element in page.markdown)
 
 
-def test_without_a_report_the_page_says_how_to_make_one(home: Path) -> None:
+def test_without_a_report_the_page_leads_to_what_comes_next(home: Path) -> None:
     page = shown()
-    assert "citeloop evaluate questions.csv" in page.info[0].value
+    assert "No report yet" in page.info[0].value
+    assert "citeloop" not in page.info[0].value
+    assert [link.proto.page for link in page.get("page_link")] == ["feedback"]
+    assert "citeloop evaluate questions.csv" in page.expander[0].markdown[0].value
     assert not page.selectbox
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.words import beginning_of, preview
+from app.ui.words import beginning_of, preview, without_table_marks
 
 CHINESE = "保修期为两年" * 100
 WORDS = "word " * 100
@@ -26,3 +26,8 @@ def test_a_long_table_is_cut_between_rows() -> None:
 def test_a_short_text_is_shown_whole() -> None:
     assert preview(" one\ntwo ", 8) == "one two"
     assert beginning_of("one\ntwo", 7) == "one\ntwo"
+
+
+def test_a_table_is_read_without_its_marks() -> None:
+    table = "Costs:\n\n| City | Euros |\n| --- | ---: |\n| Bonn \\| Cologne | 150 |\n\nWithout breakfast."
+    assert without_table_marks(table) == "Costs:\n\nCity · Euros\nBonn \\| Cologne · 150\n\nWithout breakfast."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from app.answer import EXTRACTIVE, Answer
 from app.reranking.live import NONE
@@ -16,11 +17,16 @@ _MARK = "\ue000"
 _NOT_FOUND = " :orange-badge[:material/help: not found in the sources]"
 
 
-def answer_markdown(answer: Answer, anchor: str) -> str:
-    """Return the answer, with citations linked to cards `anchor-sn` and unsupported sentences marked."""
+def answer_markdown(answer: Answer, address: Callable[[int], str]) -> str:
+    """Return the answer, with each citation linked to the address of its number and unsupported sentences marked."""
     if answer.answered_by == EXTRACTIVE:
-        return markup.with_citation_links(markup.passage(answer.text), anchor)
-    return markup.with_citation_links(markup.written(_marked(answer)), anchor).replace(_MARK, _NOT_FOUND)
+        return markup.with_citation_links(markup.passage(answer.text), address)
+    return markup.with_citation_links(markup.written(_marked(answer)), address).replace(_MARK, _NOT_FOUND)
+
+
+def card_of(answer_id: str) -> Callable[[int], str]:
+    """Return the function from a citation's number to the anchor of its card, such as #id-s1."""
+    return lambda number: f"#{answer_id}-s{number}"
 
 
 def _marked(answer: Answer) -> str:

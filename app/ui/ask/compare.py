@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
 from app.reranking.names import LIVE
-from app.ui import markup
+from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
 from app.ui.resources import pipeline
 from ingest import CiteloopError
-
-_NO_ANCHOR = "compared"
 
 
 @st.dialog("With and without the reranker", width="large")
@@ -30,7 +30,7 @@ def _compare(answer: Answer) -> None:
     given, other = st.columns(2, gap="medium")
     with given:
         _show_title(answer)
-        st.markdown(answer_markdown(answer, _NO_ANCHOR))
+        st.markdown(answer_markdown(answer, _source_of(answer)))
         place = st.empty()
     with other:
         name = LIVE if answer.reranker == NONE else NONE
@@ -42,7 +42,7 @@ def _compare(answer: Answer) -> None:
         with place.container():
             _show_sources(answer, ranked)
         for ranked in pipeline().write(ranked):  # noqa: B020
-            text.markdown(answer_markdown(ranked, _NO_ANCHOR))
+            text.markdown(answer_markdown(ranked, _source_of(ranked)))
         with title:
             _show_title(ranked)
 
@@ -67,4 +67,10 @@ def _show_sources(answer: Answer, other: Answer) -> None:
             if chunk.id in theirs
             else f" :blue-badge[Not in the other list{f' (rank {there} there)' if there else ''}]"
         )
-        st.markdown(f"\\[{citation.number}\\] {markup.plain(place)}{badge}")
+        st.markdown(f"[\\[{citation.number}\\] {markup.plain(place)}]({links.source_address(chunk.id)}){badge}")
+
+
+def _source_of(answer: Answer) -> Callable[[int], str]:
+    """Return the function from a citation's number to the page of its passage; both open in a new tab."""
+    chunk_ids = {citation.number: citation.chunk.id for citation in answer.citations}
+    return lambda number: links.source_address(chunk_ids.get(number, ""))

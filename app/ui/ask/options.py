@@ -24,18 +24,33 @@ class Options(NamedTuple):
     within: Filter
 
 
+RERANKER_CHANGED = "reranker-changed"
+"""Key in the session: whether the user has just changed the reranker."""
+
+
 def choose_options() -> Options:
     """Show the reranker toggle and a menu with rerankers and filters; return the choice.
 
     A choice stays until it is cleared.
     """
+    changed = {RERANKER_CHANGED: True}
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
-    on = st.toggle("Reranker", value=default != NONE, key="reranker-on")
+    on = st.toggle(
+        "Reranker", value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,)
+    )
     label = counted(num_filters, "filter") if num_filters else "All documents"
     with st.popover(label, icon=":material/tune:", key="options"):
-        reranker = st.selectbox("Reranker", names, key="reranker-name", disabled=not on, format_func=shown_name)
+        reranker = st.selectbox(
+            "Reranker",
+            names,
+            key="reranker-name",
+            disabled=not on,
+            format_func=shown_name,
+            on_change=st.session_state.update,
+            args=(changed,),
+        )
         _show_filters()
         st.button("Clear filters", on_click=_clear_filters, disabled=not num_filters)
     return Options(reranker if on and reranker else NONE, _chosen())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 
 import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer, new_id
-from app.ui import markup
+from app.ui import links, markup
 from app.ui.ask.conversations import show_actions, show_conversations
-from app.ui.ask.options import choose_options
+from app.ui.ask.options import RERANKER_CHANGED, choose_options
 from app.ui.ask.turn import STEP_LABELS, show_turn
 from app.ui.messages import show_messages
-from app.ui.resources import answerer, current_user, feedback_store, pipeline
+from app.ui.resources import answerer, current_user, examples, feedback_store, pipeline
 from app.ui.scroll import scroll_here
 from app.ui.words import counted
 
@@ -21,12 +22,6 @@ NUM_SHOWN_TURNS = 10
 """Older turns are hidden: drawing them all slows every click."""
 _PATIENCE_SECONDS = 60.0
 """How long the page waits for sources; the answer continues without it."""
-
-EXAMPLES = (
-    "How many days a week can I work from home?",
-    "How long is the warranty on a membrane cap?",
-    "When does Kingfisher go live?",
-)
 
 
 def show() -> None:
@@ -50,25 +45,32 @@ def show() -> None:
             options = choose_options()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
     asked, is_whole = st.session_state.pop("asked", None), st.session_state.pop("asked-as-it-is", False)
+    instead_of = st.session_state.pop("asked-instead-of", "")
     question = typed or asked
     if question and question.strip():
         st.query_params.pop("a", None)
         if shared:  # shared conversations are read-only
             turns, conversation_id = [], _start_conversation()
-        elif turns and not is_whole:  # asking on means that the last answer was read and kept
+        elif turns and not (is_whole or instead_of):  # asking on means that the last answer was read and kept
             with suppress(NotSavedError):  # keep asking; the answer warns that nothing is saved
                 feedback_store().record_kept(turns[-1], current_user())
+        before = takewhile(lambda turn: turn.id != instead_of, turns)
         answer_id = answerer().ask(
             question.strip(),
             conversation_id,
             current_user(),
             reranker=options.reranker,
             within=options.within,
-            earlier=() if is_whole else [turn.answer.searched for turn in turns if not turn.answer.never_searched],
+            earlier=() if is_whole else [turn.answer.searched for turn in before if not turn.answer.never_searched],
             as_typed=is_whole,
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id
+        st.rerun()
+    elif st.session_state.pop(RERANKER_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
+        last = turns[-1]
+        answerer().rank_again(last, options.reranker, feedback_store().deleted(last.id, last.user))
+        st.session_state["scroll-to"] = last.id
         st.rerun()
     elif not turns:
         with welcome.container():
@@ -149,13 +151,16 @@ def _start_conversation() -> str:
 
 def _welcome() -> None:
     st.title("Ask your documents")
-    num_documents = len(pipeline().table.documents())
-    if not num_documents:
-        st.markdown("No documents yet. Add some on the Documents page, then ask about them here.")
+    documents = pipeline().table.documents()
+    if not documents:
+        st.markdown("No documents yet. Add some, then ask about them here.")
+        links.to_documents("Add documents", icon=":material/upload:")
         return
     st.markdown(
-        f"Answers quote your {counted(num_documents, 'document')} and show why each source ranks where it does. "
+        f"Answers quote your {counted(len(documents), 'document')} and show why each source ranks where it does. "
         "Strike out a wrong source; the ranking learns from it."
     )
-    for number, example in enumerate(EXAMPLES):
-        st.button(example, key=f"example-{number}", on_click=st.session_state.update, args=({"asked": example},))
+    for number, example in enumerate(examples(documents)):
+        st.button(
+            markup.plain(example), key=f"example-{number}", on_click=st.session_state.update, args=({"asked": example},)
+        )

@@ -11,10 +11,12 @@ from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
+from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
 
+_LINE_CHARACTERS = 120
 _MATCHES = ((0.3, "strong"), (0.1, "fair"), (0.0, "weak"))
 """Minimum probability and label; of passages at .3 to .4, 36% answer."""
 _HERE = Path(__file__).parent
@@ -66,12 +68,15 @@ def shown_score(ranked: RankedChunk) -> str:
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
+    text = without_table_marks(chunk.text)
     page = f", p. {chunk.page}" if chunk.page else ""
     return {
         "id": chunk.id,
         "rank": rank,
         "title": chunk.title + page,
         "heading": chunk.headings[-1] if chunk.headings else "",
+        "line": preview(text, _LINE_CHARACTERS),
+        "text": text,
         "detail": detail + (f", superseded by {newest}" if (newest := ranked.candidate.superseded_by) else ""),
         "change": ranked.rank_change,
         "used": chunk.id in used,

@@ -28,7 +28,19 @@ export default function ({ data, parentElement }) {
         detail.append(make("span", change[0], change[1]), " · ");
       }
       detail.append(row.detail, row.used && className === "after" ? " · in the answer" : "");
-      item.append(title, heading, detail);
+      const line = make("button", "line", row.line); // a button, so that keys and taps reach the whole text
+      const text = make("div", "text", row.text);
+      text.id = `${className}-${row.id}`;
+      text.setAttribute("role", "tooltip");
+      line.setAttribute("aria-describedby", text.id);
+      line.onclick = () => line.focus(); // Safari gives a tapped button no focus
+      line.onkeydown = (event) => {
+        if (event.key !== "Escape" || line.classList.contains("closed")) return;
+        event.stopPropagation(); // closes the text, not the drawer
+        line.classList.add("closed");
+      };
+      line.onblur = line.onmouseleave = () => line.classList.remove("closed");
+      item.append(title, heading, line, text, detail);
       items.append(item);
     });
     section.append(items);

@@ -122,7 +122,7 @@ def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) ->
         drawn.is_done = True
         if event:  # last: Streamlit may leave the callback here
             words = "struck out" if action == "deleted" else "restored"
-            st.session_state[f"toast-{turn.id}"] = f"Source {event.number} {words}"
+            st.session_state.update({f"toast-{turn.id}": f"Source {event.number} {words}", "scroll-to": turn.id})
 
     if not drawn.is_done:
         _try_to(turn, record)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
-from app.answer import EXTRACTIVE
+from app.answer import EXTRACTIVE, Answer
 from app.answering import AnswerJob
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
 from app.ui import markup
-from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.ask.answer_text import answer_markdown, card_of
+from app.ui.ask.citation_popover import show_passages_on_hover
 from app.ui.ask.compare import compare
-from app.ui.ask.conversations import show_sharing
+from app.ui.ask.controls import ask, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, current_user, feedback_store
@@ -53,11 +56,13 @@ def _show_turn(turn: StoredAnswer) -> None:
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
     without = job.without if job else turn.answer.without
-    if turn.user == current_user() and turn.answer.citations and set(without) != set(deleted):
+    cited = {each.chunk.id for each in turn.answer.citations}  # one that was struck out may not be cited any more
+    if turn.user == current_user() and cited.intersection(without) != cited.intersection(deleted):
         answerer().write_again(turn, [each.chunk.id for each in turn.answer.citations if each.chunk.id in deleted])
         turn, job = _patiently(turn)
     if st.session_state.get("scroll-to") == turn.id:
-        scroll_here(key=f"scroll-{turn.id}")
+        made_from = "".join(_numbers(turn.answer, deleted))  # a new key scrolls again
+        scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(turn.answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
@@ -68,6 +73,8 @@ def _show_turn(turn: StoredAnswer) -> None:
                 _show_growing(turn, with_sources=bool(turn.answer.citations))
         else:
             _show_text(turn)
+        if not job:
+            show_controls(turn)
         if turn.answer.citations:
             _show_tools(turn)
             show_sources(turn, deleted)
@@ -86,9 +93,10 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
-    numbers = [f"[{each.number}]" for each in turn.answer.citations if each.chunk.id in job.without]
+    numbers = _numbers(turn.answer, job.without)
     with st.container(horizontal=True, vertical_alignment="center"):
-        label = f"Rewriting without {', '.join(numbers)}" if numbers else STEP_LABELS.get(job.current, "Working")
+        is_rewriting = numbers and job.current in ("", "answer")
+        label = f"Rewriting without {', '.join(numbers)}" if is_rewriting else STEP_LABELS.get(job.current, "Working")
         st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
@@ -101,9 +109,14 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
                 disabled=job.cancel_requested,
             )
     if job.text:
-        st.markdown(markup.with_citation_links(markup.written(job.text), turn.id))
+        st.markdown(markup.with_citation_links(markup.written(job.text), card_of(turn.id)))
     else:
-        st.markdown(answer_markdown(turn.answer, turn.id))
+        st.markdown(answer_markdown(turn.answer, card_of(turn.id)))
+
+
+def _numbers(answer: Answer, chunk_ids: Collection[str]) -> list[str]:
+    """Return the numbers of these chunks in an answer, such as [3]."""
+    return [f"[{each.number}]" for each in answer.citations if each.chunk.id in chunk_ids]
 
 
 def _show_query(turn: StoredAnswer) -> None:
@@ -116,21 +129,10 @@ def _show_query(turn: StoredAnswer) -> None:
             with st.popover("Change", type="tertiary"):
                 question = st.text_area("Full question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
                 if st.button("Ask question", key=f"ask-{turn.id}"):
-                    _ask_verbatim(question)
-            if st.button(
-                "Search as typed" if is_corrected else "Ask as typed", key=f"as-typed-{turn.id}", type="tertiary"
-            ):
-                _ask_verbatim(turn.answer.question)
-
-
-def _ask_verbatim(question: str) -> None:
-    st.session_state["asked-as-it-is"] = True
-    _ask(question)
-
-
-def _ask(question: str) -> None:
-    st.session_state["asked"] = question
-    st.rerun()  # rerun the page, which asks
+                    ask(question, as_typed=True)
+            as_typed = "Search as typed" if is_corrected else "Ask as typed"
+            if st.button(as_typed, key=f"as-typed-{turn.id}", type="tertiary"):
+                ask(turn.answer.question, as_typed=True)
 
 
 def _show_text(turn: StoredAnswer) -> None:
@@ -142,12 +144,12 @@ def _show_text(turn: StoredAnswer) -> None:
         st.warning("This answer was stopped.", icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off. Ask again for a complete one.", icon=":material/warning:")
-    is_own = turn.user == current_user()
-    if answer.never_searched and is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
-        _ask(answer.question)
-    if answer.found and answer.answered_by == EXTRACTIVE:
-        st.caption("Quoted from the documents")
-    st.markdown(answer_markdown(answer, turn.id))
+    captions = ["Quoted from the documents"] if answer.found and answer.answered_by == EXTRACTIVE else []
+    if numbers := _numbers(answer, answer.without):
+        captions.append(markup.plain(f"Rewritten without {', '.join(numbers)}"))
+    if captions:
+        st.caption(" · ".join(captions))
+    st.markdown(answer_markdown(answer, card_of(turn.id)))
     if answer.num_dropped:
         st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
 
@@ -162,8 +164,4 @@ def _show_tools(turn: StoredAnswer) -> None:
         label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
-        if turn.user == current_user():
-            with st.popover("Share", icon=":material/link:", type="tertiary"):
-                show_sharing(turn.conversation_id, turn.id)
-        with st.popover("Details", icon=":material/info:", type="tertiary"):
-            st.caption(timings_line(answer))
+        show_passages_on_hover(turn)

@@ -130,7 +130,7 @@ def _pace(job: Job, num_changed: int) -> list[str]:
 
 def _waiting_files(job: Job) -> list[str]:
     folder = Path(job.paths[0])
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 # ended jobs ----------------------------------------------------------------------------------------------

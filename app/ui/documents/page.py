@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +15,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.ui import links, markup
 from app.ui.documents.jobs import queue_upload, show_jobs
-from app.ui.documents.uploads import safe_name
+from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
-from app.ui.resources import pipeline
+from app.ui.resources import filter_choices, pipeline
 from ingest import CiteloopError
 from ingest.home.folder import create_private
 from ingest.home.job_store import new_job_id
@@ -36,7 +37,7 @@ def show() -> None:
         st.info(markup.plain(hint), icon=":material/info:")
     _show_upload()
     for kind, message in st.session_state.pop("documents-messages", []):
-        {"error": st.error, "success": st.success}[kind](markup.plain(message))
+        {"error": st.error, "success": st.success, "info": st.info}[kind](markup.plain(message))
     show_jobs()
     documents = pipeline().table.documents()
     if not documents:
@@ -79,53 +80,84 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
 # adding --------------------------------------------------------------------------------------------------
 
 
+_NUM_UPLOADS = "documents-num-uploads"
+"""Key in the session; the uploader is empty again after each upload."""
+
+
 class UploadError(CiteloopError):
     """Uploaded files cannot be saved; the message says which and why."""
 
 
 def _show_upload() -> None:
-    with st.form("upload", clear_on_submit=True):
-        files = st.file_uploader(
-            f"Add files ({_FORMATS})",
-            type=sorted(PARSERS),
-            accept_multiple_files=True,
-            max_upload_size=_MAX_UPLOAD_MB,
-        )
-        submitted = st.form_submit_button("Add documents", type="primary", icon=":material/upload:")
-    if submitted and not files:
-        st.warning("Choose one or more files first.")
-    elif submitted:
-        try:
-            _queue(files, pipeline().settings.home)
-        except CiteloopError as error:
-            st.session_state["documents-messages"] = [("error", f"Nothing was added: {error}")]
-        st.rerun()
+    """Show the folder to upload to, and the uploader, which adds files as soon as they are dropped."""
+    folders = filter_choices().collections
+    folder = st.selectbox(
+        "Folder",
+        folders,
+        index=None,
+        accept_new_options=True,
+        placeholder="No folder; choose one or type a new name",
+        key="upload-folder",
+        help="Becomes part of the documents' names. Questions can be limited to a folder.",
+    )
+    key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
+    st.file_uploader(
+        f"Add files ({_FORMATS})",
+        type=sorted(PARSERS),
+        accept_multiple_files=True,
+        max_upload_size=_MAX_UPLOAD_MB,
+        key=key,
+        on_change=_add,
+        args=(key, folder or ""),
+    )
 
 
-def _queue(files: Sequence[UploadedFile], home: Path) -> None:
+def _add(key: str, folder: str) -> None:
+    """Queue the dropped files, except those that are in already."""
+    dropped = st.session_state[key]
+    st.session_state[_NUM_UPLOADS] = st.session_state.get(_NUM_UPLOADS, 0) + 1
+    messages = st.session_state.setdefault("documents-messages", [])
+    table = pipeline().table
+    known = {document.sha256: document.name for document in table.documents()}
+    files = []
+    for file in dropped:
+        if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
+            messages.append(("info", f"{file.name} is in already, as {name}. It was not added again."))
+        else:
+            files.append(file)
+    if not files:
+        return
+    try:
+        _queue(files, table.home, folder)
+    except CiteloopError as error:
+        messages.append(("error", f"Nothing was added: {error}"))
+
+
+def _queue(files: Sequence[UploadedFile], home: Path, folder: str = "") -> None:
     """Save the files for a job and queue it; a file with a known name replaces the old version.
 
-    Calls nothing of Streamlit, so no rerun can separate files and job.
+    folder: prefix of their names. Calls nothing of Streamlit, so no rerun can separate files and job.
     """
     job_id = new_job_id()
-    folder = uploads_folder(home, job_id)
+    uploads = uploads_folder(home, job_id)
     try:
-        _save(files, folder)
-        queue_upload(folder, job_id)
+        _save(files, uploads, safe_folder(folder))
+        queue_upload(uploads, job_id)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(uploads, ignore_errors=True)
         raise
 
 
-def _save(files: Sequence[UploadedFile], folder: Path) -> None:
-    """Write uploads to a new folder. Raises UploadError for equal names and unwritable files."""
+def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -> None:
+    """Write files to a folder in the new folder of an upload. Raises UploadError for equal and unwritable names."""
     names = [safe_name(file.name) for file in files]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise UploadError(f"two files are called {', '.join(twice)}; rename one and try again")
     try:
-        folder.mkdir(mode=0o700, parents=True)
+        uploads.mkdir(mode=0o700, parents=True)
+        (uploads / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, file in zip(names, files, strict=True):
-            with create_private(folder / name) as target:
+            with create_private(uploads / folder / name) as target:
                 shutil.copyfileobj(file, target)
     except OSError as error:  # such as a name that is too long or a full disk
         name = Path(error.filename or "").name[:60]

@@ -62,11 +62,13 @@ def _show_damage() -> None:
 
 def _show_empty(said: Feedback) -> None:
     st.info(
-        "No feedback yet. Strike out a wrong source below an answer, or add or import questions with known answers.",
+        "No feedback yet. Strike out a wrong source below an answer, or add questions with known answers.",
         icon=":material/info:",
     )
-    if st.button("Add question and answer", icon=":material/add:"):
-        find_answer("")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Add question and answer", icon=":material/add:", type="primary"):
+            find_answer("")
+        links.to_ask("Ask a question")
     st.subheader("Proposed questions", anchor=False)
     show_proposals(said)
     show_files(said)

@@ -15,7 +15,7 @@ from app.evaluation.report_files import SavedReport, read_reports
 from app.evaluation.report_text import HOW_MEASURED
 from app.evaluation.results import Result
 from app.settings import read_settings
-from app.ui import markup
+from app.ui import links, markup
 from app.ui.quality.changes import show_changes
 
 _ICONS: dict[Outcome, str] = {
@@ -26,12 +26,11 @@ _ICONS: dict[Outcome, str] = {
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",
 }
-_NO_REPORT = """No report yet. To create one, run
+_NO_REPORT = "No report yet. It needs questions whose answers are known: 50 or more."
+_HOW_TO_MEASURE = """Write the questions into a CSV with the columns `question`, `document` (the name as on the
+Documents page) and `quote` (the text in the document that answers the question), and run
 
-    citeloop evaluate questions.csv
-
-with a file of your questions. Its columns are `question`, `document` (the name as on the Documents page) and `quote`
-(the text in the document that answers the question). Use 50 questions or more."""
+    citeloop evaluate questions.csv"""
 
 
 def show() -> None:
@@ -39,7 +38,7 @@ def show() -> None:
     st.title("Quality", anchor=False)
     reports = {saved.folder.name: saved for saved in read_reports(read_settings().home)}
     if not reports:
-        st.info(_NO_REPORT)
+        _show_empty()
         return
     name = st.selectbox("Report", list(reports), format_func=lambda name: _label(reports[name]), key="quality-report")
     chosen = reports[name]
@@ -59,6 +58,13 @@ def show() -> None:
         st.markdown(HOW_MEASURED)
         st.markdown("\n".join(f"- left out: {markup.plain(line)}" for line in report.left_out))
         st.caption(markup.plain(f"Files of this report, with TREC runs: {chosen.folder}"))
+
+
+def _show_empty() -> None:
+    st.info(_NO_REPORT, icon=":material/info:")
+    links.to_feedback("Collect questions with known answers")
+    with st.expander("How the administrator makes a report"):
+        st.markdown(_HOW_TO_MEASURE)
 
 
 def _label(saved: SavedReport) -> str:

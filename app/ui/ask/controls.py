@@ -1,0 +1,77 @@
+"""The row of small controls below an answer: copy, ask again, edit the question, share, details."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.answer import Answer
+from app.feedback import StoredAnswer
+from app.ui.ask.answer_text import timings_line
+from app.ui.ask.conversations import show_sharing
+from app.ui.resources import current_user
+
+_copy = st.components.v2.component(
+    "citeloop_copy",
+    html='<button type="button"><i aria-hidden="true">content_copy</i><span></span></button>',
+    css="""i { font: 1rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; }
+        button { display: flex; align-items: center; gap: 0.5rem; min-height: 2.5rem; padding: 0.25rem 0; border: 0;
+            font: 0.875rem var(--st-font); white-space: nowrap; color: var(--st-text-color);
+            background: none; cursor: pointer; }
+        button:hover { color: var(--st-primary-color); }
+        button:focus-visible { outline: 2px solid var(--st-primary-color); border-radius: var(--st-base-radius); }""",
+    js="""export default ({ data, parentElement }) => {
+        const button = parentElement.querySelector("button");
+        const show = (label) => { button.lastElementChild.textContent = label; };
+        show("Copy");
+        button.onclick = async () => {
+            try {
+                await navigator.clipboard.writeText(data.text);
+                show("Copied");
+            } catch {  // browsers allow it only on https and localhost
+                show("Copying is blocked by the browser");
+            }
+            setTimeout(() => show("Copy"), 2000);
+        };
+    }""",
+)
+
+
+def show_controls(turn: StoredAnswer) -> None:
+    """Show the row; only the owner can ask again, edit and share."""
+    answer, is_own = turn.answer, turn.user == current_user()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if answer.text:
+            _copy(data={"text": as_text(answer)}, key=f"copy-{turn.id}", width="content")
+        if is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:", type="tertiary"):
+            ask(answer.question, instead_of=turn.id)
+        if is_own:
+            with st.popover("Edit question", icon=":material/edit:", type="tertiary"):
+                question = st.text_area("Question", answer.question, key=f"edit-{turn.id}", max_chars=2000)
+                if st.button("Ask edited question", key=f"ask-edited-{turn.id}"):
+                    ask(question, instead_of=turn.id)
+        if is_own and answer.citations:
+            with st.popover("Share", icon=":material/link:", type="tertiary"):
+                show_sharing(turn.conversation_id, turn.id)
+        if answer.citations:
+            with st.popover("Details", icon=":material/info:", type="tertiary"):
+                st.caption(timings_line(answer))
+
+
+def ask(question: str, *, as_typed: bool = False, instead_of: str = "") -> None:
+    """Rerun the page to ask a question.
+
+    as_typed: never as a follow-up. instead_of: id of the answer whose question it replaces; its context is the same.
+    """
+    st.session_state.update({"asked": question, "asked-as-it-is": as_typed, "asked-instead-of": instead_of})
+    st.rerun()
+
+
+def as_text(answer: Answer) -> str:
+    """Return the answer and the sources it cites as plain text, to paste elsewhere."""
+    lines = [answer.text, "", "Sources:"] if answer.used else [answer.text]
+    for citation in answer.citations:
+        if citation.number in answer.used:
+            chunk = citation.chunk
+            page = f", page {chunk.page}" if chunk.page else ""
+            lines.append(f"[{citation.number}] {' > '.join((chunk.title, *chunk.headings))} ({chunk.document}{page})")
+    return "\n".join(lines)
