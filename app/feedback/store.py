@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from app.access import users
 from app.feedback.answers import AnswerStore
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
-from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported
+from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported, question_key
 from ingest.home.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
@@ -66,6 +66,18 @@ class FeedbackStore(AnswerStore):
         event = event_of(answer, chunk_id, action, user, reason if action == "deleted" else None)
         with self._writing() as connection:
             return _append(connection, event)
+
+    def take_back(self, question: str, text: str, user: str) -> int:
+        """Undo a user's strikes of a passage for a question, in whatever answers; return how many."""
+        condition = "WHERE user = ? AND text = ? AND action IN ('deleted', 'undone') ORDER BY sequence"
+        with self._writing() as connection:
+            last = {event.answer_id: event for event in _events(connection, condition, user, text)}
+            struck = [
+                replace(event, id=f"{event.answer_id}-{event.chunk_id}-{user}", at=now(), action="undone", reason=None)
+                for event in last.values()
+                if event.action == "deleted" and question_key(event.question) == question_key(question)
+            ]
+            return sum([_append(connection, event) is not None for event in struck])
 
     def record_kept(self, answer: StoredAnswer, user: str) -> list[FeedbackEvent]:
         """Append `kept` events for an answer in one transaction; return the new ones.

@@ -110,12 +110,13 @@ def test_ranking_again_leaves_out_what_was_struck_out(
     monkeypatch.setenv("CITELOOP_NUM_CITATIONS", "1")
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Strike out [1]")
-    struck = only_turn(page, settings).answer.without
-    page.toggle[0].set_value(False).run()  # now another passage is first
-    assert only_turn(page, settings).answer.without == ()
-    page.toggle[0].set_value(True).run()
-    assert only_turn(page, settings).answer.without == struck
-    assert "Undo [1]" in labels(page)
+    (struck,) = only_turn(page, settings).answer.without
+    for on in (False, True):
+        page.toggle[0].set_value(on).run()
+        assert struck not in [citation.chunk.id for citation in only_turn(page, settings).answer.citations]
+    click(page, "Bring back")
+    page.run()
+    assert [citation.chunk.id for citation in only_turn(page, settings).answer.citations] == [struck]
 
 
 def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(
@@ -724,3 +725,20 @@ def test_what_a_document_or_question_says_is_shown_and_not_obeyed(run_page: Run)
     page = ask(run_page(ask_page), "![x](http://evil.example/x.png) hotel <b>cost</b>")
     question = page.chat_message[0].markdown[0].value
     assert question == r"\!\[x\](http\://evil.example/x.png) hotel \<b\>cost\</b\>"
+
+
+def test_what_people_said_can_be_ignored_for_the_question_on_screen(run_page: Run, settings: Settings) -> None:
+    question = "How much may a hotel cost a night?"
+    page = ask(run_page(ask_page), question)
+    turn = only_turn(page, settings)
+    store = FeedbackStore(settings.home)
+    struck = turn.answer.citations[0].chunk
+    store.record(turn, struck.id, "deleted", "ann")
+    page.toggle(key="ignore-votes").set_value(True).run()
+    page.run()
+    again = only_turn(page, settings)
+    assert again.answer.ignores_votes
+    assert struck.id in [ranked.chunk.id for ranked in again.answer.ranking[:1]]
+    page.toggle(key="ignore-votes").set_value(False).run()
+    page.run()
+    assert struck.id not in [citation.chunk.id for citation in only_turn(page, settings).answer.citations]

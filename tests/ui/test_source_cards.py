@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackError, FeedbackStore, StoredAnswer
+from app.feedback import FeedbackError, FeedbackStore, Judgement, StoredAnswer
 from app.pipeline import Pipeline
 from app.reranking.rerank import rerank
 from app.settings import Settings
@@ -93,3 +93,39 @@ def test_a_card_names_the_newest_version() -> None:
     older = replace(newest, candidate=replace(newest.candidate, superseded_by="Leave policy *2026*"))
     assert superseded_by(newest) == ""
     assert superseded_by(older) == r":orange[superseded by Leave policy \*2026\*]"
+
+
+def test_what_was_struck_out_before_is_listed_and_can_be_brought_back(
+    run_page: Run, store: FeedbackStore, turn: StoredAnswer, pipeline: Pipeline
+) -> None:
+    question, struck = turn.answer.question, turn.answer.citations[0].chunk
+    *_, again = pipeline.write(pipeline.rank(question, user="ann"))
+    store.save_answer(again, "again", "ann")
+
+    def later_cards() -> None:
+        from app.ui.ask import source_cards
+        from app.ui.resources import feedback_store
+
+        (turn,) = feedback_store().conversation("again", "ann")
+        source_cards.show_sources(turn, {})
+
+    assert struck.id not in [citation.chunk.id for citation in again.citations]
+    page = run_page(later_cards)
+    assert page.expander[-1].label == "Left out: 1 passage struck out for this question before"
+    assert "struck out for this question by you" in page.expander[-1].markdown[0].value
+    click(page, "Bring back")
+    assert store.deleted(turn.id, "ann") == {}
+    assert struck.id in [citation.chunk.id for citation in pipeline.rank(question, user="ann").citations]
+
+
+def test_a_card_says_what_people_said_and_why_it_stands_above_the_next(
+    run_page: Run, store: FeedbackStore, pipeline: Pipeline
+) -> None:
+    question = "How much may a hotel cost a night?"
+    first = pipeline.rank(question)
+    named = first.ranking[-1].chunk
+    store.judge([Judgement.of_chunk(question, named, "relevant", "cora")])
+    store.save_answer(pipeline.ask(question), "talk", "ann")
+    captions = [caption.value for caption in run_page(cards).caption]
+    assert any("**Raised**: named as the answer by a curator for this question" in caption for caption in captions)
+    assert any(caption.startswith("Above the next one because it was named") for caption in captions)

@@ -18,14 +18,15 @@ _FIELDS = ("collections", "types", "documents", "since")
 
 
 class Options(NamedTuple):
-    """Options for the next questions. reranker: its name."""
+    """Options for the next questions. reranker: its name. ignore_votes: rank as if nobody had said anything."""
 
     reranker: str
     within: Filter
+    ignore_votes: bool
 
 
-RERANKER_CHANGED = "reranker-changed"
-"""Key in the session: whether the user has just changed the reranker."""
+RANKING_CHANGED = "ranking-changed"
+"""Key in the session: whether the user has just changed how passages are ranked."""
 
 
 def choose_options() -> Options:
@@ -33,7 +34,7 @@ def choose_options() -> Options:
 
     A choice stays until it is cleared.
     """
-    changed = {RERANKER_CHANGED: True}
+    changed = {RANKING_CHANGED: True}
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
@@ -51,9 +52,16 @@ def choose_options() -> Options:
             on_change=st.session_state.update,
             args=(changed,),
         )
+        ignore_votes = st.toggle(
+            "Ignore what people said",
+            key="ignore-votes",
+            help="Ranks as if nobody had struck out, kept or named a passage for such a question.",
+            on_change=st.session_state.update,
+            args=(changed,),
+        )
         _show_filters()
         st.button("Clear filters", on_click=_clear_filters, disabled=not num_filters)
-    return Options(reranker if on and reranker else NONE, _chosen())
+    return Options(reranker if on and reranker else NONE, _chosen(), ignore_votes)
 
 
 def _show_filters() -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from app.feedback import NotSavedError, StoredAnswer, new_id
 from app.ui import links, markup
 from app.ui.ask.conversations import show_actions, show_conversations
-from app.ui.ask.options import RERANKER_CHANGED, choose_options
+from app.ui.ask.options import RANKING_CHANGED, choose_options
 from app.ui.ask.turn import STEP_LABELS, show_turn
 from app.ui.messages import show_messages
 from app.ui.resources import answerer, current_user, examples, feedback_store, pipeline
@@ -63,13 +63,15 @@ def show() -> None:
             within=options.within,
             earlier=() if is_whole else [turn.answer.searched for turn in before if not turn.answer.never_searched],
             as_typed=is_whole,
+            ignore_votes=options.ignore_votes,
         )
         _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id
         st.rerun()
-    elif st.session_state.pop(RERANKER_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
+    elif st.session_state.pop(RANKING_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
         last = turns[-1]
-        answerer().rank_again(last, options.reranker, feedback_store().deleted(last.id, last.user))
+        struck = feedback_store().deleted(last.id, last.user)
+        answerer().rank_again(last, options.reranker, struck, ignore_votes=options.ignore_votes)
         st.session_state["scroll-to"] = last.id
         st.rerun()
     elif not turns:

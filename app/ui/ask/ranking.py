@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
+from app.reranking.reasons import vote_words
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
 from app.ui.words import preview, without_table_marks
@@ -70,6 +71,8 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
     chunk = ranked.chunk
     text = without_table_marks(chunk.text)
     page = f", p. {chunk.page}" if chunk.page else ""
+    newest = ranked.candidate.superseded_by
+    notes = [f"superseded by {newest}" if newest else "", vote_words(ranked.vote) if ranked.vote else ""]
     return {
         "id": chunk.id,
         "rank": rank,
@@ -77,7 +80,7 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "heading": chunk.headings[-1] if chunk.headings else "",
         "line": preview(text, _LINE_CHARACTERS),
         "text": text,
-        "detail": detail + (f", superseded by {newest}" if (newest := ranked.candidate.superseded_by) else ""),
+        "detail": ", ".join(filter(None, (detail, *notes))),
         "change": ranked.rank_change,
         "used": chunk.id in used,
     }
@@ -95,6 +98,7 @@ def _table(answer: Answer) -> pd.DataFrame:
         "rank": "after",
         "fused_rank": "before",
         "rank_change": "moved",
+        "unvoted_rank": "without votes",
         "superseded_by": "superseded by",
         "title": "title",
         "heading": "heading",

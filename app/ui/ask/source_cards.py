@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import streamlit as st
 
 from app.answer import NUMBER, Answer, Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
+from app.memory.votes import Vote
+from app.reranking.reasons import vote_words, why_above
 from app.reranking.rerank import RankedChunk
 from app.ui import links, markup
+from app.ui.ask.options import RANKING_CHANGED
 from app.ui.ask.ranking import shown_score
 from app.ui.resources import current_user, feedback_store
-from app.ui.words import beginning_of
+from app.ui.words import beginning_of, counted
 from ingest import CiteloopError
 
 _PREVIEW_CHARACTERS = 420
@@ -35,15 +39,53 @@ def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> No
 
     deleted: as of FeedbackStore.deleted.
     """
-    ranked_by_id = {ranked.chunk.id: ranked for ranked in turn.answer.ranking}
+    cited = {citation.chunk.id for citation in turn.answer.citations}
+    ranked = [ranked for ranked in turn.answer.ranking if ranked.chunk.id in cited]
+    ranked_by_id = {each.chunk.id: each for each in ranked}
+    reasons = {upper.chunk.id: why_above(upper, lower) for upper, lower in pairwise(ranked)}
     for citation in turn.answer.citations:
         with st.container(border=True):
             if event := deleted.get(citation.chunk.id):
                 _show_deleted(turn, citation, event)
             else:
                 _show_card(turn, citation, ranked_by_id[citation.chunk.id])
+                _show_reason(ranked_by_id[citation.chunk.id], reasons.get(citation.chunk.id, ""))
+    _show_left_out(turn)
     if message := st.session_state.pop(f"toast-{turn.id}", None):
         st.toast(message, icon=":material/thumb_down:")
+
+
+def _show_left_out(turn: StoredAnswer) -> None:
+    """List the passages that were struck out for this question before; own strikes can be taken back."""
+    left_out = [ranked for ranked in turn.answer.ranking if ranked.is_struck_out]
+    if not left_out:
+        return
+    with st.expander(f"Left out: {counted(len(left_out), 'passage')} struck out for this question before"):
+        for ranked in left_out:
+            vote = ranked.vote
+            if vote is None:
+                continue
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown(f"{_place(ranked, used=False)} · {markup.plain(vote_words(vote))}", width="content")
+                if vote.vote.own and turn.user == current_user():
+                    st.button(
+                        "Bring back",
+                        key=f"back-{turn.id}-{ranked.chunk.id}",
+                        icon=":material/undo:",
+                        on_click=_take_back,
+                        args=(turn, vote.vote, _Drawn()),
+                    )
+
+
+def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
+    def take_back() -> None:
+        feedback_store().take_back(vote.question, vote.passage.text, current_user())
+        drawn.is_done = True
+        st.session_state[RANKING_CHANGED] = True
+        st.session_state[f"toast-{turn.id}"] = "Brought back"
+
+    if not drawn.is_done:
+        _try_to(turn, take_back)
 
 
 def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
@@ -78,6 +120,15 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         with st.expander(f"Show all of [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
+
+
+def _show_reason(ranked: RankedChunk, reason: str) -> None:
+    """Show what people said of the passage, and why it stands above the next one."""
+    if ranked.vote:
+        icon, moved = ("arrow_upward", "Raised") if ranked.vote.vote.is_for else ("arrow_downward", "Lowered")
+        st.caption(f":material/{icon}: **{moved}**: {markup.plain(vote_words(ranked.vote))}")
+    if reason:
+        st.caption(markup.plain(f"{reason[0].upper()}{reason[1:]}."))
 
 
 def _show_supported(answer: Answer, number: int) -> None:

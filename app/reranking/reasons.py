@@ -1,0 +1,52 @@
+"""two neighbors in a ranking -> why one stands above the other, in one sentence made from their scores."""
+
+from __future__ import annotations
+
+from app.memory.votes import Recall
+from app.reranking.rerank import RankedChunk
+
+_PEOPLE = {"kept": "left standing", "struck out": "struck out"}
+
+
+def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
+    """Return why the upper passage stands above the lower one; both next to each other in one ranking."""
+    voted = upper.vote is not None or lower.vote is not None
+    if voted and (upper.unvoted_rank or 0) > (lower.unvoted_rank or 0):
+        if upper.vote and upper.vote.vote.is_for:
+            return f"above the next one because it was {vote_words(upper.vote)}"
+        if lower.vote and not lower.vote.vote.is_for:
+            return f"above the next one because that was {vote_words(lower.vote)}"
+    if lower.candidate.superseded_by and not upper.candidate.superseded_by:
+        return "above the next one because that is of an older version"
+    if upper.reranker_score is None or lower.reranker_score is None:
+        return _by_search(upper, lower)
+    reads_better = upper.reranker_score >= lower.reranker_score
+    found_first = upper.candidate.fused_rank < lower.candidate.fused_rank
+    if reads_better and found_first:
+        return "above the next one because search and the reranker agree on it"
+    if reads_better:
+        return "above the next one because the reranker finds that it answers better, though search ranked it lower"
+    return "above the next one because search ranks it higher, and the reranker sees little difference"
+
+
+def vote_words(recall: Recall) -> str:
+    """Return what was said, of what question and by whom: `struck out for "..." by 3 people`."""
+    vote = recall.vote
+    question = "this question" if recall.is_same else f"“{vote.question}”"
+    if vote.curator:
+        said = "named as the answer" if vote.is_for else "rejected"
+        return f"{said} by a curator for {question}"
+    people = "you" if vote.own else f"{vote.num_people} people"
+    return f"{_PEOPLE[vote.kind]} for {question} by {people}"
+
+
+def _by_search(upper: RankedChunk, lower: RankedChunk) -> str:
+    """Return why search ranks one above the other."""
+    pairs = [
+        ("meaning", upper.candidate.vector_score, lower.candidate.vector_score),
+        ("words", upper.candidate.text_score, lower.candidate.text_score),
+    ]
+    better = [name for name, mine, other in pairs if mine is not None and mine > (other or 0.0)]
+    if not better:
+        return "above the next one by the order of search"
+    return f"above the next one because it is nearer to the question by {' and '.join(better)}"
