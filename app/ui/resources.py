@@ -6,11 +6,13 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
+from app.feedback.recall import Memory
 from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.registry import Registry
@@ -25,6 +27,9 @@ from ingest import CiteloopError
 from ingest.jobs import JobStore
 from ingest.parse import Box
 from ingest.table import StoredDocument
+
+if TYPE_CHECKING:
+    from app.evaluation.replay import Replay
 
 USER_COOKIE = "citeloop_user"
 
@@ -95,6 +100,20 @@ def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgem
     return gather(_events, label(_events, _judgements))
 
 
+def replayed() -> Replay:
+    """Return what votes were worth; measured again only after new feedback. Raises CiteloopError."""
+    return _replayed(f"{read_settings().home} {feedback_store().position()}")
+
+
+@st.cache_resource(max_entries=4, show_spinner="Ranking the judged questions again")
+def _replayed(state: str) -> Replay:  # noqa: ARG001
+    from app.evaluation.replay import replay  # takes a second to import
+
+    used = pipeline()
+    memory = Memory(used.embedder, used.settings.min_agreeing)
+    return replay(feedback_store(), memory, used.find_passage)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def page_picture(
     document_id: str,  # noqa: ARG001  # cache key, with the digest
@@ -115,6 +134,7 @@ def warm_up() -> None:
     try:
         loaded = pipeline()
         loaded.search("warm up")
+        loaded.memory.recall("warm up", "", ())
         if reranker := loaded.reranker(loaded.settings.reranker):
             reranker.score("warm up", ["warm up"])
     except CiteloopError as error:  # the page will show it too

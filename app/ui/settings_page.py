@@ -42,6 +42,21 @@ def show() -> None:
     settings = read_settings()
     _show_language_model(settings)
     _show_instructions(settings)
+    _show_votes(settings)
+
+
+def _show_votes(settings: Settings) -> None:
+    st.subheader("Votes", anchor=False)
+    number = settings.min_agreeing
+    st.markdown(
+        "A source that you strike out is out of your answers at once. "
+        + (
+            "It is out of everybody's at once, too. "
+            if number == 1
+            else f"For others it counts when {number} people agree, or a curator does. "
+        )
+        + "Set CITELOOP_MIN_AGREEING to change that. Without a login, two browsers count as two people."
+    )
 
 
 # the language model ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from app.ui.messages import attempt, show_messages
 from app.ui.resources import current_user, feedback, training_job_store
 from app.ui.training.models import show_comparison, show_live, show_models
 from app.ui.training.progress import KINDS, is_training, show_trainings, start
+from app.ui.training.votes import show_votes
 from app.ui.words import counted, passages_that_answer
 
 _MAX_SEED = 2**31 - 1
@@ -26,8 +27,9 @@ def show() -> None:
     """The page."""
     st.title("Training", anchor=False)
     st.markdown(
-        "The reranker orders the passages that search finds. It learns from sources that people strike out or keep. "
-        "You decide what goes live, and can always roll back."
+        "What people say of a source acts at once, below as votes. Training teaches the reranker what repeats across "
+        "many questions; it pays on code names and other words that no model knows. You decide what goes live, and can "
+        "always roll back."
     )
     show_messages()
     left, right = st.columns(2, gap="large")
@@ -35,6 +37,7 @@ def show() -> None:
         show_live()
     with right:
         _show_training_data(feedback())
+    show_votes()
     show_trainings()
     show_comparison()
     show_models()
