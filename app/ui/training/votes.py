@@ -22,7 +22,7 @@ def show_votes() -> None:
     found: Replay | None = st.session_state.get("replayed")
     if found is None:
         return
-    st.markdown(f"**{markup.plain(found.sentence)}**")
+    st.markdown(f"**{found.sentence}**")
     if found.is_early:
         links.to_feedback("Review feedback")
         return
