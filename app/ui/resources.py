@@ -132,11 +132,7 @@ def warm_up() -> None:
     # Streamlit would warn at every start that no page is running.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     try:
-        loaded = pipeline()
-        loaded.search("warm up")
-        loaded.memory.recall("warm up", "", ())
-        if reranker := loaded.reranker(loaded.settings.reranker):
-            reranker.score("warm up", ["warm up"])
+        pipeline().rank("wram up", fall_back=True)  # the typo loads the words of the documents
     except CiteloopError as error:  # the page will show it too
         logging.getLogger(__name__).warning("could not load the models early: %s", error)
 

@@ -21,6 +21,7 @@ def recall(kind: Any, likeness: float = 1.0, **more: Any) -> Recall:
 
 def pair(upper: dict[str, Any], lower: dict[str, Any]) -> tuple[RankedChunk, RankedChunk]:
     first, second = make_candidates("one", "two")
+    upper, lower = dict(upper), dict(lower)
     names = ("fused_rank", "vector_score", "text_score", "superseded_by")
 
     def ranked(candidate: Any, rank: int, given: dict[str, Any]) -> RankedChunk:
@@ -43,20 +44,23 @@ def pair(upper: dict[str, Any], lower: dict[str, Any]) -> tuple[RankedChunk, Ran
     ],
 )
 def test_the_scores_say_why(upper: dict[str, Any], lower: dict[str, Any], expected: str) -> None:
-    assert expected in why_above(*pair(dict(upper), dict(lower)))
+    assert expected in why_above(*pair(upper, lower))
 
 
 def test_a_vote_says_why_only_where_it_made_the_difference() -> None:
     kept = recall("kept", 0.7, num_people=3)
-    moved = {"vote": kept, "unvoted_rank": 2}, {"unvoted_rank": 1}
-    assert "left standing for “How long is leave?” by 3 people" in why_above(*pair(*map(dict, moved)))
-    struck = {"unvoted_rank": 2}, {"vote": recall("struck out", 0.7, num_people=2), "unvoted_rank": 1}
-    assert why_above(*pair(*map(dict, struck))).startswith("above the next one because that was struck out for")
+    moved: tuple[dict[str, Any], dict[str, Any]] = {"vote": kept, "unvoted_rank": 2}, {"unvoted_rank": 1}
+    assert "left standing for “How long is leave?” by 3 people" in why_above(*pair(*moved))
+    struck: tuple[dict[str, Any], dict[str, Any]] = (
+        {"unvoted_rank": 2},
+        {"vote": recall("struck out", 0.7, num_people=2), "unvoted_rank": 1},
+    )
+    assert why_above(*pair(*struck)).startswith("above the next one because that was struck out for")
     unmoved = (
         {"vote": kept, "unvoted_rank": 1, "reranker_score": 0.9, "fused_rank": 1},
         {"reranker_score": 0.5, "unvoted_rank": 2},
     )
-    assert "agree on it" in why_above(*pair(*map(dict, unmoved)))
+    assert "agree on it" in why_above(*pair(*unmoved))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from app.reranking.rerank import RankedChunk
 from app.reranking.votes import with_votes
 from app.settings import Settings
 from ingest.chunk import Chunk, PassageRef
-from ingest.embed.embedder import load_embedder
+from ingest.embed.embedder import Embedder, load_embedder
 from tests.benchmarks.curator import Clicks, strike_wrong
 
 CONDITIONS = {"clicks": (True, False), "naming": (False, True), "both": (True, True)}
@@ -45,6 +46,15 @@ CONDITIONS = {"clicks": (True, False), "naming": (False, True), "both": (True, T
 READERS = {"same person": ("ann", ("ann",)), "somebody else": ("eve", ("ann", "bob"))}
 """Who asks again -> their name, and the people who have asked before and must agree."""
 MIN_AGREEING = 2
+
+
+class QueriesKept:
+    """An embedder that embeds each query once, since the same ones are asked in every condition."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name, self.dimension, self.max_tokens = embedder.name, embedder.dimension, embedder.max_tokens
+        self.count_tokens, self.embed = embedder.count_tokens, embedder.embed
+        self.embed_query = cache(embedder.embed_query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class World:
     judged: JudgedTable
     needs: Mapping[str, str]
     answers: Mapping[str, Answer]
+    embedder: Embedder
 
     def is_right(self, query_id: str, chunk: Chunk) -> bool:
         return self.judged.qrels[query_id].get(self.judged.unit(chunk), 0) > 0
@@ -89,7 +100,7 @@ def make_world(folder: Path, cache: Path, scratch: Path, max_queries: int | None
         for row in read_rows(queries_file(folder))
         if row.id in judged.queries
     }
-    return World(pipeline, judged, needs, answers)
+    return World(pipeline, judged, needs, answers, QueriesKept(pipeline.embedder))
 
 
 def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> dict[str, object]:
@@ -116,18 +127,18 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
             home = scratch / f"{user}-{name}"
             store, struck = FeedbackStore(home), dict[str, set[str]]()
             if clicks:
-                struck = _click(world, store, asked, people, strike_wrong(options.wrong), random.Random(seed))
+                struck = click(world, store, asked, people, strike_wrong(options.wrong), random.Random(seed))
             if naming:
                 store.judge(
                     Judgement.of_chunk(world.judged.queries[query_id], chunk, "relevant", "curator")
                     for query_id, chunk in named.items()
                     if chunk
                 )
-            memory = _remember(world, store)
+            memory = remember(world, store)
             results[f"{reader}, {name}"] = {
                 "same question": _same_question(world, memory, user, asked, struck, named if naming else {}),
-                "asked again": _compare(world, memory, user, again, named_of_need),
-                "never asked": _compare(world, memory, user, never, {}),
+                "asked again": compare(world, memory, user, again, named_of_need),
+                "never asked": compare(world, memory, user, never, {}),
                 "reach": {"in_favour": memory.reach.in_favour, "against": memory.reach.against},
             }
     return {
@@ -141,16 +152,21 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
     }
 
 
-def _click(
+def click(
     world: World,
     store: FeedbackStore,
     asked: Iterable[str],
     people: Sequence[str],
     clicks: Clicks,
     chance: random.Random,
+    is_right: Callable[[str, Chunk], bool] | None = None,
 ) -> dict[str, set[str]]:
-    """Everybody asks every question and clicks; return query id -> chunks that all have struck out."""
+    """Everybody asks every question and clicks; return query id -> chunks that all have struck out.
+
+    is_right: what they take for right; by default what the judgements say.
+    """
     struck: dict[str, set[str]] = {}
+    judge = is_right or world.is_right
     for query_id in asked:
         for user in people:
             shown = world.answers[query_id]
@@ -160,7 +176,7 @@ def _click(
             stored = store.answer(store.save_answer(shown, user, user), user)
             assert stored
             cited = [citation.chunk for citation in shown.citations]
-            mine = {cited[place].id for place in clicks([world.is_right(query_id, chunk) for chunk in cited], chance)}
+            mine = {cited[place].id for place in clicks([judge(query_id, chunk) for chunk in cited], chance)}
             for chunk_id in mine:
                 store.record(stored, chunk_id, "deleted", user)
             store.record_kept(stored, user)
@@ -175,14 +191,14 @@ def _named(world: World, query_id: str, chance: random.Random) -> Chunk | None:
     return chance.choice(firsts) if firsts else None
 
 
-def _remember(world: World, store: FeedbackStore) -> Memory:
-    memory = Memory(world.pipeline.embedder, MIN_AGREEING)
+def remember(world: World, store: FeedbackStore) -> Memory:
+    memory = Memory(world.embedder, MIN_AGREEING)
     memory.take(store.said_after(Position())[0])
     memory.learn_reach()
     return memory
 
 
-def _voted(world: World, memory: Memory, user: str, query_id: str) -> list[RankedChunk]:
+def voted(world: World, memory: Memory, user: str, query_id: str) -> list[RankedChunk]:
     ranking = world.answers[query_id].ranking
     found = [ranked.chunk.id for ranked in ranking]
     return with_votes(ranking, memory.recall(world.judged.queries[query_id], user, found), world.find)
@@ -199,7 +215,7 @@ def _same_question(
     """The share of struck passages that are out of the first five, and of named ones that are in them."""
     out, inside = [], []
     for query_id in asked:
-        first = {ranked.chunk.id for ranked in _voted(world, memory, user, query_id)[:5] if not ranked.is_struck_out}
+        first = {ranked.chunk.id for ranked in voted(world, memory, user, query_id)[:5] if not ranked.is_struck_out}
         named_chunk = named.get(query_id)
         spared = {named_chunk.id} if named_chunk else set()
         out += [chunk_id not in first for chunk_id in struck.get(query_id, set()) - spared]
@@ -212,11 +228,11 @@ def _same_question(
     }
 
 
-def _compare(
+def compare(
     world: World, memory: Memory, user: str, query_ids: Sequence[str], named: Mapping[str, Chunk]
 ) -> dict[str, object]:
     before = {query_id: list(world.answers[query_id].ranking) for query_id in query_ids}
-    after = {query_id: _voted(world, memory, user, query_id) for query_id in query_ids}
+    after = {query_id: voted(world, memory, user, query_id) for query_id in query_ids}
     values = {name: _measures(world, rankings) for name, rankings in (("before", before), ("after", after))}
     report: dict[str, object] = {"queries": len(query_ids), "moved": sum(after[each] != before[each] for each in after)}
     for metric in values["before"]:

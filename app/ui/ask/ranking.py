@@ -37,7 +37,7 @@ def show_ranking(turn: StoredAnswer) -> None:
     if reranked:
         st.markdown(
             f"Left: the {len(answer.ranking)} candidates as search ranked them. "
-            f"Right: as reranked by {markup.plain(answer.reranker)}. "
+            f"Right: as reranked by {markup.plain(answer.reranker)} and moved by what people said. "
             "A border marks the sources used in the answer."
         )
     else:
@@ -56,7 +56,7 @@ def view_data(answer: Answer) -> dict[str, object]:
     return {
         "reranked": answer.reranker != "none",
         "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
-        "after": [_row(ranked, ranked.rank, shown_score(ranked), used) for ranked in after],
+        "after": [_row(ranked, ranked.rank, _moved_by(ranked), used) for ranked in after],
     }
 
 
@@ -71,8 +71,6 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
     chunk = ranked.chunk
     text = without_table_marks(chunk.text)
     page = f", p. {chunk.page}" if chunk.page else ""
-    newest = ranked.candidate.superseded_by
-    notes = [f"superseded by {newest}" if newest else "", vote_words(ranked.vote) if ranked.vote else ""]
     return {
         "id": chunk.id,
         "rank": rank,
@@ -80,10 +78,16 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "heading": chunk.headings[-1] if chunk.headings else "",
         "line": preview(text, _LINE_CHARACTERS),
         "text": text,
-        "detail": ", ".join(filter(None, (detail, *notes))),
+        "detail": detail,
         "change": ranked.rank_change,
         "used": chunk.id in used,
     }
+
+
+def _moved_by(ranked: RankedChunk) -> str:
+    newest = ranked.candidate.superseded_by
+    notes = [f"superseded by {newest}" if newest else "", vote_words(ranked.vote) if ranked.vote else ""]
+    return ", ".join(filter(None, (shown_score(ranked), *notes)))
 
 
 def _found_by(ranked: RankedChunk) -> str:
