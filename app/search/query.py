@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from ingest.parse.marks import without_invisible
 
 MAX_QUERY_CHARACTERS = 1000
 """The embedder reads no more. A longer text is a pasted log or mail: its question and its ends matter most."""
@@ -17,7 +18,7 @@ def as_query(text: str) -> str:
     A long text is reduced to its last two questions, its last lines and its first line, in this order, until
     MAX_QUERY_CHARACTERS are used.
     """
-    text = "".join(character for character in text if unicodedata.category(character) != "Cf").strip()
+    text = without_invisible(text).strip()  # as in the documents
     if len(text) <= MAX_QUERY_CHARACTERS:
         return text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
