@@ -42,6 +42,7 @@ class Memory:
         self._embedder, self._min_people = embedder, min_people
         self._questions = Questions(embedder.dimension)
         self._said: dict[str, QuestionSaid] = {}
+        self._totals: dict[str, float] = {}
         self._shares: Mapping[str, float] = {}
 
     def __len__(self) -> int:
@@ -61,8 +62,8 @@ class Memory:
             if question is None:
                 made[key] = known[key] if key in known else self._embedder.embed_query(one.question)
                 question = self._said.setdefault(key, QuestionSaid(one.question))
-            question.take(one)
-        self._shares = shares([stance for question in self._said.values() for stance in question.stances])
+            self._totals[one.user] = self._totals.get(one.user, 0.0) + question.take(one)
+        self._shares = shares(self._totals)
         self._questions.add(list(made), made.values())
         return made
 

@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from app.feedback import FeedbackEvent, Judgement, question_key
@@ -22,6 +22,8 @@ from app.feedback import FeedbackEvent, Judgement, question_key
 STRUCK_OUT, KEPT, CURATOR = 0.7, 0.3, 1.0
 """Weights of actions; a curator's judgement weighs 1."""
 MAX_USER_SHARE, FREE_VOTES, MIN_USERS = 0.2, 20, 3
+_NOTHING = 1e-9
+"""Sums of strengths that are undone leave a rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,10 @@ def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> l
         key = question_key(event.question), event.text
         passages.setdefault(key, _passage(event))
         stances.setdefault(key, {}).setdefault(event.user, Stance()).take(event)
-    given = shares([stance for each in stances.values() for stance in each.items()])
+    totals: dict[str, float] = {}
+    for user, stance in (pair for users in stances.values() for pair in users.items()):
+        totals[user] = totals.get(user, 0.0) + abs(stance.strength)
+    given = shares(totals)
     labeled = {key: _from_votes(passages[key], users, given) for key, users in stances.items()}
     for judgement in judgements:
         key = question_key(judgement.question), judgement.text
@@ -133,12 +138,9 @@ class Stance:
         return KEPT * self.kept
 
 
-def shares(stances: Sequence[tuple[str, Stance]]) -> Mapping[str, float]:
-    """Cap each user's total; return user -> factor for their votes."""
-    totals: dict[str, float] = {}
-    for user, stance in stances:
-        totals[user] = totals.get(user, 0.0) + abs(stance.strength)
-    totals = {user: total for user, total in totals.items() if total}
+def shares(totals: Mapping[str, float]) -> Mapping[str, float]:
+    """Cap each user's total strength; return user -> factor for their votes."""
+    totals = {user: total for user, total in totals.items() if total > _NOTHING}
     if len(totals) < MIN_USERS:
         return dict.fromkeys(totals, 1.0)
     capped, share = totals, max(MAX_USER_SHARE, 1 / len(totals))

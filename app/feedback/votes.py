@@ -35,23 +35,24 @@ class QuestionSaid:
         """Ids of the chunks last shown for it, best first."""
         self._said: dict[str, Said] = {}
 
-    def take(self, said: FeedbackEvent | Judgement) -> None:
-        """Add an event or a judgement, in the order of the log; to open a passage is no vote."""
+    def take(self, said: FeedbackEvent | Judgement) -> float:
+        """Add an event or a judgement, in the order of the log; to open a passage is no vote.
+
+        Returns how much the strength of the user's votes has grown.
+        """
         if isinstance(said, FeedbackEvent) and said.action == "opened":
-            return
+            return 0.0
         known = self._said.setdefault(said.text, Said(_ref(said)))
         if isinstance(said, Judgement):
             known.judgement = said
-        else:
-            known.stances.setdefault(said.user, Stance()).take(said)
-            self.shown = tuple(said.shown.split()) or self.shown
+            known.since = said.at
+            return 0.0
+        stance = known.stances.setdefault(said.user, Stance())
+        before = abs(stance.strength)
+        stance.take(said)
+        self.shown = tuple(said.shown.split()) or self.shown
         known.since = said.at
-
-    @property
-    def stances(self) -> Iterator[tuple[str, Stance]]:
-        """Yield each user's stance on each passage."""
-        for said in self._said.values():
-            yield from said.stances.items()
+        return abs(stance.strength) - before
 
     def votes(self, user: str, shares: Mapping[str, float], min_people: int) -> Iterator[Vote]:
         """Yield the votes that count for a user.
