@@ -280,6 +280,33 @@ def test_feedback_on_the_answer_of_another_key_is_as_on_none(
     assert api.store.events() == []
 
 
+def test_a_strike_acts_on_the_next_question_of_its_user_and_on_all_once_a_second_one_agrees(client: TestClient) -> None:
+    def ask(user: str, **more: Any) -> Any:
+        body = {"question": "How much may a hotel cost a night?", "stream": False, "user": user, **more}
+        return client.post("/v1/ask", json=body).json()
+
+    def strike(answer: Any, user: str, action: str = "deleted") -> None:
+        body = {"answer_id": answer["answer_id"], "chunk_id": struck, "action": action, "user": user}
+        assert client.post("/v1/feedback", json=body).json()["recorded"]
+
+    def cited(answer: Any) -> list[str]:
+        return [citation["chunk_id"] for citation in answer["citations"]]
+
+    first, other = ask("ann"), ask("ben")
+    struck = cited(first)[0]
+    strike(first, "ann")
+    assert struck not in cited(ask("ann"))
+    assert struck in cited(ask("ann", ignore_votes=True))
+    assert struck in cited(ask("ben"))
+    strike(other, "ben")
+    later = ask("cleo")
+    assert struck not in cited(later)
+    (vote,) = [row["vote"] for row in later["ranking"] if row["chunk_id"] == struck]
+    assert (vote["kind"], vote["num_people"], vote["own"], vote["same_question"]) == ("struck out", 2, False, True)
+    strike(first, "ann", "undone")
+    assert struck in cited(ask("cleo"))
+
+
 # Limits of keys --------------------------------------------------------------------------------------
 
 BODIES: dict[str, dict[str, object]] = {
