@@ -62,14 +62,15 @@ def _probabilities(ranking: Sequence[RankedChunk]) -> list[float]:
 
 
 def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict[int | None, list[Recall]]:
-    """Return index in the ranking -> votes on that passage; None: votes on passages that are not in it."""
-    by_id = {ranked.chunk.id: index for index, ranked in enumerate(ranking)}
-    by_text = {ranked.chunk.text: index for index, ranked in reversed(list(enumerate(ranking)))}
+    """Return index in the ranking -> votes on that passage, also under another heading; None: on those not in it."""
+    by_text: dict[str, list[int]] = {}
+    for index, ranked in enumerate(ranking):
+        by_text.setdefault(ranked.chunk.text, []).append(index)
     found: dict[int | None, list[Recall]] = {}
     for recall in recalls:
         passage = recall.vote.passage
-        index = by_id.get(passage.chunk_id, by_text.get(passage.text))
-        found.setdefault(_nearly_same(ranking, passage) if index is None else index, []).append(recall)
+        for place in by_text.get(passage.text) or [_nearly_same(ranking, passage)]:
+            found.setdefault(place, []).append(recall)
     return found
 
 

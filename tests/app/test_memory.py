@@ -241,6 +241,13 @@ def test_struck_out_for_the_same_question_is_out_of_the_citations_even_in_a_shor
     assert [each.unvoted_rank for each in moved] == [2, 3, 1]
 
 
+def test_the_same_text_under_another_heading_has_the_same_votes() -> None:
+    ranking = ranked("one", "two", "one")
+    moved = with_votes(ranking, [recall(ranking[0].chunk, "struck out")], nowhere)
+    assert [each.chunk.text for each in moved] == ["two", "one", "one"]
+    assert [each.is_struck_out for each in moved] == [False, True, True]
+
+
 def test_named_for_the_same_question_comes_first_even_if_search_missed_it() -> None:
     ranking = ranked("one", "two")
     missed = ranked("three")[0].chunk
