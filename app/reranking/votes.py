@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from rapidfuzz import fuzz
 
@@ -52,8 +53,11 @@ def _tier(vote: Recall | None) -> int:
 
 
 def _probabilities(ranking: Sequence[RankedChunk]) -> list[float]:
-    """Return the scores as probabilities; where they are none, by their distance from the first one's."""
-    scores = [ranked.score for ranked in ranking]
+    """Return the scores as probabilities that do not rise; where they are none, by their distance from the first one's.
+
+    A passage that was set lower than its score counts as the one above it, so that it stays there.
+    """
+    scores = list(accumulate((ranked.score for ranked in ranking), min))
     if not scores or ranking[0].is_probability:
         return scores
     mean = sum(scores) / len(scores)

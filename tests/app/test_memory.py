@@ -293,6 +293,12 @@ def test_a_changed_passage_keeps_its_votes_only_if_it_says_nearly_the_same() -> 
     assert with_votes(ranking, [recall(rewritten, "named")], nowhere) == ranking
 
 
+def test_what_was_set_lower_than_its_score_stays_there() -> None:
+    ranking = ranked("one", "two", "three", scores=[0.5, 0.4, 0.9])
+    moved = with_votes(ranking, [recall(ranking[0].chunk, "struck out", 0.2)], nowhere)
+    assert [each.chunk.text for each in moved] == ["one", "two", "three"]
+
+
 def test_scores_that_are_no_probabilities_keep_their_order() -> None:
     candidates = make_candidates("one", "two", "three")
     ranking = [RankedChunk(candidate, rank, 9.0 - rank) for rank, candidate in enumerate(candidates, 1)]
