@@ -128,7 +128,7 @@ def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Pat
         [*torchrun, "-m", "app.commands.main", "train", "--home", str(home), "--json"],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=850,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
