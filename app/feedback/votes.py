@@ -10,7 +10,7 @@ from app.access.users import earlier_name
 from app.feedback.events import FeedbackEvent
 from app.feedback.judgements import Judgement
 from app.feedback.rules import KEPT, STRUCK_OUT, Stance
-from app.memory.votes import Kind, Vote
+from app.memory.votes import Kind, Unanswered, Vote
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
 
@@ -33,24 +33,44 @@ class QuestionSaid:
         self.wording = Wording.of(question)
         self.shown: tuple[str, ...] = ()
         """Ids of the chunks last shown for it, best first."""
-        self._said: dict[str, Said] = {}
+        self.passages: dict[str, Said] = {}
+        """By text."""
+        self._named_at = ""
+        self._statement: Unanswered | None = None
 
-    def take(self, said: FeedbackEvent | Judgement) -> None:
-        """Add an event or a judgement, in the order of the log; to open a passage is no vote."""
+    def take(self, said: FeedbackEvent | Judgement | Unanswered) -> None:
+        """Add what was said, in the order of the log; to open a passage is no vote."""
+        if isinstance(said, Unanswered):
+            self._statement, self.shown = said, said.shown or self.shown
+            return
         if isinstance(said, FeedbackEvent) and said.action == "opened":
             return
-        known = self._said.setdefault(said.text, Said(_ref(said)))
+        known = self.passages.setdefault(said.text, Said(_ref(said)))
         if isinstance(said, Judgement):
             known.judgement = said
+            self._named_at = max(self._named_at, said.at if said.label == "relevant" else "")
         else:
             known.stances.setdefault(said.user, Stance()).take(said)
             self.shown = tuple(said.shown.split()) or self.shown
         known.since = said.at
 
     @property
+    def unanswered(self) -> Unanswered | None:
+        """Return the statement that nothing answers it, unless withdrawn or a curator has named a passage since."""
+        statement = self._statement
+        return statement if statement and not statement.withdrawn and statement.at >= self._named_at else None
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether a curator has named a passage that answers it, and nobody said since that nothing does."""
+        return self.unanswered is None and any(
+            said.judgement is not None and said.judgement.label == "relevant" for said in self.passages.values()
+        )
+
+    @property
     def stances(self) -> Iterator[tuple[str, Stance]]:
         """Yield each user's stance on each passage."""
-        for said in self._said.values():
+        for said in self.passages.values():
             yield from said.stances.items()
 
     def votes(self, user: str, shares: Mapping[str, float], min_people: int) -> Iterator[Vote]:
@@ -59,7 +79,7 @@ class QuestionSaid:
         The user's own strike counts first, then a curator's decision, then what min_people agree on, then what the
         user kept. shares: factor of each user's votes, by `rules.shares`.
         """
-        for said in self._said.values():
+        for said in self.passages.values():
             own = said.stances.get(user) or said.stances.get(earlier_name(user)) if user else None
             if own and (own.struck or own.other_reason):
                 yield self._vote(said, "struck out", num_people=1, own=True, same_only=not own.struck)
@@ -78,7 +98,7 @@ class QuestionSaid:
 
         The index is -1 for a passage that was not shown.
         """
-        for text, said in self._said.items():
+        for text, said in self.passages.items():
             strength = sum(stance.strength for stance in said.stances.values())
             if said.judgement and said.judgement.label != "left out":
                 strength = 1.0 if said.judgement.label == "relevant" else -1.0
