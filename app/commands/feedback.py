@@ -127,7 +127,8 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         return
     for item in items:
         people = f"{item.num_people} {'person' if item.num_people == 1 else 'people'}"
-        words = f"{item.trouble}; asked {item.num_asked} times by {people} since {item.since[:10]}"
+        often = "once" if item.num_asked == 1 else f"{item.num_asked} times"
+        words = f"{item.trouble}; asked {often} by {people} since {item.since[:10]}"
         print(_printable(f"{item.gain:5.1f}  {item.question} ({words})"))
     if not items:
         print("Nothing to decide")

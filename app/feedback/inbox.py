@@ -217,12 +217,15 @@ def _item(group: Sequence[_Wrong], decided: Mapping[str, tuple[str, bool]]) -> I
     if not rows:
         return None
     rows.sort(key=lambda row: row[0].asked_at)
-    asked = Counter(asking.question for asking, _, _ in rows)
+    asked = Counter(question_key(asking.question) for asking, _, _ in rows)
+    wording_of = {question_key(asking.question): asking.question for asking, _, _ in rows}
     gains: dict[Trouble, float] = {}
     for _, trouble, gain in rows:
         gains[trouble] = gains.get(trouble, 0.0) + gain
-    wordings = tuple(question for question, _ in asked.most_common())
-    last = next(asking for asking, _, _ in reversed(rows) if asking.question == wordings[0])
+    wordings = tuple(wording_of[key] for key, _ in asked.most_common())
+    last = next(
+        asking for asking, _, _ in reversed(rows) if question_key(asking.question) == asked.most_common(1)[0][0]
+    )
     return InboxItem(
         question=wordings[0],
         wordings=wordings,
