@@ -7,7 +7,7 @@ weighted by the probability that its answer was wrong and by its age.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,14 +96,14 @@ def inbox(
 ) -> list[InboxItem]:
     """Return the open items, most gain first.
 
-    askings: of the store, oldest first. labeled: all its passages with feedback. An item whose passage was named, or
-    that a curator called unanswered, is closed; after another decision, only later askings count.
+    askings: of the store, oldest first. labeled: all its passages with feedback. A wording for which a curator named a
+    passage, or that one called unanswered, is closed; after another decision, only later askings count.
     """
     disputed = {question_key(passage.question) for passage in labeled if passage.needs_decision}
-    wrong = _by_wording(askings, troubles(askings, store.events()), disputed, datetime.now(UTC))
-    decided = _decided(store.judgements(), store.statements())
-    items = [_item(group, decided) for group in _groups(wrong, store, embedder)]
-    return sorted([item for item in items if item], key=lambda item: -item.gain)
+    still_open = _still_open(askings, store.judgements(), store.statements())
+    wrong = _by_wording(still_open, troubles(askings, store.events()), disputed, datetime.now(UTC))
+    items = [_item(group) for group in _groups(wrong, store, embedder)]
+    return sorted(items, key=lambda item: -item.gain)
 
 
 def troubles(askings: Iterable[Asking], events: Iterable[FeedbackEvent]) -> dict[str, Trouble]:
@@ -147,13 +147,12 @@ def _by_wording(
             trouble = "people contradict each other"
         if trouble is None or asking.said_unanswered:
             continue
-        wording = Wording.of(asking.question)
         probability = _WRONG[trouble]
         if trouble == "near tie" and asking.first is not None:
             probability = min(probability, 1 - asking.first)
         gain = probability * 0.5 ** ((now - asking.asked_at).days / _HALF_LIFE_DAYS)
-        key = wording if wording.words else question_key(asking.question)
-        wrong.setdefault(key, _Wrong(wording)).askings.append((asking, trouble, gain))
+        one = wrong.setdefault(_key(asking.question), _Wrong(Wording.of(asking.question)))
+        one.askings.append((asking, trouble, gain))
     return sorted(wrong.values(), key=lambda one: -one.gain)
 
 
@@ -193,30 +192,33 @@ def _vectors(questions: Sequence[str], store: FeedbackStore, embedder: Embedder)
     return [new[key] if key in new else np.frombuffer(kept[key], np.float32) for key in keys]
 
 
-def _decided(judgements: Iterable[Judgement], statements: Iterable[Unanswered]) -> dict[str, tuple[str, bool]]:
-    """Return question key -> when a curator last decided on it, and whether that closes it."""
-    decided: dict[str, tuple[str, bool]] = {}
-    for statement in statements:  # the last one counts
-        decided[question_key(statement.question)] = statement.at, not statement.withdrawn
-    decided = {key: decision for key, decision in decided.items() if decision[1]}
+def _key(question: str) -> Wording | str:
+    """Return what the same question has in common, whatever its case, order and unimportant words."""
+    wording = Wording.of(question)
+    return wording if wording.words else question_key(question)
+
+
+def _still_open(
+    askings: Iterable[Asking], judgements: Iterable[Judgement], statements: Iterable[Unanswered]
+) -> Iterator[Asking]:
+    """Yield the askings of questions that no curator has closed, after the last decision on each."""
+    last = {_key(statement.question): statement for statement in statements}
+    closed = {key for key, statement in last.items() if not statement.withdrawn}
+    decided_at: dict[Wording | str, datetime] = {}
     for judgement in judgements:
-        key = question_key(judgement.question)
-        at, closed = decided.get(key, ("", False))
-        decided[key] = max(at, judgement.at), closed or judgement.label == "relevant"
-    return decided
+        key, at = _key(judgement.question), datetime.fromisoformat(judgement.at)
+        decided_at[key] = max(at, decided_at.get(key, at))
+        if judgement.label == "relevant":
+            closed.add(key)
+    for asking in askings:
+        key = _key(asking.question)
+        if key not in closed and (key not in decided_at or asking.asked_at > decided_at[key]):
+            yield asking
 
 
-def _item(group: Sequence[_Wrong], decided: Mapping[str, tuple[str, bool]]) -> InboxItem | None:
-    """Return the item of a group of wordings, or None if it is decided."""
-    keys = {question_key(asking.question) for one in group for asking, _, _ in one.askings}
-    decisions = [decided[key] for key in keys if key in decided]
-    if any(is_closed for _, is_closed in decisions):
-        return None
-    decided_at = max((datetime.fromisoformat(at) for at, _ in decisions), default=datetime.min.replace(tzinfo=UTC))
-    rows = [row for one in group for row in one.askings if row[0].asked_at > decided_at]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: row[0].asked_at)
+def _item(group: Sequence[_Wrong]) -> InboxItem:
+    """Return the item of a group of wordings."""
+    rows = sorted((row for one in group for row in one.askings), key=lambda row: row[0].asked_at)
     asked = Counter(question_key(asking.question) for asking, _, _ in rows)
     wording_of = {question_key(asking.question): asking.question for asking, _, _ in rows}
     gains: dict[Trouble, float] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from app.feedback.inbox import InboxItem, inbox, troubles
 from app.feedback.people import voters
 from app.feedback.recall import LiveMemory
 from app.feedback.rules import label
+from app.feedback.store import Position
 from app.feedback.unanswered import by_week, standing, unanswered_questions
 from app.memory.votes import Unanswered
 from app.pipeline import Pipeline
@@ -154,6 +155,13 @@ def test_a_named_passage_closes_an_item_with_all_its_wordings(store: FeedbackSto
     assert items(store) == []
 
 
+def test_a_decision_does_not_close_a_like_wording_that_it_was_not_for(store: FeedbackStore) -> None:
+    ask(store, "How long is the parental leave for a father?", found=False)
+    ask(store, "How long is the parental leave for the father today?", found=False)
+    judge(store, "How long is the parental leave for a father?")
+    assert [item.wordings for item in items(store)] == [("How long is the parental leave for the father today?",)]
+
+
 def test_after_a_rejected_passage_only_later_askings_count(store: FeedbackStore) -> None:
     ask(store, LEAVE, days_ago=1, found=False)
     judge(store, LEAVE, "not relevant")
@@ -281,8 +289,8 @@ def test_ignoring_somebody_takes_back_everything_and_counting_again_restores_it(
     store.say_unanswered([Unanswered(CAR, "mal")])
 
     def counts() -> tuple[int, ...]:
-        said, _ = store.said_after(type(store.position())())
-        read = (store.events(), store.judgements(), store.statements(), store.askings(), said)
+        said, _ = store.said_after(Position())
+        read: list[Sized] = [store.events(), store.judgements(), store.statements(), store.askings(), said]
         return tuple(map(len, read))
 
     assert counts() == (1, 1, 1, 2, 3)
