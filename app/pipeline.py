@@ -13,13 +13,23 @@ from typing import Literal, cast
 from cachetools import LRUCache
 
 from app.access.admission import usual_admission
-from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOTHING_MATCHES, Answer, Citation, cite
+from app.answer import (
+    ALL_STRUCK_OUT,
+    EXTRACTIVE,
+    NO_DOCUMENTS,
+    NOTHING_MATCHES,
+    Answer,
+    Citation,
+    cite,
+    unanswered_text,
+)
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import estimate_tokens
+from app.memory.votes import Unanswered
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
@@ -244,12 +254,16 @@ class Pipeline:
             complete=False,
             note=note + reranked.note,
             ignores_votes=ignore_votes,
+            unanswered=None if ignore_votes else self._said_unanswered(searched, reranked.ranking),
         )
 
     def _voted(self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter) -> list[RankedChunk]:
         """Return the ranking as moved by what people said of its passages."""
         found = [ranked.chunk.id for ranked in ranking]
         return with_votes(ranking, self.memory.recall(query, user, found), partial(self.find_passage, within=within))
+
+    def _said_unanswered(self, query: str, ranking: Sequence[RankedChunk]) -> Unanswered | None:
+        return self.memory.unanswered(query, [ranked.chunk.id for ranked in ranking])
 
     def find_passage(self, passage: PassageRef, within: Filter = EVERYTHING) -> Chunk | None:
         """Return a passage as it stands in the documents, by id or else by text; None if it is not in them."""
@@ -322,7 +336,9 @@ class Pipeline:
             num_dropped=0,
             sentences=(),
         )
-        if citations:
+        if citations and unwritten.unanswered:
+            yield replace(unwritten, text=unanswered_text(unwritten.unanswered), answered_by=EXTRACTIVE, complete=True)
+        elif citations:
             yield from writer.write(unwritten, citations, stop)
         else:
             timings = {**unwritten.timings_ms, "answer": 0.0}

@@ -12,12 +12,17 @@ import sqlite3
 
 _VERSION = 1
 """PRAGMA user_version of a database without cookies."""
-_TABLES = ("answers", "shares", "events", "judgements")
+_TABLES = ("answers", "shares", "events", "judgements", "unanswered", "ignored_users")
 
 
 def user_of_cookie(cookie: str) -> str:
     """Return the user id of a cookie: 128 bits of its digest, as 32 hex digits."""
     return hashlib.sha256(cookie.encode()).hexdigest()[:32]
+
+
+def shown_name(user: str) -> str:
+    """Return a name, or the beginning of a browser's id."""
+    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user) else user or "nobody"
 
 
 def earlier_name(user: str) -> str:

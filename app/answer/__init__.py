@@ -26,6 +26,7 @@ from app.answer.answer import (
     Answer,
     Citation,
     cite,
+    unanswered_text,
 )
 from app.answer.blocks import split_sentences
 from app.answer.extractive import Extraction, Quote, extract, quote
@@ -59,4 +60,5 @@ __all__ = [
     "prompt",
     "quote",
     "split_sentences",
+    "unanswered_text",
 ]

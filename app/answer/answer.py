@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
+from app.access.users import shown_name
 from app.answer.marks import cited_numbers
 from app.answer.support import CitedSentence
+from app.memory.votes import Unanswered
 from app.reranking.rerank import RankedChunk
 from app.search.filters import EVERYTHING, Filter
 from ingest.chunk import Chunk
@@ -48,6 +51,7 @@ class Answer:
     from the text. sentences: of a language model, with their support by the citations; none if extractive.
     reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids of chunks struck out before
     writing, in the order of the citations. ignores_votes: ranked as if nobody had said anything of the passages.
+    unanswered: a curator's statement that the documents do not answer it.
     """
 
     question: str
@@ -71,6 +75,7 @@ class Answer:
     num_dropped: int = 0
     sentences: tuple[CitedSentence, ...] = ()
     ignores_votes: bool = False
+    unanswered: Unanswered | None = None
 
     @property
     def searched(self) -> str:
@@ -104,6 +109,7 @@ class Answer:
             "sentences": [asdict(sentence) for sentence in self.sentences],
             "note": self.note,
             "ignores_votes": self.ignores_votes,
+            "said_unanswered": self.unanswered is not None,
             "citations": [
                 {
                     "number": citation.number,
@@ -125,6 +131,13 @@ class Answer:
             "embedder": self.embedder,
             "timings_ms": dict(self.timings_ms),
         }
+
+
+def unanswered_text(statement: Unanswered) -> str:
+    """Return the answer where a curator says that the documents hold none."""
+    name = re.sub("^visitor ", "Visitor ", shown_name(statement.user))
+    day = f"{datetime.fromisoformat(statement.at):%-d %B %Y}"
+    return f"{name} said on {day} that the documents do not answer this. The nearest passages are listed below."
 
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:

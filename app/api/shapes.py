@@ -173,6 +173,7 @@ class AskResult(BaseModel):
     sentences: list[CitedSentence] = Field(description="Of a written answer, with the support by its citations.")
     note: str
     ignores_votes: bool = Field(description="true: it was ranked as if nobody had said anything of the passages.")
+    said_unanswered: bool = Field(description="true: a curator says that the documents do not answer this question.")
     citations: list[CitedPassage]
     ranking: list[Passage]
     reranker: str

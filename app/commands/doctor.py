@@ -95,7 +95,7 @@ def _models(settings: Settings) -> str:
 
 def _feedback(settings: Settings) -> str:
     store = FeedbackStore(settings.home)
-    num_events = len(store.events())
+    num_events = len(store.events(everyone=True))
     store.check_writable()
     if damaged := damaged_databases(settings.home):
         names = ", ".join(path.name for path in damaged)

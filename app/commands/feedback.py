@@ -1,4 +1,4 @@
-"""`citeloop feedback`: export, import, list and propose labels of passages.
+"""`citeloop feedback`: inbox; export, import, list and propose labels of passages.
 
 Heavy imports are inside the commands, so that `--help` is quick.
 """
@@ -56,7 +56,7 @@ def export_command(
             raise typer.BadParameter("--for-training is for labeled passages; the log has all events")
         from app.training.exchange.exports import event_lines
 
-        _put(event_lines(_store(home).events()).encode(), output)
+        _put(event_lines(_store(home).events(everyone=True)).encode(), output)
     elif export_format == "beir" and not output:
         raise typer.BadParameter("beir is a folder; name a new one with --output")
     else:
@@ -108,6 +108,30 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     for question, same in by_question(labeled).items():
         print(_printable(question), *map(_line, same), sep="\n")
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+@feedback_cli.command("inbox")
+def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Print the questions that a curator should decide on, those that help most first.
+
+    Example: citeloop feedback inbox
+    """
+    from app.feedback.inbox import inbox
+    from app.pipeline import Pipeline
+    from app.settings import read_settings
+
+    settings, store = read_settings(home), _store(home)
+    items = inbox(store, Pipeline(settings).embedder, store.askings(), _labeled(store))
+    if as_json:
+        print(json.dumps([asdict(item) for item in items], ensure_ascii=False))
+        return
+    for item in items:
+        people = f"{item.num_people} {'person' if item.num_people == 1 else 'people'}"
+        often = "once" if item.num_asked == 1 else f"{item.num_asked} times"
+        words = f"{item.trouble}; asked {often} by {people} since {item.since[:10]}"
+        print(_printable(f"{item.gain:5.1f}  {item.question} ({words})"))
+    if not items:
+        print("Nothing to decide")
 
 
 @feedback_cli.command("propose")

@@ -168,7 +168,7 @@ def replay(
 
 def _askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
     """Yield what was said of one answer at a time, or by a curator, in the order in which it began."""
-    said, _ = store.said_after(Position())
+    said, _ = store.entries_after(Position())
     events = [one for one in said if isinstance(one, FeedbackEvent)]
     began: dict[str, str] = {}
     for event in events:

@@ -4,10 +4,14 @@ events                 StoredAnswer, FeedbackEvent   an answer as shown, one act
 judgements             Judgement                     a curator's decision on a passage for a question
 answers                Conversation                  answers by conversation: list, search, rename, remove, share
 unsaved                UnsavedAnswers                answers not written to disk yet
+curators               CuratorStore                  who is ignored, and which questions the documents do not answer
 store                  FeedbackStore                 stores all of them, one transaction per action
 rules                  LabeledPassage                events and judgements -> labels for training
-votes                  QuestionSaid                  what was said of a question's passages -> votes for one person
+votes                  QuestionVotes                 what was said of a question's passages -> votes for one person
 recall                 Memory                        the log, read on as it grows -> votes for a question
+inbox                  InboxItem                     what a curator should decide next, best first
+unanswered             Week                          how many questions were not answered, by week
+people                 Voter                         whose votes move most
 deletion_rates         DeletionRates                 strike-out rates before and after a change of the live model
 conversation_markdown                                a conversation -> Markdown
 """

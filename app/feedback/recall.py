@@ -7,19 +7,19 @@ import math
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from app.feedback.answers import FeedbackError, NotSavedError
-from app.feedback.events import FeedbackEvent
-from app.feedback.judgements import Judgement, question_key
+from app.feedback.judgements import question_key
 from app.feedback.rules import shares
-from app.feedback.store import FeedbackStore, Position
-from app.feedback.votes import QuestionSaid
+from app.feedback.store import FeedbackStore, LogEntry, Position
+from app.feedback.votes import QuestionVotes
 from app.memory.questions import Questions
 from app.memory.reach import Prediction, Reach
-from app.memory.votes import MIN_LIKENESS, Kind, Recall
+from app.memory.votes import MIN_LIKENESS, Kind, Recall, Unanswered
 from app.memory.wording import Wording, overlap
 from ingest.embed.embedder import Embedder, Vectors
 
@@ -27,6 +27,8 @@ _NUM_REACH_QUESTIONS = 500
 """The last ones, from which the reach is learned."""
 REACH_STEP = 20
 """New questions after which the reach is learned again."""
+_MIN_UNANSWERED_LIKENESS = 0.8
+"""A curator's word that nothing answers a question is quoted for questions this like, or more."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,16 +43,15 @@ class Memory:
         self.reach = Reach.of([])
         self._embedder, self._min_people = embedder, min_people
         self._questions = Questions(embedder.dimension)
-        self._said: dict[str, QuestionSaid] = {}
+        self._said: dict[str, QuestionVotes] = {}
         self._totals: dict[str, float] = {}
         self._shares: Mapping[str, float] = {}
+        self._has_statements = False
 
     def __len__(self) -> int:
         return len(self._questions)
 
-    def take(
-        self, said: Iterable[FeedbackEvent | Judgement], known: Mapping[str, Vectors] | None = None
-    ) -> dict[str, Vectors]:
+    def take(self, said: Iterable[LogEntry], known: Mapping[str, Vectors] | None = None) -> dict[str, Vectors]:
         """Add what was said, in the order of the log; return question key -> vector of the new questions.
 
         known: vectors that need not be computed.
@@ -61,8 +62,9 @@ class Memory:
             question = self._said.get(key)
             if question is None:
                 made[key] = known[key] if key in known else self._embedder.embed_query(one.question)
-                question = self._said.setdefault(key, QuestionSaid(one.question))
+                question = self._said.setdefault(key, QuestionVotes(one.question))
             self._totals[one.user] = self._totals.get(one.user, 0.0) + question.take(one)
+            self._has_statements |= isinstance(one, Unanswered)
         self._shares = shares(self._totals)
         self._questions.add(list(made), made.values())
         return made
@@ -90,9 +92,22 @@ class Memory:
                     recalls.append(recall)
         return sorted(recalls, key=lambda recall: -recall.likeness)
 
+    def unanswered(self, query: str, found: Sequence[str]) -> Unanswered | None:
+        """Return a curator's statement that the documents do not answer this question or a very like one.
+
+        None if a curator named a passage for a question that is as like. found: as for `recall`.
+        """
+        if not self._has_statements:
+            return None
+        near = self._near(Wording.of(query), self._embedder.embed_query(query), found, ())
+        decided = [(log_odds, said) for said, log_odds in near if said.unanswered or said.is_named]
+        log_odds, said = max(decided, key=lambda pair: (pair[0], pair[1].is_named), default=(-math.inf, None))
+        is_like = self.reach.likeness(log_odds, is_for=False) >= _MIN_UNANSWERED_LIKENESS
+        return said.unanswered if said and is_like else None
+
     def _near(
         self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]
-    ) -> Iterator[tuple[QuestionSaid, float]]:
+    ) -> Iterator[tuple[QuestionVotes, float]]:
         """Yield like questions and the log-odds that they have the same need."""
         for key, similarity in self._questions.nearest(vector):
             if key not in without:
@@ -115,7 +130,7 @@ class Memory:
                         yield Prediction(*votes[text, is_for], usual.get(index, 0.5), stands)
 
 
-def _usual(questions: Iterable[QuestionSaid]) -> dict[int, float]:
+def _usual(questions: Iterable[QuestionVotes]) -> dict[int, float]:
     """Return index among the chunks shown -> share of the passages there that people leave standing."""
     counts: dict[int, list[int]] = {}
     for question in questions:
@@ -131,7 +146,7 @@ class LiveMemory:
     """
 
     def __init__(self, home: Path, embedder: Embedder, min_people: int) -> None:
-        self._home, self._embedder = home, embedder
+        self._home, self._embedder, self._min_people = home, embedder, min_people
         self._memory = Memory(embedder, min_people)
         self._store: FeedbackStore | None = None
         self._position = Position()
@@ -152,9 +167,14 @@ class LiveMemory:
             if not (self._home / "feedback.sqlite3").exists():
                 return  # nobody has said anything, and a search makes no database
             self._store = FeedbackStore(self._home)
-        if self._store.position() == self._position:
+        position = self._store.position()
+        if position == self._position:
             return
-        said, self._position = self._store.said_after(self._position)
+        if position.ignored != self._position.ignored:  # somebody's votes count no more, or again
+            self._memory, self._num_learned = Memory(self._embedder, self._min_people), 0
+            self._position = Position()
+        said, reached = self._store.entries_after(self._position)
+        self._position = replace(reached, ignored=position.ignored)  # a later change is seen next time
         name = self._embedder.name
         kept = {key: np.frombuffer(vector, np.float32) for key, vector in self._store.question_vectors(name).items()}
         made = self._memory.take(said, kept)

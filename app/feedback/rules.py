@@ -84,10 +84,7 @@ def label(events: Iterable[FeedbackEvent], judgements: Iterable[Judgement]) -> l
         key = question_key(event.question), event.text
         passages.setdefault(key, _passage(event))
         stances.setdefault(key, {}).setdefault(event.user, Stance()).take(event)
-    totals: dict[str, float] = {}
-    for user, stance in (pair for users in stances.values() for pair in users.items()):
-        totals[user] = totals.get(user, 0.0) + abs(stance.strength)
-    given = shares(totals)
+    given = shares(totals(stances.values()))
     labeled = {key: _from_votes(passages[key], users, given) for key, users in stances.items()}
     for judgement in judgements:
         key = question_key(judgement.question), judgement.text
@@ -136,6 +133,14 @@ class Stance:
         if self.other_reason:
             return 0.0
         return KEPT * self.kept
+
+
+def totals(stances: Iterable[Mapping[str, Stance]]) -> dict[str, float]:
+    """Return user -> the strength of all their votes. stances: of each passage, by user."""
+    found: dict[str, float] = {}
+    for user, stance in (pair for users in stances for pair in users.items()):
+        found[user] = found.get(user, 0.0) + abs(stance.strength)
+    return found
 
 
 def shares(totals: Mapping[str, float]) -> Mapping[str, float]:

@@ -1,4 +1,7 @@
-"""Append-only FeedbackEvents and Judgements, in one SQLite file with the answers."""
+"""Append-only FeedbackEvents and Judgements, in one SQLite file with the answers.
+
+Readers leave out what people who are ignored said, unless they ask for everyone.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 
 from app.access import users
-from app.feedback.answers import AnswerStore
+from app.feedback.curators import COUNTED, CuratorStore, statements_after
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported, question_key
+from app.memory.votes import Unanswered
 from ingest.home.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
@@ -25,16 +29,20 @@ CREATE TABLE IF NOT EXISTS question_vectors (
 );
 """
 
+LogEntry = FeedbackEvent | Judgement | Unanswered
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a log has been read: the last event and the last judgement."""
+    """How far a log has been read: the last row of each kind. ignored: of those who are ignored or count again."""
 
     events: int = 0
     judgements: int = 0
+    unanswered: int = 0
+    ignored: int = 0
 
 
-class FeedbackStore(AnswerStore):
+class FeedbackStore(CuratorStore):
     """The feedback database of one home folder: answers, events and judgements.
 
     Every method is one durable transaction, with the errors of AnswerStore.
@@ -94,23 +102,25 @@ class FeedbackStore(AnswerStore):
             appended = [_append(connection, event) for event in events if event.chunk_id not in struck]
         return [event for event in appended if event]
 
-    def events(self) -> list[FeedbackEvent]:
-        """Return the whole log, oldest first."""
+    def events(self, *, everyone: bool = False) -> list[FeedbackEvent]:
+        """Return the whole log, oldest first. everyone: also people who are ignored."""
         with self._connection() as connection:
-            return _events(connection, "ORDER BY sequence")
+            return _events(connection, f"{'' if everyone else f'WHERE {COUNTED}'} ORDER BY sequence")
 
     def position(self) -> Position:
         """Return how far the log has grown."""
         with self._connection() as connection:
             return _position(connection)
 
-    def said_after(self, position: Position) -> tuple[list[FeedbackEvent | Judgement], Position]:
-        """Return the events and judgements after a position, each in order, and the new position."""
+    def entries_after(self, position: Position) -> tuple[list[LogEntry], Position]:
+        """Return what was said after a position, each kind in order, and the new position."""
         with self._connection() as connection:
+            after = f"WHERE sequence > ? AND {COUNTED}"
             connection.execute("BEGIN")  # all of one state of the database
-            events = _events(connection, "WHERE sequence > ? ORDER BY sequence", position.events)
-            judgements = _judgements(connection, "WHERE sequence > ? ORDER BY sequence", position.judgements)
-            return [*events, *judgements], _position(connection)
+            events = _events(connection, f"{after} ORDER BY sequence", position.events)
+            judgements = _judgements(connection, f"{after} ORDER BY sequence", position.judgements)
+            statements = statements_after(connection, position.unanswered)
+            return [*events, *judgements, *statements], _position(connection)
 
     def question_vectors(self, embedder: str) -> dict[str, bytes]:
         """Return question key -> the vector kept for it, made by this embedder."""
@@ -138,11 +148,11 @@ class FeedbackStore(AnswerStore):
         with self._writing() as connection:
             return sum([_append_judgement(connection, judgement) for judgement in judgements])
 
-    def judgements(self) -> list[Judgement]:
-        """Return the last judgement of each question and passage, oldest first."""
+    def judgements(self, *, everyone: bool = False) -> list[Judgement]:
+        """Return the last judgement of each question and passage, oldest first. everyone: also people ignored."""
         with self._connection() as connection:
-            last = "WHERE sequence IN (SELECT MAX(sequence) FROM judgements GROUP BY key) ORDER BY sequence"
-            return _judgements(connection, last)
+            last = f"SELECT MAX(sequence) FROM judgements {'' if everyone else f'WHERE {COUNTED}'} GROUP BY key"
+            return _judgements(connection, f"WHERE sequence IN ({last}) ORDER BY sequence")
 
 
 def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
@@ -166,9 +176,9 @@ def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEve
 
 
 def _position(connection: sqlite3.Connection) -> Position:
-    last = "SELECT (SELECT MAX(sequence) FROM events), (SELECT MAX(sequence) FROM judgements)"
-    events, judgements = connection.execute(last).fetchone()
-    return Position(events or 0, judgements or 0)
+    tables = ("events", "judgements", "unanswered", "ignored_users")
+    last = ", ".join(f"(SELECT coalesce(MAX(sequence), 0) FROM {table})" for table in tables)
+    return Position(*connection.execute(f"SELECT {last}").fetchone())
 
 
 def _events(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[FeedbackEvent]:
@@ -188,10 +198,9 @@ def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[
 
 def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> bool:
     """Append a judgement unless it changes nothing; return whether it was appended."""
-    label, origin, chunk_id, count = connection.execute(
-        "SELECT label, origin, chunk_id, COUNT(*) OVER () FROM judgements WHERE key = ? ORDER BY sequence DESC LIMIT 1",
-        (judgement.key,),
-    ).fetchone() or (None, "", "", 0)
+    (count,) = connection.execute("SELECT COUNT(*) FROM judgements WHERE key = ?", (judgement.key,)).fetchone()
+    valid = f"SELECT label, origin, chunk_id FROM judgements WHERE key = ? AND {COUNTED} ORDER BY sequence DESC LIMIT 1"
+    label, origin, chunk_id = connection.execute(valid, (judgement.key,)).fetchone() or (None, "", "")
     is_confirmed = is_imported(origin) and not is_imported(judgement.origin)
     is_located = bool(judgement.chunk_id) and not chunk_id
     if judgement.label == label and not is_confirmed and not is_located:

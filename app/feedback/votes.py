@@ -10,13 +10,13 @@ from app.access.users import earlier_name
 from app.feedback.events import FeedbackEvent
 from app.feedback.judgements import Judgement
 from app.feedback.rules import KEPT, STRUCK_OUT, Stance
-from app.memory.votes import Kind, Vote
+from app.memory.votes import Kind, Unanswered, Vote
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
 
 
 @dataclass(slots=True)
-class Said:
+class PassageVotes:
     """What was said of one passage for one question: each user's stance, and a curator's decision."""
 
     passage: PassageRef
@@ -25,7 +25,7 @@ class Said:
     since: str = ""
 
 
-class QuestionSaid:
+class QuestionVotes:
     """What was said of the passages of one question."""
 
     def __init__(self, question: str) -> None:
@@ -33,26 +33,45 @@ class QuestionSaid:
         self.wording = Wording.of(question)
         self.shown: tuple[str, ...] = ()
         """Ids of the chunks last shown for it, best first."""
-        self._said: dict[str, Said] = {}
+        self.passages: dict[str, PassageVotes] = {}
+        """By text."""
+        self._named_at = ""
+        self._statement: Unanswered | None = None
 
-    def take(self, said: FeedbackEvent | Judgement) -> float:
-        """Add an event or a judgement, in the order of the log; to open a passage is no vote.
+    def take(self, said: FeedbackEvent | Judgement | Unanswered) -> float:
+        """Add what was said, in the order of the log; to open a passage is no vote.
 
         Returns how much the strength of the user's votes has grown.
         """
+        if isinstance(said, Unanswered):
+            self._statement, self.shown = said, said.shown or self.shown
+            return 0.0
         if isinstance(said, FeedbackEvent) and said.action == "opened":
             return 0.0
-        known = self._said.setdefault(said.text, Said(_ref(said)))
+        known = self.passages.setdefault(said.text, PassageVotes(_ref(said)))
+        known.since = said.at
         if isinstance(said, Judgement):
             known.judgement = said
-            known.since = said.at
+            self._named_at = max(self._named_at, said.at if said.label == "relevant" else "")
             return 0.0
         stance = known.stances.setdefault(said.user, Stance())
         before = abs(stance.strength)
         stance.take(said)
         self.shown = tuple(said.shown.split()) or self.shown
-        known.since = said.at
         return abs(stance.strength) - before
+
+    @property
+    def unanswered(self) -> Unanswered | None:
+        """Return the statement that nothing answers it, unless withdrawn or a curator has named a passage since."""
+        statement = self._statement
+        return statement if statement and not statement.withdrawn and statement.at >= self._named_at else None
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether a curator has named a passage that answers it, and nobody said since that nothing does."""
+        return self.unanswered is None and any(
+            said.judgement is not None and said.judgement.label == "relevant" for said in self.passages.values()
+        )
 
     def votes(self, user: str, shares: Mapping[str, float], min_people: int) -> Iterator[Vote]:
         """Yield the votes that count for a user.
@@ -60,7 +79,7 @@ class QuestionSaid:
         The user's own strike counts first, then a curator's decision, then what min_people agree on, then what the
         user kept. shares: factor of each user's votes, by `rules.shares`.
         """
-        for said in self._said.values():
+        for said in self.passages.values():
             own = said.stances.get(user) or said.stances.get(earlier_name(user)) if user else None
             if own and (own.struck or own.other_reason):
                 yield self._vote(said, "struck out", num_people=1, own=True, same_only=not own.struck)
@@ -79,7 +98,7 @@ class QuestionSaid:
 
         The index is -1 for a passage that was not shown.
         """
-        for text, said in self._said.items():
+        for text, said in self.passages.items():
             strength = sum(stance.strength for stance in said.stances.values())
             if said.judgement and said.judgement.label != "left out":
                 strength = 1.0 if said.judgement.label == "relevant" else -1.0
@@ -87,11 +106,11 @@ class QuestionSaid:
                 chunk_id = said.passage.chunk_id
                 yield text, self.shown.index(chunk_id) if chunk_id in self.shown else -1, strength > 0
 
-    def _vote(self, said: Said, kind: Kind, **more: Any) -> Vote:
+    def _vote(self, said: PassageVotes, kind: Kind, **more: Any) -> Vote:
         return Vote(self.question, said.passage, kind, since=said.since, **more)
 
 
-def _agreed(said: Said, shares: Mapping[str, float], min_people: int) -> tuple[Kind, float, int] | None:
+def _agreed(said: PassageVotes, shares: Mapping[str, float], min_people: int) -> tuple[Kind, float, int] | None:
     """Return kind, trust and number of people of the vote that enough people agree on, or None."""
     against = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength < 0]
     in_favour = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength > 0]

@@ -52,6 +52,20 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A curator's statement that the documents do not answer a question, or its withdrawal.
+
+    at: ISO 8601 in UTC, '' before it is stored. shown: ids of the chunks shown for the question, best first.
+    """
+
+    question: str
+    user: str
+    at: str = ""
+    shown: tuple[str, ...] = ()
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
     """A vote and the likeness of its question to the one asked: a probability, 1 for the same question."""
 

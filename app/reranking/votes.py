@@ -68,13 +68,14 @@ def _probabilities(ranking: Sequence[RankedChunk]) -> list[float]:
 def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict[int | None, list[Recall]]:
     """Return index in the ranking -> votes on that passage, also under another heading; None: on those not in it."""
     by_text: dict[str, list[int]] = {}
-    for index, ranked in enumerate(ranking):
-        by_text.setdefault(ranked.chunk.text, []).append(index)
+    for number, ranked in enumerate(ranking):
+        by_text.setdefault(ranked.chunk.text, []).append(number)
     found: dict[int | None, list[Recall]] = {}
     for recall in recalls:
         passage = recall.vote.passage
-        for place in by_text.get(passage.text) or [_nearly_same(ranking, passage)]:
-            found.setdefault(place, []).append(recall)
+        indexes: list[int | None] = [*by_text.get(passage.text, ())] or [_nearly_same(ranking, passage)]
+        for index in indexes:
+            found.setdefault(index, []).append(recall)
     return found
 
 

@@ -12,6 +12,9 @@ import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
+from app.feedback.curators import Asking
+from app.feedback.inbox import InboxItem
+from app.feedback.inbox import inbox as open_items
 from app.feedback.recall import Memory
 from app.feedback.rules import label
 from app.pipeline import Pipeline
@@ -112,6 +115,24 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
     used = pipeline()
     memory = Memory(used.embedder, used.settings.min_agreeing)
     return replay(feedback_store(), memory, used.find_passage)
+
+
+@st.cache_resource(ttl=60, show_spinner="Reading the answers")
+def askings() -> list[Asking]:
+    """Return what the inbox needs of the answers; new ones appear within a minute."""
+    return feedback_store().askings()
+
+
+def inbox() -> list[InboxItem]:
+    """Return what a curator should decide next; recomputed after new feedback and new answers."""
+    asked = askings()
+    state = f"{read_settings().home} {feedback_store().position()} {len(asked)} {asked[-1].answer_id if asked else ''}"
+    return _inbox(state, asked)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing the questions")
+def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
+    return open_items(feedback_store(), pipeline().embedder, _asked, feedback().labeled)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

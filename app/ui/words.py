@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from app.access.users import shown_name
+
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
 
 
@@ -72,8 +74,11 @@ def moment(at: str) -> str:
     return f"{datetime.fromisoformat(at):%-d %b %Y, %H:%M} UTC"
 
 
+def day(at: str) -> str:
+    """Return the date; at: ISO 8601 in UTC."""
+    return f"{datetime.fromisoformat(at):%-d %b %Y}"
+
+
 def person(user: str, me: str) -> str:
     """Return `you`, a name, or the beginning of a browser id."""
-    if user == me:
-        return "you"
-    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user) else user or "nobody"
+    return "you" if user == me else shown_name(user)

@@ -279,6 +279,7 @@ def test_a_record_has_these_names() -> None:
         "sentences",
         "note",
         "ignores_votes",
+        "said_unanswered",
         "citations",
         "ranking",
         "reranker",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -35,6 +36,18 @@ def labels(home: Path) -> None:
     """A question with one relevant and one irrelevant passage, and one that has a relevant one only."""
     judge(home, "How many days?", days="relevant", hotel="not relevant", trains="left out")
     judge(home, "Which way?", trains="relevant")
+
+
+# inbox -------------------------------------------------------------------------------------------------
+
+
+def test_inbox_prints_what_to_decide_next(citeloop: Citeloop, home: Path) -> None:
+    assert citeloop("feedback", "inbox").stdout == "Nothing to decide\n"
+    FeedbackStore(home).save_answer(replace(make_answer(), found=False), "talk", "ada")
+    line = citeloop("feedback", "inbox").stdout
+    assert line.startswith("  0.7  How many days? (not answered; asked once by 1 person since 20")
+    (item,) = citeloop("feedback", "inbox", "--json").json
+    assert (item["question"], item["num_asked"], item["trouble"]) == ("How many days?", 1, "not answered")
 
 
 # list --------------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def _named(world: World, query_id: str, chance: random.Random) -> Chunk | None:
 
 def remember(world: World, store: FeedbackStore) -> Memory:
     memory = Memory(world.embedder, MIN_AGREEING)
-    memory.take(store.said_after(Position())[0])
+    memory.take(store.entries_after(Position())[0])
     memory.learn_reach()
     return memory
 

@@ -104,7 +104,7 @@ def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
 
 
 def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run, store: FeedbackStore) -> None:
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     assert "**1 question**: 0 passages that answer, 1 that do not." in texts(page)
     assert "67 more questions with an answering passage" in texts(page)
     assert "**How much may a hotel cost?**" in texts(page)
@@ -122,7 +122,7 @@ def test_contradictions_come_first_and_can_be_shown_alone(
     assert later is not None
     for user, action in (("ann", "deleted"), ("cleo", "kept")):
         store.record(later, later.answer.citations[0].chunk.id, action, user)  # type: ignore[arg-type]
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     assert texts(page).index("What does the VPN need") < texts(page).index("How much may a hotel cost")
     assert ":orange-badge[:material/warning: conflict]" in texts(page)
     page.selectbox(key="questions-shown").set_value("contradicted").run()
@@ -137,7 +137,7 @@ def test_contradictions_come_first_and_can_be_shown_alone(
 
 def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackStore) -> None:
     contradict(store)
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     assert "with conflicting feedback" in texts(page)
     for said, expected in (("relevant", "answers"), ("not relevant", "does not answer"), ("left out", "not used")):
         control(page, store).set_value(said).run()
@@ -154,7 +154,7 @@ def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def
 
 
 def test_what_another_curator_says_is_shown_and_can_be_changed_back(run_page: Run, store: FeedbackStore) -> None:
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     control(page, store).set_value("relevant").run()
     store.judge([Judgement.of(store.events()[0], "not relevant", "ben")])
     page.run()
@@ -165,7 +165,7 @@ def test_what_another_curator_says_is_shown_and_can_be_changed_back(run_page: Ru
 
 
 def test_a_passage_that_was_picked_as_the_answer_is_shown_so(run_page: Run, store: FeedbackStore) -> None:
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     assert control(page, store).value is None
     store.judge([Judgement.of(store.events()[0], "relevant", "ann")])  # as the drawer does
     assert control(page.run(), store).value == "relevant"
@@ -175,7 +175,7 @@ def test_a_browser_that_is_behind_takes_nobodys_word_back(run_page: Run, store: 
     """It sends the control as it was drawn before another curator changed the word."""
     event = store.events()[0]
     store.judge([Judgement.of(event, "relevant", "ben")])
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     behind = control(page, store)
     store.judge([Judgement.of(event, "not relevant", "cleo")])
     page.run()
@@ -186,7 +186,7 @@ def test_a_browser_that_is_behind_takes_nobodys_word_back(run_page: Run, store: 
 def test_a_word_that_cannot_be_kept_can_be_said_again(
     run_page: Run, store: FeedbackStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     control(page, store).set_value("relevant").run()
     with monkeypatch.context() as patch:
         patch.setattr(FeedbackStore, "judge", refuse)
@@ -202,7 +202,7 @@ def refuse(*_: object) -> None:
 
 
 def test_the_drawer_that_searches_opens_with_the_question(run_page: Run, store: FeedbackStore) -> None:
-    page = click(run_page(feedback), "Add answering passage")
+    page = click(view(run_page(feedback), "By question"), "Add answering passage")
     assert page.text_input(key=f"answer-words-{HOTEL}").value == HOTEL
     assert "A hotel may cost 150 euros" in texts(page)
 
@@ -228,7 +228,7 @@ def test_the_passage_that_answers_is_searched_and_picked(run_page: Run, store: F
     assert judged.document == "handbook/travel.md"
     assert "150 euros a night" in judged.text
     assert ":green-badge[answers]" in texts(page)
-    assert ":green-badge[answers]" in texts(run_page(feedback))
+    assert ":green-badge[answers]" in texts(view(run_page(feedback), "By question"))
 
 
 def test_a_question_that_nobody_asked_can_be_added(run_page: Run, store: FeedbackStore) -> None:
@@ -252,7 +252,7 @@ def test_thousands_of_passages_are_shown_page_by_page(run_page: Run, settings: S
         Judgement(user="ann", question=f"Question {n // 5}?", label="relevant", text=f"Passage {n}.")
         for n in range(3000)
     )
-    page = run_page(feedback)
+    page = view(run_page(feedback), "By question")
     assert "**600 questions**" in texts(page)
     assert texts(page).count("\\?**") + texts(page).count("?**") == 10
     assert [toggle.label for toggle in page.toggle] == ["Show 2 more passages"] * 10
@@ -267,7 +267,7 @@ def test_text_of_questions_and_documents_is_shown_as_it_stands(run_page: Run, se
     FeedbackStore(settings.home).judge(
         [Judgement(user=nasty, question=nasty, label="relevant", text=nasty, title=nasty, document=nasty)]
     )
-    shown = texts(run_page(feedback))
+    shown = texts(view(run_page(feedback), "By question"))
     assert "![x]" not in shown.replace(r"\!\[x\]", "")
     assert "<b>" not in shown.replace(r"\<b\>", "")
     assert ":red[x]" not in shown.replace(r"\:red\[x\]", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.access.admission import BusyError
@@ -18,8 +20,11 @@ _PREVIEW_CHARACTERS = 500
 
 
 @st.dialog("Find the answering passage", width="large")
-def find_answer(question: str) -> None:
-    """Search, by default for the question, and pick a passage. question: '' to enter one first."""
+def find_answer(question: str, wordings: Sequence[str] = ()) -> None:
+    """Search, by default for the question, and pick a passage.
+
+    question: '' to enter one first. wordings: other questions that the passage answers too.
+    """
     if question:
         st.markdown(f"**{markup.plain(question)}**")
     else:
@@ -41,10 +46,10 @@ def find_answer(question: str) -> None:
         if each.label == "relevant" and question_key(each.question) == question_key(question)
     }
     for ranked in found:
-        _show_found(question, ranked, is_chosen=ranked.chunk.text in answering)
+        _show_found([question, *wordings], ranked, is_chosen=ranked.chunk.text in answering)
 
 
-def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
+def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: bool) -> None:
     chunk = ranked.chunk
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -57,12 +62,13 @@ def _show_found(question: str, ranked: RankedChunk, *, is_chosen: bool) -> None:
                 key=f"answers-{chunk.id}",
                 icon=":material/check:",
             ):
-                attempt(lambda: _record(question, chunk), f"Saved: {chunk.title} answers “{question}”")
+                attempt(lambda: _record(questions, chunk), f"Saved: {chunk.title} answers “{questions[0]}”")
         page = f", page {chunk.page}" if chunk.page else ""
         st.caption(f"{markup.plain(chunk.document)}{page}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         links.to_source("Open in document", chunk_id=chunk.id, icon=":material/visibility:")
 
 
-def _record(question: str, chunk: Chunk) -> None:
-    feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", current_user())])
+def _record(questions: Sequence[str], chunk: Chunk) -> None:
+    user = current_user()
+    feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", user) for question in questions])

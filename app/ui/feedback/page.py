@@ -1,4 +1,4 @@
-"""Feedback by question, by document, as a log and in files; proposed questions."""
+"""The inbox; feedback by question, by document, by person, as a log and in files; proposed questions."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from app.ui.feedback.by_document import show_documents
 from app.ui.feedback.by_question import show_questions
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.files import show_files
+from app.ui.feedback.inbox import show_inbox
 from app.ui.feedback.log import show_log
+from app.ui.feedback.people import show_people
 from app.ui.feedback.proposals import show_proposals
+from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
-from app.ui.resources import feedback
+from app.ui.resources import askings, feedback, feedback_store
 from app.ui.words import counted, passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 
 _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
+    "Inbox": show_inbox,
     "By question": show_questions,
     "By document": show_documents,
+    "Unanswered": show_unanswered,
     "Proposed questions": show_proposals,
     "Log": show_log,
     "Files": show_files,
+    "People": show_people,
 }
 
 
@@ -35,7 +41,7 @@ def show() -> None:
     show_messages()
     _show_damage()
     said = feedback()
-    if not said.labeled:
+    if not (said.labeled or askings() or feedback_store().ignored()):
         _show_empty(said)
         return
     st.markdown(count_words(said))
@@ -43,12 +49,12 @@ def show() -> None:
     view = st.segmented_control(
         "View",
         list(_VIEWS),
-        default="By question",
+        default="Inbox",
         required=True,
         key="feedback-view",
         label_visibility="collapsed",
     )
-    _VIEWS[view or "By question"](said)  # draw only the chosen view
+    _VIEWS[view or "Inbox"](said)  # draw only the chosen view
 
 
 def _show_damage() -> None:

@@ -1,0 +1,141 @@
+"""What curators decide beside passages, in SQLite: whom to ignore, and which questions the documents do not answer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.feedback.answers import AnswerStore
+from app.memory.votes import Unanswered
+from ingest.home.database import now
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS unanswered (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT NOT NULL, user TEXT NOT NULL, at TEXT NOT NULL,
+    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ignored_users (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, at TEXT NOT NULL, decided_by TEXT NOT NULL,
+    ignored INTEGER NOT NULL
+);
+"""
+_LAST = "sequence IN (SELECT MAX(sequence) FROM ignored_users GROUP BY user)"
+COUNTED = f"user NOT IN (SELECT user FROM ignored_users WHERE ignored AND {_LAST})"
+"""Condition in SQL: the row is of nobody who is ignored."""
+_STATEMENTS = "question, user, at, shown, withdrawn"
+_MAX_SHOWN = 20
+_FACTS = (
+    "$.question",
+    "$.query",
+    "$.found",
+    "$.complete",
+    "$.unanswered.user",
+    "$.ranking[0].is_probability",
+    "$.ranking[0].score",
+    "$.ranking[1].score",
+    *(f"$.citations[{index}].chunk.id" for index in range(_MAX_SHOWN)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredUser:
+    """Somebody whose votes and decisions do not count, since when, and who decided it."""
+
+    user: str
+    at: str
+    decided_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the inbox needs of a complete answer.
+
+    question: as searched. found: the answer was written from the documents. said_unanswered: it quoted a curator who
+    says that the documents hold no answer. first, second: probabilities of the best two passages, None where scores
+    are none. shown: ids of the chunks cited, best first.
+    """
+
+    answer_id: str
+    user: str
+    asked_at: datetime
+    question: str
+    found: bool
+    said_unanswered: bool
+    first: float | None
+    second: float | None
+    shown: tuple[str, ...]
+
+
+class CuratorStore(AnswerStore):
+    """The answers, and what curators decide beside passages. Both tables only grow; the last row counts."""
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        super()._make_tables(connection)
+        connection.executescript(_SCHEMA)
+
+    def say_unanswered(self, statements: Iterable[Unanswered]) -> None:
+        """Append statements that the documents do not answer a question, now."""
+        rows = [(one.question, one.user, now(), " ".join(one.shown), one.withdrawn) for one in statements]
+        with self._connection() as connection:
+            connection.executemany(f"INSERT INTO unanswered ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?)", rows)
+
+    def statements(self) -> list[Unanswered]:
+        """Return all statements that questions are not answered, and withdrawals, oldest first."""
+        with self._connection() as connection:
+            return statements_after(connection, 0)
+
+    def ignore(self, user: str, decided_by: str, *, ignored: bool = True) -> None:
+        """Ignore what a user said, also in the future, or count it again."""
+        with self._connection() as connection:
+            row = (user, now(), decided_by, ignored)
+            connection.execute("INSERT INTO ignored_users (user, at, decided_by, ignored) VALUES (?, ?, ?, ?)", row)
+
+    def ignored(self) -> dict[str, IgnoredUser]:
+        """Return the users who are ignored, by name."""
+        with self._connection() as connection:
+            rows = connection.execute(f"SELECT user, at, decided_by FROM ignored_users WHERE ignored AND {_LAST}")
+            return {row[0]: IgnoredUser(*row) for row in rows}
+
+    def askings(self, last: int = 10_000) -> list[Asking]:
+        """Return what the inbox needs of the last complete answers, oldest first; none of people who are ignored."""
+        paths = ", ".join(f"'{path}'" for path in _FACTS)
+        with self._connection() as connection:
+            rows = connection.execute(
+                f"SELECT id, user, asked_at, json_extract(answer, {paths}) FROM answers WHERE {COUNTED}"
+                " ORDER BY asked_at DESC LIMIT ?",
+                (last,),
+            ).fetchall()
+        found = [_asking(row) for row in reversed(rows)]
+        return [asking for asking in found if asking]
+
+
+def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Unanswered]:
+    """Return the statements after a position, in order; none of people who are ignored."""
+    rows = connection.execute(
+        f"SELECT {_STATEMENTS} FROM unanswered WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
+    )
+    return [
+        Unanswered(question, user, at, tuple(shown.split()), bool(withdrawn))
+        for question, user, at, shown, withdrawn in rows
+    ]
+
+
+def _asking(row: tuple[str, str, str, str]) -> Asking | None:
+    answer_id, user, asked_at, facts = row
+    question, query, found, complete, said_by, is_probability, first, second, *shown = json.loads(facts)
+    if not complete:
+        return None
+    return Asking(
+        answer_id,
+        user,
+        datetime.fromisoformat(asked_at),
+        query or question,
+        found,
+        said_by is not None,
+        first if is_probability else None,
+        second if is_probability else None,
+        tuple(chunk_id for chunk_id in shown if chunk_id),
+    )

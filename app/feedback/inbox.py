@@ -1,0 +1,242 @@
+"""answers and what was said of them -> list[InboxItem]: what a curator should decide next, best first.
+
+An item is a group of like questions whose answers were probably wrong. Its expected gain is the number of askings, each
+weighted by the probability that its answer was wrong and by its age.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+
+from app.feedback.answers import NotSavedError
+from app.feedback.curators import Asking
+from app.feedback.events import FeedbackEvent
+from app.feedback.judgements import Judgement, question_key
+from app.feedback.rules import LabeledPassage
+from app.feedback.store import FeedbackStore
+from app.memory.questions import Questions
+from app.memory.votes import Unanswered
+from app.memory.wording import Wording, overlap
+from ingest.embed.embedder import Embedder, Vectors
+
+Trouble = Literal[
+    "all sources struck out", "struck out again", "not answered", "people contradict each other", "near tie"
+]
+"""Why the answer shown was probably wrong."""
+UNANSWERED: frozenset[Trouble] = frozenset(("all sources struck out", "struck out again", "not answered"))
+"""What counts as a question without an answer."""
+_WRONG: Mapping[Trouble, float] = {
+    "all sources struck out": 0.95,
+    "struck out again": 0.8,
+    "not answered": 0.7,
+    "people contradict each other": 0.5,
+    "near tie": 0.5,
+}
+"""Assumed probability that the answer shown was wrong; a near tie is as likely to be wrong as its first passage."""
+_TIE = 0.05
+"""Difference of the first two probabilities."""
+_READ_SECONDS = 5.0
+"""A strike this long after the first one was of the rewritten answer."""
+_HALF_LIFE_DAYS = 30.0
+_MAX_WORDINGS = 500
+"""More are not grouped; those with the least gain are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """Like questions that a curator should decide on.
+
+    question: the wording asked most. wordings: all of them, most asked first. num_asked, num_people, since: of the
+    askings that went wrong; since and last_asked_at: ISO 8601 in UTC. trouble: what accounts for most of the gain.
+    gain: answers that a decision would have put right, recent ones more. answer_id, user: the last answer to the
+    question, and who asked.
+    """
+
+    question: str
+    wordings: tuple[str, ...]
+    num_asked: int
+    num_people: int
+    since: str
+    last_asked_at: str
+    trouble: Trouble
+    gain: float
+    answer_id: str
+    user: str
+
+
+@dataclass(slots=True)
+class _Wrong:
+    """The askings of one wording that went wrong, with their trouble and gain."""
+
+    wording: Wording
+    askings: list[tuple[Asking, Trouble, float]] = field(default_factory=list)
+
+    @property
+    def question(self) -> str:
+        return Counter(asking.question for asking, _, _ in self.askings).most_common(1)[0][0]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        return self.askings[-1][0].shown
+
+    @property
+    def gain(self) -> float:
+        return sum(gain for _, _, gain in self.askings)
+
+
+def inbox(
+    store: FeedbackStore, embedder: Embedder, askings: Sequence[Asking], labeled: Iterable[LabeledPassage]
+) -> list[InboxItem]:
+    """Return the open items, most gain first.
+
+    askings: of the store, oldest first. labeled: all its passages with feedback. A wording for which a curator named a
+    passage, or that one called unanswered, is closed; after another decision, only later askings count.
+    """
+    disputed = {question_key(passage.question) for passage in labeled if passage.needs_decision}
+    still_open = _still_open(askings, store.judgements(), store.statements())
+    wrong = _by_wording(still_open, troubles(askings, store.events()), disputed, datetime.now(UTC))
+    items = [_item(group) for group in _groups(wrong, store, embedder)]
+    return sorted(items, key=lambda item: -item.gain)
+
+
+def troubles(askings: Iterable[Asking], events: Iterable[FeedbackEvent]) -> dict[str, Trouble]:
+    """Return answer id -> what was wrong with the answer alone; answers without trouble are left out."""
+    strikes = _strikes(events)
+    found = {asking.answer_id: _trouble(asking, strikes.get(asking.answer_id, {})) for asking in askings}
+    return {answer_id: trouble for answer_id, trouble in found.items() if trouble}
+
+
+def _trouble(asking: Asking, struck: Mapping[str, datetime]) -> Trouble | None:
+    if asking.shown and struck.keys() >= set(asking.shown):
+        return "all sources struck out"
+    if struck and (max(struck.values()) - min(struck.values())).total_seconds() >= _READ_SECONDS:
+        return "struck out again"
+    if not asking.found:
+        return "not answered"
+    is_tie = asking.first is not None and asking.second is not None and asking.first - asking.second < _TIE
+    return "near tie" if is_tie else None
+
+
+def _strikes(events: Iterable[FeedbackEvent]) -> dict[str, dict[str, datetime]]:
+    """Return answer id -> chunk id -> when it was struck out as not relevant."""
+    strikes: dict[str, dict[str, datetime]] = {}
+    for event in events:
+        if event.action == "deleted" and event.reason in (None, "not relevant"):
+            struck = strikes.setdefault(event.answer_id, {})
+            struck.setdefault(event.chunk_id, datetime.fromisoformat(event.at))
+        elif event.action in ("deleted", "undone"):
+            strikes.get(event.answer_id, {}).pop(event.chunk_id, None)
+    return strikes
+
+
+def _by_wording(
+    askings: Iterable[Asking], trouble_of: Mapping[str, Trouble], disputed: Collection[str], now: datetime
+) -> list[_Wrong]:
+    """Return the wordings with trouble, most gain first. disputed: keys of questions that people contradict on."""
+    wrong: dict[object, _Wrong] = {}
+    for asking in askings:
+        trouble = trouble_of.get(asking.answer_id)
+        if trouble not in UNANSWERED and question_key(asking.question) in disputed:
+            trouble = "people contradict each other"
+        if trouble is None or asking.said_unanswered:
+            continue
+        probability = _WRONG[trouble]
+        if trouble == "near tie" and asking.first is not None:
+            probability = min(probability, 1 - asking.first)
+        gain = probability * 0.5 ** ((now - asking.asked_at).days / _HALF_LIFE_DAYS)
+        one = wrong.setdefault(_key(asking.question), _Wrong(Wording.of(asking.question)))
+        one.askings.append((asking, trouble, gain))
+    return sorted(wrong.values(), key=lambda one: -one.gain)
+
+
+def _groups(wrong: Sequence[_Wrong], store: FeedbackStore, embedder: Embedder) -> list[list[_Wrong]]:
+    """Return groups of like wordings: each joins the first group whose head probably has the same need."""
+    wrong = wrong[:_MAX_WORDINGS]
+    vectors = _vectors([one.question for one in wrong], store, embedder)
+    heads, groups = Questions(embedder.dimension), dict[str, list[_Wrong]]()
+    for one, vector in zip(wrong, vectors, strict=True):
+        likest = max(
+            ((_log_odds(one, groups[key][0], similarity), key) for key, similarity in heads.nearest(vector)),
+            default=(-1.0, ""),
+        )
+        if likest[0] > 0:
+            groups[likest[1]].append(one)
+        else:
+            heads.add([one.question], [vector])
+            groups[one.question] = [one]
+    return list(groups.values())
+
+
+def _log_odds(one: _Wrong, head: _Wrong, similarity: float) -> float:
+    return one.wording.log_odds(head.wording, similarity, overlap(one.shown, head.shown))
+
+
+def _vectors(questions: Sequence[str], store: FeedbackStore, embedder: Embedder) -> list[Vectors]:
+    """Return the questions' vectors; new ones are kept in the store."""
+    kept = store.question_vectors(embedder.name)
+    new = {
+        key: np.asarray(embedder.embed_query(question), np.float32)
+        for question in questions
+        if (key := question_key(question)) not in kept
+    }
+    with suppress(NotSavedError):  # they can be made again
+        store.keep_question_vectors(embedder.name, {key: vector.tobytes() for key, vector in new.items()})
+    keys = map(question_key, questions)
+    return [new[key] if key in new else np.frombuffer(kept[key], np.float32) for key in keys]
+
+
+def _key(question: str) -> Wording | str:
+    """Return what the same question has in common, whatever its case, order and unimportant words."""
+    wording = Wording.of(question)
+    return wording if wording.words else question_key(question)
+
+
+def _still_open(
+    askings: Iterable[Asking], judgements: Iterable[Judgement], statements: Iterable[Unanswered]
+) -> Iterator[Asking]:
+    """Yield the askings of questions that no curator has closed, after the last decision on each."""
+    last = {_key(statement.question): statement for statement in statements}
+    closed = {key for key, statement in last.items() if not statement.withdrawn}
+    decided_at: dict[Wording | str, datetime] = {}
+    for judgement in judgements:
+        key, at = _key(judgement.question), datetime.fromisoformat(judgement.at)
+        decided_at[key] = max(at, decided_at.get(key, at))
+        if judgement.label == "relevant":
+            closed.add(key)
+    for asking in askings:
+        key = _key(asking.question)
+        if key not in closed and (key not in decided_at or asking.asked_at > decided_at[key]):
+            yield asking
+
+
+def _item(group: Sequence[_Wrong]) -> InboxItem:
+    """Return the item of a group of wordings."""
+    rows = sorted((row for one in group for row in one.askings), key=lambda row: row[0].asked_at)
+    asked = Counter(question_key(asking.question) for asking, _, _ in rows)
+    wording_of = {question_key(asking.question): asking.question for asking, _, _ in rows}
+    gains: dict[Trouble, float] = {}
+    for _, trouble, gain in rows:
+        gains[trouble] = gains.get(trouble, 0.0) + gain
+    wordings = tuple(wording_of[key] for key, _ in asked.most_common())
+    last = next(
+        asking for asking, _, _ in reversed(rows) if question_key(asking.question) == asked.most_common(1)[0][0]
+    )
+    return InboxItem(
+        question=wordings[0],
+        wordings=wordings,
+        num_asked=len(rows),
+        num_people=len({asking.user for asking, _, _ in rows}),
+        since=rows[0][0].asked_at.isoformat(timespec="seconds"),
+        last_asked_at=rows[-1][0].asked_at.isoformat(timespec="seconds"),
+        trouble=max(gains, key=gains.__getitem__),
+        gain=float(sum(gains.values())),
+        answer_id=last.answer_id,
+        user=last.user,
+    )

@@ -1,0 +1,122 @@
+"""The inbox: one question to decide on, with the passages shown for it, and one click that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from app.answer import Answer
+from app.feedback import Judgement, Label, question_key
+from app.feedback.inbox import InboxItem, Trouble
+from app.feedback.rules import LabeledPassage
+from app.memory.votes import Unanswered
+from app.ui import links, markup
+from app.ui.ask.answer_search import find_answer
+from app.ui.feedback.by_document import times
+from app.ui.feedback.by_question import mark_of, people_words
+from app.ui.feedback.counts import Feedback, key_of
+from app.ui.messages import tell, try_to
+from app.ui.paging import page_of
+from app.ui.resources import current_user, feedback_store, inbox
+from app.ui.words import ago, beginning_of, day
+from ingest.chunk import Chunk
+
+_PREVIEW_CHARACTERS = 400
+_MAX_WORDINGS = 20
+_REASONS: Mapping[Trouble, str] = {
+    "not answered": "Not answered",
+    "all sources struck out": "All sources struck out",
+    "struck out again": "Struck out again after the answer was rewritten",
+    "people contradict each other": "People contradict each other",
+    "near tie": "The best passages are nearly tied",
+}
+
+
+def show_inbox(said: Feedback) -> None:
+    """Show the item with the most expected gain; a decision brings up the next one."""
+    items = inbox()
+    if not items:
+        st.caption("Nothing to decide. Questions that were not answered well come up here.")
+        return
+    st.caption("What helps most comes first. One decision closes a question and acts on the next answer.")
+    for item in page_of(items, 1, "inbox-page"):
+        _show_item(item, said)
+
+
+def item_words(item: InboxItem) -> str:
+    """Return why it is in the inbox, how often it was asked, by how many people and since when."""
+    people = "1 person" if item.num_people == 1 else f"{item.num_people:,} people"
+    last = f", last {ago(item.last_asked_at)}" if item.num_asked > 1 else ""
+    return f"{_REASONS[item.trouble]} · asked {times(item.num_asked)} by {people} since {day(item.since)}{last}"
+
+
+def _show_item(item: InboxItem, said: Feedback) -> None:
+    stored = feedback_store().answer(item.answer_id, item.user)
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**{markup.plain(item.question)}**")
+        st.caption(item_words(item))
+        questions = _chosen(item)
+        with st.container(horizontal=True):
+            if st.button("Find the answering passage", icon=":material/search:", type="primary"):
+                find_answer(item.question, [each for each in questions if each != item.question])
+            shown = tuple(each.chunk.id for each in stored.answer.citations) if stored else ()
+            st.button(
+                "Nothing here answers this",
+                icon=":material/block:",
+                on_click=_say_unanswered,
+                args=(questions, shown),
+                help="Like questions are told so at once, with your name and the date.",
+            )
+        if stored:
+            _show_passages(stored.answer, questions, said)
+
+
+def _chosen(item: InboxItem) -> Sequence[str]:
+    """Return the questions that a decision is for: all wordings, unless some are taken out."""
+    if len(item.wordings) == 1:
+        return item.wordings
+    wordings = item.wordings[:_MAX_WORDINGS]
+    chosen = st.multiselect("The decision is for", wordings, wordings, key=f"inbox-wordings-{item.answer_id}")
+    return chosen or [item.question]
+
+
+def _show_passages(answer: Answer, questions: Sequence[str], said: Feedback) -> None:
+    if answer.citations:
+        st.markdown("**Shown last**")
+    key = question_key(answer.searched)
+    labeled = {each.text: each for each in said.labeled if question_key(each.question) == key}
+    for citation in answer.citations:
+        _show_passage(citation.chunk, questions, labeled.get(citation.chunk.text), said)
+
+
+def _show_passage(chunk: Chunk, questions: Sequence[str], labeled: LabeledPassage | None, said: Feedback) -> None:
+    with st.container(border=True, gap="xsmall"):
+        where = markup.plain(" > ".join(filter(None, (chunk.title, chunk.heading))) or "Passage")
+        page = f", page {chunk.page}" if chunk.page else ""
+        mark = f"{mark_of(labeled)} " if labeled else ""
+        st.markdown(f"{mark}**{where}** · {markup.plain(chunk.document)}{page}")
+        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
+        if labeled and (words := people_words(labeled, said.reasons.get(key_of(labeled), {}))):
+            st.caption(words)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _judge_button("This answers", ":material/check:", "relevant", questions, chunk)
+            _judge_button("Does not answer", ":material/close:", "not relevant", questions, chunk)
+            links.to_source("Open in document", chunk_id=chunk.id, icon=":material/visibility:")
+
+
+def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str], chunk: Chunk) -> None:
+    st.button(words, key=f"inbox-{label}-{chunk.id}", icon=icon, on_click=_judge, args=(label, questions, chunk))
+
+
+def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
+    judgements = [Judgement.of_chunk(question, chunk, label, current_user()) for question in questions]
+    said = "answers" if label == "relevant" else "does not answer"
+    if try_to(lambda: feedback_store().judge(judgements)):
+        tell("success", f"Saved: {chunk.title} {said} “{questions[0]}”")
+
+
+def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
+    statements = [Unanswered(question, current_user(), shown=shown) for question in questions]
+    if try_to(lambda: feedback_store().say_unanswered(statements)):
+        tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")

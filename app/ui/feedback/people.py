@@ -1,0 +1,54 @@
+"""People: whose votes move most, and whose are ignored."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.feedback.people import Voter, voters
+from app.settings import read_settings
+from app.ui import markup
+from app.ui.feedback.counts import Feedback
+from app.ui.messages import try_to
+from app.ui.paging import page_of
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import counted, day, person
+
+_NUM_PEOPLE = 20
+
+
+def show_people(_said: Feedback) -> None:
+    """Show everybody who said something, whose votes move most first."""
+    st.caption(
+        "Ignoring somebody takes back all that person's votes and decisions at once, and later ones too. The log is "
+        "kept. Without a login, the same person in another browser is somebody else."
+    )
+    for voter in page_of(voters(feedback_store(), read_settings().min_agreeing), _NUM_PEOPLE, "people-page"):
+        with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            name = markup.plain(person(voter.user, current_user()))
+            st.markdown(f"**{name}**  \n:small[{markup.plain(voter_words(voter))}]", width="content")
+            st.button(
+                "Count again" if voter.ignored else "Ignore this person's votes",
+                key=f"ignore-{voter.user}",
+                on_click=_ignore,
+                args=(voter,),
+            )
+
+
+def voter_words(voter: Voter) -> str:
+    """Return how many votes, how many act, and how often others agree."""
+    parts = []
+    if voter.ignored:
+        by = person(voter.ignored.decided_by, current_user())
+        parts.append(f"ignored by {by} since {day(voter.ignored.at)}")
+    if voter.num_votes:
+        acting = round(100 * voter.num_acting / voter.num_votes)
+        parts.append(f"{counted(voter.num_votes, 'vote')}, {acting}% act for others")
+    if voter.num_compared:
+        parts.append(f"others agree with {voter.num_agreeing:,} of {voter.num_compared:,}")
+    if voter.num_decisions:
+        parts.append(counted(voter.num_decisions, "decision") + " as a curator")
+    return " · ".join(parts) or "no votes that count"
+
+
+def _ignore(voter: Voter) -> None:
+    try_to(lambda: feedback_store().ignore(voter.user, current_user(), ignored=not voter.ignored))
