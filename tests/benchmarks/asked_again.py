@@ -130,7 +130,7 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
                 struck = click(world, store, asked, people, strike_wrong(options.wrong), random.Random(seed))
             if naming:
                 store.judge(
-                    Judgement.of_chunk(world.judged.queries[query_id], chunk, "relevant", "curator")
+                    Judgement.of_chunk(world.answers[query_id].searched, chunk, "relevant", "curator")
                     for query_id, chunk in named.items()
                     if chunk
                 )
@@ -201,7 +201,7 @@ def remember(world: World, store: FeedbackStore) -> Memory:
 def voted(world: World, memory: Memory, user: str, query_id: str) -> list[RankedChunk]:
     ranking = world.answers[query_id].ranking
     found = [ranked.chunk.id for ranked in ranking]
-    return with_votes(ranking, memory.recall(world.judged.queries[query_id], user, found), world.find)
+    return with_votes(ranking, memory.recall(world.answers[query_id].searched, user, found), world.find)
 
 
 def _same_question(
