@@ -60,14 +60,11 @@ class Slice:
         """Return the slice of these questions."""
         won = sorted((one for one in replayed if one.gain > 0), key=lambda one: -one.gain)
         lost = sorted((one for one in replayed if one.gain < 0), key=lambda one: one.gain)
-        values = {str(number): one for number, one in enumerate(replayed)}
-        gain = difference(
-            {number: one.with_votes for number, one in values.items()},
-            {number: one.without for number, one in values.items()},
-        )
+        with_votes = {str(number): one.with_votes for number, one in enumerate(replayed)}
+        without = {str(number): one.without for number, one in enumerate(replayed)}
         return cls(
             len(replayed),
-            gain if replayed else None,
+            difference(with_votes, without) if replayed else None,
             len(won),
             len(lost),
             tuple(won[:_NUM_NAMED]),
