@@ -40,6 +40,9 @@ export default function ({ data, parentElement }) {
         line.classList.add("closed");
       };
       line.onblur = line.onmouseleave = () => line.classList.remove("closed");
+      // One text at a time: the pointer takes it from the keyboard, and the other way round.
+      line.onmouseenter = () => root.querySelectorAll(".line:focus").forEach((other) => other !== line && other.blur());
+      line.onfocus = () => root.querySelectorAll(".line:hover").forEach((other) => other !== line && other.classList.add("closed"));
       item.append(title, heading, line, text, detail);
       items.append(item);
     });
