@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -30,6 +30,8 @@ language model marked the sentences that answer (docs/benchmarks.md, "Quoted ans
 """
 _FIGURES = 1.0
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
+_NAMES = 1.5
+"""Log-odds of a table's row that holds all names of the question, such as Berlin; not fitted."""
 _SHARE_OF_PART = 0.75
 """Weight of a part of the question, against the whole question, in choosing the quote for that part."""
 MIN_VALUE = 9.2
@@ -49,6 +51,9 @@ _MAX_LIST_WORDS = 110
 _MAX_ITEMS = 5
 _FULL_LENGTH = 60
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
+"""A word that does not begin a sentence."""
 _INTRO = -1
 
 
@@ -156,7 +161,7 @@ def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[flo
     passages = [unit.citation.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
     similarity = dict(zip(every, scorer.score(question, every), strict=True))
-    wanted = figures_in(question)
+    wanted, names = figures_in(question), _shared_names(question, texts)
     return [
         _ALONE * similarity[text]
         + _BLOCK * similarity[block]
@@ -165,8 +170,21 @@ def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[flo
         + _QUESTION * text.rstrip().endswith("?")
         + _LENGTH * min(len(text.split()), _FULL_LENGTH) / _FULL_LENGTH
         + (_FIGURES * len(wanted & figures_in(text)) / len(wanted) if wanted else 0.0)
+        + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and _is_row(unit) else 0.0)
         for unit, text, block, passage in zip(units, texts, blocks, passages, strict=True)
     ]
+
+
+def _is_row(unit: _Unit) -> bool:
+    return unit.block.kind == "table" and unit.position != _INTRO
+
+
+def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
+    """Return the words of the question, in any case, that the texts always begin with a capital, within a sentence."""
+    words = set(chain.from_iterable(map(_WORD.findall, texts)))
+    within = set(chain.from_iterable(map(_NAME.findall, texts)))
+    asked = {word.capitalize() for word in _WORD.findall(question)}
+    return frozenset(word for word in asked & within if word.lower() not in words)
 
 
 def _label(chunk: Chunk) -> str:

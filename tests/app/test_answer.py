@@ -196,6 +196,14 @@ def test_a_figure_of_the_question_decides_between_rows() -> None:
     assert "| 5 | 50 hours |" in text
 
 
+@pytest.mark.parametrize("question", ["How much may a hotel in Berlin cost?", "hotel berlin how much"])
+def test_a_name_in_the_question_decides_between_rows(question: str) -> None:
+    table = "| Place | Cap |\n| --- | --- |\n| Germany | 150 EUR |\n| Capitals (for instance Berlin, Paris) | 190 EUR |"
+    ((text, _),) = extracted(citations(table), {"Place: Germany; Cap: 150 EUR": 0.05}, question)
+    assert "190 EUR" in text
+    assert "150 EUR" not in text
+
+
 def test_each_part_of_a_question_gets_a_quote() -> None:
     class ByPart(ScriptedScorer):
         def score(self, query: str, passages: Sequence[str]) -> list[float]:
