@@ -17,7 +17,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from app.api import answers
-from app.api.shapes import CitedPassage, Question, SearchBody, SearchResult
+from app.api.shapes import CitedPassage, Question, RankingOptions, SearchBody, SearchResult
 from app.pipeline import Pipeline
 from ingest import CiteloopError
 
@@ -74,7 +74,7 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
 
 
 def _answer(question: str, pipeline: Pipeline, stop: threading.Event) -> AgentAnswer:
-    *_, answer = pipeline.write(answers.rank(question, None, pipeline, stop), stop=stop)
+    *_, answer = pipeline.write(answers.rank(question, RankingOptions(), pipeline, stop), stop=stop)
     record: Any = answer.as_record()
     return AgentAnswer(**{name: record[name] for name in AgentAnswer.model_fields})
 

@@ -14,14 +14,14 @@ import numpy as np
 from app.access.admission import expect_waiting
 from app.answer import Answer
 from app.answering import failure_note
-from app.api.shapes import AskBody, FeedbackBody, Passage, RerankBody, SearchBody, SearchResult
+from app.api.shapes import AskBody, FeedbackBody, Passage, RankingOptions, RerankBody, SearchBody, SearchResult
 from app.feedback import FeedbackError, FeedbackStore, StoredAnswer, new_id
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.live import NONE
 from app.reranking.names import LIVE, name_of
 from app.reranking.rerank import Reranker, RerankerError
-from app.search.filters import EVERYTHING, Filter, FilterError
+from app.search.filters import FilterError
 from app.search.follow_up import NUM_EARLIER
 from ingest import CiteloopError
 from ingest.embed.embedder import Embedder
@@ -76,33 +76,30 @@ class Asked:
 
 def rank(
     question: str,
-    reranker: str | None,
+    options: RankingOptions,
     pipeline: Pipeline,
     stop: threading.Event,
-    within: Filter = EVERYTHING,
-    earlier: Sequence[str] = (),
     *,
-    as_typed: bool = False,
+    earlier: Sequence[str] = (),
     user: str = "",
-    ignore_votes: bool = False,
 ) -> Answer:
     """Return the ranking, made as on the page for this user; '' for nobody in particular.
 
     Raises WrongValueError for a reranker that programs cannot choose or an unknown document; BusyError when too many
     wait; StoppedError soon after stop is set.
     """
-    if reranker is not None:
-        _require_reranker(reranker, [LIVE, NONE], pipeline)
+    if options.reranker is not None:
+        _require_reranker(options.reranker, [LIVE, NONE], pipeline)
     query = pipeline.in_full(question, earlier, stop)
     try:
         return pipeline.rank(
             question,
-            reranker,
+            options.reranker,
             query=query,
-            as_typed=as_typed,
-            within=within,
+            as_typed=options.as_typed,
+            within=options.within.as_filter(),
             user=user,
-            ignore_votes=ignore_votes,
+            ignore_votes=options.ignore_votes,
             fall_back=True,
             on_step=lambda _step: expect_waiting(stop),
         )
@@ -112,15 +109,7 @@ def rank(
 
 def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
     """Return the best passages for a query. Raises as `rank`."""
-    found = rank(
-        body.query,
-        body.reranker,
-        pipeline,
-        stop,
-        body.within.as_filter(),
-        as_typed=body.as_typed,
-        ignore_votes=body.ignore_votes,
-    )
+    found = rank(body.query, body, pipeline, stop)
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
         query=found.searched,
@@ -140,17 +129,7 @@ def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, st
         if not turns:
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(
-        body.question,
-        body.reranker,
-        pipeline,
-        stop,
-        body.within.as_filter(),
-        earlier,
-        as_typed=body.as_typed,
-        user=user,
-        ignore_votes=body.ignore_votes,
-    )
+    ranked = rank(body.question, body, pipeline, stop, earlier=earlier, user=user)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 

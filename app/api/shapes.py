@@ -58,15 +58,20 @@ AsTyped = Annotated[bool, Field(description="true: search the words as typed; fa
 CorrectedFrom = Annotated[str, Field(description="The query before its typos were corrected; '' if it had none.")]
 
 
-class SearchBody(_RequestBody):
-    """A search request."""
+class RankingOptions(_RequestBody):
+    """How passages are found and ranked."""
 
-    query: Annotated[Question, Field(examples=["How many days of leave are there?"])]
     within: FilterBody = FilterBody()
-    num_results: Annotated[int, Field(ge=1, le=100)] = 10
     reranker: RerankerName = None
     as_typed: AsTyped = False
     ignore_votes: IgnoreVotes = False
+
+
+class SearchBody(RankingOptions):
+    """A search request."""
+
+    query: Annotated[Question, Field(examples=["How many days of leave are there?"])]
+    num_results: Annotated[int, Field(ge=1, le=100)] = 10
 
 
 class PassageVote(BaseModel):
@@ -117,13 +122,10 @@ class SearchResult(BaseModel):
     note: str = Field(description="A problem on the way, or ''.")
 
 
-class AskBody(_RequestBody):
+class AskBody(RankingOptions):
     """A question and options for its answer."""
 
     question: Annotated[Question, Field(examples=["How many days of leave are there?"])]
-    within: FilterBody = FilterBody()
-    reranker: RerankerName = None
-    ignore_votes: IgnoreVotes = False
     conversation_id: Annotated[
         str | None,
         Field(
@@ -131,7 +133,6 @@ class AskBody(_RequestBody):
             description="From an earlier answer, for a follow-up question; default: a new conversation.",
         ),
     ] = None
-    as_typed: AsTyped = False
     user: User = None
     stream: Annotated[bool, Field(description="true: server-sent events; false: one JSON object at the end.")] = True
 
