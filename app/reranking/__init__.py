@@ -6,7 +6,6 @@ live              LiveReranker   ranks with the live model, else with its predec
 cross_encoder                    any sequence classification model
 late_interaction                 any model with a vector per token
 votes             with_votes     ranking + what people said -> ranking
-reasons           why_above      two neighbors in a ranking -> why one stands above the other
 newest            newest_first   ranking -> superseded passages marked, and last where a newer version covers them
 http                             a reranking service
 """

@@ -49,13 +49,13 @@ def _show_votes(settings: Settings) -> None:
     st.subheader("Votes", anchor=False)
     number = settings.min_agreeing
     st.markdown(
-        "A source that you strike out is out of your answers at once. "
+        "A source that you strike out disappears from your answers at once. "
         + (
-            "It is out of everybody's at once, too. "
+            "It disappears from everybody's answers, too. "
             if number == 1
-            else f"For others it counts when {number} people agree, or a curator does. "
+            else f"It disappears from other people's answers when {number} people or a curator agree. "
         )
-        + "Set CITELOOP_MIN_AGREEING to change that. Without a login, two browsers count as two people."
+        + "To change the number, set CITELOOP_MIN_AGREEING. Without a login, two browsers count as two people."
     )
 
 

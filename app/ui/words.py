@@ -15,6 +15,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def people(number: int) -> str:
+    """Return a number of people."""
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def times(number: int) -> str:
+    """Return `once`, `twice` or `N times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+
+
 def beginning_of(text: str, num_characters: int) -> str:
     """Return the beginning of a long text, cut at a line end if possible, so tables keep whole rows."""
     if len(text) <= num_characters:

@@ -14,8 +14,8 @@ from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import export_bytes
-from app.ui.feedback.by_document import times
 from app.ui.feedback.by_question import counts_as, people_words
+from app.ui.words import times
 from ingest.pipeline import ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

@@ -55,7 +55,7 @@ def choose_options() -> Options:
         ignore_votes = st.toggle(
             "Ignore what people said",
             key="ignore-votes",
-            help="Ranks as if nobody had struck out, kept or named a passage for such a question.",
+            help="Ranks as if nobody had struck out, kept or named a source.",
             on_change=st.session_state.update,
             args=(changed,),
         )

@@ -9,9 +9,9 @@ import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
-from app.reranking.reasons import vote_words
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
+from app.ui.ask.reasons import vote_words
 from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10

@@ -11,11 +11,11 @@ import streamlit as st
 from app.answer import NUMBER, Answer, Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.memory.votes import Vote
-from app.reranking.reasons import vote_words, why_above
 from app.reranking.rerank import RankedChunk
 from app.ui import links, markup
 from app.ui.ask.options import RANKING_CHANGED
 from app.ui.ask.ranking import shown_score
+from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import current_user, feedback_store
 from app.ui.words import beginning_of, counted
 from ingest import CiteloopError

@@ -12,7 +12,7 @@ from app.ui import links, markup
 from app.ui.feedback.counts import CARE_REASONS, DocumentFeedback, Feedback, by_document, struck_out
 from app.ui.paging import page_of
 from app.ui.resources import pipeline
-from app.ui.words import counted, preview
+from app.ui.words import counted, people, preview, times
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
 _PREVIEW_CHARACTERS = 160
@@ -67,14 +67,8 @@ def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
 
 def document_words(document: DocumentFeedback) -> str:
     """Return how often its passages were struck out, by how many people, and why."""
-    people = "1 person" if document.num_users == 1 else f"{document.num_users:,} people"
     reasons = ", ".join(f"{reason} {number:,}" for reason, number in document.reasons.most_common())
-    return f"Struck out {times(document.num_struck_out)} by {people}: {reasons}"
-
-
-def times(number: int) -> str:
-    """Return `once`, `twice` or `N times`."""
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+    return f"Struck out {times(document.num_struck_out)} by {people(document.num_users)}: {reasons}"
 
 
 def _joined(words: tuple[str, ...]) -> str:

@@ -13,13 +13,12 @@ from app.feedback.rules import LabeledPassage
 from app.memory.votes import Unanswered
 from app.ui import links, markup
 from app.ui.ask.answer_search import find_answer
-from app.ui.feedback.by_document import times
 from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.counts import Feedback, key_of
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store, inbox
-from app.ui.words import ago, beginning_of, day
+from app.ui.words import ago, beginning_of, day, people, times
 from ingest.chunk import Chunk
 
 _PREVIEW_CHARACTERS = 400
@@ -46,9 +45,9 @@ def show_inbox(said: Feedback) -> None:
 
 def item_words(item: InboxItem) -> str:
     """Return why it is in the inbox, how often it was asked, by how many people and since when."""
-    people = "1 person" if item.num_people == 1 else f"{item.num_people:,} people"
     last = f", last {ago(item.last_asked_at)}" if item.num_asked > 1 else ""
-    return f"{_REASONS[item.trouble]} · asked {times(item.num_asked)} by {people} since {day(item.since)}{last}"
+    asked = f"asked {times(item.num_asked)} by {people(item.num_people)} since {day(item.since)}"
+    return f"{_REASONS[item.trouble]} · {asked}{last}"
 
 
 def _show_item(item: InboxItem, said: Feedback) -> None:

@@ -18,7 +18,7 @@ from app.ui.resources import current_user, feedback, training_job_store
 from app.ui.training.models import show_comparison, show_live, show_models
 from app.ui.training.progress import KINDS, is_training, show_trainings, start
 from app.ui.training.votes import show_votes
-from app.ui.words import counted, passages_that_answer
+from app.ui.words import counted, passages_that_answer, people
 
 _MAX_SEED = 2**31 - 1
 
@@ -27,9 +27,9 @@ def show() -> None:
     """The page."""
     st.title("Training", anchor=False)
     st.markdown(
-        "What people say of a source acts at once, below as votes. Training teaches the reranker what repeats across "
-        "many questions; it pays on code names and other words that no model knows. You decide what goes live, and can "
-        "always roll back."
+        "Strike-outs and other votes act at once, without training. Training improves the reranker itself. It pays "
+        "when people use code names and other words that no model knows. You decide what goes live, and can always "
+        "roll back."
     )
     show_messages()
     left, right = st.columns(2, gap="large")
@@ -75,8 +75,7 @@ def ready_words(said: Feedback) -> str:
     """Return the numbers of questions and passages, as Markdown."""
     ready = said.ready
     num_usable = ready.num_questions - ready.num_without_positive
-    people = "1 person" if ready.num_users == 1 else f"{ready.num_users:,} people"
-    by_people = f" by {people}" if ready.num_users else ""
+    by_people = f" by {people(ready.num_users)}" if ready.num_users else ""
     disagree = (
         f" {counted(said.ready.num_contradictions, 'passage')} with conflicting feedback."
         if said.ready.num_contradictions

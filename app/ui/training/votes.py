@@ -1,4 +1,4 @@
-"""What votes were worth: the result of replay, on request, since it ranks every judged question again."""
+"""How much votes helped: the result of replay, on request, since it ranks every judged question again."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.ui.words import counted
 
 
 def show_votes() -> None:
-    """Show what votes were worth to later questions."""
+    """Show how much votes helped later questions."""
     st.subheader("Votes", anchor=False)
     st.markdown(
-        "What people say of a source acts on the next question, without any training. Measure what that was worth to "
-        "questions that came later."
+        "Votes are what people strike out, keep or name. They act from the next question on. Measure how much they "
+        "helped later questions."
     )
     if st.button("Measure", key="replay", icon=":material/history:"):
         st.session_state["replayed"] = replayed()
@@ -32,7 +32,7 @@ def show_votes() -> None:
     with new:
         _show_slice("New questions", found.new)
         if not found.is_harmless:
-            st.caption(f"Votes may cost them at most {100 * MAX_LOSS:.1f} points.")
+            st.caption(f"Votes should cost new questions at most {100 * MAX_LOSS:.1f} points.")
 
 
 def _show_slice(title: str, part: Slice) -> None:

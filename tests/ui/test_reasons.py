@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from app.memory.votes import Recall, Vote
-from app.reranking.reasons import vote_words, why_above
 from app.reranking.rerank import RankedChunk
+from app.ui.ask.reasons import vote_words, why_above
 from ingest.chunk import PassageRef
 from tests.app.builders import make_candidates
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from app.memory.votes import Recall
 from app.reranking.rerank import RankedChunk
+from app.ui.words import people
 
-_PEOPLE = {"kept": "left standing", "struck out": "struck out"}
+_DONE = {"kept": "left standing", "struck out": "struck out"}
 
 
 def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
@@ -30,14 +31,14 @@ def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
 
 
 def vote_words(recall: Recall) -> str:
-    """Return what was said, of what question and by whom: `struck out for "..." by 3 people`."""
+    """Return the vote in words: `struck out for "..." by 3 people`."""
     vote = recall.vote
     question = "this question" if recall.is_same else f"“{vote.question}”"
     if vote.curator:
         said = "named as the answer" if vote.is_for else "rejected"
         return f"{said} by a curator for {question}"
-    people = "you" if vote.own else f"{vote.num_people} people"
-    return f"{_PEOPLE[vote.kind]} for {question} by {people}"
+    who = "you" if vote.own else people(vote.num_people)
+    return f"{_DONE[vote.kind]} for {question} by {who}"
 
 
 def _by_search(upper: RankedChunk, lower: RankedChunk) -> str:
