@@ -235,7 +235,9 @@ class Pipeline:
             note = _damage(self.table)
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-                ranking = reranked.ranking if ignore_votes else self._voted(searched, reranked.ranking, user, within)
+                ranking, unanswered = list(reranked.ranking), None
+                if not ignore_votes:
+                    ranking, unanswered = self._voted(searched, ranking, user, within)
                 ranking = newest_first(ranking, self.families, searched, within)
         return Answer(
             question=question,
@@ -254,22 +256,24 @@ class Pipeline:
             complete=False,
             note=note + reranked.note,
             ignores_votes=ignore_votes,
-            unanswered=None if ignore_votes else self._said_unanswered(searched, reranked.ranking),
+            unanswered=unanswered,
         )
 
-    def _voted(self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter) -> list[RankedChunk]:
-        """Return the ranking as moved by what people said of its passages."""
-        found = [ranked.chunk.id for ranked in ranking]
-        return with_votes(ranking, self.memory.recall(query, user, found), partial(self.find_passage, within=within))
-
-    def _said_unanswered(self, query: str, ranking: Sequence[RankedChunk]) -> Unanswered | None:
-        return self.memory.unanswered(query, [ranked.chunk.id for ranked in ranking])
+    def _voted(
+        self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter
+    ) -> tuple[list[RankedChunk], Unanswered | None]:
+        """Return the ranking as votes move it, and a curator's statement that the documents do not answer."""
+        memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
+        recalls = memory.recall(query, user, found)
+        moved = with_votes(ranking, recalls, partial(self.find_passage, within=within))
+        return moved, memory.unanswered(query, found)
 
     def find_passage(self, passage: PassageRef, within: Filter = EVERYTHING) -> Chunk | None:
         """Return a passage as it stands in the documents, by id or else by text; None if it is not in them."""
         table = self.table
-        same_text = table.find_texts([passage.text]).get(passage.text, [])
-        chunk = table.chunk(passage.chunk_id) or next(iter(same_text), None)
+        chunk = table.chunk(passage.chunk_id)
+        if chunk is None:  # its document was renamed, or is in twice
+            chunk = next(iter(table.find_texts([passage.text]).get(passage.text, ())), None)
         allowed = within.document_ids(table)
         return chunk if chunk and (allowed is None or chunk.document_id in allowed) else None
 

@@ -30,7 +30,8 @@ NUMBER = re.compile(r"\[(\d+)\]")
 class Citation:
     """The passage behind [number]; numbers start at 1 and follow the ranking.
 
-    also_in: documents with the same text. superseded_by: title of the newest version of its document, '' if it is that.
+    also_in: documents with the same text. superseded_by: title of the
+    newest version of its document, '' if this is the newest.
     """
 
     number: int

@@ -14,6 +14,7 @@ from itertools import groupby
 from app.evaluation.metrics import Difference, difference, measure
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, StoredAnswer, question_key
 from app.feedback.recall import REACH_STEP, Memory
+from app.feedback.rules import Stance
 from app.feedback.store import Position
 from app.memory.reach import Reach
 from app.reranking.rerank import RankedChunk
@@ -164,7 +165,7 @@ def replay(
 
 
 def _askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
-    """Yield what was said of one answer at a time, or by a curator, in the order in which it began."""
+    """Yield the votes on one answer at a time, and each curator's decision, oldest first."""
     said, _ = store.entries_after(Position())
     events = [one for one in said if isinstance(one, FeedbackEvent)]
     began: dict[str, str] = {}
@@ -185,7 +186,7 @@ def _replayed(
     without: set[str],
     find_chunk: FindChunk,
 ) -> Replayed | None:
-    """Return the question as it would have been ranked; None if what was said compares no two passages."""
+    """Return the question as votes would have ranked it; None if no two passages are judged differently."""
     labels = _labels(said)
     if len(set(labels.values())) < 2:
         return None
@@ -204,16 +205,12 @@ def _replayed(
 
 
 def _labels(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
-    """Return chunk id -> whether the person left it standing, by the last thing said of it."""
-    labels: dict[str, bool] = {}
+    """Return chunk id -> whether the person left it standing, by the rules of labels."""
+    stances: dict[str, Stance] = {}
     for event in said:
         if isinstance(event, FeedbackEvent) and event.action != "opened":
-            is_against = event.action == "deleted"
-            if is_against and event.reason not in (None, "not relevant"):
-                labels.pop(event.chunk_id, None)
-            else:
-                labels[event.chunk_id] = not is_against
-    return labels
+            stances.setdefault(event.chunk_id, Stance()).take(event)
+    return {chunk_id: stance.strength > 0 for chunk_id, stance in stances.items() if stance.strength}
 
 
 def _unvoted(ranked: RankedChunk) -> RankedChunk:

@@ -7,8 +7,9 @@ unsaved                UnsavedAnswers                answers not written to disk
 curators               CuratorStore                  who is ignored, and which questions the documents do not answer
 store                  FeedbackStore                 stores all of them, one transaction per action
 rules                  LabeledPassage                events and judgements -> labels for training
-votes                  QuestionVotes                 what was said of a question's passages -> votes for one person
+votes                  QuestionVotes                 feedback on a question's passages -> votes for one person
 recall                 Memory                        the log, read on as it grows -> votes for a question
+question_vectors                                     questions -> their vectors, kept in the store
 inbox                  InboxItem                     what a curator should decide next, best first
 unanswered             Week                          how many questions were not answered, by week
 people                 Voter                         whose votes move most

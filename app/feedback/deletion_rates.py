@@ -98,7 +98,7 @@ def _deleted(events: Iterable[FeedbackEvent]) -> set[tuple[str, str]]:
     stand: dict[tuple[str, str, str], bool] = {}
     for event in events:
         if event.action in ("deleted", "undone"):
-            counts = event.action == "deleted" and event.reason in (None, "not relevant")
+            counts = event.says_not_relevant
             stand[event.answer_id, event.chunk_id, event.user] = counts
     return {(answer_id, chunk_id) for (answer_id, chunk_id, _), counts in stand.items() if counts}
 

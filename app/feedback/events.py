@@ -78,6 +78,11 @@ class FeedbackEvent:
     text_score: float | None
     shown: str = ""
 
+    @property
+    def says_not_relevant(self) -> bool:
+        """Return whether it strikes the passage out as not relevant; other reasons say nothing about relevance."""
+        return self.action == "deleted" and self.reason in (None, "not relevant")
+
 
 EVENT_COLUMNS = tuple(field.name for field in fields(FeedbackEvent))
 

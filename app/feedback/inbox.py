@@ -1,4 +1,4 @@
-"""answers and what was said of them -> list[InboxItem]: what a curator should decide next, best first.
+"""answers and feedback on them -> list[InboxItem]: questions for a curator to decide, best first.
 
 An item is a group of like questions whose answers were probably wrong. Its expected gain is the number of askings, each
 weighted by the probability that its answer was wrong and by its age.
@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-import numpy as np
-
-from app.feedback.answers import NotSavedError
 from app.feedback.curators import Asking
 from app.feedback.events import FeedbackEvent
 from app.feedback.judgements import Judgement, question_key
+from app.feedback.question_vectors import question_vectors
 from app.feedback.rules import LabeledPassage
 from app.feedback.store import FeedbackStore
 from app.memory.questions import Questions
 from app.memory.votes import Unanswered
 from app.memory.wording import Wording, overlap
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder
 
 Trouble = Literal[
     "all sources struck out", "struck out again", "not answered", "people contradict each other", "near tie"
@@ -128,7 +125,7 @@ def _strikes(events: Iterable[FeedbackEvent]) -> dict[str, dict[str, datetime]]:
     """Return answer id -> chunk id -> when it was struck out as not relevant."""
     strikes: dict[str, dict[str, datetime]] = {}
     for event in events:
-        if event.action == "deleted" and event.reason in (None, "not relevant"):
+        if event.says_not_relevant:
             struck = strikes.setdefault(event.answer_id, {})
             struck.setdefault(event.chunk_id, datetime.fromisoformat(event.at))
         elif event.action in ("deleted", "undone"):
@@ -159,9 +156,10 @@ def _by_wording(
 def _groups(wrong: Sequence[_Wrong], store: FeedbackStore, embedder: Embedder) -> list[list[_Wrong]]:
     """Return groups of like wordings: each joins the first group whose head probably has the same need."""
     wrong = wrong[:_MAX_WORDINGS]
-    vectors = _vectors([one.question for one in wrong], store, embedder)
+    vectors = question_vectors({question_key(one.question): one.question for one in wrong}, store, embedder)
     heads, groups = Questions(embedder.dimension), dict[str, list[_Wrong]]()
-    for one, vector in zip(wrong, vectors, strict=True):
+    for one in wrong:
+        vector = vectors[question_key(one.question)]
         likest = max(
             ((_log_odds(one, groups[key][0], similarity), key) for key, similarity in heads.nearest(vector)),
             default=(-1.0, ""),
@@ -169,27 +167,13 @@ def _groups(wrong: Sequence[_Wrong], store: FeedbackStore, embedder: Embedder) -
         if likest[0] > 0:
             groups[likest[1]].append(one)
         else:
-            heads.add([one.question], [vector])
+            heads.add(one.question, vector)
             groups[one.question] = [one]
     return list(groups.values())
 
 
 def _log_odds(one: _Wrong, head: _Wrong, similarity: float) -> float:
     return one.wording.log_odds(head.wording, similarity, overlap(one.shown, head.shown))
-
-
-def _vectors(questions: Sequence[str], store: FeedbackStore, embedder: Embedder) -> list[Vectors]:
-    """Return the questions' vectors; new ones are kept in the store."""
-    kept = store.question_vectors(embedder.name)
-    new = {
-        key: np.asarray(embedder.embed_query(question), np.float32)
-        for question in questions
-        if (key := question_key(question)) not in kept
-    }
-    with suppress(NotSavedError):  # they can be made again
-        store.keep_question_vectors(embedder.name, {key: vector.tobytes() for key, vector in new.items()})
-    keys = map(question_key, questions)
-    return [new[key] if key in new else np.frombuffer(kept[key], np.float32) for key in keys]
 
 
 def _key(question: str) -> Wording | str:

@@ -17,9 +17,9 @@ from app.feedback.votes import PassageVotes, QuestionVotes
 class Voter:
     """One person's votes on passages, one for each question and passage.
 
-    num_acting: votes that act for others, since enough people or a curator agree. num_compared, num_agreeing: votes on
-    passages of which others or a curator said something too, and those that agree with them. num_decisions: as a
-    curator. ignored: None if the votes count.
+    num_acting: votes that act for others, since enough people or a curator agree. num_compared: votes on passages that
+    others or a curator judged too; num_agreeing: those that agree with them. num_decisions: as a curator. ignored: None
+    if the votes count.
     """
 
     user: str

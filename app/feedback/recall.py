@@ -6,14 +6,13 @@ import logging
 import math
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
-from app.feedback.answers import FeedbackError, NotSavedError
+from app.feedback.answers import FeedbackError
 from app.feedback.judgements import question_key
+from app.feedback.question_vectors import question_vectors
 from app.feedback.rules import shares
 from app.feedback.store import FeedbackStore, LogEntry, Position
 from app.feedback.votes import QuestionVotes
@@ -24,7 +23,9 @@ from app.memory.wording import Wording, overlap
 from ingest.embed.embedder import Embedder, Vectors
 
 _NUM_REACH_QUESTIONS = 500
-"""The last ones, from which the reach is learned."""
+"""The reach is learned from the last ones."""
+_NUM_KEPT_QUERIES = 8
+"""Vectors of the last queries: recall and statements need the same one."""
 REACH_STEP = 20
 """New questions after which the reach is learned again."""
 _MIN_UNANSWERED_LIKENESS = 0.8
@@ -41,7 +42,8 @@ class Memory:
 
     def __init__(self, embedder: Embedder, min_people: int) -> None:
         self.reach = Reach.of([])
-        self._embedder, self._min_people = embedder, min_people
+        self._min_people = min_people
+        self._embed_query = lru_cache(_NUM_KEPT_QUERIES)(embedder.embed_query)
         self._questions = Questions(embedder.dimension)
         self._said: dict[str, QuestionVotes] = {}
         self._totals: dict[str, float] = {}
@@ -51,23 +53,22 @@ class Memory:
     def __len__(self) -> int:
         return len(self._questions)
 
-    def take(self, said: Iterable[LogEntry], known: Mapping[str, Vectors] | None = None) -> dict[str, Vectors]:
-        """Add what was said, in the order of the log; return question key -> vector of the new questions.
+    def new_questions(self, said: Iterable[LogEntry]) -> dict[str, str]:
+        """Return key -> question of the log entries on questions that are not remembered yet."""
+        return {key: one.question for one in said if (key := question_key(one.question)) not in self._said}
 
-        known: vectors that need not be computed.
-        """
-        known, made = known or {}, {}
+    def take(self, said: Iterable[LogEntry], known: Mapping[str, Vectors] | None = None) -> None:
+        """Add log entries, in their order. known: vectors of questions by key, which are not computed again."""
+        known = known or {}
         for one in said:
             key = question_key(one.question)
             question = self._said.get(key)
             if question is None:
-                made[key] = known[key] if key in known else self._embedder.embed_query(one.question)
                 question = self._said.setdefault(key, QuestionVotes(one.question))
+                self._questions.add(key, known[key] if key in known else self._embed_query(one.question))
             self._totals[one.user] = self._totals.get(one.user, 0.0) + question.take(one)
             self._has_statements |= isinstance(one, Unanswered)
         self._shares = shares(self._totals)
-        self._questions.add(list(made), made.values())
-        return made
 
     def learn_reach(self) -> None:
         """Learn from the last questions how far votes act on like ones."""
@@ -82,7 +83,7 @@ class Memory:
         if not self._questions:
             return []
         asked, recalls = Wording.of(query), []
-        for question, log_odds in self._near(asked, self._embedder.embed_query(query), found, without):
+        for question, log_odds in self._near(asked, self._embed_query(query), found, without):
             likeness = {is_for: self.reach.likeness(log_odds, is_for=is_for) for is_for in (True, False)}
             if max(likeness.values()) < MIN_LIKENESS:
                 continue
@@ -99,7 +100,7 @@ class Memory:
         """
         if not self._has_statements:
             return None
-        near = self._near(Wording.of(query), self._embedder.embed_query(query), found, ())
+        near = self._near(Wording.of(query), self._embed_query(query), found, ())
         decided = [(log_odds, said) for said, log_odds in near if said.unanswered or said.is_named]
         log_odds, said = max(decided, key=lambda pair: (pair[0], pair[1].is_named), default=(-math.inf, None))
         is_like = self.reach.likeness(log_odds, is_for=False) >= _MIN_UNANSWERED_LIKENESS
@@ -115,7 +116,7 @@ class Memory:
                 yield said, asked.log_odds(said.wording, similarity, overlap(found, said.shown))
 
     def _predictions(self) -> Iterator[Prediction]:
-        """Predict what was said of the last questions' passages from the votes for other questions."""
+        """Predict the feedback on the last questions' passages from the votes for other questions."""
         last = list(self._said)[-_NUM_REACH_QUESTIONS:]
         usual = _usual(self._said[key] for key in last)
         for key in last:
@@ -175,12 +176,8 @@ class LiveMemory:
             self._position = Position()
         said, reached = self._store.entries_after(self._position)
         self._position = replace(reached, ignored=position.ignored)  # a later change is seen next time
-        name = self._embedder.name
-        kept = {key: np.frombuffer(vector, np.float32) for key, vector in self._store.question_vectors(name).items()}
-        made = self._memory.take(said, kept)
-        with suppress(NotSavedError):  # they can be made again
-            new = {key: vector.astype(np.float32).tobytes() for key, vector in made.items() if key not in kept}
-            self._store.keep_question_vectors(name, new)
+        new = self._memory.new_questions(said)
+        self._memory.take(said, question_vectors(new, self._store, self._embedder))
         if len(self._memory) >= self._num_learned + REACH_STEP:
             self._num_learned = len(self._memory)
             threading.Thread(target=self._memory.learn_reach, daemon=True).start()

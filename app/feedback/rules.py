@@ -121,7 +121,7 @@ class Stance:
         if event.action == "kept":
             self.kept = True
             return
-        is_irrelevant = event.action == "deleted" and event.reason in (None, "not relevant")
+        is_irrelevant = event.says_not_relevant
         self.struck = is_irrelevant
         self.other_reason = event.reason or "" if event.action == "deleted" and not is_irrelevant else ""
 

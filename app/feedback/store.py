@@ -113,7 +113,7 @@ class FeedbackStore(CuratorStore):
             return _position(connection)
 
     def entries_after(self, position: Position) -> tuple[list[LogEntry], Position]:
-        """Return what was said after a position, each kind in order, and the new position."""
+        """Return the entries after a position, each kind in order, and the new position."""
         with self._connection() as connection:
             after = f"WHERE sequence > ? AND {COUNTED}"
             connection.execute("BEGIN")  # all of one state of the database
@@ -122,14 +122,17 @@ class FeedbackStore(CuratorStore):
             statements = statements_after(connection, position.unanswered)
             return [*events, *judgements, *statements], _position(connection)
 
-    def question_vectors(self, embedder: str) -> dict[str, bytes]:
-        """Return question key -> the vector kept for it, made by this embedder."""
+    def question_vectors(self, embedder: str, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return question key -> the vector kept for it, made by this embedder; keys without one are left out."""
+        kept = "SELECT vector FROM question_vectors WHERE question = ? AND embedder = ?"
         with self._connection() as connection:
-            kept = "SELECT question, vector FROM question_vectors WHERE embedder = ?"
-            return dict(connection.execute(kept, (embedder,)).fetchall())
+            rows = {key: connection.execute(kept, (key, embedder)).fetchone() for key in keys}
+        return {key: row[0] for key, row in rows.items() if row}
 
     def keep_question_vectors(self, embedder: str, vectors: Mapping[str, bytes]) -> None:
         """Keep question key -> vector."""
+        if not vectors:
+            return
         with self._connection() as connection:
             rows = [(question, embedder, vector) for question, vector in vectors.items()]
             connection.executemany("INSERT OR REPLACE INTO question_vectors VALUES (?, ?, ?)", rows)

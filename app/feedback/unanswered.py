@@ -38,7 +38,7 @@ class UnansweredQuestion:
 
 
 def by_week(askings: Iterable[Asking], troubles: Mapping[str, Trouble]) -> list[Week]:
-    """Return the weeks in which somebody asked, newest first. troubles: by answer id."""
+    """Return the weeks with questions, newest first. troubles: by answer id."""
     asked, unanswered = Counter[date](), Counter[date]()
     for asking in askings:
         day = asking.asked_at.date()

@@ -1,4 +1,4 @@
-"""what people said of a question's passages -> Vote: the part that counts for one person."""
+"""feedback on a question's passages -> Vote: the votes that count for one person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ingest.chunk import PassageRef
 
 @dataclass(slots=True)
 class PassageVotes:
-    """What was said of one passage for one question: each user's stance, and a curator's decision."""
+    """The feedback on one passage for one question: each user's stance, and a curator's decision."""
 
     passage: PassageRef
     stances: dict[str, Stance] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class PassageVotes:
 
 
 class QuestionVotes:
-    """What was said of the passages of one question."""
+    """The feedback on the passages of one question."""
 
     def __init__(self, question: str) -> None:
         self.question = question
@@ -39,7 +39,7 @@ class QuestionVotes:
         self._statement: Unanswered | None = None
 
     def take(self, said: FeedbackEvent | Judgement | Unanswered) -> float:
-        """Add what was said, in the order of the log; to open a passage is no vote.
+        """Add a log entry; to open a passage is no vote.
 
         Returns how much the strength of the user's votes has grown.
         """

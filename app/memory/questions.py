@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 
 from ingest.embed.embedder import Vectors
@@ -29,20 +27,16 @@ class Questions:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._rows
-
-    def add(self, keys: Sequence[str], vectors: Iterable[Vectors]) -> None:
-        """Add questions by key with their vectors; known keys are skipped."""
-        for key, vector in zip(keys, vectors, strict=True):
-            if key in self._rows:
-                continue
-            row = len(self._keys)
-            if row == len(self._vectors):
-                self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])  # doubled
-            self._vectors[row] = vector
-            self._rows[key] = row
-            self._keys.append(key)
+    def add(self, key: str, vector: Vectors) -> None:
+        """Add a question by key with its vector; a known key is skipped."""
+        if key in self._rows:
+            return
+        row = len(self._keys)
+        if row == len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])  # doubled
+        self._vectors[row] = vector
+        self._rows[key] = row
+        self._keys.append(key)
 
     def vector(self, key: str) -> Vectors:
         """Return the vector of a question."""

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+(?:'t\b)?")
 _FIGURE = re.compile(r"[^\W_]*\d[^\W_]*(?:[-_./:][^\W_]+)*")
-_UNIMPORTANT = (
+_UNIMPORTANT_WORDS = (
     "a an the this that these those of to in on at for by with and or is are was were be been am do does did has have "
     "had will would shall should can could may might must i me my we us our you your it its there please any some "
     "der die das den dem des ein eine einen einem einer ist sind war und oder von zu im am fuer für mit ich wir "
     "le la les un une des du de est sont et ou à au aux en pour je nous mon ma mes notre nos"
 )
 """Words that may differ between two wordings of the same question. Question words, `before` and `after` may not."""
-_NEGATIONS = (
+_NEGATION_WORDS = (
     "no not never none nobody nothing neither nor without cannot nicht kein keine keinen ohne nie niemals "
     "ne pas sans jamais aucun"
 )
+_UNIMPORTANT, _NEGATIONS = frozenset(_UNIMPORTANT_WORDS.split()), frozenset(_NEGATION_WORDS.split())
 _INTERCEPT, _SIMILARITY, _OVERLAP, _MISMATCH = -12.0, 8.0, 8.0, -1.5
 """Log-odds that two questions have the same need: per cosine similarity, per overlap of their results, and for a
 negation or a figure that only one of them has (docs/decisions/0010)."""
@@ -44,8 +45,8 @@ class Wording:
         """Return the wording of a question."""
         text = unicodedata.normalize("NFKC", question).casefold().replace("\u2019", "'")
         words = frozenset(_WORD.findall(text))
-        negations = {word for word in words if word in _NEGATIONS.split() or word.endswith("n't")}
-        return cls(words.difference(_UNIMPORTANT.split(), negations), frozenset(_FIGURE.findall(text)), bool(negations))
+        negations = {word for word in words if word in _NEGATIONS or word.endswith("n't")}
+        return cls(words.difference(_UNIMPORTANT, negations), frozenset(_FIGURE.findall(text)), bool(negations))
 
     def is_same(self, other: Wording) -> bool:
         """Return whether the questions differ at most in case, order and unimportant words."""

@@ -27,8 +27,8 @@ FindChunk = Callable[[PassageRef], Chunk | None]
 def with_votes(ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk) -> list[RankedChunk]:
     """Return the ranking as the votes move it, with named passages that search missed.
 
-    A passage that was named for the same question comes first, one that was struck out last; for a like question, the
-    vote counts as much as both are likely to have the same need. Ties keep their order.
+    For the same question, a named passage comes first and a struck-out passage last. For a like question, the vote
+    counts as much as both questions are likely to have the same need. Ties keep their order.
     """
     votes = _by_index(ranking, recalls)
     missing = _missing(ranking, votes.pop(None, ()), find_chunk)
@@ -81,27 +81,32 @@ def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict
 
 def _nearly_same(ranking: Sequence[RankedChunk], passage: PassageRef) -> int | None:
     """Return the index of the passage as it stands now, if it says nearly the same in the same place."""
-    figures = Wording.of(passage.text).figures
     for index, ranked in enumerate(ranking):
         chunk = ranked.chunk
-        if (chunk.document, chunk.heading) == (passage.document, passage.heading):
-            is_near = fuzz.ratio(chunk.text, passage.text) >= _SAME_TEXT_PERCENT
-            if is_near and Wording.of(chunk.text).figures == figures:
-                return index
+        is_there = (chunk.document, chunk.heading) == (passage.document, passage.heading)
+        if (
+            is_there
+            and fuzz.ratio(chunk.text, passage.text) >= _SAME_TEXT_PERCENT
+            and Wording.of(chunk.text).figures == Wording.of(passage.text).figures
+        ):
+            return index
     return None
 
 
 def _missing(
     ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk
 ) -> list[tuple[RankedChunk, Recall]]:
-    """Return the passages in favour of which people or curators spoke and that search missed."""
+    """Return the passages that search missed, with the vote in their favour."""
+    by_passage: dict[PassageRef, list[Recall]] = {}
+    for recall in recalls:
+        if recall.vote.is_for:
+            by_passage.setdefault(recall.vote.passage, []).append(recall)
     by_id: dict[str, list[Recall]] = {}
     chunks: dict[str, Chunk] = {}
-    for recall in recalls:
-        chunk = find_chunk(recall.vote.passage) if recall.vote.is_for else None
-        if chunk:
+    for passage, votes in by_passage.items():
+        if chunk := find_chunk(passage):
             chunks[chunk.id] = chunk
-            by_id.setdefault(chunk.id, []).append(recall)
+            by_id.setdefault(chunk.id, []).extend(votes)
     lowest = min((ranked.candidate.fused_score for ranked in ranking), default=0.0)
     is_probability = bool(ranking) and ranking[0].is_probability
     found = []

@@ -1,4 +1,4 @@
-"""What curators say of which document replaces which, in SQLite beside the table: it wins over what is found."""
+"""Corrections of document versions by curators, in SQLite beside the table. They win over what is found."""
 
 from __future__ import annotations
 

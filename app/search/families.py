@@ -73,7 +73,7 @@ class Families:
         return sorted(families, key=lambda family: family[0].title.casefold())
 
     def is_asked_for(self, document_id: str, question: str) -> bool:
-        """Return whether a question names this superseded version: its number, or a day on which it was valid."""
+        """Return whether a question names this superseded version, by its number or a day when it was valid."""
         version = self.versions[document_id]
         if _EARLIER.search(question) or (version.number and version.number in numbers_in(question)):
             return True
@@ -206,7 +206,7 @@ def _meant(
 
 
 def _fits(version: Version, statement: Statement, same_title: Version | None) -> bool:
-    """Return whether version and date of a document are those of a statement, as far as both tell them.
+    """Return whether a document has the version and date of a statement, where both give them.
 
     same_title: the document that says it, if the title alone does not tell the two apart.
     """

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 
-import simplemma
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, Levenshtein
 
@@ -114,7 +113,7 @@ def nearest(word: str, counts: Mapping[str, int]) -> str:
 
 
 def _cost(word: str, other: str, num_slips: int) -> float:
-    """Return how unlikely it is that the other word was meant; infinite if no slips of the fingers explain it."""
+    """Return the cost of reading the other word; infinite if no slips of the fingers explain it."""
     if num_slips == 1 and sorted(word) == sorted(other):
         return _SWAPPED + (word[0] != other[0])
     if word[0] != other[0] or max(len(word), len(other)) < _MIN_LETTERS_OF_OTHER_SLIPS:
@@ -156,4 +155,6 @@ def _is_known(word: str, table: ChunkTable, embedder: Embedder) -> bool:
 
 
 def _in_dictionary(word: str) -> bool:
+    import simplemma  # most queries need no dictionary
+
     return any(simplemma.is_known(word, language, low_memory=True) for language in _LANGUAGES)

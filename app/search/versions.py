@@ -172,7 +172,7 @@ class Version:
 
     @cached_property
     def is_sibling(self) -> bool:
-        """Whether the title names a report, minutes or the like, of which all stay."""
+        """Whether the title names a report, minutes or the like; these are never versions."""
         return not self.is_replaceable and _SIBLING.search(self.subject) is not None
 
     @cached_property

@@ -162,8 +162,9 @@ def test_the_nearest_questions_are_found_as_they_are_added() -> None:
     questions = Questions(2)
     assert questions.nearest(np.array([1, 0], np.float32)) == []
     angles = [number / 100 for number in range(100)]
-    questions.add([str(each) for each in angles], [np.array([math.cos(a), math.sin(a)], np.float32) for a in angles])
-    questions.add(["0.0"], [np.array([0, 1], np.float32)])
+    for each in angles:
+        questions.add(str(each), np.array([math.cos(each), math.sin(each)], np.float32))
+    questions.add("0.0", np.array([0, 1], np.float32))
     found = questions.nearest(np.array([1, 0], np.float32))
     assert len(questions) == 100
     assert [key for key, _ in found] == [str(each) for each in angles[:50]]
