@@ -106,20 +106,9 @@ def make_world(folder: Path, cache: Path, scratch: Path, max_queries: int | None
 def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> dict[str, object]:
     """Ask half of the needs and measure on the other wordings, in every condition."""
     chance = random.Random(seed)
-    wordings: dict[str, list[str]] = {}
-    for query_id, need in world.needs.items():
-        wordings.setdefault(need, []).append(query_id)
-    order = sorted(wordings)
-    chance.shuffle(order)
-    asked_needs = order[: len(order) // 2]
-    asked = [
-        query_id
-        for need in asked_needs
-        for query_id in chance.sample(wordings[need], min(options.askings, max(1, len(wordings[need]) - 1)))
-    ]
+    split = split_needs(world, options.askings, chance)
+    asked, again, never = split.asked, split.again, split.never
     named = {query_id: _named(world, query_id, chance) for query_id in asked}
-    again = [query_id for need in asked_needs for query_id in wordings[need] if query_id not in set(asked)]
-    never = [query_id for need in order[len(order) // 2 :] for query_id in wordings[need]]
     named_of_need = {world.needs[query_id]: chunk for query_id, chunk in named.items() if chunk}
     results: dict[str, object] = {}
     for reader, (user, people) in READERS.items():
@@ -143,13 +132,39 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
             }
     return {
         "seed": seed,
-        "needs": len(order),
-        "asked_needs": len(asked_needs),
+        "needs": len(set(world.needs.values())),
+        "asked_needs": len({world.needs[query_id] for query_id in asked}),
         "asked": len(asked),
         "asked_again": len(again),
         "never_asked": len(never),
         "results": results,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Query ids: wordings that people ask, other wordings of the same needs, and all of needs that nobody asks."""
+
+    asked: list[str]
+    again: list[str]
+    never: list[str]
+
+
+def split_needs(world: World, askings: int, chance: random.Random) -> Split:
+    """Half of the needs are asked, in as many wordings, but not in all."""
+    wordings: dict[str, list[str]] = {}
+    for query_id, need in world.needs.items():
+        wordings.setdefault(need, []).append(query_id)
+    order = sorted(wordings)
+    chance.shuffle(order)
+    half = order[: len(order) // 2]
+    asked = [
+        query_id
+        for need in half
+        for query_id in chance.sample(wordings[need], min(askings, max(1, len(wordings[need]) - 1)))
+    ]
+    again = [query_id for need in half for query_id in wordings[need] if query_id not in set(asked)]
+    return Split(asked, again, [query_id for need in order[len(half) :] for query_id in wordings[need]])
 
 
 def click(

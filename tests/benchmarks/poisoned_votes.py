@@ -20,7 +20,7 @@ from typing import Any
 
 from app.feedback import FeedbackStore
 from ingest.chunk import Chunk
-from tests.benchmarks.asked_again import World, click, compare, make_world, remember
+from tests.benchmarks.asked_again import World, click, compare, make_world, remember, split_needs
 from tests.benchmarks.curator import Clicks, strike_at_random, strike_right, strike_wrong
 
 ATTACKS = ("strikes out what is right", "praises one document", "clicks at random")
@@ -41,16 +41,9 @@ def main() -> None:
 def run(world: World, attack: str, share: float, num_names: int, seed: int, home: Path) -> dict[str, Any]:
     """One log of honest people and an attacker; the changes in nDCG@10 by votes, in points."""
     chance = random.Random(seed)
-    wordings: dict[str, list[str]] = {}
-    for query_id, need in world.needs.items():
-        wordings.setdefault(need, []).append(query_id)
-    order = sorted(wordings)
-    chance.shuffle(order)
-    half = order[: len(order) // 2]
-    asked = [chance.choice(wordings[need]) for need in half]
+    split = split_needs(world, 1, chance)
+    asked = split.asked
     attacked = asked[: round(share * len(asked))]
-    never = [query_id for need in order[len(order) // 2 :] for query_id in wordings[need]]
-    again = [query_id for need in half for query_id in wordings[need] if query_id not in set(asked)]
     hit = {world.needs[query_id] for query_id in attacked}
     store = FeedbackStore(home)
     click(world, store, asked[len(attacked) :], ("ann", "bob"), strike_wrong(0.1), chance)
@@ -59,8 +52,8 @@ def run(world: World, attack: str, share: float, num_names: int, seed: int, home
     click(world, store, attacked, names, clicks, chance, is_right=favourite)
     memory = remember(world, store)
     parts = {
-        "never_asked": never,
-        "attacked_in_other_words": [query_id for query_id in again if world.needs[query_id] in hit],
+        "never_asked": split.never,
+        "attacked_in_other_words": [query_id for query_id in split.again if world.needs[query_id] in hit],
         "attacked": attacked,
     }
     return {name: _points(world, memory, query_ids) for name, query_ids in parts.items()}
