@@ -155,12 +155,23 @@ def stop_button(page: Page) -> Locator:
     return page.locator("[class*='st-key-stop-']").get_by_role("button")
 
 
+def open_popover(page: Page, name: str, content: Locator) -> None:
+    """A click that comes while the page is drawn again opens nothing, so click until the content is there."""
+
+    def is_open() -> bool:
+        if not content.is_visible():
+            page.get_by_role("button", name=name, exact=True).first.click()
+            page.wait_for_timeout(2000)
+        return content.is_visible()
+
+    wait_until(page, is_open)
+
+
 def expect_whole(page: Page) -> None:
     expect(page.get_by_text("and that is all").first).to_be_visible()
     expect(stop_button(page)).to_have_count(0)
     expect(page.get_by_text("Removed 1 made-up citation")).to_be_visible()
-    page.get_by_role("button", name="Details").click()
-    expect(page.get_by_text("(writer-1)")).to_be_visible()
+    open_popover(page, "Details", page.get_by_text("(writer-1)"))
     page.keyboard.press("Escape")
     expect(page.get_by_text("(writer-1)")).to_be_hidden()
 
@@ -237,8 +248,9 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     question = "What is the price of a hotel a night?"
     ask(page, server, question)
     address = page.url
-    page.get_by_role("button", name="Conversation", exact=True).click()
-    page.get_by_role("button", name="Share conversation").first.click()
+    share = page.get_by_role("button", name="Share conversation").first
+    open_popover(page, "Conversation", share)
+    share.click()
     link = page.get_by_test_id("stCode").first.inner_text().strip()
     page.keyboard.press("Escape")
     colleague = open_context().new_page()
