@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,30 +15,37 @@ from cachetools import LRUCache
 from app.access.admission import usual_admission
 from app.answer import (
     ALL_STRUCK_OUT,
+    CURATED,
     EXTRACTIVE,
     NO_DOCUMENTS,
     NOTHING_MATCHES,
     Answer,
     Citation,
     cite,
-    unanswered_text,
 )
+from app.answer.curated import text_of
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
+from app.feedback import FeedbackStore
+from app.feedback.changed import Changed, changed_since
+from app.feedback.curators import Asking
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import estimate_tokens
-from app.memory.votes import Unanswered
+from app.memory.votes import Statement
+from app.memory.wording import Wording
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.reranking.statements import is_overtaken, sources_first
 from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
+from app.search.passages import find_passages
 from app.search.query import as_query
 from app.search.search import Candidate, search
 from app.search.spelling import Spelling
@@ -235,10 +242,13 @@ class Pipeline:
             note = _damage(self.table)
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-                ranking, unanswered = list(reranked.ranking), None
+                ranking, statement = list(reranked.ranking), None
                 if not ignore_votes:
-                    ranking, unanswered = self._voted(searched, ranking, user, within)
+                    ranking, statement = self._voted(searched, ranking, user, within)
                 ranking = newest_first(ranking, self.families, searched, within)
+                if statement and statement.text:
+                    with_sources = sources_first(ranking, statement)
+                    ranking, statement = with_sources or ranking, statement if with_sources else None
         return Answer(
             question=question,
             query="" if searched == question else searched,
@@ -246,7 +256,7 @@ class Pipeline:
             within=within,
             text="",
             answered_by=EXTRACTIVE,
-            citations=cite(ranking, self.settings.num_citations),
+            citations=cite(ranking, max(self.settings.num_citations, len(statement.sources) if statement else 0)),
             ranking=tuple(ranking),
             reranker=reranked.reranker,
             reranker_version=self._versions.get(reranked.reranker, ""),
@@ -256,26 +266,27 @@ class Pipeline:
             complete=False,
             note=note + reranked.note,
             ignores_votes=ignore_votes,
-            unanswered=unanswered,
+            statement=statement,
         )
 
     def _voted(
         self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter
-    ) -> tuple[list[RankedChunk], Unanswered | None]:
-        """Return the ranking as votes move it, and a curator's statement that the documents do not answer."""
+    ) -> tuple[list[RankedChunk], Statement | None]:
+        """Return the ranking as votes move it, and what a curator says of the question."""
         memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
         recalls = memory.recall(query, user, found)
-        moved = with_votes(ranking, recalls, partial(self.find_passage, within=within))
-        return moved, memory.unanswered(query, found)
+        moved = with_votes(ranking, recalls, partial(self.find_passages, within=within))
+        statement = memory.statement(query, found)
+        return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
 
-    def find_passage(self, passage: PassageRef, within: Filter = EVERYTHING) -> Chunk | None:
-        """Return a passage as it stands in the documents, by id or else by text; None if it is not in them."""
-        table = self.table
-        chunk = table.chunk(passage.chunk_id)
-        if chunk is None:  # its document was renamed, or is in twice
-            chunk = next(iter(table.find_texts([passage.text]).get(passage.text, ())), None)
-        allowed = within.document_ids(table)
-        return chunk if chunk and (allowed is None or chunk.document_id in allowed) else None
+    def is_overtaken(self, statement: Statement) -> bool:
+        """Return whether documents that were added or changed since may answer what a curator called unanswered."""
+        ranking = self.rank(statement.question, as_typed=True, ignore_votes=True, fall_back=True).ranking
+        return is_overtaken(statement, ranking, self.table.document)
+
+    def find_passages(self, passages: Collection[PassageRef], within: Filter = EVERYTHING) -> dict[PassageRef, Chunk]:
+        """Return passage -> chunk with the same text; those that these documents do not hold are left out."""
+        return find_passages(passages, self.table, within.document_ids(self.table))
 
     @property
     def memory(self) -> Memory:
@@ -340,8 +351,9 @@ class Pipeline:
             num_dropped=0,
             sentences=(),
         )
-        if citations and unwritten.unanswered:
-            yield replace(unwritten, text=unanswered_text(unwritten.unanswered), answered_by=EXTRACTIVE, complete=True)
+        if citations and (statement := unwritten.statement) and _has_sources(statement, citations):
+            by = CURATED if statement.text else EXTRACTIVE
+            yield replace(unwritten, text=text_of(statement), answered_by=by, found=bool(statement.text), complete=True)
         elif citations:
             yield from writer.write(unwritten, citations, stop)
         else:
@@ -358,6 +370,20 @@ class Pipeline:
         """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
         *_, answer = self.write(self.rank(question, reranker, within=within))
         return answer
+
+
+def changed_questions(
+    pipeline: Pipeline, store: FeedbackStore, askings: Iterable[Asking]
+) -> dict[Wording | str, Changed]:
+    """Return wording key -> what waits for a curator at a question that was asked, since the documents have changed."""
+    questions = {asking.question for asking in askings}
+    votes = pipeline.memory.votes()
+    return changed_since(questions, store.statements(), votes, pipeline.table, pipeline.is_overtaken)
+
+
+def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:
+    """Return whether all sources of a curator's answer are among the citations; they have the first numbers."""
+    return {citation.number for citation in citations} >= set(range(1, len(statement.sources) + 1))
 
 
 def _shown(name: str) -> str:

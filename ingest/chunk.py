@@ -70,6 +70,11 @@ class Chunk:
         """Return title, heading path and text, as embedder, full-text index and reranker read them."""
         return f"{label(self.title, self.headings)}\n{self.text}"
 
+    @property
+    def ref(self) -> PassageRef:
+        """Return the passage as it is now, to be kept."""
+        return PassageRef(self.id, self.document, self.title, self.heading, self.page, self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -201,11 +201,15 @@ class ChunkTable:
 
     def chunk(self, chunk_id: str) -> Chunk | None:
         """Return the chunk with this id, or None if its document has changed or is gone."""
+        return self.chunks([chunk_id]).get(chunk_id)
+
+    def chunks(self, chunk_ids: Collection[str]) -> dict[str, Chunk]:
+        """Return id -> chunk; ids whose document has changed or is gone are left out."""
         table = self._table()
-        if table is None:
-            return None
-        query = table.search().where(col("id") == lit(chunk_id)).select(CHUNK_COLUMNS)
-        return next(iter(self._whole(query)), None)
+        if table is None or not chunk_ids:
+            return {}
+        query = table.search().where(col("id").isin(list(chunk_ids))).select(CHUNK_COLUMNS)
+        return {chunk.id: chunk for chunk in self._whole(query)}
 
     def find_texts(self, texts: Collection[str]) -> dict[str, list[Chunk]]:
         """Return text -> the chunks with exactly this text; texts without a chunk are left out."""

@@ -12,7 +12,7 @@ import sqlite3
 
 _VERSION = 1
 """PRAGMA user_version of a database without cookies."""
-_TABLES = ("answers", "shares", "events", "judgements", "unanswered", "ignored_users")
+_TABLES = ("answers", "shares", "events", "judgements", "statements", "ignored_users")
 
 
 def user_of_cookie(cookie: str) -> str:

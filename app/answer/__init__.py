@@ -9,6 +9,7 @@
     thoughts                    a language model's text without its thoughts and the marks of its chat template
     abstention                  does a text say that the documents hold no answer?
     written     Checked         the messages for it, and its text without citations that it was not given
+    curated                     what a curator says of a question -> the text that is shown
     support     CitedSentence   does a passage say what the sentence that cites it says?
 
 None of them knows how the ranking came about.
@@ -17,6 +18,7 @@ None of them knows how the ranking came about.
 from app.answer.abstention import ABSTENTION
 from app.answer.answer import (
     ALL_STRUCK_OUT,
+    CURATED,
     EXTRACTIVE,
     NO_DOCUMENTS,
     NOT_CLEAR,
@@ -26,7 +28,6 @@ from app.answer.answer import (
     Answer,
     Citation,
     cite,
-    unanswered_text,
 )
 from app.answer.blocks import split_sentences
 from app.answer.extractive import Extraction, Quote, extract, quote
@@ -37,6 +38,7 @@ from app.answer.written import INSTRUCTIONS, Checked, checked, echoes, prompt
 __all__ = [
     "ABSTENTION",
     "ALL_STRUCK_OUT",
+    "CURATED",
     "EXTRACTIVE",
     "INSTRUCTIONS",
     "NOTHING_MATCHES",
@@ -60,5 +62,4 @@ __all__ = [
     "prompt",
     "quote",
     "split_sentences",
-    "unanswered_text",
 ]

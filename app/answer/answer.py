@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 
-from app.access.users import shown_name
 from app.answer.marks import cited_numbers
 from app.answer.support import CitedSentence
-from app.memory.votes import Unanswered
+from app.memory.votes import Statement
 from app.reranking.rerank import RankedChunk
 from app.search.filters import EVERYTHING, Filter
 from ingest.chunk import Chunk
 
 EXTRACTIVE = "extractive"
+CURATED = "curator"
 NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
 NOTHING_MATCHES = "Nothing in the documents matches this question."
 NOT_FOUND = "Nothing here clearly answers this. The nearest passages are listed below."
@@ -45,14 +44,14 @@ class Answer:
     """An answer with its sources and how it was made.
 
     question: as typed; query: as searched, '' if equal; corrected_from: the query before its typos were corrected, ''
-    if it had none; within: the filter. answered_by: 'extractive' or the language model's name. citations: the passages
-    shown; the ones in the text are `used`. ranking: all candidates. timings_ms: search, rerank, answer. found: False if
-    the documents do not answer. complete: False while the text grows, or if it was cut off or stopped by the user
-    (`stopped`). note: errors, for the user; ranking_note: errors before writing. num_dropped: made-up citations removed
-    from the text. sentences: of a language model, with their support by the citations; none if extractive.
-    reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids of chunks struck out before
-    writing, in the order of the citations. ignores_votes: ranked as if nobody had said anything of the passages.
-    unanswered: a curator's statement that the documents do not answer it.
+    if it had none; within: the filter. answered_by: 'extractive', 'curator' or the language model's name. citations:
+    the passages shown; the ones in the text are `used`. ranking: all candidates. timings_ms: search, rerank, answer.
+    found: False if the documents do not answer. complete: False while the text grows, or if it was cut off or stopped
+    by the user (`stopped`). note: errors, for the user; ranking_note: errors before writing. num_dropped: made-up
+    citations removed from the text. sentences: of a language model, with their support by the citations; none if
+    extractive. reranker_version: fingerprint in hex, embedder: name; '' in old answers. without: ids of chunks struck
+    out before writing, in the order of the citations. ignores_votes: ranked as if nobody had said anything of the
+    passages. statement: what a curator says of the question, also where the text is made without it after a strike-out.
     """
 
     question: str
@@ -76,7 +75,7 @@ class Answer:
     num_dropped: int = 0
     sentences: tuple[CitedSentence, ...] = ()
     ignores_votes: bool = False
-    unanswered: Unanswered | None = None
+    statement: Statement | None = None
 
     @property
     def searched(self) -> str:
@@ -87,6 +86,12 @@ class Answer:
     def never_searched(self) -> bool:
         """Whether it ended or was stopped before it had sources."""
         return not (self.citations or self.complete)
+
+    @property
+    def shown_statement(self) -> Statement | None:
+        """Return what a curator says of the question if the text says it, or None."""
+        is_shown = self.statement and (self.answered_by == CURATED or not self.statement.text)
+        return self.statement if is_shown else None
 
     @property
     def used(self) -> frozenset[int]:
@@ -110,7 +115,8 @@ class Answer:
             "sentences": [asdict(sentence) for sentence in self.sentences],
             "note": self.note,
             "ignores_votes": self.ignores_votes,
-            "said_unanswered": self.unanswered is not None,
+            "said_unanswered": self.statement is not None and not self.statement.text,
+            "statement": self.shown_statement.as_record() if self.shown_statement else None,
             "citations": [
                 {
                     "number": citation.number,
@@ -132,13 +138,6 @@ class Answer:
             "embedder": self.embedder,
             "timings_ms": dict(self.timings_ms),
         }
-
-
-def unanswered_text(statement: Unanswered) -> str:
-    """Return the answer where a curator says that the documents hold none."""
-    name = re.sub("^visitor ", "Visitor ", shown_name(statement.user))
-    day = f"{datetime.fromisoformat(statement.at):%-d %B %Y}"
-    return f"{name} said on {day} that the documents do not answer this. The nearest passages are listed below."
 
 
 def cite(ranking: Sequence[RankedChunk], num_citations: int) -> tuple[Citation, ...]:

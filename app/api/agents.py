@@ -17,7 +17,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from app.api import answers
-from app.api.shapes import CitedPassage, Question, RankingOptions, SearchBody, SearchResult
+from app.api.shapes import CitedPassage, CuratorStatement, Question, RankingOptions, SearchBody, SearchResult
 from app.pipeline import Pipeline
 from ingest import CiteloopError
 
@@ -35,10 +35,13 @@ class AgentAnswer(BaseModel):
     question: str
     query: str = Field(description="The question as searched, without typos.")
     answer: str
-    answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
+    answered_by: str = Field(
+        description="'extractive' (sentences word for word), 'curator', or the language model's name."
+    )
     found: bool
     complete: bool = Field(description="false: it was cut off.")
     note: str = Field(description="A problem on the way, or ''.")
+    statement: CuratorStatement | None
     citations: list[CitedPassage]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -155,6 +155,15 @@ class CitedPassage(BaseModel):
     text: str
 
 
+class CuratorStatement(BaseModel):
+    """What a curator says of the question, and the answer repeats: that nothing answers it, or the answer itself."""
+
+    kind: Literal["answer", "unanswered"]
+    question: str = Field(description="The question that it was said for.")
+    by: str
+    at: str = Field(description="ISO 8601 in UTC.")
+
+
 class AskResult(BaseModel):
     """An answer with its sources."""
 
@@ -162,7 +171,9 @@ class AskResult(BaseModel):
     conversation_id: str
     question: str
     answer: str = Field(description="With [n] where citation n supports it.")
-    answered_by: str = Field(description="'extractive' (sentences word for word), or the language model's name.")
+    answered_by: str = Field(
+        description="'extractive' (sentences word for word), 'curator', or the language model's name."
+    )
     found: bool = Field(description="false: the documents do not seem to answer.")
     complete: bool = Field(description="false: it was cut off.")
     stopped: bool = Field(description="true: it was stopped on request.")
@@ -175,6 +186,7 @@ class AskResult(BaseModel):
     note: str
     ignores_votes: bool = Field(description="true: it was ranked as if nobody had said anything of the passages.")
     said_unanswered: bool = Field(description="true: a curator says that the documents do not answer this question.")
+    statement: CuratorStatement | None
     citations: list[CitedPassage]
     ranking: list[Passage]
     reranker: str

@@ -117,11 +117,13 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     Example: citeloop feedback inbox
     """
     from app.feedback.inbox import inbox
-    from app.pipeline import Pipeline
+    from app.pipeline import Pipeline, changed_questions
     from app.settings import read_settings
 
-    settings, store = read_settings(home), _store(home)
-    items = inbox(store, Pipeline(settings).embedder, store.askings(), _labeled(store))
+    pipeline, store = Pipeline(read_settings(home)), _store(home)
+    askings = store.askings()
+    changed = changed_questions(pipeline, store, askings)
+    items = inbox(store, pipeline.embedder, askings, _labeled(store), changed)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))
         return

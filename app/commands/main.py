@@ -111,6 +111,8 @@ def ask(
 
     Example: citeloop ask "And in Hamburg?" --earlier "How much may a hotel in Bremen cost?"
     """
+    from app.answer import CURATED
+    from app.answer.curated import said_by
     from app.pipeline import Pipeline
 
     questions = [*(earlier or ()), question]
@@ -123,6 +125,8 @@ def ask(
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
     print(answer.text + (f"\n({answer.note})" if answer.note else ""))
+    if answer.answered_by == CURATED and answer.statement:
+        print(f"(answered by {said_by(answer.statement)}, for “{answer.statement.question}”)")
     for citation in answer.citations:
         chunk = citation.chunk
         page = f", page {chunk.page}" if chunk.page else ""

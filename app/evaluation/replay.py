@@ -18,7 +18,7 @@ from app.feedback.rules import Stance
 from app.feedback.store import Position
 from app.memory.reach import Reach
 from app.reranking.rerank import RankedChunk
-from app.reranking.votes import FindChunk, with_votes
+from app.reranking.votes import FindChunks, with_votes
 
 MIN_QUESTIONS = 20
 """Fewer judged questions say nothing."""
@@ -135,10 +135,10 @@ class Replay:
 def replay(
     store: FeedbackStore,
     memory: Memory,
-    find_chunk: FindChunk,
+    find_chunks: FindChunks,
     on_step: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Replay:
-    """Walk through the log in time. memory: empty. find_chunk: in the current documents. on_step: askings done, all."""
+    """Walk through the log in time. memory: empty. find_chunks: in the documents now. on_step: askings done, all."""
     askings = list(_askings(store))
     found: list[Replayed] = []
     askers: dict[str, set[str]] = {}
@@ -150,9 +150,8 @@ def replay(
             answer = store.answer(first.answer_id, first.user)
             key = question_key(first.question)
             known = askers.setdefault(key, set())
-            one = (
-                _replayed(answer, said, memory, {key} if first.user in known else set(), find_chunk) if answer else None
-            )
+            own = {key} if first.user in known else set()
+            one = _replayed(answer, said, memory, own, find_chunks) if answer else None
             found += [one] if one else []
             num_left_out += one is None
             known.add(first.user)
@@ -184,7 +183,7 @@ def _replayed(
     said: Sequence[FeedbackEvent | Judgement],
     memory: Memory,
     without: set[str],
-    find_chunk: FindChunk,
+    find_chunks: FindChunks,
 ) -> Replayed | None:
     """Return the question as votes would have ranked it; None if no two passages are judged differently."""
     labels = _labels(said)
@@ -193,7 +192,7 @@ def _replayed(
     shown = answer.answer
     ranking = [_unvoted(ranked) for ranked in sorted(shown.ranking, key=lambda one: one.unvoted_rank or one.rank)]
     recalls = memory.recall(shown.searched, answer.user, [ranked.chunk.id for ranked in ranking], without)
-    voted = with_votes(ranking, recalls, find_chunk)
+    voted = with_votes(ranking, recalls, find_chunks)
     values = [_ndcg(labels, order) for order in (ranking, voted)]
     return Replayed(
         question=shown.searched,

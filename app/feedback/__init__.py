@@ -4,12 +4,14 @@ events                 StoredAnswer, FeedbackEvent   an answer as shown, one act
 judgements             Judgement                     a curator's decision on a passage for a question
 answers                Conversation                  answers by conversation: list, search, rename, remove, share
 unsaved                UnsavedAnswers                answers not written to disk yet
-curators               CuratorStore                  who is ignored, and which questions the documents do not answer
+curators               CuratorStore                  who is ignored, and what curators say of questions
+statements                                           which of these statements hold
 store                  FeedbackStore                 stores all of them, one transaction per action
 rules                  LabeledPassage                events and judgements -> labels for training
 votes                  QuestionVotes                 feedback on a question's passages -> votes for one person
 recall                 Memory                        the log, read on as it grows -> votes for a question
 question_vectors                                     questions -> their vectors, kept in the store
+changed                Changed                       what waits since the documents have changed
 inbox                  InboxItem                     what a curator should decide next, best first
 unanswered             Week                          how many questions were not answered, by week
 people                 Voter                         whose votes move most

@@ -1,4 +1,4 @@
-"""What curators decide beside passages, in SQLite: whom to ignore, and which questions the documents do not answer."""
+"""What curators say beside passages, in SQLite: answers, questions that nothing answers, and whom to ignore."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
+
 from app.feedback.answers import AnswerStore
-from app.memory.votes import Unanswered
-from ingest.home.database import now
+from app.memory.votes import Statement
+from ingest.chunk import PassageRef
+from ingest.home.database import add_missing_columns, now
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS unanswered (
+CREATE TABLE IF NOT EXISTS statements (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT NOT NULL, user TEXT NOT NULL, at TEXT NOT NULL,
-    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL
+    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL, text TEXT NOT NULL DEFAULT '', sources TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE IF NOT EXISTS ignored_users (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, at TEXT NOT NULL, decided_by TEXT NOT NULL,
@@ -25,14 +28,15 @@ CREATE TABLE IF NOT EXISTS ignored_users (
 _LAST = "sequence IN (SELECT MAX(sequence) FROM ignored_users GROUP BY user)"
 COUNTED = f"user NOT IN (SELECT user FROM ignored_users WHERE ignored AND {_LAST})"
 """Condition in SQL: the row is of nobody who is ignored."""
-_STATEMENTS = "question, user, at, shown, withdrawn"
+_STATEMENTS = "question, user, at, shown, withdrawn, text, sources"
+_SOURCES = TypeAdapter(tuple[PassageRef, ...])
 _MAX_SHOWN = 20
 _FACTS = (
     "$.question",
     "$.query",
     "$.found",
     "$.complete",
-    "$.unanswered.user",
+    "$.statement.text",
     "$.ranking[0].is_probability",
     "$.ranking[0].score",
     "$.ranking[1].score",
@@ -55,7 +59,8 @@ class Asking:
 
     question: as searched. found: the answer was written from the documents. said_unanswered: it quoted a curator who
     says that the documents hold no answer. first, second: probabilities of the best two passages, None where scores
-    are none. shown: ids of the chunks cited, best first.
+    are none. shown: ids of the chunks cited, best first. num_curated: how many of these are the sources of a curator's
+    answer.
     """
 
     answer_id: str
@@ -67,6 +72,7 @@ class Asking:
     first: float | None
     second: float | None
     shown: tuple[str, ...]
+    num_curated: int = 0
 
 
 class CuratorStore(AnswerStore):
@@ -74,16 +80,11 @@ class CuratorStore(AnswerStore):
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         super()._make_tables(connection)
+        _rename_earlier_table(connection)
         connection.executescript(_SCHEMA)
 
-    def say_unanswered(self, statements: Iterable[Unanswered]) -> None:
-        """Append statements that the documents do not answer a question, now."""
-        rows = [(one.question, one.user, now(), " ".join(one.shown), one.withdrawn) for one in statements]
-        with self._connection() as connection:
-            connection.executemany(f"INSERT INTO unanswered ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?)", rows)
-
-    def statements(self) -> list[Unanswered]:
-        """Return all statements that questions are not answered, and withdrawals, oldest first."""
+    def statements(self) -> list[Statement]:
+        """Return all statements and withdrawals, oldest first."""
         with self._connection() as connection:
             return statements_after(connection, 0)
 
@@ -104,7 +105,8 @@ class CuratorStore(AnswerStore):
         paths = ", ".join(f"'{path}'" for path in _FACTS)
         with self._connection() as connection:
             rows = connection.execute(
-                f"SELECT id, user, asked_at, json_extract(answer, {paths}) FROM answers WHERE {COUNTED}"
+                "SELECT id, user, asked_at, json_array_length(answer, '$.statement.sources'),"
+                f" json_extract(answer, {paths}) FROM answers WHERE {COUNTED}"
                 " ORDER BY asked_at DESC LIMIT ?",
                 (last,),
             ).fetchall()
@@ -112,20 +114,42 @@ class CuratorStore(AnswerStore):
         return [asking for asking in found if asking]
 
 
-def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Unanswered]:
+def append_statements(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
+    """Append statements, said now."""
+    rows = [
+        (one.question, one.user, now(), " ".join(one.shown), one.withdrawn, one.text, _SOURCES.dump_json(one.sources))
+        for one in statements
+    ]
+    connection.executemany(f"INSERT INTO statements ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Statement]:
     """Return the statements after a position, in order; none of people who are ignored."""
     rows = connection.execute(
-        f"SELECT {_STATEMENTS} FROM unanswered WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
+        f"SELECT {_STATEMENTS} FROM statements WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
     )
     return [
-        Unanswered(question, user, at, tuple(shown.split()), bool(withdrawn))
-        for question, user, at, shown, withdrawn in rows
+        Statement(question, user, at, tuple(shown.split()), bool(withdrawn), text, _SOURCES.validate_json(sources))
+        for question, user, at, shown, withdrawn, text, sources in rows
     ]
 
 
-def _asking(row: tuple[str, str, str, str]) -> Asking | None:
-    answer_id, user, asked_at, facts = row
-    question, query, found, complete, said_by, is_probability, first, second, *shown = json.loads(facts)
+def _rename_earlier_table(connection: sqlite3.Connection) -> None:
+    """Take over the rows of an earlier version, which stated only that nothing answers."""
+    is_earlier = "SELECT 1 FROM sqlite_master WHERE name = 'unanswered'"
+    if not connection.execute(is_earlier).fetchone():
+        return
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute(is_earlier).fetchone():  # no other process was faster
+            connection.execute("ALTER TABLE unanswered RENAME TO statements")
+    add_missing_columns(connection, "statements", ["text"], default="''")
+    add_missing_columns(connection, "statements", ["sources"], default="'[]'")
+
+
+def _asking(row: tuple[str, str, str, int | None, str]) -> Asking | None:
+    answer_id, user, asked_at, num_curated, facts = row
+    question, query, found, complete, said, is_probability, first, second, *shown = json.loads(facts)
     if not complete:
         return None
     return Asking(
@@ -134,8 +158,9 @@ def _asking(row: tuple[str, str, str, str]) -> Asking | None:
         datetime.fromisoformat(asked_at),
         query or question,
         found,
-        said_by is not None,
+        said == "",
         first if is_probability else None,
         second if is_probability else None,
         tuple(chunk_id for chunk_id in shown if chunk_id),
+        num_curated or 0,
     )

@@ -10,33 +10,47 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
+from app.feedback.changed import Change, Changed
 from app.feedback.curators import Asking
 from app.feedback.events import FeedbackEvent
-from app.feedback.judgements import Judgement, question_key
+from app.feedback.judgements import Judgement, question_key, wording_key
 from app.feedback.question_vectors import question_vectors
 from app.feedback.rules import LabeledPassage
 from app.feedback.store import FeedbackStore
 from app.memory.questions import Questions
-from app.memory.votes import Unanswered
+from app.memory.votes import Statement
 from app.memory.wording import Wording, overlap
 from ingest.embed.embedder import Embedder
 
-Trouble = Literal[
-    "all sources struck out", "struck out again", "not answered", "people contradict each other", "near tie"
-]
+Trouble = (
+    Literal[
+        "written answer struck out",
+        "all sources struck out",
+        "struck out again",
+        "not answered",
+        "people contradict each other",
+        "near tie",
+    ]
+    | Change
+)
 """Why the answer shown was probably wrong."""
 UNANSWERED: frozenset[Trouble] = frozenset(("all sources struck out", "struck out again", "not answered"))
 """What counts as a question without an answer."""
 _WRONG: Mapping[Trouble, float] = {
+    "written answer struck out": 0.8,
     "all sources struck out": 0.95,
     "struck out again": 0.8,
     "not answered": 0.7,
     "people contradict each other": 0.5,
     "near tie": 0.5,
+    "source changed": 0.5,
+    "documents added": 0.5,
+    "passage changed": 0.5,
 }
 """Assumed probability that the answer shown was wrong; a near tie is as likely to be wrong as its first passage."""
+_CHANGES: frozenset[Trouble] = frozenset(get_args(Change))
 _TIE = 0.05
 """Difference of the first two probabilities."""
 _READ_SECONDS = 5.0
@@ -89,16 +103,26 @@ class _Wrong:
 
 
 def inbox(
-    store: FeedbackStore, embedder: Embedder, askings: Sequence[Asking], labeled: Iterable[LabeledPassage]
+    store: FeedbackStore,
+    embedder: Embedder,
+    askings: Sequence[Asking],
+    labeled: Iterable[LabeledPassage],
+    changed: Mapping[Wording | str, Changed],
 ) -> list[InboxItem]:
     """Return the open items, most gain first.
 
-    askings: of the store, oldest first. labeled: all its passages with feedback. A wording for which a curator named a
-    passage, or that one called unanswered, is closed; after another decision, only later askings count.
+    askings: of the store, oldest first. labeled: all its passages with feedback. changed: what waits at a question, by
+    wording key, since the documents have changed. A wording for which a curator named a passage, wrote the answer or
+    said that nothing answers is closed, unless something waits there or the written answer was struck out; after any
+    other decision, only later askings count.
     """
-    disputed = {question_key(passage.question) for passage in labeled if passage.needs_decision}
-    still_open = _still_open(askings, store.judgements(), store.statements())
-    wrong = _by_wording(still_open, troubles(askings, store.events()), disputed, datetime.now(UTC))
+    disputed = {wording_key(passage.question) for passage in labeled if passage.needs_decision}
+    found = troubles(askings, store.events())
+    found |= {
+        asking.answer_id: changed[key].change for asking in askings if (key := wording_key(asking.question)) in changed
+    }
+    still_open = _still_open(askings, found, store.judgements(), store.statements())
+    wrong = _by_wording(still_open, found, disputed, datetime.now(UTC))
     items = [_item(group) for group in _groups(wrong, store, embedder)]
     return sorted(items, key=lambda item: -item.gain)
 
@@ -111,6 +135,8 @@ def troubles(askings: Iterable[Asking], events: Iterable[FeedbackEvent]) -> dict
 
 
 def _trouble(asking: Asking, struck: Mapping[str, datetime]) -> Trouble | None:
+    if struck.keys() & set(asking.shown[: asking.num_curated]):
+        return "written answer struck out"
     if asking.shown and struck.keys() >= set(asking.shown):
         return "all sources struck out"
     if struck and (max(struck.values()) - min(struck.values())).total_seconds() >= _READ_SECONDS:
@@ -134,21 +160,25 @@ def _strikes(events: Iterable[FeedbackEvent]) -> dict[str, dict[str, datetime]]:
 
 
 def _by_wording(
-    askings: Iterable[Asking], trouble_of: Mapping[str, Trouble], disputed: Collection[str], now: datetime
+    askings: Iterable[Asking],
+    trouble_of: Mapping[str, Trouble],
+    disputed: Collection[Wording | str],
+    now: datetime,
 ) -> list[_Wrong]:
     """Return the wordings with trouble, most gain first. disputed: keys of questions that people contradict on."""
-    wrong: dict[object, _Wrong] = {}
+    wrong: dict[Wording | str, _Wrong] = {}
     for asking in askings:
+        key = wording_key(asking.question)
         trouble = trouble_of.get(asking.answer_id)
-        if trouble not in UNANSWERED and question_key(asking.question) in disputed:
+        if trouble in (None, "near tie") and key in disputed:
             trouble = "people contradict each other"
-        if trouble is None or asking.said_unanswered:
+        if trouble is None or (asking.said_unanswered and trouble not in _CHANGES):
             continue
         probability = _WRONG[trouble]
         if trouble == "near tie" and asking.first is not None:
             probability = min(probability, 1 - asking.first)
         gain = probability * 0.5 ** ((now - asking.asked_at).days / _HALF_LIFE_DAYS)
-        one = wrong.setdefault(_key(asking.question), _Wrong(Wording.of(asking.question)))
+        one = wrong.setdefault(key, _Wrong(Wording.of(asking.question)))
         one.askings.append((asking, trouble, gain))
     return sorted(wrong.values(), key=lambda one: -one.gain)
 
@@ -176,27 +206,29 @@ def _log_odds(one: _Wrong, head: _Wrong, similarity: float) -> float:
     return one.wording.log_odds(head.wording, similarity, overlap(one.shown, head.shown))
 
 
-def _key(question: str) -> Wording | str:
-    """Return what the same question has in common, whatever its case, order and unimportant words."""
-    wording = Wording.of(question)
-    return wording if wording.words else question_key(question)
-
-
 def _still_open(
-    askings: Iterable[Asking], judgements: Iterable[Judgement], statements: Iterable[Unanswered]
+    askings: Iterable[Asking],
+    trouble_of: Mapping[str, Trouble],
+    judgements: Iterable[Judgement],
+    statements: Iterable[Statement],
 ) -> Iterator[Asking]:
     """Yield the askings of questions that no curator has closed, after the last decision on each."""
-    last = {_key(statement.question): statement for statement in statements}
+    last = {wording_key(statement.question): statement for statement in statements}
     closed = {key for key, statement in last.items() if not statement.withdrawn}
+    said_at = {key: datetime.fromisoformat(statement.at) for key, statement in last.items()}
     decided_at: dict[Wording | str, datetime] = {}
     for judgement in judgements:
-        key, at = _key(judgement.question), datetime.fromisoformat(judgement.at)
+        key, at = wording_key(judgement.question), datetime.fromisoformat(judgement.at)
         decided_at[key] = max(at, decided_at.get(key, at))
         if judgement.label == "relevant":
             closed.add(key)
     for asking in askings:
-        key = _key(asking.question)
-        if key not in closed and (key not in decided_at or asking.asked_at > decided_at[key]):
+        key, trouble = wording_key(asking.question), trouble_of.get(asking.answer_id)
+        if trouble == "written answer struck out":
+            is_open = key not in said_at or asking.asked_at > said_at[key]
+        else:
+            is_open = key not in closed and (key not in decided_at or asking.asked_at > decided_at[key])
+        if is_open or trouble in _CHANGES:
             yield asking
 
 

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol, get_args
 
-from ingest.chunk import Chunk
+from app.memory.wording import Wording
+from ingest.chunk import Chunk, PassageRef
 
 Label = Literal["relevant", "not relevant", "left out"]
 """left out: not used, regardless of user feedback."""
@@ -72,6 +73,11 @@ class Judgement:
         return cls._of(chunk, question, chunk.id, label, user, origin)
 
     @classmethod
+    def of_passage(cls, question: str, passage: PassageRef, label: Label, user: str) -> Judgement:
+        """Return the judgement of a passage as it was kept."""
+        return cls._of(passage, question, passage.chunk_id, label, user, "curator")
+
+    @classmethod
     def _of(cls, passage: Passage, question: str, chunk_id: str, label: Label, user: str, origin: str) -> Judgement:
         return cls(
             user=user,
@@ -103,3 +109,9 @@ def is_imported(origin: str) -> bool:
 def question_key(question: str) -> str:
     """Normalize a question's case, spaces and final punctuation."""
     return re.sub(r"\s+", " ", question).strip(" ?!.").casefold()
+
+
+def wording_key(question: str) -> Wording | str:
+    """Return what all wordings of the same question share, whatever their case, order and unimportant words."""
+    wording = Wording.of(question)
+    return wording if wording.words else question_key(question)

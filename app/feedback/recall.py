@@ -18,7 +18,7 @@ from app.feedback.store import FeedbackStore, LogEntry, Position
 from app.feedback.votes import QuestionVotes
 from app.memory.questions import Questions
 from app.memory.reach import Prediction, Reach
-from app.memory.votes import MIN_LIKENESS, Kind, Recall, Unanswered
+from app.memory.votes import MIN_LIKENESS, Kind, Recall, Statement, Vote
 from app.memory.wording import Wording, overlap
 from ingest.embed.embedder import Embedder, Vectors
 
@@ -28,8 +28,8 @@ _NUM_KEPT_QUERIES = 8
 """Vectors of the last queries: recall and statements need the same one."""
 REACH_STEP = 20
 """New questions after which the reach is learned again."""
-_MIN_UNANSWERED_LIKENESS = 0.8
-"""A curator's word that nothing answers a question is quoted for questions this like, or more."""
+_MIN_STATEMENT_LIKENESS = 0.8
+"""What a curator says of a question is quoted for questions this like, or more."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Memory:
                 question = self._said.setdefault(key, QuestionVotes(one.question))
                 self._questions.add(key, known[key] if key in known else self._embed_query(one.question))
             self._totals[one.user] = self._totals.get(one.user, 0.0) + question.take(one)
-            self._has_statements |= isinstance(one, Unanswered)
+            self._has_statements |= isinstance(one, Statement)
         self._shares = shares(self._totals)
 
     def learn_reach(self) -> None:
@@ -93,18 +93,25 @@ class Memory:
                     recalls.append(recall)
         return sorted(recalls, key=lambda recall: -recall.likeness)
 
-    def unanswered(self, query: str, found: Sequence[str]) -> Unanswered | None:
-        """Return a curator's statement that the documents do not answer this question or a very like one.
+    def votes(self) -> list[Vote]:
+        """Return the votes for all questions that count for others than who gave them."""
+        said = list(self._said.values())
+        return [vote for one in said for vote in one.votes("", self._shares, self._min_people)]
+
+    def statement(self, query: str, found: Sequence[str]) -> Statement | None:
+        """Return what a curator says of this question or a very like one.
 
         None if a curator named a passage for a question that is as like. found: as for `recall`.
         """
         if not self._has_statements:
             return None
         near = self._near(Wording.of(query), self._embed_query(query), found, ())
-        decided = [(log_odds, said) for said, log_odds in near if said.unanswered or said.is_named]
-        log_odds, said = max(decided, key=lambda pair: (pair[0], pair[1].is_named), default=(-math.inf, None))
-        is_like = self.reach.likeness(log_odds, is_for=False) >= _MIN_UNANSWERED_LIKENESS
-        return said.unanswered if said and is_like else None
+        decided = [(log_odds, said.statement) for said, log_odds in near if said.statement or said.is_named]
+        log_odds, statement = max(decided, key=_precedence, default=(-math.inf, None))
+        if statement is None:
+            return None
+        likeness = self.reach.likeness(log_odds, is_for=bool(statement.text))
+        return statement if likeness >= _MIN_STATEMENT_LIKENESS else None
 
     def _near(
         self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]
@@ -129,6 +136,12 @@ class Memory:
                 for is_for in (True, False):
                     if (text, is_for) in votes:
                         yield Prediction(*votes[text, is_for], usual.get(index, 0.5), stands)
+
+
+def _precedence(decided: tuple[float, Statement | None]) -> tuple[float, bool, str]:
+    """Return what decides between questions: the likest one, there a named passage, then the last statement."""
+    log_odds, statement = decided
+    return log_odds, statement is None, statement.at if statement else ""
 
 
 def _usual(questions: Iterable[QuestionVotes]) -> dict[int, float]:

@@ -6,14 +6,14 @@ Readers leave out what people who are ignored said, unless they ask for everyone
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from app.access import users
-from app.feedback.curators import COUNTED, CuratorStore, statements_after
+from app.feedback.curators import COUNTED, CuratorStore, append_statements, statements_after
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported, question_key
-from app.memory.votes import Unanswered
+from app.memory.votes import Statement
 from ingest.home.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS question_vectors (
 );
 """
 
-LogEntry = FeedbackEvent | Judgement | Unanswered
+LogEntry = FeedbackEvent | Judgement | Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Position:
 
     events: int = 0
     judgements: int = 0
-    unanswered: int = 0
+    statements: int = 0
     ignored: int = 0
 
 
@@ -119,7 +119,7 @@ class FeedbackStore(CuratorStore):
             connection.execute("BEGIN")  # all of one state of the database
             events = _events(connection, f"{after} ORDER BY sequence", position.events)
             judgements = _judgements(connection, f"{after} ORDER BY sequence", position.judgements)
-            statements = statements_after(connection, position.unanswered)
+            statements = statements_after(connection, position.statements)
             return [*events, *judgements, *statements], _position(connection)
 
     def question_vectors(self, embedder: str, keys: Iterable[str]) -> dict[str, bytes]:
@@ -151,6 +151,19 @@ class FeedbackStore(CuratorStore):
         with self._writing() as connection:
             return sum([_append_judgement(connection, judgement) for judgement in judgements])
 
+    def say(self, statements: Sequence[Statement], judgements: Iterable[Judgement] = ()) -> None:
+        """Append statements and judgements in one transaction; the sources of a written answer are named."""
+        named = [
+            Judgement.of_passage(one.question, source, "relevant", one.user)
+            for one in statements
+            if not one.withdrawn
+            for source in one.sources
+        ]
+        with self._writing() as connection:
+            append_statements(connection, statements)
+            for judgement in (*named, *judgements):
+                _append_judgement(connection, judgement)
+
     def judgements(self, *, everyone: bool = False) -> list[Judgement]:
         """Return the last judgement of each question and passage, oldest first. everyone: also people ignored."""
         with self._connection() as connection:
@@ -179,7 +192,7 @@ def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEve
 
 
 def _position(connection: sqlite3.Connection) -> Position:
-    tables = ("events", "judgements", "unanswered", "ignored_users")
+    tables = ("events", "judgements", "statements", "ignored_users")
     last = ", ".join(f"(SELECT coalesce(MAX(sequence), 0) FROM {table})" for table in tables)
     return Position(*connection.execute(f"SELECT {last}").fetchone())
 

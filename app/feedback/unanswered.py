@@ -9,8 +9,8 @@ from datetime import date, timedelta
 
 from app.feedback.curators import Asking
 from app.feedback.inbox import UNANSWERED, Trouble
-from app.feedback.judgements import question_key
-from app.memory.votes import Unanswered
+from app.feedback.judgements import wording_key
+from app.memory.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def by_week(askings: Iterable[Asking], troubles: Mapping[str, Trouble]) -> list[
 
 def unanswered_questions(askings: Sequence[Asking], troubles: Mapping[str, Trouble]) -> list[UnansweredQuestion]:
     """Return the questions without an answer, most asked first. askings: oldest first. troubles: by answer id."""
-    groups: dict[str, list[Asking]] = {}
+    groups: dict[Wording | str, list[Asking]] = {}
     for asking in askings:
         if _is_unanswered(asking, troubles):
-            groups.setdefault(question_key(asking.question), []).append(asking)
+            groups.setdefault(wording_key(asking.question), []).append(asking)
     rows = [
         UnansweredQuestion(
             question=group[-1].question,
@@ -66,13 +66,6 @@ def unanswered_questions(askings: Sequence[Asking], troubles: Mapping[str, Troub
         for group in groups.values()
     ]
     return sorted(rows, key=lambda row: -row.num_asked)
-
-
-def standing(statements: Iterable[Unanswered]) -> list[Unanswered]:
-    """Return the statements that hold, newest first: the last one of each question, unless it is a withdrawal."""
-    last = {question_key(statement.question): statement for statement in statements}
-    held = [statement for statement in last.values() if not statement.withdrawn]
-    return sorted(held, key=lambda statement: statement.at, reverse=True)
 
 
 def _is_unanswered(asking: Asking, troubles: Mapping[str, Trouble]) -> bool:

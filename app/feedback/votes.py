@@ -10,7 +10,7 @@ from app.access.users import earlier_name
 from app.feedback.events import FeedbackEvent
 from app.feedback.judgements import Judgement
 from app.feedback.rules import KEPT, STRUCK_OUT, Stance
-from app.memory.votes import Kind, Unanswered, Vote
+from app.memory.votes import Kind, Statement, Vote
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
 
@@ -36,14 +36,14 @@ class QuestionVotes:
         self.passages: dict[str, PassageVotes] = {}
         """By text."""
         self._named_at = ""
-        self._statement: Unanswered | None = None
+        self._statement: Statement | None = None
 
-    def take(self, said: FeedbackEvent | Judgement | Unanswered) -> float:
+    def take(self, said: FeedbackEvent | Judgement | Statement) -> float:
         """Add a log entry; to open a passage is no vote.
 
         Returns how much the strength of the user's votes has grown.
         """
-        if isinstance(said, Unanswered):
+        if isinstance(said, Statement):
             self._statement, self.shown = said, said.shown or self.shown
             return 0.0
         if isinstance(said, FeedbackEvent) and said.action == "opened":
@@ -61,15 +61,20 @@ class QuestionVotes:
         return abs(stance.strength) - before
 
     @property
-    def unanswered(self) -> Unanswered | None:
-        """Return the statement that nothing answers it, unless withdrawn or a curator has named a passage since."""
+    def statement(self) -> Statement | None:
+        """Return what a curator says of it, unless withdrawn.
+
+        A passage named later ends the statement that nothing answers it.
+        """
         statement = self._statement
-        return statement if statement and not statement.withdrawn and statement.at >= self._named_at else None
+        if statement is None or statement.withdrawn:
+            return None
+        return statement if statement.text or statement.at >= self._named_at else None
 
     @property
     def is_named(self) -> bool:
-        """Return whether a curator has named a passage that answers it, and nobody said since that nothing does."""
-        return self.unanswered is None and any(
+        """Return whether a curator has named a passage that answers it, and no statement holds."""
+        return self.statement is None and any(
             said.judgement is not None and said.judgement.label == "relevant" for said in self.passages.values()
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from app.access.users import shown_name
 from ingest.chunk import PassageRef
 
 Kind = Literal["named", "kept", "struck out", "rejected"]
@@ -52,10 +53,11 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A curator's statement that the documents do not answer a question, or its withdrawal.
+class Statement:
+    """What a curator says of a question: its answer, or that the documents do not answer it; or the withdrawal.
 
-    at: ISO 8601 in UTC, '' before it is stored. shown: ids of the chunks shown for the question, best first.
+    at: ISO 8601 in UTC, '' before it is stored. shown: ids of the chunks shown for the question, best first. text: the
+    answer, whose every [n] is the n-th source; '' if nothing answers. sources: as they were then.
     """
 
     question: str
@@ -63,6 +65,13 @@ class Unanswered:
     at: str = ""
     shown: tuple[str, ...] = ()
     withdrawn: bool = False
+    text: str = ""
+    sources: tuple[PassageRef, ...] = ()
+
+    def as_record(self) -> dict[str, object]:
+        """Return the form that the command line and the API show, with stable names."""
+        kind = "answer" if self.text else "unanswered"
+        return {"kind": kind, "question": self.question, "by": shown_name(self.user), "at": self.at}
 
 
 @dataclass(frozen=True, slots=True)

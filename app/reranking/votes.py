@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -20,18 +20,18 @@ _SAME_TEXT_PERCENT = 90.0
 _TOP_PROBABILITY = 0.5
 """Of the first passage, where a score is no probability."""
 
-FindChunk = Callable[[PassageRef], Chunk | None]
-"""Returns a passage as it stands in the searched documents, or None."""
+FindChunks = Callable[[Collection[PassageRef]], Mapping[PassageRef, Chunk]]
+"""Returns the passages as they stand in the searched documents, without those that do not."""
 
 
-def with_votes(ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk) -> list[RankedChunk]:
+def with_votes(ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunks: FindChunks) -> list[RankedChunk]:
     """Return the ranking as the votes move it, with named passages that search missed.
 
     For the same question, a named passage comes first and a struck-out passage last. For a like question, the vote
     counts as much as both questions are likely to have the same need. Ties keep their order.
     """
     votes = _by_index(ranking, recalls)
-    missing = _missing(ranking, votes.pop(None, ()), find_chunk)
+    missing = _missing(ranking, votes.pop(None, ()), find_chunks)
     if not votes and not missing:
         return list(ranking)
     rows = []
@@ -81,20 +81,20 @@ def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict
 
 def _nearly_same(ranking: Sequence[RankedChunk], passage: PassageRef) -> int | None:
     """Return the index of the passage as it stands now, if it says nearly the same in the same place."""
-    for index, ranked in enumerate(ranking):
-        chunk = ranked.chunk
-        is_there = (chunk.document, chunk.heading) == (passage.document, passage.heading)
-        if (
-            is_there
-            and fuzz.ratio(chunk.text, passage.text) >= _SAME_TEXT_PERCENT
-            and Wording.of(chunk.text).figures == Wording.of(passage.text).figures
-        ):
-            return index
-    return None
+    return next((index for index, ranked in enumerate(ranking) if still_says(ranked.chunk, passage)), None)
+
+
+def still_says(chunk: Chunk, passage: PassageRef) -> bool:
+    """Return whether a chunk says nearly the same as a passage once did in the same place, with the same figures."""
+    return (
+        (chunk.document, chunk.heading) == (passage.document, passage.heading)
+        and fuzz.ratio(chunk.text, passage.text) >= _SAME_TEXT_PERCENT
+        and Wording.of(chunk.text).figures == Wording.of(passage.text).figures
+    )
 
 
 def _missing(
-    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunk: FindChunk
+    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunks: FindChunks
 ) -> list[tuple[RankedChunk, Recall]]:
     """Return the passages that search missed, with the vote in their favour."""
     by_passage: dict[PassageRef, list[Recall]] = {}
@@ -103,10 +103,9 @@ def _missing(
             by_passage.setdefault(recall.vote.passage, []).append(recall)
     by_id: dict[str, list[Recall]] = {}
     chunks: dict[str, Chunk] = {}
-    for passage, votes in by_passage.items():
-        if chunk := find_chunk(passage):
-            chunks[chunk.id] = chunk
-            by_id.setdefault(chunk.id, []).extend(votes)
+    for passage, chunk in (find_chunks(by_passage) if by_passage else {}).items():
+        chunks[chunk.id] = chunk
+        by_id.setdefault(chunk.id, []).extend(by_passage[passage])
     lowest = min((ranked.candidate.fused_score for ranked in ranking), default=0.0)
     is_probability = bool(ranking) and ranking[0].is_probability
     found = []

@@ -5,6 +5,7 @@ spelling             typos -> words of the documents
 filters   Filter     collection, type, document, date -> the documents to search
 search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score
+passages             passages as they were kept -> the chunks that hold them now
 dates                text -> the days, months and years that it names
 versions  Version    document -> what it says of its version and of those that it replaces
 families  Families   versions, corrections -> which document replaces which

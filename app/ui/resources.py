@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,14 @@ import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
+from app.feedback.changed import Changed
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
 from app.feedback.recall import Memory
 from app.feedback.rules import label
-from app.pipeline import Pipeline
+from app.memory.wording import Wording
+from app.pipeline import Pipeline, changed_questions
 from app.registry import Registry
 from app.search.filters import FilterChoices, choices
 from app.settings import read_settings
@@ -114,7 +116,7 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
 
     used = pipeline()
     memory = Memory(used.embedder, used.settings.min_agreeing)
-    return replay(feedback_store(), memory, used.find_passage)
+    return replay(feedback_store(), memory, used.find_passages)
 
 
 @st.cache_resource(ttl=60, show_spinner="Reading the answers")
@@ -124,15 +126,30 @@ def askings() -> list[Asking]:
 
 
 def inbox() -> list[InboxItem]:
-    """Return what a curator should decide next; recomputed after new feedback and new answers."""
-    asked = askings()
-    state = f"{read_settings().home} {feedback_store().position()} {len(asked)} {asked[-1].answer_id if asked else ''}"
-    return _inbox(state, asked)
+    """Return what a curator should decide next; recomputed after new feedback, answers and documents."""
+    return _inbox(_state(), askings())
+
+
+def changed() -> Mapping[Wording | str, Changed]:
+    """Return what waits since the documents have changed, by wording key; recomputed as the inbox."""
+    return _changed(_state(), askings())
+
+
+def _state() -> str:
+    """Return what the inbox depends on."""
+    asked, last = askings(), feedback_store().position()
+    newest = asked[-1].answer_id if asked else ""
+    return f"{read_settings().home} {last} {len(asked)} {newest} {pipeline().table.version}"
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing the documents")
+def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]:  # noqa: ARG001
+    return changed_questions(pipeline(), feedback_store(), _asked)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the questions")
 def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
-    return open_items(feedback_store(), pipeline().embedder, _asked, feedback().labeled)
+    return open_items(feedback_store(), pipeline().embedder, _asked, feedback().labeled, changed())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

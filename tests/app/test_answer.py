@@ -288,6 +288,7 @@ def test_a_record_has_these_names() -> None:
         "note",
         "ignores_votes",
         "said_unanswered",
+        "statement",
         "citations",
         "ranking",
         "reranker",

@@ -59,6 +59,7 @@ RECORD = [
     "note",
     "ignores_votes",
     "said_unanswered",
+    "statement",
     "citations",
     "ranking",
     "reranker",

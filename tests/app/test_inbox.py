@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.answer import Answer
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
+from app.feedback.changed import Changed
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem, inbox, troubles
 from app.feedback.people import voters
 from app.feedback.recall import LiveMemory
 from app.feedback.rules import label
+from app.feedback.statements import standing
 from app.feedback.store import Position
-from app.feedback.unanswered import by_week, standing, unanswered_questions
-from app.memory.votes import Unanswered
-from app.pipeline import Pipeline
+from app.feedback.unanswered import by_week, unanswered_questions
+from app.memory.votes import Statement
+from app.pipeline import Pipeline, changed_questions
 from app.reranking.rerank import RankedChunk
+from ingest.pipeline import ingest
 from tests.app.builders import make_answer, make_candidates, make_chunk
 from tests.conftest import FakeEmbedder
 
@@ -52,8 +56,8 @@ def strike(store: FeedbackStore, stored: StoredAnswer, *places: int, user: str =
         store.record(stored, stored.answer.citations[place].chunk.id, "deleted", user)
 
 
-def items(store: FeedbackStore) -> list[InboxItem]:
-    return inbox(store, FakeEmbedder(), store.askings(), label(store.events(), store.judgements()))
+def items(store: FeedbackStore, changed: Mapping[Any, Changed] | None = None) -> list[InboxItem]:
+    return inbox(store, FakeEmbedder(), store.askings(), label(store.events(), store.judgements()), changed or {})
 
 
 def with_scores(*scores: float) -> tuple[RankedChunk, ...]:
@@ -172,10 +176,10 @@ def test_after_a_rejected_passage_only_later_askings_count(store: FeedbackStore)
 
 def test_a_statement_closes_an_item_until_it_is_withdrawn(store: FeedbackStore) -> None:
     ask(store, LEAVE, found=False)
-    store.say_unanswered([Unanswered(LEAVE, "cora")])
+    store.say([Statement(LEAVE, "cora")])
     assert items(store) == []
     assert [one.question for one in standing(store.statements())] == [LEAVE]
-    store.say_unanswered([Unanswered(LEAVE, "cora", withdrawn=True)])
+    store.say([Statement(LEAVE, "cora", withdrawn=True)])
     assert [item.question for item in items(store)] == [LEAVE]
     assert standing(store.statements()) == []
 
@@ -188,12 +192,12 @@ CAR = "Is there a company car for me?"
 def say_unanswered(pipeline: Pipeline, question: str = CAR, **changes: object) -> FeedbackStore:
     store = FeedbackStore(pipeline.settings.home)
     shown = tuple(citation.chunk.id for citation in pipeline.rank(question).citations)
-    store.say_unanswered([replace(Unanswered(question, "cora", shown=shown), **changes)])  # type: ignore[arg-type]
+    store.say([replace(Statement(question, "cora", shown=shown), **changes)])  # type: ignore[arg-type]
     return store
 
 
 def test_the_same_question_is_told_at_once_who_said_that_nothing_answers(pipeline: Pipeline) -> None:
-    assert pipeline.ask(CAR).unanswered is None
+    assert pipeline.ask(CAR).statement is None
     say_unanswered(pipeline)
     answer = pipeline.ask("is there a company CAR for me")
     today = f"{datetime.now(UTC):%-d %B %Y}"
@@ -201,26 +205,26 @@ def test_the_same_question_is_told_at_once_who_said_that_nothing_answers(pipelin
     assert (answer.found, answer.complete) == (False, True)
     assert answer.citations, "the nearest passages"
     assert answer.as_record()["said_unanswered"] is True
-    assert pipeline.ask(VPN).unanswered is None
-    assert pipeline.rank(CAR, ignore_votes=True).unanswered is None
+    assert pipeline.ask(VPN).statement is None
+    assert pipeline.rank(CAR, ignore_votes=True).statement is None
 
 
 def test_a_very_like_question_is_told_too_and_a_less_like_one_is_not(pipeline: Pipeline) -> None:
     say_unanswered(pipeline)
-    assert pipeline.rank("Is there a company car for me today?").unanswered
-    assert pipeline.rank("Is there a company hotel?").unanswered is None
-    assert pipeline.rank("Is there no company car for me?").unanswered is None
+    assert pipeline.rank("Is there a company car for me today?").statement
+    assert pipeline.rank("Is there a company hotel?").statement is None
+    assert pipeline.rank("Is there no company car for me?").statement is None
 
 
 def test_a_withdrawal_or_a_later_named_passage_ends_it(pipeline: Pipeline) -> None:
     store = say_unanswered(pipeline)
-    store.say_unanswered([Unanswered(CAR, "bob", withdrawn=True)])
-    assert pipeline.rank(CAR).unanswered is None
+    store.say([Statement(CAR, "bob", withdrawn=True)])
+    assert pipeline.rank(CAR).statement is None
     say_unanswered(pipeline)
-    assert pipeline.rank(CAR).unanswered
+    assert pipeline.rank(CAR).statement
     chunk = pipeline.rank(CAR).citations[0].chunk
     store.judge([Judgement.of_chunk(CAR, chunk, "relevant", "bob")])
-    assert pipeline.rank(CAR).unanswered is None
+    assert pipeline.rank(CAR).statement is None
 
 
 def test_a_stored_answer_keeps_the_statement_when_it_is_written_again(pipeline: Pipeline) -> None:
@@ -262,6 +266,116 @@ def test_unanswered_questions_are_counted_by_week_and_by_question() -> None:
     assert (f"{question.first_asked}", f"{question.last_asked}") == ("2026-11-01", "2026-11-08")
 
 
+# changed since --------------------------------------------------------------------------------------------------
+
+
+def changed_questions_of(pipeline: Pipeline, store: FeedbackStore) -> Mapping[Any, Changed]:
+    return changed_questions(pipeline, store, store.askings())
+
+
+def save(pipeline: Pipeline, question: str = CAR, user: str = "ann") -> StoredAnswer:
+    store = FeedbackStore(pipeline.settings.home)
+    stored = store.answer(store.save_answer(pipeline.ask(question), "talk", user), user)
+    assert stored
+    return stored
+
+
+def replace_text(pipeline: Pipeline, documents: Path, old: str, new: str) -> None:
+    for path in documents.rglob("*.md"):
+        path.write_text(path.read_text().replace(old, new))
+    list(ingest([documents], pipeline.table, FakeEmbedder()))
+
+
+def add_document(pipeline: Pipeline, documents: Path, text: str) -> None:
+    (documents / "new.md").write_text(f"# New\n\n{text}\n")
+    list(ingest([documents], pipeline.table, FakeEmbedder()))
+
+
+def test_nothing_answers_this_lapses_when_a_new_passage_is_among_the_first(pipeline: Pipeline, documents: Path) -> None:
+    store = say_unanswered(pipeline)
+    save(pipeline)
+    assert items(store, changed_questions_of(pipeline, store)) == []
+    add_document(pipeline, documents, "Bring a towel to the swimming pool on Sunday mornings in June or in July.")
+    few = pipeline.settings.model_copy(update={"num_candidates": 3})
+    assert Pipeline(few, FakeEmbedder()).rank(CAR).statement, "it is not among the first"
+    add_document(pipeline, documents, "There is a company car for me and for everybody.")
+    answer = pipeline.ask(CAR)
+    assert answer.statement is None
+    assert "company car" in answer.text
+    (item,) = items(store, changed_questions_of(pipeline, store))
+    assert (item.question, item.trouble, item.num_asked) == (CAR, "documents added", 1)
+    say_unanswered(pipeline)
+    assert pipeline.rank(CAR).statement, "said again, of the documents as they are now"
+    assert items(store, changed_questions_of(pipeline, store)) == []
+
+
+def test_votes_on_a_passage_that_has_changed_wait_and_are_kept_or_dropped(pipeline: Pipeline, documents: Path) -> None:
+    question = "How long before a birth do parents request leave?"
+    stored = save(pipeline, question)
+    store = FeedbackStore(pipeline.settings.home)
+    chunk = next(each.chunk for each in stored.answer.citations if "eight weeks" in each.chunk.text)
+    store.judge([Judgement.of_chunk(question, chunk, "relevant", "cora")])
+    assert changed_questions_of(pipeline, store) == {}
+    replace_text(pipeline, documents, "eight weeks", "eight  weeks")
+    assert changed_questions_of(pipeline, store) == {}, "it says nearly the same"
+    replace_text(pipeline, documents, "eight  weeks", "10 weeks")
+    assert not [ranked for ranked in pipeline.rank(question).ranking if ranked.vote]
+    waiting = changed_questions_of(pipeline, store)
+    (item,) = items(store, waiting)
+    assert item.trouble == "passage changed"
+    ((vote, now),) = next(iter(waiting.values())).votes
+    assert (vote.passage.text, "10 weeks" in now.text) == (chunk.text, True)
+    store.judge(
+        [
+            Judgement.of_passage(question, vote.passage, "left out", "cora"),
+            Judgement.of_chunk(question, now, "relevant", "cora"),
+        ]
+    )
+    assert items(store, changed_questions_of(pipeline, store)) == []
+    assert pipeline.rank(question).citations[0].chunk.id == now.id
+
+
+def test_votes_on_documents_that_are_gone_do_not_wait(pipeline: Pipeline) -> None:
+    stored = save(pipeline)
+    store = FeedbackStore(pipeline.settings.home)
+    chunk = stored.answer.citations[0].chunk
+    store.judge([Judgement.of_chunk(CAR, chunk, "relevant", "cora")])
+    with pipeline.table.writing():
+        pipeline.table.remove([chunk.document_id])
+    assert changed_questions_of(pipeline, store) == {}
+
+
+def test_a_written_answer_waits_when_a_source_has_changed_or_was_struck_out(
+    pipeline: Pipeline, documents: Path
+) -> None:
+    store = FeedbackStore(pipeline.settings.home)
+    source = next(each.chunk for each in pipeline.rank(CAR).ranking if "eight weeks" in each.chunk.text)
+    written = Statement(CAR, "cora", text="No [1].", sources=(source.ref,))
+    store.say([written])
+    stored = save(pipeline)
+    assert items(store) == []
+    store.record(stored, stored.answer.citations[1].chunk.id, "deleted", "ann")
+    assert items(store) == [], "the answer does not rest on that one"
+    store.record(stored, source.id, "deleted", "ann")
+    (item,) = items(store)
+    assert item.trouble == "written answer struck out"
+    store.say([replace(written, text="No, never [1].")])
+    assert items(store) == [], "the curator has decided since"
+    replace_text(pipeline, documents, "eight weeks", "10 weeks")
+    waiting = changed_questions_of(pipeline, store)
+    (item,) = items(store, waiting)
+    assert item.trouble == "source changed"
+    (changed,) = waiting.values()
+    assert changed.statement
+    assert [now and "10 weeks" in now.text for now in changed.sources] == [True]
+    refs = tuple(now.ref for now in changed.sources if now)
+    store.say([replace(changed.statement, sources=refs)])
+    assert pipeline.rank(CAR).statement
+    waiting = changed_questions_of(pipeline, store)
+    (vote,) = [vote for vote, _ in next(iter(waiting.values())).votes]
+    assert vote.passage.text == source.text, "the earlier source was named, too"
+
+
 # people ---------------------------------------------------------------------------------------------------------
 
 
@@ -286,7 +400,7 @@ def test_ignoring_somebody_takes_back_everything_and_counting_again_restores_it(
     strike(store, stored, 0, user="mal")
     ask(store, VPN, "mal", found=False)
     judge(store, LEAVE, user="mal")
-    store.say_unanswered([Unanswered(CAR, "mal")])
+    store.say([Statement(CAR, "mal")])
 
     def counts() -> tuple[int, ...]:
         said, _ = store.entries_after(Position())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -223,8 +224,8 @@ def recall(chunk: Chunk, kind: Any, likeness: float = 1.0, **more: Any) -> Recal
     return Recall(Vote(QUESTION, place, kind, **more), likeness)
 
 
-def nowhere(_: PassageRef) -> Chunk | None:
-    return None
+def nowhere(_: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+    return {}
 
 
 def test_without_votes_the_ranking_stays_as_it_is() -> None:
@@ -253,12 +254,14 @@ def test_named_for_the_same_question_comes_first_even_if_search_missed_it() -> N
     ranking = ranked("one", "two")
     missed = ranked("three")[0].chunk
     missed = replace(missed, id="missed")
-    moved = with_votes(
-        ranking, [recall(missed, "named")], lambda passage: missed if passage.chunk_id == "missed" else None
-    )
+
+    def found(passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        return {passage: missed for passage in passages if passage.chunk_id == "missed"}
+
+    moved = with_votes(ranking, [recall(missed, "named")], found)
     assert [each.chunk.text for each in moved] == ["three", "one", "two"]
     assert with_votes(ranking, [recall(missed, "named")], nowhere) == ranking, "it is gone, or may not be read"
-    assert with_votes(ranking, [recall(missed, "struck out")], lambda _: missed) == ranking
+    assert with_votes(ranking, [recall(missed, "struck out")], found) == ranking
 
 
 def test_a_like_question_moves_as_far_as_it_is_like() -> None:

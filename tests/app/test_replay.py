@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -49,8 +49,8 @@ def judge_answer(
 def run(store: FeedbackStore) -> Replay:
     chunks = {each.chunk.id: each.chunk for each in make_candidates(*TEXTS)}
 
-    def find(passage: PassageRef) -> Chunk | None:
-        return chunks.get(passage.chunk_id)
+    def find(passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        return {passage: chunks[passage.chunk_id] for passage in passages if passage.chunk_id in chunks}
 
     return replay(store, Memory(FakeEmbedder(), min_people=2), find)
 

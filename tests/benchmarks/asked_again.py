@@ -16,7 +16,7 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -70,8 +70,8 @@ class World:
     def is_right(self, query_id: str, chunk: Chunk) -> bool:
         return self.judged.qrels[query_id].get(self.judged.unit(chunk), 0) > 0
 
-    def find(self, passage: PassageRef) -> Chunk | None:
-        return self.pipeline.table.chunk(passage.chunk_id)
+    def find(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        return self.pipeline.find_passages(passages)
 
 
 def main() -> None:

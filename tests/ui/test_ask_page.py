@@ -14,6 +14,7 @@ from app.access.admission import BusyError
 from app.answer import ALL_STRUCK_OUT, Answer
 from app.answer.writer import Writer
 from app.feedback import FeedbackStore, StoredAnswer
+from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.filters import Filter
@@ -742,3 +743,21 @@ def test_what_people_said_can_be_ignored_for_the_question_on_screen(run_page: Ru
     page.toggle(key="ignore-votes").set_value(False).run()
     page.run()
     assert struck.id not in [citation.chunk.id for citation in only_turn(page, settings).answer.citations]
+
+
+def test_a_curators_answer_names_who_and_when_and_one_click_shows_what_the_documents_say(
+    run_page: Run, settings: Settings, pipeline: Pipeline
+) -> None:
+    question = "How much may a hotel cost a night?"
+    source = pipeline.rank(question).citations[-1].chunk
+    written = Statement(question, "cora", text="Ask the front desk [1].", sources=(source.ref,))
+    FeedbackStore(settings.home).say([written])
+    page = ask(run_page(ask_page), question)
+    assert "Answered by cora on" in texts(page)
+    assert "Ask the front desk" in texts(page)
+    assert "Quoted from the documents" not in texts(page)
+    page.button(key=next(str(each.key) for each in page.button if each.label == "Show what the documents say")).click()
+    page.run()
+    assert "A hotel may cost 150 euros a night" in texts(page)
+    assert "Without what people said" in texts(page)
+    assert "Answered by cora on" not in texts(page)

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from app.answer import EXTRACTIVE, Answer
+from app.answer import CURATED, EXTRACTIVE, Answer
+from app.answer.curated import said_by
 from app.answering import AnswerJob
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
@@ -17,7 +18,7 @@ from app.ui.ask.compare import compare
 from app.ui.ask.controls import ask, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
-from app.ui.resources import answerer, current_user, feedback_store
+from app.ui.resources import answerer, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
 from app.ui.words import counted
 from ingest import CiteloopError
@@ -145,13 +146,35 @@ def _show_text(turn: StoredAnswer) -> None:
     elif not answer.complete and not answer.note:
         st.warning("This answer was cut off. Ask again for a complete one.", icon=":material/warning:")
     captions = ["Quoted from the documents"] if answer.found and answer.answered_by == EXTRACTIVE else []
+    if answer.ignores_votes:
+        captions.append("Without what people said")
     if numbers := _numbers(answer, answer.without):
         captions.append(markup.plain(f"Rewritten without {', '.join(numbers)}"))
+    if answer.answered_by == CURATED and answer.statement:
+        for_question = f" for “{answer.statement.question}”" if answer.statement.question != answer.searched else ""
+        by = markup.plain(said_by(answer.statement))
+        st.markdown(f":blue-badge[:material/person: Answered by {by}]{markup.plain(for_question)}")
     if captions:
         st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, card_of(turn.id)))
+    if answer.shown_statement and turn.user == current_user():
+        st.button(
+            "Show what the documents say",
+            key=f"documents-{turn.id}",
+            icon=":material/article:",
+            type="tertiary",
+            on_click=_show_documents,
+            args=(turn,),
+        )
     if answer.num_dropped:
         st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
+
+
+def _show_documents(turn: StoredAnswer) -> None:
+    """Rank and write the answer again as if nobody had said anything."""
+    reranker = NONE if turn.answer.reranker == NONE else pipeline().settings.reranker
+    struck = feedback_store().deleted(turn.id, turn.user)
+    answerer().rank_again(turn, reranker, struck, ignore_votes=True)
 
 
 def _show_tools(turn: StoredAnswer) -> None:

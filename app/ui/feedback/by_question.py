@@ -19,6 +19,7 @@ from app.ui.feedback.counts import (
     key_of,
     questions_of,
 )
+from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
@@ -81,6 +82,8 @@ def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Coun
             st.markdown(f"**{markup.plain(question.question)}**", width="content")
             if st.button("Add answering passage", key=f"add-{key}", icon=":material/add:", type="tertiary"):
                 find_answer(question.question)
+            if st.button("Write the answer", key=f"write-{key}", icon=":material/edit_note:", type="tertiary"):
+                write_answer(question.question)
         if not question.is_answered:
             st.caption(":orange[:material/help:] No answering passage yet, so not used for training.")
         for passage in question.passages[:_NUM_PASSAGES]:

@@ -9,15 +9,18 @@ import streamlit as st
 from app.answer import Answer
 from app.feedback import Judgement, Label, question_key
 from app.feedback.inbox import InboxItem, Trouble
+from app.feedback.judgements import wording_key
 from app.feedback.rules import LabeledPassage
-from app.memory.votes import Unanswered
+from app.memory.votes import Statement
 from app.ui import links, markup
 from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.by_question import mark_of, people_words
+from app.ui.feedback.changed import show_changed
 from app.ui.feedback.counts import Feedback, key_of
+from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, inbox
+from app.ui.resources import changed, current_user, feedback_store, inbox
 from app.ui.words import ago, beginning_of, day, people, times
 from ingest.chunk import Chunk
 
@@ -29,6 +32,10 @@ _REASONS: Mapping[Trouble, str] = {
     "struck out again": "Struck out again after the answer was rewritten",
     "people contradict each other": "People contradict each other",
     "near tie": "The best passages are nearly tied",
+    "written answer struck out": "A source of the written answer was struck out",
+    "source changed": "A source of the written answer has changed",
+    "documents added": "Documents were added since a curator said that nothing answers this",
+    "passage changed": "A passage that people judged has changed",
 }
 
 
@@ -67,6 +74,14 @@ def _show_item(item: InboxItem, said: Feedback) -> None:
                 args=(questions, shown),
                 help="Like questions are told so at once, with your name and the date.",
             )
+            if st.button(
+                "Write the answer",
+                icon=":material/edit_note:",
+                help="Like questions get your text first, with your name, the date and its sources.",
+            ):
+                write_answer(item.question, [each for each in questions if each != item.question])
+        if waiting := changed().get(wording_key(item.question)):
+            show_changed(waiting, questions)
         if stored:
             _show_passages(stored.answer, questions, said)
 
@@ -116,6 +131,6 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
 
 
 def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
-    statements = [Unanswered(question, current_user(), shown=shown) for question in questions]
-    if try_to(lambda: feedback_store().say_unanswered(statements)):
+    statements = [Statement(question, current_user(), shown=shown) for question in questions]
+    if try_to(lambda: feedback_store().say(statements)):
         tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")

@@ -17,6 +17,7 @@ from app.ui.feedback.inbox import show_inbox
 from app.ui.feedback.log import show_log
 from app.ui.feedback.people import show_people
 from app.ui.feedback.proposals import show_proposals
+from app.ui.feedback.statements import show_written
 from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
 from app.ui.resources import askings, feedback, feedback_store
@@ -28,6 +29,7 @@ _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     "By question": show_questions,
     "By document": show_documents,
     "Unanswered": show_unanswered,
+    "Written answers": show_written,
     "Proposed questions": show_proposals,
     "Log": show_log,
     "Files": show_files,

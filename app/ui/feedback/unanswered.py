@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pandas as pd
 import streamlit as st
 
 from app.feedback.inbox import troubles
-from app.feedback.unanswered import UnansweredQuestion, by_week, standing, unanswered_questions
-from app.memory.votes import Unanswered
-from app.ui import markup
+from app.feedback.statements import standing
+from app.feedback.unanswered import UnansweredQuestion, by_week, unanswered_questions
 from app.ui.feedback.counts import Feedback
-from app.ui.messages import try_to
-from app.ui.paging import page_of
-from app.ui.resources import askings, current_user, feedback_store
-from app.ui.words import day, person
-
-_NUM_STATEMENTS = 10
+from app.ui.feedback.statements import show_statements
+from app.ui.resources import askings, feedback_store
 
 
 def show_unanswered(said: Feedback) -> None:
@@ -53,7 +48,9 @@ def show_unanswered(said: Feedback) -> None:
         icon=":material/download:",
         disabled=not questions,
     )
-    _show_statements(standing(feedback_store().statements()))
+    if said_unanswered := [one for one in standing(feedback_store().statements()) if not one.text]:
+        st.subheader("Not in the documents, says a curator", anchor=False)
+        show_statements(said_unanswered)
 
 
 def csv_of(questions: list[UnansweredQuestion]) -> bytes:
@@ -63,19 +60,3 @@ def csv_of(questions: list[UnansweredQuestion]) -> bytes:
         if str(row["question"])[:1] in "=+-@\t\r":  # a spreadsheet would take it for a formula
             row["question"] = f"'{row['question']}"
     return pd.DataFrame(rows).to_csv(index=False).encode("utf-8-sig")
-
-
-def _show_statements(statements: list[Unanswered]) -> None:
-    if not statements:
-        return
-    st.subheader("Not in the documents, says a curator", anchor=False)
-    for statement in page_of(statements, _NUM_STATEMENTS, "statements-page"):
-        with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            who = markup.plain(person(statement.user, current_user()))
-            st.markdown(f"{markup.plain(statement.question)}  \n:small[{who}, {day(statement.at)}]", width="content")
-            st.button("Withdraw", key=f"withdraw-{statement.question}", on_click=_withdraw, args=(statement,))
-
-
-def _withdraw(statement: Unanswered) -> None:
-    withdrawn = replace(statement, user=current_user(), withdrawn=True)
-    try_to(lambda: feedback_store().say_unanswered([withdrawn]))

@@ -1,0 +1,102 @@
+"""In the inbox: what waits at a question since the documents have changed, to keep or to drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from app.answer.curated import said_by
+from app.feedback import Judgement, Label
+from app.feedback.changed import Changed
+from app.memory.votes import Recall, Statement, Vote
+from app.ui import markup
+from app.ui.ask.reasons import vote_words
+from app.ui.feedback.statements import withdraw
+from app.ui.feedback.write_answer import write_answer
+from app.ui.messages import tell, try_to
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import preview
+from ingest.chunk import Chunk, PassageRef
+
+_PREVIEW_CHARACTERS = 300
+
+
+def show_changed(changed: Changed, questions: Sequence[str]) -> None:
+    """Show what was said, what the passages say now, and the choices. questions: that a decision is for."""
+    if changed.statement:
+        with st.container(border=True, gap="small"):
+            if changed.statement.text:
+                _show_written(changed.statement, changed.sources, questions)
+            else:
+                _show_overtaken(changed.statement, questions)
+    for vote, chunk in changed.votes:
+        with st.container(border=True, gap="small"):
+            _show_vote(vote, chunk)
+
+
+def _show_written(statement: Statement, sources: Sequence[Chunk | None], questions: Sequence[str]) -> None:
+    st.markdown(f":orange-badge[changed since] Answered by {markup.plain(said_by(statement))}")
+    st.markdown(markup.written(statement.text))
+    for number, (then, now) in enumerate(zip(statement.sources, sources, strict=True), 1):
+        if now is None:
+            st.markdown(f"\\[{number}\\] {markup.plain(then.document)} is gone. It said:  \n{_quoted(then)}")
+        elif now.text != then.text:
+            st.markdown(f"\\[{number}\\] said:  \n{_quoted(then)}")
+            st.markdown(f"{markup.plain(now.document)} now says:  \n{_quoted(now)}")
+    refs = tuple(chunk.ref for chunk in sources if chunk)
+    with st.container(horizontal=True):
+        if len(refs) == len(sources):
+            kept = replace(statement, sources=refs)
+            st.button("Keep the answer", icon=":material/check:", on_click=_keep, args=(kept, questions))
+        if st.button("Edit the answer", icon=":material/edit:"):
+            others = [each for each in questions if each != statement.question]
+            write_answer(statement.question, others, text=statement.text, sources=refs)
+        st.button("Withdraw the answer", icon=":material/close:", on_click=withdraw, args=(questions,))
+
+
+def _show_overtaken(statement: Statement, questions: Sequence[str]) -> None:
+    st.markdown(
+        f":orange-badge[changed since] Nothing answers this, said {markup.plain(said_by(statement))}. Documents were "
+        "added or changed since, and one of their passages is among the first for this question."
+    )
+    st.button("Withdraw the statement", icon=":material/close:", on_click=withdraw, args=(questions,))
+
+
+def _show_vote(vote: Vote, chunk: Chunk) -> None:
+    st.markdown(f":orange-badge[changed since] {markup.plain(_said(vote))}  \n{_quoted(vote.passage)}")
+    st.markdown(f"{markup.plain(chunk.document)} now says:  \n{_quoted(chunk)}")
+    key = f"{chunk.id}-{vote.passage.chunk_id}"
+    with st.container(horizontal=True):
+        st.button(
+            "Keep for the new text", key=f"keep-{key}", icon=":material/check:", on_click=_judge, args=(vote, chunk)
+        )
+        st.button("Drop", key=f"drop-{key}", icon=":material/close:", on_click=_judge, args=(vote, None))
+
+
+def _said(vote: Vote) -> str:
+    words = vote_words(Recall(vote, 1.0))
+    return f"{words[0].upper()}{words[1:]}:"
+
+
+def _quoted(passage: PassageRef | Chunk) -> str:
+    return markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
+
+
+def _keep(statement: Statement, questions: Sequence[str]) -> None:
+    user = current_user()
+    said = [replace(statement, question=question, user=user, withdrawn=False) for question in questions]
+    if try_to(lambda: feedback_store().say(said)):
+        tell("success", f"Saved: the answer to “{questions[0]}” stays, with its sources as they are now.")
+
+
+def _judge(vote: Vote, chunk: Chunk | None) -> None:
+    """Leave the old text out; count the vote for the new one, if any."""
+    user = current_user()
+    judgements = [Judgement.of_passage(vote.question, vote.passage, "left out", user)]
+    if chunk:
+        label: Label = "relevant" if vote.is_for else "not relevant"
+        judgements.append(Judgement.of_chunk(vote.question, chunk, label, user))
+    if try_to(lambda: feedback_store().judge(judgements)):
+        tell("success", f"Saved: the vote {'counts for the new text' if chunk else 'counts no more'}.")

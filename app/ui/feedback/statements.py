@@ -1,0 +1,54 @@
+"""What curators say of questions: written answers to edit, and everything to withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.feedback.statements import standing, withdrawn
+from app.memory.votes import Statement
+from app.ui import markup
+from app.ui.feedback.counts import Feedback
+from app.ui.feedback.write_answer import write_answer
+from app.ui.messages import try_to
+from app.ui.paging import page_of
+from app.ui.resources import current_user, feedback_store
+from app.ui.words import day, person
+
+_NUM_STATEMENTS = 10
+
+
+def show_written(_: Feedback) -> None:
+    """Show the written answers that stand."""
+    written = [statement for statement in standing(feedback_store().statements()) if statement.text]
+    if not written:
+        st.caption("No written answers. Write one in the inbox, or for a question under By question.")
+    show_statements(written)
+
+
+def show_statements(statements: Sequence[Statement]) -> None:
+    """Show statements, each with who said it and when."""
+    for statement in page_of(statements, _NUM_STATEMENTS, "statements-page"):
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                who = markup.plain(person(statement.user, current_user()))
+                words = f"{markup.plain(statement.question)}  \n:small[{who}, {day(statement.at)}]"
+                st.markdown(words, width="content")
+                with st.container(horizontal=True, width="content"):
+                    if statement.text and st.button("Edit", key=f"edit-{statement.question}"):
+                        write_answer(statement.question, text=statement.text, sources=statement.sources)
+                    st.button(
+                        "Withdraw",
+                        key=f"withdraw-{statement.question}",
+                        on_click=withdraw,
+                        args=([statement.question],),
+                    )
+            if statement.text:
+                st.markdown(markup.written(statement.text))
+
+
+def withdraw(questions: Sequence[str]) -> None:
+    """Withdraw what was said of questions, in whatever wording. For a callback."""
+    said, user = feedback_store().statements(), current_user()
+    try_to(lambda: feedback_store().say([one for question in questions for one in withdrawn(said, question, user)]))

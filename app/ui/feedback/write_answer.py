@@ -1,0 +1,96 @@
+"""A dialog to write the answer to a question: a text that cites passages, which are found here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.access.admission import BusyError
+from app.answer.curated import MAX_CHARACTERS, MAX_SOURCES, checked_text
+from app.memory.votes import Statement
+from app.ui import markup
+from app.ui.messages import tell
+from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.words import preview
+from ingest import CiteloopError
+from ingest.chunk import PassageRef
+
+_NUM_FOUND = 10
+_PREVIEW_CHARACTERS = 300
+
+
+@st.dialog("Write the answer", width="large")
+def write_answer(
+    question: str, wordings: Sequence[str] = (), *, text: str = "", sources: Sequence[PassageRef] = ()
+) -> None:
+    """Pick sources and write a text that cites them; a draft stays until it is saved.
+
+    wordings: other questions that it answers too. text, sources: to begin with.
+    """
+    st.markdown(f"**{markup.plain(question)}**")
+    picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(sources))
+    for number, source in enumerate(picked, 1):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            words = markup.plain(preview(source.text, _PREVIEW_CHARACTERS))
+            st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}**  \n{words}", width="content")
+            st.button(f"Remove [{number}]", key=f"remove-source-{number}", on_click=picked.remove, args=(source,))
+    typed = st.text_area(
+        "Answer",
+        text,
+        key=f"written-{question}",
+        max_chars=MAX_CHARACTERS,
+        placeholder="A few sentences, each with its source: The key is in the safe [1].",
+    )
+    if st.button("Save answer", type="primary", icon=":material/check:"):
+        _save(question, wordings, typed, picked)
+    if len(picked) < MAX_SOURCES:
+        _find_sources(question, picked)
+
+
+def _key(question: str) -> str:
+    return f"sources-of-{question}"
+
+
+def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef]) -> None:
+    try:
+        checked = checked_text(text, sources)
+        user, shown = current_user(), tuple(source.chunk_id for source in sources)
+        feedback_store().say(
+            [Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)]
+        )
+    except CiteloopError as error:
+        st.error(markup.plain(str(error)), icon=":material/error:")
+        return
+    st.session_state.pop(_key(question), None)
+    tell("success", f"Saved: your answer to “{question}”. Edit or withdraw it under Written answers.")
+    st.rerun()
+
+
+def _find_sources(question: str, picked: list[PassageRef]) -> None:
+    words = st.text_input("Find sources", value=question, key=f"find-sources-{question}", max_chars=2000).strip()
+    if not words:
+        return
+    try:
+        found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+    except BusyError as error:
+        st.warning(str(error))
+        return
+    texts = {source.text for source in picked}
+    for ranked in found:
+        chunk = ranked.chunk
+        if chunk.text in texts:
+            continue
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                where = " > ".join(filter(None, (chunk.title, chunk.heading)))
+                st.markdown(f"**{markup.plain(where)}**", width="content")
+                st.button(
+                    f"Cite as [{len(picked) + 1}]",
+                    key=f"cite-{chunk.id}",
+                    icon=":material/add:",
+                    on_click=picked.append,
+                    args=(chunk.ref,),
+                )
+            st.caption(markup.plain(chunk.document))
+            st.markdown(markup.passage(preview(chunk.text, _PREVIEW_CHARACTERS)))
