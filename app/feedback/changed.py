@@ -52,19 +52,25 @@ def changed_since(
 ) -> dict[Wording | str, Changed]:
     """Return wording key -> what waits there.
 
-    questions: those to look at. votes: that act for others. is_overtaken: whether documents added or changed since may
-    answer a question that a curator called unanswered; takes a search, so it is asked only where there are any.
+    questions: those to look at. votes: that act for others. is_overtaken: whether documents added or changed since
+    may answer a question that a curator called unanswered; takes a search, so it is asked only where there are any. A
+    source of a written answer does not wait a second time as a passage that was named.
     """
-    wanted = {wording_key(question) for question in questions}
+    wanted, statements = {wording_key(question) for question in questions}, list(statements)
+    sources_of = {(wording_key(one.question), source.text) for one in statements for source in one.sources}
     held = [statement for statement in standing(statements) if wording_key(statement.question) in wanted]
-    acting = [vote for vote in votes if wording_key(vote.question) in wanted]
+    acting = [
+        vote
+        for vote in votes
+        if (key := wording_key(vote.question)) in wanted and (key, vote.passage.text) not in sources_of
+    ]
     passages = {vote.passage for vote in acting} | {source for one in held for source in one.sources}
     now = _passages_now(passages, table)
     newest = max((document.ingested_at for document in table.documents()), default=None)
     found: dict[Wording | str, Changed] = {}
     for statement in held:
         sources = tuple(now[source] for source in statement.sources)
-        is_changed = any(chunk is None or chunk.text != source.text for chunk, source in _paired(sources, statement))
+        is_changed = [chunk and chunk.text for chunk in sources] != [source.text for source in statement.sources]
         is_new = newest is not None and newest > datetime.fromisoformat(statement.at)
         if is_changed or (not statement.text and is_new and is_overtaken(statement)):
             found[wording_key(statement.question)] = Changed(statement, sources)
@@ -75,10 +81,6 @@ def changed_since(
             before = found.get(key, Changed())
             found[key] = Changed(before.statement, before.sources, (*before.votes, (vote, chunk)))
     return found
-
-
-def _paired(sources: tuple[Chunk | None, ...], statement: Statement) -> Iterable[tuple[Chunk | None, PassageRef]]:
-    return zip(sources, statement.sources, strict=True)
 
 
 def _passages_now(passages: Collection[PassageRef], table: ChunkTable) -> dict[PassageRef, Chunk | None]:

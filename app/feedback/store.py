@@ -151,8 +151,8 @@ class FeedbackStore(CuratorStore):
         with self._writing() as connection:
             return sum([_append_judgement(connection, judgement) for judgement in judgements])
 
-    def say(self, statements: Sequence[Statement], judgements: Iterable[Judgement] = ()) -> None:
-        """Append statements and judgements in one transaction; the sources of a written answer are named."""
+    def say(self, statements: Sequence[Statement]) -> None:
+        """Append statements in one transaction, and judgements that the sources of written answers answer."""
         named = [
             Judgement.of_passage(one.question, source, "relevant", one.user)
             for one in statements
@@ -161,7 +161,7 @@ class FeedbackStore(CuratorStore):
         ]
         with self._writing() as connection:
             append_statements(connection, statements)
-            for judgement in (*named, *judgements):
+            for judgement in named:
                 _append_judgement(connection, judgement)
 
     def judgements(self, *, everyone: bool = False) -> list[Judgement]:

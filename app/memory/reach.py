@@ -63,11 +63,14 @@ class Reach:
         """Return the probability that two questions have the same need, 1 for the same question."""
         if log_odds == math.inf:
             return 1.0
-        return float(_logistic(np.asarray(log_odds + (self.in_favour if is_for else self.against))))
+        return float(logistic(log_odds + (self.in_favour if is_for else self.against)))
 
 
-def _logistic(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 / (1 + exp(-x)) without overflow; SciPy's would add a quarter of a second to every start."""
+def logistic(logits: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Return 1 / (1 + exp(-x)), with the same shape and without overflow.
+
+    SciPy's would add a quarter of a second to every start.
+    """
     return np.asarray(np.exp(-np.logaddexp(0, -logits)))
 
 
@@ -75,7 +78,7 @@ def _shift(predictions: Sequence[Prediction]) -> float:
     """Return a low quantile of the shift's posterior distribution."""
     log_posterior = -0.5 * (_SHIFTS / _DEVIATION) ** 2
     for one in predictions:
-        share, answers = _logistic(one.log_odds + _SHIFTS), relevance(one.kind)
+        share, answers = logistic(one.log_odds + _SHIFTS), relevance(one.kind)
         stands = (1 - share) * one.usual + share * answers
         stands = np.maximum(stands, one.usual) if answers > 0.5 else np.minimum(stands, one.usual)
         log_posterior += np.log(np.clip(stands if one.stands else 1 - stands, _LEAST, 1))

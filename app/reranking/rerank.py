@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.memory.reach import logistic
 from app.memory.votes import Recall
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
@@ -109,7 +110,7 @@ class Calibration:
         """Return a probability for each candidate."""
         reranker, vector = best_scores(raw, candidates)
         logits = self.intercept + self.blended * blended + self.best_reranker * reranker + self.best_vector * vector
-        return [float(value) for value in np.exp(-np.logaddexp(0, -logits))]  # logistic function without overflow
+        return [float(value) for value in logistic(logits)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,13 @@ from app.feedback import (
     new_id,
     user_of_cookie,
 )
+from app.feedback.recall import LiveMemory
 from app.pipeline import Pipeline
 from app.reranking.rerank import Blend, rerank
 from app.search.search import Candidate
 from ingest.chunk import Chunk
 from tests.app.builders import make_answer
-from tests.conftest import FakeReranker
+from tests.conftest import FakeEmbedder, FakeReranker
 
 
 @pytest.fixture
@@ -766,10 +767,12 @@ ACT_FOR_EVER = """
 import os, signal, sys
 from pathlib import Path
 from app.feedback import FeedbackStore, Judgement
+from app.memory.votes import Statement
 
 store = FeedbackStore(Path(sys.argv[1]))
 (question,) = store.conversation("talk", "ada")
 first, second, third = (citation.chunk.id for citation in question.answer.citations)
+sources = tuple(citation.chunk.ref for citation in question.answer.citations[:2])
 
 
 def tell(*words):  # in one piece: half a line of one that is killed would run into the next one's
@@ -785,6 +788,8 @@ def act_for_ever():
         tell(*(event.id for event in store.record_kept(shown, "ada")))
         said = [Judgement(user="cara", question=answer_id, label="relevant", text=text) for text in ("One.", "Two.")]
         tell("judged", answer_id, store.judge(said))
+        store.say([Statement(f"written {answer_id}", "cara", text="One [1].", sources=sources)])
+        tell("said", answer_id)
 
 
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
@@ -823,8 +828,9 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
     answer = make_answer("One [1]. Two [2]. Three [3].", passages=("One.", "Two.", "Three."))
     store.save_answer(answer, "talk", "ada")
     told = kill_writers(home)
-    told_events = [word for words in told for word in words if words[0] not in ("begin", "killed", "judged")]
+    told_events = [word for words in told for word in words if words[0] not in ("begin", "killed", "judged", "said")]
     told_judgements = [words[1] for words in told if words[0] == "judged"]
+    told_statements = {f"written {words[1]}" for words in told if words[0] == "said"}
     assert told_events
     stored = FeedbackStore(home).events()
     ids = [event.id for event in stored]
@@ -841,6 +847,13 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
     judged = Counter(judgement.question for judgement in FeedbackStore(home).judgements())
     assert set(judged.values()) <= {2}
     assert set(told_judgements) <= set(judged)
+    statements = {statement.question: len(statement.sources) for statement in FeedbackStore(home).statements()}
+    assert told_statements
+    assert told_statements <= statements.keys() == {question for question in judged if question[:8] == "written "}
+    assert set(statements.values()) == {2}
+    memory = LiveMemory(home, FakeEmbedder(), min_people=1).current()
+    named = {vote.question for vote in memory.votes() if vote.kind == "named"}
+    assert named == set(judged), "whatever was said acts after a restart"
     with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     (question,) = store.conversation("talk", "ada")
