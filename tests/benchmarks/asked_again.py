@@ -108,7 +108,7 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
     chance = random.Random(seed)
     split = split_needs(world, options.askings, chance)
     asked, again, never = split.asked, split.again, split.never
-    named = {query_id: _named(world, query_id, chance) for query_id in asked}
+    named = {query_id: name_passage(world, query_id, chance) for query_id in asked}
     named_of_need = {world.needs[query_id]: chunk for query_id, chunk in named.items() if chunk}
     results: dict[str, object] = {}
     for reader, (user, people) in READERS.items():
@@ -199,7 +199,7 @@ def click(
     return struck
 
 
-def _named(world: World, query_id: str, chance: random.Random) -> Chunk | None:
+def name_passage(world: World, query_id: str, chance: random.Random) -> Chunk | None:
     """Return a passage that answers, as a curator would find it: of a judged document, the one that ranks best."""
     right = [ranked.chunk for ranked in world.answers[query_id].ranking if world.is_right(query_id, ranked.chunk)]
     firsts = list({world.judged.unit(chunk): chunk for chunk in reversed(right)}.values())
@@ -248,7 +248,7 @@ def compare(
 ) -> dict[str, object]:
     before = {query_id: list(world.answers[query_id].ranking) for query_id in query_ids}
     after = {query_id: voted(world, memory, user, query_id) for query_id in query_ids}
-    values = {name: _measures(world, rankings) for name, rankings in (("before", before), ("after", after))}
+    values = {name: measures(world, rankings) for name, rankings in (("before", before), ("after", after))}
     report: dict[str, object] = {"queries": len(query_ids), "moved": sum(after[each] != before[each] for each in after)}
     for metric in values["before"]:
         off, on = (_by_need(world, values[name][metric]) for name in ("before", "after"))
@@ -273,7 +273,7 @@ def compare(
     return report
 
 
-def _measures(world: World, rankings: Mapping[str, Sequence[RankedChunk]]) -> dict[str, dict[str, float]]:
+def measures(world: World, rankings: Mapping[str, Sequence[RankedChunk]]) -> dict[str, dict[str, float]]:
     """nDCG@10, hit rate@1 and @5 by query id; a document counts where its best chunk is."""
     units = {
         query_id: list(dict.fromkeys(world.judged.unit(ranked.chunk) for ranked in ranking))
