@@ -40,7 +40,7 @@ from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
-from app.reranking.statements import is_overtaken, sources_first
+from app.reranking.statements import is_overtaken, with_statement
 from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
@@ -246,9 +246,8 @@ class Pipeline:
                 if not ignore_votes:
                     ranking, statement = self._voted(searched, ranking, user, within)
                 ranking = newest_first(ranking, self.families, searched, within)
-                if statement and statement.text:
-                    with_sources = sources_first(ranking, statement)
-                    ranking, statement = with_sources or ranking, statement if with_sources else None
+                ranking, statement = with_statement(ranking, statement)
+        num_sources = len(statement.sources) if statement else 0
         return Answer(
             question=question,
             query="" if searched == question else searched,
@@ -256,7 +255,7 @@ class Pipeline:
             within=within,
             text="",
             answered_by=EXTRACTIVE,
-            citations=cite(ranking, max(self.settings.num_citations, len(statement.sources) if statement else 0)),
+            citations=cite(ranking, max(self.settings.num_citations, num_sources)),
             ranking=tuple(ranking),
             reranker=reranked.reranker,
             reranker_version=self._versions.get(reranked.reranker, ""),

@@ -23,17 +23,15 @@ class CuratedAnswerError(CiteloopError):
 
 def said_by(statement: Statement) -> str:
     """Return who said it and when: `Cora on 3 May 2026`."""
-    name = re.sub("^visitor ", "Visitor ", shown_name(statement.user))
-    return f"{name} on {datetime.fromisoformat(statement.at):%-d %B %Y}"
+    return f"{_name(statement)} on {_day(statement)}"
 
 
 def text_of(statement: Statement) -> str:
     """Return a curator's answer, or the sentence that the documents hold none."""
-    name, _, day = said_by(statement).rpartition(" on ")
-    return (
-        statement.text
-        or f"{name} said on {day} that the documents do not answer this. The nearest passages are listed below."
-    )
+    if statement.text:
+        return statement.text
+    said = f"{_name(statement)} said on {_day(statement)} that the documents do not answer this."
+    return f"{said} The nearest passages are listed below."
 
 
 def checked_text(text: str, sources: Sequence[PassageRef]) -> str:
@@ -49,3 +47,11 @@ def checked_text(text: str, sources: Sequence[PassageRef]) -> str:
     if not found.found:
         raise CuratedAnswerError("This says that there is no answer; use “Nothing here answers this” instead.")
     return found.text
+
+
+def _name(statement: Statement) -> str:
+    return re.sub("^visitor ", "Visitor ", shown_name(statement.user))
+
+
+def _day(statement: Statement) -> str:
+    return f"{datetime.fromisoformat(statement.at):%-d %B %Y}"

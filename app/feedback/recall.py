@@ -99,16 +99,20 @@ class Memory:
         return [vote for one in said for vote in one.votes("", self._shares, self._min_people)]
 
     def statement(self, query: str, found: Sequence[str]) -> Statement | None:
-        """Return what a curator says of this question or a very like one.
+        """Return what a curator says of this question or a very like one; of the same question, the last statement.
 
-        None if a curator named a passage for a question that is as like. found: as for `recall`.
+        None if a curator named a passage for a question that is more like; one as like ends the statement that nothing
+        answers. found: as for `recall`.
         """
         if not self._has_statements:
             return None
-        near = self._near(Wording.of(query), self._embed_query(query), found, ())
-        decided = [(log_odds, said.statement) for said, log_odds in near if said.statement or said.is_named]
-        log_odds, statement = max(decided, key=_precedence, default=(-math.inf, None))
-        if statement is None:
+        near = list(self._near(Wording.of(query), self._embed_query(query), found, ()))
+        statements = [(log_odds, said.statement) for said, log_odds in near if said.statement]
+        if not statements:
+            return None
+        log_odds, statement = max(statements, key=lambda pair: (pair[0], pair[1].at))
+        named = max((log_odds for said, log_odds in near if said.is_named), default=-math.inf)
+        if named > log_odds or (named == log_odds and not statement.text):
             return None
         likeness = self.reach.likeness(log_odds, is_for=bool(statement.text))
         return statement if likeness >= _MIN_STATEMENT_LIKENESS else None
@@ -136,12 +140,6 @@ class Memory:
                 for is_for in (True, False):
                     if (text, is_for) in votes:
                         yield Prediction(*votes[text, is_for], usual.get(index, 0.5), stands)
-
-
-def _precedence(decided: tuple[float, Statement | None]) -> tuple[float, bool, str]:
-    """Return what decides between questions: the likest one, there a named passage, then the last statement."""
-    log_odds, statement = decided
-    return log_odds, statement is None, statement.at if statement else ""
 
 
 def _usual(questions: Iterable[QuestionVotes]) -> dict[int, float]:

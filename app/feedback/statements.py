@@ -10,13 +10,13 @@ from app.memory.votes import Statement
 
 
 def standing(statements: Iterable[Statement]) -> list[Statement]:
-    """Return the statements that nobody withdrew, newest first: the last one of each question in whatever wording."""
+    """Return the statements that nobody withdrew, newest first: the last one of each question, in any wording."""
     last = {wording_key(statement.question): statement for statement in statements}
     held = [statement for statement in last.values() if not statement.withdrawn]
     return sorted(held, key=lambda statement: statement.at, reverse=True)
 
 
 def withdrawn(statements: Iterable[Statement], question: str, user: str) -> list[Statement]:
-    """Return the withdrawals, by a user, of what was said of a question in any wording of the same."""
+    """Return a user's withdrawals of the statements on a question, in any wording of the same."""
     last = {question_key(one.question): one for one in statements if wording_key(one.question) == wording_key(question)}
     return [replace(one, user=user, withdrawn=True) for one in last.values() if not one.withdrawn]

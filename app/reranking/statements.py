@@ -11,26 +11,30 @@ from app.reranking.rerank import RankedChunk
 from ingest.table import StoredDocument
 
 _NUM_FIRST = 3
-"""A new passage among so many may hold the answer that was missing."""
+"""A new passage among the first three may hold the answer that was missing."""
 
 
-def sources_first(ranking: Sequence[RankedChunk], statement: Statement) -> list[RankedChunk] | None:
-    """Return the ranking with the sources of a curator's answer first, in their order.
+def with_statement(
+    ranking: Sequence[RankedChunk], statement: Statement | None
+) -> tuple[list[RankedChunk], Statement | None]:
+    """Return the ranking with the sources of a curator's answer first, in their order, and the statement.
 
-    None if the answer may not be shown: a source is not in the ranking with the same text, or was struck out for this
+    A written answer is left out if a source is not in the ranking with the same text, or was struck out for this
     question. The sources are in it unless they have changed, are outside the filter, or a curator decided otherwise,
     since they are named for the question.
     """
+    if statement is None or not statement.text:
+        return list(ranking), statement
     standing = [ranked for ranked in ranking if not ranked.is_struck_out]
     by_id = {ranked.chunk.id: ranked for ranked in standing}
     by_text = {ranked.chunk.text: ranked for ranked in reversed(standing)}
     sources = [by_id.get(source.chunk_id) or by_text.get(source.text) for source in statement.sources]
     found = [ranked for ranked in sources if ranked]
     if len(found) < len(sources):
-        return None
+        return list(ranking), None
     ids = {ranked.chunk.id for ranked in found}
     ordered = [*found, *(ranked for ranked in ranking if ranked.chunk.id not in ids)]
-    return [replace(ranked, rank=rank) for rank, ranked in enumerate(ordered, 1)]
+    return [replace(ranked, rank=rank) for rank, ranked in enumerate(ordered, 1)], statement
 
 
 def is_overtaken(

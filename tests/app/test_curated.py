@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.answer.curated import CuratedAnswerError, checked_text
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackStore, Judgement
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.search.filters import Filter
@@ -178,3 +178,15 @@ def test_a_text_is_saved_only_if_each_mark_is_one_of_its_sources() -> None:
             checked_text(text, sources)
     with pytest.raises(CuratedAnswerError, match="needs a source"):
         checked_text("Take the train [1].", [])
+
+
+def test_a_named_passage_for_the_very_question_wins_over_an_answer_to_a_like_one(
+    pipeline: Pipeline, store: FeedbackStore
+) -> None:
+    write(pipeline, store)
+    other = "Is there a company car for me today?"
+    assert pipeline.rank(other).statement
+    store.judge([Judgement.of_chunk(other, pipeline.rank(CAR).citations[-1].chunk, "relevant", "bob")])
+    assert pipeline.rank(other).statement is None
+    write(pipeline, store, "Today only by train [1].", other)
+    assert pipeline.ask("is there a company car for me TODAY").text == "Today only by train [1]."

@@ -24,7 +24,7 @@ _PREVIEW_CHARACTERS = 300
 
 
 def show_changed(changed: Changed, questions: Sequence[str]) -> None:
-    """Show what was said, what the passages say now, and the choices. questions: that a decision is for."""
+    """Show the statement and votes, what the passages say now, and the choices. questions: that a decision is for."""
     if changed.statement:
         with st.container(border=True, gap="small"):
             if changed.statement.text:

@@ -49,6 +49,6 @@ def show_statements(statements: Sequence[Statement]) -> None:
 
 
 def withdraw(questions: Sequence[str]) -> None:
-    """Withdraw what was said of questions, in whatever wording. For a callback."""
+    """Withdraw the statements on questions, in any wording. For a callback."""
     said, user = feedback_store().statements(), current_user()
     try_to(lambda: feedback_store().say([one for question in questions for one in withdrawn(said, question, user)]))

@@ -26,7 +26,7 @@ def write_answer(
 ) -> None:
     """Pick sources and write a text that cites them; a draft stays until it is saved.
 
-    wordings: other questions that it answers too. text, sources: to begin with.
+    wordings: other questions that it answers too. text, sources: of an answer to edit.
     """
     st.markdown(f"**{markup.plain(question)}**")
     picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(sources))
@@ -55,7 +55,9 @@ def _key(question: str) -> str:
 def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef]) -> None:
     try:
         checked = checked_text(text, sources)
-        user, shown = current_user(), tuple(source.chunk_id for source in sources)
+        user = current_user()
+        found = pipeline().rank(question, ignore_votes=True, fall_back=True)
+        shown = tuple(citation.chunk.id for citation in found.citations)
         feedback_store().say(
             [Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)]
         )
