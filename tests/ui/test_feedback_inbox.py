@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackStore
+from app.feedback import FeedbackStore, Judgement
 from app.feedback.unanswered import UnansweredQuestion
+from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.ui.feedback.unanswered import csv_of
+from ingest.pipeline import ingest
+from tests.conftest import FakeEmbedder
 from tests.ui.conftest import Run
 from tests.ui.test_feedback_page import click, feedback, texts, view
 
@@ -121,6 +125,35 @@ def test_the_answer_is_written_with_its_sources_for_all_wordings_edited_and_with
     page = click(view(inbox(run_page), "Written answers"), "Withdraw")
     assert "No written answers" in texts(page)
     assert pipeline.ask(CAR).answered_by == "extractive"
+
+
+def test_what_documents_have_overtaken_is_kept_or_dropped(
+    run_page: Run, settings: Settings, pipeline: Pipeline, documents: Path
+) -> None:
+    store = FeedbackStore(settings.home)
+    store.save_answer(pipeline.ask(CAR), "talk", "ben")
+    found = pipeline.rank(CAR)
+    leave = next(each.chunk for each in found.ranking if "eight weeks" in each.chunk.text)
+    vpn = next(each.chunk for each in found.ranking if "hardware key" in each.chunk.text)
+    store.say([Statement(CAR, "cora", text="Wait for it [1].", sources=(leave.ref,))])
+    store.judge([Judgement.of_chunk(CAR, vpn, "not relevant", "cora")])
+    for name, old, new in (("handbook/leave.md", "eight weeks", "10 weeks"), ("it/vpn.md", "4400", "4411")):
+        (documents / name).write_text((documents / name).read_text().replace(old, new))
+    list(ingest([documents], pipeline.table, FakeEmbedder()))
+    page = inbox(run_page)
+    assert "A source of the written answer has changed · asked once" in texts(page)
+    assert "Answered by cora on" in texts(page)
+    assert "Rejected by a curator for this question" in texts(page)
+    assert "4411" in texts(page)
+    page = click(page, "Keep for the new text")
+    assert {each.text: each.label for each in store.judgements() if "hardware" in each.text} == {
+        vpn.text: "left out",
+        vpn.text.replace("4400", "4411"): "not relevant",
+    }
+    page = click(page, "Keep the answer")
+    assert "Nothing to decide" in texts(page)
+    assert pipeline.ask(CAR).text == "Wait for it [1]."
+    assert store.statements()[-1].user == "ann"
 
 
 def test_questions_without_an_answer_are_counted_by_week(run_page: Run, store: FeedbackStore) -> None:
