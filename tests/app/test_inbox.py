@@ -123,10 +123,15 @@ def test_contradiction_and_a_near_tie_come_after_questions_without_an_answer(sto
     store.record(stored, stored.answer.citations[0].chunk.id, "kept", "bob")
     ask(store, "May I take the train?", ranking=with_scores(0.62, 0.61, 0.1))
     ask(store, "Is a hotel paid for?", ranking=with_scores(0.62, 0.2, 0.1))
+    ask(store, "Who repairs a bicycle?", ranking=with_scores(0.2, 0.1, 0.1))
     ask(store, VPN, found=False)
-    found = items(store)
-    assert [item.trouble for item in found] == ["not answered", "people contradict each other", "near tie"]
-    assert [round(item.gain, 2) for item in found] == [0.7, 0.5, 0.38]
+    found = {item.trouble: round(item.gain, 2) for item in items(store)}
+    assert list(found.items()) == [
+        ("not answered", 0.6),
+        ("people contradict each other", 0.5),
+        ("weak best passage", 0.45),
+        ("near tie", 0.03),
+    ]
 
 
 def test_what_is_asked_often_and_lately_comes_first(store: FeedbackStore) -> None:

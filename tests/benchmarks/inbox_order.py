@@ -2,9 +2,10 @@
 
 Half of the needs are asked by simulated people, some needs much more often than others (Zipf). In a share of the
 askings they strike out what the judgements call wrong, and a tenth of these clicks goes wrong. A curator then decides
-item by item and names the passage that answers, if there is one among the candidates. After some labels, wordings that
-nobody has asked yet are ranked, weighted by how often their need is asked. The gain over no labels, for each label, is
-compared: labels in the inbox's order, the same items in random order, and random questions that were asked.
+item by item and names the passage that answers, if there is one among the candidates. After some labels, what will be
+asked is ranked: all wordings of these needs, asked before or not, weighted by how often their need is asked. The gain
+over no labels, for each label, is compared: labels in the inbox's order, the same items in random order, and random
+questions that were asked.
 
 Nothing is asserted. `--part even` or `odd` takes every second need: fit on one, report the other.
 """
@@ -101,9 +102,10 @@ def make_log(world: World, num_askings: int, chance: random.Random) -> Log:
     weights = {need: 1 / rank for rank, need in enumerate(needs, 1)}
     drawn = chance.choices(needs, [weights[need] for need in needs], k=num_askings)
     asked = [chance.choice(wordings[need]) for need in drawn]
-    number = Counter(world.needs[query_id] for query_id in split.again)
-    shares = {query_id: weights[world.needs[query_id]] / number[world.needs[query_id]] for query_id in split.again}
-    return Log(asked, split.again, shares)
+    measured = [*split.asked, *split.again]
+    number = Counter(world.needs[query_id] for query_id in measured)
+    shares = {query_id: weights[world.needs[query_id]] / number[world.needs[query_id]] for query_id in measured}
+    return Log(asked, measured, shares)
 
 
 def ask(

@@ -32,6 +32,7 @@ _REASONS: Mapping[Trouble, str] = {
     "struck out again": "Struck out again after the answer was rewritten",
     "people contradict each other": "People contradict each other",
     "near tie": "The best passages are nearly tied",
+    "weak best passage": "The best passage is a weak match",
     "written answer struck out": "A source of the written answer was struck out",
     "source changed": "A source of the written answer has changed",
     "documents added": "Documents were added since a curator said that nothing answers this",
