@@ -2,7 +2,7 @@
 
 Half of the needs are asked by simulated people, some needs much more often than others (Zipf). In a share of the
 askings they strike out what the judgements call wrong, and a tenth of these clicks goes wrong. A curator then decides
-item by item and names the passage that answers, if there is one among the candidates. After some labels, what will be
+item by item and names a passage that answers: the best candidate, or one that search missed. After some labels, what will be
 asked is ranked: all wordings of these needs, asked before or not, weighted by how often their need is asked. The gain
 over no labels, for each label, is compared: labels in the inbox's order, the same items in random order, and random
 questions that were asked.
@@ -27,6 +27,7 @@ from app.answer import Answer
 from app.feedback import FeedbackStore, Judgement
 from app.feedback.inbox import inbox
 from app.feedback.rules import label
+from ingest.chunk import Chunk
 from tests.benchmarks.asked_again import World, make_world, measures, name_passage, remember, split_needs, voted
 from tests.benchmarks.curator import strike_wrong
 
@@ -140,13 +141,20 @@ def gains_per_label(
     labeled, gains = copy_of(store, home), dict[int, float]()
     for number, wordings in enumerate(items[: max(NUM_LABELS)], 1):
         same = [query_id for query_id in wordings if world.needs[query_id] == world.needs[wordings[0]]]
-        if chunk := name_passage(world, wordings[0], chance):
+        if chunk := name_passage(world, wordings[0], chance) or find_passage(world, wordings[0]):
             labeled.judge(
                 Judgement.of_chunk(world.answers[query_id].searched, chunk, "relevant", "cora") for query_id in same
             )
         if number in NUM_LABELS:
             gains[number] = (quality(world, labeled, log) - before) / number
     return gains
+
+
+def find_passage(world: World, query_id: str) -> Chunk | None:
+    """Return a passage that answers and that search missed, as a curator finds it with other words."""
+    table = world.pipeline.table
+    chunks = (chunk for document in table.documents() for chunk in table.chunks_of(document.id))
+    return next((chunk for chunk in chunks if world.is_right(query_id, chunk)), None)
 
 
 def copy_of(store: FeedbackStore, home: Path) -> FeedbackStore:
