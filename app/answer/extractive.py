@@ -15,7 +15,7 @@ from itertools import chain
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block, split_blocks
 from app.answer.question import asked_value, figures_in, parts_of
-from app.reranking.rerank import Reranker
+from app.reranking.similarity import Similarity
 from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
 from ingest.chunk import Chunk
@@ -98,7 +98,7 @@ class _Unit:
     surroundings: str
 
 
-def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> Extraction:
+def extract(question: str, citations: Sequence[Citation], scorer: Similarity) -> Extraction:
     """Return the parts of the cited passages that answer the question.
 
     scorer: late interaction trained on questions and the passages that answer them. An exact term of the question,
@@ -177,13 +177,13 @@ def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
                 yield _Unit(citation, block, position, text, surroundings)
 
 
-def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[float]:
+def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[float]:
     """Return the value of each unit: the log-odds that it answers, up to a constant."""
     texts = [unit.text for unit in units]
     blocks = [unit.surroundings for unit in units]
     passages = [unit.citation.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
-    similarity = dict(zip(every, scorer.score(question, every), strict=True))
+    similarity = dict(zip(every, scorer.similarities(question, every), strict=True))
     wanted, names = figures_in(question), _shared_names(question, texts)
     return [
         _ALONE * similarity[text]

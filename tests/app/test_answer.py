@@ -35,13 +35,10 @@ SAMPLES = Path(__file__).resolve().parents[2] / "data" / "sample"
 class ScriptedScorer:
     """Gives each text whose end is named the similarity to the question that stands there, every other one 0."""
 
-    name = "scripted"
-    blend = None
-
     def __init__(self, similarities: Mapping[str, float]) -> None:
         self._similarities = similarities
 
-    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+    def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
         ends = sorted(self._similarities, key=len, reverse=True)
         found = [next((end for end in ends if passage.endswith(end)), None) for passage in passages]
         return [0.0 if end is None else self._similarities[end] for end in found]
@@ -206,9 +203,9 @@ def test_a_name_in_the_question_decides_between_rows(question: str) -> None:
 
 def test_each_part_of_a_question_gets_a_quote() -> None:
     class ByPart(ScriptedScorer):
-        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
             wanted = {"many": "Thirty days a year.", "approves": "Your manager approves it."}
-            ends = [end for word, end in wanted.items() if word in query]
+            ends = [end for word, end in wanted.items() if word in text]
             return [float(passage in ends) for passage in passages]
 
     shown = citations("Thirty days a year.", "Trains come first.", "Your manager approves it.")
