@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from app.access.keys import SCOPES, KeyStore, Limits
+from app.commands.recorded import recorded
 from ingest.commands import HomeOption, JsonOption
 from ingest.home.folder import DEFAULT_HOME
 
@@ -32,6 +33,7 @@ UsersOption = Annotated[
 
 
 @keys_cli.command("add")
+@recorded("key made", "name")
 def add_command(
     name: NameArgument,
     scope: ScopeOption = None,
@@ -52,6 +54,7 @@ def add_command(
 
 
 @keys_cli.command("change")
+@recorded("key changed", "name")
 def change_command(
     name: NameArgument,
     scope: ScopeOption = None,
@@ -83,6 +86,7 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @keys_cli.command("remove")
+@recorded("key removed", "name")
 def remove_command(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Remove a key; a running server refuses it from now on. Example: citeloop keys remove helpdesk"""
     _store(home).remove(name)
