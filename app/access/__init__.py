@@ -6,7 +6,9 @@ policy     Policy     access.toml: who has which role, and who may read which co
 rights     Rights     what somebody may do and read
 access     Access     identity -> rights: the one place that decides
 audit      AuditLog   who changed what, when and from where
-keys       ApiKey     keys of programs, their scopes and their limits
+keys       ApiKey     keys of programs, their owners, scopes and limits
+tokens                bearer token of an OpenID provider -> its claims
+callers    Caller     key or token of a request -> rights and limits
 rates                 requests per minute of each key
 admission  BusyError  which searches run, wait, or are turned away
 """

@@ -101,10 +101,12 @@ def create_app(*, api: bool = False) -> App:
 
 def _api() -> Mount:
     """Return the API, which shares objects with the pages."""
+    from app.access.callers import Callers
     from app.access.keys import KeyStore
     from app.api import web  # takes a second to import
 
-    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
+    callers = Callers(KeyStore(read_settings().home), access())
+    return Mount(web.PATH, web.create_api(pipeline, feedback_store, callers))
 
 
 def serve(

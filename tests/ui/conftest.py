@@ -12,6 +12,7 @@ from streamlit.util import calc_hash
 
 from app.reranking.rerank import Reranker
 from app.settings import Settings
+from app.ui.who import require_login
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker
 
@@ -50,6 +51,14 @@ class AtOnce:
         act(*arguments)
 
 
+@pytest.fixture(autouse=True)
+def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a browser without a cookie sends, which an AppTest does not; and no login that another test required."""
+    monkeypatch.setattr(ContextProxy, "cookies", {})
+    monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
+    monkeypatch.setattr("app.ui.who._login_required", threading.Event())
+
+
 @pytest.fixture
 def fake_models(
     settings: Settings, table: ChunkTable, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
@@ -63,8 +72,6 @@ def fake_models(
     monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load)
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", AtOnce)
-    monkeypatch.setattr(ContextProxy, "cookies", {})  # in an AppTest both are nothing that a browser sends
-    monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
     st.cache_resource.clear()
     yield
     st.cache_resource.clear()
@@ -79,9 +86,9 @@ def run_page(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def visit(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Visit:
+def visit(fake_models: None) -> Visit:
     """Opens the site at an address as somebody who is logged in, as a browser does; None: before the login."""
-    monkeypatch.setattr("app.ui.who._login_required", _set_event())
+    require_login()
 
     def open_page(email: str | None, page: str = "", **parameters: str) -> AppTest:
         opened = AppTest.from_file(str(MAIN), default_timeout=30)
@@ -92,9 +99,3 @@ def visit(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Visit:
         return opened.run()
 
     return open_page
-
-
-def _set_event() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +38,6 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr("ingest.worker.resume", calls.append)
     monkeypatch.setattr("app.training.jobs.resume", calls.append)
     monkeypatch.setattr("app.ui.server.warm_up", lambda: calls.append("warm up"))
-    monkeypatch.setattr("app.ui.who._login_required", threading.Event())
     return calls
 
 
