@@ -1,4 +1,4 @@
-"""Settings: the language model with a connection test, and its instructions."""
+"""Settings: the language model with a connection test, its instructions, and the audit log."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.language_model.endpoint import (
 )
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
 from app.ui import markup
+from app.ui.audit_log import show_audit_log
 from app.ui.messages import attempt, show_messages, tell, try_to
 from app.ui.who import act_as
 from ingest import CiteloopError
@@ -46,6 +47,7 @@ def show() -> None:
     _show_language_model(settings)
     _show_instructions(settings)
     _show_votes(settings)
+    show_audit_log()
 
 
 def _show_votes(settings: Settings) -> None:

@@ -100,7 +100,7 @@ def _shared_turns() -> Sequence[StoredAnswer]:
     if turns:
         st.query_params["c"] = turns[0].conversation_id
     elif token:
-        st.info("This link is not valid. Its owner may have stopped sharing.", icon=":material/link_off:")
+        st.info("This link is not valid. Its time is over, or its owner stopped sharing.", icon=":material/link_off:")
     st.query_params.pop("share", None)
     return []
 
