@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'only grows'); END;
 CREATE TRIGGER IF NOT EXISTS never_removed BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'only grows'); END;
 """
+
+
+_log = logging.getLogger(__name__)
 
 
 class AuditError(CiteloopError):
@@ -40,19 +44,23 @@ class AuditEntry:
 
 
 class AuditLog:
-    """The audit log of one home folder. Raises AuditError."""
+    """The audit log of one home folder."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "audit.sqlite3"
 
     def add(self, user: str, act: str, subject: str = "", address: str = "") -> None:
-        """Append an entry, now."""
-        with self._connection() as connection:
-            row = astuple(AuditEntry(now(), user, act, subject, address))
-            connection.execute("INSERT INTO entries (at, user, act, subject, address) VALUES (?, ?, ?, ?, ?)", row)
+        """Append an entry, now; where that fails, the server's log has it, since the change is made already."""
+        entry = AuditEntry(now(), user, act, subject, address)
+        try:
+            with self._connection() as connection:
+                row = astuple(entry)
+                connection.execute("INSERT INTO entries (at, user, act, subject, address) VALUES (?, ?, ?, ?, ?)", row)
+        except AuditError as error:
+            _log.error("%s; not written: %s", error, entry)
 
     def entries(self, last: int = -1) -> list[AuditEntry]:
-        """Return the last entries, by default all, newest first."""
+        """Return the last entries, by default all, newest first. Raises AuditError."""
         with self._connection() as connection:
             rows = connection.execute(
                 "SELECT at, user, act, subject, address FROM entries ORDER BY sequence DESC LIMIT ?", (last,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import typer
 
-from app.access.audit import AuditError, AuditLog
+from app.access.audit import AuditLog
 from app.commands.models import user_name
 from ingest.home.folder import DEFAULT_HOME
 
@@ -42,7 +41,4 @@ def _write(arguments: dict[str, Any], what: str, subject: str) -> None:
     named = arguments.get(subject, "")
     words = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
     home: Path = arguments.get("home") or DEFAULT_HOME
-    try:
-        AuditLog(home).add(f"command line ({user_name()})", what, words)
-    except AuditError as error:  # the change is made already
-        print(f"not in the audit log: {error}", file=sys.stderr)
+    AuditLog(home).add(f"command line ({user_name()})", what, words)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
+from app.access.audit import AuditLog
 from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
 from app.settings import read_settings
@@ -58,17 +59,19 @@ def run(
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
         registry = Registry(store.home)
         if candidate.report.verdict == "promote" and registry.promotes_by_itself:
-            _promote(registry, candidate, job.user)
+            _promote(store.home, registry, candidate, job.user)
     return candidate
 
 
-def _promote(registry: Registry, candidate: Candidate, user: str) -> None:
+def _promote(home: Path, registry: Registry, candidate: Candidate, user: str) -> None:
     """Promote automatically, unless another model has gone live during the comparison."""
     try:
         why = "automatically, as switched on"
         registry.promote(candidate.name, user, why, candidate.report.verdict, instead_of=candidate.report.live)
     except RegistryError as error:
         _log.warning("not promoted automatically: %s", error)
+    else:
+        AuditLog(home).add(user, "model promoted automatically", candidate.name)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -12,7 +11,7 @@ from typing import TypeVar
 import streamlit as st
 
 from app.access.access import Access
-from app.access.audit import AuditError, AuditLog
+from app.access.audit import AuditLog
 from app.access.identity import without_login
 from app.access.policy import FILE_NAME, AccessError
 from app.access.rights import Rights, Role
@@ -26,7 +25,6 @@ USER_COOKIE = "citeloop_user"
 PROXY_EMAIL, PROXY_GROUPS = "proxy_email", "proxy_groups"
 """Where Streamlit keeps the proxy's headers in st.user."""
 
-_log = logging.getLogger(__name__)
 _login_required = threading.Event()
 """Set when the server starts with a login: one that vanishes from the settings later opens nothing."""
 
@@ -48,7 +46,7 @@ def access() -> Access:
 @cache  # not Streamlit's cache, which a browser can clear: the last good rules would be lost
 def _access(home: Path) -> Access:
     def record(problem: str) -> None:
-        _write(home, "", f"{FILE_NAME} {'refused' if problem else 'read again'}")
+        AuditLog(home).add("", f"{FILE_NAME} {'refused' if problem else 'read again'}")
 
     return Access(home, record)
 
@@ -103,15 +101,8 @@ def act_as(role: Role, what: str, act: Callable[[], T], subject: str = "") -> T:
     """
     user, address = required(role).user, st.context.ip_address or ""
     done = act()
-    _write(read_settings().home, user, what, subject, address)
+    AuditLog(read_settings().home).add(user, what, subject, address)
     return done
-
-
-def _write(home: Path, user: str, what: str, subject: str = "", address: str = "") -> None:
-    try:
-        AuditLog(home).add(user, what, subject, address)
-    except AuditError:  # the change is made already
-        _log.exception("not in the audit log: %s %s by %s", what, subject, user)
 
 
 def _cookie() -> str:

@@ -15,6 +15,7 @@ from app.access.identity import Identity, identity_of
 from app.access.policy import AccessError, Proxy, read_policy
 from app.access.rights import Rights, Role
 from tests.app.conftest import Citeloop
+from tests.conftest import refuse
 
 POLICY = """
 [roles]
@@ -223,6 +224,14 @@ def test_the_log_only_grows(home: Path) -> None:
         for statement in ("DELETE FROM entries", "UPDATE entries SET user = 'eve@example.org'"):
             with pytest.raises(sqlite3.IntegrityError, match="only grows"):
                 connection.execute(statement)
+
+
+def test_where_the_log_cannot_be_written_the_servers_log_has_the_change(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ingest.home.database._opened_for_writing", refuse)
+    AuditLog(home).add("ann@example.org", "model promoted", "reranker-1")
+    assert "reranker-1" in caplog.text
 
 
 # Commands --------------------------------------------------------------------------------------------

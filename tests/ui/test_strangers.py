@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.answer import Answer
+from app.answer import Citation
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -34,7 +34,8 @@ def ids(store: FeedbackStore, pipeline: Pipeline) -> dict[str, str]:
     answer = pipeline.ask("How many days of leave?")
     chunk = replace(answer.ranking[0].chunk, id="gone-chunk", text=f"{SECRET} is closed.", title=SECRET)
     first = replace(answer.ranking[0], candidate=replace(answer.ranking[0].candidate, chunk=chunk))
-    told: Answer = replace(answer, question=f"Is {SECRET} open?", text=f"{SECRET} [1]", ranking=(first,))
+    cited = (Citation(1, chunk),)
+    told = replace(answer, question=f"Is {SECRET} open?", text=f"{SECRET} [1]", ranking=(first,), citations=cited)
     answer_id = store.save_answer(told, "talk", "ann@example.org")
     store.rename_conversation("talk", "ann@example.org", f"About {SECRET}")
     return {"c": "talk", "a": answer_id, "chunk": "gone-chunk", "document": "gone-chunk", "share": "talk"}
