@@ -1,4 +1,4 @@
-"""Pipeline, feedback store and keys -> FastAPI, to be mounted at /v1."""
+"""Pipeline, feedback store and callers -> FastAPI, to be mounted at /v1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.access.keys import ApiKey, KeyStore
+from app.access.callers import Caller, Callers
 from app.api import answers
 from app.api.answers import Asked, Event
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
@@ -44,9 +44,9 @@ _MAX_SEARCHES = 64
 
 _DESCRIPTION = """\
 Search, rerank, ask and give feedback. Each request needs the header `Authorization: Bearer KEY`; `citeloop keys
-add NAME` makes a key. Errors are `{"error": {"message": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too
-large, 422 invalid value, 429 too many requests or too busy (Retry-After has the seconds), 503 currently not possible,
-500 internal error."""
+add NAME` makes a key. A token of the OpenID provider named in access.toml is accepted as well. Errors are
+`{"error": {"message": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too large, 422 invalid value, 429 too
+many requests or too busy (Retry-After has the seconds), 503 currently not possible, 500 internal error."""
 
 _EVENTS = """\
 event: sources
@@ -63,16 +63,16 @@ data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year.
 def _caller(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-) -> ApiKey:
-    """Return the key, which was checked before the body was read."""
-    key: ApiKey = request.state.caller
-    return key
+) -> Caller:
+    """Return who calls, which was checked before the body was read."""
+    caller: Caller = request.state.caller
+    return caller
 
 
-Caller = Annotated[ApiKey, Depends(_caller)]
+CalledBy = Annotated[Caller, Depends(_caller)]
 
 
-def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], keys: KeyStore) -> FastAPI:
+def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], callers: Callers) -> FastAPI:
     """Return the API as an ASGI app to mount at /v1.
 
     pipeline, feedback: return the objects of the pages; called in a thread when a request needs them.
@@ -87,7 +87,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
+        middleware=[Middleware(KeyRequired, callers=callers, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
         responses={status: {"model": ErrorAnswer} for status in (401, 403, 413, 422, 429, 503)},
     )
     handle_errors(api)
@@ -95,12 +95,12 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
 
     @api.post("/search")
-    async def search(body: SearchBody, _caller: Caller, request: Request) -> SearchResult:
+    async def search(body: SearchBody, _caller: CalledBy, request: Request) -> SearchResult:
         """Rank passages for a query."""
         return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
 
     @api.post("/rerank", response_model_exclude_none=True)
-    async def rerank(body: RerankBody, _caller: Caller, request: Request) -> RerankAnswer:
+    async def rerank(body: RerankBody, _caller: CalledBy, request: Request) -> RerankAnswer:
         """Score any texts with a reranker of this server, with the API of Cohere and Jina.
 
         Only the reranker's score: search scores and feedback exist only for this server's documents.
@@ -115,7 +115,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
             404: {"model": ErrorAnswer},
         },
     )
-    async def ask(body: AskBody, caller: Caller, request: Request) -> Response:
+    async def ask(body: AskBody, caller: CalledBy, request: Request) -> Response:
         """Answer a question with citations; closing the connection stops it.
 
         Events: `sources` is first; `text` has pieces; `answer` is last and has the final text, without numbers that
@@ -123,7 +123,7 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         """
 
         def begin(stop: threading.Event) -> Asked:
-            return answers.begin(body, user_of(caller, body.user, keys), pipeline(), feedback(), stop)
+            return answers.begin(body, callers.user_of(caller, body.user), pipeline(), feedback(), stop)
 
         def answer(stop: threading.Event) -> Iterator[Event]:
             return answers.events(asked, pipeline(), feedback(), stop)
@@ -146,24 +146,13 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         return JSONResponse((await wait_for(writing, final, request)).data)
 
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
-    def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
+    def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
-        user = user_of(caller, body.user, keys)
-        event = answers.record_feedback(body, user_of(caller, None, keys), user, feedback())
+        user = callers.user_of(caller, body.user)
+        event = answers.record_feedback(body, caller.rights.user, user, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api
-
-
-def user_of(key: ApiKey, user: str | None, keys: KeyStore) -> str:
-    """Return the user name for answers and feedback: api:NAME of the key, or api:NAME/USER.
-
-    Raises UserLimitError.
-    """
-    if user is None:
-        return f"api:{key.name}"
-    keys.speak_for(key, user)
-    return f"api:{key.name}/{user}"
 
 
 def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> RerankAnswer:

@@ -2,10 +2,10 @@
 
 Half of the needs are asked by simulated people, some needs much more often than others (Zipf). In a share of the
 askings they strike out what the judgements call wrong, and a tenth of these clicks goes wrong. A curator then decides
-item by item and names a passage that answers: the best candidate, or one that search missed. After some labels, what will be
-asked is ranked: all wordings of these needs, asked before or not, weighted by how often their need is asked. The gain
-over no labels, for each label, is compared: labels in the inbox's order, the same items in random order, and random
-questions that were asked.
+item by item and names a passage that answers: the best candidate, or one that search missed. After some labels, what
+will be asked is ranked: all wordings of these needs, asked before or not, weighted by how often their need is asked.
+The gain over no labels, for each label, is compared: labels in the inbox's order, the same items in random order, and
+random questions that were asked.
 
 Nothing is asserted. `--part even` or `odd` takes every second need: fit on one, report the other.
 """

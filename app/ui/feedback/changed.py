@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from app.ui.feedback.statements import withdraw
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, feedback_store
+from app.ui.who import act_as
 from app.ui.words import preview
 from ingest.chunk import Chunk, PassageRef
 
@@ -87,7 +89,7 @@ def _quoted(passage: PassageRef | Chunk) -> str:
 def _keep(statement: Statement, questions: Sequence[str]) -> None:
     user = current_user()
     said = [replace(statement, question=question, user=user, withdrawn=False) for question in questions]
-    if try_to(lambda: feedback_store().say(said)):
+    if try_to(lambda: act_as("curator", "written answer kept", partial(feedback_store().say, said))):
         tell("success", f"Saved: the answer to “{questions[0]}” stays, with its sources as they are now.")
 
 
@@ -98,5 +100,6 @@ def _judge(vote: Vote, chunk: Chunk | None) -> None:
     if chunk:
         label: Label = "relevant" if vote.is_for else "not relevant"
         judgements.append(Judgement.of_chunk(vote.question, chunk, label, user))
-    if try_to(lambda: feedback_store().judge(judgements)):
+    act = partial(feedback_store().judge, judgements)
+    if try_to(lambda: act_as("curator", f"vote {'kept' if chunk else 'dropped'}", act, vote.passage.document)):
         tell("success", f"Saved: the vote {'counts for the new text' if chunk else 'counts no more'}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
+from app.ui.who import act_as
 from app.ui.words import day, person
 
 _NUM_STATEMENTS = 10
@@ -51,4 +53,5 @@ def show_statements(statements: Sequence[Statement]) -> None:
 def withdraw(questions: Sequence[str]) -> None:
     """Withdraw the statements on questions, in any wording. For a callback."""
     said, user = feedback_store().statements(), current_user()
-    try_to(lambda: feedback_store().say([one for question in questions for one in withdrawn(said, question, user)]))
+    statements = [one for question in questions for one in withdrawn(said, question, user)]
+    try_to(lambda: act_as("curator", "statement withdrawn", partial(feedback_store().say, statements)))

@@ -12,6 +12,7 @@ from app.memory.votes import Statement
 from app.ui import markup
 from app.ui.messages import tell
 from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.who import act_as
 from app.ui.words import preview
 from ingest import CiteloopError
 from ingest.chunk import PassageRef
@@ -58,9 +59,10 @@ def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[P
         user = current_user()
         found = pipeline().rank(question, ignore_votes=True, fall_back=True)
         shown = tuple(citation.chunk.id for citation in found.citations)
-        feedback_store().say(
-            [Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)]
-        )
+        said = [
+            Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)
+        ]
+        act_as("curator", "answer written", lambda: feedback_store().say(said))
     except CiteloopError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
