@@ -14,7 +14,7 @@ from itertools import chain
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block, split_blocks
-from app.answer.question import figures_in, parts_of
+from app.answer.question import asked_value, figures_in, parts_of
 from app.reranking.similarity import Similarity
 from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
@@ -32,6 +32,8 @@ _FIGURES = 1.0
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
 _NAMES = 1.5
 """Log-odds of a table's row that holds all names of the question, such as Berlin; not fitted."""
+_ASKED_VALUE = 1.5
+"""Log-odds of holding a value of the kind that the question asks for, such as a phone number; not fitted."""
 _SHARE_OF_PART = 0.75
 """Weight of a part of the question, against the whole question, in choosing the quote for that part."""
 MIN_VALUE = 9.2
@@ -40,7 +42,7 @@ MIN_VALUE = 9.2
 5% of the questions with an answer are below it, and 31% of the same questions without their answering passages.
 """
 _MARGIN = 1.0
-"""Largest distance of a second quote from the best."""
+"""Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
 _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
@@ -70,7 +72,7 @@ class Extraction:
     """What to quote, in the order of the citations.
 
     value: log-odds that the best quote answers, up to a constant; infinite where it holds an exact term of the question
-    or stands under a heading of that name.
+    or stands under a heading of that name; minus infinity without the kind of value that the question asks for.
     """
 
     quotes: tuple[Quote, ...]
@@ -111,17 +113,38 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity) ->
     parts = parts_of(question)
     chosen: list[int] = []
     for part in parts:
-        values = whole
+        values: Sequence[float] = whole
         if len(parts) > 1:
             of_part = _values(part, units, scorer)
             values = [(1 - _SHARE_OF_PART) * a + _SHARE_OF_PART * b for a, b in zip(whole, of_part, strict=True)]
+        values = _with_asked_value(part, units, values, allowed)
         ranked = sorted(allowed, key=lambda number: -values[number])
-        near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN]
-        chosen += near[: _MAX_QUOTES if len(parts) == 1 else 1]
+        near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN / len(parts)]
+        chosen += near[:_MAX_QUOTES]
     headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
     is_named = len(exact) < len(units) or question.casefold() in headings
     value = math.inf if is_named else max(whole[number] for number in chosen)
-    return Extraction(_quotes(units, dict.fromkeys(chosen), whole), value)
+    quotes = _quotes(units, dict.fromkeys(chosen), whole)
+    return Extraction(quotes, value if _hold_asked_values(parts, quotes) else -math.inf)
+
+
+def _with_asked_value(
+    question: str, units: Sequence[_Unit], values: Sequence[float], allowed: Sequence[int]
+) -> Sequence[float]:
+    """Return the values, higher for units of the best passage that hold the kind of value asked for."""
+    value, best = asked_value(question), units[max(allowed, key=lambda number: values[number])].citation
+    if not value:
+        return values
+    return [
+        number + _ASKED_VALUE * (unit.citation is best and bool(value.search(unit.text)))
+        for unit, number in zip(units, values, strict=True)
+    ]
+
+
+def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote]) -> bool:
+    """Return whether the quotes hold a value of each kind that the parts of the question ask for."""
+    text = "\n".join(quote.text for quote in quotes)
+    return all(value.search(text) for value in map(asked_value, parts) if value)
 
 
 def quote(quotes: Sequence[Quote]) -> str:

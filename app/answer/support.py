@@ -109,9 +109,8 @@ def _similarity(passages: Mapping[int, str], scorer: Similarity) -> Callable[[st
 
     def similarity(sentence: str) -> dict[int, float]:
         nearest = dict.fromkeys(passages, 0.0)
-        scores = (
-            scorer.similarities(sentence, [piece for _, piece in pieces]) if pieces else []
-        )  # encodes each piece once
+        texts = [piece for _, piece in pieces]
+        scores = scorer.similarities(sentence, texts) if texts else []  # encodes each text once
         for (number, _), found in zip(pieces, scores, strict=True):
             nearest[number] = max(nearest[number], min(found, 1.0))
         return nearest

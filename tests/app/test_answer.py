@@ -213,6 +213,36 @@ def test_each_part_of_a_question_gets_a_quote() -> None:
     assert [each.citation.number for each in found.quotes] == [1, 3]
 
 
+def test_a_part_of_a_question_may_get_two_quotes_that_are_nearly_as_good() -> None:
+    shown = citations("Thirty days a year.", "Forty days a year.", "Your manager approves it.")
+    similar = {"Thirty days a year.": 0.8, "Forty days a year.": 0.8}
+    quotes = extracted(shown, similar, "What may I take, and who decides?")
+    assert [number for _, number in quotes] == [1, 2]
+
+
+def test_the_kind_of_value_asked_for_decides_within_the_best_passage() -> None:
+    shown = citations(
+        f"The help desk has a phone number. {LONG} Call 555-0142 at any time of the day.", "Dial 555-0199."
+    )
+    similar = {"The help desk has a phone number.": 0.9, "the day.": 0.8, "0199.": 0.7}
+    ((text, number),) = extracted(shown, similar, "What is the phone number of the help desk?")
+    assert number == 1
+    assert "555-0142" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "is_clear"),
+    [
+        ("What is the price of an account?", False),
+        ("What is an account?", True),
+        ("How many accounts are there?", True),
+    ],
+)
+def test_without_the_kind_of_value_asked_for_nothing_clearly_answers(question: str, is_clear: bool) -> None:
+    shown = citations("Two accounts share everything.")
+    assert extract(question, shown, ScriptedScorer({"everything.": 0.9})).is_clear is is_clear
+
+
 def test_only_what_holds_the_exact_term_of_the_question_is_quoted() -> None:
     codes = "\n".join(f"- ERR_NET_{number:03}: check part {number}" for number in range(30))
     ((text, _),) = extracted(citations(codes), {"check part 19": 0.9}, "What do I do on ERR_NET_005?")
