@@ -45,7 +45,7 @@ def test_inbox_prints_what_to_decide_next(citeloop: Citeloop, home: Path) -> Non
     assert citeloop("feedback", "inbox").stdout == "Nothing to decide\n"
     FeedbackStore(home).save_answer(replace(make_answer(), found=False), "talk", "ada")
     line = citeloop("feedback", "inbox").stdout
-    assert line.startswith("  0.7  How many days? (not answered; asked once by 1 person since 20")
+    assert line.startswith("  0.6  How many days? (not answered; asked once by 1 person since 20")
     (item,) = citeloop("feedback", "inbox", "--json").json
     assert (item["question"], item["num_asked"], item["trouble"]) == ("How many days?", 1, "not answered")
 
