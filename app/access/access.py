@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.access.identity import Identity, identity_of
+from app.access.identity import EVERYBODY, Identity, identity_of
 from app.access.policy import FILE_NAME, AccessError, Policy, naming, read_policy
 from app.access.rights import Rights, Role
 
@@ -69,6 +69,13 @@ class Access:
             self._policy, self.problem = policy, ""
             _log.warning("%s was read again", FILE_NAME)
         self._on_reload(self.problem)
+
+    @property
+    def open_collections(self) -> frozenset[str] | None:
+        """The collections that everybody may read. None: all, where no collection is restricted."""
+        policy = self.policy
+        named = policy.collections if policy else {}
+        return frozenset(name for name, each in named.items() if EVERYBODY in each.readers) if named else None
 
     def identity_of(self, claims: Mapping[str, object]) -> Identity | None:
         """Return who the claims of a login or token are about; None if they name nobody."""

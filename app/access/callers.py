@@ -43,9 +43,15 @@ class Callers:
         return Caller(self._rights_by(self._verifier.claims(credential)), Limits())
 
     def _rights_of(self, key: ApiKey) -> Rights:
-        """Return the owner's rights, or those of a reader, for the key's collections."""
+        """Return the owner's rights, cut down to the key's collections.
+
+        Without an owner: those of a reader of the key's collections, or of what everybody may read.
+        """
         owner, chosen = key.limits.owner, key.limits.collections
-        rights = self._access.rights_of(Identity(owner, owner)) if owner else Rights("", "reader")
+        if owner:
+            rights = self._access.rights_of(Identity(owner, owner))
+        else:
+            rights = Rights("", "reader", self._access.open_collections if chosen is None else None)
         if chosen is not None:
             rights = replace(rights, collections=frozenset(name for name in chosen if rights.may_read(name)))
         return replace(rights, user=f"api:{key.name}")

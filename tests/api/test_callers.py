@@ -39,7 +39,7 @@ def write_policy(home: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("owner", "chosen", "readable"),
     [
-        ("", None, None),
+        ("", None, {"handbook"}),
         ("", ("it",), {"it"}),
         ("bob@example.org", None, {"handbook"}),
         ("bob@example.org", ("it", "handbook"), {"handbook"}),
@@ -59,6 +59,14 @@ def test_a_key_reads_what_its_owner_may_and_no_more_than_it_was_made_for(
     assert caller
     role: Role = "admin" if owner.startswith("adm") else "reader"
     assert caller.rights == Rights("api:portal", role, None if readable is None else frozenset(readable))
+
+
+def test_a_key_without_an_owner_reads_everything_where_no_collection_is_restricted(home: Path) -> None:
+    write_policy(home, ROLES)
+    keys = KeyStore(home)
+    caller = Callers(keys, Access(home)).find(keys.create("portal"))
+    assert caller
+    assert caller.rights.collections is None
 
 
 def test_a_key_ends_with_the_access_of_its_owner(client: TestClient, api: Api, settings: Settings) -> None:
