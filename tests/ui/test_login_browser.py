@@ -63,6 +63,11 @@ def log_in(page: Page, address: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def sign_out(page: Page) -> None:
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Log in")).to_be_visible()  # else the way out could be cut off
+
+
 def test_who_logs_in_sees_the_name_the_pages_of_the_role_and_the_way_out(
     site: str, provider: Provider, page: Page, home: Path
 ) -> None:
@@ -79,8 +84,7 @@ def test_who_logs_in_sees_the_name_the_pages_of_the_role_and_the_way_out(
     assert [(entry.user, entry.act) for entry in AuditLog(home).entries()] == [
         ("ann@example.org", "instructions changed")
     ]
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    sign_out(page)
 
     provider.person = {"email": "Bob@Example.org", "email_verified": True}
     log_in(page, site)
@@ -90,7 +94,7 @@ def test_who_logs_in_sees_the_name_the_pages_of_the_role_and_the_way_out(
     expect(page.get_by_text("Page not found")).to_be_visible()
     expect(page.get_by_text("Language model")).to_have_count(0)
     page.goto(site)
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
 
     provider.person = {"email": "ann@example.org", "email_verified": False}
     log_in(page, site)
