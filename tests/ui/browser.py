@@ -14,15 +14,17 @@ from typing import Literal
 
 from playwright.sync_api import Page, sync_playwright
 
+ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 
 @contextmanager
-def serving(home: Path, port: int = 0, **variables: str) -> Iterator[str]:
-    """The address of a server over this home folder."""
+def serving(home: Path, port: int = 0, folder: Path = ROOT) -> Iterator[str]:
+    """The address of a server over this home folder; folder: where Streamlit looks for its secrets."""
     command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | variables)
+    variables = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=variables)
     assert process.stdout is not None
     try:
         address = re.search(r"http://\S+", process.stdout.readline())
