@@ -4,6 +4,8 @@
     answers              question -> events of its answer; texts -> scores
     guard                keys, sizes and errors of requests
     streams              blocking work -> awaitable and stoppable
+    asking    Asking     a question of a program -> events of its answer
+    chat                 OpenAI's chat completions, with chat_shapes and chat_text
     web       FastAPI    the paths below /v1
     agents    MCPServer  search and ask as tools
 

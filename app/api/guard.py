@@ -25,6 +25,15 @@ _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer o
 _NO_KEY = "expected the header Authorization: Bearer KEY, with a key made by: citeloop keys add NAME"
 _FAULT = "internal error; see the server's log"
 _MAX_SHOWN_PROBLEMS = 5
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+"""Status -> type of error, as OpenAI-compatible services name them."""
+_SCOPES = {"chat/completions": "ask", "models": "ask"}
+"""Path -> scope, where they differ."""
 _STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403}
 
 _log = logging.getLogger(__name__)
@@ -49,7 +58,8 @@ class KeyRequired:
         except CiteloopError as error:  # the error handlers are further inside and would not see it
             await error_response(503, str(error))(scope, receive, send)
             return
-        refusal = self._refusal(found, path.strip("/"))
+        action = path.strip("/")
+        refusal = self._refusal(found, _SCOPES.get(action, action))
         if refusal:
             await refusal(scope, receive, send)
             return
@@ -103,9 +113,15 @@ class BodyLimit:
         await self._app(scope, receive_counted, send)
 
 
+def error_record(status: int, message: str) -> dict[str, object]:
+    """Return the body of every error, in OpenAI's shape."""
+    kind = _KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the response of every error."""
-    return JSONResponse({"error": {"message": message}}, status, headers=dict(headers or {}))
+    return JSONResponse(error_record(status, message), status, headers=dict(headers or {}))
 
 
 def explained(error: Exception) -> str:

@@ -80,23 +80,23 @@ class PageHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(*, api: bool = False) -> App:
-    """Return the site as an ASGI app; api: with the API at /v1."""
+def create_app(*, api: bool = False, public_url: str = "") -> App:
+    """Return the site as an ASGI app; api: with the API at /v1, whose links lead to public_url."""
     set_options()
     return App(
         Path(__file__).with_name("main.py"),
-        routes=[_api()] if api else [],
+        routes=[_api(public_url)] if api else [],
         middleware=[Middleware(PageHeaders)],
         lifespan=_begin,
     )
 
 
-def _api() -> Mount:
+def _api(public_url: str) -> Mount:
     """Return the API, which shares objects with the pages."""
     from app.access.keys import KeyStore
     from app.api import web  # takes a second to import
 
-    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
+    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home), public_url))
 
 
 def serve(
@@ -104,8 +104,8 @@ def serve(
 ) -> None:
     """Serve until interrupted; port 0 picks a free one.
 
-    public_urls: as in OwnSite. without_login: allow other machines without a login. Raises CiteloopError if the port is
-    taken or a login is missing.
+    public_urls: as in OwnSite; links in answers of the API lead to the first. without_login: allow other machines
+    without a login. Raises CiteloopError if the port is taken or a login is missing.
     """
     site = OwnSite(host, port, tuple(public_urls))
     if not (site.is_on_loopback or without_login or _has_login()):
@@ -122,7 +122,8 @@ def serve(
         if api:
             print(f"For programs: {site.url}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
         print(_who_may_change_settings(), flush=True)
-        config = uvicorn.Config(OwnSiteOnly(create_app(api=api), site), log_level="warning", access_log=False)
+        pages = create_app(api=api, public_url=next(iter(site.public_urls), ""))
+        config = uvicorn.Config(OwnSiteOnly(pages, site), log_level="warning", access_log=False)
         uvicorn.Server(config).run(sockets=[listener])
 
 

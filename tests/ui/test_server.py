@@ -192,6 +192,16 @@ def test_the_language_model_is_locked_for_visitors_from_outside(
     assert ("Nobody can change" in said, "Anyone who opens the pages" in said) == (locked, not locked)
 
 
+def test_links_in_answers_lead_to_the_first_public_address(
+    served: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[dict[str, object]] = []
+    monkeypatch.setattr("app.ui.server.create_app", lambda **options: named.append(options))
+    server.serve("127.0.0.1", 0, api=True, public_urls=["https://docs.example.com", "http://citeloop.internal"])
+    server.serve("127.0.0.1", 0, api=True)
+    assert [options["public_url"] for options in named] == ["https://docs.example.com", ""]
+
+
 def test_only_requests_to_the_port_that_is_served_are_answered(
     served: list[object], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,10 +18,12 @@ import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer
 from app.ui import links, markup
+from app.ui.messages import show_messages
 from app.ui.resources import current_user, feedback_store, pipeline
 from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
+from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from ingest.chunk import Chunk
 from ingest.originals import Originals
@@ -74,6 +76,9 @@ def show() -> None:
             links.to_documents("All documents")
         if source.document:
             _show_download(source.document)
+    show_messages()
+    if source.answer and source.chunk:
+        show_strike(source.answer, source.chunk.id)
     if source.is_gone and source.chunk:
         _show_gone(source.chunk, source.document)
     elif source.document is None:
