@@ -42,10 +42,9 @@ _log = logging.getLogger(__name__)
 class KeyRequired:
     """Checks key, scope and rate of each request before the body is read, and stores the key in its state."""
 
-    def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyStore, rates: Rates, open_path: str = "") -> None:
         """open_path: may be read without a key."""
-        self._app, self._keys, self._open_path = app, keys, open_path
-        self._rates = Rates()
+        self._app, self._keys, self._rates, self._open_path = app, keys, rates, open_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
@@ -73,12 +72,8 @@ class KeyRequired:
             expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
             message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
             return error_response(401, message, {"WWW-Authenticate": "Bearer"})
-        if action in SCOPES and action not in key.limits.scopes:
-            return error_response(
-                403,
-                f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {action}; allow it with: "
-                f"citeloop keys change {key.name} --scope {action}, plus every other --scope that it keeps",
-            )
+        if action in SCOPES and (problem := missing_scope(key, action)):
+            return error_response(403, problem)
         if wait_seconds := self._rates.take(key.name, key.limits.rate):
             return error_response(
                 429,
@@ -87,6 +82,16 @@ class KeyRequired:
                 {"Retry-After": str(math.ceil(wait_seconds))},
             )
         return None
+
+
+def missing_scope(key: ApiKey, scope: str) -> str:
+    """Return the message for a key that does not have a scope, '' if it has."""
+    if scope in key.limits.scopes:
+        return ""
+    return (
+        f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {scope}; allow it with: "
+        f"citeloop keys change {key.name} --scope {scope}, plus every other --scope that it keeps"
+    )
 
 
 class BodyLimit:

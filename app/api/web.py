@@ -12,6 +12,7 @@ from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse, Response
 
 from app.access.keys import KeyStore
+from app.access.rates import Rates
 from app.api import answers
 from app.api.asking import Asking, Caller, user_of
 from app.api.chat import chat_routes
@@ -60,12 +61,16 @@ data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year.
 
 
 def create_api(
-    pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], keys: KeyStore, public_url: str = ""
+    pipeline: Callable[[], Pipeline],
+    feedback: Callable[[], FeedbackStore],
+    keys: KeyStore,
+    rates: Rates,
+    public_url: str = "",
 ) -> FastAPI:
     """Return the API as an ASGI app to mount at /v1.
 
-    pipeline, feedback: return the objects of the pages; called in a thread when a request needs them. public_url: of
-    the pages, for links in answers; '' uses the address of the request.
+    pipeline, feedback: return the objects of the pages; called in a thread when a request needs them. rates: of
+    the keys. public_url: of the pages, for links in answers; '' uses the address of the request.
     """
     api = FastAPI(
         title="Citeloop",
@@ -77,7 +82,7 @@ def create_api(
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        middleware=[Middleware(KeyRequired, keys=keys, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
+        middleware=[Middleware(KeyRequired, keys=keys, rates=rates, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
         responses={status: {"model": ErrorAnswer} for status in (401, 403, 413, 422, 429, 503)},
     )
     handle_errors(api)

@@ -181,7 +181,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 picks a free one.")] = 8501,
     api: Annotated[
-        bool, typer.Option("--api", help="Also serve the API: search, rerank, ask, feedback below /v1.")
+        bool, typer.Option("--api", help="Also serve the API below /v1, and tools for agents at /mcp.")
     ] = False,
     public_url: Annotated[
         list[str] | None,

@@ -12,8 +12,9 @@ import socket
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import streamlit as st
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
@@ -81,22 +82,28 @@ class PageHeaders:
 
 
 def create_app(*, api: bool = False, public_url: str = "") -> App:
-    """Return the site as an ASGI app; api: with the API at /v1, whose links lead to public_url."""
+    """Return the site as an ASGI app; api: with /v1 and /mcp. public_url: where links in answers lead."""
     set_options()
+    routes, while_serving = _api(public_url) if api else ([], nullcontext())
     return App(
         Path(__file__).with_name("main.py"),
-        routes=[_api(public_url)] if api else [],
+        routes=routes,
         middleware=[Middleware(PageHeaders)],
-        lifespan=_begin,
+        lifespan=partial(_begin, while_serving),
     )
 
 
-def _api(public_url: str) -> Mount:
-    """Return the API, which shares objects with the pages."""
+def _api(public_url: str) -> tuple[list[BaseRoute], AbstractAsyncContextManager[None]]:
+    """Return the API and the tools for agents, which share objects with the pages, and what they need to serve."""
     from app.access.keys import KeyStore
+    from app.access.rates import Rates
     from app.api import web  # takes a second to import
+    from app.api.agents import agents_over_http
 
-    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home), public_url))
+    keys, rates = KeyStore(read_settings().home), Rates()
+    agents, while_serving = agents_over_http(pipeline, keys, rates)
+    api = web.create_api(pipeline, feedback_store, keys, rates, public_url)
+    return [Mount(web.PATH, api), agents], while_serving
 
 
 def serve(
@@ -120,7 +127,8 @@ def serve(
         site = replace(site, port=listener.getsockname()[1])
         print(f"Citeloop is starting on {site.url} (stop with Ctrl+C)", flush=True)
         if api:
-            print(f"For programs: {site.url}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
+            print(f"For programs: {site.url}/v1/openapi.json; for agents: {site.url}/mcp", flush=True)
+            print("They need a key: citeloop keys add NAME", flush=True)
         print(_who_may_change_settings(), flush=True)
         pages = create_app(api=api, public_url=next(iter(site.public_urls), ""))
         config = uvicorn.Config(OwnSiteOnly(pages, site), log_level="warning", access_log=False)
@@ -153,10 +161,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def _begin(_app: App) -> AsyncIterator[None]:
+async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
-    yield
+    async with while_serving:
+        yield
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.access.keys import KeyStore, Limits
+from app.access.rates import Rates
 from app.api.web import create_api
 from app.feedback import FeedbackStore
 from app.language_model.protocol import LanguageModel
@@ -79,7 +80,7 @@ class Api:
     keys: KeyStore
 
     def __post_init__(self) -> None:
-        api = create_api(lambda: self.pipeline, lambda: self.store, self.keys)
+        api = create_api(lambda: self.pipeline, lambda: self.store, self.keys, Rates())
         self.site = Starlette(routes=[Mount("/v1", api)])
 
 

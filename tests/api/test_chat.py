@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.access.keys import KeyStore, Limits
+from app.access.rates import Rates
 from app.api.web import create_api
 from app.feedback import FeedbackError
 from app.language_model.protocol import LanguageModelError
@@ -42,7 +43,7 @@ def said(*questions: str) -> list[Any]:
 @pytest.fixture
 def server(api: Api) -> Iterator[str]:
     """The address of a real server."""
-    site = Mount("/v1", create_api(lambda: api.pipeline, lambda: api.store, api.keys, PUBLIC))
+    site = Mount("/v1", create_api(lambda: api.pipeline, lambda: api.store, api.keys, Rates(), PUBLIC))
     with serving(Starlette(routes=[site])) as address:
         yield address
 

@@ -75,6 +75,16 @@ def test_programs_find_what_the_pages_use(site: Site, settings: Settings) -> Non
     assert page.headers["content-type"].startswith("text/html")
 
 
+def test_agents_find_what_the_pages_use(site: Site, settings: Settings) -> None:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    call |= {"params": {"name": "search", "arguments": {"query": "hotel"}}}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    key = {"Authorization": f"Bearer {KeyStore(settings.home).create('helpdesk')}"}
+    with site(api=True) as client:
+        assert client.post("/mcp", json=call, headers=headers).status_code == 401
+        assert "handbook/travel.md" in client.post("/mcp", json=call, headers=headers | key).text
+
+
 def test_stream_of_an_answer_comes_through_the_site(site: Site, settings: Settings) -> None:
     headers = {"Authorization": f"Bearer {KeyStore(settings.home).create('helpdesk')}", "Accept-Encoding": "gzip"}
     with site(api=True) as client:
