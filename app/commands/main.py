@@ -20,7 +20,7 @@ import typer
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
-from app.commands.models import models_command, promote_command, rollback_command
+from app.commands.models import models_cli, promote_command, rollback_command
 from app.commands.replay import replay_command
 from app.commands.train import train_command
 from ingest.__main__ import run
@@ -44,6 +44,7 @@ cli = typer.Typer(
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(models_cli, name="models")
 cli.command("ingest")(ingest_command)
 cli.command("watch")(watch_command)
 cli.command("reindex")(reindex_command)
@@ -52,7 +53,6 @@ cli.command("replay")(replay_command)
 cli.command("train")(train_command)
 cli.command("promote")(promote_command)
 cli.command("rollback")(rollback_command)
-cli.command("models")(models_command)
 cli.command("mcp")(mcp_command)
 
 RerankerOption = Annotated[

@@ -92,7 +92,7 @@ def test_a_name_is_used_once_even_when_its_model_is_removed(registry: Registry, 
 
 def test_an_unknown_model_is_said_with_those_that_there_are(registry: Registry, three: list[str]) -> None:
     for ask in (registry.model, registry.check, registry.remove, lambda name: registry.promote(name, "ann", "")):
-        with pytest.raises(RegistryError, match="no trained model 'x'; known: reranker-1, reranker-2, reranker-3"):
+        with pytest.raises(RegistryError, match="no model 'x'; known: reranker-1, reranker-2, reranker-3"):
             ask("x")
 
 
