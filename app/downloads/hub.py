@@ -99,7 +99,7 @@ def _fetch(release: Release, file: HubFile, folder: Path, on_bytes: OnBytes) -> 
     """Download one file, or the rest of it: the hub's own function for folders always begins again."""
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils._headers import build_hf_headers
 
     path = folder / file.path
     part = path.with_name(f"{path.name}.part")

@@ -26,6 +26,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
+from app.downloads import jobs as downloads
 from app.settings import read_settings
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
@@ -170,7 +171,7 @@ async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) ->
 
 
 def _get_ready() -> None:
-    for resume in (_resume_ingests, _resume_trainings):
+    for resume in (_resume_ingests, _resume_trainings, _resume_downloads):
         try:
             resume()
         except (CiteloopError, OSError) as error:  # the pages will show it too
@@ -184,3 +185,7 @@ def _resume_ingests() -> None:
 
 def _resume_trainings() -> None:
     jobs.resume(read_settings().home)
+
+
+def _resume_downloads() -> None:
+    downloads.resume(read_settings().home)

@@ -1,4 +1,4 @@
-"""Settings: the language model with a connection test, and its instructions."""
+"""Settings: the language model with a connection test, its instructions, and rerankers to download."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.language_model.endpoint import (
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
 from app.ui import markup
 from app.ui.messages import attempt, show_messages, tell, try_to
+from app.ui.settings_models import show_models
 from ingest import CiteloopError
 
 _PRESETS = {
@@ -43,6 +44,7 @@ def show() -> None:
     _show_language_model(settings)
     _show_instructions(settings)
     _show_votes(settings)
+    show_models(settings)
 
 
 def _show_votes(settings: Settings) -> None:

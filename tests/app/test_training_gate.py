@@ -237,6 +237,7 @@ def test_rerankers_are_probed_on_other_documents(benchmark: Path, tmp_path: Path
     found = probe(
         Contender("new", Slow()), Contender("old", FakeReranker()), FakeEmbedder(), read_benchmark(benchmark), tmp_path
     )
+    assert found.gain is not None
     assert found.gain.mean == 0.0
     assert found.latency_ms["candidate"] >= 50 > found.latency_ms["live"]
 

@@ -32,13 +32,14 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
     monkeypatch.setattr("ingest.worker.resume", calls.append)
     monkeypatch.setattr("app.training.jobs.resume", calls.append)
+    monkeypatch.setattr("app.downloads.jobs.resume", calls.append)
     monkeypatch.setattr("app.ui.server.warm_up", lambda: calls.append("warm up"))
     return calls
 
 
 def test_jobs_that_were_killed_go_on_when_the_server_starts(calls: list[object], settings: Settings) -> None:
     server._get_ready()
-    assert calls == [settings.home, settings.home, "warm up"]
+    assert calls == [settings.home, settings.home, settings.home, "warm up"]
 
 
 def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
@@ -49,7 +50,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
 
     monkeypatch.setattr("ingest.worker.resume", fail)
     server._get_ready()
-    assert calls == [settings.home, "warm up"]
+    assert calls == [settings.home, settings.home, "warm up"]
 
 
 @pytest.fixture
