@@ -175,7 +175,7 @@ def _in_full(questions: list[str]) -> list[str]:
 
 
 def _share(asking: Asking, asked: Asked) -> str:
-    """Return the token with which links open the answer, '' if it cannot be kept now."""
+    """Return the token that lets links open the answer, '' if it cannot be kept now."""
     with suppress(FeedbackError):
         return asking.feedback().share(asked.conversation_id, asked.user)
     return ""

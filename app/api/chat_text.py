@@ -25,7 +25,7 @@ _AGAIN = "\n\nThe complete answer:\n\n"
 
 
 def without_links(text: str) -> str:
-    """Return Markdown in which nothing is a link, an image or HTML. That of a beginning is a beginning of the whole."""
+    """Return Markdown without links, images and HTML. The result for a text's beginning begins the result for the text."""
     return _OPENS_LINK_OR_TAG.sub(r"\g<0> ", text)
 
 

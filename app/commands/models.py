@@ -119,7 +119,7 @@ def get_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a model, check each file, time it and compare it with the live one; it does not go live by itself.
+    """Download a model, check each file, time it and compare it with the live one; it does not go live yet.
 
     Run it again after a stop: it goes on where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
     """

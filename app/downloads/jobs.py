@@ -11,7 +11,7 @@ from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_proce
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadJob(BaseJob):
-    """A download with its trial. model_id: at the hub. size: in bytes, of which num_bytes are here."""
+    """A download with its trial. model_id: at the hub. num_bytes of size bytes are here."""
 
     model_id: str
     num_bytes: int = 0

@@ -59,7 +59,7 @@ def write_record(folder: Path, record: Mapping[str, object]) -> None:
 
 
 def _forget_other_revision(folder: Path, revision: str) -> None:
-    """Delete what is left of another revision: its files do not belong to this one."""
+    """Delete an unfinished download of another revision, whose files do not belong to this one."""
     marked = folder / _REVISION
     if folder.exists() and (not marked.is_file() or marked.read_text() != revision):
         shutil.rmtree(folder)

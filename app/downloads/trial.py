@@ -21,7 +21,9 @@ from app.training.gate.compare import Contender, Probe, compare
 from app.training.gate.decision import GateReport
 
 NUM_PASSAGES = 50
-_CHARACTERS = 800
+_CHARACTERS = 620
+"""Mean length of the sample's passages."""
+_NUM_TIMED = 3
 _MAX_QUESTIONS = 300
 _QUESTION = "How much may a hotel in Hamburg cost a night, and who approves a higher price?"
 
@@ -74,11 +76,18 @@ def words(report: GateReport) -> list[str]:
 
 
 def _milliseconds(reranker: Reranker | None) -> float:
-    """Return the time to score passages of the sample that are new to the reranker."""
+    """Return the time to score passages of the sample that are new to the reranker: the shortest of three times.
+
+    Other work on the machine only makes it longer.
+    """
     if reranker is None:
         return 0.0
     passages = _passages()
     reranker.score(_QUESTION, passages[:2])  # the first ones warm it up
+    return min(_timed(reranker, passages) for _ in range(_NUM_TIMED))
+
+
+def _timed(reranker: Reranker, passages: list[str]) -> float:
     if forget := getattr(reranker, "forget", None):
         forget()
     started = time.perf_counter()
