@@ -86,7 +86,7 @@ def _show_progress(job_id: str) -> None:
         icon=":material/stop_circle:",
         on_click=_stop,
         args=(job.id,),
-        disabled=job.cancel_requested or job.current != "downloading",
+        disabled=job.cancel_requested or job.current == "trying",
     )
 
 

@@ -78,7 +78,8 @@ def show() -> None:
             _show_download(source.document)
     show_messages()
     if source.answer and source.chunk:
-        show_strike(source.answer, source.chunk.id)
+        with st.container(key="source-strike"):  # keeps its place while the page changes below it
+            show_strike(source.answer, source.chunk.id)
     if source.is_gone and source.chunk:
         _show_gone(source.chunk, source.document)
     elif source.document is None:
