@@ -19,7 +19,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 from starlette.routing import Route
 
-from app.access.keys import KeyStore
+from app.access.callers import Caller, Callers
 from app.access.rates import Rates
 from app.api import answers
 from app.api.guard import KeyRequired, missing_scope
@@ -50,7 +50,7 @@ class AgentAnswer(BaseModel):
 
 
 def agents_over_http(
-    pipeline: Callable[[], Pipeline], keys: KeyStore, rates: Rates
+    pipeline: Callable[[], Pipeline], callers: Callers, rates: Rates
 ) -> tuple[Route, AbstractAsyncContextManager[None]]:
     """Return the route for agents, which need a key, and what must be entered while it serves.
 
@@ -61,7 +61,7 @@ def agents_over_http(
     app = server.streamable_http_app(
         streamable_http_path=_PATH, stateless_http=True, transport_security=checked_outside
     )
-    return Route(_PATH, KeyRequired(app, keys, rates)), server.session_manager.run()
+    return Route(_PATH, KeyRequired(app, callers, rates)), server.session_manager.run()
 
 
 def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = True) -> MCPServer[None]:
@@ -102,7 +102,8 @@ def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = Tr
 def _require_scope(context: Context, scope: str) -> None:
     """Raise ToolError if the caller's key does not allow it; over standard input there is no key."""
     request = context.request_context.request
-    if request is not None and (problem := missing_scope(request.state.caller, scope)):
+    caller: Caller | None = request.state.caller if request is not None else None
+    if caller and caller.key and (problem := missing_scope(caller.key, scope)):
         raise ToolError(problem)
 
 

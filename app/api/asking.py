@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.access.keys import ApiKey, KeyStore
+from app.access.callers import Caller, Callers
 from app.api import answers
 from app.api.answers import Asked, Event
 from app.api.shapes import AskBody
@@ -23,13 +23,13 @@ from app.pipeline import Pipeline
 def _caller(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-) -> ApiKey:
-    """Return the key, which was checked before the body was read."""
-    key: ApiKey = request.state.caller
-    return key
+) -> Caller:
+    """Return who calls, which was checked before the body was read."""
+    caller: Caller = request.state.caller
+    return caller
 
 
-Caller = Annotated[ApiKey, Depends(_caller)]
+CalledBy = Annotated[Caller, Depends(_caller)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ class Asking:
 
     pipeline: Callable[[], Pipeline]
     feedback: Callable[[], FeedbackStore]
-    keys: KeyStore
+    callers: Callers
     searching: Executor
     writing: Executor
 
-    async def begin(self, body: AskBody, caller: ApiKey, request: Request, earlier: Sequence[str] = ()) -> Asked:
+    async def begin(self, body: AskBody, caller: Caller, request: Request, earlier: Sequence[str] = ()) -> Asked:
         """Search and store the ranking. Raises as `answers.begin`, and DeadlineError after SEARCH_SECONDS."""
 
         def begin(stop: threading.Event) -> Asked:
-            user = user_of(caller, body.user, self.keys)
+            user = self.callers.user_of(caller, body.user)
             return answers.begin(body, user, self.pipeline(), self.feedback(), stop, earlier)
 
         return await wait_for(self.searching, begin, request, SEARCH_SECONDS)
@@ -68,14 +68,3 @@ class Asking:
             return last
 
         return await wait_for(self.writing, final, request)
-
-
-def user_of(key: ApiKey, user: str | None, keys: KeyStore) -> str:
-    """Return the user name for answers and feedback: api:NAME of the key, or api:NAME/USER.
-
-    Raises UserLimitError.
-    """
-    if user is None:
-        return f"api:{key.name}"
-    keys.speak_for(key, user)
-    return f"api:{key.name}/{user}"

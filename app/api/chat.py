@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app.api.answers import Asked, UnknownError
-from app.api.asking import Asking, Caller
+from app.api.asking import Asking, CalledBy
 from app.api.chat_shapes import AssistantMessage, ChatBody, ChatCompletion, ChatUsage, Choice, ModelCard, ModelList
 from app.api.chat_text import CitationRecord, closing, rest_of, source_address, url_citations, without_links
 from app.api.guard import error_record, explained
@@ -118,12 +118,12 @@ def chat_routes(asking: Asking, public_url: str) -> APIRouter:
     routes, started = APIRouter(), int(time.time())
 
     @routes.get("/models")
-    async def models(_caller: Caller) -> ModelList:
+    async def models(_caller: CalledBy) -> ModelList:
         """List the models: the server's ranking, and the same without a reranker."""
         return ModelList(data=[ModelCard(id=name, created=started) for name in _MODELS])
 
     @routes.get("/models/{name}", responses={404: {"model": ErrorAnswer}})
-    async def model(name: str, _caller: Caller) -> ModelCard:
+    async def model(name: str, _caller: CalledBy) -> ModelCard:
         """Describe a model."""
         _reranker_of(name)
         return ModelCard(id=name, created=started)
@@ -136,7 +136,7 @@ def chat_routes(asking: Asking, public_url: str) -> APIRouter:
             404: {"model": ErrorAnswer},
         },
     )
-    async def complete(body: ChatBody, caller: Caller, request: Request) -> Response:
+    async def complete(body: ChatBody, caller: CalledBy, request: Request) -> Response:
         """Answer the last message of the role user, in OpenAI's shape; closing the connection stops it.
 
         The text ends with the list of sources. Their links open the passage, where it can be struck out.

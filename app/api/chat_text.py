@@ -25,7 +25,7 @@ _AGAIN = "\n\nThe complete answer:\n\n"
 
 
 def without_links(text: str) -> str:
-    """Return Markdown without links, images and HTML. The result for a text's beginning begins the result for the text."""
+    """Return Markdown without links, images and HTML. The result for a beginning begins the result for the whole."""
     return _OPENS_LINK_OR_TAG.sub(r"\g<0> ", text)
 
 

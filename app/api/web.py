@@ -1,4 +1,4 @@
-"""Pipeline, feedback store and keys -> FastAPI, to be mounted at /v1."""
+"""Pipeline, feedback store and callers -> FastAPI, to be mounted at /v1."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse, Response
 
-from app.access.keys import KeyStore
+from app.access.callers import Callers
 from app.access.rates import Rates
 from app.api import answers
-from app.api.asking import Asking, Caller, user_of
+from app.api.asking import Asking, CalledBy
 from app.api.chat import chat_routes
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
 from app.api.shapes import (
@@ -44,9 +44,10 @@ _MAX_SEARCHES = 64
 
 _DESCRIPTION = """\
 Search, rerank, ask, chat as with OpenAI, and give feedback. Each request needs the header `Authorization: Bearer KEY`;
-`citeloop keys add NAME` makes a key. Errors are `{"error": {"message": ..., "type": ...}}`: 401 no key, 403 not
-allowed, 404 not found, 413 too large, 422 invalid value, 429 too many requests or too busy (Retry-After has the
-seconds), 503 currently not possible, 500 internal error."""
+`citeloop keys add NAME` makes a key. A token of the OpenID provider named in access.toml is accepted as well. Errors
+are `{"error": {"message": ..., "type": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too large, 422 invalid
+value, 429 too many requests or too busy (Retry-After has the seconds), 503 currently not possible, 500 internal
+error."""
 
 _EVENTS = """\
 event: sources
@@ -63,14 +64,14 @@ data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year.
 def create_api(
     pipeline: Callable[[], Pipeline],
     feedback: Callable[[], FeedbackStore],
-    keys: KeyStore,
+    callers: Callers,
     rates: Rates,
     public_url: str = "",
 ) -> FastAPI:
     """Return the API as an ASGI app to mount at /v1.
 
     pipeline, feedback: return the objects of the pages; called in a thread when a request needs them. rates: of
-    the keys. public_url: of the pages, for links in answers; '' uses the address of the request.
+    the callers. public_url: of the pages, for links in answers; '' uses the address of the request.
     """
     api = FastAPI(
         title="Citeloop",
@@ -82,22 +83,25 @@ def create_api(
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        middleware=[Middleware(KeyRequired, keys=keys, rates=rates, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(KeyRequired, callers=callers, rates=rates, open_path=OPENAPI_PATH),
+            Middleware(BodyLimit),
+        ],
         responses={status: {"model": ErrorAnswer} for status in (401, 403, 413, 422, 429, 503)},
     )
     handle_errors(api)
     searching = ThreadPoolExecutor(_MAX_SEARCHES, thread_name_prefix="search")
     writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
-    asking = Asking(pipeline, feedback, keys, searching, writing)
+    asking = Asking(pipeline, feedback, callers, searching, writing)
     api.include_router(chat_routes(asking, public_url))
 
     @api.post("/search")
-    async def search(body: SearchBody, _caller: Caller, request: Request) -> SearchResult:
+    async def search(body: SearchBody, _caller: CalledBy, request: Request) -> SearchResult:
         """Rank passages for a query."""
         return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
 
     @api.post("/rerank", response_model_exclude_none=True)
-    async def rerank(body: RerankBody, _caller: Caller, request: Request) -> RerankAnswer:
+    async def rerank(body: RerankBody, _caller: CalledBy, request: Request) -> RerankAnswer:
         """Score any texts with a reranker of this server, with the API of Cohere and Jina.
 
         Only the reranker's score: search scores and feedback exist only for this server's documents.
@@ -112,7 +116,7 @@ def create_api(
             404: {"model": ErrorAnswer},
         },
     )
-    async def ask(body: AskBody, caller: Caller, request: Request) -> Response:
+    async def ask(body: AskBody, caller: CalledBy, request: Request) -> Response:
         """Answer a question with citations; closing the connection stops it.
 
         Events: `sources` is first; `text` has pieces; `answer` is last and has the final text, without numbers that
@@ -124,10 +128,10 @@ def create_api(
         return JSONResponse((await asking.final(asked, request)).data)
 
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
-    def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
+    def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
-        user = user_of(caller, body.user, keys)
-        event = answers.record_feedback(body, user_of(caller, None, keys), user, feedback())
+        user = callers.user_of(caller, body.user)
+        event = answers.record_feedback(body, caller.rights.user, user, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api

@@ -20,15 +20,13 @@ from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from app.registry import Promotion, Registry, TrainedModel, Verdict
+    from app.registry import Promotion, Registry, TrainedModel
 
 TrialOption = Annotated[bool, typer.Option("--trial/--no-trial", help="Time it and compare it with the live one.")]
 WhyOption = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
 models_cli = typer.Typer(help="List models; download, try, export and import them.")
-
-_FORCE_ADVICE = "use --force to promote anyway"
 
 
 def promote_command(
@@ -42,14 +40,12 @@ def promote_command(
 
     Example: citeloop promote reranker-2 --why "better on the handbook"
     """
-    from app.registry import SHIPPED
     from ingest.home.folder import DEFAULT_HOME
 
     registry = _registry(home or DEFAULT_HOME)
-    found = None if name == SHIPPED else _verdict(registry, name, force=force)
-    verdict = found.verdict if found else ""
-    instead_of = (found.live or None) if found and not force else None
-    _print(registry.promote(name, user_name(), why, verdict, instead_of=instead_of), as_json=as_json)
+    if not force and (objection := registry.objection(name)):
+        raise CiteloopError(f"{objection}; use --force to promote anyway")
+    _print(registry.promote(name, user_name(), why, override=force), as_json=as_json)
 
 
 def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -112,7 +108,6 @@ def catalog_command(as_json: JsonOption = False) -> None:
         print(f"{model.name:36}  {what}  {model.refusal or model.published}".rstrip())
 
 
-@models_cli.command("get")
 def get_command(
     name: Annotated[str, typer.Argument(help="A name from `citeloop models catalog`.")],
     trial: TrialOption = True,
@@ -168,7 +163,6 @@ def export_command(
     print(f"wrote {path}")
 
 
-@models_cli.command("import")
 def import_command(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file that `models export` wrote.")],
     trial: TrialOption = True,
@@ -211,19 +205,6 @@ def _registry(home: Path) -> Registry:
     from app.registry import Registry
 
     return Registry(home)
-
-
-def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
-    """Return the gate's verdict on a model, or None. Raises CiteloopError unless it may go live."""
-    registry.model(name)  # report a mistyped name first
-    found = registry.verdict(name)
-    if force:
-        return found
-    if found is None:
-        raise CiteloopError(f"{name} was not compared with the live model (no gate.json); {_FORCE_ADVICE}")
-    if found.verdict != "promote":
-        raise CiteloopError(f"verdict on {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_FORCE_ADVICE}")
-    return found
 
 
 def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:

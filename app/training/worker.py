@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
+from app.access.audit import AuditLog
 from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
 from app.settings import read_settings
@@ -57,18 +58,19 @@ def run(
         candidate = make_candidate(job.plan, pipeline, job.user, job.id, watch, report)
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
         registry = Registry(store.home)
-        if candidate.report.verdict == "promote" and registry.promotes_by_itself:
-            _promote(registry, candidate, job.user)
+        if registry.promotes_by_itself:
+            _promote(registry, candidate.name, job.user, AuditLog(store.home))
     return candidate
 
 
-def _promote(registry: Registry, candidate: Candidate, user: str) -> None:
-    """Promote automatically, unless another model has gone live during the comparison."""
+def _promote(registry: Registry, name: str, user: str, log: AuditLog) -> None:
+    """Promote automatically, unless the comparison speaks against it or another model has gone live meanwhile."""
     try:
-        why = "automatically, as switched on"
-        registry.promote(candidate.name, user, why, candidate.report.verdict, instead_of=candidate.report.live)
+        registry.promote(name, user, "automatically, as switched on")
     except RegistryError as error:
         _log.warning("not promoted automatically: %s", error)
+    else:
+        log.add(user, "model promoted automatically", name)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Objects shared by the whole server, and the current user. The only caches of the pages."""
+"""Objects shared by the whole server: the only caches of the pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
 from app.downloads.jobs import DownloadJobStore
-from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
+from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
@@ -27,6 +27,9 @@ from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
+from app.ui.who import USER_COOKIE as USER_COOKIE
+from app.ui.who import current_user as current_user
+from app.ui.who import is_logged_in
 from ingest import CiteloopError
 from ingest.jobs import JobStore
 from ingest.parse import Box
@@ -34,8 +37,6 @@ from ingest.table import StoredDocument
 
 if TYPE_CHECKING:
     from app.evaluation.replay import Replay
-
-USER_COOKIE = "citeloop_user"
 
 
 @st.cache_resource(show_spinner="Loading the models")
@@ -165,21 +166,12 @@ def warm_up() -> None:
         logging.getLogger(__name__).warning("could not load the models early: %s", error)
 
 
-def current_user() -> str:
-    """Return the logged-in user's e-mail address, else the user of the browser's random cookie.
-
-    Without a cookie, a user lasts as long as the page is open.
-    """
-    if getattr(st.user, "is_logged_in", False) and (name := st.user.get("email") or st.user.get("sub")):
-        return str(name)
-    cookie = st.context.cookies.get(USER_COOKIE) or st.session_state.setdefault("no-cookie", new_id())
-    return user_of_cookie(cookie)
-
-
 def take_over_earlier_rows() -> None:
     """Move rows from the user id of an earlier version to the current one, once per session."""
     if not st.session_state.get("took-over"):
         user = current_user()
+        earlier = str(st.user.get("email") or "") if is_logged_in() else earlier_name(user)
         with suppress(CiteloopError):  # pages that need the database show the error
-            feedback_store().take_over(earlier_name(user), user)
+            if not is_logged_in() or (earlier != user and earlier.lower() == user):  # kept as the provider wrote it
+                feedback_store().take_over(earlier, user)
             st.session_state["took-over"] = True

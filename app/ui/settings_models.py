@@ -15,6 +15,7 @@ from app.ui import markup
 from app.ui.messages import try_to
 from app.ui.resources import download_job_store, registry
 from app.ui.training.models import promote_button
+from app.ui.who import act_as
 
 _REFRESH_SECONDS = 1.5
 _STEPS = {"downloading": "Downloading", "trying": "Timing it and comparing it with the live model"}
@@ -95,8 +96,8 @@ def _start(model: CatalogModel) -> None:
         download_job_store().add(model.id)
         jobs.start(download_job_store().home)
 
-    try_to(start)
+    try_to(lambda: act_as("admin", "model download started", start, model.id))
 
 
 def _stop(job_id: str) -> None:
-    try_to(lambda: download_job_store().cancel(job_id))
+    try_to(lambda: act_as("admin", "model download stopped", lambda: download_job_store().cancel(job_id)))

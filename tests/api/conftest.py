@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.access.access import Access
+from app.access.callers import Callers
 from app.access.keys import KeyStore, Limits
 from app.access.rates import Rates
 from app.api.web import create_api
@@ -76,11 +78,13 @@ class Api:
 
     pipeline: Pipeline
     site: Starlette = field(init=False)
+    callers: Callers = field(init=False)
     store: FeedbackStore
     keys: KeyStore
 
     def __post_init__(self) -> None:
-        api = create_api(lambda: self.pipeline, lambda: self.store, self.keys, Rates())
+        self.callers = Callers(self.keys, Access(self.pipeline.settings.home))
+        api = create_api(lambda: self.pipeline, lambda: self.store, self.callers, Rates())
         self.site = Starlette(routes=[Mount("/v1", api)])
 
 

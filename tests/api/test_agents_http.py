@@ -34,7 +34,7 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 @pytest.fixture
 def site(api: Api) -> Starlette:
     """A site that has the tools at /mcp."""
-    route, while_serving = agents_over_http(lambda: api.pipeline, api.keys, Rates())
+    route, while_serving = agents_over_http(lambda: api.pipeline, api.callers, Rates())
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -43,7 +43,7 @@ def said(*questions: str) -> list[Any]:
 @pytest.fixture
 def server(api: Api) -> Iterator[str]:
     """The address of a real server."""
-    site = Mount("/v1", create_api(lambda: api.pipeline, lambda: api.store, api.keys, Rates(), PUBLIC))
+    site = Mount("/v1", create_api(lambda: api.pipeline, lambda: api.store, api.callers, Rates(), PUBLIC))
     with serving(Starlette(routes=[site])) as address:
         yield address
 

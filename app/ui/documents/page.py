@@ -18,12 +18,14 @@ from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
 from app.ui.resources import filter_choices, pipeline
+from app.ui.who import act_as
+from app.ui.words import listed
 from ingest import CiteloopError
 from ingest.home.folder import create_private
 from ingest.home.job_store import new_job_id
 from ingest.parse import PARSERS
 from ingest.pipeline import remove
-from ingest.table import StoredDocument
+from ingest.table import ChunkTable, StoredDocument
 from ingest.worker import uploads_folder
 
 _MAX_UPLOAD_MB = 200
@@ -71,7 +73,10 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
         on_select="rerun",
         selection_mode="multi-row",
         key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
-        column_config={"Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        column_config={
+            "Pages": st.column_config.TextColumn(alignment="right"),
+            "Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
         alt="Documents with title, pages, passages and time added",
     )
     return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]
@@ -128,7 +133,12 @@ def _add(key: str, folder: str) -> None:
     if not files:
         return
     try:
-        _queue(files, table.home, folder)
+        act_as(
+            "curator",
+            "documents uploaded",
+            lambda: _queue(files, table.home, folder),
+            listed([file.name for file in files]),
+        )
     except CiteloopError as error:
         messages.append(("error", f"Nothing was added: {error}"))
 
@@ -170,12 +180,21 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
 def _remove(documents: Sequence[StoredDocument]) -> None:
     try:
         table = pipeline().table
-        with table.writing(on_wait=_give_up):
-            remove(documents, table)
+        act_as(
+            "curator",
+            "documents removed",
+            lambda: _remove_from(table, documents),
+            listed([document.name for document in documents]),
+        )
         message = ("success", f"{_count(documents)} removed")
     except CiteloopError as error:
         message = ("error", str(error))
     st.session_state["documents-messages"] = [message]
+
+
+def _remove_from(table: ChunkTable, documents: Sequence[StoredDocument]) -> None:
+    with table.writing(on_wait=_give_up):
+        remove(documents, table)
 
 
 def _give_up() -> NoReturn:

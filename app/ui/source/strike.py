@@ -7,7 +7,8 @@ import streamlit as st
 from app.feedback import REASONS, Action, Reason, StoredAnswer
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import feedback_store
+from app.ui.who import current_user
 
 
 def show_strike(answer: StoredAnswer, chunk_id: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 
 import streamlit as st
 
 from app.feedback.deletion_rates import DeletionRates, deletion_rates_of
-from app.registry import RERANKER_KINDS, SHIPPED, Promotion, TrainedModel
+from app.registry import RERANKER_KINDS, SHIPPED, Promotion, RegistryError, TrainedModel
 from app.reranking.names import shown_name
 from app.settings import read_settings
 from app.training.gate.decision import GateReport
@@ -17,6 +18,7 @@ from app.ui.messages import attempt, try_to
 from app.ui.resources import current_user, registry
 from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
+from app.ui.who import act_as
 from app.ui.words import counted, moment, person
 
 _NUM_HISTORY = 50
@@ -97,12 +99,14 @@ def _show_rollback(live: str, target: str) -> None:
         st.markdown(f"{markup.plain(target)} replaces {markup.plain(live)} from the next question on.")
         why = st.text_input("Reason (optional)", key="rollback-why", max_chars=500)
         if st.form_submit_button(f"Roll back to {markup.plain(target)}", type="primary"):
-            attempt(lambda: registry().rollback(current_user(), why), f"{target} is live again")
+            act = partial(registry().rollback, current_user(), why)
+            attempt(lambda: act_as("curator", "model rolled back", act, target), f"{target} is live again")
 
 
 def _switch() -> None:
     is_on = bool(st.session_state["promotes-by-itself"])
-    try_to(lambda: registry().set_promotes_by_itself(is_on))
+    act = partial(registry().set_promotes_by_itself, is_on)
+    try_to(lambda: act_as("curator", f"automatic promotion {'on' if is_on else 'off'}", act))
 
 
 # the comparison ------------------------------------------------------------------------------------------
@@ -189,7 +193,7 @@ def _live_mark(name: str, live: str) -> str:
 
 def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     """A button with a confirmation; against the comparison, it warns and requires a reason."""
-    warning = promotion_warning(name, registry().live())
+    warning = _objection(name)
     key = f"{place}-{name}"
     with (
         st.popover(
@@ -201,7 +205,7 @@ def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
         st.form(f"promote-form-{key}", border=False),
     ):
         if warning:
-            st.warning(markup.plain(warning), icon=":material/warning:")
+            st.warning(markup.plain(f"{warning}."), icon=":material/warning:")
         st.markdown(f"{markup.plain(name)} goes live with the next question. You can roll back at any time.")
         label = "Reason for overriding (required)" if warning else "Reason (optional)"
         why = st.text_input(label, key=f"promote-why-{key}", max_chars=500).strip()
@@ -209,37 +213,28 @@ def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
             if warning and not why:
                 st.error("Enter a reason; the history shows it to others.")
             else:
-                attempt(lambda: _promote(name, why), f"{name} is live")
+                attempt(lambda: _promote(name, why, override=bool(warning)), f"{name} is live")
 
 
-def promotion_warning(name: str, live: str) -> str:
-    """Return the objection to promoting a model, '' if there is none."""
-    if name == SHIPPED:
-        return ""
-    report = GateReport.load(registry().folder(name))
-    if report is None:
-        return f"{name} was not compared with the live model: it may be worse."
-    if report.verdict == "keep":
-        return f"According to the comparison, {name} is not better than {report.live}."
-    if report.verdict == "too little data":
-        return f"There was too little feedback to tell whether {name} is better than {report.live}."
-    if registry().verdict(name) is None:
-        return f"{name} was compared together with an embedder: it may be worse without it."
-    if report.live != live:
-        return f"{name} was compared with {report.live}, but {live} is live."
-    return ""
+def _promote(name: str, why: str, *, override: bool) -> None:
+    act = partial(registry().promote, name, current_user(), why, override=override)
+    act_as("curator", "model promoted", act, name)
 
 
-def _promote(name: str, why: str) -> None:
-    report = None if name == SHIPPED else GateReport.load(registry().folder(name))
-    registry().promote(name, current_user(), why, report.verdict if report else "")
+def _objection(name: str) -> str:
+    """Return the objection to promoting a model, or what is wrong with its comparison; '' if there is none."""
+    try:
+        return registry().objection(name)
+    except RegistryError as error:
+        return str(error)
 
 
 def _remove_button(name: str) -> None:
     with st.popover("Remove", icon=":material/delete:", key=f"remove-{name}"):
         st.markdown(f"{markup.plain(name)} and its files will be deleted. The history is kept.")
         if st.button(f"Remove {markup.plain(name)}", key=f"remove-now-{name}", type="primary"):
-            attempt(lambda: registry().remove(name), f"{name} removed")
+            act = partial(registry().remove, name)
+            attempt(lambda: act_as("curator", "model removed", act, name), f"{name} removed")
 
 
 def history_line(line: Promotion, me: str) -> str:
