@@ -121,9 +121,19 @@ def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> Searc
     )
 
 
-def begin(body: AskBody, user: str, pipeline: Pipeline, store: FeedbackStore, stop: threading.Event) -> Asked:
-    """Search and store the ranking. Raises as `rank`, and UnknownError for another user's conversation."""
-    conversation_id, earlier = body.conversation_id or new_id(), []
+def begin(
+    body: AskBody,
+    user: str,
+    pipeline: Pipeline,
+    store: FeedbackStore,
+    stop: threading.Event,
+    earlier: Sequence[str] = (),
+) -> Asked:
+    """Search and store the ranking. Raises as `rank`, and UnknownError for another user's conversation.
+
+    earlier: queries before this one, oldest first, if it names no conversation.
+    """
+    conversation_id = body.conversation_id or new_id()
     if body.conversation_id:
         turns = store.conversation(conversation_id, user, last=NUM_EARLIER)
         if not turns:

@@ -28,6 +28,15 @@ _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer o
 _NO_KEY = "expected the header Authorization: Bearer KEY, with a key made by: citeloop keys add NAME"
 _FAULT = "internal error; see the server's log"
 _MAX_SHOWN_PROBLEMS = 5
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+"""Status -> type of error, as OpenAI-compatible services name them."""
+_SCOPES = {"chat/completions": "ask", "models": "ask"}
+"""Path -> scope, where they differ."""
 _STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403, NoAccessError: 403, TokenError: 401}
 _ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
 
@@ -37,10 +46,9 @@ _log = logging.getLogger(__name__)
 class KeyRequired:
     """Checks key or token, scope and rate of each request before the body is read; stores the caller in its state."""
 
-    def __init__(self, app: ASGIApp, callers: Callers, open_path: str) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers, rates: Rates, open_path: str = "") -> None:
         """open_path: may be read without a key."""
-        self._app, self._callers, self._open_path = app, callers, open_path
-        self._rates = Rates()
+        self._app, self._callers, self._rates, self._open_path = app, callers, rates, open_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
@@ -53,7 +61,8 @@ class KeyRequired:
         except CiteloopError as error:  # the error handlers are further inside and would not see it
             await _refused(error)(scope, receive, send)
             return
-        refusal = self._refusal(caller, path.strip("/"))
+        action = path.strip("/")
+        refusal = self._refusal(caller, _SCOPES.get(action, action))
         if refusal:
             await refusal(scope, receive, send)
             return
@@ -77,18 +86,24 @@ class KeyRequired:
         return None
 
 
+def missing_scope(key: ApiKey, scope: str) -> str:
+    """Return the message for a key that does not have a scope, '' if it has."""
+    if scope in key.limits.scopes:
+        return ""
+    return (
+        f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {scope}; allow it with: "
+        f"citeloop keys change {key.name} --scope {scope}, plus every other --scope that it keeps"
+    )
+
+
 def _key_refusal(key: ApiKey, action: str) -> JSONResponse | None:
     """Return the refusal if a key has expired or lacks the scope."""
     if key.is_expired:
         expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
         message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
         return error_response(401, message, _ASK_FOR_KEY)
-    if action in SCOPES and action not in key.limits.scopes:
-        return error_response(
-            403,
-            f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {action}; allow it with: "
-            f"citeloop keys change {key.name} --scope {action}, plus every other --scope that it keeps",
-        )
+    if action in SCOPES and (problem := missing_scope(key, action)):
+        return error_response(403, problem)
     return None
 
 
@@ -116,9 +131,15 @@ class BodyLimit:
         await self._app(scope, receive_counted, send)
 
 
+def error_record(status: int, message: str) -> dict[str, object]:
+    """Return the body of every error, in OpenAI's shape."""
+    kind = _KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the response of every error."""
-    return JSONResponse({"error": {"message": message}}, status, headers=dict(headers or {}))
+    return JSONResponse(error_record(status, message), status, headers=dict(headers or {}))
 
 
 def explained(error: Exception) -> str:

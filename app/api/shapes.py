@@ -298,9 +298,12 @@ class RerankAnswer(BaseModel):
 
 class ErrorMessage(BaseModel):
     message: str
+    type: str
+    param: None = None
+    code: None = None
 
 
 class ErrorAnswer(BaseModel):
-    """The shape of every error."""
+    """The shape of every error, as with OpenAI."""
 
     error: ErrorMessage

@@ -10,10 +10,11 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app.api.answers import Event
-from app.api.guard import explained
+from app.api.guard import error_record, explained
 from ingest import CiteloopError
 
 T = TypeVar("T")
@@ -87,7 +88,13 @@ async def server_sent(events: AsyncIterator[Event | None]) -> AsyncIterator[byte
         async for event in events:
             yield _encoded(event) if event else KEEPALIVE_COMMENT
     except Exception as error:
-        yield _encoded(Event("error", {"error": {"message": explained(error)}}))
+        yield _encoded(Event("error", error_record(500, explained(error))))
+
+
+def event_stream(content: AsyncIterator[bytes]) -> StreamingResponse:
+    """Return the response that sends each piece at once."""
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}  # proxies must not buffer
+    return StreamingResponse(content, media_type="text/event-stream", headers=headers)
 
 
 def _encoded(event: Event) -> bytes:

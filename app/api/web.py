@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.middleware import Middleware
-from fastapi.responses import JSONResponse, Response, StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.responses import JSONResponse, Response
 
-from app.access.callers import Caller, Callers
+from app.access.callers import Callers
+from app.access.rates import Rates
 from app.api import answers
-from app.api.answers import Asked, Event
+from app.api.asking import Asking, CalledBy
+from app.api.chat import chat_routes
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
 from app.api.shapes import (
     AskBody,
@@ -31,7 +31,7 @@ from app.api.shapes import (
     TextDocument,
     Usage,
 )
-from app.api.streams import SEARCH_SECONDS, iterate, server_sent, wait_for
+from app.api.streams import SEARCH_SECONDS, event_stream, server_sent, wait_for
 from app.feedback import FeedbackStore, new_id
 from app.pipeline import Pipeline
 
@@ -43,10 +43,11 @@ _MAX_SEARCHES = 64
 """More threads than admitted searches, since refusing a request needs a thread too."""
 
 _DESCRIPTION = """\
-Search, rerank, ask and give feedback. Each request needs the header `Authorization: Bearer KEY`; `citeloop keys
-add NAME` makes a key. A token of the OpenID provider named in access.toml is accepted as well. Errors are
-`{"error": {"message": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too large, 422 invalid value, 429 too
-many requests or too busy (Retry-After has the seconds), 503 currently not possible, 500 internal error."""
+Search, rerank, ask, chat as with OpenAI, and give feedback. Each request needs the header `Authorization: Bearer KEY`;
+`citeloop keys add NAME` makes a key. A token of the OpenID provider named in access.toml is accepted as well. Errors
+are `{"error": {"message": ..., "type": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too large, 422 invalid
+value, 429 too many requests or too busy (Retry-After has the seconds), 503 currently not possible, 500 internal
+error."""
 
 _EVENTS = """\
 event: sources
@@ -60,22 +61,17 @@ data: {"answer_id": "4f0c...", "answer": "Everybody has 30 days of leave a year.
 """
 
 
-def _caller(
-    request: Request,
-    _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
-) -> Caller:
-    """Return who calls, which was checked before the body was read."""
-    caller: Caller = request.state.caller
-    return caller
-
-
-CalledBy = Annotated[Caller, Depends(_caller)]
-
-
-def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], FeedbackStore], callers: Callers) -> FastAPI:
+def create_api(
+    pipeline: Callable[[], Pipeline],
+    feedback: Callable[[], FeedbackStore],
+    callers: Callers,
+    rates: Rates,
+    public_url: str = "",
+) -> FastAPI:
     """Return the API as an ASGI app to mount at /v1.
 
-    pipeline, feedback: return the objects of the pages; called in a thread when a request needs them.
+    pipeline, feedback: return the objects of the pages; called in a thread when a request needs them. rates: of
+    the callers. public_url: of the pages, for links in answers; '' uses the address of the request.
     """
     api = FastAPI(
         title="Citeloop",
@@ -87,12 +83,17 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         docs_url=None,  # these pages load scripts from elsewhere
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-        middleware=[Middleware(KeyRequired, callers=callers, open_path=OPENAPI_PATH), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(KeyRequired, callers=callers, rates=rates, open_path=OPENAPI_PATH),
+            Middleware(BodyLimit),
+        ],
         responses={status: {"model": ErrorAnswer} for status in (401, 403, 413, 422, 429, 503)},
     )
     handle_errors(api)
     searching = ThreadPoolExecutor(_MAX_SEARCHES, thread_name_prefix="search")
     writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
+    asking = Asking(pipeline, feedback, callers, searching, writing)
+    api.include_router(chat_routes(asking, public_url))
 
     @api.post("/search")
     async def search(body: SearchBody, _caller: CalledBy, request: Request) -> SearchResult:
@@ -121,29 +122,10 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         Events: `sources` is first; `text` has pieces; `answer` is last and has the final text, without numbers that
         have no citation. On failure, `error` is last instead.
         """
-
-        def begin(stop: threading.Event) -> Asked:
-            return answers.begin(body, callers.user_of(caller, body.user), pipeline(), feedback(), stop)
-
-        def answer(stop: threading.Event) -> Iterator[Event]:
-            return answers.events(asked, pipeline(), feedback(), stop)
-
-        def final(stop: threading.Event) -> Event:
-            *_, last = answer(stop)
-            return last
-
-        def stream(stop: threading.Event) -> Iterator[Event]:
-            yield answers.sources(asked)
-            yield from answer(stop)
-
-        asked = await wait_for(searching, begin, request, SEARCH_SECONDS)
+        asked = await asking.begin(body, caller, request)
         if body.stream:
-            return StreamingResponse(
-                server_sent(iterate(writing, stream)),
-                media_type="text/event-stream",
-                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},  # proxies must not buffer
-            )
-        return JSONResponse((await wait_for(writing, final, request)).data)
+            return event_stream(server_sent(asking.events(asked)))
+        return JSONResponse((await asking.final(asked, request)).data)
 
     @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:

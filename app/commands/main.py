@@ -21,7 +21,7 @@ from app.commands.access import access_cli
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
-from app.commands.models import models_command, promote_command, rollback_command
+from app.commands.models import get_command, import_command, models_cli, promote_command, rollback_command
 from app.commands.recorded import recorded
 from app.commands.replay import replay_command
 from app.commands.train import train_command
@@ -47,6 +47,7 @@ cli.add_typer(access_cli, name="access")
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(keys_cli, name="keys")
+cli.add_typer(models_cli, name="models")
 cli.command("ingest")(recorded("documents ingested", "paths")(ingest_command))
 cli.command("watch")(recorded("folder watched", "folder")(watch_command))
 cli.command("reindex")(recorded("documents indexed again")(reindex_command))
@@ -55,7 +56,8 @@ cli.command("replay")(replay_command)
 cli.command("train")(recorded("training ended", "kind")(train_command))
 cli.command("promote")(recorded("model promoted", "name")(promote_command))
 cli.command("rollback")(recorded("model rolled back")(rollback_command))
-cli.command("models")(models_command)
+models_cli.command("get")(recorded("model downloaded", "name")(get_command))
+models_cli.command("import")(recorded("model imported", "path")(import_command))
 cli.command("mcp")(mcp_command)
 
 RerankerOption = Annotated[
@@ -188,7 +190,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port; 0 picks a free one.")] = 8501,
     api: Annotated[
-        bool, typer.Option("--api", help="Also serve the API: search, rerank, ask, feedback below /v1.")
+        bool, typer.Option("--api", help="Also serve the API below /v1, and tools for agents at /mcp.")
     ] = False,
     public_url: Annotated[
         list[str] | None,

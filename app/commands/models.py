@@ -1,4 +1,4 @@
-"""The commands for trained models: promote, rollback, models.
+"""The commands for models: promote, rollback, and models with get, try, export, import and catalog.
 
 Heavy imports are inside the commands: a rollback must be quick.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,11 @@ from ingest.commands import HomeOption, JsonOption
 if TYPE_CHECKING:
     from app.registry import Promotion, Registry, TrainedModel
 
+TrialOption = Annotated[bool, typer.Option("--trial/--no-trial", help="Time it and compare it with the live one.")]
 WhyOption = Annotated[str, typer.Option(help="The reason, for the history.")]
+
+
+models_cli = typer.Typer(help="List models; download, try, export and import them.")
 
 
 def promote_command(
@@ -53,15 +58,22 @@ def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: Json
     _print(_registry(home or DEFAULT_HOME).rollback(user_name(), why), as_json=as_json)
 
 
+@models_cli.callback(invoke_without_command=True)
 def models_command(
+    context: typer.Context,
     history: Annotated[bool, typer.Option("--history", help="Also print all promotions, newest first.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the kinds of rerankers and the trained models, with the live one and the gate's verdicts.
+    """List the kinds of rerankers and the models of this home, with the live one and the gate's verdicts.
 
     Example: citeloop models --history
     """
+    if not context.invoked_subcommand:
+        _list_models(home, history=history, as_json=as_json)
+
+
+def _list_models(home: Path | None, *, history: bool, as_json: bool) -> None:
     from app.reranking.names import describe
     from app.settings import read_settings
 
@@ -81,6 +93,112 @@ def models_command(
         print(f"{'*' if model.name == live else ' '} {model.name:16}  {what}")
     if history:
         print("\n" + "\n".join(_lines(lines)))
+
+
+@models_cli.command("catalog")
+def catalog_command(as_json: JsonOption = False) -> None:
+    """List the models that can be downloaded. Example: citeloop models catalog"""
+    from app.downloads.catalog import catalog
+
+    if as_json:
+        print(json.dumps([{**asdict(model), "name": model.name, "refusal": model.refusal} for model in catalog()]))
+        return
+    for model in catalog():
+        what = f"{model.kind:16}  {model.mb:5,} MB  {model.licence or 'see hub':12}  {', '.join(model.languages):6}"
+        print(f"{model.name:36}  {what}  {model.refusal or model.published}".rstrip())
+
+
+def get_command(
+    name: Annotated[str, typer.Argument(help="A name from `citeloop models catalog`.")],
+    trial: TrialOption = True,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a model, check each file, time it and compare it with the live one; it does not go live yet.
+
+    Run it again after a stop: it goes on where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
+    """
+    from tqdm import tqdm
+
+    from app.downloads.catalog import find
+    from app.downloads.hub import read_release
+    from app.downloads.store import fetch, require_new
+    from ingest.home.folder import DEFAULT_HOME
+
+    registry, wanted = _registry(home or DEFAULT_HOME), find(name)
+    require_new(wanted, registry)
+    release = read_release(wanted)
+    print(f"{wanted.id}, revision {release.revision[:12]}, licence {release.licence}", file=sys.stderr)
+    with tqdm(total=release.size, unit="B", unit_scale=True, desc=wanted.name) as bar:
+        model = fetch(release, registry, bar.update)
+    _present(model, home, trial=trial, as_json=as_json)
+
+
+@models_cli.command("try")
+def try_command(
+    name: Annotated[str, typer.Argument(help="A name from `citeloop models`.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Time a model on this machine and compare it with the live one. Example: citeloop models try bge-reranker-base"""
+    from ingest.home.folder import DEFAULT_HOME
+
+    _present(_registry(home or DEFAULT_HOME).model(name), home, trial=True, as_json=as_json)
+
+
+@models_cli.command("export")
+def export_command(
+    name: Annotated[str, typer.Argument(help="A name from `citeloop models`.")],
+    path: Annotated[Path, typer.Argument(help="A new tar file.")],
+    home: HomeOption = None,
+) -> None:
+    """Write a model to one file, for a machine without a network.
+
+    Example: citeloop models export bge-reranker-base bge.tar
+    """
+    from app.downloads.archive import export_model
+    from ingest.home.folder import DEFAULT_HOME
+
+    export_model(name, path, _registry(home or DEFAULT_HOME))
+    print(f"wrote {path}")
+
+
+def import_command(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file that `models export` wrote.")],
+    trial: TrialOption = True,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check and register an exported model, and try it as `get` does. Example: citeloop models import bge.tar"""
+    from app.downloads.archive import import_model
+    from ingest.home.folder import DEFAULT_HOME
+
+    _present(import_model(path, _registry(home or DEFAULT_HOME)), home, trial=trial, as_json=as_json)
+
+
+def _present(model: TrainedModel, home: Path | None, *, trial: bool, as_json: bool) -> None:
+    """Try a reranker, and print what was found and what to do next."""
+    from app.registry import RERANKER_KINDS
+    from app.settings import read_settings
+
+    settings, lines, report = read_settings(home), list[str](), None
+    if model.kind in RERANKER_KINDS and trial:
+        from app.downloads.trial import try_model, words
+        from app.pipeline import Pipeline
+
+        report = try_model(model.name, Pipeline(settings))
+        lines = words(report)
+    if as_json:
+        print(json.dumps({**asdict(model), "trial": asdict(report) if report else None}))
+        return
+    folder = _registry(settings.home).folder(model.name)
+    force = "" if report and report.verdict == "promote" else " --force"
+    use = (
+        f"citeloop promote {model.name}{force}"
+        if model.kind in RERANKER_KINDS
+        else f"citeloop reindex --embedder {folder}"
+    )
+    print("\n".join([f"{model.name} is in {folder}", *lines, f"To use it: {use}"]))
 
 
 def _registry(home: Path) -> Registry:

@@ -1,4 +1,4 @@
-"""The trained models of a home folder, which one is live, and who promoted it.
+"""The models of a home folder, trained or downloaded, which one is live, and who promoted it.
 
     entries  TrainedModel, Promotion, Verdict   the types
     files    fingerprint                        checks that a model's files are unchanged
@@ -19,7 +19,7 @@ from app.registry.entries import (
     TrainedModel,
     Verdict,
 )
-from app.registry.files import fingerprint
+from app.registry.files import fingerprint, loaded_files
 from app.registry.store import Registry
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "TrainedModel",
     "Verdict",
     "fingerprint",
+    "loaded_files",
 ]

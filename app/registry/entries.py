@@ -23,8 +23,8 @@ class RegistryError(CiteloopError):
 class TrainedModel:
     """A model of a home folder.
 
-    kind: one of RERANKER_KINDS; from older versions also embedder, which cannot rank. base: the model it was trained
-    from. created_at: ISO 8601 in UTC. fingerprint: by `fingerprint`. job_id: of the training, or ''.
+    kind: one of RERANKER_KINDS, or embedder, which cannot rank. base: the model it was trained from, or of a download
+    ID@REVISION. created_at: ISO 8601 in UTC. fingerprint: by `fingerprint`. job_id: of the training, or ''.
     """
 
     name: str

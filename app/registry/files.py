@@ -30,10 +30,15 @@ def fingerprint(folder: Path) -> str:
         raise RegistryError(f"{folder} lacks {weights.name} ({error.strerror}); {_REMEDY}") from error
 
 
+def loaded_files(folder: Path) -> list[str]:
+    """Return the relative paths of all files that a model is loaded from, without those for people and pages."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if name not in _CARDS]
+
+
 def other_files(folder: Path) -> dict[str, str]:
     """Return relative path -> SHA-256 of every file that a model is loaded from, except weights and blend."""
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return {name: _digest([folder / name]) for name in names if name not in (*_WEIGHTS, *_CARDS)}
+    return {name: _digest([folder / name]) for name in loaded_files(folder) if name not in _WEIGHTS}
 
 
 def check_files(folder: Path, expected: str, others: Mapping[str, str]) -> None:

@@ -85,6 +85,17 @@ class Registry:
         """Return the gate's verdict on a model, or None if there is none. Raises RegistryError if it is damaged."""
         return read_verdict(self.folder(name))
 
+    def downloaded(self, hub_id: str) -> str | None:
+        """Return the name of the newest model that was downloaded under this id, None if there is none."""
+        return next((model.name for model in self.models() if model.base.startswith(f"{hub_id}@")), None)
+
+    def free_name(self, wanted: str) -> str:
+        """Return a name that was never used: the wanted one, or with -2, -3 and so on."""
+        with self._reading() as connection:
+            used = {name for (name,) in connection.execute("SELECT name FROM models")}
+        names = (wanted, *(f"{wanted}-{number}" for number in range(2, len(used) + 3)))
+        return next(name for name in names if name not in used)
+
     def new_name(self) -> str:
         """Return the next free name: reranker-1, reranker-2 and so on."""
         with self._reading() as connection:
@@ -284,7 +295,7 @@ def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:
     if row:
         return TrainedModel(*row)
     known = [known for (known,) in connection.execute(f"SELECT name FROM models {where} ORDER BY rowid")]
-    raise RegistryError(f"no trained model {name!r}; known: {', '.join(known) or 'none yet'}")
+    raise RegistryError(f"no model {name!r}; known: {', '.join(known) or 'none yet'}")
 
 
 def _next_name(connection: sqlite3.Connection) -> str:

@@ -116,7 +116,7 @@ DESCRIPTIONS = {
     "none": "the order of search",
     LIVE: "the one promoted last; citeloop promote, citeloop rollback",
     SHIPPED: "late interaction trained on documentation, with search scores; comes with the program",
-    "trained": "trained:NAME, a model trained on this home's feedback",
+    "trained": "trained:NAME, a model trained on this home's feedback or downloaded",
     "late-interaction": "only late interaction; with the embedder, or late-interaction:PATH_OR_ID, "
     f"such as {', '.join(EXAMPLES['late-interaction'])}",
     "cross-encoder": "cross-encoder:PATH_OR_ID; for a bare folder or hub id, its files tell the kind; "
@@ -196,6 +196,8 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
         raise UnknownRerankerError(f"expected {kind} with nothing after it, got {name!r}")
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
+    if downloaded := _downloaded(name, settings):
+        return _trained(downloaded, settings)
     if name and (Path(name).is_dir() or "/" in name):
         require_model(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
         return open_reranker(name)
@@ -203,6 +205,14 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
     raise UnknownRerankerError(
         f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name"
     )
+
+
+def _downloaded(name: str, settings: Settings) -> str | None:
+    """Return the registry's name of a model that `citeloop models get` downloaded, by its hub id."""
+    try:
+        return Registry(settings.home).downloaded(name) if "/" in name else None
+    except RegistryError as error:
+        raise RerankerError(str(error)) from error
 
 
 def open_reranker(target: str, *, name: str | None = None) -> Reranker:
@@ -243,7 +253,12 @@ def require_model(target: str, names: str) -> None:
             f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor one with "
             "modules.json"
         )
-    download = f"download it (HF_HUB_OFFLINE=0 hf download {target}) and use {names}; or " if _is_hub_id(target) else ""
+    download = (
+        f"download it (citeloop models get NAME for one of the catalogue, else HF_HUB_OFFLINE=0 hf download {target}) "
+        f"and use {names}; or "
+        if _is_hub_id(target)
+        else ""
+    )
     raise RerankerError(
         f"cannot load {target}: there is no such folder, and no such hub model on this machine; {download}"
         "name a folder with config.json and model.safetensors"

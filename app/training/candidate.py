@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.evaluation import read_benchmark
+from app.feedback.rules import LabeledPassage
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.late_interaction import LateInteractionReranker
@@ -16,7 +17,7 @@ from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
 from app.training.fit.trainer import Watch
 from app.training.gate.compare import Contender, compare, probe
-from app.training.gate.decision import GateReport
+from app.training.gate.decision import MAX_SLOW_DOWN, GateReport
 from app.training.labels.examples import TrainingExample
 from app.training.labels.material import Material, describe, gather
 from app.training.plan import Plan, Step
@@ -56,7 +57,7 @@ def make_candidate(
         name = registry.new_name()
         describe(folder, name, plan, base, user, material)
         on_step("comparing it with the live one")
-        report = _compare(name, folder, material, pipeline)
+        report = compare_with_live(name, folder, material.examples.gate, pipeline)
         _stop_if_asked(watch)
         report.save(folder)
         registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=report.sentence)
@@ -127,13 +128,18 @@ def _blend(plan: Plan, base: str, folder: Path, pipeline: Pipeline) -> None:
 # compare ---------------------------------------------------------------------------------------------------
 
 
-def _compare(name: str, folder: Path, material: Material, pipeline: Pipeline) -> GateReport:
-    """Compare the new reranker with the live one on the same candidates."""
+def compare_with_live(
+    name: str,
+    folder: Path,
+    gate: Mapping[str, Sequence[LabeledPassage]],
+    pipeline: Pipeline,
+    max_slow_down: float | None = MAX_SLOW_DOWN,
+) -> GateReport:
+    """Compare a reranker with the live one on the same candidates, of these questions and of the sample's."""
     home, embedder = pipeline.settings.home, pipeline.embedder
     live = Contender(Registry(home).live(), pipeline.reranker(LIVE))
     candidate = Contender(name, open_reranker(str(folder)))
     probed = probe(candidate, live, embedder, read_benchmark(PROBE), home)
     budget_ms = pipeline.settings.rerank_budget_ms
-    return compare(
-        candidate, live, material.examples.gate, pipeline.table, embedder, pipeline.search, probed, budget_ms
-    )
+    table, search = pipeline.table, pipeline.search
+    return compare(candidate, live, gate, table, embedder, search, probed, budget_ms, max_slow_down)

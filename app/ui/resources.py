@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.answering import Answerer, AnswerJobStore
+from app.downloads.jobs import DownloadJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name
 from app.feedback.changed import Changed
 from app.feedback.curators import Asking
@@ -68,6 +69,12 @@ def job_store() -> JobStore:
 def training_job_store() -> TrainingJobStore:
     """Return the trainings of the configured home folder."""
     return TrainingJobStore(read_settings().home)
+
+
+@st.cache_resource(show_spinner=False)
+def download_job_store() -> DownloadJobStore:
+    """Return the downloads of models of the configured home folder."""
+    return DownloadJobStore(read_settings().home)
 
 
 @st.cache_resource(show_spinner=False)

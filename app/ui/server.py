@@ -12,8 +12,9 @@ import socket
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -21,11 +22,12 @@ import streamlit as st
 import uvicorn
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from app.access.policy import EXAMPLE, FILE_NAME
+from app.downloads import jobs as downloads
 from app.settings import read_settings
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
@@ -83,30 +85,38 @@ class PageHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_app(*, api: bool = False) -> App:
-    """Return the site as an ASGI app; api: with the API at /v1. Raises CiteloopError."""
+def create_app(*, api: bool = False, public_url: str = "") -> App:
+    """Return the site as an ASGI app; api: with /v1 and /mcp. public_url: where links in answers lead.
+
+    Raises CiteloopError.
+    """
     set_options()
     policy = access().policy
     proxy = policy.proxy if policy else None
     trust_headers({proxy.email_header: PROXY_EMAIL, proxy.groups_header: PROXY_GROUPS} if proxy else {})
     if proxy or _has_login_page():
         require_login()
+    routes, while_serving = _api(public_url) if api else ([], nullcontext())
     return App(
         Path(__file__).with_name("main.py"),
-        routes=[_api()] if api else [],
+        routes=routes,
         middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders)],
-        lifespan=_begin,
+        lifespan=partial(_begin, while_serving),
     )
 
 
-def _api() -> Mount:
-    """Return the API, which shares objects with the pages."""
+def _api(public_url: str) -> tuple[list[BaseRoute], AbstractAsyncContextManager[None]]:
+    """Return the API and the tools for agents, which share objects with the pages, and what they need to serve."""
     from app.access.callers import Callers
     from app.access.keys import KeyStore
+    from app.access.rates import Rates
     from app.api import web  # takes a second to import
+    from app.api.agents import agents_over_http
 
-    callers = Callers(KeyStore(read_settings().home), access())
-    return Mount(web.PATH, web.create_api(pipeline, feedback_store, callers))
+    callers, rates = Callers(KeyStore(read_settings().home), access()), Rates()
+    agents, while_serving = agents_over_http(pipeline, callers, rates)
+    api = web.create_api(pipeline, feedback_store, callers, rates, public_url)
+    return [Mount(web.PATH, api), agents], while_serving
 
 
 def serve(
@@ -114,8 +124,8 @@ def serve(
 ) -> None:
     """Serve until interrupted; port 0 picks a free one.
 
-    public_urls: as in OwnSite. without_login: allow other machines without a login. Raises CiteloopError if the port is
-    taken or a login is missing.
+    public_urls: as in OwnSite; links in answers of the API lead to the first. without_login: allow other machines
+    without a login. Raises CiteloopError if the port is taken or a login is missing.
     """
     site = OwnSite(host, port, tuple(public_urls))
     has_login = _check_login()
@@ -131,11 +141,12 @@ def serve(
         site = replace(site, port=listener.getsockname()[1])
         print(f"Citeloop is starting on {site.url} (stop with Ctrl+C)", flush=True)
         if api:
-            print(f"For programs: {site.url}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
+            print(f"For programs: {site.url}/v1/openapi.json; for agents: {site.url}/mcp", flush=True)
+            print("They need a key: citeloop keys add NAME", flush=True)
         if access().policy and not has_login:
             print(f"No login, so {FILE_NAME} does not act on the pages: everybody there is an admin", flush=True)
         print(_who_may_change_settings(has_login=has_login), flush=True)
-        app = OwnSiteOnly(create_app(api=api), site)
+        app = OwnSiteOnly(create_app(api=api, public_url=next(iter(site.public_urls), "")), site)
         config = uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False)  # see TrustedProxy
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -181,15 +192,16 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def _begin(_app: App) -> AsyncIterator[None]:
+async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
-    yield
+    async with while_serving:
+        yield
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
 def _get_ready() -> None:
-    for resume in (_resume_ingests, _resume_trainings):
+    for resume in (_resume_ingests, _resume_trainings, _resume_downloads):
         try:
             resume()
         except (CiteloopError, OSError) as error:  # the pages will show it too
@@ -203,3 +215,7 @@ def _resume_ingests() -> None:
 
 def _resume_trainings() -> None:
     jobs.resume(read_settings().home)
+
+
+def _resume_downloads() -> None:
+    downloads.resume(read_settings().home)

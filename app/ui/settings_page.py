@@ -1,4 +1,4 @@
-"""Settings: the language model with a connection test, its instructions, and the audit log."""
+"""Settings: the language model with a connection test, its instructions, rerankers to download, the audit log."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, r
 from app.ui import markup
 from app.ui.audit_log import show_audit_log
 from app.ui.messages import attempt, show_messages, tell, try_to
+from app.ui.settings_models import show_models
 from app.ui.who import act_as
 from ingest import CiteloopError
 
@@ -47,6 +48,7 @@ def show() -> None:
     _show_language_model(settings)
     _show_instructions(settings)
     _show_votes(settings)
+    show_models(settings)
     show_audit_log()
 
 

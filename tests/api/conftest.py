@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from app.access.access import Access
 from app.access.callers import Callers
 from app.access.keys import KeyStore, Limits
+from app.access.rates import Rates
 from app.api.web import create_api
 from app.feedback import FeedbackStore
 from app.language_model.protocol import LanguageModel
@@ -77,12 +78,13 @@ class Api:
 
     pipeline: Pipeline
     site: Starlette = field(init=False)
+    callers: Callers = field(init=False)
     store: FeedbackStore
     keys: KeyStore
 
     def __post_init__(self) -> None:
-        callers = Callers(self.keys, Access(self.pipeline.settings.home))
-        api = create_api(lambda: self.pipeline, lambda: self.store, callers)
+        self.callers = Callers(self.keys, Access(self.pipeline.settings.home))
+        api = create_api(lambda: self.pipeline, lambda: self.store, self.callers, Rates())
         self.site = Starlette(routes=[Mount("/v1", api)])
 
 

@@ -20,14 +20,14 @@ from tests.api.conftest import Api
 from tests.app.test_cli import ROW
 from tests.conftest import FakeReranker
 
-PATHS = ["/v1/search", "/v1/rerank", "/v1/ask", "/v1/feedback"]
+PATHS = ["/v1/search", "/v1/rerank", "/v1/ask", "/v1/feedback", "/v1/chat/completions"]
 
 
 def message(response: Any) -> str:
     """The message of an error; it has no other shape, and holds no stack trace."""
     (error,) = response.json().values()
     assert list(response.json()) == ["error"]
-    assert list(error) == ["message"]
+    assert list(error) == ["message", "type", "param", "code"]
     assert "Traceback" not in error["message"]
     return str(error["message"])
 
@@ -370,7 +370,7 @@ def test_openapi_needs_no_key_and_describes_all_with_examples(client: TestClient
     client.headers.pop("Authorization")
     schema = client.get("/v1/openapi.json").json()
     assert schema["servers"] == [{"url": "/v1"}]
-    assert {f"/v1{path}" for path in schema["paths"]} == set(PATHS)
+    assert {f"/v1{path}" for path in schema["paths"]} == {*PATHS, "/v1/models", "/v1/models/{name}"}
     for path in schema["paths"].values():
         (operation,) = path.values()
         assert operation["description"]
@@ -379,7 +379,7 @@ def test_openapi_needs_no_key_and_describes_all_with_examples(client: TestClient
         for status in ("401", "422"):
             described = operation["responses"][status]["content"]["application/json"]["schema"]
             assert described == {"$ref": "#/components/schemas/ErrorAnswer"}
-    for body in ("SearchBody", "AskBody", "RerankBody", "FeedbackBody"):
+    for body in ("SearchBody", "AskBody", "RerankBody", "FeedbackBody", "ChatBody"):
         properties = schema["components"]["schemas"][body]["properties"]
         assert any("examples" in field for field in properties.values())
     events = schema["paths"]["/ask"]["post"]["responses"]["200"]["content"]["text/event-stream"]["example"]

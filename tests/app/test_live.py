@@ -319,7 +319,7 @@ def test_damaged_or_unknown_model_of_the_home_is_not_loaded(settings: Settings, 
     with pytest.raises(RerankerError, match="have changed since registration"):
         load_reranker("trained:reranker-1", settings)
     for name in ("trained:x", "trained"):
-        with pytest.raises(RerankerError, match=r"no trained model .*; known: reranker-1"):
+        with pytest.raises(RerankerError, match=r"no model .*; known: reranker-1"):
             load_reranker(name, settings)
 
 

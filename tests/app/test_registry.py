@@ -97,7 +97,7 @@ def test_an_unknown_model_is_said_with_those_that_there_are(registry: Registry, 
         registry.remove,
         lambda name: registry.promote(name, "ann", "", override=True),
     ):
-        with pytest.raises(RegistryError, match="no trained model 'x'; known: reranker-1, reranker-2, reranker-3"):
+        with pytest.raises(RegistryError, match="no model 'x'; known: reranker-1, reranker-2, reranker-3"):
             ask("x")
 
 

@@ -37,6 +37,7 @@ _WHO_ASK_WHO_IT_IS = (
     "training.models",
     "ask.source_cards",
     "source.page",
+    "source.strike",
     "training.page",
     "training.progress",
     "ask.turn",

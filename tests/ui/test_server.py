@@ -37,13 +37,14 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
     monkeypatch.setattr("ingest.worker.resume", calls.append)
     monkeypatch.setattr("app.training.jobs.resume", calls.append)
+    monkeypatch.setattr("app.downloads.jobs.resume", calls.append)
     monkeypatch.setattr("app.ui.server.warm_up", lambda: calls.append("warm up"))
     return calls
 
 
 def test_jobs_that_were_killed_go_on_when_the_server_starts(calls: list[object], settings: Settings) -> None:
     server._get_ready()
-    assert calls == [settings.home, settings.home, "warm up"]
+    assert calls == [settings.home, settings.home, settings.home, "warm up"]
 
 
 def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
@@ -54,7 +55,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
 
     monkeypatch.setattr("ingest.worker.resume", fail)
     server._get_ready()
-    assert calls == [settings.home, "warm up"]
+    assert calls == [settings.home, settings.home, "warm up"]
 
 
 @pytest.fixture
@@ -78,6 +79,16 @@ def test_programs_find_what_the_pages_use(site: Site, settings: Settings) -> Non
     assert found.headers["Content-Security-Policy"] == server.CONTENT_SECURITY_POLICY
     assert "set-cookie" not in found.headers
     assert page.headers["content-type"].startswith("text/html")
+
+
+def test_agents_find_what_the_pages_use(site: Site, settings: Settings) -> None:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    call |= {"params": {"name": "search", "arguments": {"query": "hotel"}}}
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+    key = {"Authorization": f"Bearer {KeyStore(settings.home).create('helpdesk')}"}
+    with site(api=True) as client:
+        assert client.post("/mcp", json=call, headers=headers).status_code == 401
+        assert "handbook/travel.md" in client.post("/mcp", json=call, headers=headers | key).text
 
 
 def test_stream_of_an_answer_comes_through_the_site(site: Site, settings: Settings) -> None:
@@ -133,7 +144,7 @@ def test_options_that_cannot_be_read_are_said(
     monkeypatch.setattr("app.ui.streamlit_options.OPTIONS_FILE", path)
     if content:
         path.write_text(content)
-    with pytest.raises(CiteloopError, match=r"config\.toml: .*; restore the file"):
+    with pytest.raises(CiteloopError, match=r"config\.toml: .*; restore it"):
         server.create_app()
 
 
@@ -271,6 +282,16 @@ def test_the_language_model_is_locked_for_visitors_from_outside(
     assert read_settings().lock_settings is locked
     said = capsys.readouterr().out
     assert ("Nobody can change" in said, "Anyone who opens the pages" in said) == (locked, not locked)
+
+
+def test_links_in_answers_lead_to_the_first_public_address(
+    served: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[dict[str, object]] = []
+    monkeypatch.setattr("app.ui.server.create_app", lambda **options: named.append(options))
+    server.serve("127.0.0.1", 0, api=True, public_urls=["https://docs.example.com", "http://citeloop.internal"])
+    server.serve("127.0.0.1", 0, api=True)
+    assert [options["public_url"] for options in named] == ["https://docs.example.com", ""]
 
 
 def test_only_requests_to_the_port_that_is_served_are_answered(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackStore, StoredAnswer
+from app.feedback import FeedbackStore, NotSavedError, StoredAnswer
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.ui.source.page import download_name
@@ -118,6 +118,48 @@ def test_an_answer_that_is_shared_is_led_back_to(
     assert links(open_source(**named, share=token)) == {"Back to the answer": f"ask?share={token}&a={answer.id}"}
     assert list(links(open_source(**named, share="made-up"))) == ["All documents"]
     assert FeedbackStore(settings.home).events() == []  # who reads a share says nothing
+
+
+def test_a_link_in_a_programs_answer_lets_its_user_strike_out(
+    open_source: Open, settings: Settings, pipeline: Pipeline, table: ChunkTable
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?", user="api:webui/ann")
+    store, chunk = FeedbackStore(settings.home), only(table, "30 days")
+    page = open_source(chunk=chunk.id, a=answer.id, share=store.share("talk", "api:webui/ann"))
+    (number,) = (each.number for each in answer.answer.citations if each.chunk.id == chunk.id)
+    button(page, f"Strike out [{number}]").click().run()
+    assert f"\\[{number}\\] is struck out for “How much leave does everybody have?”" in texts(page)
+    page.pills[0].set_value("outdated").run()
+    assert [(event.user, event.action, event.reason) for event in store.events()] == [
+        ("api:webui/ann", "deleted", None),
+        ("api:webui/ann", "deleted", "outdated"),
+    ]
+    button(page, f"Undo [{number}]").click().run()
+    assert store.deleted(answer.id, "api:webui/ann") == {}
+    assert button(page, f"Strike out [{number}]")
+
+
+def test_a_shared_conversation_of_another_person_is_read_only(
+    open_source: Open, settings: Settings, pipeline: Pipeline, table: ChunkTable
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?", user="ben")
+    token = FeedbackStore(settings.home).share("talk", "ben")
+    page = open_source(chunk=only(table, "30 days").id, a=answer.id, share=token)
+    assert not [each for each in page.button if "Strike" in each.label]
+
+
+def test_a_strike_that_cannot_be_kept_is_said(
+    open_source: Open, settings: Settings, pipeline: Pipeline, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = asked(settings, pipeline, "How much leave does everybody have?")
+    page = open_source(chunk=only(table, "30 days").id, a=answer.id)
+
+    def refuse(*_: object) -> None:
+        raise NotSavedError("the disk is full")
+
+    monkeypatch.setattr(FeedbackStore, "record", refuse)
+    next(each for each in page.button if "Strike" in each.label).click().run()
+    assert page.error[0].value == "the disk is full"
 
 
 def test_that_a_passage_was_opened_is_noted_once(

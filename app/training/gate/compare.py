@@ -21,7 +21,7 @@ from app.evaluation.tables import judged_table
 from app.feedback.rules import LabeledPassage
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
-from app.training.gate.decision import Comparison, GateReport, Group
+from app.training.gate.decision import MAX_SLOW_DOWN, Comparison, GateReport, Group
 from app.training.gate.questions import gate_questions
 from ingest.embed.embedder import Embedder
 from ingest.table import ChunkTable
@@ -41,9 +41,9 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """gain: nDCG@10, candidate minus live model. latency_ms: live, candidate -> median time to rerank."""
+    """gain: nDCG@10, candidate minus live model, or None. latency_ms: live, candidate -> median time to rerank."""
 
-    gain: Difference
+    gain: Difference | None
     latency_ms: Mapping[str, float]
 
 
@@ -67,11 +67,12 @@ def compare(
     search: Callable[[str], Sequence[Candidate]],
     probed: Probe | None,
     budget_ms: float,
+    max_slow_down: float | None = MAX_SLOW_DOWN,
 ) -> GateReport:
     """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
     embedder: finds similar questions, which count as one, since a gain on one is a gain on all. budget_ms: maximum
-    reranking time.
+    reranking time. max_slow_down: maximum factor on the live model's time, None without.
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
@@ -97,6 +98,7 @@ def compare(
         probe=probed.gain if probed else None,
         latency_ms=probed.latency_ms if probed else {},
         budget_ms=budget_ms,
+        max_slow_down=max_slow_down,
     )
     return GateReport.of(
         comparison,

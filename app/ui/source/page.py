@@ -18,10 +18,12 @@ import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer
 from app.ui import links, markup
+from app.ui.messages import show_messages
 from app.ui.resources import current_user, feedback_store, pipeline
 from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
+from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from app.ui.who import current_rights
 from ingest.chunk import Chunk
@@ -77,6 +79,10 @@ def show() -> None:
             links.to_ask("Ask a question")
         if source.document:
             _show_download(source.document)
+    show_messages()
+    if source.answer and source.chunk:
+        with st.container(key="source-strike"):  # keeps its place while the page changes below it
+            show_strike(source.answer, source.chunk.id)
     if source.is_gone and source.chunk:
         _show_gone(source.chunk, source.document)
     elif source.document is None:

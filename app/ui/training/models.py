@@ -25,7 +25,7 @@ _NUM_HISTORY = 50
 _KINDS = {
     "late-interaction": "compares word by word",
     "cross-encoder": "reads question and passage together",
-    "embedder": "finds passages by meaning, from an older version",
+    "embedder": "finds passages by meaning",
 }
 
 # the live model --------------------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ def show_live() -> None:
     """Show the live reranker, since when and why, the strike-out rates and the rollback."""
     live, history = registry().live(), registry().history()
     st.subheader("Live model", anchor=False)
-    source = "comes with Citeloop" if live == SHIPPED else "trained from feedback"
+    source = "comes with Citeloop" if live == SHIPPED else "downloaded or trained here"
     st.markdown(f"**{markup.plain(live)}**, {source}")
     st.caption(_since(live, history))
     configured = read_settings().reranker
@@ -130,7 +130,7 @@ def show_comparison() -> None:
         st.caption(f"{markup.plain(name)} is live.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        _promote_button(name, "comparison", is_primary=report.verdict == "promote")
+        promote_button(name, "comparison", is_primary=report.verdict == "promote")
         if st.button(f"Keep {markup.plain(live)}", key=f"keep-{name}", icon=":material/check:"):
             st.toast(f"Nothing changed: {markup.plain(live)} stays live.")
         st.caption("Keeping it changes nothing; you can promote later.", width="content")
@@ -154,7 +154,7 @@ def show_models() -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{SHIPPED}**{_live_mark(SHIPPED, live)}", width="content")
             if live != SHIPPED:
-                _promote_button(SHIPPED, "list")
+                promote_button(SHIPPED, "list")
         st.caption("Comes with Citeloop; trained on public documentation, not on your feedback.")
     if history := registry().history():
         with st.expander("History", icon=":material/history:"):
@@ -177,7 +177,7 @@ def _show_model(model: TrainedModel, live: str) -> None:
                     )
                 if model.name != live:
                     if model.kind in RERANKER_KINDS:
-                        _promote_button(model.name, "list")
+                        promote_button(model.name, "list")
                     _remove_button(model.name)
         verdict = VERDICTS[report.verdict] if report else "not compared"
         against = f" (compared with {markup.plain(report.live)})" if report else ""
@@ -191,7 +191,7 @@ def _live_mark(name: str, live: str) -> str:
     return " &nbsp;:green-badge[live]" if name == live else ""
 
 
-def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
+def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     """A button with a confirmation; against the comparison, it warns and requires a reason."""
     warning = _objection(name)
     key = f"{place}-{name}"

@@ -1,0 +1,222 @@
+"""CatalogModel -> Release -> a folder with the model's files, each checked before anything loads it.
+
+The digests come from the hub's own interface, over TLS, unless the catalogue pins them: SHA-256 for large files, Git's
+digest for small ones. That detects damage and a file that was exchanged on the way or in a mirror's cache. It does not
+detect a model that was exchanged at the hub itself, unless the catalogue pins it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import httpx2
+
+from app.downloads.catalog import CatalogModel, DownloadError, licence_refusal
+
+_HUB = "https://huggingface.co"
+_WEIGHTS = "model.safetensors"
+_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
+_OTHER_FORMATS = ("onnx", "openvino", "assets", "images")
+_MAX_BYTES = 20 * 2**30
+
+OnBytes = Callable[[int], object]
+"""Called with the number of bytes that have arrived since; what it raises ends the download."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file at the hub. sha256: of a large file; git_sha1: of a small one, whose sha256 is ''."""
+
+    path: str
+    size: int
+    sha256: str
+    git_sha1: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One revision of a model. revision: the commit. endpoint: the address it comes from."""
+
+    model: CatalogModel
+    revision: str
+    licence: str
+    files: tuple[HubFile, ...]
+    endpoint: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+def read_release(model: CatalogModel) -> Release:
+    """Ask the hub for a model's files with their digests, and check that it may be used.
+
+    Reads HF_ENDPOINT for a mirror, and the usual variables for a proxy. Raises DownloadError.
+    """
+    if model.refusal:
+        raise DownloadError(f"{model.id} is not offered: {model.refusal}")
+    endpoint = (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
+    with _online(model):
+        from huggingface_hub import HfApi
+
+        info = HfApi(endpoint=endpoint).model_info(model.id, revision=model.revision, files_metadata=True)
+    licence = str((info.card_data.get("license") if info.card_data else "") or "").lower()
+    _check_licence(model, licence)
+    files = tuple(_file(model, sibling) for sibling in info.siblings or () if _is_needed(sibling.rfilename))
+    release = Release(model, str(info.sha), licence, files, endpoint)
+    _check_files(release)
+    return release
+
+
+def download(release: Release, folder: Path, on_bytes: OnBytes = lambda _: None) -> None:
+    """Download into a folder, and go on where an earlier call with this folder was stopped.
+
+    Raises DownloadError, also when a file is not what the hub or the catalogue says; such a file is deleted.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < release.size:
+        needed = f"{release.model.id} needs {release.size / 1e6:,.0f} MB"
+        raise DownloadError(f"{needed}, but only {free / 1e6:,.0f} MB are free in {folder.parent}")
+    for file in release.files:
+        if (folder / file.path).is_file():  # of an earlier call
+            on_bytes(file.size)
+        else:
+            with _online(release.model):
+                _fetch(release, file, folder, on_bytes)
+        _check(folder, file, release.endpoint)
+
+
+def _fetch(release: Release, file: HubFile, folder: Path, on_bytes: OnBytes) -> None:
+    """Download one file, or the rest of it: the hub's own function for folders always begins again."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    path = folder / file.path
+    part = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("ab") as output:
+        if (num_here := output.tell()) < file.size:
+            http_get(
+                hf_hub_url(release.model.id, file.path, revision=release.revision, endpoint=release.endpoint),
+                output,
+                resume_size=num_here,
+                headers=build_hf_headers(),
+                expected_size=file.size,
+                tqdm_class=_bar(on_bytes),
+            )
+    part.replace(path)
+
+
+def _bar(on_bytes: OnBytes) -> Any:
+    """Return a progress bar that draws nothing."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            options.pop("name", None)  # of the hub's own bars
+            super().__init__(*arguments, **(options | {"disable": True}))
+            on_bytes(int(options.get("initial") or 0))
+
+        def update(self, n: float | None = 1) -> bool:
+            on_bytes(int(n or 0))
+            return True
+
+    return Bar
+
+
+def _check(folder: Path, file: HubFile, endpoint: str) -> None:
+    path = folder / file.path
+    expected = file.sha256 or file.git_sha1
+    found = sha256_of(path) if file.sha256 else _git_sha1(path)
+    if found != expected:
+        path.unlink()
+        raise DownloadError(
+            f"{file.path} from {endpoint} is not what was announced: expected digest {expected[:12]}, got "
+            f"{found[:12]}; it was deleted. Try again, and if it stays so, do not use this source"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git_sha1(path: Path) -> str:
+    """Return the digest under which Git stores a file, in hex."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_needed(path: str) -> bool:
+    """Return whether a file is read when the model is loaded: weights, tokenizer, configuration."""
+    parts = PurePosixPath(path).parts
+    is_other = any(part.startswith(".") or part in _OTHER_FORMATS for part in parts[:-1])
+    return path.endswith(_SUFFIXES) and not is_other
+
+
+def _file(model: CatalogModel, sibling: Any) -> HubFile:
+    path = str(sibling.rfilename)
+    if not is_safe(path):
+        raise DownloadError(f"{model.id} has a file outside its folder: {path!r:.80}")
+    sha256 = model.files.get(path) or (str(sibling.lfs.sha256) if sibling.lfs else "")
+    return HubFile(path, int(sibling.size or 0), sha256, str(sibling.blob_id or ""))
+
+
+def is_safe(path: str) -> bool:
+    """Return whether a relative path stays inside its folder."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and "\\" not in path and ".." not in parts and "\0" not in path
+
+
+def _check_licence(model: CatalogModel, licence: str) -> None:
+    if refusal := licence_refusal(licence):
+        raise DownloadError(f"{model.id} is not offered: {refusal} (as the hub says)")
+    if model.licence and licence != model.licence:
+        raise DownloadError(
+            f"{model.id} has the licence {licence} at the hub, and {model.licence} in the catalogue; check which one "
+            "holds before it is used"
+        )
+
+
+def _check_files(release: Release) -> None:
+    paths = {file.path for file in release.files}
+    if _WEIGHTS not in paths:
+        raise DownloadError(f"{release.model.id} has no {_WEIGHTS}; models load only from safetensors")
+    if missing := release.model.files.keys() - paths:
+        raise DownloadError(f"{release.model.id} lacks {', '.join(sorted(missing))}, which the catalogue names")
+    if unknown := [file.path for file in release.files if not (file.sha256 or file.git_sha1)]:
+        raise DownloadError(f"{release.endpoint} names no digest for {unknown[0]}, so that it could not be checked")
+    if release.size > _MAX_BYTES:
+        raise DownloadError(f"{release.model.id} has {release.size / 1e9:.0f} GB; the limit is {_MAX_BYTES / 1e9:.0f}")
+
+
+@contextmanager
+def _online(model: CatalogModel) -> Iterator[None]:
+    """Let the hub's library use the network, which it may not elsewhere, and explain its errors."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, False
+    try:
+        yield
+    except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DownloadError(
+            f"cannot download {model.id}: {reason}. Check the network (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
+            "mirror) and try again: it goes on where it stopped. Without a network, use `citeloop models export` on "
+            "another machine and `citeloop models import` here"
+        ) from error
+    finally:
+        constants.HF_HUB_OFFLINE = before

@@ -1,0 +1,42 @@
+"""Downloads as jobs: a row with progress for pages, while a separate process downloads and tries the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.home.database import now
+from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadJob(BaseJob):
+    """A download with its trial. model_id: at the hub. num_bytes of size bytes are here."""
+
+    model_id: str
+    num_bytes: int = 0
+    size: int = 0
+
+
+class DownloadJobStore(BaseJobStore[DownloadJob]):
+    """The downloads of one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, DownloadJob, "download_jobs.sqlite3")
+
+    def add(self, model_id: str) -> DownloadJob:
+        """Queue a download."""
+        return self.put(DownloadJob(id=new_job_id(), created_at=now(), model_id=model_id))
+
+
+def start(home: Path) -> None:
+    """Run the queued downloads of this home in a separate process, which logs to `downloads.log`."""
+    start_process("app.downloads.worker", home, log="downloads.log")
+
+
+def resume(home: Path) -> None:
+    """Restart the downloads that were queued or killed before; call this when a server starts."""
+    store = DownloadJobStore(home)
+    store.revive()
+    if any(job.is_waiting for job in store.jobs()):
+        start(home)

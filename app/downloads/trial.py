@@ -1,0 +1,101 @@
+"""A model of the registry -> its time on this machine, and whether it pays: a comparison with the live reranker.
+
+The questions are those that people judged here; a downloaded model was trained on none of them. The sample's questions
+are measured too, and stand in as long as there are too few judged ones.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+from app.evaluation import read_benchmark
+from app.feedback import FeedbackStore
+from app.feedback.rules import decided, label
+from app.pipeline import Pipeline
+from app.registry import Registry
+from app.reranking.names import LIVE, open_reranker
+from app.reranking.rerank import Reranker
+from app.training.candidate import PROBE, compare_with_live
+from app.training.gate.compare import Contender, Probe, compare
+from app.training.gate.decision import GateReport
+
+NUM_PASSAGES = 50
+_CHARACTERS = 620
+"""Mean length of the sample's passages."""
+_NUM_TIMED = 3
+_MAX_QUESTIONS = 300
+_QUESTION = "How much may a hotel in Hamburg cost a night, and who approves a higher price?"
+
+
+def try_model(name: str, pipeline: Pipeline) -> GateReport:
+    """Time a reranker and compare it with the live one; the report is kept beside the model.
+
+    A model over the time budget is not compared, since that could take hours. The factor on the live model's time that
+    holds for trained models does not hold here. Raises RegistryError, RerankerError.
+    """
+    registry = Registry(pipeline.settings.home)
+    registry.check(name)
+    folder, live_name = registry.folder(name), registry.live()
+    candidate, live = open_reranker(str(folder), name=name), pipeline.reranker(LIVE)
+    latency_ms = {"live": _milliseconds(live), "candidate": _milliseconds(candidate)}
+    budget_ms = pipeline.settings.rerank_budget_ms
+    if latency_ms["candidate"] > budget_ms:
+        report = compare(
+            Contender(name, candidate),
+            Contender(live_name, live),
+            {},
+            pipeline.table,
+            pipeline.embedder,
+            pipeline.search,
+            Probe(None, latency_ms),
+            budget_ms,
+            None,
+        )
+    else:
+        store = FeedbackStore(pipeline.settings.home)
+        questions = dict(islice(decided(label(store.events(), store.judgements())).items(), _MAX_QUESTIONS))
+        report = compare_with_live(name, folder, questions, pipeline, None)
+    report.save(folder)
+    return report
+
+
+def words(report: GateReport) -> list[str]:
+    """Return what a trial found, a line each: time, judged questions, the sample's questions."""
+    time_taken, live = report.latency_ms["candidate"], report.latency_ms["live"]
+    lines = [
+        f"Time on this machine: {time_taken:.0f} ms for {NUM_PASSAGES} passages; {report.live} takes {live:.0f} ms.",
+        f"On your questions: {report.sentence}",
+    ]
+    if (gain := report.probe) is not None:
+        lines.append(
+            f"On the sample's questions: {100 * gain.mean:+.1f} points nDCG@10 against {report.live} (95% interval "
+            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})."
+        )
+    return lines
+
+
+def _milliseconds(reranker: Reranker | None) -> float:
+    """Return the time to score passages of the sample that are new to the reranker: the shortest of three times.
+
+    Other work on the machine only makes it longer.
+    """
+    if reranker is None:
+        return 0.0
+    passages = _passages()
+    reranker.score(_QUESTION, passages[:2])  # the first ones warm it up
+    return min(_timed(reranker, passages) for _ in range(_NUM_TIMED))
+
+
+def _timed(reranker: Reranker, passages: list[str]) -> float:
+    if forget := getattr(reranker, "forget", None):
+        forget()
+    started = time.perf_counter()
+    reranker.score(_QUESTION, passages)
+    return (time.perf_counter() - started) * 1000
+
+
+def _passages() -> list[str]:
+    """Return passages of a usual length from the sample, so that times of all homes compare."""
+    text = "\n".join(document.text for document in read_benchmark(PROBE).documents)
+    return [text[start : start + _CHARACTERS] for start in range(0, NUM_PASSAGES * _CHARACTERS, _CHARACTERS)]

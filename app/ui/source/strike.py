@@ -1,0 +1,57 @@
+"""Striking out a source on its page, for those who reach an answer by its links only."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.feedback import REASONS, Action, Reason, StoredAnswer
+from app.ui import markup
+from app.ui.messages import try_to
+from app.ui.resources import feedback_store
+from app.ui.who import current_user
+
+
+def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
+    """Show the button that strikes a cited passage out, or undoes it with the reasons to choose from.
+
+    For one's own answer. That of a program counts as the program's user, who was given the link.
+    """
+    number = next((each.number for each in answer.answer.citations if each.chunk.id == chunk_id), None)
+    if number is None or not _may_strike(answer):
+        return
+    event = feedback_store().deleted(answer.id, answer.user).get(chunk_id)
+    if event is None:
+        st.button(
+            f"Strike out [{number}]",
+            icon=":material/thumb_down:",
+            on_click=_record,
+            args=(answer, chunk_id, "deleted"),
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        title = markup.plain(answer.answer.searched)
+        st.markdown(f"\\[{number}\\] is struck out for “{title}”.", width="content")
+        st.button(f"Undo [{number}]", icon=":material/undo:", on_click=_record, args=(answer, chunk_id, "undone"))
+    key = f"reason-{answer.id}-{number}"
+    st.session_state[key] = event.reason  # it may come from another tab or not be saved
+    st.pills(
+        f"Why is [{number}] wrong? (optional)",
+        REASONS,
+        key=key,
+        required=event.reason is not None,
+        on_change=_record_reason,
+        args=(answer, chunk_id, key),
+    )
+
+
+def _may_strike(answer: StoredAnswer) -> bool:
+    return answer.user == current_user() or answer.user.startswith("api:")
+
+
+def _record(answer: StoredAnswer, chunk_id: str, action: Action, reason: Reason | None = None) -> None:
+    try_to(lambda: feedback_store().record(answer, chunk_id, action, answer.user, reason))
+
+
+def _record_reason(answer: StoredAnswer, chunk_id: str, key: str) -> None:
+    if reason := st.session_state[key]:
+        _record(answer, chunk_id, "deleted", reason)
