@@ -70,4 +70,5 @@ def _files(home: Path) -> list[SourceFile]:
 def source_of(document: StoredDocument | Original, originals: Originals) -> SourceFile:
     """Return the file to read a document from again: the kept file, or its source if none was kept."""
     kept = originals.path(document)
-    return SourceFile(kept if kept.exists() else Path(document.source), document.name, document.source, document.id)
+    path = kept if kept.exists() else Path(document.source)
+    return SourceFile(path, document.name, document.source, document.id, document.collection)

@@ -11,8 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,18 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.expr import col, func, lit
+from lancedb.expr import Expr, col, func, lit
 from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
+from ingest.collections import Groups, default_collection
 from ingest.embed.embedder import Embedder, Vectors
 from ingest.home.folder import current_name, flush, make_home, write_lock
 from ingest.rows import (
     CHUNK_COLUMNS,
+    COLLECTION,
     Embedded,
     Identity,
     digest,
@@ -61,7 +65,10 @@ _DEPTH_FACTOR = 4
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document in the table; num_pages is None if the format has no pages."""
+    """A document in the table; num_pages is None if the format has no pages.
+
+    collection: its name, the default one where none is stored.
+    """
 
     id: str
     name: str
@@ -71,6 +78,7 @@ class StoredDocument:
     num_pages: int | None
     num_chunks: int
     ingested_at: datetime
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,15 @@ class Outline:
     document: StoredDocument
     headings: frozenset[str]
     opening: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The documents, sorted by name, and by the collection that they store, of a table in a state: name and version."""
+
+    documents: list[StoredDocument] = field(default_factory=list)
+    groups: Groups = field(default_factory=Groups)
+    state: tuple[str, int] | None = None
 
 
 class TableError(CiteloopError):
@@ -100,7 +117,7 @@ def stored_documents(home: Path) -> list[StoredDocument]:
     """Return the documents of the current table, even if made with another embedder. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
     try:
-        return [] if table is None else _documents(table.search())
+        return [] if table is None else _listing(table).documents
     except _LANCE_ERRORS as error:
         raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
 
@@ -131,6 +148,7 @@ class ChunkTable:
         self._damaged_version: int | None = None
         self._identity = Identity(embedder.name, embedder.dimension, policy.name)
         self._connection = _connect(home)
+        self._listed: _Listing | None = None
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
 
@@ -154,11 +172,18 @@ class ChunkTable:
 
     def documents(self) -> list[StoredDocument]:
         """Return all documents, sorted by name."""
-        table = self._table()
+        return list(self._listing().documents)
+
+    def _listing(self) -> _Listing:
+        """Return the documents, read again only after a write."""
+        table, listed = self._table(), self._listed
         if table is None:
-            return []
-        with self._clear_errors("read"):
-            return _documents(table.search())
+            return _Listing()
+        version = int(table.version)
+        if listed is None or listed.state != (self.name, version):
+            with self._clear_errors("read"):
+                self._listed = listed = _listing(table, (self.name, version))
+        return listed
 
     def outlines(self) -> list[Outline]:
         """Return all documents with headings and opening, sorted by name."""
@@ -180,11 +205,7 @@ class ChunkTable:
 
     def document(self, document_id: str) -> StoredDocument | None:
         """Return the document with this id, or None."""
-        table = self._table()
-        if table is None:
-            return None
-        with self._clear_errors("read"):
-            return next(iter(_documents(table.search().where(col("document_id") == lit(document_id)))), None)
+        return next((document for document in self._listing().documents if document.id == document_id), None)
 
     def num_chunks(self) -> int:
         """Return the number of chunks; 0 if there is no table yet."""
@@ -199,20 +220,33 @@ class ChunkTable:
         query = table.search().where(col("document_id") == lit(document_id)).select(CHUNK_COLUMNS)
         return sorted(self._whole(query), key=lambda chunk: chunk.start)
 
-    def chunk(self, chunk_id: str) -> Chunk | None:
-        """Return the chunk with this id, or None if its document has changed or is gone."""
+    def chunk(self, chunk_id: str, within: Collection[str] | None = None) -> Chunk | None:
+        """Return the chunk with this id, or None if its document has changed or is gone.
+
+        within: here and below, ids of the documents to look at; None: all.
+        """
         table = self._table()
         if table is None:
             return None
-        query = table.search().where(col("id") == lit(chunk_id)).select(CHUNK_COLUMNS)
+        query = table.search().where(self._among(within, col("id") == lit(chunk_id))).select(CHUNK_COLUMNS)
         return next(iter(self._whole(query)), None)
 
-    def find_texts(self, texts: Collection[str]) -> dict[str, list[Chunk]]:
+    def find_ids(self, chunk_ids: Collection[str], within: Collection[str] | None = None) -> set[str]:
+        """Return those of the ids that chunks have."""
+        table = self._table()
+        if table is None or not chunk_ids:
+            return set()
+        query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(["id"])
+        with self._clear_errors("read"):
+            return set(query.to_arrow()["id"].to_pylist())
+
+    def find_texts(self, texts: Collection[str], within: Collection[str] | None = None) -> dict[str, list[Chunk]]:
         """Return text -> the chunks with exactly this text; texts without a chunk are left out."""
         table = self._table()
         if table is None or not texts:
             return {}
-        query = table.search().where(col("text_sha256").isin([digest(text.encode()) for text in texts]))
+        same = col("text_sha256").isin([digest(text.encode()) for text in texts])
+        query = table.search().where(self._among(within, same))
         found: dict[str, list[Chunk]] = {}
         for chunk in self._whole(query.select(CHUNK_COLUMNS)):
             found.setdefault(chunk.text, []).append(chunk)
@@ -260,9 +294,9 @@ class ChunkTable:
             return []
         in_any_case = func("lower", col("passage")).contains(lit(phrase.lower()))
         for condition in (col("passage").contains(lit(phrase)), in_any_case):
-            if within is not None:
-                condition = condition & col("document_id").isin(sorted(within))
-            rows = self._whole(table.search().where(condition).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS))
+            rows = self._whole(
+                table.search().where(self._among(within, condition)).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS)
+            )
             whole = re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
             found = [chunk for chunk in rows if whole.search(chunk.passage)]
             if found:
@@ -270,16 +304,18 @@ class ChunkTable:
                 return sorted(scored, key=lambda pair: -pair[1])[:num_results]
         return []
 
-    def has_word(self, word: str) -> bool:
+    def has_word(self, word: str, within: Collection[str] | None = None) -> bool:
         """Return whether a chunk has this word, in any inflection that the index takes for the same."""
         table = self._table()
         if table is None:
             return False
         with self._clear_errors("read"):
             match = table.search(MatchQuery(word, "passage"), query_type="fts").select(["id", "_score"])
+            if within is not None:
+                match = match.where(self._among(within), prefilter=True)
             return bool(match.limit(1).to_list())
 
-    def word_counts(self) -> dict[str, int]:
+    def word_counts(self, within: Collection[str] | None = None) -> dict[str, int]:
         """Return the words of all passages in lower case, without digits, and how often each occurs.
 
         Takes about 40 ms per 1,000 chunks.
@@ -288,7 +324,8 @@ class ChunkTable:
         if table is None:
             return words
         with self._clear_errors("read"):
-            for batch in table.search().select(["passage"]).to_batches(1024):
+            query = table.search() if within is None else table.search().where(self._among(within))
+            for batch in query.select(["passage"]).to_batches(1024):
                 counted = pc.value_counts(pc.utf8_split_whitespace(batch["passage"]).flatten())
                 parts.update({part["values"]: part["counts"] for part in counted.to_pylist()})
         for part, count in parts.items():  # fewer than the words of the passages
@@ -398,6 +435,14 @@ class ChunkTable:
             table.add(to_rows(documents, self._identity))
             flush()
 
+    def move(self, document_ids: Sequence[str], collection: str) -> None:
+        """Put documents into a collection, in one transaction; call inside `writing()`. Unknown ids are ignored."""
+        table = self._table_to_write()
+        if document_ids:
+            with self._clear_errors("write"):
+                table.update(where=col("document_id").isin(list(document_ids)), values={"collection": collection})
+                flush()
+
     def remove(self, document_ids: Sequence[str]) -> None:
         """Remove documents; call inside `writing()`. Unknown ids are ignored."""
         table = self._table()
@@ -449,6 +494,9 @@ class ChunkTable:
                 table = self._connection.create_table(self.name, schema=table_schema(self._identity))
                 table.create_index("passage", config=_TEXT_INDEX)
                 self._opened = table
+        if COLLECTION.name not in self._opened.schema.names:
+            with self._clear_errors("write"):
+                self._opened.add_columns(COLLECTION)  # nulls, which change no file
         return self._opened
 
     @contextmanager
@@ -468,13 +516,22 @@ class ChunkTable:
         if within is None:
             return self._whole_rows(query.limit(num_results))
         wanted = frozenset(within)
-        if len(wanted) > _MANY_IDS:  # then enough of the overall best are often among them
-            rows = self._whole_rows(query.limit(num_results * _DEPTH_FACTOR))
+        groups = self._listing().groups
+        among, num_ids = groups.condition(wanted)
+        if num_ids > _MANY_IDS:  # then enough of the best around them are often among them
+            around = groups.around(wanted)
+            deeper = query if around is None else query.where(around, prefilter=True)
+            rows = self._whole_rows(deeper.limit(num_results * _DEPTH_FACTOR))
             inside = [row for row in rows if row["document_id"] in wanted][:num_results]
             if len(inside) == num_results:
                 return inside
-        among = col("document_id").isin(sorted(wanted))
         return self._whole_rows(query.where(among, prefilter=True).limit(num_results)) if wanted else []
+
+    def _among(self, within: Collection[str] | None, condition: Expr | None = None) -> Expr:
+        """Return the condition and that a row is of one of these documents; one of the two is given."""
+        parts = [] if condition is None else [condition]
+        parts += [] if within is None else [self._listing().groups.condition(within)[0]]
+        return reduce(and_, parts)
 
     def _whole(self, query: Any) -> list[Chunk]:
         return [to_chunk(row) for row in self._whole_rows(query)]
@@ -501,7 +558,7 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         return None
     try:
         return connection.open_table(name)
-    except _LANCE_ERRORS as error:
+    except Exception as error:  # of some truncated files Lance panics, which is none of _LANCE_ERRORS
         raise TableError(
             f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
@@ -515,9 +572,10 @@ def _grouped(pairs: Any) -> dict[str, list[str]]:
     return grouped
 
 
-def _documents(query: Any) -> list[StoredDocument]:
-    rows = query.select(_DOCUMENT_COLUMNS).to_arrow()
-    first = [(column, "min") for column in _DOCUMENT_COLUMNS[1:]]
+def _listing(table: Any, state: tuple[str, int] | None = None) -> _Listing:
+    columns = [*_DOCUMENT_COLUMNS, *({COLLECTION.name} & set(table.schema.names))]
+    rows = table.search().select(columns).to_arrow()
+    first = [(column, "min") for column in columns[1:]]
     found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
     documents = [
         StoredDocument(
@@ -529,7 +587,9 @@ def _documents(query: Any) -> list[StoredDocument]:
             num_pages=row["num_pages_min"],
             num_chunks=row["document_id_count"],
             ingested_at=row["ingested_at_min"],
+            collection=row.get("collection_min") or default_collection(row["document_min"], row["source_min"]),
         )
         for row in found
     ]
-    return sorted(documents, key=lambda document: document.name)
+    stored = ((row["document_id"], name) for row in found if (name := row.get("collection_min")))
+    return _Listing(sorted(documents, key=lambda document: document.name), Groups(stored), state)

@@ -76,7 +76,7 @@ def registry() -> Registry:
 @st.cache_resource(ttl=10, show_spinner=False)
 def filter_choices() -> FilterChoices:
     """Return the filter values; new documents appear within seconds."""
-    return choices(pipeline().table)
+    return choices(pipeline().table.documents())
 
 
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
