@@ -13,6 +13,7 @@ from typing import Literal, cast
 from cachetools import LRUCache
 
 from app.access.admission import usual_admission
+from app.access.rights import Rights
 from app.answer import (
     ALL_STRUCK_OUT,
     EXTRACTIVE,
@@ -25,6 +26,8 @@ from app.answer import (
 )
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
+from app.feedback import FeedbackStore
+from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
@@ -182,10 +185,9 @@ class Pipeline:
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
 
-    @property
-    def families(self) -> Families:
-        """Return which documents replace which."""
-        return self._family_finder.families(self.table)
+    def families_for(self, within: Filter = EVERYTHING) -> Families:
+        """Return which documents replace which, of those that may be read."""
+        return self._family_finder.families(self.table).among(within.all_readable.document_ids(self.table))
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """Return the candidates for a query. Raises CiteloopError on an unknown document."""
@@ -196,7 +198,7 @@ class Pipeline:
             embedder,
             num_candidates=self.settings.num_candidates,
             within=within.document_ids(table),
-            superseded=self.families.superseded,
+            superseded=self.families_for(within).superseded,
         )
 
     def rank(
@@ -215,7 +217,8 @@ class Pipeline:
         """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
-        means more than it says; as_typed: correct no typos; within: which documents to look at. user: who asks, whose
+        means more than it says; as_typed: correct no typos; within: which documents to look at, of those that the asker
+        may read, by which alone everything here goes. user: who asks, whose
         own votes act at once; ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the
         reranker fails, show the order of search with a note instead of raising RerankerError. `live` names no reranker,
         so that it always falls back, to what was live before. on_step is called as a step begins, and again and again
@@ -229,16 +232,16 @@ class Pipeline:
             on_step("search")
             with _timed(timings, "search"):
                 if not as_typed:
-                    searched = self._spelling.correct(typed, *self._serving())
+                    searched = self._spelling.correct(typed, *self._serving(), within.all_readable)
                 candidates = self.search(searched, within)
             on_step("rerank")
-            note = _damage(self.table)
+            note = _damage(self.table, within)
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
                 ranking, unanswered = list(reranked.ranking), None
                 if not ignore_votes:
                     ranking, unanswered = self._voted(searched, ranking, user, within)
-                ranking = newest_first(ranking, self.families, searched, within)
+                ranking = newest_first(ranking, self.families_for(within), searched, within)
         return Answer(
             question=question,
             query="" if searched == question else searched,
@@ -266,16 +269,29 @@ class Pipeline:
         memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
         recalls = memory.recall(query, user, found)
         moved = with_votes(ranking, recalls, partial(self.find_passage, within=within))
-        return moved, memory.unanswered(query, found)
+        return moved, memory.unanswered(query, found, partial(self._is_for, within))
 
     def find_passage(self, passage: PassageRef, within: Filter = EVERYTHING) -> Chunk | None:
         """Return a passage as it stands in the documents, by id or else by text; None if it is not in them."""
         table = self.table
-        chunk = table.chunk(passage.chunk_id)
-        if chunk is None:  # its document was renamed, or is in twice
-            chunk = next(iter(table.find_texts([passage.text]).get(passage.text, ())), None)
         allowed = within.document_ids(table)
-        return chunk if chunk and (allowed is None or chunk.document_id in allowed) else None
+        chunk = table.chunk(passage.chunk_id, allowed)
+        if chunk is None:  # its document was renamed, or is in twice
+            chunk = next(iter(table.find_texts([passage.text], allowed).get(passage.text, ())), None)
+        return chunk
+
+    def _is_for(self, within: Filter, statement: Unanswered) -> bool:
+        """Return whether a statement is for the asker: of passages that they may read, by one who may read no less."""
+        table, readable = self.table, within.readable
+        if statement.collections is not None and (readable is None or not readable.issubset(statement.collections)):
+            return False
+        return readable is None or table.find_ids(statement.shown) == table.find_ids(
+            statement.shown, within.all_readable.document_ids(table)
+        )
+
+    def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
+        """Return the answers of a store as somebody with these rights may read them."""
+        return ReadableAnswers(store, EVERYTHING.read_by(rights), self.table, self.families_for)
 
     @property
     def memory(self) -> Memory:
@@ -373,9 +389,9 @@ def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
     return f"Reranker {reranker} scored {num_scored} of {num_all} passages; the others follow in the order of search."
 
 
-def _damage(table: ChunkTable) -> str:
-    """Return a note on passages left out because they are damaged."""
-    if not table.damaged:
+def _damage(table: ChunkTable, within: Filter) -> str:
+    """Return a note on passages left out because they are damaged; it is kept, so names are only for who reads all."""
+    if not table.damaged or within.readable is not None:
         return ""
     names = ", ".join(sorted(table.damaged))
     return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor. "

@@ -5,6 +5,7 @@
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in separate processes, with limits
     chunk      Chunk       document -> passages that fit the embedder, with their positions
+    collections Groups     ids of documents -> a condition on rows; the default collection
     embed      Embedder    passages -> unit vectors
     rows       Embedded    chunks and vectors -> rows with digests
     table      ChunkTable  rows -> one LanceDB table, one transaction per document

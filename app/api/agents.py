@@ -16,6 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
+from app.access.rights import Rights
 from app.api import answers
 from app.api.shapes import CitedPassage, Question, RankingOptions, SearchBody, SearchResult
 from app.pipeline import Pipeline
@@ -42,8 +43,14 @@ class AgentAnswer(BaseModel):
     citations: list[CitedPassage]
 
 
-def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
-    """Return a server with the tools search and ask. pipeline: called in a thread on each tool call."""
+def create_agent_server(
+    pipeline: Callable[[], Pipeline], rights: Callable[[], Rights] = lambda: Rights("agent")
+) -> MCPServer[None]:
+    """Return a server with the tools search and ask.
+
+    pipeline: called in a thread on each tool call. rights: of the agent's user, asked for on each call; by default, as
+    on the command line, everything.
+    """
     server = MCPServer(
         "citeloop",
         title="Citeloop",
@@ -60,7 +67,7 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
     ) -> SearchResult:
         """Find passages in the user's documents that answer a question, with their location and scores."""
         return await _in_thread(
-            lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop)
+            lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop, rights())
         )
 
     @server.tool(title="Ask the documents", annotations=_READS_ONLY)
@@ -68,13 +75,13 @@ def create_agent_server(pipeline: Callable[[], Pipeline]) -> MCPServer[None]:
         question: Annotated[Question, Field(description="One complete question, in the documents' language.")],
     ) -> AgentAnswer:
         """Answer a question from the user's documents, with citations as [n] and the passages behind them."""
-        return await _in_thread(lambda stop: _answer(question, pipeline(), stop))
+        return await _in_thread(lambda stop: _answer(question, pipeline(), stop, rights()))
 
     return server
 
 
-def _answer(question: str, pipeline: Pipeline, stop: threading.Event) -> AgentAnswer:
-    *_, answer = pipeline.write(answers.rank(question, RankingOptions(), pipeline, stop), stop=stop)
+def _answer(question: str, pipeline: Pipeline, stop: threading.Event, rights: Rights) -> AgentAnswer:
+    *_, answer = pipeline.write(answers.rank(question, RankingOptions(), pipeline, stop, rights=rights), stop=stop)
     record: Any = answer.as_record()
     return AgentAnswer(**{name: record[name] for name in AgentAnswer.model_fields})
 

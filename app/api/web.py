@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.access.keys import ApiKey, KeyStore
+from app.access.rights import Rights
 from app.api import answers
 from app.api.answers import Asked, Event
 from app.api.guard import BodyLimit, KeyRequired, handle_errors
@@ -95,9 +96,12 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
 
     @api.post("/search")
-    async def search(body: SearchBody, _caller: Caller, request: Request) -> SearchResult:
+    async def search(body: SearchBody, caller: Caller, request: Request) -> SearchResult:
         """Rank passages for a query."""
-        return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
+        rights = rights_of(caller)
+        return await wait_for(
+            searching, lambda stop: answers.search(body, pipeline(), stop, rights), request, SEARCH_SECONDS
+        )
 
     @api.post("/rerank", response_model_exclude_none=True)
     async def rerank(body: RerankBody, _caller: Caller, request: Request) -> RerankAnswer:
@@ -123,7 +127,8 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
         """
 
         def begin(stop: threading.Event) -> Asked:
-            return answers.begin(body, user_of(caller, body.user, keys), pipeline(), feedback(), stop)
+            user = user_of(caller, body.user, keys)
+            return answers.begin(body, user, rights_of(caller), pipeline(), feedback(), stop)
 
         def answer(stop: threading.Event) -> Iterator[Event]:
             return answers.events(asked, pipeline(), feedback(), stop)
@@ -149,10 +154,16 @@ def create_api(pipeline: Callable[[], Pipeline], feedback: Callable[[], Feedback
     def give_feedback(body: FeedbackBody, caller: Caller) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
         user = user_of(caller, body.user, keys)
-        event = answers.record_feedback(body, user_of(caller, None, keys), user, feedback())
+        readable = pipeline().readable_answers(feedback(), rights_of(caller))
+        event = answers.record_feedback(body, user_of(caller, None, keys), user, readable, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api
+
+
+def rights_of(key: ApiKey) -> Rights:
+    """Return what the program with a key may read."""
+    return Rights(f"api:{key.name}")
 
 
 def user_of(key: ApiKey, user: str | None, keys: KeyStore) -> str:

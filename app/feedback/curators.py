@@ -10,7 +10,7 @@ from datetime import datetime
 
 from app.feedback.answers import AnswerStore
 from app.memory.votes import Unanswered
-from ingest.home.database import now
+from ingest.home.database import add_missing_columns, now
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS unanswered (
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS ignored_users (
 _LAST = "sequence IN (SELECT MAX(sequence) FROM ignored_users GROUP BY user)"
 COUNTED = f"user NOT IN (SELECT user FROM ignored_users WHERE ignored AND {_LAST})"
 """Condition in SQL: the row is of nobody who is ignored."""
-_STATEMENTS = "question, user, at, shown, withdrawn"
+_STATEMENTS = "question, user, at, shown, withdrawn, collections"
 _MAX_SHOWN = 20
 _FACTS = (
     "$.question",
@@ -75,12 +75,16 @@ class CuratorStore(AnswerStore):
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         super()._make_tables(connection)
         connection.executescript(_SCHEMA)
+        add_missing_columns(connection, "unanswered", _STATEMENTS.split(", "))
 
     def say_unanswered(self, statements: Iterable[Unanswered]) -> None:
         """Append statements that the documents do not answer a question, now."""
-        rows = [(one.question, one.user, now(), " ".join(one.shown), one.withdrawn) for one in statements]
+        rows = [
+            (one.question, one.user, now(), " ".join(one.shown), one.withdrawn, json.dumps(one.collections))
+            for one in statements
+        ]
         with self._connection() as connection:
-            connection.executemany(f"INSERT INTO unanswered ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany(f"INSERT INTO unanswered ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def statements(self) -> list[Unanswered]:
         """Return all statements that questions are not answered, and withdrawals, oldest first."""
@@ -118,9 +122,15 @@ def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Unan
         f"SELECT {_STATEMENTS} FROM unanswered WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
     )
     return [
-        Unanswered(question, user, at, tuple(shown.split()), bool(withdrawn))
-        for question, user, at, shown, withdrawn in rows
+        Unanswered(question, user, at, tuple(shown.split()), bool(withdrawn), _names(collections))
+        for question, user, at, shown, withdrawn, collections in rows
     ]
+
+
+def _names(stored: str | None) -> tuple[str, ...] | None:
+    """Return the stored names, None if there are none or the row is older than the column."""
+    names = json.loads(stored or "null")
+    return None if names is None else tuple(names)
 
 
 def _asking(row: tuple[str, str, str, str]) -> Asking | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -93,10 +93,13 @@ class Memory:
                     recalls.append(recall)
         return sorted(recalls, key=lambda recall: -recall.likeness)
 
-    def unanswered(self, query: str, found: Sequence[str]) -> Unanswered | None:
+    def unanswered(
+        self, query: str, found: Sequence[str], is_for_asker: Callable[[Unanswered], bool] = lambda _: True
+    ) -> Unanswered | None:
         """Return a curator's statement that the documents do not answer this question or a very like one.
 
-        None if a curator named a passage for a question that is as like. found: as for `recall`.
+        None if a curator named a passage for a question that is as like. found: as for `recall`. is_for_asker: whether
+        a statement is about what the asker may read.
         """
         if not self._has_statements:
             return None
@@ -104,7 +107,8 @@ class Memory:
         decided = [(log_odds, said) for said, log_odds in near if said.unanswered or said.is_named]
         log_odds, said = max(decided, key=lambda pair: (pair[0], pair[1].is_named), default=(-math.inf, None))
         is_like = self.reach.likeness(log_odds, is_for=False) >= _MIN_UNANSWERED_LIKENESS
-        return said.unanswered if said and is_like else None
+        statement = said.unanswered if said and is_like else None
+        return statement if statement and is_for_asker(statement) else None
 
     def _near(
         self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]

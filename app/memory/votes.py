@@ -56,6 +56,7 @@ class Unanswered:
     """A curator's statement that the documents do not answer a question, or its withdrawal.
 
     at: ISO 8601 in UTC, '' before it is stored. shown: ids of the chunks shown for the question, best first.
+    collections: those that the curator may read, None: all.
     """
 
     question: str
@@ -63,6 +64,7 @@ class Unanswered:
     at: str = ""
     shown: tuple[str, ...] = ()
     withdrawn: bool = False
+    collections: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,14 @@ class Families:
         """Ids of all superseded documents."""
         return frozenset(self.newer)
 
+    def among(self, document_ids: Collection[str] | None) -> Families:
+        """Return the families of these documents alone, as if there were no others; None: all."""
+        if document_ids is None:
+            return self
+        newer = {id: ids & frozenset(document_ids) for id, ids in self.newer.items() if id in document_ids}
+        versions = {id: version for id, version in self.versions.items() if id in document_ids}
+        return Families(versions, {id: ids for id, ids in newer.items() if ids})
+
     def newest(self, document_id: str) -> Version | None:
         """Return the newest document that replaces this one, or None."""
         ids = [id for id in self.newer.get(document_id, ()) if id not in self.newer]

@@ -50,6 +50,11 @@ class Filter:
         """Return the same filter for somebody else, or for other rights of the same person."""
         return replace(self, readable=rights.collections)
 
+    @property
+    def all_readable(self) -> Filter:
+        """Everything that the same asker may read."""
+        return replace(EVERYTHING, readable=self.readable)
+
     def as_record(self) -> dict[str, object]:
         """Return the printed form, with stable names; a day is ISO 8601 or None. What may be read is left out."""
         return {
@@ -71,7 +76,7 @@ class Filter:
         if self.since and self.until and self.since > self.until:
             raise FilterError(f"since {self.since} is later than until {self.until}; swap them")
         stored = self.readable_documents(table)
-        if self == replace(EVERYTHING, readable=self.readable):
+        if self == self.all_readable:
             return frozenset(file.id for file in stored)
         types = tuple(map(_as_type, self.types))
         _check_known("collection", self.collections, (file.collection for file in stored))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
+from app.access.rights import Rights
 from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
+from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import Memory
-from app.feedback.rules import label
+from app.feedback.rules import LabeledPassage, label
+from app.memory.votes import Unanswered
 from app.pipeline import Pipeline
 from app.registry import Registry
-from app.search.filters import FilterChoices, choices
+from app.search.filters import EVERYTHING, Filter, FilterChoices, choices
 from app.settings import read_settings
 from app.training.jobs import TrainingJobStore
 from app.ui.ask.examples import example_questions
@@ -33,6 +36,9 @@ from ingest.table import StoredDocument
 
 if TYPE_CHECKING:
     from app.evaluation.replay import Replay
+
+P = TypeVar("P", FeedbackEvent, LabeledPassage)
+S = TypeVar("S", Asking, Unanswered)
 
 USER_COOKIE = "citeloop_user"
 
@@ -73,16 +79,56 @@ def registry() -> Registry:
     return Registry(read_settings().home)
 
 
-@st.cache_resource(ttl=10, show_spinner=False)
+def readable(chosen: Filter = EVERYTHING) -> Filter:
+    """Return the chosen filter, limited to what the current user may read."""
+    return chosen.read_by(current_rights())
+
+
+def readable_documents() -> list[StoredDocument]:
+    """Return the documents that the current user may read, sorted by name."""
+    return readable().readable_documents(pipeline().table)
+
+
+def answers() -> ReadableAnswers:
+    """Return the stored answers as the current user may read them."""
+    return pipeline().readable_answers(feedback_store(), current_rights())
+
+
+def only_readable(passages: Iterable[P]) -> list[P]:
+    """Return the passages that stand in documents that the current user may read; who may read all gets all."""
+    passages, ids = list(passages), readable().document_ids(pipeline().table)
+    if ids is None:
+        return passages
+    standing = pipeline().table.find_ids({passage.chunk_id for passage in passages}, ids)
+    return [passage for passage in passages if passage.chunk_id in standing]
+
+
+def _readers() -> str:
+    """Return a key for what depends on what the current user may read."""
+    names, table = current_rights().collections, pipeline().table
+    return "all" if names is None else f"{sorted(names)} {table.name} {table.version}"
+
+
 def filter_choices() -> FilterChoices:
     """Return the filter values; new documents appear within seconds."""
-    return choices(pipeline().table.documents())
+    return _filter_choices(_readers())
+
+
+@st.cache_resource(ttl=10, max_entries=16, show_spinner=False)
+def _filter_choices(readers: str) -> FilterChoices:  # noqa: ARG001
+    return choices(readable_documents())
+
+
+def collections() -> dict[str, str]:
+    """Return document id -> collection, of the documents that the current user may read; empty with one collection."""
+    found = {document.id: document.collection for document in readable_documents()}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
-    """Return example questions that these documents answer; made again only after they changed."""
+    """Return example questions that these readable documents answer; made again only after they changed."""
     newest = max(document.ingested_at for document in documents)
-    return _examples(f"{read_settings().home} {len(documents)} {newest}", documents)
+    return _examples(f"{read_settings().home} {len(documents)} {newest} {_readers()}", documents)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -91,16 +137,16 @@ def _examples(state: str, _documents: Sequence[StoredDocument]) -> list[str]:  #
 
 
 def feedback() -> Feedback:
-    """Return all feedback with labels; recomputed only after new feedback."""
+    """Return the feedback that the current user may read, with labels; recomputed only after new feedback."""
     events, judgements = feedback_store().events(), feedback_store().judgements()
     newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # newest last
     state = f"{read_settings().home} {len(events)} {len(judgements)} {newest}"
-    return _feedback(state, events, judgements)
+    return _feedback(f"{state} {_readers()}", events, judgements)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgement]) -> Feedback:  # noqa: ARG001
-    return gather(_events, label(_events, _judgements))
+    return gather(only_readable(_events), only_readable(label(_events, _judgements)))
 
 
 def replayed() -> Replay:
@@ -117,16 +163,30 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
     return replay(feedback_store(), memory, used.find_passage)
 
 
-@st.cache_resource(ttl=60, show_spinner="Reading the answers")
 def askings() -> list[Asking]:
-    """Return what the inbox needs of the answers; new ones appear within a minute."""
+    """Return what the inbox needs of the answers that the current user may read; new ones appear within a minute."""
+    return only_shown_readable(_askings())
+
+
+@st.cache_resource(ttl=60, show_spinner="Reading the answers")
+def _askings() -> list[Asking]:
     return feedback_store().askings()
+
+
+def only_shown_readable(shown: list[S]) -> list[S]:
+    """Return those whose passages shown all stand in documents that the current user may read."""
+    ids = readable().document_ids(pipeline().table)
+    if ids is None:
+        return shown
+    standing = pipeline().table.find_ids({chunk_id for each in shown for chunk_id in each.shown}, ids)
+    return [each for each in shown if standing.issuperset(each.shown)]
 
 
 def inbox() -> list[InboxItem]:
     """Return what a curator should decide next; recomputed after new feedback and new answers."""
     asked = askings()
-    state = f"{read_settings().home} {feedback_store().position()} {len(asked)} {asked[-1].answer_id if asked else ''}"
+    newest = asked[-1].answer_id if asked else ""
+    state = f"{read_settings().home} {feedback_store().position()} {len(asked)} {newest} {_readers()}"
     return _inbox(state, asked)
 
 
@@ -167,6 +227,19 @@ def current_user() -> str:
         return str(name)
     cookie = st.context.cookies.get(USER_COOKIE) or st.session_state.setdefault("no-cookie", new_id())
     return user_of_cookie(cookie)
+
+
+def current_rights() -> Rights:
+    """Return what the current user may do and read."""
+    return Rights(current_user())
+
+
+def reads_everything() -> bool:
+    """Return whether the current user may read all collections; if not, say so on the page."""
+    if current_rights().collections is None:
+        return True
+    st.info("This looks at all documents, so it needs the right to read every collection.", icon=":material/lock:")
+    return False
 
 
 def take_over_earlier_rows() -> None:

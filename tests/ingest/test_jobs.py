@@ -270,6 +270,7 @@ RECORD = [
     "paths",
     "prune",
     "embedder",
+    "collection",
     "state",
     "created_at",
     "started_at",

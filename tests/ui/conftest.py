@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.access.rights import Rights
 from app.reranking.rerank import Reranker
 from app.settings import Settings
 from ingest.table import ChunkTable
@@ -33,6 +34,8 @@ _WHO_ASK_WHO_IT_IS = (
     "documents.versions",
 )
 
+_WHO_ASK_FOR_RIGHTS = ("resources", "ask.page", "documents.jobs", "documents.page", "feedback.inbox")
+
 
 class AtOnce:
     """Stands for the threads of the answerer: what is begun is done when `submit` returns."""
@@ -41,6 +44,22 @@ class AtOnce:
 
     def submit(self, act: Callable[..., object], *arguments: object) -> None:
         act(*arguments)
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rights], None]:
+    """Gives the current user these rights."""
+
+    def become_one(rights: Rights) -> None:
+        for module in _WHO_ASK_FOR_RIGHTS:
+            monkeypatch.setattr(f"app.ui.{module}.current_rights", lambda: rights)
+
+    return become_one
+
+
+@pytest.fixture(autouse=True)
+def may_do_everything(become: Callable[[Rights], None]) -> None:
+    become(Rights("ann"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from app.feedback import StoredAnswer, new_id
 from app.feedback.conversation_markdown import as_markdown
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import answerer, current_user, feedback_store
+from app.ui.resources import answerer, answers, current_user, feedback_store
 from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
@@ -30,7 +30,7 @@ def show_conversations(current_id: str) -> None:
             label_visibility="collapsed",
             icon=":material/search:",
         )
-        found = feedback_store().conversations(current_user(), words, last=_NUM_LISTED)
+        found = answers().conversations(current_user(), words, last=_NUM_LISTED)
         for each in found:
             st.button(
                 markup.plain(_shortened(each.title)),
@@ -85,8 +85,10 @@ def _link_to(token: str, answer_id: str) -> str:
 
 
 def _show_exports(conversation_id: str, user: str) -> None:
+    readable = answers()
+
     def turns() -> list[StoredAnswer]:  # called on click, outside a page: no user is known
-        return feedback_store().conversation(conversation_id, user)
+        return readable.conversation(conversation_id, user)
 
     st.download_button(
         "Export as Markdown",

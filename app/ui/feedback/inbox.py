@@ -17,7 +17,7 @@ from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.counts import Feedback, key_of
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, inbox
+from app.ui.resources import answers, current_rights, current_user, feedback_store, inbox
 from app.ui.words import ago, beginning_of, day, people, times
 from ingest.chunk import Chunk
 
@@ -51,7 +51,7 @@ def item_words(item: InboxItem) -> str:
 
 
 def _show_item(item: InboxItem, said: Feedback) -> None:
-    stored = feedback_store().answer(item.answer_id, item.user)
+    stored = answers().answer(item.answer_id, item.user)
     with st.container(border=True, gap="small"):
         st.markdown(f"**{markup.plain(item.question)}**")
         st.caption(item_words(item))
@@ -116,6 +116,8 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
 
 
 def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
-    statements = [Unanswered(question, current_user(), shown=shown) for question in questions]
+    names = current_rights().collections
+    collections = None if names is None else tuple(sorted(names))
+    statements = [Unanswered(each, current_user(), shown=shown, collections=collections) for each in questions]
     if try_to(lambda: feedback_store().say_unanswered(statements)):
         tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")

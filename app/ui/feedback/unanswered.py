@@ -14,7 +14,7 @@ from app.ui import markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import askings, current_user, feedback_store
+from app.ui.resources import askings, current_user, feedback_store, only_shown_readable
 from app.ui.words import day, person
 
 _NUM_STATEMENTS = 10
@@ -53,7 +53,7 @@ def show_unanswered(said: Feedback) -> None:
         icon=":material/download:",
         disabled=not questions,
     )
-    _show_statements(standing(feedback_store().statements()))
+    _show_statements(only_shown_readable(standing(feedback_store().statements())))
 
 
 def csv_of(questions: list[UnansweredQuestion]) -> bytes:
