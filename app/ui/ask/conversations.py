@@ -12,7 +12,7 @@ from app.feedback import StoredAnswer, new_id
 from app.feedback.conversation_markdown import as_markdown
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import answerer, answers, current_user, feedback_store
+from app.ui.resources import answerer, answers, current_rights, current_user, feedback_store, pipeline
 from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
@@ -85,10 +85,10 @@ def _link_to(token: str, answer_id: str) -> str:
 
 
 def _show_exports(conversation_id: str, user: str) -> None:
-    readable = answers()
+    rights = current_rights()
 
     def turns() -> list[StoredAnswer]:  # called on click, outside a page: no user is known
-        return readable.conversation(conversation_id, user)
+        return pipeline().readable_answers(feedback_store(), rights).conversation(conversation_id, user)
 
     st.download_button(
         "Export as Markdown",
