@@ -37,7 +37,7 @@ run: install
 test: install-dev
 	OMP_NUM_THREADS=1 $(PYTEST)
 
-# Without models and browser: about two minutes.
+# Without real models, training, subprocesses, whole pages and browser: about two minutes on two cores.
 quick: install-dev
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow"
 

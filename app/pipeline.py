@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Literal, cast
+from typing import Literal
 
 from cachetools import LRUCache
 
@@ -38,6 +38,7 @@ from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.reranking.similarity import Similarity
 from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
@@ -69,7 +70,7 @@ class Pipeline:
         settings: Settings,
         embedder: Embedder | None = None,
         language_model: LanguageModel | None = None,
-        sentence_scorer: Reranker | None = None,
+        sentence_scorer: Similarity | None = None,
     ) -> None:
         self.settings = settings
         self._given_embedder = embedder
@@ -148,14 +149,20 @@ class Pipeline:
         return self._connection()[0]
 
     @property
-    def sentence_scorer(self) -> Reranker:
+    def sentence_scorer(self) -> Similarity:
         """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
-        return self._given_sentence_scorer or cast(Reranker, self.reranker("late-interaction"))  # only `none` is None
+        return self._given_sentence_scorer or self._similarity("late-interaction")
 
     @property
-    def quote_scorer(self) -> Reranker:
+    def quote_scorer(self) -> Similarity:
         """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
-        return self._given_sentence_scorer or cast(Reranker, self.reranker(SHIPPED))
+        return self._given_sentence_scorer or self._similarity(SHIPPED)
+
+    def _similarity(self, name: str) -> Similarity:
+        reranker = self.reranker(name)
+        if not isinstance(reranker, Similarity):
+            raise RerankerError(f"{name} only sorts; quoting and checking citations need late interaction")
+        return reranker
 
     def reranker(self, name: str) -> Reranker | None:
         """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""

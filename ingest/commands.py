@@ -45,7 +45,10 @@ CollectionOption = Annotated[
 
 
 def ingest_command(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to read with their subfolders.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files, or folders to read with their subfolders.", show_default=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Add the sample documents that come with Citeloop.")] = False,
     home: HomeOption = None,
     embedder: EmbedderOption = "",
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone from these folders.")] = False,
@@ -58,9 +61,12 @@ def ingest_command(
     is reported, the rest continues, and the exit status is 1. Example: citeloop ingest ~/handbook --prune
     """
     from ingest.files import check_paths
-    from ingest.home.folder import DEFAULT_HOME
+    from ingest.home.folder import DEFAULT_HOME, ROOT
     from ingest.jobs import JobStore
 
+    paths = [*(paths or ()), *([ROOT / "data" / "sample"] if sample else ())]
+    if not paths:
+        raise CiteloopError("name files or folders to add, or use --sample")
     check_paths(paths)  # report a mistyped path before models are loaded
     store = JobStore(home or DEFAULT_HOME)
     job = store.add("folder", paths, prune=prune, embedder=embedder, collection=collection, begin=True)

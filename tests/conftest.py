@@ -52,7 +52,7 @@ class FakeEmbedder:
 
 
 class FakeReranker:
-    """Scores a passage by a function of its text; the default likes the word 'gold'."""
+    """Scores a passage by a function of its text; the default likes the word 'gold'. A Similarity, too."""
 
     def __init__(self, scores: Mapping[str, float] | None = None, blend: Blend | None = None) -> None:
         self.name = "fake"
@@ -63,6 +63,9 @@ class FakeReranker:
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         self.calls.append((query, list(passages)))
         return [sum(score for word, score in self._scores.items() if word in passage) for passage in passages]
+
+    def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
+        return self.score(text, texts)
 
 
 class FakeLanguageModel:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["reader", "curator", "admin"]
-"""A reader asks and gives feedback; a curator also adds documents, decides and trains; an admin also changes settings."""
+"""Readers ask and give feedback; curators also add documents, decide and train; admins also change settings."""
 
 ROLES: tuple[Role, ...] = ("reader", "curator", "admin")
 """Each may do what those before it may."""

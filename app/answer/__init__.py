@@ -2,8 +2,9 @@
 
     answer      Answer          the answer to a question, with its sources
     blocks      Block           a passage -> its paragraphs, lists and tables, and their sentences, items and rows
-    question                    a question -> its parts and figures
-    extractive  Quote           without a language model: the parts of the passages that answer, word for word
+    question                    a question -> its parts, its figures and the kind of value it asks for
+    extractive  Extraction      without a language model: the parts of the passages that answer, word for word
+    quotes      Quote           chosen parts with what a reader needs around them, and their text
     passages    Passage         text of the citations for a language model, within its token budget
     marks                       citations of any style -> [n]; code stays as it is
     thoughts                    a language model's text without its thoughts and the marks of its chat template
@@ -29,8 +30,9 @@ from app.answer.answer import (
     unanswered_text,
 )
 from app.answer.blocks import split_sentences
-from app.answer.extractive import Extraction, Quote, extract, quote
+from app.answer.extractive import Extraction, extract
 from app.answer.passages import Passage, choose
+from app.answer.quotes import Quote, quote
 from app.answer.support import CitedSentence, check_support
 from app.answer.written import INSTRUCTIONS, Checked, checked, echoes, prompt
 

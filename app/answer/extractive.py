@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from app.answer.answer import NUMBER, Citation
+from app.answer.answer import Citation
 from app.answer.blocks import Block, split_blocks
-from app.answer.question import figures_in, parts_of
-from app.reranking.rerank import Reranker
+from app.answer.question import asked_value, figures_in, parts_of
+from app.answer.quotes import INTRO, Quote, with_context
+from app.reranking.similarity import Similarity
 from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
 from ingest.chunk import Chunk
@@ -32,6 +33,8 @@ _FIGURES = 1.0
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
 _NAMES = 1.5
 """Log-odds of a table's row that holds all names of the question, such as Berlin; not fitted."""
+_ASKED_VALUE = 1.5
+"""Log-odds of holding a value of the kind that the question asks for, such as a phone number; not fitted."""
 _SHARE_OF_PART = 0.75
 """Weight of a part of the question, against the whole question, in choosing the quote for that part."""
 MIN_VALUE = 9.2
@@ -40,29 +43,12 @@ MIN_VALUE = 9.2
 5% of the questions with an answer are below it, and 31% of the same questions without their answering passages.
 """
 _MARGIN = 1.0
-"""Largest distance of a second quote from the best."""
+"""Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
-_FOLLOWING = 0.3
-"""Preference for the sentence after the quoted one over the sentence before it."""
-_MAX_PARAGRAPH_WORDS = 40
-_SHORT_LIST_WORDS = 40
-"""Lists up to this size are quoted in full."""
-_MAX_LIST_WORDS = 110
-_MAX_ITEMS = 5
 _FULL_LENGTH = 60
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
 """A word that does not begin a sentence."""
-_INTRO = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Markdown of a block, or of the part of it that answers."""
-
-    text: str
-    citation: Citation
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ class Extraction:
     """What to quote, in the order of the citations.
 
     value: log-odds that the best quote answers, up to a constant; infinite where it holds an exact term of the question
-    or stands under a heading of that name.
+    or stands under a heading of that name; minus infinity without the kind of value that the question asks for.
     """
 
     quotes: tuple[Quote, ...]
@@ -96,7 +82,7 @@ class _Unit:
     surroundings: str
 
 
-def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> Extraction:
+def extract(question: str, citations: Sequence[Citation], scorer: Similarity) -> Extraction:
     """Return the parts of the cited passages that answer the question.
 
     scorer: late interaction trained on questions and the passages that answer them. An exact term of the question,
@@ -111,56 +97,55 @@ def extract(question: str, citations: Sequence[Citation], scorer: Reranker) -> E
     parts = parts_of(question)
     chosen: list[int] = []
     for part in parts:
-        values = whole
+        values: Sequence[float] = whole
         if len(parts) > 1:
             of_part = _values(part, units, scorer)
             values = [(1 - _SHARE_OF_PART) * a + _SHARE_OF_PART * b for a, b in zip(whole, of_part, strict=True)]
+        values = _with_asked_value(part, units, values, allowed)
         ranked = sorted(allowed, key=lambda number: -values[number])
-        near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN]
-        chosen += near[: _MAX_QUOTES if len(parts) == 1 else 1]
+        near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN / len(parts)]
+        chosen += near[:_MAX_QUOTES]
     headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
     is_named = len(exact) < len(units) or question.casefold() in headings
     value = math.inf if is_named else max(whole[number] for number in chosen)
-    return Extraction(_quotes(units, dict.fromkeys(chosen), whole), value)
+    quotes = _quotes(units, dict.fromkeys(chosen), whole)
+    return Extraction(quotes, value if _hold_asked_values(parts, quotes) else -math.inf)
 
 
-def quote(quotes: Sequence[Quote]) -> str:
-    """Return quotes as the text of an answer, each above its document, page and citation.
-
-    A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation.
-    """
-    texts = [NUMBER.sub(r"(\1)", each.text) for each in quotes]
-    sources = [f"{_source(each.citation)} [{each.citation.number}]" for each in quotes]
-    return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
-
-
-def _source(citation: Citation) -> str:
-    superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
-    return source_of(citation.chunk) + superseded
+def _with_asked_value(
+    question: str, units: Sequence[_Unit], values: Sequence[float], allowed: Sequence[int]
+) -> Sequence[float]:
+    """Return the values, higher for units of the best passage that hold the kind of value asked for."""
+    value, best = asked_value(question), units[max(allowed, key=lambda number: values[number])].citation
+    if not value:
+        return values
+    return [
+        number + _ASKED_VALUE * (unit.citation is best and bool(value.search(unit.text)))
+        for unit, number in zip(units, values, strict=True)
+    ]
 
 
-def source_of(chunk: Chunk) -> str:
-    """Return title and page of a passage, with the year if only the file name has it."""
-    year = _YEAR.search(chunk.document)
-    title = f"{chunk.title} ({year[0]})" if year and year[0] not in chunk.title else chunk.title
-    return f"{title}, p. {chunk.page}" if chunk.page else title
+def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote]) -> bool:
+    """Return whether the quotes hold a value of each kind that the parts of the question ask for."""
+    text = "\n".join(quote.text for quote in quotes)
+    return all(value.search(text) for value in map(asked_value, parts) if value)
 
 
 def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
     for citation in citations:
         for block in split_blocks(citation.chunk.text):
             surroundings = f"{_label(citation.chunk)}\n{' '.join(block.sentences)}"
-            for position, text in enumerate(block.sentences, _INTRO if block.lead_in else 0):
+            for position, text in enumerate(block.sentences, INTRO if block.lead_in else 0):
                 yield _Unit(citation, block, position, text, surroundings)
 
 
-def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[float]:
+def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[float]:
     """Return the value of each unit: the log-odds that it answers, up to a constant."""
     texts = [unit.text for unit in units]
     blocks = [unit.surroundings for unit in units]
     passages = [unit.citation.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
-    similarity = dict(zip(every, scorer.score(question, every), strict=True))
+    similarity = dict(zip(every, scorer.similarities(question, every), strict=True))
     wanted, names = figures_in(question), _shared_names(question, texts)
     return [
         _ALONE * similarity[text]
@@ -176,7 +161,7 @@ def _values(question: str, units: Sequence[_Unit], scorer: Reranker) -> list[flo
 
 
 def _is_row(unit: _Unit) -> bool:
-    return unit.block.kind == "table" and unit.position != _INTRO
+    return unit.block.kind == "table" and unit.position != INTRO
 
 
 def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
@@ -218,7 +203,7 @@ def _is_below(chunk: Chunk, term: str) -> bool:
 
 
 def _is_about_another(unit: _Unit, term: str) -> bool:
-    return unit.position == _INTRO or _shape(term) in map(_shape, exact_terms(unit.text))
+    return unit.position == INTRO or _shape(term) in map(_shape, exact_terms(unit.text))
 
 
 def _shape(term: str) -> str:
@@ -261,39 +246,6 @@ def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[fl
         of_block = {
             unit.position: value for unit, value in zip(units, values, strict=True) if unit.block is first.block
         }
-        kept = _kept(first.block, {units[number].position for number in numbers}, of_block)
+        kept = with_context(first.block, {units[number].position for number in numbers}, of_block)
         quotes.append(Quote(first.block.quote(kept), first.citation))
     return tuple(sorted(quotes, key=lambda quote: quote.citation.number))
-
-
-def _kept(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:
-    """Return the positions of a block to quote: the chosen ones and the context a reader needs."""
-    every = set(range(len(block.units)))
-    if block.kind == "table":
-        is_form = not re.search(r"\w", block.intro)
-        return every if is_form and _num_words(block, every) <= _MAX_LIST_WORDS else chosen
-    if block.kind == "list":
-        if _num_words(block, every) <= _SHORT_LIST_WORDS or _INTRO in chosen:
-            best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]
-            return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {_INTRO})}
-        return chosen
-    kept = set(range(min(chosen), max(chosen) + 1))
-    if _num_words(block, kept) > _MAX_PARAGRAPH_WORDS:
-        kept = set(chosen)
-    while wider := _neighbors(block, kept):
-        kept.add(max(wider, key=lambda position: values[position] + _FOLLOWING * (position > max(kept))))
-    return kept
-
-
-def _neighbors(block: Block, kept: set[int]) -> list[int]:
-    """Return the sentences beside the kept ones that fit into a short quote."""
-    beside = {position + step for position in kept for step in (-1, 1)} - kept
-    return [
-        position
-        for position in beside
-        if 0 <= position < len(block.units) and _num_words(block, {*kept, position}) <= _MAX_PARAGRAPH_WORDS
-    ]
-
-
-def _num_words(block: Block, positions: Collection[int]) -> int:
-    return len(block.quote(positions).split())

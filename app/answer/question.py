@@ -1,4 +1,4 @@
-"""question -> what an answer must serve: each of its parts, and the figures that it names."""
+"""question -> what an answer must hold: each of its parts, the figures it names, the kind of value it asks for."""
 
 from __future__ import annotations
 
@@ -23,6 +23,41 @@ _NUMERALS = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
     "ten": "10", "eleven": "11", "twelve": "12",
 }  # fmt: skip
+
+_NUMBER = (
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|half|both|once|twice|none|no|zero|any|all"
+    r"|unlimited|eine?n?|zwei|drei|vier|fünf|sechs|keine?n?|une?|deux|trois|aucune?)\b"
+)
+_ASKED_VALUES = (
+    (
+        r"\bwhat(?:'s| is| are)\b[^,?]*\b(?:tele)?phone numbers?\b"
+        r"|\b(?:what|which) number\b[^,?]*\b(?:call|dial|ring|phone)\b"
+        r"|\bwas ist\b.*\btelefonnummer\b|\bquel est\b.*\bnuméro de téléphone\b",
+        r"\+?\(?\d{2,}\)?(?:[\s./()-]{1,2}\d{2,})+|\d{5,}|\b(?:ext\.?|extension|durchwahl|poste)\s*\d+",
+    ),
+    (
+        r"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay)\b|\bhow many (?:cents|dollars|euros)\b"
+        r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b|\bwas kostet\b|\bcombien coûte\b",
+        r"[$€£¥]\s?\d|\d\s?[$€£¥%]|\d\s*(?:k\s+)?(?:USD|EUR|GBP|CHF|cents?|dollars?|euros?|pounds?|francs?)\b"
+        r"|\b(?:USD|EUR|GBP|CHF)\s?\d|\bfree\b|\bno (?:\w+ )?(?:costs?|charges?|fees?)\b|\bkostenlos|\bgratuit",
+    ),
+    (
+        r"\b(?:what|which)\b[^,?]*\be-?mail address (?:of|for)\b"
+        r"|\be-?mail(?: address)? (?:do|should|can) I (?:write|send)\b",
+        r"\S@\S",
+    ),
+    (r"\bhow many\b|\bwie ?viele\b|\bcombien de\b", _NUMBER),
+)
+"""What a question asks for, and how such a value looks; the first that fits."""
+
+
+def asked_value(question: str) -> re.Pattern[str] | None:
+    """Return the form of the value that a question asks for, such as a price; None if any text may answer."""
+    for asks, value in _ASKED_VALUES:
+        if re.search(asks, question, re.IGNORECASE):
+            return re.compile(value, re.IGNORECASE)
+    return None
 
 
 def parts_of(question: str) -> list[str]:

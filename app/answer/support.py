@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from app.answer.blocks import is_table_rule, sentences, split_sentences
 from app.answer.marks import MARK, cited_numbers, without_fences
-from app.reranking.rerank import Reranker
+from app.reranking.similarity import Similarity
 
 MIN_SUPPORT = 0.55
 """From this score on a sentence counts as said by its passages.
@@ -74,10 +74,10 @@ class CitedSentence:
     is_supported: bool
 
 
-def check_support(text: str, passages: Mapping[int, str], scorer: Reranker) -> tuple[CitedSentence, ...]:
+def check_support(text: str, passages: Mapping[int, str], scorer: Similarity) -> tuple[CitedSentence, ...]:
     """How far the passages say each statement of an answer with [n]; headings, questions and lead-ins are none.
 
-    passages: all that the answer was written from, by number, with title and headings. scorer: late interaction. The
+    passages: all that the answer was written from, by number, with title and headings. The
     score is the similarity of sentence and nearest sentence of a passage, 0 where a figure or a name of it stands in
     none of those that it cites. Of an answer in another language than the passages, the figures alone are compared.
     """
@@ -103,13 +103,14 @@ def check_support(text: str, passages: Mapping[int, str], scorer: Reranker) -> t
     return tuple(found)
 
 
-def _similarity(passages: Mapping[int, str], scorer: Reranker) -> Callable[[str], dict[int, float]]:
+def _similarity(passages: Mapping[int, str], scorer: Similarity) -> Callable[[str], dict[int, float]]:
     """Sentence -> number of each passage -> its similarity with the nearest sentence there, 0 to 1."""
     pieces = [(number, _plain(piece)) for number, passage in passages.items() for piece in split_sentences(passage)]
 
     def similarity(sentence: str) -> dict[int, float]:
         nearest = dict.fromkeys(passages, 0.0)
-        scores = scorer.score(sentence, [piece for _, piece in pieces]) if pieces else []  # encodes each piece once
+        texts = [piece for _, piece in pieces]
+        scores = scorer.similarities(sentence, texts) if texts else []  # encodes each text once
         for (number, _), found in zip(pieces, scores, strict=True):
             nearest[number] = max(nearest[number], min(found, 1.0))
         return nearest

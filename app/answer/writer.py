@@ -26,7 +26,8 @@ from app.answer import (
 )
 from app.answer.thoughts import without_thoughts
 from app.language_model.protocol import LanguageModel, LanguageModelError
-from app.reranking.rerank import Reranker, RerankerError
+from app.reranking.rerank import RerankerError
+from app.reranking.similarity import Similarity
 from app.search.fusion import exact_terms, holds_term
 
 _MAX_ANSWER_TOKENS = 1024
@@ -48,8 +49,8 @@ class Writer:
     """
 
     language_model: LanguageModel | None
-    sentence_scorer: Callable[[], Reranker]
-    quote_scorer: Callable[[], Reranker]
+    sentence_scorer: Callable[[], Similarity]
+    quote_scorer: Callable[[], Similarity]
     count_tokens: Callable[[str], int]
     context_tokens: int = 8192
     instructions: str = INSTRUCTIONS

@@ -19,12 +19,9 @@ from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from app.registry import Promotion, Registry, TrainedModel, Verdict
+    from app.registry import Promotion, Registry, TrainedModel
 
 WhyOption = Annotated[str, typer.Option(help="The reason, for the history.")]
-
-
-_FORCE_ADVICE = "use --force to promote anyway"
 
 
 def promote_command(
@@ -38,14 +35,12 @@ def promote_command(
 
     Example: citeloop promote reranker-2 --why "better on the handbook"
     """
-    from app.registry import SHIPPED
     from ingest.home.folder import DEFAULT_HOME
 
     registry = _registry(home or DEFAULT_HOME)
-    found = None if name == SHIPPED else _verdict(registry, name, force=force)
-    verdict = found.verdict if found else ""
-    instead_of = (found.live or None) if found and not force else None
-    _print(registry.promote(name, user_name(), why, verdict, instead_of=instead_of), as_json=as_json)
+    if not force and (objection := registry.objection(name)):
+        raise CiteloopError(f"{objection}; use --force to promote anyway")
+    _print(registry.promote(name, user_name(), why, override=force), as_json=as_json)
 
 
 def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -92,19 +87,6 @@ def _registry(home: Path) -> Registry:
     from app.registry import Registry
 
     return Registry(home)
-
-
-def _verdict(registry: Registry, name: str, *, force: bool) -> Verdict | None:
-    """Return the gate's verdict on a model, or None. Raises CiteloopError unless it may go live."""
-    registry.model(name)  # report a mistyped name first
-    found = registry.verdict(name)
-    if force:
-        return found
-    if found is None:
-        raise CiteloopError(f"{name} was not compared with the live model (no gate.json); {_FORCE_ADVICE}")
-    if found.verdict != "promote":
-        raise CiteloopError(f"verdict on {name}: {found.verdict}. {found.sentence.rstrip('.')}; {_FORCE_ADVICE}")
-    return found
 
 
 def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:

@@ -15,6 +15,7 @@ from app.evaluation.changes import CHANGE_MEASURE, QuestionChange, Rankings, lar
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.evaluation.tables import JudgedTable, Track
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
+from app.reranking.similarity import Forgetful
 from app.search.search import Candidate, Retriever, search
 from ingest.embed.embedder import Embedder
 
@@ -103,7 +104,7 @@ def measure_result(
     def order(query_id: str) -> list[RankedChunk]:
         return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
 
-    forget: Callable[[], None] | None = getattr(reranker, "forget", None)
+    forget = reranker.forget if isinstance(reranker, Forgetful) else None
     label = f"rerank ({found.retriever}, {found.num_candidates}, {name})"
     query_ids = list(judged.queries)
     timed = query_ids[:: -(-len(query_ids) // num_timed)] if forget else query_ids

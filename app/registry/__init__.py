@@ -2,6 +2,7 @@
 
     entries  TrainedModel, Promotion, Verdict   the types
     files    fingerprint                        checks that a model's files are unchanged
+    going_live  objection                       why a model should not replace the live one
     store    Registry                           stores and returns them, one transaction per action
 
 Each model is in HOME/models/NAME, its row in HOME/models.sqlite3. A folder without a row does not count as a model,

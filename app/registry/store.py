@@ -22,6 +22,7 @@ from app.registry.entries import (
     Verdict,
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
+from app.registry.going_live import objection
 from ingest.home.database import now, transaction
 from ingest.home.folder import flush_entries, make_home
 from ingest.home.whole_folders import unfinished_folder
@@ -141,25 +142,30 @@ class Registry:
             rows = connection.execute(f"SELECT {_PROMOTION} FROM promotions ORDER BY sequence DESC")
             return [Promotion(*row) for row in rows]
 
-    def promote(self, name: str, who: str, why: str, verdict: str = "", *, instead_of: str | None = None) -> Promotion:
-        """Make a model live, if its files are unchanged. Raises RegistryError.
+    def objection(self, name: str) -> str:
+        """Return why `promote` refuses this model unless overridden; '' if it does not. Raises RegistryError."""
+        with self._reading() as connection:
+            return self._objection(connection, name)
 
-        instead_of: the live model that it was compared with; raises if another one is live now.
+    def promote(self, name: str, who: str, why: str, *, override: bool = False) -> Promotion:
+        """Make a model live, if its files are unchanged and the rule for going live has no objection.
+
+        override: promote regardless of an objection. Raises RegistryError.
         """
         with self._writing() as connection:
             live = _standing(connection)[0]
             if name == live:
                 raise RegistryError(f"{name} is live already")
+            verdict = None
             if name != SHIPPED:
                 kind = _model(connection, name).kind
                 if kind not in RERANKER_KINDS:
                     raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
                 self._check(connection, name)
-            if instead_of is not None and live != instead_of:
-                raise RegistryError(
-                    f"{name} was compared with {instead_of}, but {live} is live now; train again to compare with it"
-                )
-            return _note(connection, "promote", name, live, who, why, verdict)
+                verdict = self.verdict(name)
+            if not override and (against := self._objection(connection, name)):
+                raise RegistryError(against)
+            return _note(connection, "promote", name, live, who, why, verdict.verdict if verdict else "")
 
     def rollback(self, who: str, why: str) -> Promotion:
         """Make the previously live model live; each further rollback goes one step further back.
@@ -201,6 +207,12 @@ class Registry:
                 _note(connection, "fallback", used_instead, model, "", why)
 
     # internals ---------------------------------------------------------------------------------------
+
+    def _objection(self, connection: sqlite3.Connection, name: str) -> str:
+        if name == SHIPPED:
+            return ""
+        _model(connection, name)  # report a mistyped name first
+        return objection(name, self.verdict(name), _standing(connection)[0])
 
     def _check(self, connection: sqlite3.Connection, name: str) -> None:
         model = _model(connection, name)

@@ -1,4 +1,4 @@
-"""A model with a vector per token as a Reranker: compares every query token with every passage token."""
+"""A model with a vector per token, as Reranker and Similarity: compares all tokens of query and passage."""
 
 from __future__ import annotations
 
@@ -43,14 +43,17 @@ class LateInteractionReranker:
         self._lock = threading.Lock()  # reading the cache also changes it
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        return self.similarities(query, passages)
+
+    def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
         with self._lock:
-            vectors = {passage: self._vectors[passage] for passage in passages if passage in self._vectors}
-        if missing := [passage for passage in dict.fromkeys(passages) if passage not in vectors]:
+            vectors = {passage: self._vectors[passage] for passage in texts if passage in self._vectors}
+        if missing := [passage for passage in dict.fromkeys(texts) if passage not in vectors]:
             vectors |= dict(zip(missing, self._encoder.encode_document(missing), strict=True))
             with self._lock:
                 for passage in missing:
                     self._vectors[passage] = vectors[passage]
-        return mean_maxsim(self._encoder.encode_query(query), [vectors[passage] for passage in passages])
+        return mean_maxsim(self._encoder.encode_query(text), [vectors[passage] for passage in texts])
 
     def forget(self) -> None:
         """Drop the cached vectors of passages."""

@@ -21,8 +21,9 @@ from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.rerank import Reranker, RerankerError
 from app.settings import Settings
 from ingest.embed.embedder import default_embedder_path
+from ingest.home.folder import ROOT
 
-MODELS_FOLDER = Path(__file__).resolve().parent.parent.parent / "data" / "models"
+MODELS_FOLDER = ROOT / "data" / "models"
 """Folder of the rerankers that come with the program."""
 
 

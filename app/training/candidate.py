@@ -20,9 +20,10 @@ from app.training.gate.decision import GateReport
 from app.training.labels.examples import TrainingExample
 from app.training.labels.material import Material, describe, gather
 from app.training.plan import Plan, Step
+from ingest.home.folder import ROOT
 from ingest.home.job_store import StoppedError
 
-PROBE = Path(__file__).resolve().parent.parent.parent / "data" / "eval" / "sample"
+PROBE = ROOT / "data" / "eval" / "sample"
 """Questions about the sample documents, to check that a model has not forgotten them."""
 
 OnStep = Callable[[Step], None]

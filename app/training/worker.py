@@ -57,16 +57,15 @@ def run(
         candidate = make_candidate(job.plan, pipeline, job.user, job.id, watch, report)
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
         registry = Registry(store.home)
-        if candidate.report.verdict == "promote" and registry.promotes_by_itself:
-            _promote(registry, candidate, job.user)
+        if registry.promotes_by_itself:
+            _promote(registry, candidate.name, job.user)
     return candidate
 
 
-def _promote(registry: Registry, candidate: Candidate, user: str) -> None:
-    """Promote automatically, unless another model has gone live during the comparison."""
+def _promote(registry: Registry, name: str, user: str) -> None:
+    """Promote automatically, unless the comparison speaks against it or another model has gone live meanwhile."""
     try:
-        why = "automatically, as switched on"
-        registry.promote(candidate.name, user, why, candidate.report.verdict, instead_of=candidate.report.live)
+        registry.promote(name, user, "automatically, as switched on")
     except RegistryError as error:
         _log.warning("not promoted automatically: %s", error)
 

@@ -87,7 +87,7 @@ def _status(endpoint: Endpoint | None) -> str:
         return "No language model: answers are quoted from the documents."
     origin = "saved on this page" if endpoint.saved else "set by environment variables"
     return (
-        f"**{markup.plain(endpoint.model)}** at {markup.plain(endpoint.where)} writes the answers ({origin}, "
+        f"**{markup.plain(endpoint.model)}** at `{endpoint.where}` writes the answers ({origin}, "
         f"{_with_key(endpoint)}). It receives the question, the earlier questions and the passages it may cite."
     )
 

@@ -1,4 +1,4 @@
-"""Set Streamlit's options from the checkout's .streamlit/config.toml, regardless of the current folder.
+"""Set Streamlit's options from our .streamlit/config.toml, regardless of the current folder.
 
 Streamlit reads that file only in the current folder. Without it, Streamlit sends telemetry, shows tracebacks and looks
 different.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from streamlit import config
 
 from ingest import CiteloopError
+from ingest.home.folder import ROOT
 
-OPTIONS_FILE = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
+OPTIONS_FILE = ROOT / ".streamlit" / "config.toml"
 
 
 def set_options() -> None:
@@ -23,7 +23,7 @@ def set_options() -> None:
         sections = tomllib.loads(OPTIONS_FILE.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CiteloopError(
-            f"cannot read the options of the pages in {OPTIONS_FILE}: {error}; restore the file from the repository"
+            f"cannot read the options of the pages in {OPTIONS_FILE}: {error}; restore it or install Citeloop again"
         ) from error
     for name, value in _options(sections):
         config.set_option(name, value, str(OPTIONS_FILE))

@@ -14,7 +14,22 @@ from filelock import FileLock, Timeout
 
 from ingest import CiteloopError
 
-DEFAULT_HOME = Path(__file__).resolve().parents[2] / "data" / "home"
+_CODE = Path(__file__).resolve().parents[2]
+_PACKAGED = _CODE / "app" / "files"
+"""Made by the wheel (see pyproject.toml); not in a checkout."""
+ROOT = _PACKAGED if _PACKAGED.is_dir() else _CODE
+"""Folder with data/ and .streamlit/: of the checkout, or of the installed package."""
+
+
+def _default_home() -> Path:
+    if ROOT != _PACKAGED:
+        return ROOT / "data" / "home"
+    from platformdirs import user_data_path  # a checkout works without it
+
+    return user_data_path("citeloop", appauthor=False)
+
+
+DEFAULT_HOME = _default_home()
 """Folder for everything created at run time, unless CITELOOP_HOME names another."""
 
 _FIRST_TABLE = "chunks"

@@ -23,8 +23,11 @@ class WordScorer:
     blend = None
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        return self.similarities(query, passages)
+
+    def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
         embedder = FakeEmbedder()
-        return [float(score) for score in embedder.embed(list(passages)) @ embedder.embed_query(query)]
+        return [float(score) for score in embedder.embed(list(texts)) @ embedder.embed_query(text)]
 
 
 def make_chunk(

@@ -35,13 +35,10 @@ SAMPLES = Path(__file__).resolve().parents[2] / "data" / "sample"
 class ScriptedScorer:
     """Gives each text whose end is named the similarity to the question that stands there, every other one 0."""
 
-    name = "scripted"
-    blend = None
-
     def __init__(self, similarities: Mapping[str, float]) -> None:
         self._similarities = similarities
 
-    def score(self, query: str, passages: Sequence[str]) -> list[float]:
+    def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
         ends = sorted(self._similarities, key=len, reverse=True)
         found = [next((end for end in ends if passage.endswith(end)), None) for passage in passages]
         return [0.0 if end is None else self._similarities[end] for end in found]
@@ -206,14 +203,44 @@ def test_a_name_in_the_question_decides_between_rows(question: str) -> None:
 
 def test_each_part_of_a_question_gets_a_quote() -> None:
     class ByPart(ScriptedScorer):
-        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+        def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
             wanted = {"many": "Thirty days a year.", "approves": "Your manager approves it."}
-            ends = [end for word, end in wanted.items() if word in query]
+            ends = [end for word, end in wanted.items() if word in text]
             return [float(passage in ends) for passage in passages]
 
     shown = citations("Thirty days a year.", "Trains come first.", "Your manager approves it.")
     found = extract("How many days do I get, and who approves them?", shown, ByPart({}))
     assert [each.citation.number for each in found.quotes] == [1, 3]
+
+
+def test_a_part_of_a_question_may_get_two_quotes_that_are_nearly_as_good() -> None:
+    shown = citations("Thirty days a year.", "Forty days a year.", "Your manager approves it.")
+    similar = {"Thirty days a year.": 0.8, "Forty days a year.": 0.8}
+    quotes = extracted(shown, similar, "What may I take, and who decides?")
+    assert [number for _, number in quotes] == [1, 2]
+
+
+def test_the_kind_of_value_asked_for_decides_within_the_best_passage() -> None:
+    shown = citations(
+        f"The help desk has a phone number. {LONG} Call 555-0142 at any time of the day.", "Dial 555-0199."
+    )
+    similar = {"The help desk has a phone number.": 0.9, "the day.": 0.8, "0199.": 0.7}
+    ((text, number),) = extracted(shown, similar, "What is the phone number of the help desk?")
+    assert number == 1
+    assert "555-0142" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "is_clear"),
+    [
+        ("What is the price of an account?", False),
+        ("What is an account?", True),
+        ("How many accounts are there?", True),
+    ],
+)
+def test_without_the_kind_of_value_asked_for_nothing_clearly_answers(question: str, is_clear: bool) -> None:
+    shown = citations("Two accounts share everything.")
+    assert extract(question, shown, ScriptedScorer({"everything.": 0.9})).is_clear is is_clear
 
 
 def test_only_what_holds_the_exact_term_of_the_question_is_quoted() -> None:

@@ -141,7 +141,7 @@ def test_rates_of_a_home_come_from_its_log_and_its_history(home: Path, monkeypat
     first = store.save_answer(answer, "talk", "ann")
     store.save_answer(replace(answer, citations=()), "talk", "ann")  # nothing was shown
     assert [(each.id, each.reranker, each.num_citations) for each in store.shown()] == [(first, "shipped", 2)]
-    registry.promote(add_model(home), "ann", "")
+    registry.promote(add_model(home), "ann", "", override=True)
     store.save_answer(replace(answer, reranker="reranker-1"), "talk", "ann")
     stored = store.answer(first, "ann")
     assert stored

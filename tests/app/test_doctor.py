@@ -82,7 +82,7 @@ def test_the_live_model_is_loaded_and_every_trained_one_is_looked_through(
     monkeypatch.setattr("app.pipeline.load_reranker", load)
     registry, live = Registry(settings.home), settings.model_copy(update={"reranker": "live"})
     for weights in ("one", "two"):
-        registry.promote(add_model(settings.home, weights), "ann", "")
+        registry.promote(add_model(settings.home, weights), "ann", "", override=True)
     found = checks(live)
     assert found["reranker"] == Check("reranker", True, "live: fake")
     assert found["models"].detail == "reranker-2 is live; trained and undamaged: reranker-2, reranker-1"

@@ -17,6 +17,8 @@ from ingest.table import ChunkTable
 from tests.app.conftest import Citeloop
 from tests.conftest import DOCUMENTS, FakeEmbedder, FakeReranker
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = """question,document,quote
 what may a hotel cost,handbook/travel.md,A hotel may cost 150 euros a night
 who is called when the tunnel fails,it/vpn.md,Call extension 4400

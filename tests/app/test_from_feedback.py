@@ -15,6 +15,8 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
+pytestmark = pytest.mark.slow
+
 NUM_NEGATIVES = 5
 
 

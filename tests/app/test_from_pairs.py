@@ -28,6 +28,8 @@ from ingest import CiteloopError
 from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder
 from tests.app.conftest import Citeloop
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 THINGS = [
@@ -68,7 +70,6 @@ def plain(items: Collection[T], label: str) -> Iterable[T]:
 RECIPE = Recipe(batch_size=8, num_negatives=2)
 
 
-@pytest.mark.slow
 def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
     losses: list[Loss] = []
@@ -102,7 +103,6 @@ def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Pa
     assert fingerprint(tmp_path / "copy") != fingerprint(output)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 24)
     for name in ("one", "two"):
@@ -110,7 +110,6 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
 
 
-@pytest.mark.slow
 def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
@@ -125,7 +124,6 @@ def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> 
     assert first != second  # it was trained on pairs that are cut before that
 
 
-@pytest.mark.slow
 def test_an_embedder_comes_out_of_pairs_without_a_blend(tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
@@ -299,7 +297,6 @@ def test_options_for_pairs_alone_are_wrong_usage(citeloop: Citeloop) -> None:
         assert (outcome.status, outcome.stdout) == (2, "")
 
 
-@pytest.mark.slow
 def test_two_processes_train_together_and_one_writes(tmp_path: Path) -> None:
     pairs = write_pairs(tmp_path / "port.jsonl", num_sources=20)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -55,7 +55,7 @@ class World:
         self.registry = Registry(home)
         self.clock = Clock()
         for weights in ("one", "two"):
-            self.registry.promote(add_model(home, weights), "ann", "")
+            self.registry.promote(add_model(home, weights), "ann", "", override=True)
         self.shipped, self.first, self.second = (Model(word, self.clock) for word in ("silver", "gold", "tin"))
         self.known: dict[str, Model | Exception] = {
             "shipped": self.shipped,
@@ -102,7 +102,7 @@ def test_promotion_and_rollback_elsewhere_count_from_the_next_question_on(world:
     for change in (elsewhere.rollback, elsewhere.rollback):
         change("bob", "")
         used.append(world.use())
-    elsewhere.promote("reranker-2", "bob", "")
+    elsewhere.promote("reranker-2", "bob", "", override=True)
     assert [*used, world.use()] == ["reranker-2", "reranker-1", "shipped", "reranker-2"]
 
 
@@ -171,8 +171,8 @@ def test_model_that_failed_is_left_alone_for_a_minute_and_then_tried_again(world
 def test_what_fails_again_after_a_promotion_is_noted_again(world: World) -> None:
     world.second.error = ValueError("no")
     world.use()
-    world.registry.promote("reranker-1", "ann", "")
-    world.registry.promote("reranker-2", "ann", "")
+    world.registry.promote("reranker-1", "ann", "", override=True)
+    world.registry.promote("reranker-2", "ann", "", override=True)
     for _ in range(2):
         world.clock.seconds += 61
         world.use()
@@ -248,7 +248,7 @@ def test_answer_says_which_model_it_is_of(
     shipped = pipeline.rank(QUESTION)
     digest = fingerprint(MODELS_FOLDER / "shipped")[:12]
     assert (shipped.reranker, shipped.reranker_version, shipped.embedder) == ("shipped", digest, "fake")
-    Registry(home).promote(add_model(home), "ann", "")  # as another process would
+    Registry(home).promote(add_model(home), "ann", "", override=True)  # as another process would
     trained = pipeline.rank(QUESTION)
     assert (trained.reranker, trained.note) == ("reranker-1", "")
     assert trained.reranker_version == Registry(home).model("reranker-1").fingerprint[:12]
@@ -265,7 +265,7 @@ def test_live_model_whose_files_changed_is_not_used_and_the_answer_says_so(
 ) -> None:
     registry = Registry(home)
     for weights in ("one", "two"):
-        registry.promote(add_model(home, weights), "ann", "")
+        registry.promote(add_model(home, weights), "ann", "", override=True)
     (registry.folder("reranker-2") / "model.safetensors").write_text("something else")
     answer = make_pipeline().rank(QUESTION)
     assert answer.reranker == "reranker-1"
@@ -283,7 +283,7 @@ def test_live_model_whose_files_changed_is_not_used_and_the_answer_says_so(
 def test_reranker_that_is_named_fails_instead_of_falling_back(
     home: Path, make_pipeline: Callable[..., Pipeline], rerankers: dict[str, Reranker | None]
 ) -> None:
-    Registry(home).promote(add_model(home), "ann", "")
+    Registry(home).promote(add_model(home), "ann", "", override=True)
     del rerankers["trained:reranker-1"], rerankers["shipped"]
     pipeline = make_pipeline()
     for name in ("trained:reranker-1", "shipped"):
@@ -339,7 +339,7 @@ def test_model_of_the_home_is_loaded_under_its_name(settings: Settings, home: Pa
     with registry.unfinished() as folder:
         shutil.copytree(MODELS_FOLDER / "shipped", folder, dirs_exist_ok=True)
         registry.add(folder, kind="late-interaction", base="shipped")
-    registry.promote("reranker-1", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
     for name in ("live", "trained:reranker-1"):
         reranker = load_reranker(name, settings)
         assert reranker

@@ -401,10 +401,25 @@ def test_writing_again_that_is_cut_off_says_so(written_by: Callable[..., Pipelin
 def test_the_embedders_token_vectors_find_the_sentences_whichever_reranker_ranks(
     pipeline: Pipeline, rerankers: dict[str, Reranker | None]
 ) -> None:
-    assert pipeline.sentence_scorer is rerankers["late-interaction"]
+    scorer: object = pipeline.sentence_scorer
+    assert scorer is rerankers["late-interaction"]
     answer = pipeline.ask(QUESTION, "likes trains")
     assert answer.citations[0].chunk.document == "handbook/travel.md"
     assert "Everybody has 30 days of leave a year." in answer.text
+
+
+def test_what_only_sorts_finds_no_sentences(pipeline: Pipeline, rerankers: dict[str, Reranker | None]) -> None:
+    class OnlySorts:
+        name, blend = "a cross-encoder", None
+
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            return [float(len(passage)) for passage in passages]
+
+    rerankers["shipped"] = rerankers["late-interaction"] = OnlySorts()
+    with pytest.raises(RerankerError, match="shipped only sorts; quoting and checking citations need late interaction"):
+        _ = pipeline.quote_scorer
+    with pytest.raises(RerankerError, match="late-interaction only sorts"):
+        _ = pipeline.sentence_scorer
 
 
 def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_usual_one(

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from app.answer.question import figures_in, parts_of
+from app.answer.question import asked_value, figures_in, parts_of
 from app.search.dates import asked_period, asks_for_latest, periods_in
 from app.search.query import MAX_QUERY_CHARACTERS, as_query
 
-# Parts and figures -----------------------------------------------------------------------------------
+# Parts, figures and values -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,35 @@ def test_a_question_has_the_parts_that_ask(question: str, parts: list[str]) -> N
 
 def test_figures_may_be_written_as_words() -> None:
     assert figures_in("Five people, 007 and 3.5 each, at one table") == {"5", "7", "3.5"}
+
+
+@pytest.mark.parametrize(
+    ("question", "values", "others"),
+    [
+        (
+            "What is the phone number of the desk?",
+            ["(866) 450-6588", "Call extension 4400", "+49 30 123456"],
+            ["Call us"],
+        ),
+        ("What number do I call for that?", ["1-800-222-0364"], ["page 12"]),
+        ("How much does a badge cost?", ["25 euros", "$3", "EUR 4", "It is free.", "no extra charge"], ["30 days"]),
+        ("What is the yearly price of an account?", ["€ 90"], ["Prices are on the site."]),
+        ("How many cents per mile do I get?", ["67 cents"], ["Miles are paid."]),
+        ("How many days do I get?", ["thirty days", "no limit", "3"], ["your days off"]),
+        ("Wie viele Tage habe ich?", ["drei Tage"], ["deine Tage"]),
+        ("What is the email address of the desk?", ["desk@example.org"], ["Write to the desk."]),
+    ],
+)
+def test_what_a_question_asks_for_is_known_by_its_form(question: str, values: list[str], others: list[str]) -> None:
+    form = asked_value(question)
+    assert form is not None
+    assert all(form.search(value) for value in values)
+    assert not any(form.search(other) for other in others)
+
+
+@pytest.mark.parametrize("question", ["Can I pay by card?", "What phone number can I use?", "Who sets the price?"])
+def test_other_questions_ask_for_no_kind_of_value(question: str) -> None:
+    assert asked_value(question) is None
 
 
 # Dates -----------------------------------------------------------------------------------------------

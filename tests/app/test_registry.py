@@ -91,7 +91,12 @@ def test_a_name_is_used_once_even_when_its_model_is_removed(registry: Registry, 
 
 
 def test_an_unknown_model_is_said_with_those_that_there_are(registry: Registry, three: list[str]) -> None:
-    for ask in (registry.model, registry.check, registry.remove, lambda name: registry.promote(name, "ann", "")):
+    for ask in (
+        registry.model,
+        registry.check,
+        registry.remove,
+        lambda name: registry.promote(name, "ann", "", override=True),
+    ):
         with pytest.raises(RegistryError, match="no trained model 'x'; known: reranker-1, reranker-2, reranker-3"):
             ask("x")
 
@@ -171,6 +176,11 @@ def test_the_verdict_is_what_the_gate_wrote(registry: Registry, three: list[str]
             registry.verdict("reranker-1")
 
 
+def compare(registry: Registry, name: str, verdict: str, live: str = "shipped") -> None:
+    record = {"verdict": verdict, "sentence": "It is so.", "live": live}
+    (registry.folder(name) / "gate.json").write_text(json.dumps(record))
+
+
 # live and back ---------------------------------------------------------------------------------------
 
 
@@ -178,15 +188,41 @@ def test_promotion_is_in_force_for_every_registry_at_once_and_in_the_history(
     registry: Registry, three: list[str], home: Path
 ) -> None:
     other = Registry(home)
-    done = registry.promote("reranker-2", "ann", "it is better", "promote")
+    compare(registry, "reranker-2", "promote")
+    done = registry.promote("reranker-2", "ann", "it is better")
     assert (other.live(), other.history()) == ("reranker-2", [done])
     assert (done.model, done.previous, done.action, done.who) == ("reranker-2", "shipped", "promote", "ann")
     assert (done.why, done.verdict) == ("it is better", "promote")
 
 
+@pytest.mark.parametrize(
+    ("verdict", "live", "objection"),
+    [
+        ("promote", "shipped", ""),
+        ("promote", "", ""),  # an older version did not say which model was live
+        ("promote", "reranker-1", "was compared with reranker-1, but shipped is live now; train again"),
+        ("keep", "shipped", "reranker-2 is not better than shipped"),
+        ("too little data", "shipped", "too little feedback to tell whether it is better than shipped"),
+        (None, "", "was not compared with the live model"),
+    ],
+)
+def test_one_rule_says_what_may_go_live(
+    registry: Registry, three: list[str], verdict: str | None, live: str, objection: str
+) -> None:
+    if verdict:
+        compare(registry, "reranker-2", verdict, live)
+    assert objection in registry.objection("reranker-2")
+    assert bool(objection) == bool(registry.objection("reranker-2"))
+    if objection:
+        with pytest.raises(RegistryError, match=objection):
+            registry.promote("reranker-2", "ann", "")
+        assert registry.live() == "shipped"
+    assert registry.promote("reranker-2", "ann", "", override=bool(objection)).verdict == (verdict or "")
+
+
 def test_rollbacks_lead_back_step_by_step(registry: Registry, three: list[str]) -> None:
     for name in three:
-        registry.promote(name, "ann", "")
+        registry.promote(name, "ann", "", override=True)
     assert registry.standing() == ["reranker-3", "reranker-2", "reranker-1", "shipped"]
     for expected in ("reranker-2", "reranker-1", "shipped"):
         done = registry.rollback("bob", "worse")
@@ -197,10 +233,10 @@ def test_rollbacks_lead_back_step_by_step(registry: Registry, three: list[str]) 
 
 
 def test_what_was_rolled_back_is_not_what_a_later_rollback_leads_to(registry: Registry, three: list[str]) -> None:
-    registry.promote("reranker-1", "ann", "")
-    registry.promote("reranker-2", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
+    registry.promote("reranker-2", "ann", "", override=True)
     registry.rollback("ann", "")
-    registry.promote("reranker-3", "ann", "")
+    registry.promote("reranker-3", "ann", "", override=True)
     assert registry.standing() == ["reranker-3", "reranker-1", "shipped"]
     registry.promote("shipped", "ann", "")
     assert registry.rollback("ann", "").model == "reranker-3"
@@ -209,7 +245,7 @@ def test_what_was_rolled_back_is_not_what_a_later_rollback_leads_to(registry: Re
 def test_model_that_is_live_or_not_whole_or_no_reranker_is_not_promoted(
     registry: Registry, three: list[str], home: Path
 ) -> None:
-    registry.promote("reranker-1", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
     embedder = add_model(home, kind="embedder")
     (registry.folder("reranker-2") / "model.safetensors").write_text("damaged")
     for name, why in (
@@ -218,13 +254,13 @@ def test_model_that_is_live_or_not_whole_or_no_reranker_is_not_promoted(
         (embedder, "of kind embedder; only late-interaction or cross-encoder can rank"),
     ):
         with pytest.raises(RegistryError, match=why):
-            registry.promote(name, "ann", "")
+            registry.promote(name, "ann", "", override=True)
     assert (registry.live(), len(registry.history())) == ("reranker-1", 1)
 
 
 def test_rollback_passes_over_what_is_not_whole(registry: Registry, three: list[str]) -> None:
     for name in three:
-        registry.promote(name, "ann", "")
+        registry.promote(name, "ann", "", override=True)
     shutil.rmtree(registry.folder("reranker-2"))
     assert registry.rollback("ann", "").model == "reranker-1"
     assert registry.rollback("ann", "").model == "shipped"
@@ -232,7 +268,7 @@ def test_rollback_passes_over_what_is_not_whole(registry: Registry, three: list[
 
 def test_the_live_model_and_the_one_behind_it_are_not_removed(registry: Registry, three: list[str]) -> None:
     for name in three:
-        registry.promote(name, "ann", "")
+        registry.promote(name, "ann", "", override=True)
     with pytest.raises(RegistryError, match="reranker-3 is live"):
         registry.remove("reranker-3")
     with pytest.raises(RegistryError, match="reranker-2 is the target of a rollback"):
@@ -246,7 +282,7 @@ def test_the_live_model_and_the_one_behind_it_are_not_removed(registry: Registry
 def test_fallback_is_noted_once_for_each_model_and_reason_and_changes_nothing(
     registry: Registry, three: list[str]
 ) -> None:
-    registry.promote("reranker-1", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
     for model, why in (("reranker-1", "slow"), ("reranker-1", "slow"), ("reranker-1", "gone"), ("shipped", "slow")):
         registry.note_fallback(model, "none", why)
     assert [(line.previous, line.model, line.why) for line in registry.history()[:-1]] == [
@@ -255,7 +291,7 @@ def test_fallback_is_noted_once_for_each_model_and_reason_and_changes_nothing(
         ("reranker-1", "none", "slow"),
     ]
     assert registry.standing() == ["reranker-1", "shipped"]
-    registry.promote("reranker-2", "ann", "")
+    registry.promote("reranker-2", "ann", "", override=True)
     registry.note_fallback("reranker-1", "none", "slow")
     assert registry.history()[0].why == "slow"
 
@@ -270,7 +306,7 @@ def test_promoting_by_itself_is_off_until_it_is_switched_on(registry: Registry, 
 
 def test_promotions_at_once_come_one_after_the_other(registry: Registry, three: list[str], home: Path) -> None:
     with ThreadPoolExecutor(3) as threads:
-        done = list(threads.map(lambda name: Registry(home).promote(name, "ann", ""), three))
+        done = list(threads.map(lambda name: Registry(home).promote(name, "ann", "", override=True), three))
     done.sort(key=lambda line: line.sequence)
     assert [line.previous for line in done] == ["shipped", *(line.model for line in done[:-1])]
 
@@ -297,7 +333,7 @@ from app.registry import Registry
 
 homes, action, num_kills = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 ACTIONS = {
-    "promote": lambda registry: registry.promote("reranker-2", "ann", ""),
+    "promote": lambda registry: registry.promote("reranker-2", "ann", "", override=True),
     "rollback": lambda registry: registry.rollback("ann", ""),
     "add": lambda registry: registry.add(
         registry.models_folder / ".unfinished-new", kind="late-interaction", base="b"
@@ -353,7 +389,7 @@ def homes(tmp_path: Path) -> Path:
     home = tmp_path / "home"
     for weights in ("one", "two", "three"):
         add_model(home, weights)
-    Registry(home).promote("reranker-1", "ann", "")
+    Registry(home).promote("reranker-1", "ann", "", override=True)
     write_model(home / "models" / ".unfinished-new", "four")
     return tmp_path
 
@@ -376,7 +412,9 @@ def test_killed_promotion_leaves_a_working_model_live(homes: Path, action: str) 
         found.add(registry.live())
         assert registry.history()[0].model == registry.live()
         if registry.live() == "reranker-1":
-            registry.promote("reranker-2", "ann", "") if action == "promote" else registry.rollback("ann", "")
+            registry.promote("reranker-2", "ann", "", override=True) if action == "promote" else registry.rollback(
+                "ann", ""
+            )
         assert check_all(home, {after}).live() == after
     assert found == {"reranker-1", after}  # kills before and after the one moment
 
@@ -414,7 +452,7 @@ for _ in range(num_kills):
     if process == 0:
         registry = Registry(home)
         while True:
-            registry.promote("reranker-2", "ann", "")
+            registry.promote("reranker-2", "ann", "", override=True)
             registry.rollback("ann", "")
     time.sleep(chance.uniform(0.002, 0.05))
     os.kill(process, signal.SIGKILL)
@@ -438,11 +476,11 @@ def test_promotion_that_is_killed_at_any_time_leaves_a_working_model_live(homes:
 
 
 def test_full_disk_is_said_and_nothing_changes(registry: Registry, three: list[str], home: Path) -> None:
-    registry.promote("reranker-1", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
     with sqlite3.connect(home / "models.sqlite3") as connection:
         connection.execute(
             "CREATE TRIGGER full BEFORE INSERT ON promotions BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )
     with pytest.raises(RegistryError, match=r"disk full.*free space"):
-        registry.promote("reranker-2", "ann", "")
+        registry.promote("reranker-2", "ann", "", override=True)
     assert registry.live() == "reranker-1"

@@ -43,14 +43,20 @@ def test_model_that_the_gate_lets_pass_goes_live(citeloop: Citeloop, registry: R
     assert history(registry) == [("promote", "reranker-1", getpass.getuser(), "better on the handbook", "promote")]
 
 
-@pytest.mark.parametrize("verdict", ["keep", "too little data"])
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [
+        ("keep", "reranker-1 is not better than shipped, according to the comparison"),
+        ("too little data", "too little feedback to tell whether it is better than shipped"),
+    ],
+)
 def test_model_that_the_gate_stops_goes_live_by_force_only(
-    citeloop: Citeloop, registry: Registry, verdict: str
+    citeloop: Citeloop, registry: Registry, verdict: str, why: str
 ) -> None:
     compare(registry, "reranker-1", verdict)
     refused = citeloop("promote", "reranker-1")
     assert refused.status == 1
-    assert f"verdict on reranker-1: {verdict}. It is so; use --force to promote anyway" in refused.stderr
+    assert f"{why}; use --force to promote anyway" in refused.stderr
     assert registry.live() == "shipped"
     assert citeloop("promote", "reranker-1", "--force").status == 0
     assert history(registry)[0][-1] == verdict
@@ -59,7 +65,7 @@ def test_model_that_the_gate_stops_goes_live_by_force_only(
 def test_model_that_was_not_compared_goes_live_by_force_only(citeloop: Citeloop, registry: Registry) -> None:
     refused = citeloop("promote", "reranker-1")
     assert refused.status == 1
-    assert "reranker-1 was not compared with the live model (no gate.json)" in refused.stderr
+    assert "reranker-1 was not compared with the live model: it may be worse; use --force" in refused.stderr
     assert citeloop("promote", "reranker-1", "--force", "--json").json["verdict"] == ""
 
 
@@ -153,7 +159,7 @@ def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -
 
 
 def test_rollback_takes_less_than_five_seconds_and_loads_no_library(registry: Registry, home: Path) -> None:
-    registry.promote("reranker-1", "ann", "")
+    registry.promote("reranker-1", "ann", "", override=True)
     check = (
         "import sys; sys.argv = ['citeloop', 'rollback', '--home', sys.argv[1]]\n"
         "from app.commands.main import main\n"

@@ -101,7 +101,7 @@ def test_the_folder_of_a_model_is_told_where_it_lies_on_this_machine(tmp_path: P
     trained = add_model(settings.home)
     shipped = rerankers.MODELS_FOLDER / "shipped"
     assert model_folder("live", settings) == shipped
-    registry.promote(trained, "ann", "")
+    registry.promote(trained, "ann", "", override=True)
     found = {name: model_folder(name, settings) for name in ("shipped", "live", f"trained:{trained}")}
     assert found == {name: shipped if name == "shipped" else registry.folder(trained) for name in found}
     assert model_folder("late-interaction", settings) == default_embedder_path()
@@ -280,7 +280,7 @@ def test_each_kind_says_whether_it_is_ready(hub: Path, settings: Settings) -> No
     assert all(description.startswith(DESCRIPTIONS[kind]) for kind, description in before.items())
     assert before["none"].endswith("[ready]")
     assert (before["live"].endswith("[now shipped]"), before["trained"].endswith("[none yet]")) == (True, True)
-    Registry(settings.home).promote(add_model(settings.home), "ann", "")
+    Registry(settings.home).promote(add_model(settings.home), "ann", "", override=True)
     assert describe(settings)["live"].endswith("[now reranker-1]")
     assert describe(settings)["trained"].endswith("[reranker-1]")
     assert before["late-interaction"].endswith("[ready with the embedder; downloaded: none of these]")

@@ -59,7 +59,9 @@ def maker(verdict: Decision = "promote", during: Callable[[Watch], None] = lambd
         for loss in LOSSES:
             watch.on_loss(loss)
         during(watch)
-        return Candidate(add_model(pipeline.settings.home), report_of(verdict))
+        name, report = add_model(pipeline.settings.home), report_of(verdict)
+        report.save(Registry(pipeline.settings.home).folder(name))
+        return Candidate(name, report)
 
     return make
 
@@ -109,7 +111,7 @@ def test_what_somebody_has_promoted_during_the_training_stays(
     own = add_model(store.home)
 
     def promote(_: Watch) -> None:
-        registry.promote(own, "ben", "mine")
+        registry.promote(own, "ben", "mine", override=True)
 
     job = run(store, pipeline, monkeypatch, maker(during=promote))
     assert registry.live() == own

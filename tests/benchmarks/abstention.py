@@ -33,7 +33,8 @@ from app.language_model.tokens import estimate_tokens
 from app.registry import SHIPPED
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import MODELS_FOLDER
-from app.reranking.rerank import Blend, Reranker, rerank
+from app.reranking.rerank import Blend, rerank
+from app.reranking.similarity import Similarity
 from app.search.search import Candidate, search
 from app.settings import read_settings
 from app.training.candidate import PROBE
@@ -184,7 +185,7 @@ class Measure:
         return Signals(nearest, ranking[0].score, raw[0], float(np.mean(raw[1:6])), own_say)
 
 
-def _writer(endpoint: Endpoint, scorer: Reranker) -> Writer:
+def _writer(endpoint: Endpoint, scorer: Similarity) -> Writer:
     return Writer(
         OpenAILanguageModel(endpoint), lambda: scorer, lambda: scorer, estimate_tokens, endpoint.context_tokens
     )

@@ -28,6 +28,8 @@ from ingest.table import ChunkTable
 from tests.conftest import SHARED_DATA, FakeEmbedder
 from tests.ingest.samples import Bookmark, make_docx, make_pdf, zipped
 
+pytestmark = pytest.mark.slow
+
 SMALL = Limits(cpu_seconds=2, cpu_seconds_per_page=0.001, memory_mb=400, pages=500, characters=200_000)
 
 
@@ -181,7 +183,6 @@ def test_too_many_characters_are_said(pool: ParserPool, tmp_path: Path) -> None:
     assert error_of(pool, file).endswith("characters of text, the limit is 200,000; split it")
 
 
-@pytest.mark.slow
 def test_long_document_gets_more_time(tmp_path: Path) -> None:
     lines = [f"This is line {number} of the page, which says this and that." for number in range(55)]
     file = write(tmp_path, "long.pdf", make_pdf([lines] * 200))
@@ -472,7 +473,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb_ends_within_its_limits_and_spoils_nothing_else(pool: ParserPool, tmp_path: Path, name: str) -> None:
     bomb, good = write(tmp_path, name, BOMBS[name]()), write(tmp_path, "good.md", b"# Good\n\nA good text.\n")
@@ -492,7 +492,6 @@ def assert_clear(reason: str) -> None:
     assert "\n" not in reason.strip(), reason
 
 
-@pytest.mark.slow
 def test_folder_of_bombs_goes_in_as_far_as_it_can(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, embedder = tmp_path / "folder", FakeEmbedder()
     names = ["bomb.docx", "nested arrays.pdf", "heavy pages.pdf", "laughs.docx", "spaces.txt"]
@@ -514,7 +513,6 @@ def test_folder_of_bombs_goes_in_as_far_as_it_can(home: Path, tmp_path: Path, mo
         assert_clear(reason)
 
 
-@pytest.mark.slow
 def test_gigabyte_of_one_line_fails_within_its_limits(home: Path, tmp_path: Path) -> None:
     with (tmp_path / "large.txt").open("wb") as file:
         file.write(b"text")
@@ -559,7 +557,6 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, FileResul
     return results, texts
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not NASTY.exists(), reason="the nasty files are not here")
 def test_every_nasty_file_ends_with_its_text_or_a_reason(
     nasty: tuple[dict[str, FileResult], dict[str, str]],
@@ -574,7 +571,6 @@ def test_every_nasty_file_ends_with_its_text_or_a_reason(
             assert_clear(result.reason)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not NASTY.exists(), reason="the nasty files are not here")
 @pytest.mark.parametrize("name", WORDS)
 def test_nasty_file_that_can_be_read_yields_its_words(

@@ -20,6 +20,8 @@ from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
 from tests.conftest import FakeEmbedder
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -15,6 +15,8 @@ from ingest.commands import ingest_command
 from ingest.table import ChunkTable, TableError
 from tests.conftest import FakeEmbedder
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 APP = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 APP.command()(ingest_command)

@@ -23,6 +23,8 @@ from ingest.table import ChunkTable, TableError, read_identity, stored_documents
 from ingest.worker import run, uploads_folder
 from tests.conftest import DOCUMENTS, FakeEmbedder
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -406,7 +408,6 @@ time.sleep(60)
 """
 
 
-@pytest.mark.slow
 def test_worker_survives_the_one_who_started_it(store: JobStore, home: Path, documents: Path) -> None:
     job = store.add("folder", [documents])
     starter = subprocess.Popen(
@@ -453,7 +454,6 @@ def watching(home: Path, documents: Path) -> Iterator[list[str]]:
     reader.join(20)
 
 
-@pytest.mark.slow
 def test_watched_folder_and_table_stay_equal(home: Path, documents: Path, watching: list[str]) -> None:
     wait_until(lambda: any("following" in line for line in watching), 100)
     assert names(home) == list(DOCUMENTS)

@@ -38,6 +38,6 @@ def browsing(width: int = 1280, scheme: Literal["light", "dark"] = "light") -> I
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)  # the first question loads the models
         yield page
         browser.close()

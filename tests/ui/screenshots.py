@@ -23,6 +23,8 @@ from tests.ui.training_home import begin_training, fill
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 QUESTION = "How many days a week can I work from home?"
+_PATIENCE_MS = 180_000
+"""The first question loads the models, on a busy machine for minutes."""
 WRITTEN = "written for the picture"
 FAULTS[WRITTEN] = streams(
     event("In Germany and other countries with the euro a hotel may cost 150 EUR a night, without breakfast [1]. "),
@@ -32,31 +34,36 @@ FAULTS[WRITTEN] = streams(
 )
 
 
+def shoot(page: Page, path: Path) -> None:
+    """Take a picture once the page is complete and still."""
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    page.wait_for_timeout(1500)  # scrolling and fading in
+    page.screenshot(path=path)
+
+
 def take(page: Page, address: str, folder: Path, suffix: str) -> None:
     """Ask, look at the ranking, strike out, and take a picture of each."""
     page.goto(address)
-    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(1000)
-    page.screenshot(path=folder / f"welcome{suffix}.png")
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    shoot(page, folder / f"welcome{suffix}.png")
     page.get_by_placeholder("Ask about your documents").fill(QUESTION)
     page.keyboard.press("Enter")
     drawer = page.get_by_role("button", name="Before and after reranking")
-    expect(drawer).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=60_000)
+    expect(drawer).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     page.wait_for_timeout(1500)
     page.get_by_test_id("stChatMessage").first.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    page.screenshot(path=folder / f"answer{suffix}.png")
+    shoot(page, folder / f"answer{suffix}.png")
     drawer.click()
     expect(page.locator(".after li").first).to_be_visible()
-    page.wait_for_timeout(1500)
-    page.screenshot(path=folder / f"ranking{suffix}.png")
+    shoot(page, folder / f"ranking{suffix}.png")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Strike out [1]").click()
     expect(page.get_by_role("button", name="Undo [1]")).to_be_visible()
     page.get_by_role("button", name="Undo [1]").scroll_into_view_if_needed()
     page.wait_for_timeout(6000)  # the toast has gone
-    page.screenshot(path=folder / f"struck-out{suffix}.png")
+    shoot(page, folder / f"struck-out{suffix}.png")
 
 
 def take_written(page: Page, address: str, folder: Path, home: Path) -> None:
@@ -66,13 +73,11 @@ def take_written(page: Page, address: str, folder: Path, home: Path) -> None:
         page.goto(address)
         page.get_by_placeholder("Ask about your documents").fill("How much may a hotel in Berlin cost a night?")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("not found in the sources")).to_be_visible(timeout=60_000)
-        page.wait_for_timeout(1500)
-        page.screenshot(path=folder / "written.png")
+        expect(page.get_by_text("not found in the sources")).to_be_visible()
+        shoot(page, folder / "written.png")
         page.goto(f"{address}/settings")
         expect(page.get_by_role("heading", name="Language model")).to_be_visible()
-        page.wait_for_timeout(1500)
-        page.screenshot(path=folder / "settings.png")
+        shoot(page, folder / "settings.png")
     clear_endpoint(home)
 
 
@@ -82,9 +87,8 @@ def take_source(page: Page, address: str, folder: Path) -> None:
     page.get_by_placeholder("Ask about your documents").fill("What may a hotel cost a night in London?")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Open [1]").click()
-    expect(page.get_by_role("img", name="the passage marked")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(2500)
-    page.screenshot(path=folder / "source.png")
+    expect(page.get_by_role("img", name="the passage marked")).to_be_visible()
+    shoot(page, folder / "source.png")
 
 
 def take_documents(page: Page, address: str, folder: Path, uploads: Path) -> None:
@@ -93,25 +97,23 @@ def take_documents(page: Page, address: str, folder: Path, uploads: Path) -> Non
     (uploads / "scan-0417.pdf").write_bytes(b"%PDF-1.4 cut off")
     page.goto(f"{address}/documents")
     page.locator("input[type=file]").set_input_files([*uploads.iterdir()])
-    expect(page.get_by_text("1 added, 1 failed")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(1500)
-    page.screenshot(path=folder / "documents.png")
+    expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
+    shoot(page, folder / "documents.png")
 
 
 def take_quality(page: Page, address: str, folder: Path) -> None:
     """The report that was made before."""
     page.goto(f"{address}/quality")
-    expect(page.get_by_role("heading", name="Quality against time")).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(2500)
-    page.screenshot(path=folder / "quality.png")
+    expect(page.get_by_role("heading", name="Quality against time")).to_be_visible()
+    shoot(page, folder / "quality.png")
 
 
 def take_feedback(page: Page, address: str, folder: Path, suffix: str = "") -> None:
-    """What people say of passages, contradictions first."""
+    """What people say of passages, conflicts first."""
     page.goto(f"{address}/feedback")
-    expect(page.get_by_role("button", name="Add answering passage").first).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(2500)
-    page.screenshot(path=folder / f"feedback{suffix}.png")
+    page.get_by_text("By question", exact=True).click()
+    expect(page.get_by_role("button", name="Add answering passage").first).to_be_visible()
+    shoot(page, folder / f"feedback{suffix}.png")
 
 
 def take_training(page: Page, address: str, folder: Path, home: Path, suffix: str = "") -> None:
@@ -119,15 +121,12 @@ def take_training(page: Page, address: str, folder: Path, home: Path, suffix: st
     job_id = begin_training(home)
     page.goto(f"{address}/training")
     progress = page.get_by_text("Current training")
-    expect(progress).to_be_visible(timeout=60_000)
-    page.wait_for_timeout(2500)
-    page.screenshot(path=folder / f"training{suffix}.png")
+    expect(progress).to_be_visible()
+    shoot(page, folder / f"training{suffix}.png")
     progress.evaluate("heading => heading.scrollIntoView()")
-    page.wait_for_timeout(1000)
-    page.screenshot(path=folder / f"training-progress{suffix}.png")
+    shoot(page, folder / f"training-progress{suffix}.png")
     page.get_by_role("heading", name="Comparison").evaluate("heading => heading.scrollIntoView()")
-    page.wait_for_timeout(1000)
-    page.screenshot(path=folder / f"comparison{suffix}.png")
+    shoot(page, folder / f"comparison{suffix}.png")
     TrainingJobStore(home).end(job_id, "cancelled")
 
 
@@ -142,6 +141,7 @@ def main() -> None:
     """Take the pictures at 1280 pixels in light and 390 pixels in dark."""
     folder = DATA / "screenshots"
     folder.mkdir(exist_ok=True)
+    expect.set_options(timeout=_PATIENCE_MS)
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as uploads:
         embedder = load_embedder()
         list(ingest([DATA / "sample"], ChunkTable(Path(home), embedder), embedder))

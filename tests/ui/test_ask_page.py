@@ -22,6 +22,8 @@ from ingest.pipeline import remove
 from tests.conftest import FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 def ask_page() -> None:
     from app.ui.ask import page as ask_page

@@ -20,6 +20,8 @@ from ingest.table import ChunkTable
 from tests.conftest import DOCUMENTS, FakeEmbedder
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 def documents() -> None:
     from app.ui.documents import page as documents_page

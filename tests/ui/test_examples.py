@@ -38,6 +38,12 @@ def test_a_heading_that_repeats_the_title_is_no_topic() -> None:
     assert examples([section("Policy"), section("Hotels")]) == ["What does Travel policy say about Hotels?"]
 
 
+def test_a_heading_of_several_words_is_a_better_topic_than_a_short_one() -> None:
+    headings = ["In short", "Who may exceed the cap", "How to book a hotel"]
+    asked = examples([section(heading) for heading in headings])
+    assert asked == ["What does Travel policy say about who may exceed the cap?"]
+
+
 def test_numbers_and_sentences_are_no_topics() -> None:
     headings = ["2026", "This heading is a whole sentence, which goes on and on and on."]
     assert examples([section(heading) for heading in headings]) == ["What is Travel policy about?"]

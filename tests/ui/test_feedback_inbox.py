@@ -15,6 +15,8 @@ from app.ui.feedback.unanswered import csv_of
 from tests.ui.conftest import Run
 from tests.ui.test_feedback_page import click, feedback, texts, view
 
+pytestmark = pytest.mark.slow
+
 CAR, CAT = "Is there a company car?", "May a cat come along?"
 
 

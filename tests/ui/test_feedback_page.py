@@ -21,6 +21,8 @@ from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 HOTEL, VPN = "How much may a hotel cost?", "What does the VPN need?"
 
 

@@ -17,6 +17,8 @@ from ingest.table import ChunkTable
 from tests.conftest import FakeLanguageModel
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 HOTEL = "What may a hotel cost per night?"
 
 

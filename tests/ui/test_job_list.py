@@ -16,6 +16,8 @@ from ingest.pipeline import FileResult
 from ingest.worker import uploads_folder
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 LONG_AGO = (datetime.now(UTC) - timedelta(days=5)).isoformat()
 
 

@@ -85,7 +85,7 @@ def test_what_the_environment_says_is_shown_without_its_key(home: Path, monkeypa
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_MODEL", "llama3.2")
     page = shown()
-    assert "**llama3.2** at http://localhost:11434/v1 writes the answers (set by environment" in texts(page)
+    assert "**llama3.2** at `http://localhost:11434/v1` writes the answers (set by environment" in texts(page)
     assert page.selectbox(key="settings-preset").value == "Ollama"
     assert KEY not in sent_to_the_browser(page)
     assert "pass-word" not in sent_to_the_browser(page)
@@ -94,7 +94,7 @@ def test_what_the_environment_says_is_shown_without_its_key(home: Path, monkeypa
 def test_what_was_saved_is_shown_without_its_key(home: Path) -> None:
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY)))
     page = shown()
-    assert "**writer-1** at http://h.example/v1 writes the answers (saved on this page, with a key" in texts(page)
+    assert "**writer-1** at `http://h.example/v1` writes the answers (saved on this page, with a key" in texts(page)
     key = page.text_input(key="settings-key")
     assert (key.value, key.placeholder) == ("", "Saved; leave empty to keep it")
     assert page.selectbox(key="settings-preset").value == "Other"

@@ -19,6 +19,8 @@ from tests.conftest import FakeEmbedder
 from tests.ingest.samples import Bookmark, make_pdf
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., AppTest]
 
 

@@ -24,6 +24,8 @@ from tests.app.gate_builder import add_model, add_training, make_gate_report, ma
 from tests.app.report_builder import make_change
 from tests.ui.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 LONG_AGO = (datetime.now(UTC) - timedelta(hours=5)).isoformat()
 PROMOTED = Promotion(1, "2026-11-21T14:30:00.000+00:00", "ben", "reranker-1", "shipped", "promote", "", "promote")
 
@@ -235,10 +237,20 @@ def test_a_model_that_was_compared_with_another_live_one_is_promoted_for_a_reaso
 ) -> None:
     for name in ("reranker-1", "reranker-2"):
         add_model(home, make_gate_report(name))
-    Registry(home).promote("reranker-1", "ben", "", "promote")
+    Registry(home).promote("reranker-1", "ben", "")
     page = run_page(training)
     assert "was compared with shipped, but reranker\\-1 is live" in texts(page).replace("-1", "\\-1")
     click(page, "Promote reranker-2 now")
+    assert Registry(home).live() == "reranker-1"
+
+
+def test_a_model_that_went_live_since_the_page_was_drawn_stops_a_promotion(run_page: Run, home: Path) -> None:
+    for name in ("reranker-1", "reranker-2"):
+        add_model(home, make_gate_report(name))
+    page = run_page(training)
+    Registry(home).promote("reranker-1", "ben", "")
+    click(page, "Promote reranker-2 now")
+    assert "Enter a reason" in texts(page)
     assert Registry(home).live() == "reranker-1"
 
 
@@ -252,7 +264,7 @@ def test_a_home_with_models_and_trainings_of_an_older_version_opens(run_page: Ru
         TrainingJobStore(home).end(add_training(home, kind=kind).id, "failed", "no space")
     page = run_page(training)
     assert "finds passages by meaning, from an older version" in texts(page)
-    assert "was compared together with an embedder" in texts(page)
+    assert "reranker-1 was not compared with the live model" in texts(page)
     assert not {"Promote embedder-1 now", "Show comparison of embedder-1"} & set(labels(page))
     click(page, "Promote reranker-1 now")
     assert Registry(home).live() == "shipped", "a reason is demanded"
@@ -268,7 +280,7 @@ def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run
 
 def test_what_was_live_before_comes_back(run_page: Run, home: Path) -> None:
     add_model(home, make_gate_report("reranker-1"))
-    Registry(home).promote("reranker-1", "ben", "for a try", "promote")
+    Registry(home).promote("reranker-1", "ben", "for a try")
     page = run_page(training)
     assert "by ben: for a try. Previously: shipped" in texts(page)
     page.text_input(key="rollback-why").set_value("worse")
@@ -280,19 +292,19 @@ def test_what_was_live_before_comes_back(run_page: Run, home: Path) -> None:
 
 def test_the_live_model_that_fails_is_told_of(run_page: Run, home: Path) -> None:
     add_model(home, make_gate_report("reranker-1"))
-    Registry(home).promote("reranker-1", "ben", "", "promote")
+    Registry(home).promote("reranker-1", "ben", "")
     Registry(home).note_fallback("reranker-1", "shipped", "the file is damaged")
     Registry(home).note_fallback("shipped", "none", "the file is damaged")
     assert "reranker-1 failed, so shipped was used instead" in run_page(training).error[0].value
     Registry(home).rollback("ben", "")
-    Registry(home).promote("reranker-1", "ben", "put back", "promote")
+    Registry(home).promote("reranker-1", "ben", "put back")
     assert not run_page(training).error
 
 
 def test_a_damaged_model_is_no_way_back(run_page: Run, home: Path) -> None:
     for number in (1, 2):
         add_model(home, make_gate_report(f"reranker-{number}"))
-        Registry(home).promote(f"reranker-{number}", "ben", "", "promote")
+        Registry(home).promote(f"reranker-{number}", "ben", "", override=True)
     (Registry(home).folder("reranker-1") / "model.safetensors").write_bytes(b"damaged")
     page = run_page(training)
     assert "Roll back to reranker-1" not in labels(page)

@@ -46,7 +46,7 @@ def _react(store: FeedbackStore, answer_id: str, chance: random.Random) -> None:
                 store.record(answer, citation.chunk.id, "deleted", user, chance.choice(_REASONS))
             elif chance.random() < 0.5 - 0.1 * place:
                 store.record(answer, citation.chunk.id, "opened", user)
-    if chance.random() < 0.3:
+    if chance.random() < 0.95:
         store.judge([_judgement(answer)])
 
 
@@ -73,7 +73,7 @@ def _train(home: Path, store: FeedbackStore) -> None:
             registry.add(folder, candidate, kind="late-interaction", base=live)
         add_training(home, *make_losses(done=120), user=_PEOPLE[0], model=candidate, verdict=report.verdict)
         if candidate == "reranker-1":
-            registry.promote(candidate, _PEOPLE[0], "better on the handbook", report.verdict)
+            registry.promote(candidate, _PEOPLE[0], "better on the handbook")
     _end_trainings(home)
 
 

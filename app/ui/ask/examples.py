@@ -12,6 +12,8 @@ NUM_EXAMPLES = 3
 _NUM_READ = 12
 """Documents to look at; reading all would take long."""
 _MAX_TITLE_CHARACTERS = 60
+_SEVERAL_WORDS = 3
+_QUESTION_WORDS = ("how", "what", "when", "where", "which", "who", "why")
 _NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*[.)]?|[A-Z][.)])\s+")
 _TOPIC = re.compile(r"[^\W\d_].{3,48}")
 """A heading that names a topic: not a number, not a sentence."""
@@ -33,19 +35,24 @@ def _question(chunks: Sequence[Chunk]) -> str:
 
 
 def _about_heading(chunks: Sequence[Chunk]) -> str:
-    """Return a question about the first heading that names a topic, else about the title; '' without a short title."""
+    """Return a question about a heading that names a topic, else about the title; '' without a short title.
+
+    Takes the first heading of several words: shorter ones ("Purpose", "In short") stand in many documents.
+    """
     if not chunks or len(chunks[0].title) > _MAX_TITLE_CHARACTERS:
         return ""
-    for chunk in chunks:
-        heading = _NUMBERING.sub("", chunk.headings[-1]) if chunk.headings else ""
-        if _TOPIC.fullmatch(heading) and heading.lower() not in chunk.title.lower():
-            return f"What does {chunk.title} say about {_in_a_sentence(heading, chunks)}?"
-    return f"What is {chunks[0].title} about?"
+    title = chunks[0].title
+    headings = (_NUMBERING.sub("", chunk.headings[-1]) for chunk in chunks if chunk.headings)
+    topics = [each for each in headings if _TOPIC.fullmatch(each) and each.lower() not in title.lower()]
+    if not topics:
+        return f"What is {title} about?"
+    topic = next((topic for topic in topics if len(topic.split()) >= _SEVERAL_WORDS), topics[0])
+    return f"What does {title} say about {_in_a_sentence(topic, chunks)}?"
 
 
 def _in_a_sentence(heading: str, chunks: Sequence[Chunk]) -> str:
-    """Return the heading with a small first letter if the document writes its first word so."""
+    """Return the heading with a small first letter if its first word asks, or the document writes it so."""
     first, rest = heading[0].lower(), heading[1:]
     word = first + rest.split(maxsplit=1)[0] if rest.split(maxsplit=1) else first
-    is_common = any(re.search(rf"\b{re.escape(word)}\b", chunk.text) for chunk in chunks)
+    is_common = word in _QUESTION_WORDS or any(re.search(rf"\b{re.escape(word)}\b", chunk.text) for chunk in chunks)
     return first + rest if is_common else heading

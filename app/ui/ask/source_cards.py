@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -139,7 +140,7 @@ def _show_supported(answer: Answer, number: int) -> None:
     """Show the answer's sentences that cite this passage, and whether it supports them."""
     for sentence in answer.sentences:
         if number in sentence.numbers:
-            words = " ".join(NUMBER.sub("", sentence.text).split()).replace(" .", ".")
+            words = re.sub(r" ([.,;:!?])", r"\1", " ".join(NUMBER.sub("", sentence.text).split()))
             verdict = "Supports" if sentence.is_supported else ":orange[Not found here]"
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 

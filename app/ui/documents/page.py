@@ -73,7 +73,10 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
         on_select="rerun",
         selection_mode="multi-row",
         key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
-        column_config={"Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        column_config={
+            "Pages": st.column_config.TextColumn(alignment="right"),
+            "Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
         alt="Documents with title, collection, pages, passages and time added",
     )
     return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]

@@ -8,7 +8,7 @@ from itertools import takewhile
 import streamlit as st
 
 from app.feedback.deletion_rates import DeletionRates, deletion_rates_of
-from app.registry import RERANKER_KINDS, SHIPPED, Promotion, TrainedModel
+from app.registry import RERANKER_KINDS, SHIPPED, Promotion, RegistryError, TrainedModel
 from app.reranking.names import shown_name
 from app.settings import read_settings
 from app.training.gate.decision import GateReport
@@ -189,7 +189,7 @@ def _live_mark(name: str, live: str) -> str:
 
 def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     """A button with a confirmation; against the comparison, it warns and requires a reason."""
-    warning = promotion_warning(name, registry().live())
+    warning = _objection(name)
     key = f"{place}-{name}"
     with (
         st.popover(
@@ -201,7 +201,7 @@ def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
         st.form(f"promote-form-{key}", border=False),
     ):
         if warning:
-            st.warning(markup.plain(warning), icon=":material/warning:")
+            st.warning(markup.plain(f"{warning}."), icon=":material/warning:")
         st.markdown(f"{markup.plain(name)} goes live with the next question. You can roll back at any time.")
         label = "Reason for overriding (required)" if warning else "Reason (optional)"
         why = st.text_input(label, key=f"promote-why-{key}", max_chars=500).strip()
@@ -209,30 +209,17 @@ def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
             if warning and not why:
                 st.error("Enter a reason; the history shows it to others.")
             else:
-                attempt(lambda: _promote(name, why), f"{name} is live")
+                attempt(
+                    lambda: registry().promote(name, current_user(), why, override=bool(warning)), f"{name} is live"
+                )
 
 
-def promotion_warning(name: str, live: str) -> str:
-    """Return the objection to promoting a model, '' if there is none."""
-    if name == SHIPPED:
-        return ""
-    report = GateReport.load(registry().folder(name))
-    if report is None:
-        return f"{name} was not compared with the live model: it may be worse."
-    if report.verdict == "keep":
-        return f"According to the comparison, {name} is not better than {report.live}."
-    if report.verdict == "too little data":
-        return f"There was too little feedback to tell whether {name} is better than {report.live}."
-    if registry().verdict(name) is None:
-        return f"{name} was compared together with an embedder: it may be worse without it."
-    if report.live != live:
-        return f"{name} was compared with {report.live}, but {live} is live."
-    return ""
-
-
-def _promote(name: str, why: str) -> None:
-    report = None if name == SHIPPED else GateReport.load(registry().folder(name))
-    registry().promote(name, current_user(), why, report.verdict if report else "")
+def _objection(name: str) -> str:
+    """Return the objection to promoting a model, or what is wrong with its comparison; '' if there is none."""
+    try:
+        return registry().objection(name)
+    except RegistryError as error:
+        return str(error)
 
 
 def _remove_button(name: str) -> None:

@@ -1,0 +1,85 @@
+"""Chosen parts of a block -> Quote, with what a reader needs around them; Quotes -> the text of an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.answer.answer import NUMBER, Citation
+from app.answer.blocks import Block
+from ingest.chunk import Chunk
+
+INTRO = -1
+"""Position of a list's intro; its items are counted from 0."""
+_FOLLOWING = 0.3
+"""Preference for the sentence after the quoted one over the sentence before it."""
+_MAX_PARAGRAPH_WORDS = 40
+_SHORT_LIST_WORDS = 40
+"""Lists up to this size are quoted in full."""
+_MAX_LIST_WORDS = 110
+_MAX_ITEMS = 5
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Markdown of a block, or of the part of it that answers."""
+
+    text: str
+    citation: Citation
+
+
+def quote(quotes: Sequence[Quote]) -> str:
+    """Return quotes as the text of an answer, each above its document, page and citation.
+
+    A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation.
+    """
+    texts = [NUMBER.sub(r"(\1)", each.text) for each in quotes]
+    sources = [f"{_source(each.citation)} [{each.citation.number}]" for each in quotes]
+    return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
+
+
+def _source(citation: Citation) -> str:
+    superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
+    return _source_of(citation.chunk) + superseded
+
+
+def _source_of(chunk: Chunk) -> str:
+    """Return title and page of a passage, with the year if only the file name has it."""
+    year = _YEAR.search(chunk.document)
+    title = f"{chunk.title} ({year[0]})" if year and year[0] not in chunk.title else chunk.title
+    return f"{title}, p. {chunk.page}" if chunk.page else title
+
+
+def with_context(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:
+    """Return the positions of a block to quote: the chosen ones and the context a reader needs."""
+    every = set(range(len(block.units)))
+    if block.kind == "table":
+        is_form = not re.search(r"\w", block.intro)
+        return every if is_form and _num_words(block, every) <= _MAX_LIST_WORDS else chosen
+    if block.kind == "list":
+        if _num_words(block, every) <= _SHORT_LIST_WORDS or INTRO in chosen:
+            best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]
+            return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {INTRO})}
+        return chosen
+    kept = set(range(min(chosen), max(chosen) + 1))
+    if _num_words(block, kept) > _MAX_PARAGRAPH_WORDS:
+        kept = set(chosen)
+    while wider := _neighbors(block, kept):
+        kept.add(max(wider, key=lambda position: values[position] + _FOLLOWING * (position > max(kept))))
+    return kept
+
+
+def _neighbors(block: Block, kept: set[int]) -> list[int]:
+    """Return the sentences beside the kept ones that fit into a short quote."""
+    beside = {position + step for position in kept for step in (-1, 1)} - kept
+    return [
+        position
+        for position in beside
+        if 0 <= position < len(block.units) and _num_words(block, {*kept, position}) <= _MAX_PARAGRAPH_WORDS
+    ]
+
+
+def _num_words(block: Block, positions: Collection[int]) -> int:
+    return len(block.quote(positions).split())

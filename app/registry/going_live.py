@@ -1,0 +1,21 @@
+"""The rule for going live, asked by the command line, the page and the training job through the registry."""
+
+from __future__ import annotations
+
+from app.registry.entries import Verdict
+
+
+def objection(name: str, found: Verdict | None, live: str) -> str:
+    """Return why a model with this verdict should not replace the live one; '' if it should.
+
+    A verdict counts only against the model that is live now, if the comparison says which one that was.
+    """
+    if found is None:
+        return f"{name} was not compared with the live model: it may be worse"
+    if found.live and found.live != live:
+        return f"{name} was compared with {found.live}, but {live} is live now; train again to compare with it"
+    if found.verdict == "keep":
+        return f"{name} is not better than {live}, according to the comparison"
+    if found.verdict == "too little data":
+        return f"{name} was compared on too little feedback to tell whether it is better than {live}"
+    return ""

@@ -1,0 +1,27 @@
+"""Protocols that some rerankers also implement: comparable similarities, and a cache that can be emptied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Similarity(Protocol):
+    """Compares texts on one scale, so that a value means the same for every question. Implemented by late interaction.
+
+    A reranker's scores need only sort the passages of one question; quotes and citation checks need more.
+    """
+
+    def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
+        """Return the mean cosine of the text with each of the texts, about 1 for the same text."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """Caches what it computed for passages."""
+
+    def forget(self) -> None:
+        """Empty the cache."""
+        ...
