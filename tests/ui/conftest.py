@@ -34,7 +34,14 @@ _WHO_ASK_WHO_IT_IS = (
     "documents.versions",
 )
 
-_WHO_ASK_FOR_RIGHTS = ("resources", "ask.conversations", "ask.page", "documents.jobs", "documents.page", "feedback.inbox")
+_WHO_ASK_FOR_RIGHTS = (
+    "resources",
+    "ask.conversations",
+    "ask.page",
+    "documents.jobs",
+    "documents.page",
+    "feedback.inbox",
+)
 
 
 class AtOnce:
