@@ -17,10 +17,11 @@ from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
+from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
 from ingest.rows import Embedded
-from ingest.table import ChunkTable, StoredDocument
+from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
 

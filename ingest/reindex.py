@@ -14,9 +14,10 @@ from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
 from ingest.isolation import Limits, read_limits
+from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress
-from ingest.table import ChunkTable, StoredDocument, TableError, drop_others, stored_documents
+from ingest.table import ChunkTable, TableError, drop_others, stored_documents
 
 
 def reindex(

@@ -11,8 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -28,9 +27,9 @@ from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
-from ingest.collections import Groups, default_collection
 from ingest.embed.embedder import Embedder, Vectors
 from ingest.home.folder import current_name, flush, make_home, write_lock
+from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
     CHUNK_COLUMNS,
     COLLECTION,
@@ -46,7 +45,6 @@ from ingest.rows import (
 
 _log = logging.getLogger(__name__)
 
-_DOCUMENT_COLUMNS = ["document_id", "document", "title", "source", "sha256", "num_pages", "ingested_at"]
 _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
 """LanceDB's errors for a full disk, a read-only folder, or a damaged file."""
 _MIN_INDEXED_ROWS = 20_000
@@ -56,47 +54,10 @@ _TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
 _HELD = 5.0
 """Score of a chunk that holds a query of stop words; one more under a heading of that name."""
 _MAX_HOLDERS = 200
-_OPENING_CHARACTERS = 1_000
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _MANY_IDS = 1_000
 _DEPTH_FACTOR = 4
 """Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document in the table; num_pages is None if the format has no pages.
-
-    collection: its name, the default one where none is stored.
-    """
-
-    id: str
-    name: str
-    title: str
-    source: str
-    sha256: str
-    num_pages: int | None
-    num_chunks: int
-    ingested_at: datetime
-    collection: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A document with its distinct headings and the text of its first passages, one under the other."""
-
-    document: StoredDocument
-    headings: frozenset[str]
-    opening: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """The documents, sorted by name, and by the collection that they store, of a table in a state: name and version."""
-
-    documents: list[StoredDocument] = field(default_factory=list)
-    groups: Groups = field(default_factory=Groups)
-    state: tuple[str, int] | None = None
 
 
 class TableError(CiteloopError):
@@ -117,7 +78,7 @@ def stored_documents(home: Path) -> list[StoredDocument]:
     """Return the documents of the current table, even if made with another embedder. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
     try:
-        return [] if table is None else _listing(table).documents
+        return [] if table is None else read_listing(table).documents
     except _LANCE_ERRORS as error:
         raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
 
@@ -148,7 +109,7 @@ class ChunkTable:
         self._damaged_version: int | None = None
         self._identity = Identity(embedder.name, embedder.dimension, policy.name)
         self._connection = _connect(home)
-        self._listed: _Listing | None = None
+        self._listed: Listing | None = None
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
 
@@ -174,15 +135,15 @@ class ChunkTable:
         """Return all documents, sorted by name."""
         return list(self._listing().documents)
 
-    def _listing(self) -> _Listing:
+    def _listing(self) -> Listing:
         """Return the documents, read again only after a write."""
         table, listed = self._table(), self._listed
         if table is None:
-            return _Listing()
+            return Listing()
         version = int(table.version)
         if listed is None or listed.state != (self.name, version):
             with self._clear_errors("read"):
-                self._listed = listed = _listing(table, (self.name, version))
+                self._listed = listed = read_listing(table, (self.name, version))
         return listed
 
     def outlines(self) -> list[Outline]:
@@ -191,17 +152,7 @@ class ChunkTable:
         if table is None:
             return []
         with self._clear_errors("read"):
-            rows = table.search().select(["document_id", "headings"]).to_arrow()
-            first = table.search().where(col("start") < lit(_OPENING_CHARACTERS))
-            openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
-        ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
-        flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})
-        headings = _grouped(flat.group_by(["document_id", "heading"]).aggregate([]))
-        texts = _grouped(openings.select(["document_id", "text"]))
-        return [
-            Outline(document, frozenset(headings.get(document.id, ())), "\n\n".join(texts.get(document.id, ())))
-            for document in self.documents()
-        ]
+            return read_outlines(table, self.documents())
 
     def document(self, document_id: str) -> StoredDocument | None:
         """Return the document with this id, or None."""
@@ -562,34 +513,3 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         raise TableError(
             f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
-
-
-def _grouped(pairs: Any) -> dict[str, list[str]]:
-    """Return document id -> values, from a table with these two columns."""
-    grouped: dict[str, list[str]] = {}
-    for document_id, value in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
-        grouped.setdefault(document_id, []).append(value)
-    return grouped
-
-
-def _listing(table: Any, state: tuple[str, int] | None = None) -> _Listing:
-    columns = [*_DOCUMENT_COLUMNS, *({COLLECTION.name} & set(table.schema.names))]
-    rows = table.search().select(columns).to_arrow()
-    first = [(column, "min") for column in columns[1:]]
-    found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
-    documents = [
-        StoredDocument(
-            id=row["document_id"],
-            name=row["document_min"],
-            title=row["title_min"],
-            source=row["source_min"],
-            sha256=row["sha256_min"],
-            num_pages=row["num_pages_min"],
-            num_chunks=row["document_id_count"],
-            ingested_at=row["ingested_at_min"],
-            collection=row.get("collection_min") or default_collection(row["document_min"], row["source_min"]),
-        )
-        for row in found
-    ]
-    stored = ((row["document_id"], name) for row in found if (name := row.get("collection_min")))
-    return _Listing(sorted(documents, key=lambda document: document.name), Groups(stored), state)

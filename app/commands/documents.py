@@ -15,7 +15,7 @@ from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from ingest.table import StoredDocument
+    from ingest.listing import StoredDocument
 
 documents_cli = typer.Typer(help="List documents, and move them to another collection.", no_args_is_help=True)
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from app.search.corrections import Correction, CorrectionError, CorrectionStore
 from app.search.dates import asked_period, periods_in
 from app.search.versions import Statement, Version, numbers_in
-from ingest.table import ChunkTable, Outline
+from ingest.listing import Outline
+from ingest.table import ChunkTable
 
 _log = logging.getLogger(__name__)
 

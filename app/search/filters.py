@@ -10,7 +10,7 @@ from typing import Protocol
 
 from app.access.rights import Rights
 from ingest import CiteloopError
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 _MAX_NAMED = 10
 

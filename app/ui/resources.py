@@ -31,8 +31,8 @@ from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
 from ingest import CiteloopError
 from ingest.jobs import JobStore
+from ingest.listing import StoredDocument
 from ingest.parse import Box
-from ingest.table import StoredDocument
 
 if TYPE_CHECKING:
     from app.evaluation.replay import Replay

@@ -8,7 +8,8 @@ from app.search.filters import Filter, choices, day_of, type_of
 from app.search.search import search
 from ingest import CiteloopError
 from ingest.collections import UPLOADS, default_collection
-from ingest.table import ChunkTable, StoredDocument
+from ingest.listing import StoredDocument
+from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
 

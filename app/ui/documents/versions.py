@@ -12,7 +12,7 @@ from app.search.versions import Version
 from app.ui import markup
 from app.ui.resources import current_user, pipeline, readable
 from ingest import CiteloopError
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 
 def show_families() -> None:

@@ -24,8 +24,8 @@ from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
 from app.ui.source.text_view import as_markdown, show_text
 from ingest.chunk import Chunk
+from ingest.listing import StoredDocument
 from ingest.originals import Originals
-from ingest.table import StoredDocument
 
 _NUM_WORDS = 50
 """Maximum number of passages beside a page."""
