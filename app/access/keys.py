@@ -1,8 +1,9 @@
-"""name and limits -> key, once; key -> ApiKey on each use. Only digests of keys are stored, in SQLite."""
+"""Name and limits -> key, once; key -> ApiKey on each use. Only digests of keys are stored, in SQLite."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import sqlite3
@@ -17,6 +18,8 @@ from ingest.home.database import add_missing_columns, is_refusal, now, transacti
 
 SCOPES = ("search", "ask", "rerank", "feedback")
 """Permissions of keys: each is a path below /v1."""
+PREFIX = "citeloop_"
+"""Of every key."""
 DEFAULT_RATE = 300
 _OLD_NUM_USERS = 100
 """For keys older than limits, so that programs with many users keep working."""
@@ -32,9 +35,11 @@ _LIMITS = {
     "expires_at": "NULL",
     "rate": str(DEFAULT_RATE),
     "num_users": str(_OLD_NUM_USERS),
+    "owner": "''",
+    "collections": "NULL",
 }
 """Column -> SQL default for keys older than limits."""
-_COLUMNS = "name, created_at, last_used_at, scopes, expires_at, rate, num_users"
+_COLUMNS = "name, created_at, last_used_at, scopes, expires_at, rate, num_users, owner, collections"
 _USE_INTERVAL = timedelta(minutes=1)
 """The time of last use is stored at most this often, not with every request."""
 
@@ -56,13 +61,16 @@ class Limits:
     """The limits of a key. Raises KeyStoreError for an unknown scope.
 
     scopes: some of SCOPES. expires_at: ISO 8601 in UTC, None: never. rate: requests per minute. num_users: users that
-    it may name, including the program itself.
+    it may name, including the program itself. owner: e-mail address of the person whose rights it has, '' for none.
+    collections: which it may read, if its owner may; None: all of those.
     """
 
     scopes: tuple[str, ...] = SCOPES
     expires_at: str | None = None
     rate: int = DEFAULT_RATE
     num_users: int = 1
+    owner: str = ""
+    collections: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if unknown := [scope for scope in self.scopes if scope not in SCOPES]:
@@ -100,10 +108,10 @@ class KeyStore:
         """Create and return a key; it cannot be shown again. Raises KeyStoreError if the name has one."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise KeyStoreError(f"a name has up to 64 letters, digits, dots, hyphens and underscores; got {name!r:.80}")
-        key = f"citeloop_{secrets.token_urlsafe(32)}"
+        key = f"{PREFIX}{secrets.token_urlsafe(32)}"
         with self._connection() as connection:
             inserted = connection.execute(
-                f"INSERT INTO keys (sha256, {_COLUMNS}) VALUES (?, ?, ?, NULL, ?, ?, ?, ?)"
+                f"INSERT INTO keys (sha256, {_COLUMNS}) VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (name) DO NOTHING",
                 (_digest(key), name, now(), *_row(limits or Limits())),
             )
@@ -121,7 +129,8 @@ class KeyStore:
         """Change a key's limits from the next request on. Raises KeyStoreError for an unknown name."""
         with self._connection() as connection:
             changed = connection.execute(
-                "UPDATE keys SET scopes = ?, expires_at = ?, rate = ?, num_users = ? WHERE name = ?",
+                "UPDATE keys SET scopes = ?, expires_at = ?, rate = ?, num_users = ?, owner = ?, collections = ?"
+                " WHERE name = ?",
                 (*_row(limits), name),
             )
         if not changed.rowcount:
@@ -203,14 +212,22 @@ def _make_tables(connection: sqlite3.Connection) -> None:
         add_missing_columns(connection, "keys", [column], default)
 
 
-def _row(limits: Limits) -> tuple[str, str | None, int, int]:
-    return " ".join(limits.scopes), limits.expires_at, limits.rate, limits.num_users
+def _row(limits: Limits) -> tuple[str, str | None, int, int, str, str | None]:
+    collections = None if limits.collections is None else json.dumps(limits.collections)
+    return " ".join(limits.scopes), limits.expires_at, limits.rate, limits.num_users, limits.owner, collections
 
 
-def _to_key(row: tuple[str, str, str | None, str, str | None, int, int]) -> ApiKey:
-    name, created_at, last_used_at, scopes, expires_at, rate, num_users = row
+def _to_key(row: tuple[str, str, str | None, str, str | None, int, int, str, str | None]) -> ApiKey:
+    name, created_at, last_used_at, scopes, expires_at, rate, num_users, owner, collections = row
     allowed = tuple(scope for scope in SCOPES if scope in scopes.split())
-    limits = Limits(scopes=allowed, expires_at=expires_at, rate=rate, num_users=num_users)
+    limits = Limits(
+        scopes=allowed,
+        expires_at=expires_at,
+        rate=rate,
+        num_users=num_users,
+        owner=owner,
+        collections=tuple(json.loads(collections)) if collections else None,
+    )
     return ApiKey(name, created_at, last_used_at, limits)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["reader", "curator", "admin"]
-"""Readers ask and give feedback; curators also add documents, decide and train; admins also change settings."""
+"""A reader asks and gives feedback. A curator also adds documents, decides and trains; an admin, settings and keys."""
 
 ROLES: tuple[Role, ...] = ("reader", "curator", "admin")
 """Each may do what those before it may."""

@@ -1,4 +1,4 @@
-"""Checks of keys and body sizes, and error responses."""
+"""Checks of keys, tokens and body sizes, and error responses."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.access import NoAccessError
 from app.access.admission import BusyError
-from app.access.keys import SCOPES, ApiKey, KeyStore, UserLimitError
+from app.access.callers import Caller, Callers
+from app.access.keys import SCOPES, ApiKey, UserLimitError
 from app.access.rates import Rates
+from app.access.tokens import TokenError
 from app.api.answers import UnknownError, WrongValueError
 from ingest import CiteloopError
 
@@ -25,17 +28,18 @@ _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer o
 _NO_KEY = "expected the header Authorization: Bearer KEY, with a key made by: citeloop keys add NAME"
 _FAULT = "internal error; see the server's log"
 _MAX_SHOWN_PROBLEMS = 5
-_STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403}
+_STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403, NoAccessError: 403, TokenError: 401}
+_ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
 
 _log = logging.getLogger(__name__)
 
 
 class KeyRequired:
-    """Checks key, scope and rate of each request before the body is read, and stores the key in its state."""
+    """Checks key or token, scope and rate of each request before the body is read; stores the caller in its state."""
 
-    def __init__(self, app: ASGIApp, keys: KeyStore, open_path: str) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers, open_path: str) -> None:
         """open_path: may be read without a key."""
-        self._app, self._keys, self._open_path = app, keys, open_path
+        self._app, self._callers, self._open_path = app, callers, open_path
         self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,40 +47,49 @@ class KeyRequired:
         if scope["type"] != "http" or path == self._open_path:
             await self._app(scope, receive, send)
             return
-        scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
+        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         try:
-            found = await to_thread.run_sync(self._keys.find, key.strip()) if scheme.lower() == "bearer" else None
+            caller = await to_thread.run_sync(self._callers.find, given.strip()) if scheme.lower() == "bearer" else None
         except CiteloopError as error:  # the error handlers are further inside and would not see it
-            await error_response(503, str(error))(scope, receive, send)
+            await _refused(error)(scope, receive, send)
             return
-        refusal = self._refusal(found, path.strip("/"))
+        refusal = self._refusal(caller, path.strip("/"))
         if refusal:
             await refusal(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = found
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    def _refusal(self, key: ApiKey | None, action: str) -> JSONResponse | None:
-        if key is None:
-            return error_response(401, _NO_KEY, {"WWW-Authenticate": "Bearer"})
-        if key.is_expired:
-            expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
-            message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
-            return error_response(401, message, {"WWW-Authenticate": "Bearer"})
-        if action in SCOPES and action not in key.limits.scopes:
-            return error_response(
-                403,
-                f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {action}; allow it with: "
-                f"citeloop keys change {key.name} --scope {action}, plus every other --scope that it keeps",
-            )
-        if wait_seconds := self._rates.take(key.name, key.limits.rate):
+    def _refusal(self, caller: Caller | None, action: str) -> JSONResponse | None:
+        if caller is None:
+            return error_response(401, _NO_KEY, _ASK_FOR_KEY)
+        if caller.key and (refusal := _key_refusal(caller.key, action)):
+            return refusal
+        if wait_seconds := self._rates.take(caller.rights.user, caller.limits.rate):
+            name = caller.key.name if caller.key else ""
+            advice = f", or allow more with: citeloop keys change {name} --rate N" if name else ""
             return error_response(
                 429,
-                f"the key of {key.name} may send {key.limits.rate} requests a minute; wait as Retry-After says, or "
-                f"allow more with: citeloop keys change {key.name} --rate N",
+                f"{f'the key of {name}' if name else caller.rights.user} may send {caller.limits.rate} requests a "
+                f"minute; wait as Retry-After says{advice}",
                 {"Retry-After": str(math.ceil(wait_seconds))},
             )
         return None
+
+
+def _key_refusal(key: ApiKey, action: str) -> JSONResponse | None:
+    """Return the refusal if a key has expired or lacks the scope."""
+    if key.is_expired:
+        expired = f"the key of {key.name} expired on {str(key.limits.expires_at)[:10]}"
+        message = f"{expired}; renew it with: citeloop keys change {key.name} --expires DAYS"
+        return error_response(401, message, _ASK_FOR_KEY)
+    if action in SCOPES and action not in key.limits.scopes:
+        return error_response(
+            403,
+            f"the key of {key.name} may {', '.join(key.limits.scopes)}, but not {action}; allow it with: "
+            f"citeloop keys change {key.name} --scope {action}, plus every other --scope that it keeps",
+        )
+    return None
 
 
 class BodyLimit:
@@ -116,6 +129,11 @@ def explained(error: Exception) -> str:
     return _FAULT
 
 
+def _refused(error: CiteloopError) -> JSONResponse:
+    status = next((_STATUS[kind] for kind in _STATUS if isinstance(error, kind)), 503)
+    return error_response(status, str(error), _ASK_FOR_KEY if status == 401 else None)
+
+
 def handle_errors(api: FastAPI) -> None:
     """Answer every error in one shape, without a stack trace."""
 
@@ -133,7 +151,7 @@ def handle_errors(api: FastAPI) -> None:
 
     @api.exception_handler(CiteloopError)
     async def failed(_request: Request, error: CiteloopError) -> JSONResponse:
-        return error_response(next((_STATUS[kind] for kind in _STATUS if isinstance(error, kind)), 503), str(error))
+        return _refused(error)
 
     @api.exception_handler(Exception)
     async def crashed(_request: Request, _error: Exception) -> JSONResponse:

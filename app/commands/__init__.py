@@ -9,4 +9,6 @@ train     feedback or files of pairs -> a trained model
 feedback  labels of passages: list, export, import, propose
 models    models, promote, rollback
 keys      API keys; mcp
+access    who may do what and why; the audit log
+recorded  commands that change something -> the same, with an entry in the audit log
 """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from app.commands.recorded import recorded
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
@@ -65,6 +66,7 @@ def export_command(
 
 
 @feedback_cli.command("import")
+@recorded("decisions imported", "path")
 def import_command(
     path: Annotated[Path, typer.Argument(exists=True, help="A file, or a folder in BEIR layout.")],
     home: HomeOption = None,

@@ -14,7 +14,10 @@ from typing import Annotated
 
 import typer
 
+from app.access.access import Access
+from app.access.identity import EVERYBODY, Identity, address
 from app.access.keys import SCOPES, KeyStore, Limits
+from app.commands.recorded import recorded
 from ingest.commands import HomeOption, JsonOption
 from ingest.home.folder import DEFAULT_HOME
 
@@ -29,20 +32,29 @@ RateOption = Annotated[int | None, typer.Option("--rate", min=1, help="Requests 
 UsersOption = Annotated[
     int | None, typer.Option("--users", min=1, help="Number of users it may name, including itself. Default: 1.")
 ]
+OwnerOption = Annotated[
+    str | None, typer.Option("--owner", help="Address of the person whose rights, as in access.toml, it has.")
+]
+CollectionsOption = Annotated[
+    str | None, typer.Option("--collections", help="Collections that it may read, with commas; '*': all. Default: all.")
+]
 
 
 @keys_cli.command("add")
+@recorded("key made", "name")
 def add_command(
     name: NameArgument,
     scope: ScopeOption = None,
     expires: ExpiresOption = None,
     rate: RateOption = None,
     users: UsersOption = None,
+    owner: OwnerOption = None,
+    collections: CollectionsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a key and print it; it cannot be shown again. Example: citeloop keys add helpdesk"""
-    limits = _changed(Limits(), scope, expires, rate, users)
+    limits = _changed(home, Limits(), scope, expires, rate, users, owner, collections)
     key = _store(home).create(name, limits)
     if as_json:
         print(json.dumps({"name": name, "key": key, "limits": asdict(limits)}))
@@ -52,18 +64,21 @@ def add_command(
 
 
 @keys_cli.command("change")
+@recorded("key changed", "name")
 def change_command(
     name: NameArgument,
     scope: ScopeOption = None,
     expires: ExpiresOption = None,
     rate: RateOption = None,
     users: UsersOption = None,
+    owner: OwnerOption = None,
+    collections: CollectionsOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a key's limits; options not given stay. Example: citeloop keys change helpdesk --users 50"""
     store = _store(home)
-    limits = _changed(store.limits(name), scope, expires, rate, users)
+    limits = _changed(home, store.limits(name), scope, expires, rate, users, owner, collections)
     store.change(name, limits)
     print(json.dumps({"name": name, "limits": asdict(limits)}) if as_json else f"{name} may now {_words(limits)}")
 
@@ -83,6 +98,7 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @keys_cli.command("remove")
+@recorded("key removed", "name")
 def remove_command(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Remove a key; a running server refuses it from now on. Example: citeloop keys remove helpdesk"""
     _store(home).remove(name)
@@ -90,23 +106,45 @@ def remove_command(name: NameArgument, home: HomeOption = None, as_json: JsonOpt
 
 
 def _changed(
-    limits: Limits, scope: list[str] | None, expires: int | None, rate: int | None, users: int | None
+    home: Path | None,
+    limits: Limits,
+    scope: list[str] | None,
+    expires: int | None,
+    rate: int | None,
+    users: int | None,
+    owner: str | None,
+    collections: str | None,
 ) -> Limits:
-    """Return the limits with the given changes; expires: days from now."""
+    """Return the limits with the given changes; expires: days from now. Raises NoAccessError for an unknown owner."""
     last = datetime.now(UTC) + timedelta(days=expires) if expires else None
     given = {
         "scopes": tuple(scope) if scope else None,
         "expires_at": last.isoformat(timespec="milliseconds") if last else None,
         "rate": rate,
         "num_users": users,
+        "owner": _checked_owner(owner, home) if owner else None,
     }
-    return replace(limits, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    changed = replace(limits, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    if collections is None:
+        return changed
+    names = tuple(name.strip() for name in collections.split(",") if name.strip())
+    return replace(changed, collections=None if names == (EVERYBODY,) else names)
+
+
+def _checked_owner(owner: str, home: Path | None) -> str:
+    if not (email := address(owner)):
+        raise typer.BadParameter(f"expected an e-mail address for --owner, got {owner!r:.80}")
+    Access(home or DEFAULT_HOME).rights_of(Identity(email, email))
+    return email
 
 
 def _words(limits: Limits) -> str:
     users = f"{limits.num_users} user{'' if limits.num_users == 1 else 's'}"
     until = f"until {limits.expires_at[:10]}" if limits.expires_at else "without end"
-    return f"{', '.join(limits.scopes)}; {limits.rate} requests a minute; for {users}; {until}"
+    words = f"{', '.join(limits.scopes)}; {limits.rate} requests a minute; for {users}; {until}"
+    if limits.collections is not None:
+        words += f"; in {', '.join(limits.collections) or 'no collection'}"
+    return words + (f"; owner {limits.owner}" if limits.owner else "")
 
 
 def mcp_command(home: HomeOption = None) -> None:

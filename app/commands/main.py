@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.access import access_cli
 from app.commands.documents import documents_cli
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
 from app.commands.models import models_command, promote_command, rollback_command
+from app.commands.recorded import recorded
 from app.commands.replay import replay_command
 from app.commands.train import train_command
 from ingest.__main__ import run
@@ -42,18 +44,19 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(access_cli, name="access")
 cli.add_typer(documents_cli, name="documents")
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(keys_cli, name="keys")
-cli.command("ingest")(ingest_command)
-cli.command("watch")(watch_command)
-cli.command("reindex")(reindex_command)
+cli.command("ingest")(recorded("documents ingested", "paths")(ingest_command))
+cli.command("watch")(recorded("folder watched", "folder")(watch_command))
+cli.command("reindex")(recorded("documents indexed again")(reindex_command))
 cli.command("evaluate")(evaluate_command)
 cli.command("replay")(replay_command)
-cli.command("train")(train_command)
-cli.command("promote")(promote_command)
-cli.command("rollback")(rollback_command)
+cli.command("train")(recorded("training ended", "kind")(train_command))
+cli.command("promote")(recorded("model promoted", "name")(promote_command))
+cli.command("rollback")(recorded("model rolled back")(rollback_command))
 cli.command("models")(models_command)
 cli.command("mcp")(mcp_command)
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -40,6 +40,8 @@ _OWN = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
 _CITED = "(SELECT json_group_array(json_extract(value, '$.chunk.document_id')) FROM json_each(answer, '$.citations'))"
 _COLUMNS = "id, conversation_id, user, asked_at, answer"
 _MAX_TITLE_CHARACTERS = 200
+SHARE_DAYS = 30
+"""How long a link to a shared conversation works."""
 _HOW_TO_SAVE = "Free some space on the server's disk or make the home folder writable; no restart is needed."
 
 
@@ -160,9 +162,13 @@ class AnswerStore:
             self._unsaved.drop(answer)
 
     def share(self, conversation_id: str, user: str) -> str:
-        """Return the token that lets anyone read a user's conversation; makes it on first use. Raises FeedbackError."""
+        """Return the token that lets others read a user's conversation for SHARE_DAYS. Raises FeedbackError.
+
+        Makes it on first use and when the last one has expired.
+        """
         with self._writing() as connection:
             _require_own(connection, conversation_id, user)
+            connection.execute("DELETE FROM shares WHERE created_at <= ?", (_oldest_share(),))
             connection.execute(
                 "INSERT INTO shares VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO NOTHING",
                 (secrets.token_urlsafe(24), conversation_id, user, now()),
@@ -170,9 +176,15 @@ class AnswerStore:
             return _share_token(connection, conversation_id, user)
 
     def share_token(self, conversation_id: str, user: str) -> str:
-        """Return the token of a user's conversation, '' if it is not shared."""
+        """Return the token of a user's conversation, '' if it is not shared or its time is over."""
         with self._connection() as connection:
             return _share_token(connection, conversation_id, user)
+
+    def shared_until(self, token: str) -> datetime | None:
+        """Return when a token expires, None if there is no such token."""
+        with self._connection() as connection:
+            row = connection.execute("SELECT created_at FROM shares WHERE token = ?", (token,)).fetchone()
+        return datetime.fromisoformat(row[0]) + timedelta(days=SHARE_DAYS) if row else None
 
     def stop_sharing(self, conversation_id: str, user: str) -> None:
         """Delete the token of a user's conversation; its link stops working."""
@@ -180,10 +192,10 @@ class AnswerStore:
             connection.execute("DELETE FROM shares WHERE conversation_id = ? AND user = ?", (conversation_id, user))
 
     def shared_conversation(self, token: str) -> list[StoredAnswer]:
-        """Return the answers of the conversation that this token shares, oldest first."""
+        """Return the answers of the conversation that this token shares, oldest first; none when it has expired."""
         with self._connection() as connection:
-            share = "SELECT conversation_id, user FROM shares WHERE token = ?"
-            found = connection.execute(share, (token,)).fetchone()
+            share = "SELECT conversation_id, user FROM shares WHERE token = ? AND created_at > ?"
+            found = connection.execute(share, (token, _oldest_share())).fetchone()
         return self.conversation(*found) if found else []
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
@@ -309,9 +321,14 @@ def _require_own(connection: sqlite3.Connection, conversation_id: str, user: str
         raise FeedbackError("this conversation is not there any more; reload the page")
 
 
+def _oldest_share() -> str:
+    """Return the time at which a token that expires now was made."""
+    return (datetime.now(UTC) - timedelta(days=SHARE_DAYS)).isoformat(timespec="milliseconds")
+
+
 def _share_token(connection: sqlite3.Connection, conversation_id: str, user: str) -> str:
-    share = "SELECT token FROM shares WHERE conversation_id = ? AND user = ?"
-    row = connection.execute(share, (conversation_id, user)).fetchone()
+    share = "SELECT token FROM shares WHERE conversation_id = ? AND user = ? AND created_at > ?"
+    row = connection.execute(share, (conversation_id, user, _oldest_share())).fetchone()
     return str(row[0]) if row else ""
 
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
+from app.access.audit import AuditLog
 from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
 from app.settings import read_settings
@@ -58,16 +59,18 @@ def run(
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
         registry = Registry(store.home)
         if registry.promotes_by_itself:
-            _promote(registry, candidate.name, job.user)
+            _promote(registry, candidate.name, job.user, AuditLog(store.home))
     return candidate
 
 
-def _promote(registry: Registry, name: str, user: str) -> None:
+def _promote(registry: Registry, name: str, user: str, log: AuditLog) -> None:
     """Promote automatically, unless the comparison speaks against it or another model has gone live meanwhile."""
     try:
         registry.promote(name, user, "automatically, as switched on")
     except RegistryError as error:
         _log.warning("not promoted automatically: %s", error)
+    else:
+        log.add(user, "model promoted automatically", name)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Page settings and navigation: the file that streamlit runs."""
+"""Page settings, login and navigation: the file that streamlit runs."""
 
 from __future__ import annotations
 
@@ -6,38 +6,56 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.access.policy import AccessError
 from app.ui import markup, settings_page
 from app.ui.ask import page as ask_page
 from app.ui.documents import page as documents_page
 from app.ui.feedback import page as feedback_page
+from app.ui.login import show_login, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
 from app.ui.source import page as source_page
 from app.ui.style import STYLE
 from app.ui.training import page as training_page
+from app.ui.who import NotLoggedInError, current_rights
 from ingest import CiteloopError
 
 # Before the navigation: else the tab gets the page's icon, which Streamlit loads from another site.
 st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")))
 
+FOR_READERS = [
+    st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
+    st.Page(source_page.show, title="Source", url_path="source", visibility="hidden"),
+]
+FOR_CURATORS = [
+    st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
+    st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
+    st.Page(training_page.show, title="Training", icon=":material/school:", url_path="training"),
+    st.Page(quality_page.show, title="Quality", icon=":material/bar_chart:", url_path="quality"),
+]
+FOR_ADMINS = [st.Page(settings_page.show, title="Settings", icon=":material/settings:", url_path="settings")]
+
+st.html(f"<style>{STYLE}</style>")
+try:
+    rights = current_rights()
+except AccessError as error:
+    st.navigation([*FOR_READERS, *FOR_CURATORS, *FOR_ADMINS], position="hidden")  # known addresses; none is shown
+    if isinstance(error, NotLoggedInError):
+        show_login()
+    else:
+        show_refusal(str(error))
+    st.stop()
+
 page = st.navigation(
     [
-        st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
-        st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
-        st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
-        st.Page(training_page.show, title="Training", icon=":material/school:", url_path="training"),
-        st.Page(quality_page.show, title="Quality", icon=":material/bar_chart:", url_path="quality"),
-        st.Page(settings_page.show, title="Settings", icon=":material/settings:", url_path="settings"),
-        st.Page(source_page.show, title="Source", url_path="source", visibility="hidden"),
+        *FOR_READERS,
+        *(FOR_CURATORS if rights.may_act_as("curator") else []),
+        *(FOR_ADMINS if rights.may_act_as("admin") else []),
     ],
     position="top",
 )
 st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables need the width
-st.html(f"<style>{STYLE}</style>")
-if "is_logged_in" in st.user and not st.user.is_logged_in:  # a login is configured
-    st.title("Citeloop", anchor=False)
-    st.button("Log in", type="primary", icon=":material/login:", on_click=st.login)
-    st.stop()
+show_visitor(rights)
 try:
     take_over_earlier_rows()
     page.run()

@@ -1,4 +1,4 @@
-"""Objects shared by the whole server, and the current user. The only caches of the pages."""
+"""Objects shared by the whole server: the only caches of the pages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from app.access.rights import Rights
 from app.answering import Answerer, AnswerJobStore
-from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name, new_id, user_of_cookie
+from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
@@ -29,6 +28,9 @@ from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
+from app.ui.who import USER_COOKIE as USER_COOKIE
+from app.ui.who import current_rights, is_logged_in
+from app.ui.who import current_user as current_user
 from ingest import CiteloopError
 from ingest.jobs import JobStore
 from ingest.listing import StoredDocument
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", FeedbackEvent, LabeledPassage)
 S = TypeVar("S", Asking, Unanswered)
-
-USER_COOKIE = "citeloop_user"
 
 
 @st.cache_resource(show_spinner="Loading the models")
@@ -218,22 +218,6 @@ def warm_up() -> None:
         logging.getLogger(__name__).warning("could not load the models early: %s", error)
 
 
-def current_user() -> str:
-    """Return the logged-in user's e-mail address, else the user of the browser's random cookie.
-
-    Without a cookie, a user lasts as long as the page is open.
-    """
-    if getattr(st.user, "is_logged_in", False) and (name := st.user.get("email") or st.user.get("sub")):
-        return str(name)
-    cookie = st.context.cookies.get(USER_COOKIE) or st.session_state.setdefault("no-cookie", new_id())
-    return user_of_cookie(cookie)
-
-
-def current_rights() -> Rights:
-    """Return what the current user may do and read."""
-    return Rights(current_user())
-
-
 def reads_everything() -> bool:
     """Return whether the current user may read all collections; if not, say so on the page."""
     if current_rights().collections is None:
@@ -246,6 +230,8 @@ def take_over_earlier_rows() -> None:
     """Move rows from the user id of an earlier version to the current one, once per session."""
     if not st.session_state.get("took-over"):
         user = current_user()
+        earlier = str(st.user.get("email") or "") if is_logged_in() else earlier_name(user)
         with suppress(CiteloopError):  # pages that need the database show the error
-            feedback_store().take_over(earlier_name(user), user)
+            if not is_logged_in() or (earlier != user and earlier.lower() == user):  # kept as the provider wrote it
+                feedback_store().take_over(earlier, user)
             st.session_state["took-over"] = True

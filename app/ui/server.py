@@ -25,11 +25,14 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
+from app.access.policy import EXAMPLE, FILE_NAME
 from app.settings import read_settings
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
-from app.ui.resources import USER_COOKIE, answerer, feedback_store, pipeline, warm_up
-from app.ui.streamlit_options import set_options
+from app.ui.proxy import TrustedProxy
+from app.ui.resources import answerer, feedback_store, pipeline, warm_up
+from app.ui.streamlit_options import set_options, trust_headers
+from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_login
 from ingest import CiteloopError, worker
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -81,22 +84,29 @@ class PageHeaders:
 
 
 def create_app(*, api: bool = False) -> App:
-    """Return the site as an ASGI app; api: with the API at /v1."""
+    """Return the site as an ASGI app; api: with the API at /v1. Raises CiteloopError."""
     set_options()
+    policy = access().policy
+    proxy = policy.proxy if policy else None
+    trust_headers({proxy.email_header: PROXY_EMAIL, proxy.groups_header: PROXY_GROUPS} if proxy else {})
+    if proxy or _has_login_page():
+        require_login()
     return App(
         Path(__file__).with_name("main.py"),
         routes=[_api()] if api else [],
-        middleware=[Middleware(PageHeaders)],
+        middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders)],
         lifespan=_begin,
     )
 
 
 def _api() -> Mount:
     """Return the API, which shares objects with the pages."""
+    from app.access.callers import Callers
     from app.access.keys import KeyStore
     from app.api import web  # takes a second to import
 
-    return Mount(web.PATH, web.create_api(pipeline, feedback_store, KeyStore(read_settings().home)))
+    callers = Callers(KeyStore(read_settings().home), access())
+    return Mount(web.PATH, web.create_api(pipeline, feedback_store, callers))
 
 
 def serve(
@@ -108,32 +118,51 @@ def serve(
     taken or a login is missing.
     """
     site = OwnSite(host, port, tuple(public_urls))
-    if not (site.is_on_loopback or without_login or _has_login()):
+    has_login = _check_login()
+    if not (site.is_on_loopback or without_login or has_login):
         raise CiteloopError(
             f"--host {host} lets everybody on the network read and change everything, since no login is configured. "
-            "Configure one ([auth] in .streamlit/secrets.toml, as for Streamlit's st.login); or omit --host and use a "
-            "proxy with a login (--public-url); or pass --without-login"
+            "Configure one ([auth] in .streamlit/secrets.toml, as for Streamlit's st.login, or [proxy] in "
+            f"{FILE_NAME}); or omit --host and use a proxy with a login (--public-url); or pass --without-login"
         )
-    if site.is_public and not os.environ.get(_LOCK):
+    if site.is_public and not has_login and not os.environ.get(_LOCK):
         os.environ[_LOCK] = "1"
     with _listening(host, port) as listener:
         site = replace(site, port=listener.getsockname()[1])
         print(f"Citeloop is starting on {site.url} (stop with Ctrl+C)", flush=True)
         if api:
             print(f"For programs: {site.url}/v1/openapi.json; keys: citeloop keys add NAME", flush=True)
-        print(_who_may_change_settings(), flush=True)
-        config = uvicorn.Config(OwnSiteOnly(create_app(api=api), site), log_level="warning", access_log=False)
+        if access().policy and not has_login:
+            print(f"No login, so {FILE_NAME} does not act on the pages: everybody there is an admin", flush=True)
+        print(_who_may_change_settings(has_login=has_login), flush=True)
+        app = OwnSiteOnly(create_app(api=api), site)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False)  # see TrustedProxy
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _has_login() -> bool:
+def _check_login() -> bool:
+    """Return whether somebody has to log in. Raises CiteloopError if it is not clear who may do what then."""
+    policy, has_page = access().policy, _has_login_page()
+    if has_page and policy is None:
+        raise CiteloopError(
+            f"a login is configured, but nothing says who may do what. Write {read_settings().home / FILE_NAME}, for "
+            f"example:\n{EXAMPLE}"
+        )
+    if has_page and policy and policy.proxy:
+        raise CiteloopError(f"there are two logins: [proxy] in {FILE_NAME} and [auth] in secrets.toml; remove one")
+    return has_page or bool(policy and policy.proxy)
+
+
+def _has_login_page() -> bool:
     """Return whether Streamlit's login is configured, which main.py enforces."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
 
-def _who_may_change_settings() -> str:
+def _who_may_change_settings(*, has_login: bool) -> str:
     if read_settings().lock_settings:
         return f"Nobody can change the language model on the pages (to allow it: {_LOCK}=0)"
+    if has_login:
+        return f"Admins, as {FILE_NAME} names them, can change the language model"
     return f"Anyone who opens the pages can change the language model (to lock it: {_LOCK}=1)"
 
 

@@ -1,6 +1,8 @@
-"""Settings: the language model with a connection test, and its instructions."""
+"""Settings: the language model with a connection test, its instructions, and the audit log."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import streamlit as st
 from pydantic import SecretStr
@@ -17,7 +19,9 @@ from app.language_model.endpoint import (
 )
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
 from app.ui import markup
+from app.ui.audit_log import show_audit_log
 from app.ui.messages import attempt, show_messages, tell, try_to
+from app.ui.who import act_as
 from ingest import CiteloopError
 
 _PRESETS = {
@@ -43,6 +47,7 @@ def show() -> None:
     _show_language_model(settings)
     _show_instructions(settings)
     _show_votes(settings)
+    show_audit_log()
 
 
 def _show_votes(settings: Settings) -> None:
@@ -173,7 +178,8 @@ def _typed() -> Endpoint:
 def _save() -> None:
     home = read_settings().home
     endpoint = with_kept_key(home, _typed())
-    if try_to(lambda: save_endpoint(home, endpoint)):
+    act = partial(save_endpoint, home, endpoint)
+    if try_to(lambda: act_as("admin", "language model changed", act, f"{endpoint.model} at {endpoint.where}")):
         st.session_state[_KEY] = ""
         st.session_state[_PRESET] = _preset_of(endpoint.where)
         tell(
@@ -195,7 +201,8 @@ def _show_test(endpoint: Endpoint) -> None:
 
 
 def _clear() -> None:
-    if try_to(lambda: clear_endpoint(read_settings().home)):
+    act = partial(clear_endpoint, read_settings().home)
+    if try_to(lambda: act_as("admin", "language model settings removed", act)):
         for name in (_PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT):
             st.session_state.pop(name, None)
         tell("success", "Deleted the settings and the key saved here.")
@@ -226,4 +233,5 @@ def _show_instructions(settings: Settings) -> None:
             reset = st.form_submit_button("Restore defaults")
     if saved or reset:
         wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
-        attempt(lambda: save_prompts(settings.home, wanted), "Saved. Used from the next question on.")
+        act = partial(save_prompts, settings.home, wanted)
+        attempt(lambda: act_as("admin", "instructions changed", act), "Saved. Used from the next question on.")

@@ -29,6 +29,11 @@ def set_options() -> None:
         config.set_option(name, value, str(OPTIONS_FILE))
 
 
+def trust_headers(names: Mapping[str, str]) -> None:
+    """Let these headers, name -> key in st.user, say who the visitor is; none: no header."""
+    config.set_option("server.trustedUserHeaders", dict(names), "Citeloop")
+
+
 def _options(section: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Yield options by full name, such as theme.light.primaryColor."""
     for name, value in section.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.access.users import shown_name
 
+_NUM_LISTED = 5
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
 
 
@@ -18,6 +20,12 @@ def counted(number: int, noun: str) -> str:
 def people(number: int) -> str:
     """Return a number of people."""
     return "1 person" if number == 1 else f"{number:,} people"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names and the number of others."""
+    more = f" and {len(names) - _NUM_LISTED:,} more" if len(names) > _NUM_LISTED else ""
+    return ", ".join(names[:_NUM_LISTED]) + more
 
 
 def times(number: int) -> str:

@@ -17,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from app.access.access import Access
+from app.access.callers import Callers
 from app.access.keys import KeyStore, Limits
 from app.api.web import create_api
 from app.feedback import FeedbackStore
@@ -79,7 +81,8 @@ class Api:
     keys: KeyStore
 
     def __post_init__(self) -> None:
-        api = create_api(lambda: self.pipeline, lambda: self.store, self.keys)
+        callers = Callers(self.keys, Access(self.pipeline.settings.home))
+        api = create_api(lambda: self.pipeline, lambda: self.store, callers)
         self.site = Starlette(routes=[Mount("/v1", api)])
 
 

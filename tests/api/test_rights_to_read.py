@@ -10,6 +10,7 @@ import pytest
 from mcp.client import Client
 from starlette.testclient import TestClient
 
+from app.access.keys import KeyStore, Limits
 from app.access.rights import Rights
 from app.api.agents import create_agent_server
 from app.pipeline import Pipeline
@@ -22,8 +23,8 @@ READER = Rights("api:helpdesk", "reader", frozenset({"handbook"}))
 
 
 @pytest.fixture
-def reads_handbook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.api.web.rights_of", lambda _key: READER)
+def key(keys: KeyStore) -> str:
+    return keys.create("helpdesk", Limits(num_users=20, collections=("handbook",)))
 
 
 def leaks(text: str) -> list[str]:
@@ -36,16 +37,14 @@ def asked_before(api: Api) -> str:
     return api.store.save_answer(answer, "talk", "api:helpdesk")
 
 
-def test_search_finds_what_may_be_read(client: TestClient, reads_handbook: None) -> None:
+def test_search_finds_what_may_be_read(client: TestClient) -> None:
     found = client.post("/v1/search", json={"query": QUESTION})
     assert found.json()["ranking"]
     assert not leaks(found.text)
 
 
 @pytest.mark.parametrize("wanted", [{"collections": ["it"]}, {"documents": ["it/vpn.md"]}])
-def test_a_filter_that_may_not_be_read_is_an_unknown_one(
-    client: TestClient, reads_handbook: None, wanted: dict[str, Any]
-) -> None:
+def test_a_filter_that_may_not_be_read_is_an_unknown_one(client: TestClient, wanted: dict[str, Any]) -> None:
     said = client.post("/v1/search", json={"query": QUESTION, "within": wanted})
     unknown = {key: [value.replace("it", "xx") for value in values] for key, values in wanted.items()}
     other = client.post("/v1/search", json={"query": QUESTION, "within": unknown})
@@ -54,7 +53,7 @@ def test_a_filter_that_may_not_be_read_is_an_unknown_one(
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_ask_cites_what_may_be_read(client: TestClient, reads_handbook: None, is_stream: bool) -> None:
+def test_ask_cites_what_may_be_read(client: TestClient, is_stream: bool) -> None:
     answer = client.post("/v1/ask", json={"question": QUESTION, "stream": is_stream})
     assert answer.status_code == 200
     assert not leaks(answer.text)
@@ -62,7 +61,7 @@ def test_ask_cites_what_may_be_read(client: TestClient, reads_handbook: None, is
 
 
 def test_a_follow_up_carries_nothing_of_a_hidden_answer(
-    client: TestClient, api: Api, make_pipeline: MakePipeline, reads_handbook: None
+    client: TestClient, api: Api, make_pipeline: MakePipeline
 ) -> None:
     asked_before(api)
     language_model = FakeLanguageModel("How many days? [1]")
@@ -75,7 +74,7 @@ def test_a_follow_up_carries_nothing_of_a_hidden_answer(
 
 @pytest.mark.parametrize("named", [{"number": 1}, {"chunk_id": "secret"}])
 def test_feedback_on_what_may_not_be_read_is_refused_as_on_what_is_not_there(
-    client: TestClient, api: Api, reads_handbook: None, named: dict[str, Any]
+    client: TestClient, api: Api, named: dict[str, Any]
 ) -> None:
     answer_id = asked_before(api)
     stored = api.store.answer(answer_id, "api:helpdesk")

@@ -233,6 +233,20 @@ def test_a_shared_conversation_is_read_by_its_token_alone(talks: FeedbackStore) 
     assert talks.conversation("leave", "ben") == []  # the token opens it, not its id
 
 
+def test_a_link_ends_after_thirty_days(talks: FeedbackStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = datetime.now(UTC) - timedelta(days=29, hours=23)
+    monkeypatch.setattr("app.feedback.answers.now", made.isoformat)
+    nearly = talks.share("leave", "ada")
+    monkeypatch.setattr("app.feedback.answers.now", (made - timedelta(hours=1)).isoformat)
+    over = talks.share("vpn", "ben")
+    assert talks.shared_until(nearly) == made + timedelta(days=30)
+    assert talks.shared_conversation(nearly)
+    assert talks.shared_conversation(over) == []
+    assert talks.share_token("vpn", "ben") == ""
+    monkeypatch.undo()
+    assert talks.share("vpn", "ben") != over
+
+
 def test_a_conversation_that_is_no_longer_shared_is_closed(talks: FeedbackStore) -> None:
     first = talks.share("leave", "ada")
     talks.stop_sharing("leave", "ben")

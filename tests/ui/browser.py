@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,10 +19,10 @@ _FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[str]:
+def serving(home: Path, port: int = 0, **variables: str) -> Iterator[str]:
     """The address of a server over this home folder."""
-    command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | variables)
     assert process.stdout is not None
     try:
         address = re.search(r"http://\S+", process.stdout.readline())

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from app.access.rights import Rights
 from app.reranking.rerank import Reranker
 from app.settings import Settings
+from app.ui.who import require_login
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker
 
 Run = Callable[[Callable[[], None]], AppTest]
+Visit = Callable[..., AppTest]
+
+MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
 
 _WHO_ASK_WHO_IT_IS = (
     "ask.answer_search",
@@ -41,6 +49,7 @@ _WHO_ASK_FOR_RIGHTS = (
     "documents.jobs",
     "documents.page",
     "feedback.inbox",
+    "who",  # last: the others must not import a fake
 )
 
 
@@ -51,6 +60,14 @@ class AtOnce:
 
     def submit(self, act: Callable[..., object], *arguments: object) -> None:
         act(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a browser without a cookie sends, which an AppTest does not; and no login that another test required."""
+    monkeypatch.setattr(ContextProxy, "cookies", {})
+    monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
+    monkeypatch.setattr("app.ui.who._login_required", threading.Event())
 
 
 @pytest.fixture
@@ -64,16 +81,11 @@ def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rights], None]:
     return become_one
 
 
-@pytest.fixture(autouse=True)
-def may_do_everything(become: Callable[[Rights], None]) -> None:
-    become(Rights("ann"))
-
-
 @pytest.fixture
-def run_page(
+def fake_models(
     settings: Settings, table: ChunkTable, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Run]:
-    """Runs a page over the tiny table, with fakes for the models."""
+) -> Iterator[None]:
+    """The pages find the tiny table, with fakes for the models."""
 
     def load(name: str, _settings: Settings) -> Reranker | None:
         return None if name == "none" else FakeReranker({"hotel": 5.0, "VPN": 1.0})
@@ -82,8 +94,30 @@ def run_page(
     monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
     monkeypatch.setattr("app.pipeline.load_reranker", load)
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", AtOnce)
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def run_page(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a page over the tiny table, with fakes for the models."""
     for module in _WHO_ASK_WHO_IT_IS:
         monkeypatch.setattr(f"app.ui.{module}.current_user", lambda: "ann")  # AppTest has no cookies
-    st.cache_resource.clear()
-    yield lambda page: AppTest.from_function(page, default_timeout=30).run()
-    st.cache_resource.clear()
+    return lambda page: AppTest.from_function(page, default_timeout=30).run()
+
+
+@pytest.fixture
+def visit(fake_models: None) -> Visit:
+    """Opens the site at an address as somebody who is logged in, as a browser does; None: before the login."""
+    require_login()
+
+    def open_page(email: str | None, page: str = "", **parameters: str) -> AppTest:
+        opened = AppTest.from_file(str(MAIN), default_timeout=30)
+        opened.user = {"is_logged_in": email is not None} | ({"email": email} if email else {})
+        opened._page_hash = calc_hash(page)  # the tests of Streamlit switch between files only
+        for name, value in parameters.items():
+            opened.query_params[name] = value
+        return opened.run()
+
+    return open_page

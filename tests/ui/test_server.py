@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 from streamlit import config
 from streamlit.runtime import Runtime
 
 from app.access.keys import KeyStore
+from app.access.policy import Proxy
 from app.pipeline import Pipeline
 from app.settings import Settings, read_settings
-from app.ui import server
+from app.ui import server, who
 from app.ui.own_site import OwnSiteOnly
+from app.ui.proxy import TrustedProxy
 from app.ui.resources import feedback_store
 from app.ui.streamlit_options import OPTIONS_FILE
+from app.ui.who import PROXY_EMAIL, PROXY_GROUPS
 from ingest import CiteloopError
 from tests.app.builders import WordScorer
 
@@ -158,13 +163,89 @@ def test_the_network_is_let_in_where_that_is_said(served: list[object], capsys: 
     assert "Nobody can change the language model on the pages" in capsys.readouterr().out
 
 
-def test_the_network_is_let_in_to_a_login(
-    served: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+POLICY = '[roles]\nadmin = ["ann@example.org"]\n'
+
+
+def write_policy(settings: Settings, text: str = POLICY) -> None:
+    settings.home.mkdir(exist_ok=True)
+    (settings.home / "access.toml").write_text(text)
+
+
+@pytest.fixture
+def login_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit's login is configured."""
     monkeypatch.setattr(st.secrets, "load_if_toml_exists", lambda: True)
     monkeypatch.setattr(type(st.secrets), "__contains__", lambda _secrets, name: name == "auth", raising=False)
+
+
+def test_the_network_is_let_in_to_a_login(
+    login_page: None,
+    served: list[object],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_policy(settings)
+    monkeypatch.setenv("CITELOOP_LOCK_SETTINGS", "")
     server.serve("0.0.0.0", 0)
     assert served
+    assert not read_settings().lock_settings  # the page is the admins' alone
+    assert "Admins, as access.toml names them" in capsys.readouterr().out
+
+
+def test_a_login_needs_somebody_who_is_admin(login_page: None, served: list[object], settings: Settings) -> None:
+    with pytest.raises(CiteloopError, match=r"nothing says who may do what\. Write .*access\.toml, for example:\n"):
+        server.serve("127.0.0.1", 0)
+    assert served == []
+
+
+def test_a_broken_file_keeps_the_server_from_starting(served: list[object], settings: Settings) -> None:
+    write_policy(settings, "[roles")
+    with pytest.raises(CiteloopError, match=r"access\.toml cannot be used"):
+        server.serve("127.0.0.1", 0)
+    assert served == []
+
+
+def test_two_logins_are_refused(login_page: None, served: list[object], settings: Settings) -> None:
+    write_policy(settings, POLICY + '[proxy]\naddresses = ["127.0.0.1"]')
+    with pytest.raises(CiteloopError, match="there are two logins"):
+        server.serve("127.0.0.1", 0)
+
+
+def test_roles_without_a_login_are_said_to_be_idle(
+    served: list[object], settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_policy(settings)
+    server.serve("127.0.0.1", 0)
+    assert "No login, so access.toml does not act on the pages" in capsys.readouterr().out
+
+
+HEADERS = {"X-Forwarded-Email": "ann@example.org", "X-Forwarded-Groups": "hr", "X-Forwarded-For": "6.6.6.6, 192.0.2.7"}
+
+
+@pytest.mark.parametrize(
+    ("host", "client", "names"),
+    [("127.0.0.1", "192.0.2.7", ["x-forwarded-email", "x-forwarded-groups"]), ("192.0.2.66", "192.0.2.66", [])],
+)
+def test_headers_name_people_only_if_they_come_from_the_proxy(host: str, client: str, names: list[str]) -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+        await PlainTextResponse("ok")(scope, receive, send)
+
+    proxied = TestClient(TrustedProxy(app, Proxy(addresses=["127.0.0.1"])), client=(host, 1))
+    proxied.get("/", headers=HEADERS)
+    assert seen[0]["client"][0] == client
+    assert [name.decode() for name, _ in seen[0]["headers"] if b"email" in name or b"groups" in name] == names
+
+
+def test_with_a_proxy_streamlit_reads_its_headers_and_a_login_is_required(site: Site, settings: Settings) -> None:
+    write_policy(settings, POLICY + '[proxy]\naddresses = ["127.0.0.1"]\nemail_header = "X-Auth-Request-Email"')
+    site(api=False)
+    given = config.get_option("server.trustedUserHeaders")
+    assert given == {"X-Auth-Request-Email": PROXY_EMAIL, "X-Forwarded-Groups": PROXY_GROUPS}
+    assert who._login_required.is_set()
 
 
 @pytest.mark.parametrize(

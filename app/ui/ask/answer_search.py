@@ -12,6 +12,7 @@ from app.reranking.rerank import RankedChunk
 from app.ui import links, markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, feedback_store, pipeline, readable
+from app.ui.who import act_as
 from app.ui.words import beginning_of
 from ingest.chunk import Chunk
 
@@ -71,4 +72,5 @@ def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: boo
 
 def _record(questions: Sequence[str], chunk: Chunk) -> None:
     user = current_user()
-    feedback_store().judge([Judgement.of_chunk(question, chunk, "relevant", user) for question in questions])
+    judgements = [Judgement.of_chunk(question, chunk, "relevant", user) for question in questions]
+    act_as("curator", "decided: relevant", lambda: feedback_store().judge(judgements), chunk.document)

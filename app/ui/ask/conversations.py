@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from app.feedback import StoredAnswer, new_id
+from app.feedback.answers import SHARE_DAYS
 from app.feedback.conversation_markdown import as_markdown
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import answerer, answers, current_rights, current_user, feedback_store, pipeline
+from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
+from app.ui.who import act_as, current_rights, is_logged_in
 from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
@@ -66,15 +69,22 @@ def show_sharing(conversation_id: str, answer_id: str = "") -> None:
     store, user = feedback_store(), current_user()
     token = store.share_token(conversation_id, user)
     if token:
-        st.caption("Anyone with this link can read this conversation, including later questions:")
+        st.caption(_who_may_read(store.shared_until(token)))
         st.code(_link_to(token, answer_id), language=None, wrap_lines=True)
         label, icon = "Stop sharing", ":material/link_off:"
     else:
-        st.caption("Only you can open this conversation.")
+        st.caption(f"Only you can open this conversation. A link works for {SHARE_DAYS} days, or until you stop it.")
         label, icon = "Share conversation", ":material/link:"
     if st.button(label, key=f"{label}-{conversation_id}-{answer_id}", icon=icon):
-        try_to(partial(store.stop_sharing if token else store.share, conversation_id, user))
+        what, act = ("sharing stopped", store.stop_sharing) if token else ("conversation shared", store.share)
+        try_to(lambda: act_as("reader", what, partial(act, conversation_id, user), conversation_id))
         st.rerun()  # rerun the page: other menus show the link too
+
+
+def _who_may_read(until: datetime | None) -> str:
+    who = "Anyone who can log in here and has this link" if is_logged_in() else "Anyone with this link"
+    end = f" until {until:%-d %b %Y}" if until else ""
+    return f"{who} can read this conversation, including later questions{end}:"
 
 
 def _link_to(token: str, answer_id: str) -> str:

@@ -17,7 +17,6 @@ from app.ui.messages import show_messages
 from app.ui.resources import (
     answerer,
     answers,
-    current_rights,
     current_user,
     examples,
     feedback_store,
@@ -25,6 +24,7 @@ from app.ui.resources import (
     readable_documents,
 )
 from app.ui.scroll import scroll_here
+from app.ui.who import current_rights
 from app.ui.words import counted
 
 NUM_SHOWN_TURNS = 10
@@ -108,7 +108,7 @@ def _shared_turns() -> Sequence[StoredAnswer]:
     if turns:
         st.query_params["c"] = turns[0].conversation_id
     elif token:
-        st.info("This link is not valid. Its owner may have stopped sharing.", icon=":material/link_off:")
+        st.info("This link is not valid. Its time is over, or its owner stopped sharing.", icon=":material/link_off:")
     st.query_params.pop("share", None)
     return []
 
@@ -160,8 +160,11 @@ def _welcome() -> None:
     st.title("Ask your documents")
     documents = readable_documents()
     if not documents:
-        st.markdown("No documents yet. Add some, then ask about them here.")
-        links.to_documents("Add documents", icon=":material/upload:")
+        if current_rights().may_act_as("curator"):
+            st.markdown("No documents yet. Add some, then ask about them here.")
+            links.to_documents("Add documents", icon=":material/upload:")
+        else:
+            st.markdown("No documents yet.")
         return
     st.markdown(
         f"Answers quote your {counted(len(documents), 'document')} and show why each source ranks where it does. "

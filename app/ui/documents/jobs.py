@@ -10,9 +10,11 @@ from typing import get_args
 
 import streamlit as st
 
+from app.access.policy import AccessError
 from app.settings import read_settings
 from app.ui import markup
-from app.ui.resources import current_rights, job_store
+from app.ui.resources import job_store
+from app.ui.who import act_as, current_rights
 from app.ui.words import age, ago, counted, duration
 from ingest import worker
 from ingest.home.job_store import JobError
@@ -222,8 +224,8 @@ def _has_files(job: Job) -> bool:
 def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
     if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
         try:
-            act(job)
-        except JobError as error:  # it ended before the click arrived
+            act_as("curator", f"ingest: {label.lower()}", lambda: act(job), title(job))
+        except (AccessError, JobError) as error:  # the job ended before the click arrived
             st.toast(markup.plain(str(error)))
         st.rerun()
 

@@ -17,7 +17,9 @@ from app.ui import links, markup
 from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
-from app.ui.resources import current_rights, filter_choices, pipeline, readable_documents
+from app.ui.resources import filter_choices, pipeline, readable_documents
+from app.ui.who import act_as, current_rights
+from app.ui.words import listed
 from ingest import CiteloopError
 from ingest.collections import UPLOADS
 from ingest.home.folder import create_private
@@ -148,7 +150,12 @@ def _add(key: str, collection: str) -> None:
         return
     try:
         _check_may_add(collection)
-        _queue(files, table.home, collection)
+        act_as(
+            "curator",
+            "documents uploaded",
+            lambda: _queue(files, table.home, collection),
+            listed([file.name for file in files]),
+        )
     except CiteloopError as error:
         messages.append(("error", f"Nothing was added: {error}"))
 
@@ -199,19 +206,23 @@ def _move(documents: Sequence[StoredDocument], collection: str) -> None:
         _check_may_add(collection)
         move(documents, collection, table)
 
-    _write(act, f"{_count(documents)} moved to {collection}")
+    _write(act, f"documents moved to {collection}", documents, f"{_count(documents)} moved to {collection}")
 
 
 def _remove(documents: Sequence[StoredDocument]) -> None:
-    _write(lambda table: remove(documents, table), f"{_count(documents)} removed")
+    _write(lambda table: remove(documents, table), "documents removed", documents, f"{_count(documents)} removed")
 
 
-def _write(act: Callable[[ChunkTable], None], done: str) -> None:
-    """Change the table, and say so."""
-    try:
+def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[StoredDocument], done: str) -> None:
+    """Change the documents in the table, and say so here and in the audit log."""
+
+    def write() -> None:
         table = pipeline().table
         with table.writing(on_wait=_give_up):
             act(table)
+
+    try:
+        act_as("curator", what, write, listed([document.name for document in documents]))
         message = ("success", done)
     except CiteloopError as error:
         message = ("error", str(error))

@@ -11,6 +11,7 @@ from app.search.families import Families
 from app.search.versions import Version
 from app.ui import markup
 from app.ui.resources import current_user, pipeline, readable
+from app.ui.who import act_as
 from ingest import CiteloopError
 from ingest.listing import StoredDocument
 
@@ -33,11 +34,11 @@ def show_correction(document: StoredDocument) -> None:
         if family:
             others = ", ".join(other.full_name for other in family if other.id != document.id)
             if st.button(f"Not a version of {markup.plain(others)}"):
-                _correct(lambda: _store().separate(document.id, [other.id for other in family], current_user()))
+                _correct(document, lambda: _store().separate(document.id, [each.id for each in family], current_user()))
         if any(document.id in (each.document_id, each.other_id) for each in _store().all()) and st.button(
             "Remove corrections"
         ):
-            _correct(lambda: _store().forget(document.id))
+            _correct(document, lambda: _store().forget(document.id))
 
 
 def _show_newer(document: StoredDocument, families: Families) -> None:
@@ -46,16 +47,16 @@ def _show_newer(document: StoredDocument, families: Families) -> None:
         "Replaced by", sorted(names, key=names.__getitem__), index=None, format_func=names.__getitem__, key="newer"
     )
     if st.button("Save version", disabled=newer is None) and newer:
-        _correct(lambda: _store().replaced_by(document.id, newer, current_user()))
+        _correct(document, lambda: _store().replaced_by(document.id, newer, current_user()))
 
 
 def _store() -> CorrectionStore:
     return CorrectionStore(pipeline().settings.home)
 
 
-def _correct(act: Callable[[], None]) -> None:
+def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
     try:
-        act()
+        act_as("curator", "versions corrected", act, document.name)
         message = ("success", "Saved. Used from the next question on.")
     except CiteloopError as error:
         message = ("error", str(error))

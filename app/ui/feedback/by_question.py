@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -22,6 +23,7 @@ from app.ui.feedback.counts import (
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
+from app.ui.who import act_as
 from app.ui.words import counted, person, preview
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
@@ -167,7 +169,8 @@ def _judge(passage: LabeledPassage, key: str) -> None:
     if not label or label == before:  # not a click: an outdated browser page sent its old state
         return
     judgement = Judgement.of(passage, label, current_user())
-    if not try_to(lambda: feedback_store().judge([judgement])):
+    act = partial(feedback_store().judge, [judgement])
+    if not try_to(lambda: act_as("curator", f"decided: {label}", act, passage.document)):
         st.session_state[key] = before  # allow another try
 
 

@@ -28,6 +28,7 @@ from app.ui.documents.uploads import safe_name
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell
 from app.ui.resources import current_user, feedback_store, reads_everything
+from app.ui.who import act_as
 from app.ui.words import counted
 from ingest import CiteloopError
 
@@ -118,7 +119,8 @@ def _show_import() -> None:
         st.warning("Choose a file first.")
     elif submitted and file:
         try:
-            tell("success", import_words(file.name, _import(file)))
+            result = act_as("curator", "decisions imported", lambda: _import(file), file.name)
+            tell("success", import_words(file.name, result))
         except CiteloopError as error:
             tell("error", f"Nothing was imported: {error}")
         st.rerun()

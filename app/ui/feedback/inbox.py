@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -17,7 +18,8 @@ from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.counts import Feedback, key_of
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import answers, current_rights, current_user, feedback_store, inbox
+from app.ui.resources import answers, current_user, feedback_store, inbox
+from app.ui.who import act_as, current_rights
 from app.ui.words import ago, beginning_of, day, people, times
 from ingest.chunk import Chunk
 
@@ -111,7 +113,8 @@ def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str],
 def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
     judgements = [Judgement.of_chunk(question, chunk, label, current_user()) for question in questions]
     said = "answers" if label == "relevant" else "does not answer"
-    if try_to(lambda: feedback_store().judge(judgements)):
+    act = partial(feedback_store().judge, judgements)
+    if try_to(lambda: act_as("curator", f"decided: {label}", act, chunk.document)):
         tell("success", f"Saved: {chunk.title} {said} “{questions[0]}”")
 
 
@@ -119,5 +122,6 @@ def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
     names = current_rights().collections
     collections = None if names is None else tuple(sorted(names))
     statements = [Unanswered(each, current_user(), shown=shown, collections=collections) for each in questions]
-    if try_to(lambda: feedback_store().say_unanswered(statements)):
+    act = partial(feedback_store().say_unanswered, statements)
+    if try_to(lambda: act_as("curator", "decided: not in the documents", act)):
         tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app.feedback.people import Voter, voters
@@ -11,6 +13,7 @@ from app.ui.feedback.counts import Feedback
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store, reads_everything
+from app.ui.who import act_as
 from app.ui.words import counted, day, person
 
 _NUM_PEOPLE = 20
@@ -53,4 +56,6 @@ def voter_words(voter: Voter) -> str:
 
 
 def _ignore(voter: Voter) -> None:
-    try_to(lambda: feedback_store().ignore(voter.user, current_user(), ignored=not voter.ignored))
+    what, ignored = "votes counted again" if voter.ignored else "votes ignored", not voter.ignored
+    act = partial(feedback_store().ignore, voter.user, current_user(), ignored=ignored)
+    try_to(lambda: act_as("curator", what, act, voter.user))

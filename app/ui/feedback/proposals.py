@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 
 import streamlit as st
@@ -25,6 +26,7 @@ from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store, pipeline, reads_everything
+from app.ui.who import act_as
 from app.ui.words import ago, counted
 from ingest import CiteloopError
 
@@ -77,7 +79,8 @@ def _show_start() -> None:
 
 
 def _start() -> None:
-    try_to(lambda: begin(pipeline(), int(st.session_state[_COUNT])))
+    count = int(st.session_state[_COUNT])
+    try_to(lambda: act_as("curator", "questions proposed", lambda: begin(pipeline(), count), f"{count} passages"))
 
 
 def begin(asked: Pipeline, count: int) -> None:
@@ -107,7 +110,8 @@ def _show_progress(job_id: str) -> None:
 
 
 def _stop(job_id: str) -> None:
-    try_to(lambda: ProposalJobStore(read_settings().home).cancel(job_id))
+    act = partial(ProposalJobStore(read_settings().home).cancel, job_id)
+    try_to(lambda: act_as("curator", "proposing stopped", act))
 
 
 def progress_words(job: ProposalJob) -> str:
@@ -172,17 +176,17 @@ def _button(label: str, proposal: Proposal, act: Callable[[Proposal], None], ico
 def _accept(proposal: Proposal) -> None:
     question = str(st.session_state[f"question-{proposal.id}"])
     store, user = ProposalStore(read_settings().home), current_user()
-    _decide(lambda: store.accept(proposal.id, question, user, feedback_store()))
+    _decide("accepted", proposal, lambda: store.accept(proposal.id, question, user, feedback_store()))
 
 
 def _reject(proposal: Proposal) -> None:
     store, user = ProposalStore(read_settings().home), current_user()
-    _decide(lambda: store.reject(proposal.id, user))
+    _decide("rejected", proposal, lambda: store.reject(proposal.id, user))
 
 
-def _decide(act: Callable[[], bool]) -> None:
+def _decide(what: str, proposal: Proposal, act: Callable[[], bool]) -> None:
     def tell_if_late() -> None:
-        if not act():
+        if not act_as("curator", f"proposed question {what}", act, proposal.document):
             tell("info", "Another user has already decided on this question.")
 
     try_to(tell_if_late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,7 @@ from app.ui.feedback.counts import Feedback
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import askings, current_user, feedback_store, only_shown_readable
+from app.ui.who import act_as
 from app.ui.words import day, person
 
 _NUM_STATEMENTS = 10
@@ -78,4 +80,5 @@ def _show_statements(statements: list[Unanswered]) -> None:
 
 def _withdraw(statement: Unanswered) -> None:
     withdrawn = replace(statement, user=current_user(), withdrawn=True)
-    try_to(lambda: feedback_store().say_unanswered([withdrawn]))
+    act = partial(feedback_store().say_unanswered, [withdrawn])
+    try_to(lambda: act_as("curator", "withdrawn: not in the documents", act))

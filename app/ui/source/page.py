@@ -23,6 +23,7 @@ from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
 from app.ui.source.text_view import as_markdown, show_text
+from app.ui.who import current_rights
 from ingest.chunk import Chunk
 from ingest.listing import StoredDocument
 from ingest.originals import Originals
@@ -70,8 +71,10 @@ def show() -> None:
                 answer_id=source.answer.id,
                 share=named["share"],
             )
-        else:
+        elif current_rights().may_act_as("curator"):
             links.to_documents("All documents")
+        else:
+            links.to_ask("Ask a question")
         if source.document:
             _show_download(source.document)
     if source.is_gone and source.chunk:
@@ -119,7 +122,7 @@ def _show_nothing(*, is_named: bool) -> None:
     if is_named:
         st.info("Passage not found. It may have been changed or removed.")
     else:
-        st.info("Open a source below an answer, or a document on the Documents page.")
+        st.info("Open a source below an answer.")
 
 
 def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 
 import streamlit as st
@@ -17,6 +18,7 @@ from app.ui.messages import attempt, try_to
 from app.ui.resources import current_user, registry
 from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
+from app.ui.who import act_as
 from app.ui.words import counted, moment, person
 
 _NUM_HISTORY = 50
@@ -97,12 +99,14 @@ def _show_rollback(live: str, target: str) -> None:
         st.markdown(f"{markup.plain(target)} replaces {markup.plain(live)} from the next question on.")
         why = st.text_input("Reason (optional)", key="rollback-why", max_chars=500)
         if st.form_submit_button(f"Roll back to {markup.plain(target)}", type="primary"):
-            attempt(lambda: registry().rollback(current_user(), why), f"{target} is live again")
+            act = partial(registry().rollback, current_user(), why)
+            attempt(lambda: act_as("curator", "model rolled back", act, target), f"{target} is live again")
 
 
 def _switch() -> None:
     is_on = bool(st.session_state["promotes-by-itself"])
-    try_to(lambda: registry().set_promotes_by_itself(is_on))
+    act = partial(registry().set_promotes_by_itself, is_on)
+    try_to(lambda: act_as("curator", f"automatic promotion {'on' if is_on else 'off'}", act))
 
 
 # the comparison ------------------------------------------------------------------------------------------
@@ -209,9 +213,12 @@ def _promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
             if warning and not why:
                 st.error("Enter a reason; the history shows it to others.")
             else:
-                attempt(
-                    lambda: registry().promote(name, current_user(), why, override=bool(warning)), f"{name} is live"
-                )
+                attempt(lambda: _promote(name, why, override=bool(warning)), f"{name} is live")
+
+
+def _promote(name: str, why: str, *, override: bool) -> None:
+    act = partial(registry().promote, name, current_user(), why, override=override)
+    act_as("curator", "model promoted", act, name)
 
 
 def _objection(name: str) -> str:
@@ -226,7 +233,8 @@ def _remove_button(name: str) -> None:
     with st.popover("Remove", icon=":material/delete:", key=f"remove-{name}"):
         st.markdown(f"{markup.plain(name)} and its files will be deleted. The history is kept.")
         if st.button(f"Remove {markup.plain(name)}", key=f"remove-now-{name}", type="primary"):
-            attempt(lambda: registry().remove(name), f"{name} removed")
+            act = partial(registry().remove, name)
+            attempt(lambda: act_as("curator", "model removed", act, name), f"{name} removed")
 
 
 def history_line(line: Promotion, me: str) -> str:

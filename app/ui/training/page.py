@@ -18,6 +18,7 @@ from app.ui.resources import current_user, feedback, reads_everything, training_
 from app.ui.training.models import show_comparison, show_live, show_models
 from app.ui.training.progress import KINDS, is_training, show_trainings, start
 from app.ui.training.votes import show_votes
+from app.ui.who import act_as
 from app.ui.words import counted, passages_that_answer, people
 
 _MAX_SEED = 2**31 - 1
@@ -135,5 +136,6 @@ def _show_start(ready: Readiness) -> None:
 
 
 def _start(plan: Plan) -> None:
-    training_job_store().add(plan, current_user())
+    user = current_user()
+    act_as("curator", "training started", lambda: training_job_store().add(plan, user), plan.kind)
     start()

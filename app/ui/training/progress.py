@@ -16,6 +16,7 @@ from app.ui import markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
+from app.ui.who import act_as
 from app.ui.words import age, ago, duration, moment, person
 
 KINDS: dict[Kind, str] = {
@@ -192,7 +193,7 @@ def start(job_id: str = "") -> None:
 
 def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:
     if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
-        attempt(lambda: act(job), message)
+        attempt(lambda: act_as("curator", f"training: {label.lower()}", lambda: act(job), job.kind), message)
 
 
 def _cancel(job: TrainingJob) -> None:

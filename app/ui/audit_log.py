@@ -1,0 +1,47 @@
+"""The audit log on the Settings page: who changed what, when and from where."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pandas as pd
+import streamlit as st
+
+from app.access.audit import AuditLog
+from app.access.users import shown_name
+from app.settings import read_settings
+
+_NUM_SHOWN = 200
+
+
+def show_audit_log() -> None:
+    """Show the newest changes, with a download of all."""
+    st.subheader("Audit log", anchor=False)
+    log = AuditLog(read_settings().home)
+    entries = log.entries(_NUM_SHOWN)
+    if not entries:
+        st.caption("Nothing was changed yet.")
+        return
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "When": pd.to_datetime([entry.at for entry in entries], utc=True),
+                "Who": [shown_name(entry.user) for entry in entries],
+                "What": [entry.act for entry in entries],
+                "Which": [entry.subject for entry in entries],
+                "From": [entry.address or "this machine" for entry in entries],
+            }
+        ),
+        hide_index=True,
+        column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        alt="Changes with time, person and address, newest first",
+    )
+    st.download_button(
+        "Download audit log (.json)",
+        data=lambda: json.dumps([asdict(entry) for entry in log.entries()], ensure_ascii=False),  # called on click
+        file_name="citeloop-audit-log.json",
+        mime="application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
