@@ -225,7 +225,7 @@ class Pipeline:
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; as_typed: correct no typos; within: which documents to look at, of those that the asker
-        may read, by which alone everything here goes. user: who asks, whose
+        may read; nothing else has an effect. user: who asks, whose
         own votes act at once; ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the
         reranker fails, show the order of search with a note instead of raising RerankerError. `live` names no reranker,
         so that it always falls back, to what was live before. on_step is called as a step begins, and again and again
