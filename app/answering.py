@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.access.admission import expect_waiting
+from app.access.rights import Rights
 from app.answer import EXTRACTIVE, Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.pipeline import Pipeline, Step
@@ -112,7 +113,8 @@ class Answerer:
     ) -> str:
         """Begin to answer a question; store the answer and return its id.
 
-        earlier: queries of the conversation, to expand a follow-up. as_typed and ignore_votes: see `Pipeline.rank`.
+        within: with what the user may read. earlier: queries of the conversation, to expand a follow-up. as_typed and
+        ignore_votes: see `Pipeline.rank`.
         """
         asked = Answer(
             question,
@@ -149,11 +151,20 @@ class Answerer:
         self._begin(job, turn.answer, steps)
 
     def rank_again(
-        self, turn: StoredAnswer, reranker: str, without: Collection[str], *, ignore_votes: bool = False
+        self,
+        turn: StoredAnswer,
+        reranker: str,
+        without: Collection[str],
+        rights: Rights,
+        *,
+        ignore_votes: bool = False,
     ) -> None:
-        """Begin to rank and write a stored answer again, without these sources; the old one stays until then."""
+        """Begin to rank and write a stored answer again, without these sources; the old one stays until then.
+
+        rights: of its user now.
+        """
         job = self._new_job(turn.id, without)
-        asked = replace(turn.answer, ignores_votes=ignore_votes)
+        asked = replace(turn.answer, within=turn.answer.within.read_by(rights), ignores_votes=ignore_votes)
 
         def steps(heart: Heart) -> Iterator[Answer]:
             ranked = self._ranked(asked, turn.user, reranker, heart, as_typed=True)  # its typos are corrected already

@@ -13,6 +13,7 @@ from typing import Literal
 from cachetools import LRUCache
 
 from app.access.admission import usual_admission
+from app.access.rights import Rights
 from app.answer import (
     ALL_STRUCK_OUT,
     CURATED,
@@ -29,11 +30,12 @@ from app.answer.writer import Writer
 from app.feedback import FeedbackStore
 from app.feedback.changed import Changed, changed_since
 from app.feedback.curators import Asking
+from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import estimate_tokens
-from app.memory.votes import Statement
+from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.registry import SHIPPED, Registry, RegistryError
 from app.reranking.live import NONE, LiveReranker, Reranked
@@ -196,10 +198,9 @@ class Pipeline:
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
 
-    @property
-    def families(self) -> Families:
-        """Return which documents replace which."""
-        return self._family_finder.families(self.table)
+    def families_for(self, within: Filter = EVERYTHING) -> Families:
+        """Return which documents replace which, of those that may be read."""
+        return self._family_finder.families(self.table).among(within.all_readable.document_ids(self.table))
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """Return the candidates for a query. Raises CiteloopError on an unknown document."""
@@ -210,7 +211,7 @@ class Pipeline:
             embedder,
             num_candidates=self.settings.num_candidates,
             within=within.document_ids(table),
-            superseded=self.families.superseded,
+            superseded=self.families_for(within).superseded,
         )
 
     def rank(
@@ -229,7 +230,8 @@ class Pipeline:
         """Search and rerank; return an Answer with sources and no text.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
-        means more than it says; as_typed: correct no typos; within: which documents to look at. user: who asks, whose
+        means more than it says; as_typed: correct no typos; within: which documents to look at, of those that the asker
+        may read; nothing else has an effect. user: who asks, whose
         own votes act at once; ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the
         reranker fails, show the order of search with a note instead of raising RerankerError. `live` names no reranker,
         so that it always falls back, to what was live before. on_step is called as a step begins, and again and again
@@ -243,16 +245,16 @@ class Pipeline:
             on_step("search")
             with _timed(timings, "search"):
                 if not as_typed:
-                    searched = self._spelling.correct(typed, *self._serving())
+                    searched = self._spelling.correct(typed, *self._serving(), within.all_readable)
                 candidates = self.search(searched, within)
             on_step("rerank")
-            note = _damage(self.table)
+            note = _damage(self.table, within)
             with _timed(timings, "rerank"):
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
                 ranking, statement = list(reranked.ranking), None
                 if not ignore_votes:
                     ranking, statement = self._voted(searched, ranking, user, within)
-                ranking = newest_first(ranking, self.families, searched, within)
+                ranking = newest_first(ranking, self.families_for(within), searched, within)
                 ranking, statement = with_statement(ranking, statement)
         num_sources = len(statement.sources) if statement else 0
         return Answer(
@@ -282,17 +284,36 @@ class Pipeline:
         memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
         recalls = memory.recall(query, user, found)
         moved = with_votes(ranking, recalls, partial(self.find_passages, within=within))
-        statement = memory.statement(query, found)
+        statement = memory.statement(query, found, partial(self._is_for, within))
         return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
 
-    def is_overtaken(self, statement: Statement) -> bool:
+    def _is_for(self, within: Filter, statement: Statement) -> bool:
+        """Return whether a statement is for the asker, who may read what it rests on.
+
+        That nothing answers can only be said by a curator who may read no less.
+        """
+        if within.readable is None:
+            return statement.collections is None or bool(statement.text)
+        may_read = within.all_readable
+        if statement.text:
+            return self.find_passages(statement.sources, may_read).keys() == set(statement.sources)
+        if statement.collections is not None and not within.readable.issubset(statement.collections):
+            return False
+        ids = self.table.find_ids(statement.shown, may_read.document_ids(self.table))
+        return ids == self.table.find_ids(statement.shown)
+
+    def is_overtaken(self, statement: Statement, within: Filter = EVERYTHING) -> bool:
         """Return whether documents that were added or changed since may answer what a curator called unanswered."""
-        ranking = self.rank(statement.question, as_typed=True, ignore_votes=True, fall_back=True).ranking
+        ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
         return is_overtaken(statement, ranking, self.table.document)
 
     def find_passages(self, passages: Collection[PassageRef], within: Filter = EVERYTHING) -> dict[PassageRef, Chunk]:
         """Return passage -> chunk with the same text; those that these documents do not hold are left out."""
         return find_passages(passages, self.table, within.document_ids(self.table))
+
+    def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
+        """Return the answers of a store as somebody with these rights may read them."""
+        return ReadableAnswers(store, EVERYTHING.read_by(rights), self.table, self.families_for)
 
     @property
     def memory(self) -> Memory:
@@ -379,12 +400,18 @@ class Pipeline:
 
 
 def changed_questions(
-    pipeline: Pipeline, store: FeedbackStore, askings: Iterable[Asking]
+    pipeline: Pipeline,
+    askings: Iterable[Asking],
+    statements: Iterable[Statement],
+    votes: Iterable[Vote],
+    within: Filter = EVERYTHING,
 ) -> dict[Wording | str, Changed]:
-    """Return wording key -> what waits for a curator at a question that was asked, since the documents have changed."""
+    """Return wording key -> what waits for a curator at a question that was asked, since the documents have changed.
+
+    statements and votes: about documents that `within` holds.
+    """
     questions = {asking.question for asking in askings}
-    votes = pipeline.memory.votes()
-    return changed_since(questions, store.statements(), votes, pipeline.table, pipeline.is_overtaken)
+    return changed_since(questions, statements, votes, pipeline.table, partial(pipeline.is_overtaken, within=within))
 
 
 def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:
@@ -405,9 +432,9 @@ def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
     return f"Reranker {reranker} scored {num_scored} of {num_all} passages; the others follow in the order of search."
 
 
-def _damage(table: ChunkTable) -> str:
-    """Return a note on passages left out because they are damaged."""
-    if not table.damaged:
+def _damage(table: ChunkTable, within: Filter) -> str:
+    """Return a note on passages left out because they are damaged; it is kept, so names are only for who reads all."""
+    if not table.damaged or within.readable is not None:
         return ""
     names = ", ".join(sorted(table.damaged))
     return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor. "

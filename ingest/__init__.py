@@ -5,8 +5,10 @@
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in separate processes, with limits
     chunk      Chunk       document -> passages that fit the embedder, with their positions
+    collections Groups     ids of documents -> a condition on rows; the default collection
     embed      Embedder    passages -> unit vectors
     rows       Embedded    chunks and vectors -> rows with digests
+    listing    Outline     rows of a table -> its documents, and their headings and openings
     table      ChunkTable  rows -> one LanceDB table, one transaction per document
     originals  Original    copies of the ingested files
     pipeline   FileResult  paths -> table, with a result for each file

@@ -34,6 +34,14 @@ EmbedderOption = Annotated[
         show_default=False,
     ),
 ]
+CollectionOption = Annotated[
+    str,
+    typer.Option(
+        "--collection",
+        help="Put these documents into this collection; default: the one they have, or the name of their folder.",
+        show_default=False,
+    ),
+]
 
 
 def ingest_command(
@@ -44,6 +52,7 @@ def ingest_command(
     home: HomeOption = None,
     embedder: EmbedderOption = "",
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone from these folders.")] = False,
+    collection: CollectionOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Add documents to the table: PDF, Office, web pages, e-mail, e-books, Markdown, text, scans.
@@ -60,7 +69,8 @@ def ingest_command(
         raise CiteloopError("name files or folders to add, or use --sample")
     check_paths(paths)  # report a mistyped path before models are loaded
     store = JobStore(home or DEFAULT_HOME)
-    if not run_job(store, store.add("folder", paths, prune=prune, embedder=embedder, begin=True), as_json=as_json):
+    job = store.add("folder", paths, prune=prune, embedder=embedder, collection=collection, begin=True)
+    if not run_job(store, job, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -80,6 +90,7 @@ def watch_command(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to watch.")],
     home: HomeOption = None,
     embedder: EmbedderOption = "",
+    collection: CollectionOption = "",
 ) -> None:
     """Keep the table in sync with a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
     from watchfiles import watch
@@ -92,7 +103,10 @@ def watch_command(
     for changes in watch(folder, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
         if changes or is_first:  # the first run starts while already watching, so that no change is missed
             try:
-                run_job(store, store.add("folder", [folder], prune=True, embedder=embedder, begin=True))
+                run_job(
+                    store,
+                    store.add("folder", [folder], prune=True, embedder=embedder, collection=collection, begin=True),
+                )
             except CiteloopError as error:  # such as a full disk: the next change tries again
                 print(f"error: {error}", file=sys.stderr)
             print(f"following {folder} (stop with Ctrl+C)", file=sys.stderr)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import CiteloopError
+from ingest.parse import UPLOAD
 
-UPLOAD = "upload:"
-"""Prefix of the source of a document that was uploaded in the browser."""
 _LEADS_OUT = "it links outside this folder; add the linked file or folder itself to read it"
 
 
@@ -19,13 +18,15 @@ class SourceFile:
     """A file to ingest.
 
     name: shown to people, the path below the given folder. source: the table's key, the absolute path, or UPLOAD and
-    the name. document_id: the document of a kept file, else ''. not_read: why it must not be opened, or ''.
+    the name. document_id, collection: of the document of a kept file, else ''. not_read: why it must not be opened, or
+    ''.
     """
 
     path: Path
     name: str
     source: str
     document_id: str = ""
+    collection: str = ""
     not_read: str = ""
 
 

@@ -21,13 +21,14 @@ Kind = Literal["upload", "folder", "reindex"]
 class Job(BaseJob):
     """One ingest. paths: absolute; for an upload, the folder with its files. current: the file being read.
 
-    embedder: its name or folder; empty: the table's embedder.
+    embedder: its name or folder; empty: the table's embedder. collection: chosen for the documents, or ''.
     """
 
     kind: Kind
     paths: tuple[str, ...]
     prune: bool
     embedder: str
+    collection: str
     num_files: int = 0
     num_files_done: int = 0
     num_chunks_done: int = 0
@@ -63,12 +64,21 @@ class JobStore(BaseJobStore[Job]):
         *,
         prune: bool = False,
         embedder: str = "",
+        collection: str = "",
         begin: bool = False,
         job_id: str | None = None,
     ) -> Job:
         """Queue a job; with begin, mark it as started by the caller."""
         where = tuple(str(path.resolve()) for path in paths)
-        job = Job(id=job_id or new_job_id(), created_at=now(), kind=kind, paths=where, prune=prune, embedder=embedder)
+        job = Job(
+            id=job_id or new_job_id(),
+            created_at=now(),
+            kind=kind,
+            paths=where,
+            prune=prune,
+            embedder=embedder,
+            collection=collection,
+        )
         return self.put(job, begin=begin)
 
     def record(self, job_id: str, result: FileResult) -> None:

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -39,12 +39,16 @@ class HasFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The record beside a kept file: document id, displayed name, source, digest of the bytes."""
+    """The record beside a kept file: document id, displayed name, source, digest of the bytes.
+
+    collection: '' in records of earlier versions.
+    """
 
     id: str
     name: str
     source: str
     sha256: str
+    collection: str = ""
 
 
 class Originals:
@@ -74,8 +78,18 @@ class Originals:
                     shutil.copyfileobj(source, target)
                 if file_digest(copy) != document.sha256:
                     raise ParseError("the file changed while it was being read; ingest it again")
-        original = Original(document.id, document.name, document.source, document.sha256)
-        with _unfinished(kept.with_name(_RECORD)) as record, create_private(record) as target:
+        self._record(
+            Original(document.id, document.name, document.source, document.sha256, document.collection), kept.parent
+        )
+
+    def move(self, document_id: str, collection: str) -> None:
+        """Record the collection of a kept file, if there is one. Raises OriginalError."""
+        folder = self._folder / document_id
+        if original := _read(folder / _RECORD):
+            self._record(replace(original, collection=collection), folder)
+
+    def _record(self, original: Original, folder: Path) -> None:
+        with _unfinished(folder / _RECORD) as record, create_private(record) as target:
             target.write(json.dumps(asdict(original)).encode())
 
     def keep_only(self, document: Document) -> None:
@@ -97,12 +111,17 @@ class Originals:
     def __iter__(self) -> Iterator[Original]:
         """Yield every kept file, unordered; folders with a missing or damaged record are skipped."""
         for record in self._folder.glob(f"*/{_RECORD}"):
-            try:
-                original = Original(**json.loads(record.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                continue
-            if self.path(original).is_file():
+            original = _read(record)
+            if original and self.path(original).is_file():
                 yield original
+
+
+def _read(record: Path) -> Original | None:
+    """Return a record, None if it is missing or damaged."""
+    try:
+        return Original(**json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -10,15 +10,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ingest import CiteloopError
 from ingest.chunk import chunk
+from ingest.collections import default_collection
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
+from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, Document, ParseError, document_id
 from ingest.rows import Embedded
-from ingest.table import ChunkTable, StoredDocument
+from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
 
@@ -57,6 +60,7 @@ def ingest(
     *,
     prune: bool = False,
     uploaded: bool = False,
+    collection: str = "",
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
@@ -66,7 +70,8 @@ def ingest(
 
     An unchanged file costs only a hash. A file that cannot be read is reported, its older version stays, and the rest
     continues. A file that was moved or renamed keeps its document. prune: remove documents whose files are gone from
-    the given folders, unless a folder has no file left. on_wait: called while another process is writing; it may raise
+    the given folders, unless a folder has no file left. collection: of all these documents, also of unchanged ones;
+    '': the one they have, for new ones the default one. on_wait: called while another process is writing; it may raise
     to give up.
 
     Raises StoppedError soon after should_stop returns True, TableError when the table cannot be written; all results
@@ -76,7 +81,8 @@ def ingest(
     check_paths(paths)  # report bad paths before waiting
     with table.writing(on_wait):
         files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
-        yield from Ingest(table, embedder, limits or read_limits(), on_progress, should_stop).store(files)
+        run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop, collection=collection)
+        yield from run.store(files)
         if prune:
             yield from _prune(paths, {file.source for file in files}, table)
 
@@ -88,6 +94,17 @@ def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
     for document in documents:  # first: a kept file without chunks would be restored as a lost document
         originals.remove(document.id)
     table.remove([document.id for document in documents])
+
+
+def move(documents: Iterable[StoredDocument], collection: str, table: ChunkTable) -> None:
+    """Put documents into a collection; call inside `table.writing()`. Raises CiteloopError for a name of spaces."""
+    documents, collection = list(documents), collection.strip()
+    if not collection:
+        raise CiteloopError("a collection needs a name")
+    originals = Originals(table.home)
+    for document in documents:  # first: what is not in the table yet must not be restored into the earlier collection
+        originals.move(document.id, collection)
+    table.move([document.id for document in documents], collection)
 
 
 def embed_documents(
@@ -144,15 +161,17 @@ class Ingest:
         should_stop: Callable[[], bool] = lambda: False,
         *,
         again: bool = False,
+        collection: str = "",
     ) -> None:
-        """again: also read unchanged files."""
-        self._again = again
+        """again: also read unchanged files. collection: as for `ingest`."""
+        self._again, self._collection = again, collection.strip()
         self._table, self._embedder, self._limits = table, embedder, limits
         self._on_progress, self._should_stop = on_progress, should_stop
         self._originals = Originals(table.home)
         documents = table.documents()
         self._known = {document.source: document for document in documents}
-        self._ids = {document.id for document in documents}
+        self._by_id = {document.id: document for document in documents}
+        self._ids = set(self._by_id)
         self._moved: dict[str, StoredDocument] = {}
         self._progress = Progress(0)
 
@@ -214,7 +233,8 @@ class Ingest:
             digest = file_digest(file.path) if known or self._moved else ""
         except OSError as error:
             return _failed(file, f"cannot open the file: {error.strerror or error}")
-        if known and digest == known.sha256 and self._originals.path(known).exists() and not self._again:
+        stays = known and digest == known.sha256 and self._collection in ("", known.collection) and not self._again
+        if known and stays and self._originals.path(known).exists():
             return FileResult(file.name, file.source, "unchanged")
         if known:
             return _ChangedFile(file, known.id, "replaced")
@@ -235,7 +255,12 @@ class Ingest:
     def _store(self, parsed: list[tuple[_ChangedFile, Document]]) -> Iterator[FileResult]:
         """Embed and store parsed documents; each is in the table before its result is yielded."""
         files = {file.document_id: file for file, _ in parsed}
-        documents = [replace(document, id=file.document_id, source=file.file.source) for file, document in parsed]
+        documents = [
+            replace(
+                document, id=file.document_id, source=file.file.source, collection=self._collection_of(file, document)
+            )
+            for file, document in parsed
+        ]
         known = self._table.vectors_of([file.document_id for file in files.values() if file.status != "added"])
         kept = []
         for embedded in embed_documents(documents, self._embedder, known, on_embedded=self._report_embedded):
@@ -253,6 +278,13 @@ class Ingest:
             self._originals.keep_only(document)
             file = files[document.id]
             yield self._done(FileResult(file.name, file.file.source, file.status, len(chunks), document.note))
+
+    def _collection_of(self, file: _ChangedFile, document: Document) -> str:
+        """Return the collection that was chosen now or before, else the default one."""
+        known = self._by_id.get(file.document_id)
+        was_chosen = known and known.collection != default_collection(known.name, known.source)
+        kept = known.collection if known and was_chosen else ""
+        return self._collection or file.file.collection or kept or default_collection(document.name, file.file.source)
 
     def _report_embedded(self, num_chunks: int) -> None:
         self._report(num_chunks_done=self._progress.num_chunks_done + num_chunks)

@@ -14,9 +14,10 @@ from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
 from ingest.isolation import Limits, read_limits
+from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress
-from ingest.table import ChunkTable, StoredDocument, TableError, drop_others, stored_documents
+from ingest.table import ChunkTable, TableError, drop_others, stored_documents
 
 
 def reindex(
@@ -70,4 +71,5 @@ def _files(home: Path) -> list[SourceFile]:
 def source_of(document: StoredDocument | Original, originals: Originals) -> SourceFile:
     """Return the file to read a document from again: the kept file, or its source if none was kept."""
     kept = originals.path(document)
-    return SourceFile(kept if kept.exists() else Path(document.source), document.name, document.source, document.id)
+    path = kept if kept.exists() else Path(document.source)
+    return SourceFile(path, document.name, document.source, document.id, document.collection)

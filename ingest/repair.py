@@ -10,10 +10,11 @@ from pathlib import Path
 from ingest.embed.embedder import Embedder
 from ingest.home.folder import current_name, write_lock
 from ingest.isolation import read_limits
+from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import Ingest
 from ingest.reindex import reindex, source_of
-from ingest.table import ChunkTable, MismatchError, StoredDocument, TableError, read_identity
+from ingest.table import ChunkTable, MismatchError, TableError, read_identity
 
 
 @dataclass(frozen=True, slots=True)

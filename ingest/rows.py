@@ -19,6 +19,8 @@ _SCHEMA_VERSION = "2"
 _CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
 CHUNK_COLUMNS = [*_CHUNK_COLUMNS, "text_sha256"]
 """Columns that `to_chunk` and `text_is_whole` read."""
+COLLECTION = pa.field("collection", pa.string())
+"""Missing in tables of earlier versions, and null in their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def table_schema(identity: Identity) -> pa.Schema:
             pa.field("boxes", pa.list_(pa.struct(edges))),
             pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
             pa.field("vector", pa.list_(pa.float32(), identity.dimension)),
+            COLLECTION,  # last, as in tables that it was added to
         ],
         metadata={key: str(value) for key, value in asdict(identity).items()},
     )
@@ -67,6 +70,7 @@ def to_rows(documents: Sequence[Embedded], identity: Identity) -> pa.Table:
             "boxes": [asdict(box) for box in chunk.boxes],
             "source": document.source,
             "sha256": document.sha256,
+            "collection": document.collection or None,
             "num_pages": len(document.pages) if document.pages[0].number else None,
             "ingested_at": now,
             "text_sha256": digest(chunk.text.encode()),

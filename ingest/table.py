@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.expr import col, func, lit
+from lancedb.expr import Expr, col, func, lit
 from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
 
@@ -28,8 +29,10 @@ from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed.embedder import Embedder, Vectors
 from ingest.home.folder import current_name, flush, make_home, write_lock
+from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
     CHUNK_COLUMNS,
+    COLLECTION,
     Embedded,
     Identity,
     digest,
@@ -42,7 +45,6 @@ from ingest.rows import (
 
 _log = logging.getLogger(__name__)
 
-_DOCUMENT_COLUMNS = ["document_id", "document", "title", "source", "sha256", "num_pages", "ingested_at"]
 _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
 """LanceDB's errors for a full disk, a read-only folder, or a damaged file."""
 _MIN_INDEXED_ROWS = 20_000
@@ -52,34 +54,10 @@ _TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
 _HELD = 5.0
 """Score of a chunk that holds a query of stop words; one more under a heading of that name."""
 _MAX_HOLDERS = 200
-_OPENING_CHARACTERS = 1_000
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _MANY_IDS = 1_000
 _DEPTH_FACTOR = 4
 """Filtering costs about 10 us per id; above _MANY_IDS, search deeper by this factor without a filter first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """A document in the table; num_pages is None if the format has no pages."""
-
-    id: str
-    name: str
-    title: str
-    source: str
-    sha256: str
-    num_pages: int | None
-    num_chunks: int
-    ingested_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A document with its distinct headings and the text of its first passages, one under the other."""
-
-    document: StoredDocument
-    headings: frozenset[str]
-    opening: str
 
 
 class TableError(CiteloopError):
@@ -100,7 +78,7 @@ def stored_documents(home: Path) -> list[StoredDocument]:
     """Return the documents of the current table, even if made with another embedder. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)
     try:
-        return [] if table is None else _documents(table.search())
+        return [] if table is None else read_listing(table).documents
     except _LANCE_ERRORS as error:
         raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
 
@@ -131,6 +109,7 @@ class ChunkTable:
         self._damaged_version: int | None = None
         self._identity = Identity(embedder.name, embedder.dimension, policy.name)
         self._connection = _connect(home)
+        self._listed: Listing | None = None
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
 
@@ -154,11 +133,18 @@ class ChunkTable:
 
     def documents(self) -> list[StoredDocument]:
         """Return all documents, sorted by name."""
-        table = self._table()
+        return list(self._listing().documents)
+
+    def _listing(self) -> Listing:
+        """Return the documents, read again only after a write."""
+        table, listed = self._table(), self._listed
         if table is None:
-            return []
-        with self._clear_errors("read"):
-            return _documents(table.search())
+            return Listing()
+        version = int(table.version)
+        if listed is None or listed.state != (self.name, version):
+            with self._clear_errors("read"):
+                self._listed = listed = read_listing(table, (self.name, version))
+        return listed
 
     def outlines(self) -> list[Outline]:
         """Return all documents with headings and opening, sorted by name."""
@@ -166,25 +152,11 @@ class ChunkTable:
         if table is None:
             return []
         with self._clear_errors("read"):
-            rows = table.search().select(["document_id", "headings"]).to_arrow()
-            first = table.search().where(col("start") < lit(_OPENING_CHARACTERS))
-            openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
-        ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
-        flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})
-        headings = _grouped(flat.group_by(["document_id", "heading"]).aggregate([]))
-        texts = _grouped(openings.select(["document_id", "text"]))
-        return [
-            Outline(document, frozenset(headings.get(document.id, ())), "\n\n".join(texts.get(document.id, ())))
-            for document in self.documents()
-        ]
+            return read_outlines(table, self.documents())
 
     def document(self, document_id: str) -> StoredDocument | None:
         """Return the document with this id, or None."""
-        table = self._table()
-        if table is None:
-            return None
-        with self._clear_errors("read"):
-            return next(iter(_documents(table.search().where(col("document_id") == lit(document_id)))), None)
+        return next((document for document in self._listing().documents if document.id == document_id), None)
 
     def num_chunks(self) -> int:
         """Return the number of chunks; 0 if there is no table yet."""
@@ -199,24 +171,37 @@ class ChunkTable:
         query = table.search().where(col("document_id") == lit(document_id)).select(CHUNK_COLUMNS)
         return sorted(self._whole(query), key=lambda chunk: chunk.start)
 
-    def chunk(self, chunk_id: str) -> Chunk | None:
-        """Return the chunk with this id, or None if its document has changed or is gone."""
-        return self.chunks([chunk_id]).get(chunk_id)
+    def chunk(self, chunk_id: str, within: Collection[str] | None = None) -> Chunk | None:
+        """Return the chunk with this id, or None if its document has changed or is gone.
 
-    def chunks(self, chunk_ids: Collection[str]) -> dict[str, Chunk]:
+        within: here and below, ids of the documents to look at; None: all.
+        """
+        return self.chunks([chunk_id], within).get(chunk_id)
+
+    def chunks(self, chunk_ids: Collection[str], within: Collection[str] | None = None) -> dict[str, Chunk]:
         """Return id -> chunk; ids whose document has changed or is gone are left out."""
         table = self._table()
         if table is None or not chunk_ids:
             return {}
-        query = table.search().where(col("id").isin(list(chunk_ids))).select(CHUNK_COLUMNS)
+        query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(CHUNK_COLUMNS)
         return {chunk.id: chunk for chunk in self._whole(query)}
 
-    def find_texts(self, texts: Collection[str]) -> dict[str, list[Chunk]]:
+    def find_ids(self, chunk_ids: Collection[str], within: Collection[str] | None = None) -> set[str]:
+        """Return those of the ids that chunks have."""
+        table = self._table()
+        if table is None or not chunk_ids:
+            return set()
+        query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(["id"])
+        with self._clear_errors("read"):
+            return set(query.to_arrow()["id"].to_pylist())
+
+    def find_texts(self, texts: Collection[str], within: Collection[str] | None = None) -> dict[str, list[Chunk]]:
         """Return text -> the chunks with exactly this text; texts without a chunk are left out."""
         table = self._table()
         if table is None or not texts:
             return {}
-        query = table.search().where(col("text_sha256").isin([digest(text.encode()) for text in texts]))
+        same = col("text_sha256").isin([digest(text.encode()) for text in texts])
+        query = table.search().where(self._among(within, same))
         found: dict[str, list[Chunk]] = {}
         for chunk in self._whole(query.select(CHUNK_COLUMNS)):
             found.setdefault(chunk.text, []).append(chunk)
@@ -264,9 +249,9 @@ class ChunkTable:
             return []
         in_any_case = func("lower", col("passage")).contains(lit(phrase.lower()))
         for condition in (col("passage").contains(lit(phrase)), in_any_case):
-            if within is not None:
-                condition = condition & col("document_id").isin(sorted(within))
-            rows = self._whole(table.search().where(condition).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS))
+            rows = self._whole(
+                table.search().where(self._among(within, condition)).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS)
+            )
             whole = re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
             found = [chunk for chunk in rows if whole.search(chunk.passage)]
             if found:
@@ -274,16 +259,18 @@ class ChunkTable:
                 return sorted(scored, key=lambda pair: -pair[1])[:num_results]
         return []
 
-    def has_word(self, word: str) -> bool:
+    def has_word(self, word: str, within: Collection[str] | None = None) -> bool:
         """Return whether a chunk has this word, in any inflection that the index takes for the same."""
         table = self._table()
         if table is None:
             return False
         with self._clear_errors("read"):
             match = table.search(MatchQuery(word, "passage"), query_type="fts").select(["id", "_score"])
+            if within is not None:
+                match = match.where(self._among(within), prefilter=True)
             return bool(match.limit(1).to_list())
 
-    def word_counts(self) -> dict[str, int]:
+    def word_counts(self, within: Collection[str] | None = None) -> dict[str, int]:
         """Return the words of all passages in lower case, without digits, and how often each occurs.
 
         Takes about 40 ms per 1,000 chunks.
@@ -292,7 +279,8 @@ class ChunkTable:
         if table is None:
             return words
         with self._clear_errors("read"):
-            for batch in table.search().select(["passage"]).to_batches(1024):
+            query = table.search() if within is None else table.search().where(self._among(within))
+            for batch in query.select(["passage"]).to_batches(1024):
                 counted = pc.value_counts(pc.utf8_split_whitespace(batch["passage"]).flatten())
                 parts.update({part["values"]: part["counts"] for part in counted.to_pylist()})
         for part, count in parts.items():  # fewer than the words of the passages
@@ -402,6 +390,14 @@ class ChunkTable:
             table.add(to_rows(documents, self._identity))
             flush()
 
+    def move(self, document_ids: Sequence[str], collection: str) -> None:
+        """Put documents into a collection, in one transaction; call inside `writing()`. Unknown ids are ignored."""
+        table = self._table_to_write()
+        if document_ids:
+            with self._clear_errors("write"):
+                table.update(where=col("document_id").isin(list(document_ids)), values={"collection": collection})
+                flush()
+
     def remove(self, document_ids: Sequence[str]) -> None:
         """Remove documents; call inside `writing()`. Unknown ids are ignored."""
         table = self._table()
@@ -453,6 +449,9 @@ class ChunkTable:
                 table = self._connection.create_table(self.name, schema=table_schema(self._identity))
                 table.create_index("passage", config=_TEXT_INDEX)
                 self._opened = table
+        if COLLECTION.name not in self._opened.schema.names:
+            with self._clear_errors("write"):
+                self._opened.add_columns(COLLECTION)  # nulls, which change no file
         return self._opened
 
     @contextmanager
@@ -472,13 +471,22 @@ class ChunkTable:
         if within is None:
             return self._whole_rows(query.limit(num_results))
         wanted = frozenset(within)
-        if len(wanted) > _MANY_IDS:  # then enough of the overall best are often among them
-            rows = self._whole_rows(query.limit(num_results * _DEPTH_FACTOR))
+        groups = self._listing().groups
+        among, num_ids = groups.condition(wanted)
+        if num_ids > _MANY_IDS:  # then enough of the best around them are often among them
+            around = groups.around(wanted)
+            deeper = query if around is None else query.where(around, prefilter=True)
+            rows = self._whole_rows(deeper.limit(num_results * _DEPTH_FACTOR))
             inside = [row for row in rows if row["document_id"] in wanted][:num_results]
             if len(inside) == num_results:
                 return inside
-        among = col("document_id").isin(sorted(wanted))
         return self._whole_rows(query.where(among, prefilter=True).limit(num_results)) if wanted else []
+
+    def _among(self, within: Collection[str] | None, condition: Expr | None = None) -> Expr:
+        """Return the condition and that a row is of one of these documents; one of the two is given."""
+        parts = [] if condition is None else [condition]
+        parts += [] if within is None else [self._listing().groups.condition(within)[0]]
+        return reduce(and_, parts)
 
     def _whole(self, query: Any) -> list[Chunk]:
         return [to_chunk(row) for row in self._whole_rows(query)]
@@ -505,35 +513,7 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         return None
     try:
         return connection.open_table(name)
-    except _LANCE_ERRORS as error:
+    except Exception as error:  # of some truncated files Lance panics, which is none of _LANCE_ERRORS
         raise TableError(
             f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
-
-
-def _grouped(pairs: Any) -> dict[str, list[str]]:
-    """Return document id -> values, from a table with these two columns."""
-    grouped: dict[str, list[str]] = {}
-    for document_id, value in zip(*(column.to_pylist() for column in pairs.columns), strict=True):
-        grouped.setdefault(document_id, []).append(value)
-    return grouped
-
-
-def _documents(query: Any) -> list[StoredDocument]:
-    rows = query.select(_DOCUMENT_COLUMNS).to_arrow()
-    first = [(column, "min") for column in _DOCUMENT_COLUMNS[1:]]
-    found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
-    documents = [
-        StoredDocument(
-            id=row["document_id"],
-            name=row["document_min"],
-            title=row["title_min"],
-            source=row["source_min"],
-            sha256=row["sha256_min"],
-            num_pages=row["num_pages_min"],
-            num_chunks=row["document_id_count"],
-            ingested_at=row["ingested_at_min"],
-        )
-        for row in found
-    ]
-    return sorted(documents, key=lambda document: document.name)

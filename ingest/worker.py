@@ -102,6 +102,7 @@ def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Ite
         embedder,
         prune=job.prune,
         uploaded=job.kind == "upload",
+        collection=job.collection,
         on_progress=calls.progress,
         on_wait=calls.wait,
         should_stop=calls.should_stop,

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from app.access.callers import Caller, Callers
 from app.access.rates import Rates
+from app.access.rights import Rights
 from app.api import answers
 from app.api.guard import KeyRequired, missing_scope
 from app.api.shapes import CitedPassage, CuratorStatement, Question, RankingOptions, SearchBody, SearchResult
@@ -85,9 +86,9 @@ def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = Tr
         num_results: Annotated[int, Field(ge=1, le=100, description="How many passages, best first.")] = 10,
     ) -> SearchResult:
         """Find passages in the user's documents that answer a question, with their location and scores."""
-        _require_scope(context, "search")
+        rights = _rights_for(context, "search")
         return await _in_thread(
-            lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop)
+            lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop, rights)
         )
 
     @server.tool(title="Ask the documents", annotations=_READS_ONLY)
@@ -96,22 +97,28 @@ def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = Tr
         question: Annotated[Question, Field(description="One complete question, in the documents' language.")],
     ) -> AgentAnswer:
         """Answer a question from the user's documents, with citations as [n] and the passages behind them."""
-        _require_scope(context, "ask")
-        return await _in_thread(lambda stop: _answer(question, pipeline(), stop))
+        rights = _rights_for(context, "ask")
+        return await _in_thread(lambda stop: _answer(question, pipeline(), stop, rights))
 
     return server
 
 
-def _require_scope(context: Context, scope: str) -> None:
-    """Raise ToolError if the caller's key does not allow it; over standard input there is no key."""
+def _rights_for(context: Context, scope: str) -> Rights:
+    """Return the caller's rights; over standard input there is no caller, and everything may be read.
+
+    Raises ToolError if the caller's key does not allow the scope.
+    """
     request = context.request_context.request
     caller: Caller | None = request.state.caller if request is not None else None
-    if caller and caller.key and (problem := missing_scope(caller.key, scope)):
+    if caller is None:
+        return Rights("agent")
+    if caller.key and (problem := missing_scope(caller.key, scope)):
         raise ToolError(problem)
+    return caller.rights
 
 
-def _answer(question: str, pipeline: Pipeline, stop: threading.Event) -> AgentAnswer:
-    *_, answer = pipeline.write(answers.rank(question, RankingOptions(), pipeline, stop), stop=stop)
+def _answer(question: str, pipeline: Pipeline, stop: threading.Event, rights: Rights) -> AgentAnswer:
+    *_, answer = pipeline.write(answers.rank(question, RankingOptions(), pipeline, stop, rights=rights), stop=stop)
     record: Any = answer.as_record()
     return AgentAnswer(**{name: record[name] for name in AgentAnswer.model_fields})
 

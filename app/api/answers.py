@@ -12,10 +12,12 @@ from typing import Any, cast
 import numpy as np
 
 from app.access.admission import expect_waiting
+from app.access.rights import Rights
 from app.answer import Answer
 from app.answering import failure_note
 from app.api.shapes import AskBody, FeedbackBody, Passage, RankingOptions, RerankBody, SearchBody, SearchResult
 from app.feedback import FeedbackError, FeedbackStore, StoredAnswer, new_id
+from app.feedback.reading import ReadableAnswers
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.live import NONE
@@ -80,10 +82,13 @@ def rank(
     pipeline: Pipeline,
     stop: threading.Event,
     *,
+    rights: Rights,
     earlier: Sequence[str] = (),
     user: str = "",
 ) -> Answer:
     """Return the ranking, made as on the page for this user; '' for nobody in particular.
+
+    rights: of the caller, who finds only what they may read.
 
     Raises WrongValueError for a reranker that programs cannot choose or an unknown document; BusyError when too many
     wait; StoppedError soon after stop is set.
@@ -97,7 +102,7 @@ def rank(
             options.reranker,
             query=query,
             as_typed=options.as_typed,
-            within=options.within.as_filter(),
+            within=options.within.as_filter().read_by(rights),
             user=user,
             ignore_votes=options.ignore_votes,
             fall_back=True,
@@ -107,9 +112,9 @@ def rank(
         raise WrongValueError(str(error)) from error
 
 
-def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> SearchResult:
+def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event, rights: Rights) -> SearchResult:
     """Return the best passages for a query. Raises as `rank`."""
-    found = rank(body.query, body, pipeline, stop)
+    found = rank(body.query, body, pipeline, stop, rights=rights)
     rows: list[Any] = [ranked.as_row() for ranked in found.ranking[: body.num_results]]
     return SearchResult(
         query=found.searched,
@@ -124,6 +129,7 @@ def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event) -> Searc
 def begin(
     body: AskBody,
     user: str,
+    rights: Rights,
     pipeline: Pipeline,
     store: FeedbackStore,
     stop: threading.Event,
@@ -135,11 +141,11 @@ def begin(
     """
     conversation_id = body.conversation_id or new_id()
     if body.conversation_id:
-        turns = store.conversation(conversation_id, user, last=NUM_EARLIER)
+        turns = pipeline.readable_answers(store, rights).conversation(conversation_id, user, last=NUM_EARLIER)
         if not turns:
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(body.question, body, pipeline, stop, earlier=earlier, user=user)
+    ranked = rank(body.question, body, pipeline, stop, rights=rights, earlier=earlier, user=user)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 
@@ -168,8 +174,12 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
     yield Event("answer", asked.record(store.update_answer(asked.answer_id, answer)))
 
 
-def record_feedback(body: FeedbackBody, program: str, user: str, store: FeedbackStore) -> Record | None:
-    """Record feedback and return the event, or None if nothing changed. program: the key's own user.
+def record_feedback(
+    body: FeedbackBody, program: str, user: str, readable: ReadableAnswers, store: FeedbackStore
+) -> Record | None:
+    """Record feedback and return the event, or None if nothing changed.
+
+    program: the key's own user. readable: the answers of the store as the caller may read them.
 
     Raises UnknownError, WrongValueError.
     """
@@ -177,7 +187,7 @@ def record_feedback(body: FeedbackBody, program: str, user: str, store: Feedback
         raise WrongValueError("name the passage either by number or by chunk_id")
     if body.reason and body.action != "deleted":
         raise WrongValueError(f"a reason belongs to the action deleted, not to {body.action}")
-    stored = store.answer(body.answer_id, program)
+    stored = readable.answer(body.answer_id, program)
     if stored is None:
         raise UnknownError(f"no answer has the id {body.answer_id!r}; expected an answer_id from /v1/ask")
     try:

@@ -47,7 +47,7 @@ class Asking:
 
         def begin(stop: threading.Event) -> Asked:
             user = self.callers.user_of(caller, body.user)
-            return answers.begin(body, user, self.pipeline(), self.feedback(), stop, earlier)
+            return answers.begin(body, user, caller.rights, self.pipeline(), self.feedback(), stop, earlier)
 
         return await wait_for(self.searching, begin, request, SEARCH_SECONDS)
 

@@ -96,9 +96,11 @@ def create_api(
     api.include_router(chat_routes(asking, public_url))
 
     @api.post("/search")
-    async def search(body: SearchBody, _caller: CalledBy, request: Request) -> SearchResult:
+    async def search(body: SearchBody, caller: CalledBy, request: Request) -> SearchResult:
         """Rank passages for a query."""
-        return await wait_for(searching, lambda stop: answers.search(body, pipeline(), stop), request, SEARCH_SECONDS)
+        return await wait_for(
+            searching, lambda stop: answers.search(body, pipeline(), stop, caller.rights), request, SEARCH_SECONDS
+        )
 
     @api.post("/rerank", response_model_exclude_none=True)
     async def rerank(body: RerankBody, _caller: CalledBy, request: Request) -> RerankAnswer:
@@ -131,7 +133,8 @@ def create_api(
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
         user = callers.user_of(caller, body.user)
-        event = answers.record_feedback(body, caller.rights.user, user, feedback())
+        readable = pipeline().readable_answers(feedback(), caller.rights)
+        event = answers.record_feedback(body, caller.rights.user, user, readable, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return api

@@ -2,6 +2,7 @@
 
 main      search, ask, serve, and the command line itself
 doctor    checks the installation
+documents list, move to another collection
 evaluate  measures whether reranking pays on judged questions
 replay    what votes were worth to later questions
 train     feedback or files of pairs -> a trained model

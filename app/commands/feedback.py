@@ -124,7 +124,7 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     pipeline, store = Pipeline(read_settings(home)), _store(home)
     askings = store.askings()
-    changed = changed_questions(pipeline, store, askings)
+    changed = changed_questions(pipeline, askings, store.statements(), pipeline.memory.votes())
     items = inbox(store, pipeline.embedder, askings, _labeled(store), changed)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))

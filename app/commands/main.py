@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.access import access_cli
+from app.commands.documents import documents_cli
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
@@ -44,6 +45,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(access_cli, name="access")
+cli.add_typer(documents_cli, name="documents")
 cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(keys_cli, name="keys")
@@ -280,8 +282,8 @@ def _filter(
 ) -> Filter:
     from app.search.filters import Filter
 
-    days = [day.date() if day else None for day in (since, until)]
-    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), *days)
+    first, last = (day.date() if day else None for day in (since, until))
+    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), first, last)
 
 
 def _indented(text: str) -> str:

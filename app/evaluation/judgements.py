@@ -15,7 +15,8 @@ from app.evaluation.benchmark import BenchmarkError, Evidence, Qrels, resolve_ev
 from app.evaluation.csv_rows import csv_rows
 from app.evaluation.tables import JudgedTable
 from ingest.chunk import Chunk
-from ingest.table import ChunkTable, StoredDocument, read_identity
+from ingest.listing import StoredDocument
+from ingest.table import ChunkTable, read_identity
 
 COLUMNS = ("question", "document", "quote")
 

@@ -16,6 +16,7 @@ inbox                  InboxItem                     what a curator should decid
 unanswered             Week                          how many questions were not answered, by week
 people                 Voter                         whose votes move most
 deletion_rates         DeletionRates                 strike-out rates before and after a change of the live model
+reading                ReadableAnswers               answers as somebody may read them now
 conversation_markdown                                a conversation -> Markdown
 """
 

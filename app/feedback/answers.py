@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS shares (
 );
 """
 _OWN = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
+_CITED = "(SELECT json_group_array(json_extract(value, '$.chunk.document_id')) FROM json_each(answer, '$.citations'))"
 _COLUMNS = "id, conversation_id, user, asked_at, answer"
 _MAX_TITLE_CHARACTERS = 200
 SHARE_DAYS = 30
@@ -207,18 +209,25 @@ class AnswerStore:
             )
             return [ShownAnswer(*row) for row in rows]
 
-    def conversations(self, user: str, words: str = "", last: int = 50) -> list[Conversation]:
+    def conversations(
+        self,
+        user: str,
+        words: str = "",
+        last: int = 50,
+        may_read: Callable[[Collection[str]], bool] = lambda _: True,
+    ) -> list[Conversation]:
         """Return a user's last conversations, newest first; with words, those that contain all of them.
 
-        Searches titles, questions and answers, ignoring case.
+        Searches titles, questions and answers, ignoring case. may_read: whether the user may read all documents with
+        these ids; the texts of answers that cite others are not searched.
         """
         said = "coalesce(title, '')"
         if words.strip():  # else no answer is read
-            said += (
-                " || ' ' || group_concat(json_extract(answer, '$.question') || ' ' || json_extract(answer, '$.text'))"
-            )
+            text = f"CASE WHEN may_read({_CITED}) THEN json_extract(answer, '$.text') ELSE '' END"
+            said += f" || ' ' || group_concat(json_extract(answer, '$.question') || ' ' || {text})"
         with self._connection() as connection:
             connection.create_function("holds_all", 2, _holds_all, deterministic=True)
+            connection.create_function("may_read", 1, lambda ids: may_read(json.loads(ids)))
             rows = connection.execute(
                 "SELECT conversation_id, title, MIN(asked_at), MAX(asked_at), COUNT(*) FROM answers"
                 " LEFT JOIN titles USING (conversation_id) WHERE user = ? GROUP BY conversation_id"

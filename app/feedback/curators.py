@@ -18,7 +18,8 @@ from ingest.home.database import add_missing_columns, now
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS statements (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT NOT NULL, user TEXT NOT NULL, at TEXT NOT NULL,
-    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL, text TEXT NOT NULL DEFAULT '', sources TEXT NOT NULL DEFAULT '[]'
+    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL, text TEXT NOT NULL DEFAULT '', sources TEXT NOT NULL DEFAULT '[]',
+    collections TEXT
 );
 CREATE TABLE IF NOT EXISTS ignored_users (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, at TEXT NOT NULL, decided_by TEXT NOT NULL,
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS ignored_users (
 _LAST = "sequence IN (SELECT MAX(sequence) FROM ignored_users GROUP BY user)"
 COUNTED = f"user NOT IN (SELECT user FROM ignored_users WHERE ignored AND {_LAST})"
 """Condition in SQL: the row is of nobody who is ignored."""
-_STATEMENTS = "question, user, at, shown, withdrawn, text, sources"
+_STATEMENTS = "question, user, at, shown, withdrawn, text, sources, collections"
 _SOURCES = TypeAdapter(tuple[PassageRef, ...])
 _MAX_SHOWN = 20
 _FACTS = (
@@ -117,10 +118,13 @@ class CuratorStore(AnswerStore):
 def append_statements(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
     """Append statements, said now."""
     rows = [
-        (one.question, one.user, now(), " ".join(one.shown), one.withdrawn, one.text, _SOURCES.dump_json(one.sources))
+        (
+            *(one.question, one.user, now(), " ".join(one.shown), one.withdrawn, one.text),
+            *(_SOURCES.dump_json(one.sources), json.dumps(one.collections)),
+        )
         for one in statements
     ]
-    connection.executemany(f"INSERT INTO statements ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.executemany(f"INSERT INTO statements ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Statement]:
@@ -129,9 +133,24 @@ def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Stat
         f"SELECT {_STATEMENTS} FROM statements WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
     )
     return [
-        Statement(question, user, at, tuple(shown.split()), bool(withdrawn), text, _SOURCES.validate_json(sources))
-        for question, user, at, shown, withdrawn, text, sources in rows
+        Statement(
+            question,
+            user,
+            at,
+            tuple(shown.split()),
+            bool(withdrawn),
+            text,
+            _SOURCES.validate_json(sources),
+            _names(names),
+        )
+        for question, user, at, shown, withdrawn, text, sources, names in rows
     ]
+
+
+def _names(stored: str | None) -> tuple[str, ...] | None:
+    """Return the stored names, None if there are none or the row is older than the column."""
+    names = json.loads(stored or "null")
+    return None if names is None else tuple(names)
 
 
 def _rename_earlier_table(connection: sqlite3.Connection) -> None:
@@ -145,6 +164,7 @@ def _rename_earlier_table(connection: sqlite3.Connection) -> None:
             connection.execute("ALTER TABLE unanswered RENAME TO statements")
     add_missing_columns(connection, "statements", ["text"], default="''")
     add_missing_columns(connection, "statements", ["sources"], default="'[]'")
+    add_missing_columns(connection, "statements", ["collections"])
 
 
 def _asking(row: tuple[str, str, str, int | None, str]) -> Asking | None:

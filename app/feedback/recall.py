@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -98,24 +98,30 @@ class Memory:
         said = list(self._said.values())
         return [vote for one in said for vote in one.votes("", self._shares, self._min_people)]
 
-    def statement(self, query: str, found: Sequence[str]) -> Statement | None:
+    def statement(
+        self, query: str, found: Sequence[str], is_for_asker: Callable[[Statement], bool] = lambda _: True
+    ) -> Statement | None:
         """Return what a curator says of this question or a very like one; of the same question, the last statement.
 
         None if a curator named a passage for a question that is more like; one as like ends the statement that nothing
-        answers. found: as for `recall`.
+        answers. found: as for `recall`. is_for_asker: whether a statement is about what the asker may read.
         """
         if not self._has_statements:
             return None
         near = list(self._near(Wording.of(query), self._embed_query(query), found, ()))
-        statements = [(log_odds, said.statement) for said, log_odds in near if said.statement]
+        statements = [
+            (log_odds, statement)
+            for said, log_odds in near
+            if (statement := said.statement)
+            and self.reach.likeness(log_odds, is_for=bool(statement.text)) >= _MIN_STATEMENT_LIKENESS
+            and is_for_asker(statement)
+        ]
         if not statements:
             return None
         log_odds, statement = max(statements, key=lambda pair: (pair[0], pair[1].at))
         named = max((log_odds for said, log_odds in near if said.is_named), default=-math.inf)
-        if named > log_odds or (named == log_odds and not statement.text):
-            return None
-        likeness = self.reach.likeness(log_odds, is_for=bool(statement.text))
-        return statement if likeness >= _MIN_STATEMENT_LIKENESS else None
+        is_overruled = named > log_odds or (named == log_odds and not statement.text)
+        return None if is_overruled else statement
 
     def _near(
         self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]

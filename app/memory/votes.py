@@ -57,7 +57,8 @@ class Statement:
     """What a curator says of a question: its answer, or that the documents do not answer it; or the withdrawal.
 
     at: ISO 8601 in UTC, '' before it is stored. shown: ids of the chunks shown for the question, best first. text: the
-    answer, whose every [n] is the n-th source; '' if nothing answers. sources: as they were then.
+    answer, whose every [n] is the n-th source; '' if nothing answers. sources: as they were then. collections: those
+    that the curator could read, None: all.
     """
 
     question: str
@@ -67,6 +68,7 @@ class Statement:
     withdrawn: bool = False
     text: str = ""
     sources: tuple[PassageRef, ...] = ()
+    collections: tuple[str, ...] | None = None
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line and the API show, with stable names."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.memory.votes import Statement
 from app.reranking.rerank import RankedChunk
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 _NUM_FIRST = 3
 """A new passage among the first three may hold the answer that was missing."""

@@ -2,7 +2,7 @@
 
 follow_up            a follow-up and the questions before it -> a full question
 spelling             typos -> words of the documents
-filters   Filter     collection, type, document, date -> the documents to search
+filters   Filter     what may be read, collection, type, document, date -> the documents to search
 search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score
 passages             passages as they were kept -> the chunks that hold them now

@@ -19,7 +19,8 @@ from pathlib import Path
 from app.search.corrections import Correction, CorrectionError, CorrectionStore
 from app.search.dates import asked_period, periods_in
 from app.search.versions import Statement, Version, numbers_in
-from ingest.table import ChunkTable, Outline
+from ingest.listing import Outline
+from ingest.table import ChunkTable
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,14 @@ class Families:
     def superseded(self) -> frozenset[str]:
         """Ids of all superseded documents."""
         return frozenset(self.newer)
+
+    def among(self, document_ids: Collection[str] | None) -> Families:
+        """Return the families of these documents alone, as if there were no others; None: all."""
+        if document_ids is None:
+            return self
+        newer = {id: ids & frozenset(document_ids) for id, ids in self.newer.items() if id in document_ids}
+        versions = {id: version for id, version in self.versions.items() if id in document_ids}
+        return Families(versions, {id: ids for id, ids in newer.items() if ids})
 
     def newest(self, document_id: str) -> Version | None:
         """Return the newest document that replaces this one, or None."""

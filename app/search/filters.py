@@ -1,19 +1,16 @@
-"""Filter -> ids of the documents to search, by collection, document, type and date."""
+"""Filter -> ids of the documents to search, by what may be read, collection, document, type and date."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from app.access.rights import Rights
 from ingest import CiteloopError
-from ingest.files import UPLOAD
-from ingest.table import StoredDocument
-
-UPLOADS = "uploads"
-"""The collection of documents uploaded in the browser, and of any folder with this name."""
+from ingest.listing import StoredDocument
 
 _MAX_NAMED = 10
 
@@ -32,9 +29,10 @@ class Documents(Protocol):
 class Filter:
     """Which documents a search may find: those that match one value of every field that is set.
 
-    collections: see `collection_of`. documents: ids or names. types: file name endings, such as 'pdf'. since, until:
-    first and last day, in UTC, of the ingest of a document's current version, which is the only date in the table. A
-    file that has changed, moved or been reindexed has a new day.
+    documents: ids or names. types: file name endings, such as 'pdf'. since, until: first and last day, in UTC, of the
+    ingest of a document's current version, which is the only date in the table. A file that has changed, moved or been
+    reindexed has a new day. readable: the collections that the asker may read, None: all; a stored filter has those of
+    the time when it was used.
     """
 
     collections: tuple[str, ...] = ()
@@ -42,13 +40,23 @@ class Filter:
     types: tuple[str, ...] = ()
     since: date | None = None
     until: date | None = None
+    readable: frozenset[str] | None = None
 
     def __bool__(self) -> bool:
         """Return whether it restricts anything."""
         return self != EVERYTHING
 
+    def read_by(self, rights: Rights) -> Filter:
+        """Return the same filter for somebody else, or for other rights of the same person."""
+        return replace(self, readable=rights.collections)
+
+    @property
+    def all_readable(self) -> Filter:
+        """Everything that the same asker may read."""
+        return replace(EVERYTHING, readable=self.readable)
+
     def as_record(self) -> dict[str, object]:
-        """Return the printed form, with stable names; a day is ISO 8601 or None."""
+        """Return the printed form, with stable names; a day is ISO 8601 or None. What may be read is left out."""
         return {
             "collections": list(self.collections),
             "documents": list(self.documents),
@@ -60,25 +68,33 @@ class Filter:
     def document_ids(self, table: Documents) -> frozenset[str] | None:
         """Return the ids of matching documents; None, without reading the table, if nothing is restricted.
 
-        Raises FilterError for an unknown collection, document or type, or for days in the wrong order.
+        Raises FilterError for an unknown collection, document or type, or for days in the wrong order; what may not be
+        read is unknown.
         """
         if not self:
             return None
         if self.since and self.until and self.since > self.until:
             raise FilterError(f"since {self.since} is later than until {self.until}; swap them")
-        stored = table.documents()
+        stored = self.readable_documents(table)
+        if self == self.all_readable:
+            return frozenset(file.id for file in stored)
         types = tuple(map(_as_type, self.types))
-        _check_known("collection", self.collections, map(collection_of, stored))
+        _check_known("collection", self.collections, (file.collection for file in stored))
         _check_known("type", types, map(type_of, stored))
         _check_known("document", self.documents, (file.name for file in stored), {file.id for file in stored})
         return frozenset(
             file.id
             for file in stored
-            if _fits(self.collections, collection_of(file))
+            if _fits(self.collections, file.collection)
             and _fits(types, type_of(file))
             and _fits(self.documents, file.id, file.name)
             and (self.since or date.min) <= day_of(file) <= (self.until or date.max)
         )
+
+    def readable_documents(self, table: Documents) -> list[StoredDocument]:
+        """Return the documents that may be read, whatever else the filter says."""
+        stored = table.documents()
+        return stored if self.readable is None else [file for file in stored if file.collection in self.readable]
 
 
 EVERYTHING = Filter()
@@ -94,22 +110,14 @@ class FilterChoices:
     documents: Mapping[str, str]
 
 
-def choices(table: Documents) -> FilterChoices:
-    """Return the values for filtering a table's documents."""
-    stored = table.documents()
+def choices(documents: Iterable[StoredDocument]) -> FilterChoices:
+    """Return the values for filtering these documents."""
+    stored = list(documents)
     return FilterChoices(
-        collections=tuple(sorted({collection_of(file) for file in stored})),
+        collections=tuple(sorted({file.collection for file in stored})),
         types=tuple(sorted({type_of(file) for file in stored})),
         documents={file.id: file.name for file in stored},
     )
-
-
-def collection_of(document: StoredDocument) -> str:
-    """Return the first folder below the ingested one, else the ingested folder's name; UPLOADS for uploads."""
-    if document.source.startswith(UPLOAD):
-        return UPLOADS
-    folder, slash, _ = document.name.partition("/")
-    return folder if slash else PurePosixPath(document.source).parent.name or "/"
 
 
 def type_of(document: StoredDocument) -> str:

@@ -15,14 +15,11 @@ def find_passages(
 
     within: ids of the documents to look at.
     """
-    by_id = table.chunks({passage.chunk_id for passage in passages})
+    by_id = table.chunks({passage.chunk_id for passage in passages}, within)
     rest = {passage.text for passage in passages if passage.chunk_id not in by_id}
-    by_text = table.find_texts(rest)  # their documents were renamed, or are in twice
+    by_text = table.find_texts(rest, within)  # their documents were renamed, or are in twice
     found = {}
     for passage in passages:
-        known = by_id.get(passage.chunk_id)
-        chunks = [known] if known else by_text.get(passage.text, [])
-        allowed = (chunk for chunk in chunks if within is None or chunk.document_id in within)
-        if chunk := next(allowed, None):
+        if chunk := by_id.get(passage.chunk_id) or next(iter(by_text.get(passage.text, ())), None):
             found[passage] = chunk
     return found

@@ -12,11 +12,14 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 
+from cachetools import LRUCache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA, Levenshtein
 
+from app.search.filters import EVERYTHING, Filter
 from app.search.fusion import SPACELESS
 from ingest.embed.embedder import Embedder
 from ingest.table import ChunkTable, TableError
@@ -33,6 +36,8 @@ _MIN_COUNT = 3
 """A rarer word of the documents must be in a dictionary; it may be a slip itself."""
 _FIRST_PATIENCE_SECONDS, _PATIENCE_SECONDS = 10.0, 1.0
 """How long a query waits for the words of the documents: the first ones, and newer ones."""
+_MAX_KEPT = 16
+"""Sets of collections whose words are kept: as many as there are kinds of readers at a time."""
 
 _PART = re.compile(
     r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|`[^`]*`"  # quoted: exactly this
@@ -50,37 +55,54 @@ _SWAPPED, _DOUBLED, _MISSING, _NEIGHBOR, _TOO_MANY = 0.0, 0.3, 0.6, 1.0, 1.2
 instead, or in addition."""
 
 
+@dataclass(slots=True)
+class _Words:
+    """The counted words of the documents that some people may read; counting: of a newer state of the table."""
+
+    last: dict[str, int] = field(default_factory=dict)
+    counting: Future[dict[str, int]] | None = None
+    state: tuple[str, int | None] = "", None
+
+
 class Spelling:
     """Corrects queries; keeps the words of a table until it changes. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="words")
         self._lock = threading.Lock()
-        self._counting: Future[dict[str, int]] | None = None
-        self._counted: tuple[str, int | None] = "", None
-        self._last: dict[str, int] = {}
+        self._words: LRUCache[frozenset[str] | None, _Words] = LRUCache(_MAX_KEPT)
 
-    def correct(self, query: str, table: ChunkTable, embedder: Embedder) -> str:
-        """Return the query with corrected words; unchanged if all may be meant as typed. Raises TableError."""
+    def correct(self, query: str, table: ChunkTable, embedder: Embedder, readable: Filter = EVERYTHING) -> str:
+        """Return the query with corrected words; unchanged if all may be meant as typed. Raises TableError.
+
+        readable: the documents whose words count; the others have none.
+        """
         words = dict.fromkeys(match["word"] for match in _PART.finditer(query) if match["word"])
-        all_unknown = (word for word in words if _may_be_wrong(word) and not _is_known(word, table, embedder))
+        doubtful = [word for word in words if _may_be_wrong(word) and embedder.count_tokens(word) > 1]
+        if not doubtful:
+            return query
+        within = readable.document_ids(table)
+        all_unknown = (word for word in doubtful if not table.has_word(word, within))
         unknown = list(islice(all_unknown, _MAX_UNKNOWN + 1))
         if not 0 < len(unknown) <= _MAX_UNKNOWN:
             return query
-        counts = self._words(table)
+        counts = self._counts(table, readable.readable, within)
         corrections = {word: _correction(word, query, counts) for word in unknown}
         return _PART.sub(lambda match: corrections.get(match["word"], match[0]), query)
 
-    def _words(self, table: ChunkTable) -> Mapping[str, int]:
+    def _counts(
+        self, table: ChunkTable, collections: frozenset[str] | None, within: frozenset[str] | None
+    ) -> Mapping[str, int]:
         """Return the words of the documents with their counts; older ones while a large table is counted."""
-        version = table.name, table.version
+        state = table.name, table.version
         with self._lock:
-            if self._counting is None or (self._counted != version and self._counting.done()):
-                self._counted, self._counting = version, self._thread.submit(table.word_counts)
-            counting, patience = self._counting, _PATIENCE_SECONDS if self._last else _FIRST_PATIENCE_SECONDS
+            words = self._words.setdefault(collections, _Words())
+            if words.counting is None or (words.state != state and words.counting.done()):
+                words.state, words.counting = state, self._thread.submit(table.word_counts, within)
+            counting, patience = words.counting, _PATIENCE_SECONDS if words.last else _FIRST_PATIENCE_SECONDS
         with suppress(TimeoutError, TableError):  # search itself reports a damaged table
-            self._last = counting.result(patience)
-        return self._last
+            words.last = counting.result(patience)
+        return words.last
 
 
 def _correction(word: str, query: str, counts: Mapping[str, int]) -> str:
@@ -147,11 +169,6 @@ def _is_near(letter: str, other: str) -> bool:
 def _may_be_wrong(word: str) -> bool:
     """Return whether a word is no abbreviation, no camelCase and of a script with spaces."""
     return len(word) >= _MIN_LETTERS and word[1:].islower() and not SPACELESS.search(word)
-
-
-def _is_known(word: str, table: ChunkTable, embedder: Embedder) -> bool:
-    """Return whether a word is common or occurs in the documents, also in another inflection."""
-    return embedder.count_tokens(word) == 1 or table.has_word(word)
 
 
 def _in_dictionary(word: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from app.search.dates import Period, periods_in, without_dates
 from app.search.fusion import exact_terms
-from ingest.table import Outline
+from ingest.listing import Outline
 
 Number = tuple[int, ...]
 """A version: (2, 1) for 2.1."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
@@ -17,12 +17,15 @@ from app.feedback.changed import Changed
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
+from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import Memory
-from app.feedback.rules import label
+from app.feedback.rules import LabeledPassage, label
+from app.feedback.statements import standing
+from app.memory.votes import Statement
 from app.memory.wording import Wording
 from app.pipeline import Pipeline, changed_questions
 from app.registry import Registry
-from app.search.filters import FilterChoices, choices
+from app.search.filters import EVERYTHING, Filter, FilterChoices, choices
 from app.settings import read_settings
 from app.training.jobs import TrainingJobStore
 from app.ui.ask.examples import example_questions
@@ -30,15 +33,19 @@ from app.ui.feedback.counts import Feedback, gather
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
 from app.ui.who import USER_COOKIE as USER_COOKIE
+from app.ui.who import current_rights, is_logged_in
 from app.ui.who import current_user as current_user
-from app.ui.who import is_logged_in
 from ingest import CiteloopError
+from ingest.chunk import PassageRef
 from ingest.jobs import JobStore
+from ingest.listing import StoredDocument
 from ingest.parse import Box
-from ingest.table import StoredDocument
 
 if TYPE_CHECKING:
     from app.evaluation.replay import Replay
+
+P = TypeVar("P", FeedbackEvent, LabeledPassage, PassageRef)
+S = TypeVar("S", Asking, Statement)
 
 
 @st.cache_resource(show_spinner="Loading the models")
@@ -83,16 +90,56 @@ def registry() -> Registry:
     return Registry(read_settings().home)
 
 
-@st.cache_resource(ttl=10, show_spinner=False)
+def readable(chosen: Filter = EVERYTHING) -> Filter:
+    """Return the chosen filter, limited to what the current user may read."""
+    return chosen.read_by(current_rights())
+
+
+def readable_documents() -> list[StoredDocument]:
+    """Return the documents that the current user may read, sorted by name."""
+    return readable().readable_documents(pipeline().table)
+
+
+def answers() -> ReadableAnswers:
+    """Return the stored answers as the current user may read them."""
+    return pipeline().readable_answers(feedback_store(), current_rights())
+
+
+def only_readable(passages: Iterable[P]) -> list[P]:
+    """Return the passages that stand in documents that the current user may read; who may read all gets all."""
+    passages, ids = list(passages), readable().document_ids(pipeline().table)
+    if ids is None:
+        return passages
+    standing = pipeline().table.find_ids({passage.chunk_id for passage in passages}, ids)
+    return [passage for passage in passages if passage.chunk_id in standing]
+
+
+def _readers() -> str:
+    """Return a key for what depends on what the current user may read."""
+    names, table = current_rights().collections, pipeline().table
+    return "all" if names is None else f"{sorted(names)} {table.name} {table.version}"
+
+
 def filter_choices() -> FilterChoices:
     """Return the filter values; new documents appear within seconds."""
-    return choices(pipeline().table)
+    return _filter_choices(_readers())
+
+
+@st.cache_resource(ttl=10, max_entries=16, show_spinner=False)
+def _filter_choices(readers: str) -> FilterChoices:  # noqa: ARG001
+    return choices(readable_documents())
+
+
+def collections() -> dict[str, str]:
+    """Return document id -> collection, of the documents that the current user may read; empty with one collection."""
+    found = {document.id: document.collection for document in readable_documents()}
+    return found if len(set(found.values())) > 1 else {}
 
 
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
-    """Return example questions that these documents answer; made again only after they changed."""
+    """Return example questions that these readable documents answer; made again only after they changed."""
     newest = max(document.ingested_at for document in documents)
-    return _examples(f"{read_settings().home} {len(documents)} {newest}", documents)
+    return _examples(f"{read_settings().home} {len(documents)} {newest} {_readers()}", documents)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -101,16 +148,16 @@ def _examples(state: str, _documents: Sequence[StoredDocument]) -> list[str]:  #
 
 
 def feedback() -> Feedback:
-    """Return all feedback with labels; recomputed only after new feedback."""
+    """Return the feedback that the current user may read, with labels; recomputed only after new feedback."""
     events, judgements = feedback_store().events(), feedback_store().judgements()
     newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # newest last
     state = f"{read_settings().home} {len(events)} {len(judgements)} {newest}"
-    return _feedback(state, events, judgements)
+    return _feedback(f"{state} {_readers()}", events, judgements)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgement]) -> Feedback:  # noqa: ARG001
-    return gather(_events, label(_events, _judgements))
+    return gather(only_readable(_events), only_readable(label(_events, _judgements)))
 
 
 def replayed() -> Replay:
@@ -127,10 +174,23 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
     return replay(feedback_store(), memory, used.find_passages)
 
 
-@st.cache_resource(ttl=60, show_spinner="Reading the answers")
 def askings() -> list[Asking]:
-    """Return what the inbox needs of the answers; new ones appear within a minute."""
+    """Return what the inbox needs of the answers that the current user may read; new ones appear within a minute."""
+    return only_shown_readable(_askings())
+
+
+@st.cache_resource(ttl=60, show_spinner="Reading the answers")
+def _askings() -> list[Asking]:
     return feedback_store().askings()
+
+
+def only_shown_readable(shown: list[S]) -> list[S]:
+    """Return those whose passages shown all stand in documents that the current user may read."""
+    ids = readable().document_ids(pipeline().table)
+    if ids is None:
+        return shown
+    standing = pipeline().table.find_ids({chunk_id for each in shown for chunk_id in each.shown}, ids)
+    return [each for each in shown if standing.issuperset(each.shown)]
 
 
 def inbox() -> list[InboxItem]:
@@ -147,12 +207,22 @@ def _state() -> str:
     """Return what the inbox depends on."""
     asked, last = askings(), feedback_store().position()
     newest = asked[-1].answer_id if asked else ""
-    return f"{read_settings().home} {last} {len(asked)} {newest} {pipeline().table.version}"
+    return f"{read_settings().home} {last} {len(asked)} {newest} {pipeline().table.version} {_readers()}"
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the documents")
 def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]:  # noqa: ARG001
-    return changed_questions(pipeline(), feedback_store(), _asked)
+    votes = pipeline().memory.votes()
+    may_read = set(only_readable(vote.passage for vote in votes))
+    votes = [vote for vote in votes if vote.passage in may_read]
+    return changed_questions(pipeline(), _asked, statements(), votes, readable())
+
+
+def statements() -> list[Statement]:
+    """Return the curators' statements that stand, of those whose passages the current user may all read."""
+    said = only_shown_readable(standing(feedback_store().statements()))
+    may_read = set(only_readable(source for one in said for source in one.sources))
+    return [one for one in said if may_read.issuperset(one.sources)]
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the questions")
@@ -181,6 +251,14 @@ def warm_up() -> None:
         pipeline().rank("wram up", fall_back=True)  # the typo loads the words of the documents
     except CiteloopError as error:  # the page will show it too
         logging.getLogger(__name__).warning("could not load the models early: %s", error)
+
+
+def reads_everything() -> bool:
+    """Return whether the current user may read all collections; if not, say so on the page."""
+    if current_rights().collections is None:
+        return True
+    st.info("This looks at all documents, so it needs the right to read every collection.", icon=":material/lock:")
+    return False
 
 
 def take_over_earlier_rows() -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from ingest.parse.calendars import parse_calendar
 from ingest.parse.document import (
     PAGE_BREAK,
+    UPLOAD,
     Box,
     Document,
     Heading,
@@ -49,6 +50,7 @@ from ingest.parse.tables import parse_csv
 __all__ = [
     "PAGE_BREAK",
     "PARSERS",
+    "UPLOAD",
     "Box",
     "Document",
     "Heading",

@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 
 from ingest import CiteloopError
 
+UPLOAD = "upload:"
+"""Prefix of the source of a document that was uploaded in the browser."""
 PAGE_BREAK = "\f"
 """Separates two pages in `Document.text`, as in plain-text tools."""
 
@@ -67,9 +69,10 @@ class Document:
 
     id: stable for one source, so that a changed file replaces its old version.
     name: shown to people and used in judgements, such as `handbook/leave.md`.
-    source: its absolute path.
+    source: its absolute path, or UPLOAD and the name.
     sha256: hex digest of the file's bytes.
     note: which part could not be read or is hidden, or ''.
+    collection: its name; '' for a document that is not to be stored.
     """
 
     id: str
@@ -80,6 +83,7 @@ class Document:
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...] = ()
     note: str = ""
+    collection: str = ""
 
     @property
     def text(self) -> str:

@@ -79,6 +79,15 @@ def test_an_agent_with_a_key_searches_and_asks(server: str, key: str, mode: str)
     assert "30 days of leave" in answer["answer"]
 
 
+def test_an_agent_finds_and_cites_what_its_key_may_read(server: str, keys: KeyStore) -> None:
+    key = keys.create("handbook", Limits(collections=("handbook",)))
+    found = call(server, key, "search", query="How does the VPN work?").structured_content
+    answer = call(server, key, "ask", question="How does the VPN work?").structured_content
+    assert found is not None
+    assert {row["document"].partition("/")[0] for row in found["ranking"]} == {"handbook"}
+    assert "vpn.md" not in str(answer)
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer citeloop_wrong"}])
 def test_without_a_key_nothing_is_done(server: str, headers: dict[str, str]) -> None:
     refused = httpx2.post(server, json=HELLO, headers={**ACCEPT, **headers})

@@ -11,8 +11,9 @@ from app.search.families import Families, FamilyFinder, find_families
 from app.search.filters import Filter
 from app.search.versions import Version
 from app.settings import Settings
+from ingest.listing import Outline, StoredDocument
 from ingest.pipeline import ingest
-from ingest.table import ChunkTable, Outline, StoredDocument
+from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
 RULES = ("Purpose", "Booking", "Hotels", "Meals")

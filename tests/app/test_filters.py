@@ -4,16 +4,20 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from app.search.filters import UPLOADS, Filter, choices, collection_of, day_of, type_of
+from app.search.filters import Filter, choices, day_of, type_of
 from app.search.search import search
 from ingest import CiteloopError
-from ingest.table import ChunkTable, StoredDocument
+from ingest.collections import UPLOADS, default_collection
+from ingest.listing import StoredDocument
+from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 
 
 def stored(name: str, source: str = "", day: int = 1) -> StoredDocument:
     ingested_at = datetime(2026, 3, day, 23, 30, tzinfo=UTC)
-    return StoredDocument(f"id of {name}", name, "Title", source or f"/srv/docs/{name}", "", None, 1, ingested_at)
+    source = source or f"/srv/docs/{name}"
+    collection = default_collection(name, source)
+    return StoredDocument(f"id of {name}", name, "Title", source, "", None, 1, ingested_at, collection)
 
 
 class Shelf:
@@ -55,7 +59,7 @@ def found(wanted: Filter) -> list[str]:
     ],
 )
 def test_collection_is_the_first_folder_below_the_ingested_one(document: StoredDocument, collection: str) -> None:
-    assert collection_of(document) == collection
+    assert document.collection == collection
 
 
 def test_type_is_the_ending_in_small_letters() -> None:
@@ -119,7 +123,7 @@ def test_only_the_first_ten_are_named() -> None:
 
 
 def test_choices_are_those_that_a_filter_takes() -> None:
-    offered = choices(SHELF)
+    offered = choices(SHELF.documents())
     assert offered.collections == ("docs", "it", "people", UPLOADS)
     assert offered.types == ("md", "pdf")
     assert offered.documents["id of it/vpn.md"] == "it/vpn.md"
@@ -128,7 +132,7 @@ def test_choices_are_those_that_a_filter_takes() -> None:
 
 
 def test_choices_of_no_documents_are_none(tmp_path_factory: pytest.TempPathFactory) -> None:
-    offered = choices(ChunkTable(tmp_path_factory.mktemp("home"), FakeEmbedder()))
+    offered = choices(ChunkTable(tmp_path_factory.mktemp("home"), FakeEmbedder()).documents())
     assert (offered.collections, offered.types, offered.documents) == ((), (), {})
 
 

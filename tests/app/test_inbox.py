@@ -277,7 +277,7 @@ def test_unanswered_questions_are_counted_by_week_and_by_question() -> None:
 
 
 def changed_questions_of(pipeline: Pipeline, store: FeedbackStore) -> Mapping[Any, Changed]:
-    return changed_questions(pipeline, store, store.askings())
+    return changed_questions(pipeline, store.askings(), store.statements(), pipeline.memory.votes())
 
 
 def save(pipeline: Pipeline, question: str = CAR, user: str = "ann") -> StoredAnswer:

@@ -152,7 +152,7 @@ def test_while_new_words_are_counted_the_old_ones_serve(
     spelling.correct("paretnal", table, embedder)
     put(table, embedder, "# Ships\n\nThe submarine dives.", "ships.md")
     released, count = threading.Event(), table.word_counts
-    monkeypatch.setattr(table, "word_counts", lambda: released.wait(30) and count())
+    monkeypatch.setattr(table, "word_counts", lambda _within: released.wait(30) and count())
     assert spelling.correct("paretnal submraine", table, embedder) == "parental submraine"
     released.set()
     monkeypatch.setattr("app.search.spelling._PATIENCE_SECONDS", 30)
@@ -163,7 +163,7 @@ def test_while_new_words_are_counted_the_old_ones_serve(
 def test_words_that_cannot_be_counted_correct_nothing(
     spelling: Spelling, table: ChunkTable, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> dict[str, int]:
+    def fail(_within: object) -> dict[str, int]:
         raise TableError("damaged")
 
     monkeypatch.setattr(table, "word_counts", fail)

@@ -272,6 +272,7 @@ RECORD = [
     "paths",
     "prune",
     "embedder",
+    "collection",
     "state",
     "created_at",
     "started_at",

@@ -10,6 +10,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from app.access.rights import Rights
 from app.reranking.rerank import Reranker
 from app.settings import Settings
 from app.ui.who import require_login
@@ -44,6 +45,16 @@ _WHO_ASK_WHO_IT_IS = (
     "documents.versions",
 )
 
+_WHO_ASK_FOR_RIGHTS = (
+    "resources",
+    "ask.conversations",
+    "ask.page",
+    "documents.jobs",
+    "documents.page",
+    "feedback.inbox",
+    "who",  # last: the others must not import a fake
+)
+
 
 class AtOnce:
     """Stands for the threads of the answerer: what is begun is done when `submit` returns."""
@@ -60,6 +71,17 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ContextProxy, "cookies", {})
     monkeypatch.setattr(ContextProxy, "ip_address", "192.0.2.7")
     monkeypatch.setattr("app.ui.who._login_required", threading.Event())
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rights], None]:
+    """Gives the current user these rights."""
+
+    def become_one(rights: Rights) -> None:
+        for module in _WHO_ASK_FOR_RIGHTS:
+            monkeypatch.setattr(f"app.ui.{module}.current_rights", lambda: rights)
+
+    return become_one
 
 
 @pytest.fixture

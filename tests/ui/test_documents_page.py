@@ -81,10 +81,10 @@ def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, mon
     assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
 
 
-def test_an_upload_goes_to_the_chosen_folder(run_page: Run, settings: Settings, started: list[Path]) -> None:
+def test_an_upload_goes_to_the_chosen_collection(run_page: Run, settings: Settings, started: list[Path]) -> None:
     page = run_page(documents)
-    assert page.selectbox(key="upload-folder").options == ["handbook", "it"]
-    page.selectbox(key="upload-folder").set_value("it").run()
+    assert page.selectbox(key="upload-collection").options == ["handbook", "it"]
+    page.selectbox(key="upload-collection").set_value("it").run()
     page = upload(page, ("pump.md", b"# Pump"))
     (job,) = JobStore(settings.home).jobs()
     files = find_files([worker.uploads_folder(settings.home, job.id)], uploaded=True)

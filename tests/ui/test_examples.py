@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from app.ui.ask.examples import example_questions
 from ingest.chunk import Chunk
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 from tests.app.builders import make_chunk
 
 

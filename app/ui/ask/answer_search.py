@@ -11,7 +11,7 @@ from app.feedback import Judgement, question_key
 from app.reranking.rerank import RankedChunk
 from app.ui import links, markup
 from app.ui.messages import attempt
-from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.resources import current_user, feedback_store, pipeline, readable
 from app.ui.who import act_as
 from app.ui.words import beginning_of
 from ingest.chunk import Chunk
@@ -35,7 +35,7 @@ def find_answer(question: str, wordings: Sequence[str] = ()) -> None:
         st.caption("Enter the question as a user would ask it, then pick the passage that answers it.")
         return
     try:
-        found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+        found = pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
     except BusyError as error:
         st.warning(str(error))
         return

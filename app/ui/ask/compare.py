@@ -12,7 +12,7 @@ from app.reranking.live import NONE
 from app.reranking.names import LIVE
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
-from app.ui.resources import pipeline
+from app.ui.resources import pipeline, readable
 from ingest import CiteloopError
 
 
@@ -35,7 +35,7 @@ def _compare(answer: Answer) -> None:
     with other:
         name = LIVE if answer.reranker == NONE else NONE
         ranked = pipeline().rank(
-            answer.question, name, query=answer.query, as_typed=True, within=answer.within, fall_back=True
+            answer.question, name, query=answer.query, as_typed=True, within=readable(answer.within), fall_back=True
         )
         title, text = st.container(), st.empty()
         _show_sources(ranked, answer)

@@ -14,8 +14,8 @@ from app.feedback.answers import SHARE_DAYS
 from app.feedback.conversation_markdown import as_markdown
 from app.ui import markup
 from app.ui.messages import try_to
-from app.ui.resources import answerer, current_user, feedback_store
-from app.ui.who import act_as, is_logged_in
+from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
+from app.ui.who import act_as, current_rights, is_logged_in
 from app.ui.words import ago, counted
 
 _NUM_LISTED = 40
@@ -33,7 +33,7 @@ def show_conversations(current_id: str) -> None:
             label_visibility="collapsed",
             icon=":material/search:",
         )
-        found = feedback_store().conversations(current_user(), words, last=_NUM_LISTED)
+        found = answers().conversations(current_user(), words, last=_NUM_LISTED)
         for each in found:
             st.button(
                 markup.plain(_shortened(each.title)),
@@ -95,8 +95,10 @@ def _link_to(token: str, answer_id: str) -> str:
 
 
 def _show_exports(conversation_id: str, user: str) -> None:
+    rights = current_rights()
+
     def turns() -> list[StoredAnswer]:  # called on click, outside a page: no user is known
-        return feedback_store().conversation(conversation_id, user)
+        return pipeline().readable_answers(feedback_store(), rights).conversation(conversation_id, user)
 
     st.download_button(
         "Export as Markdown",

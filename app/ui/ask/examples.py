@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from ingest.chunk import Chunk
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 NUM_EXAMPLES = 3
 _NUM_READ = 12

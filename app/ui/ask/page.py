@@ -14,7 +14,15 @@ from app.ui.ask.conversations import show_actions, show_conversations
 from app.ui.ask.options import RANKING_CHANGED, choose_options
 from app.ui.ask.turn import STEP_LABELS, show_turn
 from app.ui.messages import show_messages
-from app.ui.resources import answerer, current_user, examples, feedback_store, pipeline
+from app.ui.resources import (
+    answerer,
+    answers,
+    current_user,
+    examples,
+    feedback_store,
+    readable,
+    readable_documents,
+)
 from app.ui.scroll import scroll_here
 from app.ui.who import current_rights
 from app.ui.words import counted
@@ -61,7 +69,7 @@ def show() -> None:
             conversation_id,
             current_user(),
             reranker=options.reranker,
-            within=options.within,
+            within=readable(options.within),
             earlier=() if is_whole else [turn.answer.searched for turn in before if not turn.answer.never_searched],
             as_typed=is_whole,
             ignore_votes=options.ignore_votes,
@@ -72,7 +80,7 @@ def show() -> None:
     elif st.session_state.pop(RANKING_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
         last = turns[-1]
         struck = feedback_store().deleted(last.id, last.user)
-        answerer().rank_again(last, options.reranker, struck, ignore_votes=options.ignore_votes)
+        answerer().rank_again(last, options.reranker, struck, current_rights(), ignore_votes=options.ignore_votes)
         st.session_state["scroll-to"] = last.id
         st.rerun()
     elif not turns:
@@ -94,7 +102,7 @@ def _wait_for_sources(question: str, answer_id: str) -> None:
 def _shared_turns() -> Sequence[StoredAnswer]:
     """Return another user's conversation shared by the token in the address; empty if none."""
     token = st.query_params.get("share")
-    turns = feedback_store().shared_conversation(token) if token else []
+    turns = answers().shared_conversation(token) if token else []
     if turns and turns[0].user != current_user():
         return turns
     if turns:
@@ -114,11 +122,7 @@ def _conversation_id() -> str:
     begun_here: set[str] = st.session_state.setdefault("conversations-begun", set())
     begun_here.add(mine)  # the browser's back button can lead to one without questions
     named = st.query_params.get("c")
-    if (
-        named
-        and named != mine
-        and (named in begun_here or feedback_store().conversation(named, current_user(), last=1))
-    ):
+    if named and named != mine and (named in begun_here or answers().conversation(named, current_user(), last=1)):
         mine = st.session_state["conversation_id"] = named
     if named != mine:
         st.query_params["c"] = mine
@@ -127,13 +131,13 @@ def _conversation_id() -> str:
 
 def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
     """Return the last turns, or all if the address names an earlier one or the user asked for them."""
-    turns = feedback_store().conversation(conversation_id, current_user(), last=NUM_SHOWN_TURNS + 1)
+    turns = answers().conversation(conversation_id, current_user(), last=NUM_SHOWN_TURNS + 1)
     if len(turns) <= NUM_SHOWN_TURNS:
         return turns
-    named = feedback_store().answer(st.query_params.get("a", ""), current_user())
+    named = answers().answer(st.query_params.get("a", ""), current_user())
     is_earlier = named and named.conversation_id == conversation_id and named.id not in {turn.id for turn in turns[1:]}
     if is_earlier or st.session_state.get("shown-whole") == conversation_id:
-        return feedback_store().conversation(conversation_id, current_user())
+        return answers().conversation(conversation_id, current_user())
     wanted = {"shown-whole": conversation_id}
     st.button("Show earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
     return turns[1:]
@@ -154,7 +158,7 @@ def _start_conversation() -> str:
 
 def _welcome() -> None:
     st.title("Ask your documents")
-    documents = pipeline().table.documents()
+    documents = readable_documents()
     if not documents:
         if current_rights().may_act_as("curator"):
             st.markdown("No documents yet. Add some, then ask about them here.")

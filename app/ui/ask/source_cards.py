@@ -17,7 +17,7 @@ from app.ui import links, markup
 from app.ui.ask.options import RANKING_CHANGED
 from app.ui.ask.ranking import shown_score
 from app.ui.ask.reasons import vote_words, why_above
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import collections, current_user, feedback_store
 from app.ui.words import beginning_of, counted
 from ingest import CiteloopError
 
@@ -43,13 +43,16 @@ def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> No
     cited = {citation.chunk.id for citation in turn.answer.citations}
     ranked = [ranked for ranked in turn.answer.ranking if ranked.chunk.id in cited]
     ranked_by_id = {each.chunk.id: each for each in ranked}
+    stored_in = collections()
     reasons = {upper.chunk.id: why_above(upper, lower) for upper, lower in pairwise(ranked)}
     for citation in turn.answer.citations:
         with st.container(border=True):
             if event := deleted.get(citation.chunk.id):
                 _show_deleted(turn, citation, event)
             else:
-                _show_card(turn, citation, ranked_by_id[citation.chunk.id])
+                _show_card(
+                    turn, citation, ranked_by_id[citation.chunk.id], stored_in.get(citation.chunk.document_id, "")
+                )
                 _show_reason(ranked_by_id[citation.chunk.id], reasons.get(citation.chunk.id, ""))
     _show_left_out(turn)
     if message := st.session_state.pop(f"toast-{turn.id}", None):
@@ -89,7 +92,7 @@ def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
         _try_to(turn, take_back)
 
 
-def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> None:
+def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, collection: str) -> None:
     chunk = citation.chunk
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(
@@ -113,7 +116,8 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk) -> N
                     on_click=_record,
                     args=(turn, chunk.id, "deleted", _Drawn()),
                 )
-    st.caption(_place(ranked, used=citation.number in turn.answer.used))
+    where = f" · in {markup.plain(collection)}" if collection else ""
+    st.caption(_place(ranked, used=citation.number in turn.answer.used) + where)
     _show_supported(turn.answer, citation.number)
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))

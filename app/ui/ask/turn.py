@@ -10,6 +10,7 @@ from app.answer import CURATED, EXTRACTIVE, Answer
 from app.answer.curated import said_by
 from app.answering import AnswerJob
 from app.feedback import StoredAnswer
+from app.feedback.reading import HIDDEN
 from app.reranking.live import NONE
 from app.ui import markup
 from app.ui.ask.answer_text import answer_markdown, card_of
@@ -18,8 +19,9 @@ from app.ui.ask.compare import compare
 from app.ui.ask.controls import ask, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
-from app.ui.resources import answerer, current_user, feedback_store, pipeline
+from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
+from app.ui.who import current_rights
 from app.ui.words import counted
 from ingest import CiteloopError
 
@@ -53,7 +55,10 @@ def show_turn(turn: StoredAnswer) -> None:
 def _show_turn(turn: StoredAnswer) -> None:
     deleted = feedback_store().deleted(turn.id, turn.user)
     job = answerer().at_work(turn.id)
-    turn = feedback_store().answer(turn.id, turn.user) or turn  # read after the job, so it is final if there is no job
+    turn = answers().answer(turn.id, turn.user) or turn  # read after the job, so it is final if there is no job
+    if turn.answer.text == HIDDEN:
+        _show_hidden(turn)
+        return
     if job and turn.answer.citations:
         turn, job = _patiently(turn)
     without = job.without if job else turn.answer.without
@@ -81,17 +86,27 @@ def _show_turn(turn: StoredAnswer) -> None:
             show_sources(turn, deleted)
 
 
+def _show_hidden(turn: StoredAnswer) -> None:
+    """Show a question whose answer may not be read any more; its user can ask again."""
+    with st.chat_message("user", avatar=":material/person:"):
+        st.markdown(markup.plain(turn.answer.question))
+    with st.chat_message("assistant", avatar=":material/search:"):
+        st.info(HIDDEN, icon=":material/lock:")
+        if turn.user == current_user() and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
+            ask(turn.answer.question, instead_of=turn.id)
+
+
 def _patiently(turn: StoredAnswer) -> tuple[StoredAnswer, AnswerJob | None]:
     """Wait briefly; return the turn, and its job if it is still running."""
     job = answerer().wait_for(turn.id, _PATIENCE_SECONDS)
-    return feedback_store().answer(turn.id, turn.user) or turn, job
+    return answers().answer(turn.id, turn.user) or turn, job
 
 
 @st.fragment(run_every=_LOOK_SECONDS)
 def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     """Show the answer so far; rerun the page when sources arrive or it is complete."""
     job = answerer().at_work(turn.id)
-    now = turn if with_sources else feedback_store().answer(turn.id, turn.user)
+    now = turn if with_sources else answers().answer(turn.id, turn.user)
     if job is None or (now and bool(now.answer.citations) != with_sources):
         st.rerun()
     numbers = _numbers(turn.answer, job.without)
@@ -174,7 +189,7 @@ def _show_documents(turn: StoredAnswer) -> None:
     """Rank and write the answer again as if nobody had said anything."""
     reranker = NONE if turn.answer.reranker == NONE else pipeline().settings.reranker
     struck = feedback_store().deleted(turn.id, turn.user)
-    answerer().rank_again(turn, reranker, struck, ignore_votes=True)
+    answerer().rank_again(turn, reranker, struck, current_rights(), ignore_votes=True)
 
 
 def _show_tools(turn: StoredAnswer) -> None:

@@ -14,7 +14,7 @@ from app.access.policy import AccessError
 from app.settings import read_settings
 from app.ui import markup
 from app.ui.resources import job_store
-from app.ui.who import act_as
+from app.ui.who import act_as, current_rights
 from app.ui.words import age, ago, counted, duration
 from ingest import worker
 from ingest.home.job_store import JobError
@@ -36,7 +36,7 @@ _QUEUED_FOR_LONG = timedelta(seconds=30)
 
 def show_jobs() -> None:
     """Show the section of jobs; nothing if there are none."""
-    jobs = job_store().jobs(_NUM_JOBS)
+    jobs = _readable_jobs()
     open_ids = tuple(job.id for job in jobs if job.is_open)
     ended = [job for job in jobs if not job.is_open]
     latest = [job for job in ended if age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
@@ -54,9 +54,15 @@ def show_jobs() -> None:
                 _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
 
 
-def queue_upload(folder: Path, job_id: str) -> None:
+def _readable_jobs() -> list[Job]:
+    """Return the last jobs, newest first, whose files are all of collections that the user may read."""
+    jobs, names = job_store().jobs(_NUM_JOBS), current_rights().collections
+    return jobs if names is None else [job for job in jobs if job.collection in names]
+
+
+def queue_upload(folder: Path, job_id: str, collection: str = "") -> None:
     """Queue the folder and ingest it in a process that outlives the page."""
-    job_store().add("upload", [folder], embedder=read_settings().embedder, job_id=job_id)
+    job_store().add("upload", [folder], embedder=read_settings().embedder, collection=collection, job_id=job_id)
     _start()
 
 
@@ -65,7 +71,7 @@ def queue_upload(folder: Path, job_id: str) -> None:
 
 def _show_open(shown: Sequence[str]) -> None:
     """Refresh every second; rerun the page when a job starts or ends."""
-    jobs = [job for job in job_store().jobs(_NUM_JOBS) if job.is_open]
+    jobs = [job for job in _readable_jobs() if job.is_open]
     if {job.id for job in jobs} != set(shown):
         st.rerun()
     is_worked_at = any(job.heartbeat_at and not job.is_dead for job in jobs)
@@ -235,7 +241,8 @@ def _resume(job: Job) -> None:
 
 
 def _sync_again(job: Job) -> None:
-    job_store().add("folder", [Path(path) for path in job.paths], prune=job.prune, embedder=job.embedder)
+    paths = [Path(path) for path in job.paths]
+    job_store().add("folder", paths, prune=job.prune, embedder=job.embedder, collection=job.collection)
     _start()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
@@ -17,15 +17,17 @@ from app.ui import links, markup
 from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
-from app.ui.resources import filter_choices, pipeline
-from app.ui.who import act_as
+from app.ui.resources import filter_choices, pipeline, readable_documents
+from app.ui.who import act_as, current_rights
 from app.ui.words import listed
 from ingest import CiteloopError
+from ingest.collections import UPLOADS
 from ingest.home.folder import create_private
 from ingest.home.job_store import new_job_id
+from ingest.listing import StoredDocument
 from ingest.parse import PARSERS
-from ingest.pipeline import remove
-from ingest.table import ChunkTable, StoredDocument
+from ingest.pipeline import move, remove
+from ingest.table import ChunkTable
 from ingest.worker import uploads_folder
 
 _MAX_UPLOAD_MB = 200
@@ -41,7 +43,7 @@ def show() -> None:
     for kind, message in st.session_state.pop("documents-messages", []):
         {"error": st.error, "success": st.success, "info": st.info}[kind](markup.plain(message))
     show_jobs()
-    documents = pipeline().table.documents()
+    documents = readable_documents()
     if not documents:
         st.info("No documents yet. Add some above, or run `citeloop ingest FOLDER`.")
         return
@@ -50,13 +52,14 @@ def show() -> None:
     show_families()
     chosen = _choose(documents)
     if not chosen:
-        st.caption("Select documents in the table to open, correct or remove them.")
+        st.caption("Select documents in the table to open, correct, move or remove them.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             name = markup.plain(PurePosixPath(chosen[0].name).name)
             links.to_source(f"Open {name}", document_id=chosen[0].id, icon=":material/visibility:")
             show_correction(chosen[0])
+        _show_move(chosen)
         with st.popover(f"Remove {_count(chosen)}", icon=":material/delete:"):
             st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
             st.caption("Feedback on them is kept. Files outside Citeloop's folder are not deleted.")
@@ -77,7 +80,7 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
             "Pages": st.column_config.TextColumn(alignment="right"),
             "Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
-        alt="Documents with title, pages, passages and time added",
+        alt="Documents with title, collection, pages, passages and time added",
     )
     return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]
 
@@ -94,17 +97,8 @@ class UploadError(CiteloopError):
 
 
 def _show_upload() -> None:
-    """Show the folder to upload to, and the uploader, which adds files as soon as they are dropped."""
-    folders = filter_choices().collections
-    folder = st.selectbox(
-        "Folder",
-        folders,
-        index=None,
-        accept_new_options=True,
-        placeholder="No folder; choose one or type a new name",
-        key="upload-folder",
-        help="Becomes part of the documents' names. Questions can be limited to a folder.",
-    )
+    """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
+    collection = _choose_collection("upload-collection")
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         f"Add files ({_FORMATS})",
@@ -113,17 +107,39 @@ def _show_upload() -> None:
         max_upload_size=_MAX_UPLOAD_MB,
         key=key,
         on_change=_add,
-        args=(key, folder or ""),
+        args=(key, collection),
+        disabled=not current_rights().may_read(collection or UPLOADS),
     )
 
 
-def _add(key: str, folder: str) -> None:
+def _choose_collection(key: str) -> str:
+    """Show the collections that the user may read, to which they add; '' until one is chosen or typed."""
+    names, rights = filter_choices().collections, current_rights()
+    chosen = st.selectbox(
+        "Collection",
+        sorted({*names, *(rights.collections or ())}),
+        index=None,
+        accept_new_options=rights.collections is None,
+        placeholder="Choose one" if rights.collections is not None else "Choose one or type a new name",
+        key=key,
+        help="Who may read a document goes by its collection. Questions can be limited to one.",
+    )
+    return (chosen or "").strip()
+
+
+def _check_may_add(collection: str) -> None:
+    """Raise CiteloopError for a collection that the user may not read; the page offers none."""
+    if not current_rights().may_read(collection or UPLOADS):
+        raise CiteloopError("choose a collection that you may read")
+
+
+def _add(key: str, collection: str) -> None:
     """Queue the dropped files, except those that are in already."""
     dropped = st.session_state[key]
     st.session_state[_NUM_UPLOADS] = st.session_state.get(_NUM_UPLOADS, 0) + 1
     messages = st.session_state.setdefault("documents-messages", [])
     table = pipeline().table
-    known = {document.sha256: document.name for document in table.documents()}
+    known = {document.sha256: document.name for document in readable_documents()}
     files = []
     for file in dropped:
         if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
@@ -133,26 +149,28 @@ def _add(key: str, folder: str) -> None:
     if not files:
         return
     try:
+        _check_may_add(collection)
         act_as(
             "curator",
             "documents uploaded",
-            lambda: _queue(files, table.home, folder),
+            lambda: _queue(files, table.home, collection),
             listed([file.name for file in files]),
         )
     except CiteloopError as error:
         messages.append(("error", f"Nothing was added: {error}"))
 
 
-def _queue(files: Sequence[UploadedFile], home: Path, folder: str = "") -> None:
+def _queue(files: Sequence[UploadedFile], home: Path, collection: str = "") -> None:
     """Save the files for a job and queue it; a file with a known name replaces the old version.
 
-    folder: prefix of their names. Calls nothing of Streamlit, so no rerun can separate files and job.
+    collection: also the folder in their names, so that collections do not share names. Calls nothing of Streamlit, so
+    no rerun can separate files and job.
     """
     job_id = new_job_id()
     uploads = uploads_folder(home, job_id)
     try:
-        _save(files, uploads, safe_folder(folder))
-        queue_upload(uploads, job_id)
+        _save(files, uploads, safe_folder(collection))
+        queue_upload(uploads, job_id, collection)
     except BaseException:
         shutil.rmtree(uploads, ignore_errors=True)
         raise
@@ -174,31 +192,45 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
         raise UploadError(": ".join(part for part in (name, error.strerror or str(error)) if part)) from error
 
 
-# removing ------------------------------------------------------------------------------------------------
+# moving and removing ------------------------------------------------------------------------------------
+
+
+def _show_move(documents: Sequence[StoredDocument]) -> None:
+    with st.popover(f"Move {_count(documents)}", icon=":material/drive_file_move:"):
+        collection = _choose_collection("move-collection")
+        st.button("Move", type="primary", on_click=_move, args=(documents, collection), disabled=not collection)
+
+
+def _move(documents: Sequence[StoredDocument], collection: str) -> None:
+    def act(table: ChunkTable) -> None:
+        _check_may_add(collection)
+        move(documents, collection, table)
+
+    _write(act, f"documents moved to {collection}", documents, f"{_count(documents)} moved to {collection}")
 
 
 def _remove(documents: Sequence[StoredDocument]) -> None:
-    try:
+    _write(lambda table: remove(documents, table), "documents removed", documents, f"{_count(documents)} removed")
+
+
+def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[StoredDocument], done: str) -> None:
+    """Change the documents in the table, and say so here and in the audit log."""
+
+    def write() -> None:
         table = pipeline().table
-        act_as(
-            "curator",
-            "documents removed",
-            lambda: _remove_from(table, documents),
-            listed([document.name for document in documents]),
-        )
-        message = ("success", f"{_count(documents)} removed")
+        with table.writing(on_wait=_give_up):
+            act(table)
+
+    try:
+        act_as("curator", what, write, listed([document.name for document in documents]))
+        message = ("success", done)
     except CiteloopError as error:
         message = ("error", str(error))
     st.session_state["documents-messages"] = [message]
 
 
-def _remove_from(table: ChunkTable, documents: Sequence[StoredDocument]) -> None:
-    with table.writing(on_wait=_give_up):
-        remove(documents, table)
-
-
 def _give_up() -> NoReturn:
-    raise CiteloopError("Nothing was removed because an ingest is running. Try again when it has ended.")
+    raise CiteloopError("Nothing was changed because an ingest is running. Try again when it has ended.")
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:
@@ -210,6 +242,7 @@ def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
         {
             "Document": [document.name for document in documents],
             "Title": [document.title for document in documents],
+            "Collection": [document.collection for document in documents],
             "Pages": [str(document.num_pages or "") for document in documents],
             "Passages": [document.num_chunks for document in documents],
             "Added": [document.ingested_at for document in documents],

@@ -10,15 +10,15 @@ from app.search.corrections import CorrectionStore
 from app.search.families import Families
 from app.search.versions import Version
 from app.ui import markup
-from app.ui.resources import current_user, pipeline
+from app.ui.resources import current_user, pipeline, readable
 from app.ui.who import act_as
 from ingest import CiteloopError
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 
 def show_families() -> None:
     """List the families, each on a line."""
-    if families := pipeline().families.all():
+    if families := pipeline().families_for(readable()).all():
         with st.expander(f"Versions of the same document ({len(families)})"):
             st.markdown("\n".join(f"- {_line(family)}" for family in families))
             st.caption("Answers use the newest. Select a document in the table to correct its versions.")
@@ -26,7 +26,7 @@ def show_families() -> None:
 
 def show_correction(document: StoredDocument) -> None:
     """Show what a document is a version of, with a form to correct it."""
-    families = pipeline().families
+    families = pipeline().families_for(readable())
     family = families.family(document.id)
     with st.popover("Versions", icon=":material/history:"):
         st.markdown(_line(family) if family else "No other version of it was found.")

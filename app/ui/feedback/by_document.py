@@ -11,7 +11,7 @@ from app.feedback import FeedbackEvent
 from app.ui import links, markup
 from app.ui.feedback.counts import CARE_REASONS, DocumentFeedback, Feedback, by_document, struck_out
 from app.ui.paging import page_of
-from app.ui.resources import pipeline
+from app.ui.resources import pipeline, readable, readable_documents
 from app.ui.words import counted, people, preview, times
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
@@ -32,7 +32,7 @@ def show_documents(said: Feedback) -> None:
         f"**{counted(len(chosen), 'document')}** with struck-out sources. The reasons {_joined(CARE_REASONS)} "
         "do not train the ranking; check the document itself."
     )
-    ids = {document.name: document.id for document in pipeline().table.documents()}
+    ids = {document.name: document.id for document in readable_documents()}
     for document in page_of(chosen, _NUM_DOCUMENTS, "documents-feedback-page"):
         _show_document(document, ids)
 
@@ -40,7 +40,8 @@ def show_documents(said: Feedback) -> None:
 def _as_named_now(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
     """Return the events with the current names of their documents."""
     events = list(events)
-    found = pipeline().table.find_texts({event.text for event in events})
+    table = pipeline().table
+    found = table.find_texts({event.text for event in events}, readable().document_ids(table))
     names = {chunk.id: chunk.document for chunks in found.values() for chunk in chunks}
     return [replace(event, document=names.get(event.chunk_id, event.document)) for event in events]
 

@@ -27,7 +27,7 @@ from app.training.exchange.imports import ImportResult, import_labels
 from app.ui.documents.uploads import safe_name
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import current_user, feedback_store, reads_everything
 from app.ui.who import act_as
 from app.ui.words import counted
 from ingest import CiteloopError
@@ -68,7 +68,9 @@ def show_files(said: Feedback) -> None:
     with left:
         _show_exports(said)
     with right:
-        _show_import()
+        st.subheader("Import", anchor=False)
+        if reads_everything():  # it says how many passages are in the documents
+            _show_import()
 
 
 def _show_exports(said: Feedback) -> None:
@@ -105,7 +107,6 @@ def used_words(export_format: ExportFormat, questions: Sequence[JudgedQuestion])
 
 
 def _show_import() -> None:
-    st.subheader("Import", anchor=False)
     st.markdown(
         "Import a CSV with the columns `question`, `answer` and optionally `label` (yes or no), or any export except "
         "the log. Its labels count as a curator's decisions. Importing a file twice adds nothing. A file with an "

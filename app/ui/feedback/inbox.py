@@ -21,8 +21,8 @@ from app.ui.feedback.counts import Feedback, key_of
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import changed, current_user, feedback_store, inbox
-from app.ui.who import act_as
+from app.ui.resources import answers, changed, current_user, feedback_store, inbox
+from app.ui.who import act_as, current_rights
 from app.ui.words import ago, beginning_of, day, people, times
 from ingest.chunk import Chunk
 
@@ -61,7 +61,7 @@ def item_words(item: InboxItem) -> str:
 
 
 def _show_item(item: InboxItem, said: Feedback) -> None:
-    stored = feedback_store().answer(item.answer_id, item.user)
+    stored = answers().answer(item.answer_id, item.user)
     with st.container(border=True, gap="small"):
         st.markdown(f"**{markup.plain(item.question)}**")
         st.caption(item_words(item))
@@ -135,7 +135,9 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
 
 
 def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
-    statements = [Statement(question, current_user(), shown=shown) for question in questions]
+    names = current_rights().collections
+    collections = None if names is None else tuple(sorted(names))
+    statements = [Statement(each, current_user(), shown=shown, collections=collections) for each in questions]
     act = partial(feedback_store().say, statements)
     if try_to(lambda: act_as("curator", "decided: not in the documents", act)):
         tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")

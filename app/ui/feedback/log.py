@@ -10,12 +10,12 @@ import streamlit as st
 from app.feedback import ACTIONS, REASONS, FeedbackEvent
 from app.training.exchange.exports import event_lines
 from app.ui.feedback.counts import Feedback
-from app.ui.resources import feedback_store
+from app.ui.resources import feedback_store, only_readable
 
 
 def show_log(_said: Feedback) -> None:
     """Show all events, newest first, also of people who are ignored."""
-    events = feedback_store().events(everyone=True)[::-1]
+    events = only_readable(feedback_store().events(everyone=True))[::-1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input("Find", placeholder="Part of a question, document or passage", key="feedback-filter")
         action = st.selectbox("Action", ["all", *ACTIONS], key="feedback-action", width=160)

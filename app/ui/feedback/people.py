@@ -12,7 +12,7 @@ from app.ui import markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import current_user, feedback_store, reads_everything
 from app.ui.who import act_as
 from app.ui.words import counted, day, person
 
@@ -21,6 +21,8 @@ _NUM_PEOPLE = 20
 
 def show_people(_said: Feedback) -> None:
     """Show everybody who said something, whose votes move most first."""
+    if not reads_everything():
+        return
     st.caption(
         "Ignoring somebody takes back all that person's votes and decisions at once, and later ones too. The log is "
         "kept. Without a login, the same person in another browser is somebody else."

@@ -25,7 +25,7 @@ from app.ui import links, markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.resources import current_user, feedback_store, pipeline, reads_everything
 from app.ui.who import act_as
 from app.ui.words import ago, counted
 from ingest import CiteloopError
@@ -38,6 +38,8 @@ _COUNT = "proposals-count"
 
 def show_proposals(_said: Feedback) -> None:
     """Request proposals, follow the progress, and accept or reject each."""
+    if not reads_everything():
+        return
     st.caption(
         "A language model writes a question for each passage that has none. A question is dropped if search does not "
         "find its passage. Only the ones that you accept are used."

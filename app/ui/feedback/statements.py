@@ -7,14 +7,14 @@ from functools import partial
 
 import streamlit as st
 
-from app.feedback.statements import standing, withdrawn
+from app.feedback.statements import withdrawn
 from app.memory.votes import Statement
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store
+from app.ui.resources import current_user, feedback_store, statements
 from app.ui.who import act_as
 from app.ui.words import day, person
 
@@ -23,15 +23,15 @@ _NUM_STATEMENTS = 10
 
 def show_written(_: Feedback) -> None:
     """Show the written answers that stand."""
-    written = [statement for statement in standing(feedback_store().statements()) if statement.text]
+    written = [statement for statement in statements() if statement.text]
     if not written:
         st.caption("No written answers. Write one in the inbox, or for a question under By question.")
     show_statements(written)
 
 
-def show_statements(statements: Sequence[Statement]) -> None:
+def show_statements(said: Sequence[Statement]) -> None:
     """Show statements, each with who said it and when."""
-    for statement in page_of(statements, _NUM_STATEMENTS, "statements-page"):
+    for statement in page_of(said, _NUM_STATEMENTS, "statements-page"):
         with st.container(border=True, gap="xsmall"):
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 who = markup.plain(person(statement.user, current_user()))
@@ -53,5 +53,5 @@ def show_statements(statements: Sequence[Statement]) -> None:
 def withdraw(questions: Sequence[str]) -> None:
     """Withdraw the statements on questions, in any wording. For a callback."""
     said, user = feedback_store().statements(), current_user()
-    statements = [one for question in questions for one in withdrawn(said, question, user)]
-    try_to(lambda: act_as("curator", "statement withdrawn", partial(feedback_store().say, statements)))
+    withdrawals = [one for question in questions for one in withdrawn(said, question, user)]
+    try_to(lambda: act_as("curator", "statement withdrawn", partial(feedback_store().say, withdrawals)))

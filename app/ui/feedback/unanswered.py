@@ -8,11 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from app.feedback.inbox import troubles
-from app.feedback.statements import standing
 from app.feedback.unanswered import UnansweredQuestion, by_week, unanswered_questions
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.statements import show_statements
-from app.ui.resources import askings, feedback_store
+from app.ui.resources import askings, statements
 
 
 def show_unanswered(said: Feedback) -> None:
@@ -48,7 +47,7 @@ def show_unanswered(said: Feedback) -> None:
         icon=":material/download:",
         disabled=not questions,
     )
-    if said_unanswered := [one for one in standing(feedback_store().statements()) if not one.text]:
+    if said_unanswered := [one for one in statements() if not one.text]:
         st.subheader("Not in the documents, says a curator", anchor=False)
         show_statements(said_unanswered)
 

@@ -11,7 +11,7 @@ from app.answer.curated import MAX_CHARACTERS, MAX_SOURCES, checked_text
 from app.memory.votes import Statement
 from app.ui import markup
 from app.ui.messages import tell
-from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.resources import current_user, feedback_store, pipeline, readable
 from app.ui.who import act_as
 from app.ui.words import preview
 from ingest import CiteloopError
@@ -57,7 +57,7 @@ def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[P
     try:
         checked = checked_text(text, sources)
         user = current_user()
-        found = pipeline().rank(question, ignore_votes=True, fall_back=True)
+        found = pipeline().rank(question, within=readable(), ignore_votes=True, fall_back=True)
         shown = tuple(citation.chunk.id for citation in found.citations)
         said = [
             Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)
@@ -76,7 +76,7 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
     if not words:
         return
     try:
-        found = pipeline().rank(words, fall_back=True).ranking[:_NUM_FOUND]
+        found = pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
     except BusyError as error:
         st.warning(str(error))
         return

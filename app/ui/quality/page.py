@@ -17,6 +17,7 @@ from app.evaluation.results import Result
 from app.settings import read_settings
 from app.ui import links, markup
 from app.ui.quality.changes import show_changes
+from app.ui.resources import reads_everything
 
 _ICONS: dict[Outcome, str] = {
     "pays": ":material/trending_up:",
@@ -36,6 +37,8 @@ Documents page) and `quote` (the text in the document that answers the question)
 def show() -> None:
     """The page."""
     st.title("Quality", anchor=False)
+    if not reads_everything():
+        return
     reports = {saved.folder.name: saved for saved in read_reports(read_settings().home)}
     if not reports:
         _show_empty()

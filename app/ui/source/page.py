@@ -19,7 +19,7 @@ import streamlit as st
 from app.feedback import NotSavedError, StoredAnswer
 from app.ui import links, markup
 from app.ui.messages import show_messages
-from app.ui.resources import current_user, feedback_store, pipeline
+from app.ui.resources import answers, current_user, feedback_store, pipeline, readable
 from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
@@ -27,8 +27,8 @@ from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from app.ui.who import current_rights
 from ingest.chunk import Chunk
+from ingest.listing import StoredDocument
 from ingest.originals import Originals
-from ingest.table import StoredDocument
 
 _NUM_WORDS = 50
 """Maximum number of passages beside a page."""
@@ -94,21 +94,23 @@ def show() -> None:
 def _find(chunk: str, document: str, a: str, share: str) -> _Source:
     """Look up the ids in the address."""
     table = pipeline().table
+    within = readable().document_ids(table)
     answer = _answer(a, share)
-    found = table.chunk(chunk) if chunk else None
+    found = table.chunk(chunk, within) if chunk else None
     ranking = answer.answer.ranking if answer else ()
     ranked = next((ranked.chunk for ranked in ranking if ranked.chunk.id == chunk), None)
     passage = found or ranked
     document_id = passage.document_id if passage else document
-    stored = table.document(document_id) if document_id else None
+    is_readable = within is None or document_id in within
+    stored = table.document(document_id) if document_id and is_readable else None
     return _Source(stored, passage, answer, is_gone=found is None and ranked is not None)
 
 
 def _answer(answer_id: str, share: str) -> StoredAnswer | None:
     if share:
-        turns = feedback_store().shared_conversation(share)
+        turns = answers().shared_conversation(share)
         return next((turn for turn in turns if turn.id == answer_id), None)
-    return feedback_store().answer(answer_id, current_user()) if answer_id else None
+    return answers().answer(answer_id, current_user()) if answer_id else None
 
 
 def _record_opened(source: _Source) -> None:

@@ -10,7 +10,7 @@ from app.ui.resources import page_picture
 from app.ui.scroll import scroll_here
 from app.ui.source.page_picture import PagePicture, PictureError
 from ingest.chunk import Chunk
-from ingest.table import StoredDocument
+from ingest.listing import StoredDocument
 
 STYLE = """
 .st-key-page-whole, .st-key-page-whole-wide { position: relative; }

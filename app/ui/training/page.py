@@ -14,7 +14,7 @@ from app.training.plan import Plan
 from app.ui import links
 from app.ui.feedback.counts import Feedback, by_origin
 from app.ui.messages import attempt, show_messages
-from app.ui.resources import current_user, feedback, training_job_store
+from app.ui.resources import current_user, feedback, reads_everything, training_job_store
 from app.ui.training.models import show_comparison, show_live, show_models
 from app.ui.training.progress import KINDS, is_training, show_trainings, start
 from app.ui.training.votes import show_votes
@@ -27,6 +27,8 @@ _MAX_SEED = 2**31 - 1
 def show() -> None:
     """The page."""
     st.title("Training", anchor=False)
+    if not reads_everything():
+        return
     st.markdown(
         "Strike-outs and other votes act at once, without training. Training improves the reranker itself. It pays "
         "when people use code names and other words that no model knows. You decide what goes live, and can always "
