@@ -66,7 +66,7 @@ def ingest_command(
 
     paths = [*(paths or ()), *([ROOT / "data" / "sample"] if sample else ())]
     if not paths:
-        raise CiteloopError("name files or folders to add, or use --sample")
+        raise typer.BadParameter("name files or folders to add, or use --sample")
     check_paths(paths)  # report a mistyped path before models are loaded
     store = JobStore(home or DEFAULT_HOME)
     job = store.add("folder", paths, prune=prune, embedder=embedder, collection=collection, begin=True)

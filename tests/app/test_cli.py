@@ -110,10 +110,18 @@ def test_these_are_the_commands() -> None:
         "feedback inbox",
         "feedback list",
         "feedback propose",
-        "models",
         "promote",
         "rollback",
         "doctor",
+        "access check",
+        "access log",
+        "documents list",
+        "documents move",
+        "models catalog",
+        "models export",
+        "models get",
+        "models import",
+        "models try",
     }
 
 

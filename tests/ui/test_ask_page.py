@@ -589,11 +589,11 @@ def test_who_asks_the_next_question_has_kept_the_answer_before(run_page: Run, se
 
 
 def test_a_source_that_was_struck_out_is_not_kept(run_page: Run, settings: Settings) -> None:
-    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    page = ask(run_page(ask_page), "Which hotel may I take for a night?")
     click(page, "Strike out [1]")
     used = only_turn(page, settings).answer.used
     ask(page, "What does the VPN need?")
-    assert kept(settings) == [("How much may a hotel cost a night?", number) for number in sorted(used)]
+    assert kept(settings) == [("Which hotel may I take for a night?", number) for number in sorted(used)]
     assert 1 not in used
 
 
