@@ -26,8 +26,8 @@ def shown_name(user: str) -> str:
 
 
 def earlier_name(user: str) -> str:
-    """Return the id that earlier versions used for this user."""
-    return user[:12]
+    """Return the id that earlier versions used for a browser; people with a name keep it."""
+    return user[:12] if re.fullmatch(r"[0-9a-f]{32}", user) else user
 
 
 def replace_cookies(connection: sqlite3.Connection) -> None:

@@ -86,7 +86,7 @@ def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = Tr
         num_results: Annotated[int, Field(ge=1, le=100, description="How many passages, best first.")] = 10,
     ) -> SearchResult:
         """Find passages in the user's documents that answer a question, with their location and scores."""
-        rights = _rights_for(context, "search")
+        rights = _rights_for(context, "search", on_stdio=on_stdio)
         return await _in_thread(
             lambda stop: answers.search(SearchBody(query=query, num_results=num_results), pipeline(), stop, rights)
         )
@@ -97,21 +97,23 @@ def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = Tr
         question: Annotated[Question, Field(description="One complete question, in the documents' language.")],
     ) -> AgentAnswer:
         """Answer a question from the user's documents, with citations as [n] and the passages behind them."""
-        rights = _rights_for(context, "ask")
+        rights = _rights_for(context, "ask", on_stdio=on_stdio)
         return await _in_thread(lambda stop: _answer(question, pipeline(), stop, rights))
 
     return server
 
 
-def _rights_for(context: Context, scope: str) -> Rights:
+def _rights_for(context: Context, scope: str, *, on_stdio: bool) -> Rights:
     """Return the caller's rights; over standard input there is no caller, and everything may be read.
 
-    Raises ToolError if the caller's key does not allow the scope.
+    Raises ToolError if the caller is not known, or if the key does not allow the scope.
     """
-    request = context.request_context.request
-    caller: Caller | None = request.state.caller if request is not None else None
-    if caller is None:
+    if on_stdio:
         return Rights("agent")
+    request = context.request_context.request
+    if request is None:
+        raise ToolError("the request has no key")
+    caller: Caller = request.state.caller
     if caller.key and (problem := missing_scope(caller.key, scope)):
         raise ToolError(problem)
     return caller.rights

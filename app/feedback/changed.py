@@ -73,7 +73,7 @@ def changed_since(
         is_changed = [chunk and chunk.text for chunk in sources] != [source.text for source in statement.sources]
         is_new = newest is not None and newest > datetime.fromisoformat(statement.at)
         if is_changed or (not statement.text and is_new and is_overtaken(statement)):
-            found[wording_key(statement.question)] = Changed(statement, sources)
+            found.setdefault(wording_key(statement.question), Changed(statement, sources))  # the newest
     for vote in acting:
         chunk = now[vote.passage]
         if chunk and chunk.text != vote.passage.text and not still_says(chunk, vote.passage):

@@ -18,6 +18,7 @@ from app.feedback.events import FeedbackEvent
 from app.feedback.judgements import Judgement, question_key, wording_key
 from app.feedback.question_vectors import question_vectors
 from app.feedback.rules import LabeledPassage
+from app.feedback.statements import standing
 from app.feedback.store import FeedbackStore
 from app.memory.questions import Questions
 from app.memory.votes import Statement
@@ -222,8 +223,9 @@ def _still_open(
     statements: Iterable[Statement],
 ) -> Iterator[Asking]:
     """Yield the askings of questions that no curator has closed, after the last decision on each."""
+    statements = list(statements)
     last = {wording_key(statement.question): statement for statement in statements}
-    closed = {key for key, statement in last.items() if not statement.withdrawn}
+    closed = {wording_key(statement.question) for statement in standing(statements)}
     said_at = {key: datetime.fromisoformat(statement.at) for key, statement in last.items()}
     decided_at: dict[Wording | str, datetime] = {}
     for judgement in judgements:

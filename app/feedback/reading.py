@@ -62,7 +62,10 @@ class ReadableAnswers:
             return replace(stored, answer=_hidden(answer))
         citations = tuple(map(self._closed_citation, answer.citations))
         ranking = tuple(self._closed_ranked(each) for each in answer.ranking if each.chunk.document_id in self._ids)
-        return replace(stored, answer=replace(answer, citations=citations, ranking=ranking))
+        answer = replace(answer, citations=citations, ranking=ranking)
+        if answer.within.readable is None:  # its notes may name any document
+            answer = replace(answer, note="", ranking_note="")
+        return replace(stored, answer=answer)
 
     def _closed_citation(self, citation: Citation) -> Citation:
         return replace(

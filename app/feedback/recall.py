@@ -112,8 +112,8 @@ class Memory:
         statements = [
             (log_odds, statement)
             for said, log_odds in near
-            if (statement := said.statement)
-            and self.reach.likeness(log_odds, is_for=bool(statement.text)) >= _MIN_STATEMENT_LIKENESS
+            for statement in said.statements
+            if self.reach.likeness(log_odds, is_for=bool(statement.text)) >= _MIN_STATEMENT_LIKENESS
             and is_for_asker(statement)
         ]
         if not statements:

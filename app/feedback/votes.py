@@ -36,7 +36,8 @@ class QuestionVotes:
         self.passages: dict[str, PassageVotes] = {}
         """By text."""
         self._named_at = ""
-        self._statement: Statement | None = None
+        self._statements: dict[tuple[str, ...] | None, Statement] = {}
+        """The last one of the curators who could read the same collections."""
 
     def take(self, said: FeedbackEvent | Judgement | Statement) -> float:
         """Add a log entry; to open a passage is no vote.
@@ -44,7 +45,7 @@ class QuestionVotes:
         Returns how much the strength of the user's votes has grown.
         """
         if isinstance(said, Statement):
-            self._statement, self.shown = said, said.shown or self.shown
+            self._statements[said.collections], self.shown = said, said.shown or self.shown
             return 0.0
         if isinstance(said, FeedbackEvent) and said.action == "opened":
             return 0.0
@@ -61,20 +62,19 @@ class QuestionVotes:
         return abs(stance.strength) - before
 
     @property
-    def statement(self) -> Statement | None:
-        """Return what a curator says of it, unless withdrawn.
+    def statements(self) -> list[Statement]:
+        """Return what curators say of it, unless withdrawn.
 
-        A passage named later ends the statement that nothing answers it.
+        Who may not read all collections says nothing for those who read others. A passage named later ends the
+        statement that nothing answers it.
         """
-        statement = self._statement
-        if statement is None or statement.withdrawn:
-            return None
-        return statement if statement.text or statement.at >= self._named_at else None
+        held = [statement for statement in self._statements.values() if not statement.withdrawn]
+        return [statement for statement in held if statement.text or statement.at >= self._named_at]
 
     @property
     def is_named(self) -> bool:
         """Return whether a curator has named a passage that answers it, and no statement holds."""
-        return self.statement is None and any(
+        return not self.statements and any(
             said.judgement is not None and said.judgement.label == "relevant" for said in self.passages.values()
         )
 

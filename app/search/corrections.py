@@ -62,10 +62,20 @@ class CorrectionStore:
         """Record that a document is no version of the others."""
         self._put([Correction(document_id, other_id, False, user, now()) for other_id in other_ids])
 
-    def forget(self, document_id: str) -> None:
-        """Delete all corrections of a document."""
+    def others(self, document_id: str) -> set[str]:
+        """Return the ids of the documents that corrections name together with this one."""
+        pairs = [{each.document_id, each.other_id} for each in self.all()]
+        return {id for pair in pairs if document_id in pair for id in pair - {document_id}}
+
+    def forget(self, document_id: str, other_ids: Iterable[str]) -> None:
+        """Delete the corrections of a document that name these others."""
         with self._connection() as connection:
-            connection.execute("DELETE FROM corrections WHERE ? IN (document_id, other_id)", (document_id,))
+            for other_id in other_ids:
+                pair = (document_id, other_id)
+                connection.execute(
+                    "DELETE FROM corrections WHERE (document_id, other_id) IN (VALUES (?, ?), (?, ?))",
+                    (*pair, *reversed(pair)),
+                )
 
     def _put(self, corrections: Iterable[Correction]) -> None:
         with self._connection() as connection:

@@ -219,8 +219,13 @@ def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]: 
 
 
 def statements() -> list[Statement]:
-    """Return the curators' statements that stand, of those whose passages the current user may all read."""
-    said = only_shown_readable(standing(feedback_store().statements()))
+    """Return the curators' statements that stand, of those that the current user may read."""
+    return only_readable_statements(standing(feedback_store().statements()))
+
+
+def only_readable_statements(said: list[Statement]) -> list[Statement]:
+    """Return the statements whose passages shown and sources the current user may all read."""
+    said = only_shown_readable(said)
     may_read = set(only_readable(source for one in said for source in one.sources))
     return [one for one in said if may_read.issuperset(one.sources)]
 

@@ -5,18 +5,20 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 from starlette.applications import Starlette
 
 from app.access.keys import KeyStore, Limits
 from app.access.rates import Rates
-from app.api.agents import agents_over_http
+from app.api.agents import _rights_for, agents_over_http
 from app.ui.own_site import OwnSite, OwnSiteOnly
 from tests.api.conftest import Api, MakePipeline, serving
 from tests.api.test_agents import said
@@ -86,6 +88,13 @@ def test_an_agent_finds_and_cites_what_its_key_may_read(server: str, keys: KeySt
     assert found is not None
     assert {row["document"].partition("/")[0] for row in found["ranking"]} == {"handbook"}
     assert "vpn.md" not in str(answer)
+
+
+def test_a_request_that_cannot_be_seen_reads_nothing() -> None:
+    context: Any = SimpleNamespace(request_context=SimpleNamespace(request=None))
+    with pytest.raises(ToolError, match="no key"):
+        _rights_for(context, "search", on_stdio=False)
+    assert _rights_for(context, "search", on_stdio=True).collections is None
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer citeloop_wrong"}])

@@ -167,7 +167,7 @@ def test_a_curator_says_what_is_no_version(home: Path, lists: list[Version]) -> 
     store.separate("2024.md", ["2025.md", "2026.md"], "ann")
     families = find_families(lists, store.all())
     assert [[each.name for each in family] for family in families.all()] == [["2026.md", "2025.md"]]
-    store.forget("2024.md")
+    store.forget("2024.md", store.others("2024.md"))
     assert len(find_families(lists, store.all()).superseded) == 2
 
 
@@ -280,7 +280,8 @@ def test_a_correction_and_a_new_document_hold_from_the_next_question(
     CorrectionStore(asked.settings.home).separate(old, before.newer[old], "ann")
     assert not finder.families(asked.table).superseded
     assert OLD_HOTEL in cited(asked, "What may a hotel in Bremen cost a night?")
-    CorrectionStore(asked.settings.home).forget(old)
+    corrections = CorrectionStore(asked.settings.home)
+    corrections.forget(old, corrections.others(old))
     (tmp_path / "policies" / "travel-2027.md").write_text(NEW.replace("2026", "2027").replace("2024", "2026"))
     list(ingest([tmp_path / "policies"], asked.table, embedder))
     newest = finder.families(asked.table).newest(old)

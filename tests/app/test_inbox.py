@@ -191,6 +191,13 @@ def test_a_statement_closes_an_item_until_it_is_withdrawn(store: FeedbackStore) 
     assert standing(store.statements()) == []
 
 
+def test_a_withdrawal_of_who_reads_less_opens_nothing_that_was_closed_for_all(store: FeedbackStore) -> None:
+    ask(store, LEAVE, found=False)
+    store.say([Statement(LEAVE, "cora")])
+    store.say([Statement(LEAVE, "ann", collections=("handbook",), withdrawn=True)])
+    assert items(store) == []
+
+
 # nothing answers this -------------------------------------------------------------------------------------------
 
 CAR = "Is there a company car for me?"

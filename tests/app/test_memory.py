@@ -79,6 +79,12 @@ def test_a_second_person_makes_it_count_for_all(memory: Memory) -> None:
     assert (recall.vote.num_people, recall.vote.own, recall.is_same) == (2, False, True)
 
 
+@pytest.mark.parametrize(("one", "other"), [("api:helpdesk", "api:helpdesk/bob"), ("bob@acme.com", "bob@acme.com.au")])
+def test_a_name_that_begins_like_another_is_somebody_else(memory: Memory, one: str, other: str) -> None:
+    memory.take([act(one, "deleted")])
+    assert recalled(memory, other) == {}
+
+
 def test_an_undone_strike_counts_no_more(memory: Memory) -> None:
     memory.take([act("ann", "deleted")])
     memory.take([act("ann", "undone")])

@@ -14,6 +14,7 @@ from app.answering import Answerer, AnswerJobStore
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.feedback.conversation_markdown import as_markdown
 from app.feedback.reading import HIDDEN, ReadableAnswers
+from app.feedback.statements import standing, withdrawn
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.search.filters import EVERYTHING, Filter, FilterError
@@ -227,6 +228,21 @@ def test_a_written_answer_is_for_who_may_read_its_sources(
     assert {user for user, text in texts.items() if text == "In the cellar [1]."} == {BEN.user, ALL.user}
 
 
+def test_that_nothing_answers_ends_no_answer_for_who_may_read_more(
+    pipeline: Pipeline, store: FeedbackStore, secret: Chunk
+) -> None:
+    store.say([Statement("Is there a pool?", "root", text="In the cellar [1].", sources=(secret.ref,))])
+    store.say([Statement("Is there a pool?", "ann", collections=("handbook",))])
+    said = {}
+    for rights in (ANN, BEN, ALL):
+        statement = pipeline.rank("Is there a pool?", within=EVERYTHING.read_by(rights)).statement
+        said[rights.user] = statement and statement.user
+    assert said == {"ann": "ann", "ben": "root", "root": "root"}
+    assert {each.user for each in standing(store.statements())} == {"ann", "root"}
+    store.say(withdrawn(store.statements(), "Is there a pool?", "ann", ("handbook",)))
+    assert [each.user for each in standing(store.statements())] == ["root"]
+
+
 def test_a_statement_of_an_earlier_version_is_of_all_documents(store: FeedbackStore) -> None:
     with store._connection() as connection:
         connection.execute("DROP TABLE statements")
@@ -312,6 +328,18 @@ def test_names_of_copies_and_newer_versions_close_too(pipeline: Pipeline, store:
     assert {each.also_in for each in turn.answer.citations} == {("handbook/travel.md",)}
     assert "VPN" not in str(turn)
     assert "it/vpn.md" not in str(turn)
+
+
+def test_a_note_for_who_reads_all_is_not_shown_to_others(pipeline: Pipeline, store: FeedbackStore) -> None:
+    note = "A passage of it/vpn.md is damaged on the disk and was left out."
+    full = pipeline.ask("How many days of leave are there?", within=Filter(collections=("handbook",)))
+    stored_id = store.save_answer(replace(full, note=note, ranking_note=note), "talk", "root")
+    mine, theirs = (readable(pipeline, store, rights).answer(stored_id, "root") for rights in (ANN, ALL))
+    assert mine is not None
+    assert theirs is not None
+    assert mine.answer.text == theirs.answer.text == full.text
+    assert not leaks(mine)
+    assert theirs.answer.note == note
 
 
 def test_documents_that_are_gone_are_closed_for_who_may_not_read_all(

@@ -49,6 +49,7 @@ _WHO_ASK_FOR_RIGHTS = (
     "resources",
     "ask.conversations",
     "ask.page",
+    "ask.turn",
     "documents.jobs",
     "documents.page",
     "feedback.inbox",

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.access.access import NoAccessError
 from app.access.rights import Rights
+from app.answering import AnswerJobStore
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.feedback.reading import HIDDEN
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
+from app.search.corrections import CorrectionStore
 from app.search.filters import Filter
 from app.settings import Settings
 from app.ui import resources
@@ -118,6 +121,49 @@ def test_a_share_link_shows_what_its_reader_may_read(
     assert not leaks(opened(run_page, ask_page, share=token, a=stored.id))
 
 
+def test_a_share_link_does_not_show_a_text_whose_sources_are_not_known_yet(
+    run_page: Run, settings: Settings, stored: StoredAnswer, become: Become
+) -> None:
+    store, jobs = FeedbackStore(settings.home), AnswerJobStore(settings.home)
+    growing = replace(stored.answer, query="", text="", citations=(), ranking=(), complete=False)
+    job = jobs.begin(store.save_answer(growing, "theirs", "ben"))
+    jobs.update(job.id, current="answer", text="It needs a hardware key")
+    token = store.share("theirs", "ben")
+    assert leaks(opened(run_page, ask_page, share=token))
+    become(READER)
+    assert not leaks(opened(run_page, ask_page, share=token))
+
+
+def test_a_curator_withdraws_what_they_may_read(
+    run_page: Run, settings: Settings, stored: StoredAnswer, become: Become
+) -> None:
+    from app.ui.feedback.statements import withdraw
+
+    run_page(lambda: None)
+    store = FeedbackStore(settings.home)
+    become(READER)
+    withdraw(["Where is the tunnel?"], None)
+    assert not any(each.withdrawn for each in store.statements())
+    become(Rights("ann", "curator", frozenset({"it"})))
+    withdraw(["Where is the tunnel?"], None)
+    assert [each.question for each in store.statements() if each.withdrawn] == ["Where is the tunnel?"]
+
+
+def test_who_has_lost_access_strikes_nothing_on_an_open_page(
+    run_page: Run, stored: StoredAnswer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.ui.source import strike
+
+    def refuse() -> str:
+        raise NoAccessError("ann has no access")
+
+    run_page(lambda: None)
+    num_events = len(resources.feedback_store().events())
+    monkeypatch.setattr(strike, "current_user", refuse)
+    strike._record(stored, stored.answer.citations[0].chunk.id, "undone")
+    assert len(resources.feedback_store().events()) == num_events
+
+
 def test_the_first_page_and_the_filters_know_only_readable_documents(run_page: Run, become: Become) -> None:
     assert leaks(opened(run_page, ask_page))
     become(READER)
@@ -169,6 +215,27 @@ def test_the_documents_page_lists_adds_and_moves_within_what_may_be_read(
 
     module._move([leave], "it")
     assert {document.collection for document in table.documents() if document.id == leave.id} == {"handbook"}
+
+
+def test_a_correction_with_what_may_not_be_read_does_not_show_and_stays(
+    run_page: Run, settings: Settings, table: ChunkTable, become: Become, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {document.name: document.id for document in table.documents()}
+    store = CorrectionStore(settings.home)
+    store.replaced_by(ids["handbook/leave.md"], ids["it/vpn.md"], "root")
+    monkeypatch.setattr(
+        "app.ui.documents.page._choose",
+        lambda documents: [each for each in documents if each.name == "handbook/leave.md"],
+    )
+    assert "Remove corrections" in shown(run_page(documents_page))
+    become(READER)
+    page = run_page(documents_page)
+    assert not leaks(page)
+    assert "Remove corrections" not in shown(page)
+    store.separate(ids["handbook/leave.md"], [ids["handbook/travel.md"]], "ann")
+    page = run_page(documents_page)
+    next(button for button in page.button if button.label == "Remove corrections").click().run()
+    assert [each.other_id for each in store.all()] == [ids["it/vpn.md"]]
 
 
 def test_documents_are_moved_on_the_page(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:

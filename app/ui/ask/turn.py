@@ -124,10 +124,15 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
                 args=(turn.id,),
                 disabled=job.cancel_requested,
             )
-    if job.text:
+    if job.text and _may_follow(turn):
         st.markdown(markup.with_citation_links(markup.written(job.text), card_of(turn.id)))
     else:
         st.markdown(answer_markdown(turn.answer, card_of(turn.id)))
+
+
+def _may_follow(turn: StoredAnswer) -> bool:
+    """Return whether the visitor may read a text whose new sources are not stored yet: who asked, or who reads all."""
+    return turn.user == current_user() or current_rights().collections is None
 
 
 def _numbers(answer: Answer, chunk_ids: Collection[str]) -> list[str]:

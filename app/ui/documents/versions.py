@@ -35,10 +35,9 @@ def show_correction(document: StoredDocument) -> None:
             others = ", ".join(other.full_name for other in family if other.id != document.id)
             if st.button(f"Not a version of {markup.plain(others)}"):
                 _correct(document, lambda: _store().separate(document.id, [each.id for each in family], current_user()))
-        if any(document.id in (each.document_id, each.other_id) for each in _store().all()) and st.button(
-            "Remove corrections"
-        ):
-            _correct(document, lambda: _store().forget(document.id))
+        corrected = _store().others(document.id) & families.versions.keys()  # those that the user may read
+        if corrected and st.button("Remove corrections"):
+            _correct(document, lambda: _store().forget(document.id, corrected))
 
 
 def _show_newer(document: StoredDocument, families: Families) -> None:

@@ -55,7 +55,9 @@ def _show_written(statement: Statement, sources: Sequence[Chunk | None], questio
         if st.button("Edit the answer", icon=":material/edit:"):
             others = [each for each in questions if each != statement.question]
             write_answer(statement.question, others, text=statement.text, sources=refs)
-        st.button("Withdraw the answer", icon=":material/close:", on_click=withdraw, args=(questions,))
+        st.button(
+            "Withdraw the answer", icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
+        )
 
 
 def _show_overtaken(statement: Statement, questions: Sequence[str]) -> None:
@@ -63,7 +65,9 @@ def _show_overtaken(statement: Statement, questions: Sequence[str]) -> None:
         f":orange-badge[changed since] Nothing answers this, said {markup.plain(said_by(statement))}. Documents were "
         "added or changed since, and one of their passages is among the first for this question."
     )
-    st.button("Withdraw the statement", icon=":material/close:", on_click=withdraw, args=(questions,))
+    st.button(
+        "Withdraw the statement", icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
+    )
 
 
 def _show_vote(vote: Vote, chunk: Chunk) -> None:

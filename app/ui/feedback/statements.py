@@ -14,7 +14,7 @@ from app.ui.feedback.counts import Feedback
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, statements
+from app.ui.resources import current_user, feedback_store, only_readable_statements, statements
 from app.ui.who import act_as
 from app.ui.words import day, person
 
@@ -38,20 +38,24 @@ def show_statements(said: Sequence[Statement]) -> None:
                 words = f"{markup.plain(statement.question)}  \n:small[{who}, {day(statement.at)}]"
                 st.markdown(words, width="content")
                 with st.container(horizontal=True, width="content"):
-                    if statement.text and st.button("Edit", key=f"edit-{statement.question}"):
+                    if statement.text and st.button("Edit", key=f"edit-{statement.question}-{statement.at}"):
                         write_answer(statement.question, text=statement.text, sources=statement.sources)
                     st.button(
                         "Withdraw",
-                        key=f"withdraw-{statement.question}",
+                        key=f"withdraw-{statement.question}-{statement.at}",
                         on_click=withdraw,
-                        args=([statement.question],),
+                        args=([statement.question], statement.collections),
                     )
             if statement.text:
                 st.markdown(markup.written(statement.text))
 
 
-def withdraw(questions: Sequence[str]) -> None:
-    """Withdraw the statements on questions, in any wording. For a callback."""
+def withdraw(questions: Sequence[str], collections: tuple[str, ...] | None) -> None:
+    """Withdraw the statements on questions, in any wording, that the user may read. For a callback.
+
+    collections: as of the statements.
+    """
     said, user = feedback_store().statements(), current_user()
-    withdrawals = [one for question in questions for one in withdrawn(said, question, user)]
-    try_to(lambda: act_as("curator", "statement withdrawn", partial(feedback_store().say, withdrawals)))
+    withdrawals = [one for question in questions for one in withdrawn(said, question, user, collections)]
+    act = partial(feedback_store().say, only_readable_statements(withdrawals))
+    try_to(lambda: act_as("curator", "statement withdrawn", act))

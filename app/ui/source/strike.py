@@ -49,7 +49,11 @@ def _may_strike(answer: StoredAnswer) -> bool:
 
 
 def _record(answer: StoredAnswer, chunk_id: str, action: Action, reason: Reason | None = None) -> None:
-    try_to(lambda: feedback_store().record(answer, chunk_id, action, answer.user, reason))
+    def record() -> None:
+        if _may_strike(answer):  # asked again: the page may have been open for long
+            feedback_store().record(answer, chunk_id, action, answer.user, reason)
+
+    try_to(record)
 
 
 def _record_reason(answer: StoredAnswer, chunk_id: str, key: str) -> None:
