@@ -116,7 +116,8 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
                     on_click=_record,
                     args=(turn, chunk.id, "deleted", _Drawn()),
                 )
-    where = f" · in {markup.plain(collection)}" if collection else ""
+    is_named = chunk.document.startswith(f"{collection}/")  # its folder
+    where = f" · in {markup.plain(collection)}" if collection and not is_named else ""
     st.caption(_place(ranked, used=citation.number in turn.answer.used) + where)
     _show_supported(turn.answer, citation.number)
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
