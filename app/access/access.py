@@ -22,7 +22,7 @@ class NoAccessError(AccessError):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What somebody may do and read, and the entries of access.toml that say so.
+    """What somebody may do and read, and which entries of access.toml allow it.
 
     rights: None without access. collections: name -> entry, '' where none lets them read; empty: no collection is
     restricted.
