@@ -29,7 +29,7 @@ class Callers:
         self._verifier: TokenVerifier | None = None
 
     def find(self, credential: str) -> Caller | None:
-        """Return who has a credential, None for nobody; blocks.
+        """Return the owner of a credential, None if it is unknown; blocks.
 
         Raises TokenError and IssuerError for tokens, NoAccessError for people without a role.
         """

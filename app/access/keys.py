@@ -19,7 +19,7 @@ from ingest.home.database import add_missing_columns, is_refusal, now, transacti
 SCOPES = ("search", "ask", "rerank", "feedback")
 """Permissions of keys: each is a path below /v1."""
 PREFIX = "citeloop_"
-"""Of every key."""
+"""Start of every key."""
 DEFAULT_RATE = 300
 _OLD_NUM_USERS = 100
 """For keys older than limits, so that programs with many users keep working."""

@@ -116,7 +116,7 @@ def get_command(
 ) -> None:
     """Download a model, check each file, time it and compare it with the live one; it does not go live yet.
 
-    Run it again after a stop: it goes on where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
+    After a stop, run it again: it continues where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
     """
     from tqdm import tqdm
 

@@ -41,4 +41,4 @@ def _write(arguments: dict[str, Any], what: str, subject: str) -> None:
     named = arguments.get(subject, "")
     words = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
     home: Path = arguments.get("home") or DEFAULT_HOME
-    AuditLog(home).add(f"command line ({user_name()})", what.format_map(arguments), words)
+    AuditLog(home).add(f"command line ({user_name()})", " ".join(what.format_map(arguments).split()), words)

@@ -77,7 +77,7 @@ def read_release(model: CatalogModel) -> Release:
 
 
 def download(release: Release, folder: Path, on_bytes: OnBytes = lambda _: None) -> None:
-    """Download into a folder, and go on where an earlier call with this folder was stopped.
+    """Download into a folder, and continue where an earlier call with this folder was stopped.
 
     Raises DownloadError, also when a file is not what the hub or the catalog says; such a file is deleted.
     """
@@ -142,7 +142,7 @@ def _check(folder: Path, file: HubFile, endpoint: str) -> None:
         path.unlink()
         raise DownloadError(
             f"{file.path} from {endpoint} is not what was announced: expected digest {expected[:12]}, got "
-            f"{found[:12]}; it was deleted. Try again, and if it stays so, do not use this source"
+            f"{found[:12]}; it was deleted. Try again, and if that fails, do not use this source"
         )
 
 
@@ -215,7 +215,7 @@ def _online(model: CatalogModel) -> Iterator[None]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DownloadError(
             f"cannot download {model.id}: {reason}. Check the network (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
-            "mirror) and try again: it goes on where it stopped. Without a network, use `citeloop models export` on "
+            "mirror) and try again: it continues where it stopped. Without a network, use `citeloop models export` on "
             "another machine and `citeloop models import` here"
         ) from error
     finally:

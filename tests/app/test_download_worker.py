@@ -83,6 +83,6 @@ def test_a_job_that_is_stopped_registers_nothing(
 
     monkeypatch.setattr(Heart, "tell", tell_and_stop)
     job = run(home)
-    assert (job.state, job.message) == ("cancelled", "stopped; a new download goes on where it stopped")
+    assert (job.state, job.message) == ("cancelled", "stopped; a new download continues where it stopped")
     assert Registry(home).models() == []
     assert tried == []
