@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from jwt import PyJWKClient
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures with public keys only: with a shared secret, whoever checks a token could also make one."""
+"""Signatures with public keys only: with a shared secret, anybody who checks a token could also make one."""
 _LEEWAY_SECONDS = 30
 """How far the clocks may differ."""
 _TIMEOUT_SECONDS = 5.0
