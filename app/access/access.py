@@ -22,7 +22,7 @@ class NoAccessError(AccessError):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What somebody may do and read, and the entries of access.toml that say so.
+    """What somebody may do and read, and which entries of access.toml allow it.
 
     rights: None without access. collections: name -> entry, '' where none lets them read; empty: no collection is
     restricted.
@@ -34,10 +34,10 @@ class Explanation:
 
 
 class Access:
-    """The rights of people by the access.toml of a home folder, which is read again when it changes.
+    """People's rights by the access.toml of a home folder, which is read again when it changes.
 
-    A broken edit changes nothing: the last good file counts, `problem` says what is wrong, and the log too. So does a
-    file that is gone, since without it every collection would be open. Raises AccessError if the first file is broken.
+    A broken or missing file changes nothing: the last good one counts, so no collection becomes open.
+    `problem` and the log say what is wrong. Raises AccessError if the first file is broken.
     """
 
     def __init__(self, home: Path, on_reload: Callable[[str], object] = lambda _: None) -> None:

@@ -50,7 +50,7 @@ class AuditLog:
         self._path = home / "audit.sqlite3"
 
     def add(self, user: str, act: str, subject: str = "", address: str = "") -> None:
-        """Append an entry, now; where that fails, the server's log has it, since the change is made already."""
+        """Append an entry. If that fails, it goes to the server's log: the change itself is already made."""
         entry = AuditEntry(now(), user, act, subject, address)
         try:
             with self._connection() as connection:

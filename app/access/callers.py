@@ -1,4 +1,4 @@
-"""Credential of a request to the API -> Caller: who calls, with which rights and limits."""
+"""Credential of a request to the API -> Caller: who calls, and their rights and limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Callers:
         self._verifier: TokenVerifier | None = None
 
     def find(self, credential: str) -> Caller | None:
-        """Return who has a credential, None for nobody; blocks.
+        """Return the owner of a credential, None if it is unknown; blocks.
 
         Raises TokenError and IssuerError for tokens, NoAccessError for people without a role.
         """
@@ -45,7 +45,7 @@ class Callers:
     def _rights_of(self, key: ApiKey) -> Rights:
         """Return the owner's rights, cut down to the key's collections.
 
-        Without an owner: those of a reader of the key's collections, or of what everybody may read.
+        Without an owner: a reader's rights, for the key's collections or else for those that everybody may read.
         """
         owner, chosen = key.limits.owner, key.limits.collections
         if owner:

@@ -59,7 +59,11 @@ def without_login(user: str) -> Rights:
 
 
 def _is_verified(claims: Mapping[str, object]) -> bool:
-    return claims.get("email_verified") in (None, True, "true")  # many providers verify all and do not say so
+    return claims.get("email_verified") in (
+        None,
+        True,
+        "true",
+    )  # many providers verify every address and omit the claim
 
 
 def _texts(value: object) -> list[str]:

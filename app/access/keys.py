@@ -19,7 +19,7 @@ from ingest.home.database import add_missing_columns, is_refusal, now, transacti
 SCOPES = ("search", "ask", "rerank", "feedback")
 """Permissions of keys: each is a path below /v1."""
 PREFIX = "citeloop_"
-"""Of every key."""
+"""Start of every key."""
 DEFAULT_RATE = 300
 _OLD_NUM_USERS = 100
 """For keys older than limits, so that programs with many users keep working."""
@@ -62,7 +62,7 @@ class Limits:
 
     scopes: some of SCOPES. expires_at: ISO 8601 in UTC, None: never. rate: requests per minute. num_users: users that
     it may name, including the program itself. owner: e-mail address of the person whose rights it has, '' for none.
-    collections: which it may read, if its owner may; None: all of those.
+    collections: which it may read, if its owner may too; None: the owner's, or those open to everybody.
     """
 
     scopes: tuple[str, ...] = SCOPES

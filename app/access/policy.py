@@ -77,7 +77,7 @@ class Collection(_Table):
 class Proxy(_Table):
     """A proxy in front that logs people in and names them in headers.
 
-    addresses: from which it connects. sign_out_url: its page that ends the login, '' if it has none.
+    addresses: those it connects from. sign_out_url: its page that ends the login, '' if it has none.
     """
 
     addresses: Annotated[list[Annotated[str, AfterValidator(_checked_network)]], Field(min_length=1)]

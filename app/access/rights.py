@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["reader", "curator", "admin"]
-"""A reader asks and gives feedback. A curator also adds documents, decides and trains; an admin, settings and keys."""
+"""Reader: asks and gives feedback. Curator: also adds documents, decides, trains. Admin: also settings, audit log."""
 
 ROLES: tuple[Role, ...] = ("reader", "curator", "admin")
 """Each may do what those before it may."""

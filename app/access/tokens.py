@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from jwt import PyJWKClient
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures with public keys only: with others, who can check a token could also make one."""
+"""Signatures with public keys only: with a shared secret, anybody who checks a token could also make one."""
 _LEEWAY_SECONDS = 30
 """How far the clocks may differ."""
 _TIMEOUT_SECONDS = 5.0
 _PAUSE_SECONDS = 30.0
-"""No second try to reach the issuer before this time is over."""
+"""After a failure, the issuer is not asked again for this long."""
 
 
 class TokenError(AccessError):
@@ -29,7 +29,7 @@ class IssuerError(AccessError):
 
 
 class TokenVerifier:
-    """Checks tokens of one issuer, whose keys are kept for five minutes; whatever a token says, no other is asked."""
+    """Checks tokens of one issuer, whose keys are kept for five minutes; issuers named in a token are never asked."""
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens

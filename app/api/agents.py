@@ -56,9 +56,9 @@ class AgentAnswer(BaseModel):
 def agents_over_http(
     pipeline: Callable[[], Pipeline], callers: Callers, rates: Rates
 ) -> tuple[Route, AbstractAsyncContextManager[None]]:
-    """Return the route for agents, which need a key, and what must be entered while it serves.
+    """Return the route for agents, who need a key, and the context manager to enter while serving.
 
-    The server around it checks Host and Origin. Each request stands alone, so that a restart breaks no session.
+    The server around it checks Host and Origin. Each request is independent, so a restart breaks no session.
     """
     server = create_agent_server(pipeline, on_stdio=False)
     checked_outside = TransportSecuritySettings(enable_dns_rebinding_protection=False)

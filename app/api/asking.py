@@ -1,4 +1,4 @@
-"""AskBody and the caller's key -> events of the answer, awaitable: what every path that answers a question shares."""
+"""AskBody and the caller's key -> events of the answer, awaitable; shared by all paths that answer a question."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _caller(
     request: Request,
     _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> Caller:
-    """Return who calls, which was checked before the body was read."""
+    """Return who calls; KeyRequired checked it before the body was read."""
     caller: Caller = request.state.caller
     return caller
 
@@ -52,7 +52,7 @@ class Asking:
         return await wait_for(self.searching, begin, request, SEARCH_SECONDS)
 
     def events(self, asked: Asked) -> AsyncIterator[Event | None]:
-        """Yield sources, text and answer, and None while nothing comes; the end of the iteration stops the work."""
+        """Yield sources, text and answer, and None while waiting; leaving the loop stops the work."""
 
         def stream(stop: threading.Event) -> Iterator[Event]:
             yield answers.sources(asked)

@@ -103,7 +103,7 @@ class _Reply:
                     yield piece
 
     def _end(self, record: Mapping[str, Any], sent: str) -> list[bytes]:
-        """Return the rest of the text, its sources, and what a stream ends with."""
+        """Return the last chunks of a stream: rest of the text, sources, finish reason and usage."""
         rest = rest_of(without_links(record["answer"]), sent)
         last = rest + closing(record, self.address)
         cited = [each.model_dump() for each in url_citations(sent + rest, record["citations"], self.address)]

@@ -156,7 +156,7 @@ class CitedPassage(BaseModel):
 
 
 class CuratorStatement(BaseModel):
-    """What a curator says of the question, and the answer repeats: that nothing answers it, or the answer itself."""
+    """A curator's statement that the answer shows: a written answer, or that nothing answers the question."""
 
     kind: Literal["answer", "unanswered"]
     question: str = Field(description="The question that it was said for.")

@@ -27,7 +27,7 @@ def check_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what somebody who logs in may do, and the entries of access.toml that say so.
+    """Print what somebody who logs in may do, and which entries of access.toml allow it.
 
     Example: citeloop access check eve@example.org --groups hr
     """
@@ -58,7 +58,7 @@ def log_command(
         words = ": ".join(filter(None, (entry.act, entry.subject)))
         print(f"{entry.at[:19]}  {entry.user or '-':30}  {entry.address or '-':15}  {_printable(words)}")
     if not entries:
-        print("nothing was changed yet")
+        print("no changes yet")
 
 
 def _record(user: str, found: Explanation) -> dict[str, object]:

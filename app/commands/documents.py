@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.recorded import recorded
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
@@ -37,8 +38,9 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @documents_cli.command("move")
+@recorded("documents moved to {collection}", "names")
 def move_command(
-    names: Annotated[list[str], typer.Argument(help="Names or ids, as `citeloop documents list` prints them.")],
+    names: Annotated[list[str], typer.Argument(help="Names, or ids from `documents list --json`.")],
     collection: Annotated[str, typer.Option("--to", help="The collection; a new name makes a new one.")],
     home: HomeOption = None,
 ) -> None:

@@ -36,7 +36,8 @@ OwnerOption = Annotated[
     str | None, typer.Option("--owner", help="Address of the person whose rights, as in access.toml, it has.")
 ]
 CollectionsOption = Annotated[
-    str | None, typer.Option("--collections", help="Collections that it may read, with commas; '*': all. Default: all.")
+    str | None,
+    typer.Option("--collections", help="Only these collections, separated by commas; '*' removes the limit."),
 ]
 
 

@@ -36,7 +36,7 @@ def promote_command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a trained model live, if the gate agrees. Running servers use it from the next question on.
+    """Make a trained or downloaded model live, if the gate agrees. Running servers use it from the next question on.
 
     Example: citeloop promote reranker-2 --why "better on the handbook"
     """
@@ -104,7 +104,7 @@ def catalog_command(as_json: JsonOption = False) -> None:
         print(json.dumps([{**asdict(model), "name": model.name, "refusal": model.refusal} for model in catalog()]))
         return
     for model in catalog():
-        what = f"{model.kind:16}  {model.mb:5,} MB  {model.licence or 'see hub':12}  {', '.join(model.languages):6}"
+        what = f"{model.kind:16}  {model.mb:5,} MB  {model.license or 'see hub':12}  {', '.join(model.languages):6}"
         print(f"{model.name:36}  {what}  {model.refusal or model.published}".rstrip())
 
 
@@ -116,7 +116,7 @@ def get_command(
 ) -> None:
     """Download a model, check each file, time it and compare it with the live one; it does not go live yet.
 
-    Run it again after a stop: it goes on where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
+    After a stop, run it again: it continues where it stopped. Example: citeloop models get ms-marco-MiniLM-L6-v2
     """
     from tqdm import tqdm
 
@@ -128,7 +128,7 @@ def get_command(
     registry, wanted = _registry(home or DEFAULT_HOME), find(name)
     require_new(wanted, registry)
     release = read_release(wanted)
-    print(f"{wanted.id}, revision {release.revision[:12]}, licence {release.licence}", file=sys.stderr)
+    print(f"{wanted.id}, revision {release.revision[:12]}, license {release.license}", file=sys.stderr)
     with tqdm(total=release.size, unit="B", unit_scale=True, desc=wanted.name) as bar:
         model = fetch(release, registry, bar.update)
     _present(model, home, trial=trial, as_json=as_json)

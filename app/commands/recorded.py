@@ -19,7 +19,7 @@ Command = Callable[..., None]
 def recorded(what: str, subject: str = "") -> Callable[[Command], Command]:
     """Return a decorator for a command: when it has changed something, the audit log says so.
 
-    subject: the argument of the command that names what it changed.
+    what: may name arguments, such as 'documents moved to {collection}'. subject: the argument that names what changed.
     """
 
     def with_entry(command: Command) -> Command:
@@ -41,4 +41,4 @@ def _write(arguments: dict[str, Any], what: str, subject: str) -> None:
     named = arguments.get(subject, "")
     words = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
     home: Path = arguments.get("home") or DEFAULT_HOME
-    AuditLog(home).add(f"command line ({user_name()})", what, words)
+    AuditLog(home).add(f"command line ({user_name()})", " ".join(what.format_map(arguments).split()), words)

@@ -1,4 +1,4 @@
-"""A model of the registry -> one tar file, and back: for networks without a way out.
+"""A model of the registry -> one tar file, and back: for machines without a network.
 
 The archive begins with manifest.json, which names each file with its size and SHA-256. Everything else in it must be
 named there and be a plain file; nothing is written outside a new hidden folder, and nothing is registered before all

@@ -1,7 +1,7 @@
-"""catalog.json -> CatalogModel: models that others publish, with what is known of them here.
+"""catalog.json -> CatalogModel: models that others publish, and what we know about them.
 
-`mb` is about 4 bytes per parameter. `revision` and `files` pin a model; where they are absent, nobody of this project
-has verified a revision, and the hub's own list of digests is what each file is checked against.
+`mb` is about 4 bytes per parameter. `revision` and `files` pin a model. Without them, no revision has been verified
+here, and each file is checked against the hub's own list of digests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest import CiteloopError
 
 _FILE = Path(__file__).with_name("catalog.json")
 _PERMITTED = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0")
-"""Licences that allow companies to use a model."""
+"""Licenses that allow companies to use a model."""
 
 
 class DownloadError(CiteloopError):
@@ -29,13 +29,13 @@ class DownloadError(CiteloopError):
 class CatalogModel:
     """A model at the hub.
 
-    licence: as its authors name it, '' if unknown here. languages: codes, or `many`. published: what its authors
+    license: as its authors name it, '' if unknown here. languages: codes, or `many`. published: what its authors
     measured, '' if unknown here. revision: a commit, None takes the newest. files: path -> SHA-256 in hex.
     """
 
     id: str
     kind: Literal["late-interaction", "cross-encoder", "embedder"]
-    licence: str
+    license: str
     languages: tuple[str, ...]
     mb: int
     published: str = ""
@@ -50,12 +50,12 @@ class CatalogModel:
     @property
     def refusal(self) -> str:
         """Return why it is not offered, '' if it is."""
-        return licence_refusal(self.licence) if self.licence else ""
+        return license_refusal(self.license) if self.license else ""
 
 
 @cache
 def catalog() -> tuple[CatalogModel, ...]:
-    """Return all models of the catalogue, also those that are refused."""
+    """Return all models of the catalog, also those that are refused."""
     return TypeAdapter(tuple[CatalogModel, ...]).validate_json(_FILE.read_bytes())
 
 
@@ -65,13 +65,13 @@ def find(name: str) -> CatalogModel:
         if name.lower() in (model.id.lower(), model.name):
             return model
     known = ", ".join(model.name for model in catalog() if not model.refusal)
-    raise DownloadError(f"no model {name!r:.80} in the catalogue; known: {known}")
+    raise DownloadError(f"no model {name!r:.80} in the catalog; known: {known}")
 
 
-def licence_refusal(licence: str) -> str:
-    """Return why a model with this licence is refused, '' if it is not."""
-    if licence in _PERMITTED:
+def license_refusal(license: str) -> str:
+    """Return why a model with this license is refused, '' if it is not."""
+    if license in _PERMITTED:
         return ""
-    if "-nc" in licence:
-        return f"its licence, {licence}, forbids commercial use"
-    return f"its licence, {licence or 'not named'}, is none of {', '.join(_PERMITTED)}"
+    if "-nc" in license:
+        return f"its license, {license}, forbids commercial use"
+    return f"its license, {license or 'not named'}, is none of {', '.join(_PERMITTED)}"

@@ -1,8 +1,8 @@
 """CatalogModel -> Release -> a folder with the model's files, each checked before anything loads it.
 
-The digests come from the hub's own interface, over TLS, unless the catalogue pins them: SHA-256 for large files, Git's
+The digests come from the hub's own interface, over TLS, unless the catalog pins them: SHA-256 for large files, Git's
 digest for small ones. That detects damage and a file that was exchanged on the way or in a mirror's cache. It does not
-detect a model that was exchanged at the hub itself, unless the catalogue pins it.
+detect a model that was exchanged at the hub itself, unless the catalog pins it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx2
 
-from app.downloads.catalog import CatalogModel, DownloadError, licence_refusal
+from app.downloads.catalog import CatalogModel, DownloadError, license_refusal
 
 _HUB = "https://huggingface.co"
 _WEIGHTS = "model.safetensors"
@@ -27,7 +27,7 @@ _OTHER_FORMATS = ("onnx", "openvino", "assets", "images")
 _MAX_BYTES = 20 * 2**30
 
 OnBytes = Callable[[int], object]
-"""Called with the number of bytes that have arrived since; what it raises ends the download."""
+"""Called with the number of bytes since the last call; an exception from it ends the download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Release:
 
     model: CatalogModel
     revision: str
-    licence: str
+    license: str
     files: tuple[HubFile, ...]
     endpoint: str
 
@@ -68,18 +68,18 @@ def read_release(model: CatalogModel) -> Release:
         from huggingface_hub import HfApi
 
         info = HfApi(endpoint=endpoint).model_info(model.id, revision=model.revision, files_metadata=True)
-    licence = str((info.card_data.get("license") if info.card_data else "") or "").lower()
-    _check_licence(model, licence)
+    license = str((info.card_data.get("license") if info.card_data else "") or "").lower()
+    _check_license(model, license)
     files = tuple(_file(model, sibling) for sibling in info.siblings or () if _is_needed(sibling.rfilename))
-    release = Release(model, str(info.sha), licence, files, endpoint)
+    release = Release(model, str(info.sha), license, files, endpoint)
     _check_files(release)
     return release
 
 
 def download(release: Release, folder: Path, on_bytes: OnBytes = lambda _: None) -> None:
-    """Download into a folder, and go on where an earlier call with this folder was stopped.
+    """Download into a folder, and continue where an earlier call with this folder was stopped.
 
-    Raises DownloadError, also when a file is not what the hub or the catalogue says; such a file is deleted.
+    Raises DownloadError, also when a file is not what the hub or the catalog says; such a file is deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
@@ -142,7 +142,7 @@ def _check(folder: Path, file: HubFile, endpoint: str) -> None:
         path.unlink()
         raise DownloadError(
             f"{file.path} from {endpoint} is not what was announced: expected digest {expected[:12]}, got "
-            f"{found[:12]}; it was deleted. Try again, and if it stays so, do not use this source"
+            f"{found[:12]}; it was deleted. Try again, and if that fails, do not use this source"
         )
 
 
@@ -180,12 +180,12 @@ def is_safe(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and "\\" not in path and ".." not in parts and "\0" not in path
 
 
-def _check_licence(model: CatalogModel, licence: str) -> None:
-    if refusal := licence_refusal(licence):
+def _check_license(model: CatalogModel, license: str) -> None:
+    if refusal := license_refusal(license):
         raise DownloadError(f"{model.id} is not offered: {refusal} (as the hub says)")
-    if model.licence and licence != model.licence:
+    if model.license and license != model.license:
         raise DownloadError(
-            f"{model.id} has the licence {licence} at the hub, and {model.licence} in the catalogue; check which one "
+            f"{model.id} has the license {license} at the hub, and {model.license} in the catalog; check which one "
             "holds before it is used"
         )
 
@@ -195,7 +195,7 @@ def _check_files(release: Release) -> None:
     if _WEIGHTS not in paths:
         raise DownloadError(f"{release.model.id} has no {_WEIGHTS}; models load only from safetensors")
     if missing := release.model.files.keys() - paths:
-        raise DownloadError(f"{release.model.id} lacks {', '.join(sorted(missing))}, which the catalogue names")
+        raise DownloadError(f"{release.model.id} lacks {', '.join(sorted(missing))}, which the catalog names")
     if unknown := [file.path for file in release.files if not (file.sha256 or file.git_sha1)]:
         raise DownloadError(f"{release.endpoint} names no digest for {unknown[0]}, so that it could not be checked")
     if release.size > _MAX_BYTES:
@@ -215,7 +215,7 @@ def _online(model: CatalogModel) -> Iterator[None]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DownloadError(
             f"cannot download {model.id}: {reason}. Check the network (HTTPS_PROXY for a proxy, HF_ENDPOINT for a "
-            "mirror) and try again: it goes on where it stopped. Without a network, use `citeloop models export` on "
+            "mirror) and try again: it continues where it stopped. Without a network, use `citeloop models export` on "
             "another machine and `citeloop models import` here"
         ) from error
     finally:

@@ -16,7 +16,7 @@ from app.reranking.names import is_late_interaction
 from ingest.home.folder import make_home
 
 RECORD = "download.json"
-"""Beside the weights: id, revision, licence and digests of a download."""
+"""Beside the weights: id, revision, license and digests of a download."""
 _REVISION = ".revision"
 """In an unfinished download: the revision that its files belong to."""
 
@@ -24,7 +24,7 @@ _REVISION = ".revision"
 def fetch(release: Release, registry: Registry, on_bytes: OnBytes = lambda _: None) -> TrainedModel:
     """Download a release and register it. Raises DownloadError, RegistryError.
 
-    What has arrived stays in a hidden folder until all has, so that the next call goes on there.
+    Unfinished downloads stay in a hidden folder, where the next call continues.
     """
     model = release.model
     require_new(model, registry)
@@ -37,8 +37,8 @@ def fetch(release: Release, registry: Registry, on_bytes: OnBytes = lambda _: No
             _forget_other_revision(folder, release.revision)
             download(release, folder, on_bytes)
             _require_kind(folder, model)
-            write_record(folder, {"id": model.id, "revision": release.revision, "licence": release.licence})
-            base, note = f"{model.id}@{release.revision}", f"downloaded from {release.endpoint} ({release.licence})"
+            write_record(folder, {"id": model.id, "revision": release.revision, "license": release.license})
+            base, note = f"{model.id}@{release.revision}", f"downloaded from {release.endpoint} ({release.license})"
             (folder / _REVISION).unlink()
             return registry.add(folder, registry.free_name(model.name), kind=model.kind, base=base, note=note)
     except Timeout:
@@ -68,6 +68,6 @@ def _forget_other_revision(folder: Path, revision: str) -> None:
 
 
 def _require_kind(folder: Path, model: CatalogModel) -> None:
-    """Raise DownloadError if the files do not say what the catalogue says; a wrong head would rank by chance."""
+    """Raise DownloadError if the files are not of the kind in the catalog; a wrong head would rank at random."""
     if model.kind in RERANKER_KINDS and is_late_interaction(str(folder)) != (model.kind == "late-interaction"):
         raise DownloadError(f"{model.id} is no {model.kind} model, by its files; it was not registered")

@@ -1,7 +1,7 @@
 """A model of the registry -> its time on this machine, and whether it pays: a comparison with the live reranker.
 
-The questions are those that people judged here; a downloaded model was trained on none of them. The sample's questions
-are measured too, and stand in as long as there are too few judged ones.
+It uses the questions that people judged here; a downloaded model was trained on none of them. The sample's questions
+are measured too, for homes with too few judged ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from app.evaluation import read_benchmark
 from app.feedback import FeedbackStore
 from app.feedback.rules import decided, label
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import Registry, RegistryError
 from app.reranking.names import LIVE, open_reranker
 from app.reranking.rerank import Reranker
 from app.training.candidate import PROBE, compare_with_live
@@ -31,10 +31,12 @@ _QUESTION = "How much may a hotel in Hamburg cost a night, and who approves a hi
 def try_model(name: str, pipeline: Pipeline) -> GateReport:
     """Time a reranker and compare it with the live one; the report is kept beside the model.
 
-    A model over the time budget is not compared, since that could take hours. The factor on the live model's time that
-    holds for trained models does not hold here. Raises RegistryError, RerankerError.
+    A model over the time budget is not compared, since that could take hours. Unlike a trained model, it may be
+    slower than the live one. Raises RegistryError, RerankerError.
     """
     registry = Registry(pipeline.settings.home)
+    if registry.model(name).job_id:  # it may have been trained on the questions asked here
+        raise RegistryError(f"{name} was trained here and compared then; see its report on the Training page")
     registry.check(name)
     folder, live_name = registry.folder(name), registry.live()
     candidate, live = open_reranker(str(folder), name=name), pipeline.reranker(LIVE)

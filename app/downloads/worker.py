@@ -40,7 +40,7 @@ def _fetch(job: DownloadJob, registry: Registry, heart: Heart) -> str:
         num_bytes += arrived
         heart.tell(num_bytes=num_bytes)
         if heart.stop_requested.is_set():
-            raise StoppedError("stopped; a new download goes on where it stopped")
+            raise StoppedError("stopped; a new download continues where it stopped")
 
     heart.tell(size=release.size)
     return fetch(release, registry, count).name

@@ -322,7 +322,7 @@ def _require_own(connection: sqlite3.Connection, conversation_id: str, user: str
 
 
 def _oldest_share() -> str:
-    """Return the time at which a token that expires now was made."""
+    """Return when a token that expires now was made."""
     return (datetime.now(UTC) - timedelta(days=SHARE_DAYS)).isoformat(timespec="milliseconds")
 
 

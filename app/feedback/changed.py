@@ -19,7 +19,7 @@ from ingest.chunk import Chunk, PassageRef
 from ingest.table import ChunkTable
 
 Change = Literal["source changed", "documents added", "passage changed"]
-"""Of a written answer, of a statement that nothing answers, and of a vote."""
+"""For a written answer, for a statement that nothing answers, and for a vote."""
 
 
 @dataclass(frozen=True, slots=True)

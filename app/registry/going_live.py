@@ -8,12 +8,15 @@ from app.registry.entries import Verdict
 def objection(name: str, found: Verdict | None, live: str) -> str:
     """Return why a model with this verdict should not replace the live one; '' if it should.
 
-    A verdict counts only against the model that is live now, if the comparison says which one that was.
+    A verdict that names the live model of its time counts only while that model is still live.
     """
     if found is None:
         return f"{name} was not compared with the live model: it may be worse"
     if found.live and found.live != live:
-        return f"{name} was compared with {found.live}, but {live} is live now; train again to compare with it"
+        return (
+            f"{name} was compared with {found.live}, but {live} is live now; train again to compare with it, or for a "
+            f"downloaded model run: citeloop models try {name}"
+        )
     if found.verdict == "keep":
         return f"{name} is not better than {live}, according to the comparison"
     if found.verdict == "too little data":

@@ -254,7 +254,7 @@ def require_model(target: str, names: str) -> None:
             "modules.json"
         )
     download = (
-        f"download it (citeloop models get NAME for one of the catalogue, else HF_HUB_OFFLINE=0 hf download {target}) "
+        f"download it (citeloop models get NAME for one of the catalog, else HF_HUB_OFFLINE=0 hf download {target}) "
         f"and use {names}; or "
         if _is_hub_id(target)
         else ""

@@ -21,7 +21,7 @@ def show_audit_log() -> None:
     log = AuditLog(read_settings().home)
     entries = log.entries(_NUM_SHOWN)
     if not entries:
-        st.caption("Nothing was changed yet.")
+        st.caption("No changes yet.")
         return
     st.dataframe(
         pd.DataFrame(

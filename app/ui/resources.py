@@ -259,7 +259,7 @@ def warm_up() -> None:
 
 
 def reads_everything() -> bool:
-    """Return whether the current user may read all collections; if not, say so on the page."""
+    """Return whether the current user may read all collections; if not, show a message on the page."""
     if current_rights().collections is None:
         return True
     st.info("This looks at all documents, so it needs the right to read every collection.", icon=":material/lock:")

@@ -1,4 +1,4 @@
-"""Rerankers of the catalogue on the Settings page: download, what the trial found, and use."""
+"""Rerankers of the catalog on the Settings page: download, result of the trial, promotion."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool
 
 def _described(model: CatalogModel) -> str:
     languages = ", ".join(_LANGUAGES.get(code, code) for code in model.languages)
-    parts = [f"{model.mb:,} MB", model.licence or "license shown by the hub", languages, model.published]
+    parts = [f"{model.mb:,} MB", model.license or "license shown by the hub", languages, model.published]
     return " · ".join(markup.plain(part) for part in parts if part)
 
 

@@ -1,4 +1,4 @@
-"""The visitor of a page: who it is and what they may do. Changes need a role and are written to the audit log."""
+"""The visitor of a page: who they are and what they may do. Changes need a role and go into the audit log."""
 
 from __future__ import annotations
 

@@ -93,12 +93,12 @@ def write_model(folder: Path, weights: str = "weights") -> Path:
     return folder
 
 
-def add_model(home: Path, weights: str = "weights", kind: str = "late-interaction") -> str:
+def add_model(home: Path, weights: str = "weights", kind: str = "late-interaction", job_id: str = "") -> str:
     """Register such a model; returns its name."""
     registry = Registry(home)
     with registry.unfinished() as folder:
         folder.rmdir()
-        return registry.add(write_model(folder, weights), kind=kind, base="the shipped one").name
+        return registry.add(write_model(folder, weights), kind=kind, base="the shipped one", job_id=job_id).name
 
 
 def write_benchmark(

@@ -30,7 +30,7 @@ class Hub:
 
     id: str
     files: dict[str, bytes]
-    licence: str | None = "apache-2.0"
+    license: str | None = "apache-2.0"
     sent: dict[str, bytes] = field(default_factory=dict)
     without_digest: bool = False
     asked: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Hub:
         if f"{request.path_params['org']}/{request.path_params['name']}" != self.id:
             return JSONResponse({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
         siblings = [self._sibling(path, content) for path, content in self.files.items()]
-        card = {"license": self.licence} if self.licence else {}
+        card = {"license": self.license} if self.license else {}
         return JSONResponse({"id": self.id, "sha": REVISION, "siblings": siblings, "cardData": card})
 
     def _sibling(self, path: str, content: bytes) -> dict[str, Any]:

@@ -16,6 +16,8 @@ def test_a_collection_is_chosen_shown_and_changed(citeloop: Citeloop, documents:
     assert citeloop("documents", "move", "vpn.md", "--to", " open ").stdout == "moved to open: vpn.md\n"
     (listed,) = citeloop("documents", "list", "--json").json["documents"]
     assert (listed["name"], listed["collection"]) == ("vpn.md", "open")
+    newest = citeloop("access", "log", "--json").json[0]
+    assert (newest["act"], newest["subject"]) == ("documents moved to open", "vpn.md")
 
 
 def test_a_document_that_is_not_there_cannot_be_moved(citeloop: Citeloop) -> None:

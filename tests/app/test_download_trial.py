@@ -7,7 +7,7 @@ import pytest
 from app.downloads.trial import NUM_PASSAGES, try_model, words
 from app.feedback import FeedbackStore, Judgement
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import Registry, RegistryError
 from app.settings import Settings
 from app.training.gate.decision import GateReport
 from ingest.table import ChunkTable
@@ -61,6 +61,12 @@ def test_a_model_is_timed_and_compared_on_judged_questions_and_the_samples(
     assert yours.startswith("On your questions: Too little data to tell: the feedback has 1 questions")
     assert sample.startswith("On the sample's questions: +")
     Registry(home).check(name)  # the report is none of the files that a model is loaded from
+
+
+def test_a_model_trained_here_is_not_tried_again(pipeline: Pipeline) -> None:
+    name = add_model(pipeline.settings.home, job_id="job-1")
+    with pytest.raises(RegistryError, match="was trained here"):
+        try_model(name, pipeline)
 
 
 def test_without_judged_questions_there_are_the_samples(candidate: FakeReranker, pipeline: Pipeline) -> None:

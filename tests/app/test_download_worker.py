@@ -62,12 +62,12 @@ def test_a_model_that_is_here_is_only_tried(hub: Hub, home: Path, tried: list[st
 
 
 def test_a_job_that_fails_keeps_why(hub: Hub, home: Path, tried: list[str]) -> None:
-    hub.licence = "mit"
+    hub.license = "mit"
     with pytest.raises(DownloadError):
         run(home)
     (job,) = DownloadJobStore(home).jobs()
     assert job.state == "failed"
-    assert "has the licence mit at the hub" in job.message
+    assert "has the license mit at the hub" in job.message
     assert tried == []
 
 
@@ -83,6 +83,6 @@ def test_a_job_that_is_stopped_registers_nothing(
 
     monkeypatch.setattr(Heart, "tell", tell_and_stop)
     job = run(home)
-    assert (job.state, job.message) == ("cancelled", "stopped; a new download goes on where it stopped")
+    assert (job.state, job.message) == ("cancelled", "stopped; a new download continues where it stopped")
     assert Registry(home).models() == []
     assert tried == []

@@ -57,20 +57,20 @@ def get(registry: Registry, model: CatalogModel = MODEL) -> str:
     return fetch(read_release(model), registry).name
 
 
-# Catalogue -------------------------------------------------------------------------------------------
+# Catalog -------------------------------------------------------------------------------------------
 
 
-def test_catalogue_names_each_model_once_and_pins_nothing_that_was_not_verified() -> None:
+def test_catalog_names_each_model_once_and_pins_nothing_that_was_not_verified() -> None:
     assert len({model.name for model in catalog()}) == len(catalog()) >= 16
     assert all(model.revision is None for model in catalog() if not model.files)
     assert find("cross-encoder/ms-marco-MiniLM-L6-v2") is find("ms-marco-minilm-l6-v2")
-    with pytest.raises(DownloadError, match="no model 'gpt' in the catalogue; known: ettin-reranker-17m-v1, "):
+    with pytest.raises(DownloadError, match="no model 'gpt' in the catalog; known: ettin-reranker-17m-v1, "):
         find("gpt")
 
 
-def test_a_licence_that_forbids_companies_is_refused_without_asking_the_hub(hub: Hub) -> None:
+def test_a_license_that_forbids_companies_is_refused_without_asking_the_hub(hub: Hub) -> None:
     refused = find("jina-reranker-v2-base-multilingual")
-    with pytest.raises(DownloadError, match=r"not offered: its licence, cc-by-nc-4.0, forbids commercial use"):
+    with pytest.raises(DownloadError, match=r"not offered: its license, cc-by-nc-4.0, forbids commercial use"):
         read_release(refused)
 
 
@@ -87,7 +87,7 @@ def test_a_model_is_downloaded_checked_and_registered(hub: Hub, registry: Regist
     assert set(hub.asked) == NEEDED
     assert sum(num_bytes) == sum(len(FILES[name]) for name in NEEDED)
     record = json.loads((folder / "download.json").read_text())
-    assert (record["id"], record["revision"], record["licence"]) == (MODEL.id, REVISION, "apache-2.0")
+    assert (record["id"], record["revision"], record["license"]) == (MODEL.id, REVISION, "apache-2.0")
     assert record["files"]["model.safetensors"] == hashlib.sha256(WEIGHTS).hexdigest()
     registry.check(model.name)
     assert constants.HF_HUB_OFFLINE  # nothing else may use the network
@@ -124,7 +124,7 @@ def test_a_file_that_was_exchanged_is_deleted_and_nothing_is_registered(
     assert get(registry) == "tiny-reranker"
 
 
-def test_what_the_catalogue_pins_counts_more_than_what_the_hub_says(hub: Hub, registry: Registry) -> None:
+def test_what_the_catalog_pins_counts_more_than_what_the_hub_says(hub: Hub, registry: Registry) -> None:
     pinned = replace(MODEL, revision=REVISION, files={"model.safetensors": hashlib.sha256(WEIGHTS).hexdigest()})
     hub.files["model.safetensors"] = WEIGHTS[:-1] + b"X"
     with pytest.raises(DownloadError, match=r"model.safetensors .* is not what was announced"):
@@ -176,10 +176,10 @@ def _change(**changes: Any) -> Callable[[Hub], None]:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (_change(licence="cc-by-nc-sa-4.0"), "its licence, cc-by-nc-sa-4.0, forbids commercial use .as the hub says"),
-        (_change(licence="other"), "its licence, other, is none of apache-2.0, "),
-        (_change(licence=None), "its licence, not named, is none of apache-2.0, "),
-        (_change(licence="mit"), "has the licence mit at the hub, and apache-2.0 in the catalogue"),
+        (_change(license="cc-by-nc-sa-4.0"), "its license, cc-by-nc-sa-4.0, forbids commercial use .as the hub says"),
+        (_change(license="other"), "its license, other, is none of apache-2.0, "),
+        (_change(license=None), "its license, not named, is none of apache-2.0, "),
+        (_change(license="mit"), "has the license mit at the hub, and apache-2.0 in the catalog"),
         (_change(without_digest=True), "names no digest for config.json"),
         (_change(files={"config.json": b"{}", "pytorch_model.bin": b""}), "load only from safetensors"),
         (_change(files={**FILES, "/evil.json": b"{}"}), "has a file outside its folder: '/evil.json'"),
@@ -215,7 +215,7 @@ def test_get_prints_where_the_model_is_and_how_to_use_it(
     monkeypatch.setattr("app.downloads.catalog.catalog", lambda: (MODEL,))
     out = citeloop("models", "get", "Tiny-Reranker", "--no-trial")
     assert out.status == 0, out.stderr
-    assert f"revision {REVISION[:12]}, licence apache-2.0" in out.stderr
+    assert f"revision {REVISION[:12]}, license apache-2.0" in out.stderr
     assert out.stdout.splitlines() == [
         f"tiny-reranker is in {registry.folder('tiny-reranker')}",
         "To use it: citeloop promote tiny-reranker --force",

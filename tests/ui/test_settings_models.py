@@ -63,7 +63,7 @@ def test_rerankers_are_offered_with_what_is_known_of_them(home: Path) -> None:
     page = shown()
     assert labels(page) == ["Download tiny"]
     assert "90 MB · apache-2.0 · English · nDCG@10 74.30" in texts(page)
-    assert "Not offered: its licence, cc-by-nc-4.0, forbids commercial use." in texts(page)
+    assert "Not offered: its license, cc-by-nc-4.0, forbids commercial use." in texts(page)
 
 
 def test_a_download_is_queued_shown_and_can_be_stopped(home: Path) -> None:

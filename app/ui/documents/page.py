@@ -113,7 +113,7 @@ def _show_upload() -> None:
 
 
 def _choose_collection(key: str) -> str:
-    """Show the collections that the user may read, to which they add; '' until one is chosen or typed."""
+    """Show the collections that the user may add to, and return the chosen or typed one; '' if none."""
     names, rights = filter_choices().collections, current_rights()
     chosen = st.selectbox(
         "Collection",
@@ -122,7 +122,7 @@ def _choose_collection(key: str) -> str:
         accept_new_options=rights.collections is None,
         placeholder="Choose one" if rights.collections is not None else "Choose one or type a new name",
         key=key,
-        help="Who may read a document goes by its collection. Questions can be limited to one.",
+        help="The collection decides who may read a document. Questions can be limited to one collection.",
     )
     return (chosen or "").strip()
 
@@ -214,7 +214,7 @@ def _remove(documents: Sequence[StoredDocument]) -> None:
 
 
 def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[StoredDocument], done: str) -> None:
-    """Change the documents in the table, and say so here and in the audit log."""
+    """Change the documents in the table, with a message here and an entry in the audit log."""
 
     def write() -> None:
         table = pipeline().table

@@ -26,7 +26,7 @@ _PREVIEW_CHARACTERS = 300
 
 
 def show_changed(changed: Changed, questions: Sequence[str]) -> None:
-    """Show the statement and votes, what the passages say now, and the choices. questions: that a decision is for."""
+    """Show the statement and votes, what the passages say now, and the choices for these questions."""
     if changed.statement:
         with st.container(border=True, gap="small"):
             if changed.statement.text:
@@ -45,7 +45,7 @@ def _show_written(statement: Statement, sources: Sequence[Chunk | None], questio
         if now is None:
             st.markdown(f"\\[{number}\\] {markup.plain(then.document)} is gone. It said:  \n{_quoted(then)}")
         elif now.text != then.text:
-            st.markdown(f"\\[{number}\\] said:  \n{_quoted(then)}")
+            st.markdown(f"\\[{number}\\] said before:  \n{_quoted(then)}")
             st.markdown(f"{markup.plain(now.document)} now says:  \n{_quoted(now)}")
     refs = tuple(chunk.ref for chunk in sources if chunk)
     with st.container(horizontal=True):
@@ -62,8 +62,8 @@ def _show_written(statement: Statement, sources: Sequence[Chunk | None], questio
 
 def _show_overtaken(statement: Statement, questions: Sequence[str]) -> None:
     st.markdown(
-        f":orange-badge[changed since] Nothing answers this, said {markup.plain(said_by(statement))}. Documents were "
-        "added or changed since, and one of their passages is among the first for this question."
+        f":orange-badge[changed since] “Nothing here answers this”, by {markup.plain(said_by(statement))}. Documents "
+        "were added or changed since, and one of their passages is among the first for this question."
     )
     st.button(
         "Withdraw the statement", icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
@@ -78,7 +78,7 @@ def _show_vote(vote: Vote, chunk: Chunk) -> None:
         st.button(
             "Keep for the new text", key=f"keep-{key}", icon=":material/check:", on_click=_judge, args=(vote, chunk)
         )
-        st.button("Drop", key=f"drop-{key}", icon=":material/close:", on_click=_judge, args=(vote, None))
+        st.button("Drop the vote", key=f"drop-{key}", icon=":material/close:", on_click=_judge, args=(vote, None))
 
 
 def _said(vote: Vote) -> str:
@@ -106,4 +106,4 @@ def _judge(vote: Vote, chunk: Chunk | None) -> None:
         judgements.append(Judgement.of_chunk(vote.question, chunk, label, user))
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"vote {'kept' if chunk else 'dropped'}", act, vote.passage.document)):
-        tell("success", f"Saved: the vote {'counts for the new text' if chunk else 'counts no more'}.")
+        tell("success", f"Saved: the vote {'counts for the new text' if chunk else 'no longer counts'}.")

@@ -1,4 +1,4 @@
-"""What curators say of questions: written answers to edit, and everything to withdraw."""
+"""Curators' statements on questions: edit written answers, withdraw any statement."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NUM_STATEMENTS = 10
 
 
 def show_written(_: Feedback) -> None:
-    """Show the written answers that stand."""
+    """Show the written answers that nobody withdrew."""
     written = [statement for statement in statements() if statement.text]
     if not written:
         st.caption("No written answers. Write one in the inbox, or for a question under By question.")

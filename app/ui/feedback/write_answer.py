@@ -1,4 +1,4 @@
-"""A dialog to write the answer to a question: a text that cites passages, which are found here."""
+"""A dialog to write the answer to a question: find passages and cite them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Striking out a source on its page, for those who reach an answer by its links only."""
+"""Strike out a source on its page, for people who come from a link in another front end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.ui.who import current_user
 def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
     """Show the button that strikes a cited passage out, or undoes it with the reasons to choose from.
 
-    For one's own answer. That of a program counts as the program's user, who was given the link.
+    Only for the visitor's own answers, and for those of a program, whose user was given the link.
     """
     number = next((each.number for each in answer.answer.citations if each.chunk.id == chunk_id), None)
     if number is None or not _may_strike(answer):
