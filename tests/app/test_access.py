@@ -199,9 +199,10 @@ def test_the_addresses_of_a_proxy(host: str, is_proxy: bool) -> None:
     assert Proxy(addresses=["127.0.0.1", "10.1.0.0/16"]).connects_from(host) is is_proxy
 
 
-def test_the_example_of_the_documentation_is_right(home: Path) -> None:
+def test_the_examples_of_the_documentation_are_right(home: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    write(home, page.split("```toml\n")[1].split("```")[0])
+    _login, proxy, roles = (part.split("```")[0] for part in page.split("```toml\n")[1:])
+    write(home, proxy + roles)
     assert read_policy(home)
 
 
