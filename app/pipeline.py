@@ -402,16 +402,18 @@ class Pipeline:
 def changed_questions(
     pipeline: Pipeline,
     askings: Iterable[Asking],
-    statements: Iterable[Statement],
+    log: Iterable[Statement],
+    held: Iterable[Statement],
     votes: Iterable[Vote],
     within: Filter = EVERYTHING,
 ) -> dict[Wording | str, Changed]:
     """Return wording key -> what waits for a curator at a question that was asked, since the documents have changed.
 
-    statements and votes: about documents that `within` holds.
+    log: all statements ever made. held: those that stand; as the votes, about documents that `within` holds.
     """
     questions = {asking.question for asking in askings}
-    return changed_since(questions, statements, votes, pipeline.table, partial(pipeline.is_overtaken, within=within))
+    is_overtaken = partial(pipeline.is_overtaken, within=within)
+    return changed_since(questions, log, held, votes, pipeline.table, is_overtaken)
 
 
 def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:

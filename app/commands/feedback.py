@@ -119,12 +119,14 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     Example: citeloop feedback inbox
     """
     from app.feedback.inbox import inbox
+    from app.feedback.statements import standing
     from app.pipeline import Pipeline, changed_questions
     from app.settings import read_settings
 
     pipeline, store = Pipeline(read_settings(home)), _store(home)
     askings = store.askings()
-    changed = changed_questions(pipeline, askings, store.statements(), pipeline.memory.votes())
+    log = store.statements()
+    changed = changed_questions(pipeline, askings, log, standing(log), pipeline.memory.votes())
     items = inbox(store, pipeline.embedder, askings, _labeled(store), changed)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))

@@ -10,7 +10,6 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from app.feedback.judgements import wording_key
-from app.feedback.statements import standing
 from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.reranking.votes import still_says
@@ -45,20 +44,22 @@ class Changed:
 
 def changed_since(
     questions: Iterable[str],
-    statements: Iterable[Statement],
+    log: Iterable[Statement],
+    held: Iterable[Statement],
     votes: Iterable[Vote],
     table: ChunkTable,
     is_overtaken: Callable[[Statement], bool],
 ) -> dict[Wording | str, Changed]:
     """Return wording key -> what waits there.
 
-    questions: those to look at. votes: that act for others. is_overtaken: whether documents added or changed since
-    may answer a question that a curator called unanswered; takes a search, so it is asked only where there are any. A
-    source of a written answer does not wait a second time as a passage that was named.
+    questions: those to look at. log: all statements ever made; held: those that stand, newest first. votes: that act
+    for others. is_overtaken: whether documents added or changed since may answer a question that a curator called
+    unanswered; takes a search, so it is asked only where there are any. A source of a written answer does not wait a
+    second time as a passage that was named.
     """
-    wanted, statements = {wording_key(question) for question in questions}, list(statements)
-    sources_of = {(wording_key(one.question), source.text) for one in statements for source in one.sources}
-    held = [statement for statement in standing(statements) if wording_key(statement.question) in wanted]
+    wanted = {wording_key(question) for question in questions}
+    sources_of = {(wording_key(one.question), source.text) for one in log for source in one.sources}
+    held = [statement for statement in held if wording_key(statement.question) in wanted]
     acting = [
         vote
         for vote in votes

@@ -215,7 +215,7 @@ def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]: 
     votes = pipeline().memory.votes()
     may_read = set(only_readable(vote.passage for vote in votes))
     votes = [vote for vote in votes if vote.passage in may_read]
-    return changed_questions(pipeline(), _asked, statements(), votes, readable())
+    return changed_questions(pipeline(), _asked, feedback_store().statements(), statements(), votes, readable())
 
 
 def statements() -> list[Statement]:

@@ -16,6 +16,8 @@ from app.training.fit.trainer import Loss, Recipe, Watch, drawn
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder, open_embedder
 
+pytestmark = pytest.mark.timeout(900)  # trainings, beside other tests
+
 CODE_NAMES = ("Osprey", "Lapwing", "Bittern", "Dunlin", "Plover", "Curlew", "Godwit", "Avocet")
 THINGS = (
     "the crane",

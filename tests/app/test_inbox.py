@@ -284,7 +284,8 @@ def test_unanswered_questions_are_counted_by_week_and_by_question() -> None:
 
 
 def changed_questions_of(pipeline: Pipeline, store: FeedbackStore) -> Mapping[Any, Changed]:
-    return changed_questions(pipeline, store.askings(), store.statements(), pipeline.memory.votes())
+    log = store.statements()
+    return changed_questions(pipeline, store.askings(), log, standing(log), pipeline.memory.votes())
 
 
 def save(pipeline: Pipeline, question: str = CAR, user: str = "ann") -> StoredAnswer:
