@@ -37,9 +37,9 @@ run: install
 test: install-dev
 	OMP_NUM_THREADS=1 $(PYTEST)
 
-# Without real models, training, subprocesses, whole pages and browser: about two minutes on two cores.
+# Reading, search, ranking, answers, feedback and commands; without real models, training, pages and HTTP.
 quick: install-dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow" tests/app tests/ingest
 
 static: install-dev
 	$(BIN)/ruff check

@@ -838,6 +838,7 @@ def kill_writers(home: Path) -> list[list[str]]:
         return told + [line.split() for line in starter.communicate()[0].splitlines()]
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store: FeedbackStore) -> None:
     answer = make_answer("One [1]. Two [2]. Three [3].", passages=("One.", "Two.", "Three."))
     store.save_answer(answer, "talk", "ada")

@@ -181,6 +181,7 @@ def test_a_model_that_is_not_here_costs_no_import_of_a_model_library(tmp_path: P
     assert printed.stdout == "RerankerError set()\n", printed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("offline", "asks"), [({}, False), ({"HF_HUB_OFFLINE": "0"}, True)])
 def test_the_hub_is_asked_only_by_those_who_say_so(
     offline: dict[str, str], asks: bool, tmp_path: Path, httpserver: HTTPServer
@@ -481,6 +482,7 @@ def test_a_head_in_a_module_of_its_own_is_a_head(tmp_path: Path) -> None:
     assert len(CrossEncoderReranker(str(folder)).score("where is gold", ["gold", "iron"])) == 2
 
 
+@pytest.mark.slow
 def test_a_plain_bert_is_computed_without_the_large_libraries(tmp_path: Path) -> None:
     folder = save_bert(tmp_path / "model")
     code = (

@@ -165,6 +165,7 @@ def compared(
     return compare(new, old, gate, table, embedder, lambda query: search(query, table, embedder), None, 3000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("candidate", "live", "verdict"),
     [("gold", "tin", "promote"), ("tin", "gold", "keep"), ("gold", "gold", "keep")],
@@ -195,6 +196,7 @@ def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
         assert report.verdict == "too little data"
 
 
+@pytest.mark.slow
 def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
     new, old = Contender("new", gold), Contender("old", tin)
@@ -210,6 +212,7 @@ def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
     assert f"on 50 questions ({report.num_different} different ones)" in report.sentence
 
 
+@pytest.mark.slow
 def test_passages_are_found_by_their_text_after_the_documents_have_changed(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
     new, old = Contender("new", gold), Contender("old", tin)

@@ -78,6 +78,7 @@ def test_a_growing_text_is_shown_every_so_often_and_its_end_always(clock: Simple
     assert (last.complete, last.found, last.stopped, last.note) == (True, True, False, "")
 
 
+@pytest.mark.slow
 def test_the_work_for_a_long_text_depends_on_its_time_and_not_on_its_pieces(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

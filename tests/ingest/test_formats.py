@@ -670,6 +670,7 @@ def test_mark_that_links_to_a_heading_is_not_in_it(tmp_path: Path) -> None:
     assert outline(read(tmp_path, "a.html", "<h2>Leave<br>now<a href='#leave'>¶</a></h2><p>x")) == [(2, "Leave now")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tag", ["p", "li", "div", "font", "blockquote"])
 def test_tags_that_are_never_closed_do_not_nest_without_end(tmp_path: Path, tag: str) -> None:
     text = read(tmp_path, "a.html", "<body>" + "".join(f"<{tag}>word{n}\n" for n in range(3000))).text

@@ -395,6 +395,7 @@ NOTICE = drawn(
 SAID = "Annual leave in Bremen\nAsk your lead before you book.\nRoom 1.14"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_picture_is_read_whichever_way_up_it_is(turns: int) -> None:
     pytest.importorskip("rapidocr")
@@ -459,6 +460,7 @@ def test_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
 
 
 @needs_shared_data
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["do_ocr_test.pdf", "do_ocr_test_rotated_180.pdf"])
 def test_real_scan_is_read(name: str) -> None:
     pytest.importorskip("rapidocr")

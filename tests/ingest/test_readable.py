@@ -36,6 +36,7 @@ def tokenizer() -> Tokenizer:
     return tokenizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", SENTENCES)
 @pytest.mark.parametrize("max_tokens", [254, 510])
 def test_a_model_reads_the_same_tokens_as_of_the_whole_text(
