@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.access.access import Access, Explanation
 from app.access.audit import AuditLog
 from app.access.identity import Identity, address
-from app.access.policy import FILE_NAME, AccessError
 from ingest.commands import HomeOption, JsonOption
 from ingest.home.folder import DEFAULT_HOME
+
+if TYPE_CHECKING:
+    from app.access.access import Explanation
 
 access_cli = typer.Typer(help="Who may see and do what (access.toml), and who changed what.", no_args_is_help=True)
 
@@ -31,6 +32,9 @@ def check_command(
 
     Example: citeloop access check eve@example.org --groups hr
     """
+    from app.access.access import Access  # takes a fifth of a second to import
+    from app.access.policy import FILE_NAME, AccessError
+
     if not (user := address(email)):
         raise typer.BadParameter(f"expected an e-mail address, got {email!r:.80}")
     access = Access(home or DEFAULT_HOME)

@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from app.access.access import Access
 from app.access.identity import EVERYBODY, Identity, address
 from app.access.keys import SCOPES, KeyStore, Limits
 from app.commands.recorded import recorded
@@ -133,6 +132,8 @@ def _changed(
 
 
 def _checked_owner(owner: str, home: Path | None) -> str:
+    from app.access.access import Access  # takes a fifth of a second to import
+
     if not (email := address(owner)):
         raise typer.BadParameter(f"expected an e-mail address for --owner, got {owner!r:.80}")
     Access(home or DEFAULT_HOME).rights_of(Identity(email, email))
