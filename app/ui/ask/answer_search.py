@@ -34,10 +34,8 @@ def find_answer(question: str, wordings: Sequence[str] = ()) -> None:
     if not (question and words):
         st.caption("Enter the question as a user would ask it, then pick the passage that answers it.")
         return
-    try:
-        found = pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
-    except BusyError as error:
-        st.warning(str(error))
+    found = find_passages(words)
+    if found is None:
         return
     if not found:
         st.info("No matches. Try other words, or add the document first.")
@@ -50,12 +48,26 @@ def find_answer(question: str, wordings: Sequence[str] = ()) -> None:
         _show_found([question, *wordings], ranked, is_chosen=ranked.chunk.text in answering)
 
 
+def find_passages(words: str) -> Sequence[RankedChunk] | None:
+    """Return the best passages that the curator may read; None, with a message, when too many are waiting."""
+    try:
+        return pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
+    except BusyError as error:
+        st.warning(str(error))
+        return None
+
+
+def title_and_heading(chunk: Chunk) -> str:
+    """Return title and heading path of a passage as Markdown."""
+    where = " > ".join(filter(None, (chunk.title, chunk.heading)))
+    return f"**{markup.plain(where)}**"
+
+
 def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: bool) -> None:
     chunk = ranked.chunk
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            where = " > ".join(filter(None, (chunk.title, chunk.heading)))
-            st.markdown(f"**{markup.plain(where)}**", width="content")
+            st.markdown(title_and_heading(chunk), width="content")
             if is_chosen:
                 st.markdown(":green-badge[answers]", width="content")
             elif st.button(

@@ -161,15 +161,24 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             on_click=_record,
             args=(turn, citation.chunk.id, "undone", drawn),
         )
-    key = f"reason-{turn.id}-{citation.number}"
+    choose_reason(turn, citation.number, event, lambda reason: _record_reason(turn, citation.chunk.id, reason, drawn))
+
+
+def choose_reason(turn: StoredAnswer, number: int, event: FeedbackEvent, record: Callable[[Reason], object]) -> None:
+    """Show the reasons to choose from for a struck-out source. record: called with the chosen one."""
+    key = f"reason-{turn.id}-{number}"
     st.session_state[key] = event.reason  # it may come from another tab or not be saved
+
+    def choose() -> None:
+        if reason := st.session_state[key]:
+            record(reason)
+
     st.pills(
-        f"Why is [{citation.number}] wrong? (optional)",
+        f"Why is [{number}] wrong? (optional)",
         REASONS,
         key=key,
         required=event.reason is not None,
-        on_change=_record_reason,
-        args=(turn, citation.chunk.id, key, drawn),
+        on_change=choose,
     )
 
 
@@ -185,9 +194,8 @@ def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) ->
         _try_to(turn, record)
 
 
-def _record_reason(turn: StoredAnswer, chunk_id: str, key: str, drawn: _Drawn) -> None:
-    reason: Reason | None = st.session_state[key]
-    if reason and not drawn.is_done:
+def _record_reason(turn: StoredAnswer, chunk_id: str, reason: Reason, drawn: _Drawn) -> None:
+    if not drawn.is_done:
         _try_to(turn, lambda: feedback_store().record(turn, chunk_id, "deleted", current_user(), reason))
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.access.admission import BusyError
 from app.answer.curated import MAX_CHARACTERS, MAX_SOURCES, checked_text
 from app.memory.votes import Statement
 from app.ui import markup
+from app.ui.ask.answer_search import find_passages, title_and_heading
 from app.ui.messages import tell
 from app.ui.resources import current_user, feedback_store, pipeline, readable
 from app.ui.who import act_as
@@ -17,7 +17,6 @@ from app.ui.words import preview
 from ingest import CiteloopError
 from ingest.chunk import PassageRef
 
-_NUM_FOUND = 10
 _PREVIEW_CHARACTERS = 300
 
 
@@ -75,20 +74,14 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
     words = st.text_input("Find sources", value=question, key=f"find-sources-{question}", max_chars=2000).strip()
     if not words:
         return
-    try:
-        found = pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
-    except BusyError as error:
-        st.warning(str(error))
-        return
     texts = {source.text for source in picked}
-    for ranked in found:
+    for ranked in find_passages(words) or ():
         chunk = ranked.chunk
         if chunk.text in texts:
             continue
         with st.container(border=True, gap="xsmall"):
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                where = " > ".join(filter(None, (chunk.title, chunk.heading)))
-                st.markdown(f"**{markup.plain(where)}**", width="content")
+                st.markdown(title_and_heading(chunk), width="content")
                 st.button(
                     f"Cite as [{len(picked) + 1}]",
                     key=f"cite-{chunk.id}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.feedback import REASONS, Action, Reason, StoredAnswer
+from app.feedback import Action, Reason, StoredAnswer
 from app.ui import markup
+from app.ui.ask.source_cards import choose_reason
 from app.ui.messages import try_to
 from app.ui.resources import feedback_store
 from app.ui.who import current_user
@@ -32,16 +33,7 @@ def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
         title = markup.plain(answer.answer.searched)
         st.markdown(f"\\[{number}\\] is struck out for “{title}”.", width="content")
         st.button(f"Undo [{number}]", icon=":material/undo:", on_click=_record, args=(answer, chunk_id, "undone"))
-    key = f"reason-{answer.id}-{number}"
-    st.session_state[key] = event.reason  # it may come from another tab or not be saved
-    st.pills(
-        f"Why is [{number}] wrong? (optional)",
-        REASONS,
-        key=key,
-        required=event.reason is not None,
-        on_change=_record_reason,
-        args=(answer, chunk_id, key),
-    )
+    choose_reason(answer, number, event, lambda reason: _record(answer, chunk_id, "deleted", reason))
 
 
 def _may_strike(answer: StoredAnswer) -> bool:
@@ -54,8 +46,3 @@ def _record(answer: StoredAnswer, chunk_id: str, action: Action, reason: Reason 
             feedback_store().record(answer, chunk_id, action, answer.user, reason)
 
     try_to(record)
-
-
-def _record_reason(answer: StoredAnswer, chunk_id: str, key: str) -> None:
-    if reason := st.session_state[key]:
-        _record(answer, chunk_id, "deleted", reason)
