@@ -16,14 +16,13 @@ from typing import BinaryIO
 from pydantic import BaseModel, Field, ValidationError
 
 from app.downloads.catalog import DownloadError
-from app.downloads.hub import is_safe, sha256_of
+from app.downloads.hub import MAX_BYTES, SUFFIXES, is_safe
 from app.registry import RERANKER_KINDS, Registry, TrainedModel, loaded_files
+from ingest.originals import file_digest
 
 _MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 2**20
 _MAX_FILES = 200
-_MAX_BYTES = 20 * 2**30
-_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
 _PIECE = 2**20
 
 
@@ -49,7 +48,7 @@ def export_model(name: str, path: Path, registry: Registry) -> None:
     model, folder = registry.model(name), registry.folder(name)
     registry.check(name)
     files = {
-        each: ArchivedFile(sha256=sha256_of(folder / each), size=(folder / each).stat().st_size)
+        each: ArchivedFile(sha256=file_digest(folder / each), size=(folder / each).stat().st_size)
         for each in loaded_files(folder)
     }
     manifest = Manifest(name=name, kind=model.kind, base=model.base, files=files).model_dump_json(indent=1).encode()
@@ -107,10 +106,10 @@ def _manifest(archive: tarfile.TarFile) -> Manifest:
     if manifest.kind not in (*RERANKER_KINDS, "embedder"):
         raise DownloadError(f"{_MANIFEST} names the kind {manifest.kind!r:.40}, which is unknown here")
     for name in manifest.files:
-        if not is_safe(name) or not name.endswith(_SUFFIXES) or name in ("gate.json", "training.json"):
+        if not is_safe(name) or not name.endswith(SUFFIXES) or name in ("gate.json", "training.json"):
             raise DownloadError(f"{_MANIFEST} names {name!r:.80}, which is no file of a model")
-    if sum(file.size for file in manifest.files.values()) > _MAX_BYTES:
-        raise DownloadError(f"the files are larger than {_MAX_BYTES / 1e9:.0f} GB together")
+    if sum(file.size for file in manifest.files.values()) > MAX_BYTES:
+        raise DownloadError(f"the files are larger than {MAX_BYTES / 1e9:.0f} GB together")
     return manifest
 
 

@@ -19,12 +19,15 @@ from typing import Any
 import httpx2
 
 from app.downloads.catalog import CatalogModel, DownloadError, license_refusal
+from ingest.originals import file_digest
 
 _HUB = "https://huggingface.co"
 _WEIGHTS = "model.safetensors"
-_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
+SUFFIXES = (".safetensors", ".json", ".txt", ".model")
+"""Of the files that a model is loaded from."""
 _OTHER_FORMATS = ("onnx", "openvino", "assets", "images")
-_MAX_BYTES = 20 * 2**30
+MAX_BYTES = 20 * 2**30
+"""Of all files of a model together."""
 
 OnBytes = Callable[[int], object]
 """Called with the number of bytes since the last call; an exception from it ends the download."""
@@ -137,19 +140,13 @@ def _bar(on_bytes: OnBytes) -> Any:
 def _check(folder: Path, file: HubFile, endpoint: str) -> None:
     path = folder / file.path
     expected = file.sha256 or file.git_sha1
-    found = sha256_of(path) if file.sha256 else _git_sha1(path)
+    found = file_digest(path) if file.sha256 else _git_sha1(path)
     if found != expected:
         path.unlink()
         raise DownloadError(
             f"{file.path} from {endpoint} is not what was announced: expected digest {expected[:12]}, got "
             f"{found[:12]}; it was deleted. Try again, and if that fails, do not use this source"
         )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git_sha1(path: Path) -> str:
@@ -163,7 +160,7 @@ def _is_needed(path: str) -> bool:
     """Return whether a file is read when the model is loaded: weights, tokenizer, configuration."""
     parts = PurePosixPath(path).parts
     is_other = any(part.startswith(".") or part in _OTHER_FORMATS for part in parts[:-1])
-    return path.endswith(_SUFFIXES) and not is_other
+    return path.endswith(SUFFIXES) and not is_other
 
 
 def _file(model: CatalogModel, sibling: Any) -> HubFile:
@@ -198,8 +195,8 @@ def _check_files(release: Release) -> None:
         raise DownloadError(f"{release.model.id} lacks {', '.join(sorted(missing))}, which the catalog names")
     if unknown := [file.path for file in release.files if not (file.sha256 or file.git_sha1)]:
         raise DownloadError(f"{release.endpoint} names no digest for {unknown[0]}, so that it could not be checked")
-    if release.size > _MAX_BYTES:
-        raise DownloadError(f"{release.model.id} has {release.size / 1e9:.0f} GB; the limit is {_MAX_BYTES / 1e9:.0f}")
+    if release.size > MAX_BYTES:
+        raise DownloadError(f"{release.model.id} has {release.size / 1e9:.0f} GB; the limit is {MAX_BYTES / 1e9:.0f}")
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from app.downloads.catalog import CatalogModel, DownloadError
-from app.downloads.hub import OnBytes, Release, download, sha256_of
+from app.downloads.hub import OnBytes, Release, download
 from app.registry import RERANKER_KINDS, Registry, TrainedModel, loaded_files
 from app.reranking.names import is_late_interaction
 from ingest.home.folder import make_home
+from ingest.originals import file_digest
 
 RECORD = "download.json"
 """Beside the weights: id, revision, license and digests of a download."""
@@ -53,7 +54,7 @@ def require_new(model: CatalogModel, registry: Registry) -> None:
 
 def write_record(folder: Path, record: Mapping[str, object]) -> None:
     """Write where a model comes from, with the SHA-256 of each file."""
-    files = {name: sha256_of(folder / name) for name in loaded_files(folder) if name not in (RECORD, _REVISION)}
+    files = {name: file_digest(folder / name) for name in loaded_files(folder) if name not in (RECORD, _REVISION)}
     content = json.dumps({**record, "files": files}, indent=1) + "\n"
     (folder / RECORD).write_text(content, encoding="utf-8")
 

@@ -16,6 +16,7 @@ from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
 from app.reranking.names import LIVE, open_reranker
 from app.reranking.rerank import Reranker
+from app.reranking.similarity import Forgetful
 from app.training.candidate import PROBE, compare_with_live
 from app.training.gate.compare import Contender, Probe, compare
 from app.training.gate.decision import GateReport
@@ -90,8 +91,8 @@ def _milliseconds(reranker: Reranker | None) -> float:
 
 
 def _timed(reranker: Reranker, passages: list[str]) -> float:
-    if forget := getattr(reranker, "forget", None):
-        forget()
+    if isinstance(reranker, Forgetful):
+        reranker.forget()
     started = time.perf_counter()
     reranker.score(_QUESTION, passages)
     return (time.perf_counter() - started) * 1000
