@@ -190,7 +190,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
                 detail = "; ".join(filter(None, (chunks, result.reason)))
                 line = f"{result.status:9} {result.name}  {detail}".rstrip()
-                bar.write(_printable(line), sys.stdout)
+                bar.write(printable(line), sys.stdout)
     documents = stored_documents(store.home)
     num_chunks = sum(document.num_chunks for document in documents)
     if as_json:
@@ -199,7 +199,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
         print(_counts(results))
         print(f"{len(documents)} documents, {num_chunks} chunks in the table")
         for line in _gaps(results):
-            print(_printable(line))
+            print(printable(line))
     return not any(result.status == "failed" for result in results)
 
 
@@ -219,7 +219,8 @@ def _gaps(results: list[FileResult]) -> Iterator[str]:
         yield f"  {result.name}: {result.reason}"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
+    """Return the line without control characters, which could change the terminal."""
     return "".join(char if char.isprintable() else "?" for char in line)
 
 

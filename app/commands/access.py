@@ -10,7 +10,7 @@ import typer
 
 from app.access.audit import AuditLog
 from app.access.identity import Identity, address
-from ingest.commands import HomeOption, JsonOption
+from ingest.commands import HomeOption, JsonOption, printable
 from ingest.home.folder import DEFAULT_HOME
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def log_command(
         return
     for entry in entries:
         words = ": ".join(filter(None, (entry.act, entry.subject)))
-        print(f"{entry.at[:19]}  {entry.user or '-':30}  {entry.address or '-':15}  {_printable(words)}")
+        print(f"{entry.at[:19]}  {entry.user or '-':30}  {entry.address or '-':15}  {printable(words)}")
     if not entries:
         print("no changes yet")
 
@@ -86,8 +86,3 @@ def _lines(user: str, found: Explanation) -> list[str]:
         f"{'reads' if entry else 'does not read'} {name}{f': {entry}' if entry else ''}"
         for name, entry in found.collections.items()
     ]
-
-
-def _printable(line: str) -> str:
-    """Replace control characters, which could change the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in line)

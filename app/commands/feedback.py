@@ -16,7 +16,7 @@ import typer
 
 from app.commands.recorded import recorded
 from ingest import CiteloopError
-from ingest.commands import HomeOption, JsonOption
+from ingest.commands import HomeOption, JsonOption, printable
 
 if TYPE_CHECKING:
     from app.feedback import FeedbackStore
@@ -108,7 +108,7 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(json.dumps({**counts, "passages": [asdict(label) for label in labeled]}, ensure_ascii=False))
         return
     for question, same in by_question(labeled).items():
-        print(_printable(question), *map(_line, same), sep="\n")
+        print(printable(question), *map(_line, same), sep="\n")
     print(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
@@ -135,7 +135,7 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         people = f"{item.num_people} {'person' if item.num_people == 1 else 'people'}"
         often = "once" if item.num_asked == 1 else f"{item.num_asked} times"
         words = f"{item.trouble}; asked {often} by {people} since {item.since[:10]}"
-        print(_printable(f"{item.gain:5.1f}  {item.question} ({words})"))
+        print(printable(f"{item.gain:5.1f}  {item.question} ({words})"))
     if not items:
         print("Nothing to decide")
 
@@ -178,7 +178,7 @@ def _report_proposals(outcomes: Sequence[Proposal | Refusal], *, as_json: bool) 
         print(json.dumps({**counts, "proposals": [asdict(one) for one in proposed]}, ensure_ascii=False))
         return
     for one in proposed:
-        print(_printable(f"{one.question} ({one.document}{f', page {one.page}' if one.page else ''})"))
+        print(printable(f"{one.question} ({one.document}{f', page {one.page}' if one.page else ''})"))
     words = f"{len(outcomes)} passages asked about, {len(proposed)} questions proposed"
     print("; ".join(filter(None, (words, refusal_words(outcomes)))))
     if proposed:
@@ -237,12 +237,7 @@ def _line(passage: LabeledPassage) -> str:
     place = f" ({passage.document}{page})" if passage.document else ""
     text = " ".join(passage.passage.split())
     shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
-    return _printable(f"  {mark} {passage.weight:.2f}  {passage.origin}: {shown}{place}")
-
-
-def _printable(line: str) -> str:
-    """Replace control characters, which could change the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return printable(f"  {mark} {passage.weight:.2f}  {passage.origin}: {shown}{place}")
 
 
 def _labeled(store: FeedbackStore) -> list[LabeledPassage]:
