@@ -51,9 +51,7 @@ def start(home: Path) -> None:
 
 def resume(home: Path) -> None:
     """Run the jobs that were queued or killed before; call this when a server starts."""
-    store = JobStore(home)
-    store.revive()
-    if any(job.is_waiting for job in store.jobs()):
+    if JobStore(home).revive():
         start(home)
 
 

@@ -36,7 +36,5 @@ def start(home: Path) -> None:
 
 def resume(home: Path) -> None:
     """Restart the downloads that were queued or killed before; call this when a server starts."""
-    store = DownloadJobStore(home)
-    store.revive()
-    if any(job.is_waiting for job in store.jobs()):
+    if DownloadJobStore(home).revive():
         start(home)

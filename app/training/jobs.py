@@ -96,7 +96,5 @@ def start(home: Path) -> None:
 
 def resume(home: Path) -> None:
     """Restart the trainings that were queued or killed before; call this when a server starts."""
-    store = TrainingJobStore(home)
-    store.revive()
-    if any(job.is_waiting for job in store.jobs()):
+    if TrainingJobStore(home).revive():
         start(home)

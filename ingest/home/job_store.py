@@ -190,14 +190,15 @@ class BaseJobStore(Generic[J]):
         kept = {name: getattr(job, name) for name in (*request, "attempts")}
         self._write(self._type(**kept), instead_of=job)
 
-    def revive(self) -> None:
-        """Queue again every job whose process is gone; after too many attempts it fails."""
+    def revive(self) -> bool:
+        """Queue again every job whose process is gone, or fail it after too many attempts; return whether any waits."""
         for job in self.jobs():
             if job.is_dead and job.attempts >= _MAX_ATTEMPTS:
                 self.end(job.id, "failed", f"its process was stopped {job.attempts} times, last at {job.current}")
             elif job.is_dead:
                 with suppress(JobError):  # another process has just done so
                     self.queue_again(job.id)
+        return any(job.is_waiting for job in self.jobs())
 
     def fail_dead(self) -> None:
         """Mark every job whose process is gone as failed, for jobs not worth restarting."""
