@@ -59,11 +59,8 @@ def without_login(user: str) -> Rights:
 
 
 def _is_verified(claims: Mapping[str, object]) -> bool:
-    return claims.get("email_verified") in (
-        None,
-        True,
-        "true",
-    )  # many providers verify every address and omit the claim
+    # many providers verify every address and omit the claim
+    return claims.get("email_verified") in (None, True, "true")
 
 
 def _texts(value: object) -> list[str]:

@@ -17,7 +17,7 @@ import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from tests.benchmarks.curator import strike_wrong
 NUM_LABELS = (5, 10, 20)
 NUM_SHUFFLES = 5
 READER = "eve"
+GainsOf = Callable[[Sequence[Sequence[str]], Path], dict[int, float]]
+"""Items in the order of their labels, scratch folder -> gain per label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,14 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
     ordered = [[ids[wording] for wording in item.wordings] for item in items]
     questions = [[query_id] for query_id in dict.fromkeys(log.asked)]
     before = quality(world, store, log)
+
+    def gains_of(order: Sequence[Sequence[str]], home: Path) -> dict[int, float]:
+        return gains_per_label(world, store, log, order, before, home, chance)
+
     gains = {
-        "inbox": gains_per_label(world, store, log, ordered, before, scratch / "inbox", chance),
-        "random items": _mean(_shuffled(world, store, log, ordered, before, scratch / "items", chance)),
-        "random questions": _mean(_shuffled(world, store, log, questions, before, scratch / "questions", chance)),
+        "inbox": gains_of(ordered, scratch / "inbox"),
+        "random items": _mean(_shuffled(ordered, gains_of, scratch / "items", chance)),
+        "random questions": _mean(_shuffled(questions, gains_of, scratch / "questions", chance)),
     }
     troubles = Counter(item.trouble for item in items)
     return {
@@ -174,19 +180,9 @@ def quality(world: World, store: FeedbackStore, log: Log) -> float:
 
 
 def _shuffled(
-    world: World,
-    store: FeedbackStore,
-    log: Log,
-    items: Sequence[Sequence[str]],
-    before: float,
-    home: Path,
-    chance: random.Random,
+    items: Sequence[Sequence[str]], gains_of: GainsOf, home: Path, chance: random.Random
 ) -> list[dict[int, float]]:
-    found = []
-    for number in range(NUM_SHUFFLES):
-        order = chance.sample(items, len(items))
-        found.append(gains_per_label(world, store, log, order, before, home / str(number), chance))
-    return found
+    return [gains_of(chance.sample(items, len(items)), home / str(number)) for number in range(NUM_SHUFFLES)]
 
 
 def _mean(gains: Sequence[Mapping[int, float]]) -> dict[int, float]:
