@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ingest import CiteloopError
-from ingest.commands import ingest_command
+from ingest.commands import ingest_command, printable
 
 
 def run(app: typer.Typer) -> None:
@@ -15,7 +15,7 @@ def run(app: typer.Typer) -> None:
     try:
         app()
     except (CiteloopError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n".join(map(printable, f"error: {error}".split("\n"))), file=sys.stderr)
         sys.exit(1)
 
 

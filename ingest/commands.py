@@ -43,6 +43,9 @@ CollectionOption = Annotated[
     ),
 ]
 
+_HARMLESS = "\xa0\u202f\u200c\u200d"
+"""Spaces that do not break, and what joins or parts letters; Python calls them unprintable."""
+
 
 def ingest_command(
     paths: Annotated[
@@ -221,7 +224,12 @@ def _gaps(results: list[FileResult]) -> Iterator[str]:
 
 def printable(line: str) -> str:
     """Return the line without control characters, which could change the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return "".join(char if char.isprintable() or char in _HARMLESS else "?" for char in line)
+
+
+def show(text: str) -> None:
+    """Print a text of documents, models or people, each line as by `printable`."""
+    print("\n".join(map(printable, text.split("\n"))))
 
 
 class _ProgressBar:

@@ -13,7 +13,7 @@ import typer
 
 from app.commands.recorded import recorded
 from ingest import CiteloopError
-from ingest.commands import HomeOption, JsonOption
+from ingest.commands import HomeOption, JsonOption, show
 
 if TYPE_CHECKING:
     from ingest.listing import StoredDocument
@@ -32,7 +32,7 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         print(json.dumps({"documents": [asdict(document) for document in documents]}, default=str))
         return
     for document in documents:
-        print(f"{document.collection}  {document.name}  {document.title}")
+        show(f"{document.collection}  {document.name}  {document.title}")
     if not documents:
         print("no documents yet")
 

@@ -27,7 +27,7 @@ from app.commands.recorded import recorded
 from app.commands.replay import replay_command
 from app.commands.train import train_command
 from ingest.__main__ import run
-from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
+from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, show, watch_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,14 +131,14 @@ def ask(
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
         return
-    print(answer.text + (f"\n({answer.note})" if answer.note else ""))
+    show(answer.text + (f"\n({answer.note})" if answer.note else ""))
     if answer.answered_by == CURATED and answer.statement:
-        print(f"(answered by {said_by(answer.statement)}, for “{answer.statement.question}”)")
+        show(f"(answered by {said_by(answer.statement)}, for “{answer.statement.question}”)")
     for citation in answer.citations:
         chunk = citation.chunk
         page = f", page {chunk.page}" if chunk.page else ""
         superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
-        print(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.text)}")
+        show(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.text)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
     searched = f"searched: {answer.query}; " if answer.query else ""
     searched += "as typed: --as-typed; " if answer.corrected_from else ""
@@ -179,7 +179,7 @@ def search(
     for ranked in answer.ranking[:num_results]:
         moved = f"{ranked.rank_change:+d}" if ranked.rank_change else "="
         place = " > ".join((ranked.chunk.title, *ranked.chunk.headings))
-        print(f"{ranked.rank:3}  {moved:>4}  {ranked.score:8.4f}  {place}  ({ranked.chunk.document})")
+        show(f"{ranked.rank:3}  {moved:>4}  {ranked.score:8.4f}  {place}  ({ranked.chunk.document})")
     if not rows:
         print("nothing found")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from ingest.commands import HomeOption, JsonOption
+from ingest.commands import HomeOption, JsonOption, printable
 
 
 def replay_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -43,7 +43,7 @@ def replay_command(home: HomeOption = None, as_json: JsonOption = False) -> None
             points = f"{100 * gain.mean:+.1f} points nDCG@10 ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
             print(f"{name}: {part.num_questions} questions, {points}; {part.num_won} gained, {part.num_lost} lost")
             for one in (*part.won, *part.lost):
-                print(f"  {100 * one.gain:+6.1f}  {one.question}")
+                print(printable(f"  {100 * one.gain:+6.1f}  {one.question}"))
         else:
             print(f"{name}: none yet")
 

@@ -11,6 +11,7 @@ import streamlit as st
 from app.access.audit import AuditLog
 from app.access.users import shown_name
 from app.settings import read_settings
+from app.ui.cells import as_text
 
 _NUM_SHOWN = 200
 
@@ -23,16 +24,17 @@ def show_audit_log() -> None:
     if not entries:
         st.caption("No changes yet.")
         return
+    table = pd.DataFrame(
+        {
+            "When": pd.to_datetime([entry.at for entry in entries], utc=True),
+            "Who": [shown_name(entry.user) for entry in entries],
+            "What": [entry.act for entry in entries],
+            "Which": [entry.subject for entry in entries],
+            "From": [entry.address or "this machine" for entry in entries],
+        }
+    )
     st.dataframe(
-        pd.DataFrame(
-            {
-                "When": pd.to_datetime([entry.at for entry in entries], utc=True),
-                "Who": [shown_name(entry.user) for entry in entries],
-                "What": [entry.act for entry in entries],
-                "Which": [entry.subject for entry in entries],
-                "From": [entry.address or "this machine" for entry in entries],
-            }
-        ),
+        as_text(table, "Who", "Which"),
         hide_index=True,
         column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
         alt="Changes with time, person and address, newest first",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from app.answer.marks import in_prose
+from ingest.parse.marks import without_invisible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#$~|!:^=&])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^)]*\)")
@@ -15,17 +16,25 @@ _CITATION = re.compile(r"(?<![0-9A-Za-z_])\\?\[(\d{1,3})\\?\]")
 _ITEM = re.compile(r"(\s*)([-*+•]|\d+[.)])\s+(.+)")
 _NO_CITATION = re.compile(r"\\*\[(?!\d+\])")
 """Includes backslashes before it, which would cancel the added one."""
+_ICON = re.compile(r"(\\?:)(?=material\\?[/_]|streamlit\\?:)")
+_HIDDEN_HOST = re.compile(r"(https?\\?:(?=//[^\s/?#]{0,999}@)|www(?=\.[^\s/?#]{0,999}@))", re.IGNORECASE)
+"""An address such as https://bank.example@evil.example, which leads to the second host."""
+_APART = r"\1:small[]"
+"""An empty directive between two texts. Streamlit makes icons and links of parsed text, where no backslash helps."""
+_DIAGRAM = re.compile(r"^([ \t>*+\-\d.)]*(?:`{3,}|~{3,}))(?=.*mermaid)", re.IGNORECASE | re.MULTILINE)
+"""The beginning of code that Streamlit would draw as a diagram, with links in it."""
 
 
 def plain(text: str) -> str:
     """Escape text; line breaks and list marks at line starts stay visible."""
-    lines = (re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", _SPECIAL.sub(r"\\\1", line)) for line in text.splitlines())
-    return "  \n".join(re.sub(r"^([-+])", r"\\\1", line.strip()) for line in lines)
+    lines = (_SPECIAL.sub(r"\\\1", line) for line in without_invisible(text).splitlines())
+    lines = (re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", line) for line in lines)
+    return _inert("  \n".join(re.sub(r"^([-+])", r"\\\1", line.strip()) for line in lines))
 
 
 def passage(text: str) -> str:
     """Format a passage: tables and lists stay, other text is escaped."""
-    blocks = re.split(r"\n{2,}|\s*\f\s*", text)  # after a page break, a table has its own header
+    blocks = re.split(r"\n{2,}|\s*\f\s*", without_invisible(text))  # after a page break, a table has its own header
     return "\n\n".join(_table(block) if _is_table(block) else _with_lists(block) for block in blocks)
 
 
@@ -47,10 +56,16 @@ def _with_lists(block: str) -> str:
 
 def written(text: str) -> str:
     """Format text of a language model: Markdown stays, links and images become words."""
-    text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", text))
+    text = _NO_CITATION.sub(r"\\[", _LINK.sub(r"\1", without_invisible(text)))
+    text = _DIAGRAM.sub(r"\1text ", text)
     # At a line start, [n]: would define a link target, and # a title larger than the page's.
     text = re.sub(r"^([ \t]*)(\[\d+\]:|#{1,6}\s)", r"\1\\\2", text, flags=re.MULTILINE)
-    return re.sub(r"\\*([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text)
+    return _inert(re.sub(r"\\*([$<&]|!(?=\\?\[)|(?<!/):(?=[\w/-]+[\[:]))", r"\\\1", text))
+
+
+def _inert(markdown: str) -> str:
+    """Keep Streamlit from making icons, and links that hide their host, of escaped text."""
+    return _HIDDEN_HOST.sub(_APART, _ICON.sub(_APART, markdown))
 
 
 def with_citation_links(markdown: str, address: Callable[[int], str]) -> str:
@@ -74,4 +89,4 @@ def _table(block: str) -> str:
         lines = ["|" + " |" * columns, "|" + " --- |" * columns, *lines]
     escaped = [re.sub(r"(\\(?!\|)|[`*_{}\[\]<>#$~!:^=&])", r"\\\1", line) for line in lines]
     escaped[1] = lines[1]
-    return "\n".join(escaped)
+    return _inert("\n".join(escaped))

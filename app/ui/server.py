@@ -53,6 +53,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
+_RESUME_SECONDS = 10.0
 
 
 class PageHeaders:
@@ -184,6 +185,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who follows the printed address early waits, rather than being refused
     except OSError as error:
         listener.close()
         raise CiteloopError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
@@ -194,19 +196,27 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 @asynccontextmanager
 async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
-    threading.Thread(target=_get_ready, daemon=True).start()
+    ended = threading.Event()
+    threading.Thread(target=_get_ready, args=(ended,), daemon=True).start()
     async with while_serving:
         yield
+    ended.set()
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
-def _get_ready() -> None:
+def _get_ready(ended: threading.Event) -> None:
+    _resume_jobs()
+    warm_up()
+    while not ended.wait(_RESUME_SECONDS):  # their process may be killed at any time
+        _resume_jobs()
+
+
+def _resume_jobs() -> None:
     for resume in (_resume_ingests, _resume_trainings, _resume_downloads):
         try:
             resume()
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
-    warm_up()
 
 
 def _resume_ingests() -> None:

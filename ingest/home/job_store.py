@@ -67,10 +67,10 @@ class BaseJob:
 
     @property
     def is_dead(self) -> bool:
-        """Return whether it was started, but its heartbeat has stopped."""
+        """Return whether it was started, but its heartbeat has stopped. One in the future is of a clock set back."""
         if not self.is_open or self.heartbeat_at is None:
             return False
-        return datetime.now(UTC) - datetime.fromisoformat(self.heartbeat_at) > _DEAD_AFTER
+        return abs(datetime.now(UTC) - datetime.fromisoformat(self.heartbeat_at)) > _DEAD_AFTER
 
     @property
     def seconds(self) -> float:
@@ -191,14 +191,18 @@ class BaseJobStore(Generic[J]):
         self._write(self._type(**kept), instead_of=job)
 
     def revive(self) -> bool:
-        """Queue again every job whose process is gone, or fail it after too many attempts; return whether any waits."""
+        """Queue again every job whose process is gone, or fail it after too many attempts.
+
+        Return whether a job waits and no process is at work, which would do it next.
+        """
         for job in self.jobs():
             if job.is_dead and job.attempts >= _MAX_ATTEMPTS:
                 self.end(job.id, "failed", f"its process was stopped {job.attempts} times, last at {job.current}")
             elif job.is_dead:
                 with suppress(JobError):  # another process has just done so
                     self.queue_again(job.id)
-        return any(job.is_waiting for job in self.jobs())
+        jobs = [job for job in self.jobs() if job.is_open]
+        return bool(jobs) and all(job.is_waiting or job.is_dead for job in jobs)
 
     def fail_dead(self) -> None:
         """Mark every job whose process is gone as failed, for jobs not worth restarting."""

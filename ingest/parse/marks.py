@@ -7,8 +7,14 @@ from urllib.parse import unquote
 
 FIGURES = "0123456789+-\u2212\u2013"
 RAISED = str.maketrans(FIGURES, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
-_INVISIBLE = re.compile("\xad(?:\n[ \t]*)?|[\u200b\u2060\ufeff\U000e0000-\U000e007f]")
-"""Soft hyphens, where a word may be divided; zero-width spaces and joiners; Unicode's tags, which hide text."""
+_INVISIBLE = re.compile(
+    "\xad(?:\n[ \t]*)?|[\u200b\u2060\ufeff\U000e0000-\U000e007f]"
+    "|[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""Soft hyphens, where a word may be divided; zero-width spaces and joiners; Unicode's tags, which hide text.
+
+Also what changes a terminal, or shows letters in another order than they are read.
+"""
 _LONGEST_ADDRESS = 200
 
 

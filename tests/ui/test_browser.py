@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.answer import Citation
+from app.answer import EXTRACTIVE, Citation
 from app.feedback import FeedbackStore, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -20,6 +20,7 @@ from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.ingest.samples import Bookmark, make_pdf
+from tests.payloads import EVIL, PAYLOADS
 from tests.ui.browser import CHROMIUM, browsing, serving
 
 pytestmark = [
@@ -32,42 +33,104 @@ COOKIE = "5eed" * 8
 
 @pytest.fixture
 def server(home: Path, documents: Path) -> Iterator[str]:
-    """The address of a server over the tiny documents and a conversation that wants the browser to call out."""
+    """The address of a server over the tiny documents."""
     embedder = load_embedder()
     lines = [["Pumps", "", "The drain pump runs at 3000 turns."], ["Valves", "", "The inlet valve opens to the left."]]
     (documents / "it" / "manual.pdf").write_bytes(make_pdf(lines, [Bookmark("Pumps", 0), Bookmark("Valves", 1)]))
     list(ingest([documents], ChunkTable(home, embedder), embedder))
-    answer = Pipeline(Settings(home=home)).ask("What does the VPN need?")
-    hostile = "The VPN ![x](http://127.0.0.2:9/a.png) <img src=http://127.0.0.2:9/b.png> [1] [y](http://127.0.0.2:9/)"
-    chunk = replace(answer.citations[0].chunk, text=hostile, title=hostile)
-    hostile_answer = replace(answer, text=hostile, answered_by="writer", citations=(Citation(1, chunk),))
-    ranked = replace(answer.ranking[0], candidate=replace(answer.ranking[0].candidate, chunk=chunk))
-    store = FeedbackStore(home)
-    store.save_answer(replace(hostile_answer, ranking=(ranked,)), "hostile", user_of_cookie(COOKIE))
     with serving(home) as address:
         yield address
 
 
-def test_the_page_may_not_call_out_and_knows_each_browser(server: str, page: Page) -> None:
-    foreign: list[str] = []
-    page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
+def test_no_text_makes_the_page_act_or_call_out(server: str, home: Path, documents: Path, page: Page) -> None:
     response = page.goto(server)
     assert response is not None
     assert "img-src 'self' data: blob:;" in response.headers["content-security-policy"]
     (cookie,) = [cookie for cookie in page.context.cookies() if cookie.get("name") == USER_COOKIE]
     assert cookie.get("httpOnly")
-    page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
-    page.goto(f"{server}/?c=hostile")
-    asked = page.get_by_test_id("stChatMessage").first
-    expect(asked.get_by_text("What does the VPN need?")).to_be_visible()
-    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
-    assert page.locator("img[src^=http]").count() == 0
-    assert foreign == []
     blocked = page.evaluate(
         "() => new Promise(done => { document.addEventListener('securitypolicyviolation', e => done(e.blockedURI));"
         " new Image().src = 'http://127.0.0.2:9/c.png'; setTimeout(() => done('nothing'), 5000); })"
     )
     assert blocked == "http://127.0.0.2:9/c.png"
+
+    foreign: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
+    page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
+    save_hostile_answers(home, user_of_cookie(COOKIE))
+    page.goto(f"{server}/?c=hostile")
+    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(10)
+    expect(page.get_by_text(PAYLOADS[-1]).first).to_be_visible()
+    assert page.evaluate(NOT_ONLY_TEXT) == []
+
+    page.get_by_role("link", name="Feedback").click()
+    expect(page.get_by_role("button", name="This answers").first).to_be_visible()
+    assert page.evaluate(NOT_ONLY_TEXT) == []
+
+    text = "\n\n".join(payload for payload in PAYLOADS if "\0" not in payload)
+    (documents / "<img src=x onerror=window.pwned=1> [x](javascript:pwned=1).txt").write_text(text)
+    embedder = load_embedder()
+    (hostile,) = [
+        result.name for result in ingest([documents], ChunkTable(home, embedder), embedder) if result.num_chunks
+    ]
+    (document,) = [each for each in ChunkTable(home, embedder).documents() if each.name == hostile]
+    page.goto(f"{server}/source?document={document.id}")
+    expect(page.get_by_role("link", name="Documents")).to_be_visible()
+    expect(page.get_by_text("window.pwned=1").first).to_be_visible()
+    assert page.evaluate(NOT_ONLY_TEXT) == []
+    page.goto(f"{server}/?c=%3Cimg%20src=x%20onerror=window.pwned=1%3E&share=[x](https://{EVIL})&q=:material/home:")
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    assert page.evaluate(NOT_ONLY_TEXT) == []
+    assert foreign == []
+
+
+def save_hostile_answers(home: Path, user: str) -> None:
+    """A conversation with each payload wherever an answer shows text, written by a model and quoted."""
+    answer, store = Pipeline(Settings(home=home)).ask("What does the VPN need?"), FeedbackStore(home)
+    (first, *_), chunk = answer.ranking, answer.citations[0].chunk
+    for start in range(0, len(PAYLOADS), 20):
+        part = PAYLOADS[start : start + 20]
+        lines = "\n\n".join((*part, *(f"It is {payload} here [1]." for payload in part)))
+        chunks = [
+            replace(
+                chunk,
+                id=f"{number:016x}",
+                title=payload,
+                headings=(payload,),
+                document=payload,
+                text=f"{payload}\n\nIt is {payload} here.",
+            )
+            for number, payload in enumerate(part)
+        ]
+        candidates = [replace(first.candidate, chunk=each, superseded_by=each.title) for each in chunks]
+        hostile = replace(
+            answer,
+            question="\n".join(part),
+            query=part[0],
+            text=lines,
+            note=part[1],
+            reranker=part[2],
+            citations=tuple(Citation(number, each) for number, each in enumerate(chunks, 1)),
+            ranking=tuple(replace(first, candidate=each, rank=rank) for rank, each in enumerate(candidates, 1)),
+        )
+        for name in (part[0], EXTRACTIVE):
+            store.save_answer(replace(hostile, answered_by=name), "hostile", user)
+
+
+NOT_ONLY_TEXT = """() => {
+  const found = window.pwned ? ["a script ran"] : [];
+  for (const link of document.querySelectorAll("a[href]")) {
+    const host = /^\\w+:(?:[/][/])?(?:[^/]*@)?([^/:?#]*)/.exec(decodeURI(link.getAttribute("href")));
+    if (host && link.origin !== location.origin && !link.textContent.startsWith(host[0].replace("mailto:", "")) &&
+        "http://" + link.textContent !== link.getAttribute("href")) found.push(link.outerHTML);
+    if (/[/][/][^/]*@/.test(link.getAttribute("href"))) found.push(link.outerHTML);
+  }
+  const elements = "img[src^=http], iframe, object, embed, video, audio, form, base, .katex, svg[id^=mermaid]";
+  for (const element of document.querySelectorAll(`${elements}, [aria-label="verified icon"], [alt="Streamlit logo"]`))
+    found.push(element.outerHTML);
+  return found.concat(document.body.innerText.match(/[\\u202a-\\u202e\\u2066-\\u2069\\u200b\\x1b]/g) || []);
+}"""
+"""What a text did to a page: scripts, elements, links whose beginning does not show where they lead."""
 
 
 @pytest.fixture

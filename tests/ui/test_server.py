@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,8 +44,25 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_jobs_that_were_killed_go_on_when_the_server_starts(calls: list[object], settings: Settings) -> None:
-    server._get_ready()
+    server._get_ready(_Ended(after=0))
     assert calls == [settings.home, settings.home, settings.home, "warm up"]
+
+
+def test_jobs_that_are_killed_later_go_on_too(calls: list[object], settings: Settings) -> None:
+    server._get_ready(_Ended(after=2))
+    assert calls == [*[settings.home] * 3, "warm up", *[settings.home] * 6]
+
+
+class _Ended(threading.Event):
+    """The end of a server that looks so often for jobs before."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._after = after
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._after -= 1
+        return self._after < 0
 
 
 def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
@@ -54,7 +72,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
         raise CiteloopError("the jobs cannot be read")
 
     monkeypatch.setattr("ingest.worker.resume", fail)
-    server._get_ready()
+    server._get_ready(_Ended(after=0))
     assert calls == [settings.home, settings.home, "warm up"]
 
 

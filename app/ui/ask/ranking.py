@@ -12,6 +12,7 @@ from app.feedback import StoredAnswer
 from app.reranking.rerank import RankedChunk
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
+from app.ui.cells import as_text
 from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10
@@ -115,4 +116,4 @@ def _table(answer: Answer) -> pd.DataFrame:
         "text_rank": "words rank",
         "text_score": "BM25",
     }
-    return rows[list(columns)].rename(columns=columns)
+    return as_text(rows[list(columns)].rename(columns=columns), "superseded by", "title", "heading")

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.ui import links, markup
+from app.ui.cells import as_text
 from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
@@ -238,7 +239,7 @@ def _count(documents: Sequence[StoredDocument]) -> str:
 
 
 def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "Document": [document.name for document in documents],
             "Title": [document.title for document in documents],
@@ -248,3 +249,4 @@ def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
             "Added": [document.ingested_at for document in documents],
         }
     )
+    return as_text(table, "Document", "Title", "Collection")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.feedback import ACTIONS, REASONS, FeedbackEvent
 from app.training.exchange.exports import event_lines
+from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable
 
@@ -48,7 +49,7 @@ def _matches(event: FeedbackEvent, words: str, action: str, reason: str) -> bool
 
 
 def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "When": pd.to_datetime([event.at for event in events], utc=True),
             "Action": [event.action for event in events],
@@ -63,3 +64,4 @@ def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
             "By": [event.user for event in events],
         }
     )
+    return as_text(table, "Question", "Document", "Heading", "Passage", "By")

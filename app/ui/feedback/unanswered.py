@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.feedback.inbox import troubles
 from app.feedback.unanswered import UnansweredQuestion, by_week, unanswered_questions
+from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.statements import show_statements
 from app.ui.resources import askings, statements
@@ -54,8 +55,5 @@ def show_unanswered(said: Feedback) -> None:
 
 def csv_of(questions: list[UnansweredQuestion]) -> bytes:
     """Return one row per question, with a byte order mark for spreadsheets."""
-    rows = [asdict(question) for question in questions]
-    for row in rows:
-        if str(row["question"])[:1] in "=+-@\t\r":  # a spreadsheet would take it for a formula
-            row["question"] = f"'{row['question']}"
-    return pd.DataFrame(rows).to_csv(index=False).encode("utf-8-sig")
+    table = as_text(pd.DataFrame([asdict(question) for question in questions]), "question")
+    return table.to_csv(index=False).encode("utf-8-sig")

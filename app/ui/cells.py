@@ -1,0 +1,16 @@
+"""Tables that people open in a spreadsheet."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+_FORMULA = r"^(?=[=+\-@\t\r])"
+"""The beginning of what a spreadsheet would compute, and which could send the rest of the table elsewhere."""
+
+
+def as_text(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return the table with an apostrophe before each text of these columns that looks like a formula.
+
+    Streamlit offers each table on a page as a CSV file.
+    """
+    return table.assign(**{name: table[name].str.replace(_FORMULA, "'", regex=True) for name in columns})
