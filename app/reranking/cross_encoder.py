@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import preferred_dtype
+from ingest.embed.model_files import UnsafeModelError, check_model_files
 from ingest.embed.readable import readable_part
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 Logits = Callable[[Sequence[tuple[str, str]]], list[float]]
 """Pairs of query and passage -> one raw output each."""
 
-_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _HEAD = ("pooler.dense", "classifier")
 
 
@@ -30,9 +31,12 @@ class CrossEncoderReranker:
         self.blend = Blend.load(Path(target))
         folder = local_folder(target)
         try:
+            refuse_unsafe(target)
             self._logits: Logits = (
                 _packed_logits(folder) if folder and _is_plain_bert(folder) else _cross_encoder_logits(target)
             )
+            if not math.isfinite(self._logits([("a", "a")])[0]):  # some damage shows only then
+                raise ValueError("its score is no number")
         except RerankerError:
             raise
         except Exception as error:  # damaged weights make the libraries raise anything
@@ -86,7 +90,6 @@ def _cross_encoder_logits(target: str) -> Logits:
     from sentence_transformers import CrossEncoder
     from torch.nn import Identity
 
-    refuse_pickles(target)
     options = {"dtype": preferred_dtype(), "use_safetensors": True}
     model = CrossEncoder(target, model_kwargs=options, activation_fn=Identity())
     architectures = model.config.architectures or []
@@ -104,18 +107,13 @@ def _cross_encoder_logits(target: str) -> Logits:
     return logits
 
 
-def refuse_pickles(target: str) -> None:
-    """Raise RerankerError when a module's weights are pickled, since reading them can run code.
-
-    The option use_safetensors holds only for the transformer, not for later modules.
-    """
-    folder = local_folder(target)
-    listed = folder / "modules.json" if folder else None
-    modules = json.loads(listed.read_text(encoding="utf-8")) if listed and listed.exists() else []
-    later = [folder / row["path"] for row in modules if folder and row["path"]]
-    for path in [found for module in later if module.is_dir() for found in module.iterdir()]:  # if downloaded
-        if path.suffix in _PICKLES:
-            raise RerankerError(f"{target} has pickled weights ({path.name}), which can run code; expected safetensors")
+def refuse_unsafe(target: str) -> None:
+    """Raise RerankerError when a model's folder, or the download of a hub id, has what no model needs."""
+    if folder := local_folder(target):
+        try:
+            check_model_files(folder)
+        except UnsafeModelError as error:
+            raise RerankerError(str(error)) from error
 
 
 def not_loaded(target: str, error: Exception) -> RerankerError:

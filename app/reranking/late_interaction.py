@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
-from app.reranking.cross_encoder import not_loaded, refuse_pickles
+from app.reranking.cross_encoder import not_loaded, refuse_unsafe
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import default_embedder_path, preferred_dtype
 from ingest.embed.readable import readable_part
@@ -93,7 +93,6 @@ class _MultiVectorTokens:
     def __init__(self, target: str) -> None:
         from sentence_transformers import MultiVectorEncoder
 
-        refuse_pickles(target)
         self._model = MultiVectorEncoder(target, model_kwargs={"dtype": preferred_dtype(), "use_safetensors": True})
 
     def encode_document(self, passages: list[str]) -> list[torch.Tensor]:
@@ -113,7 +112,11 @@ def _token_encoder(target: str | None) -> TokenEncoder:
     """
     folder = Path(target) if target else default_embedder_path()
     try:
-        return _PackedTokens(folder) if target is None or _is_plain(folder) else _MultiVectorTokens(target)
+        refuse_unsafe(str(target or folder))
+        encoder = _PackedTokens(folder) if target is None or _is_plain(folder) else _MultiVectorTokens(target)
+        if not encoder.encode_query("a").isfinite().all():  # some damage shows only then
+            raise ValueError("its vectors are no numbers")
+        return encoder
     except RerankerError:
         raise
     except Exception as error:  # damaged files make the libraries raise anything

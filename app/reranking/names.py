@@ -274,7 +274,7 @@ def _read(target: str, filename: str, expected: type) -> Any:
     path = _file(target, filename)
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path else None
-    except ValueError:  # loading the model will report the damage
+    except (ValueError, RecursionError):  # loading the model will report the damage
         found = None
     return found if isinstance(found, expected) else expected()
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest import CiteloopError
+from ingest.embed.model_files import check_model_files
 from ingest.embed.readable import readable_part
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ class SentenceTransformerEmbedder:
         disable_progress_bar()  # type: ignore[no-untyped-call]  # else it flashes on every command
         self.name = name
         self._model = SentenceTransformer(
-            str(path), device="cpu", local_files_only=True, model_kwargs={"dtype": preferred_dtype()}
+            str(path),
+            device="cpu",
+            local_files_only=True,
+            model_kwargs={"dtype": preferred_dtype(), "use_safetensors": True},
         )
         tokenizer = self._model.tokenizer.backend_tokenizer
         self._tokenizer = type(tokenizer).from_str(tokenizer.to_str())  # a copy, to count without truncation
@@ -189,15 +193,19 @@ def _load(recorded: str) -> Embedder:
     if not path.is_dir():
         raise CiteloopError(f"no embedder in {path}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
     try:
-        return open_embedder(path, recorded)
+        embedder = open_embedder(path, recorded)
+        if not np.isfinite(embedder.embed(["a"])).all():
+            raise ValueError("it gives no finite vector")
     except Exception as error:  # damaged files make the libraries raise anything
-        raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
+        raise CiteloopError(f"cannot load the embedder in {path}: {error or type(error).__name__}") from error
+    return embedder
 
 
 def open_embedder(path: Path, name: str) -> Embedder:
     """Return the embedder of a sentence-transformers folder, packed if it is a plain BERT with mean pooling."""
     from ingest.embed.packed_bert import is_plain_bert, read_modules
 
+    check_model_files(path)
     check_embedder(path)
     modules = read_modules(path)
     kinds = [module.kind for module in modules]

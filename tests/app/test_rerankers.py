@@ -16,7 +16,7 @@ from pytest_httpserver import HTTPServer
 from app.registry import Registry
 from app.reranking import cross_encoder, late_interaction
 from app.reranking import names as rerankers
-from app.reranking.cross_encoder import CrossEncoderReranker, refuse_pickles
+from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import (
     DESCRIPTIONS,
@@ -31,6 +31,7 @@ from app.reranking.names import (
 from app.reranking.rerank import Blend, Reranker, RerankerError, rerank
 from app.settings import Settings
 from ingest.embed.embedder import default_embedder_path
+from ingest.embed.model_files import check_model_files
 from tests.app.builders import add_model, make_candidates
 
 if TYPE_CHECKING:
@@ -460,7 +461,7 @@ def test_a_pickled_module_behind_the_transformer_is_refused(tmp_path: Path, sett
 def test_modules_that_are_not_downloaded_yet_are_passed_over(tmp_path: Path) -> None:
     rows = [{"idx": 1, "name": "1", "path": "1_Dense", "type": "sentence_transformers.base.modules.Dense"}]
     (tmp_path / "modules.json").write_text(json.dumps(rows))
-    refuse_pickles(str(tmp_path))
+    check_model_files(tmp_path)
 
 
 def test_a_plain_encoder_is_no_late_interaction_model(tmp_path: Path, settings: Settings) -> None:

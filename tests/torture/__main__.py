@@ -39,7 +39,9 @@ def torture(
                 say(f"FAILED: {failures[-1]}")
             finally:
                 here.close()
-            kept = f"{len(here.answers)} answers, {len(here.votes)} votes and {len(here.allowed)} documents acknowledged"
+            kept = (
+                f"{len(here.answers)} answers, {len(here.votes)} votes and {len(here.allowed)} documents acknowledged"
+            )
             back = here.back_seconds
             say(f"{kept}; {len(back)} starts, back in {statistics.median(back):.1f} s, at most {max(back):.1f} s")
     return failures

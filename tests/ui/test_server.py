@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
