@@ -1,4 +1,4 @@
-# make install | run | test | quick | static | check | stress. Needs Python 3.11 or newer; everything else goes into .venv.
+# make install | run | test | quick | static | check | stress | torture. Needs Python 3.11 or newer; everything else goes into .venv.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
@@ -6,7 +6,7 @@ export TOKENIZERS_PARALLELISM = false
 
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: install install-dev run test quick static check stress screenshots clean
+.PHONY: install install-dev run test quick static check stress torture screenshots clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -54,6 +54,11 @@ stress: install-dev
 	CITELOOP_TEST_KILLS=200 $(BIN)/python -m pytest --timeout 3600 tests/ingest/test_faults.py tests/app/test_feedback.py
 	CITELOOP_TEST_KILLS=500 $(BIN)/python -m pytest --timeout 3600 tests/app/test_registry.py
 	CITELOOP_TEST_CLICKS=1000 $(BIN)/python -m pytest --timeout 3600 tests/ui/test_clicks.py
+
+# Breaks an installation with the real commands for an hour; shorter: make torture MINUTES=10.
+MINUTES ?= 60
+torture: install-dev
+	$(BIN)/python -m tests.torture --minutes $(MINUTES)
 
 # The README's pictures, from this version; needs Chromium.
 screenshots: install-dev

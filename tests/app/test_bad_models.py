@@ -148,8 +148,6 @@ def link_to_itself(folder: Path, _: Path) -> None:
 EVERYWHERE: Mapping[str, Damage] = {
     "pickled": pickled,
     "own code": own_code,
-    "module with own code": modules(type="evil.Evil"),
-    "module that is a command": modules(type="os.system"),
     "module elsewhere": modules(path="../outside"),
     "huge header": replaced("model.safetensors", (2**62).to_bytes(8, "little") + b"{}"),
     "no numbers": without_numbers,
@@ -160,7 +158,12 @@ EVERYWHERE: Mapping[str, Damage] = {
     "no heads": changed("config.json", num_attention_heads=0),
     "unknown type": changed("config.json", model_type="nonsense"),
 }
-MODULES: Mapping[str, Damage] = {"pickled module": pickled_module, "huge module": huge_module}
+MODULES: Mapping[str, Damage] = {
+    "module with own code": modules(type="evil.Evil"),
+    "module that is a command": modules(type="os.system"),
+    "pickled module": pickled_module,
+    "huge module": huge_module,
+}
 CASES = [(kind, name, damage) for kind in KINDS for name, damage in EVERYWHERE.items()] + [
     (kind, name, damage) for kind in ("late-interaction", "embedder") for name, damage in MODULES.items()
 ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,7 @@ import typer
 from app.commands.main import cli
 from app.feedback import FeedbackStore
 from ingest.home.damaged_database import damaged_databases
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop, Outcome
@@ -292,6 +294,22 @@ def test_ask_prints_the_answer_and_its_sources_and_the_timings_on_stderr(citeloo
     assert "\n[1] Leave (handbook/leave.md)\n    Everybody has 30 days of leave a year." in outcome.stdout
     assert " ms" not in outcome.stdout
     assert outcome.stderr.startswith("\nreranker none; search ") or "reranker shipped; search " in outcome.stderr
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_no_document_changes_the_terminal(command: str, citeloop: Citeloop, table: ChunkTable, documents: Path) -> None:
+    (documents / "it" / "\x1b[31mfax\x9b2J.md").write_text(
+        "# Fax \x1b]0;owned\x07\n\nThe fax machine\x1b[2J beeps\u202e.\n"
+    )
+    list(ingest([documents], table, FakeEmbedder()))
+    outcome = citeloop(command, "Does the fax machine beep?")
+    assert "fax" in outcome.stdout
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", outcome.stdout)
+
+
+def test_no_error_changes_the_terminal(citeloop: Citeloop) -> None:
+    outcome = citeloop("search", "leave", "--reranker", "\x1b[31mred")
+    assert (outcome.status, outcome.stderr.count("\x1b")) == (1, 0)
 
 
 def test_a_follow_up_is_searched_with_the_question_before_it(citeloop: Citeloop, table: ChunkTable) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from markdown_it import MarkdownIt
@@ -119,3 +120,29 @@ def test_brackets_in_code_and_years_are_no_citations() -> None:
     assert markup.with_citation_links("As of [2024] `queue[0]` holds it [1].", "#t-s{}".format) == (
         "As of [2024] `queue[0]` holds it [\\[1\\]](#t-s1)."
     )
+
+
+@pytest.mark.parametrize("show", [markup.plain, markup.passage, markup.written])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (":material/verified: safe", ":small[]material/verified"),
+        ("made with :streamlit:", ":small[]streamlit"),
+        ("http://bank.example@evil.example/", ":small[]//bank.example@evil.example/"),
+        ("www.bank.example@evil.example", "www:small[].bank.example@evil.example"),
+    ],
+)
+def test_what_streamlit_makes_of_parsed_text_is_taken_apart(show: Callable[[str], str], text: str, shown: str) -> None:
+    assert shown in show(text)
+    assert shown in show(f"| a | b |\n| --- | --- |\n| {text} | 1 |")
+
+
+def test_code_that_would_be_drawn_is_text() -> None:
+    assert markup.written("- ```Mermaid\n  graph TD") == "- ```text Mermaid\n  graph TD"
+    assert markup.written("~~~ a-mermaid") == "~~~text  a-mermaid"
+    assert markup.written("```python\nmermaid") == "```python\nmermaid"
+
+
+@pytest.mark.parametrize("show", [markup.plain, markup.passage, markup.written])
+def test_letters_are_shown_in_the_order_in_which_they_stand(show: Callable[[str], str]) -> None:
+    assert show("in\u202evoice\u202c \u2066a\u2069 \x1b7 b") == "invoice a 7 b"
