@@ -14,7 +14,7 @@ from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import Ingest
 from ingest.reindex import reindex, source_of
-from ingest.table import ChunkTable, MismatchError, TableError, read_identity
+from ingest.table import ChunkTable, MismatchError, TableError, has_whole_history, read_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,20 @@ def examine(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding
             num_moved = _put_aside_manifests(home)
         yield Finding(True, f"the table did not open; {num_moved} broken manifests were moved to `damaged`")
         _remove_again(home, embedder)
+    yield from _examine_history(home, repair=repair)
     yield from _examine_documents(home, embedder, repair=repair)
+
+
+def _examine_history(home: Path, *, repair: bool) -> Iterator[Finding]:
+    with suppress(TableError):  # reported when the documents are checked
+        if has_whole_history(home):
+            return
+        if repair:
+            with write_lock(home):
+                num_moved = _put_aside_older_manifests(home)
+            yield Finding(True, f"an older manifest was broken; {num_moved} of them were moved to `damaged`")
+        else:
+            yield Finding(False, "an older manifest is broken, so nothing can be added; run this without --no-repair")
 
 
 def _examine_documents(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding]:
@@ -107,10 +120,7 @@ def _remove_again(home: Path, embedder: Embedder) -> None:
 
 def _put_aside_manifests(home: Path) -> int:
     """Move the newest manifests away until the table opens at an older version; returns their number."""
-    versions = home / "table" / f"{current_name(home)}.lance" / "_versions"
-    damaged = _damaged_folder(home)
-    # Sort by time: Lance names a manifest by its version or by the largest 64-bit number minus it.
-    manifests = sorted(versions.glob("*.manifest"), key=lambda path: path.stat().st_mtime, reverse=True)
+    damaged, manifests = _damaged_folder(home), _manifests(home)
     for count, manifest in enumerate(manifests, 1):
         manifest.replace(damaged / manifest.name)
         try:
@@ -119,6 +129,26 @@ def _put_aside_manifests(home: Path) -> int:
             continue
         return count
     return len(manifests)
+
+
+def _put_aside_older_manifests(home: Path) -> int:
+    """Move all manifests but the newest away: only going back needs them; returns their number."""
+    damaged, (_, *older) = _damaged_folder(home), _manifests(home)
+    for manifest in older:
+        manifest.replace(damaged / manifest.name)
+    return len(older)
+
+
+def _manifests(home: Path) -> list[Path]:
+    """Return the manifests of the table, newest first."""
+    versions = home / "table" / f"{current_name(home)}.lance" / "_versions"
+    return sorted(versions.glob("[0-9]*.manifest"), key=_version_of, reverse=True)
+
+
+def _version_of(manifest: Path) -> int:
+    """Return the version that a manifest is named after; Lance counts down from the largest 64-bit number."""
+    number = int(manifest.stem)
+    return number if number < 2**63 else 2**64 - 1 - number
 
 
 def _damaged_folder(home: Path) -> Path:

@@ -74,6 +74,18 @@ def read_identity(home: Path) -> Identity | None:
     return None if table is None else identity_of(table.schema.metadata)
 
 
+def has_whole_history(home: Path) -> bool:
+    """Return whether all versions of the table can be read. LanceDB reads them when it updates the indexes.
+
+    Raises TableError when not even the newest one can be opened.
+    """
+    table = _open(_connect(home), current_name(home), home)
+    try:
+        return table is None or bool(table.list_versions())
+    except Exception:  # as in _open
+        return False
+
+
 def stored_documents(home: Path) -> list[StoredDocument]:
     """Return the documents of the current table, even if made with another embedder. Raises TableError."""
     table = _open(_connect(home), current_name(home), home)

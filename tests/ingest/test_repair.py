@@ -172,6 +172,23 @@ def test_broken_manifest_is_put_aside_and_not_deleted(home: Path) -> None:
     assert (home / "damaged" / manifest.name).read_bytes() == broken
 
 
+def test_broken_older_manifest_is_found_and_put_aside(home: Path, documents: Path, table: ChunkTable) -> None:
+    """The table opens, but after the next ingest its indexes could not be updated."""
+    newest = newest_manifest(home)
+    older = next(path for path in newest.parent.glob("*.manifest") if path != newest)
+    older.write_bytes(bytes(len(older.read_bytes())))
+    (documents / "new.md").write_text("# New\n\nA new text.\n")
+    said = repaired(home, repair=False)
+    assert [finding.ok for finding in said] == [False, True]
+    assert "an older manifest is broken" in said[0].detail
+    assert [finding.ok for finding in repaired(home)] == [True, True]
+    assert (home / "damaged" / older.name).exists()
+    assert [each.status for each in ingest([documents], ChunkTable(home, FakeEmbedder()), FakeEmbedder())].count(
+        "added"
+    ) == 1
+    assert_whole(home, {*DOCUMENTS, "new.md"})
+
+
 def test_document_that_was_lost_with_its_manifest_comes_back(home: Path, documents: Path, table: ChunkTable) -> None:
     (documents / "new.md").write_text("# New\n\nQuite a new text.\n")
     with write_lock(home):
