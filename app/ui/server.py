@@ -9,10 +9,11 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from http.cookies import SimpleCookie
@@ -28,6 +29,7 @@ from streamlit.starlette import App
 
 from app.access.policy import EXAMPLE, FILE_NAME
 from app.downloads import jobs as downloads
+from app.reranking.prepare import Preparer
 from app.settings import read_settings
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
@@ -54,6 +56,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
 _RESUME_SECONDS = 10.0
+_LOOK_SECONDS = 5.0
+"""Documents that did not change for so long are prepared for reranking."""
 
 
 class PageHeaders:
@@ -196,18 +200,19 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 @asynccontextmanager
 async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
-    ended = threading.Event()
-    threading.Thread(target=_get_ready, args=(ended,), daemon=True).start()
+    stop = threading.Event()
+    for work in (_get_ready, _keep_prepared):
+        threading.Thread(target=work, args=[stop], daemon=True).start()
     async with while_serving:
         yield
-    ended.set()
+    stop.set()
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
-def _get_ready(ended: threading.Event) -> None:
+def _get_ready(stop: threading.Event) -> None:
     _resume_jobs()
     warm_up()
-    while not ended.wait(_RESUME_SECONDS):  # their process may be killed at any time
+    while not stop.wait(_RESUME_SECONDS):  # their process may be killed at any time
         _resume_jobs()
 
 
@@ -217,6 +222,17 @@ def _resume_jobs() -> None:
             resume()
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
+
+
+def _keep_prepared(stop: threading.Event) -> None:
+    """Prepare the reranker for documents that are added or changed, until the server stops."""
+    name = read_settings().reranker
+    preparer = Preparer(
+        lambda: pipeline().reranker(name), lambda: pipeline().table, lambda: pipeline().admission.wait_until_idle()
+    )
+    while not stop.wait(_LOOK_SECONDS):
+        with suppress(CiteloopError, sqlite3.Error):  # questions compute what is missing
+            preparer.look()
 
 
 def _resume_ingests() -> None:
