@@ -31,10 +31,13 @@ def torture(
         while num_left > 0 or time.monotonic() < until:
             here = Installation(root / str(len(failures)), chance, language_model.url)
             try:
+                here.begin()
                 while num_left > 0 or time.monotonic() < until:
                     num_left -= 1
                     _break(here, next(left), language_model, say)
             except AssertionError as error:
+                if not here.back_seconds:  # it never ran
+                    raise
                 failures.append(f"{error} (in {here.root}, seed {seed})")
                 say(f"FAILED: {failures[-1]}")
             finally:

@@ -57,6 +57,9 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.home, self.folder = self.root / "home", self.root / "documents"
+
+    def begin(self) -> None:
+        """Add documents and judgements, and start the server."""
         self.folder.mkdir(parents=True)
         self.key = KeyStore(self.home).create("torture", Limits(num_users=20, rate=10_000))
         with socket.create_server(("127.0.0.1", 0)) as probe:
