@@ -91,7 +91,10 @@ def changed(name: str, **changes: object) -> Damage:
 
 
 def replaced(name: str, content: bytes) -> Damage:
-    return lambda folder, _: (folder / name).write_bytes(content) and None
+    def damage(folder: Path, _: Path) -> None:
+        (folder / name).write_bytes(content)
+
+    return damage
 
 
 def modules(**last: str) -> Damage:

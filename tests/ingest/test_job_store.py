@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,21 @@ def test_database_whose_columns_stand_in_another_order_is_read_and_written(home:
     assert store.job(new.id) == new
     store.queue_again("old")
     assert (store.job("old").paths, store.job("old").state) == (("/a",), "queued")
+
+
+def test_sign_of_life_from_the_future_is_of_a_clock_that_was_set_back(store: Bakery) -> None:
+    job = store.add(begin=True)
+    store.update(job.id, heartbeat_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    assert store.job(job.id).is_dead
+    assert store.revive()
+    assert store.job(job.id).is_waiting
+
+
+def test_jobs_that_wait_are_left_to_the_process_that_is_at_work(store: Bakery) -> None:
+    at_work, _ = store.add(begin=True), store.add()
+    assert not store.revive()
+    store.end(at_work.id, "done")
+    assert store.revive()
 
 
 def test_two_that_start_at_once_queue_what_was_killed_once(store: Bakery, monkeypatch: pytest.MonkeyPatch) -> None:

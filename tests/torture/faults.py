@@ -91,7 +91,7 @@ def clock_back(here: Installation, _: FaultyServer) -> None:
 def kill_training(here: Installation, _: FaultyServer) -> None:
     """Kill a training; the live model stays, and the training can be cancelled."""
     live, jobs = Registry(here.home).live(), TrainingJobStore(here.home)
-    _killed(here, here.command("train"))
+    _killed(here, here.command("train"), within=60)
     here.wait_for(
         "a killed training is noticed", lambda: not any(job.is_open and not job.is_dead for job in jobs.jobs())
     )
@@ -198,11 +198,11 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def _killed(here: Installation, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+def _killed(here: Installation, process: subprocess.Popen[bytes], within: float = _LONGEST_RUN) -> tuple[bytes, bytes]:
     """Kill a process and what it started at some moment; return what it said."""
     with process:
         try:
-            process.wait(here.chance.uniform(0.3, _LONGEST_RUN))
+            process.wait(here.chance.uniform(0.3, within))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
         return process.communicate()

@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ class Installation:
         """Start a command in a session of its own; its output is piped."""
         variables = {key: value for key, value in os.environ.items() if not key.startswith(("CITELOOP_", "OPENAI_"))}
         variables |= {"CITELOOP_HOME": str(self.home), "OPENAI_BASE_URL": self.language_model, "OPENAI_MODEL": "m"}
-        return subprocess.Popen(
+        process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
             cwd=ROOT,
             env=variables,
@@ -130,6 +130,7 @@ class Installation:
             start_new_session=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )
+        return process
 
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
@@ -221,8 +222,8 @@ class Installation:
         for number in range(_NUM_QUESTIONS):
             name, other = names[number % len(names)], names[(number + 1) % len(names)]
             question = f"How often does pump {name} turn, question {number}?"
-            for text, label in ((f"Pump {name} turns 10 times.", "relevant"), (f"Pump {other} stops.", "not relevant")):
-                store.judge([Judgement(user="cat", question=question, label=label, text=text)])
+            answering = Judgement(user="cat", question=question, label="relevant", text=f"Pump {name} turns 10 times.")
+            store.judge([answering, replace(answering, label="not relevant", text=f"Pump {other} stops.")])
 
     def close(self) -> None:
         """Stop everything."""
