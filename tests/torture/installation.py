@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app.access.keys import KeyStore, Limits
 from app.feedback import FeedbackStore, Judgement
@@ -118,23 +118,25 @@ class Installation:
 
     # commands and the server -----------------------------------------------------------------------------
 
-    def command(self, *arguments: str, module: str = "app.commands.main", **options: Any) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own; its output is piped."""
+    def command(
+        self, *arguments: str, module: str = "app.commands.main", log: IO[bytes] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own; its output is piped, or goes to the log."""
         variables = {key: value for key, value in os.environ.items() if not key.startswith(("CITELOOP_", "OPENAI_"))}
         variables |= {"CITELOOP_HOME": str(self.home), "OPENAI_BASE_URL": self.language_model, "OPENAI_MODEL": "m"}
-        process: subprocess.Popen[bytes] = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-u", "-m", module, *arguments],
             cwd=ROOT,
             env=variables,
             stdin=subprocess.DEVNULL,
+            stdout=log or subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
             start_new_session=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )
-        return process
 
-    def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""
-        with self.command(*arguments, **options) as process:
+        with self.command(*arguments) as process:
             output, errors = process.communicate(timeout=_PATIENCE_SECONDS)
             return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
@@ -148,8 +150,7 @@ class Installation:
         """Start the server and wait until it answers."""
         begun = time.monotonic()
         with (self.root / "server.log").open("ab") as log:
-            arguments = ("serve", "--port", str(self.port), "--api")
-            self._server = self.command(*arguments, stdout=log, stderr=log)
+            self._server = self.command("serve", "--port", str(self.port), "--api", log=log)
         self.wait_for("the server answers", lambda: self._get("/v1/openapi.json") and self._get("/"))
         self.back_seconds.append(time.monotonic() - begun)
 
