@@ -112,4 +112,4 @@ pay\u200bpal \ufeff\u00ad
 """
 
 PAYLOADS = [line for part in (_CALLS_OUT, _HIDES_LINKS, _DRESSES_UP) for line in part.strip("\n").split("\n")]
-"""94 of them."""
+"""97 of them."""

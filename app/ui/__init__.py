@@ -15,6 +15,7 @@
     style              what the theme cannot express
     links              links from one page to another
     markup             text of documents and models -> safe Markdown
+    cells              tables without formulas, since pages offer them as CSV
     words              numbers, times and names -> words
     messages           outcomes of actions, shown on the next run
     paging             a long list, page by page

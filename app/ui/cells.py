@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 _FORMULA = r"^(?=[=+\-@\t\r])"
-"""The beginning of what a spreadsheet would compute, and which could send the rest of the table elsewhere."""
+"""Matches before a formula, which a spreadsheet computes: it can send the other cells elsewhere."""
 
 
 def as_text(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
