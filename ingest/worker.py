@@ -16,8 +16,11 @@ import typer
 from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
 from ingest.home.job_store import Heart, at_work, run_queued, start_process
 from ingest.jobs import Job, JobStore
-from ingest.pipeline import FileResult, Progress, ingest
+from ingest.pipeline import FileResult, Progress, ingest, remove
 from ingest.reindex import reindex
+from ingest.sources.source import Source
+from ingest.sources.store import SourceStore
+from ingest.sources.sync import Sync
 from ingest.table import ChunkTable, read_identity
 
 
@@ -53,6 +56,33 @@ def resume(home: Path) -> None:
     """Run the jobs that were queued or killed before; call this when a server starts."""
     if JobStore(home).revive():
         start(home)
+
+
+def queue_sync(store: JobStore, source: Source, *, embedder: str) -> None:
+    """Queue a sync of a source, unless one is queued or running."""
+    if not any(job.is_open for job in store.syncs(source.name)):
+        store.add("source", [], collection=source.collection, source=source.name, embedder=embedder)
+
+
+def queue_due(home: Path, embedder: str = "") -> None:
+    """Queue a sync of every source that is due, and start them; call this from time to time."""
+    if due := SourceStore(home).claim_due():
+        for source in due:
+            queue_sync(JobStore(home), source, embedder=embedder)
+        start(home)
+
+
+def remove_source(home: Path, source: Source, *, with_documents: bool) -> int:
+    """Stop following a source; returns how many documents it has. with_documents: remove them too."""
+    sources, own = SourceStore(home), SourceStore(home).seen(source.name)
+    table = ChunkTable(home, embedder_for(home, ""))
+    documents = [document for document in table.documents() if document.source in own]
+    if with_documents:
+        with table.writing():
+            remove(documents, table)
+    sources.remove(source.name)
+    shutil.rmtree(home / "sources" / f"{source.name}.git", ignore_errors=True)
+    return len(documents)
 
 
 def run(
@@ -94,6 +124,16 @@ class _Callbacks:
 def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Iterator[FileResult]:
     if job.kind == "reindex":
         return reindex(home, embedder, on_progress=calls.progress, on_wait=calls.wait, should_stop=calls.should_stop)
+    if job.kind == "source":
+        sync = Sync(
+            SourceStore(home).source(job.source),
+            home,
+            delete_many=job.prune,
+            on_progress=calls.progress,
+            on_wait=calls.wait,
+            should_stop=calls.should_stop,
+        )
+        return sync.run(ChunkTable(home, embedder), embedder)
     return ingest(
         [Path(path) for path in job.paths],
         ChunkTable(home, embedder),
