@@ -53,6 +53,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
+_SOURCES_SECONDS = 20.0
+"""Between two looks at which sources are due."""
 
 
 class PageHeaders:
@@ -195,8 +197,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
+    stopping = threading.Event()
+    threading.Thread(target=_follow_sources, args=(stopping,), daemon=True).start()
     async with while_serving:
         yield
+    stopping.set()
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
@@ -207,6 +212,15 @@ def _get_ready() -> None:
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
     warm_up()
+
+
+def _follow_sources(stopping: threading.Event) -> None:
+    """Queue the syncs that are due, until the server stops."""
+    while not stopping.wait(_SOURCES_SECONDS):
+        try:
+            worker.queue_due(read_settings().home, read_settings().embedder)
+        except (CiteloopError, OSError) as error:  # such as a full disk: the next round tries again
+            logging.getLogger(__name__).warning("could not queue the syncs of sources: %s", error)
 
 
 def _resume_ingests() -> None:

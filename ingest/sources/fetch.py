@@ -112,10 +112,10 @@ def _pinned(url: str) -> tuple[str, str]:
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    if inner := [address for address in sorted(found) if not _is_public(ip_address(address.partition("%")[0]))]:
+    if not all(_is_public(ip_address(address.partition("%")[0])) for address in found):
         raise SourceError(
-            f"{host} is {inner[0]}, which is not on the public internet. An admin can add it as a source of the "
-            "inner network: citeloop sources add --inner"
+            f"{host} is not on the public internet. An admin can add it as a source of the inner network: "
+            "citeloop sources add --inner"
         )
     address = min(found, key=lambda each: ":" in each)  # IPv4 first: many machines have no route for IPv6
     literal = f"[{address}]" if ":" in address else address

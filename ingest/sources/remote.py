@@ -52,7 +52,7 @@ class Remote:
 
 
 def _open(address: str, options: dict[str, object]) -> tuple[Any, str]:
-    """Return the file system without any cache, and the path in it."""
+    """Return a file system that remembers no earlier listing, and the path in it."""
     import fsspec
 
     scheme = urlsplit(address).scheme
@@ -60,7 +60,7 @@ def _open(address: str, options: dict[str, object]) -> tuple[Any, str]:
         user = (options.pop("username", None), options.pop("password", None))
         options |= {"base_url": address.replace(scheme, _WEBDAV[scheme], 1)} | ({"auth": user} if all(user) else {})
         address = "webdav://"
-    filesystem, root = fsspec.url_to_fs(address, skip_instance_cache=True, use_listings_cache=False, **options)
+    filesystem, root = fsspec.url_to_fs(address, skip_instance_cache=True, **options)
     return filesystem, root.rstrip("/")
 
 

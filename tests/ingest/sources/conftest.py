@@ -64,14 +64,13 @@ class Site:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.pages[path] = (status, {"Content-Type": kind, **named}, text.encode())
 
-    def page(self, path: str, text: str, *links: str, head: str = "", **headers: str) -> None:
+    def page(self, path: str, text: str, *links: str, head: str = "") -> None:
         """A page with a heading and links, and an ETag made from its text."""
         anchors = " ".join(f'<a href="{link}">more</a>' for link in links)
         self.put(
             path,
             f"<html><head>{head}</head><body><main><h1>About {path}</h1><p>{text}</p></main>{anchors}</body></html>",
             ETag=f'"{hash((text, links, head))}"',
-            **headers,
         )
 
 

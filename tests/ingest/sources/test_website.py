@@ -4,6 +4,7 @@ import gzip
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,9 +160,7 @@ def test_a_sitemap_says_what_is_there_and_what_changed(site: Site, sync: SyncNow
 
 
 def test_the_inner_network_is_closed_unless_it_is_allowed(small_site: Site, sync: SyncNow) -> None:
-    with pytest.raises(
-        SourceError, match=r"127\.0\.0\.1 is 127\.0\.0\.1, which is not on the public internet.*--inner"
-    ):
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1 is not on the public internet.*--inner"):
         sync(f"{small_site.url}/docs/", inner=False)
     assert not small_site.asked
 
@@ -194,9 +193,9 @@ def test_the_connection_goes_to_the_address_that_was_checked(site: Site, monkeyp
     resolved = socket.getaddrinfo
     answers = iter(["127.0.0.1"])
 
-    def resolve(host: str, *arguments: object, **options: object) -> object:
+    def resolve(host: str, *arguments: Any, **options: Any) -> object:
         named = next(answers) if host == "docs.example.com" else host
-        return resolved(named, *arguments, **options)  # type: ignore[call-overload]
+        return resolved(named, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(fetch, "_is_public", lambda _: True)
