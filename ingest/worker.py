@@ -73,20 +73,20 @@ def queue_due(home: Path, embedder: str = "") -> None:
 
 
 def remove_source(
-    home: Path, source: Source, *, with_documents: bool, on_wait: Callable[[], None] = lambda: None
+    table: ChunkTable, source: Source, *, with_documents: bool, on_wait: Callable[[], None] = lambda: None
 ) -> int:
     """Stop following a source; returns how many documents it has. with_documents: remove them too.
 
     on_wait: called while another process is writing; it may raise to give up.
     """
-    sources, own = SourceStore(home), SourceStore(home).seen(source.name)
-    table = ChunkTable(home, embedder_for(home, ""))
+    sources = SourceStore(table.home)
+    own = sources.seen(source.name)
     documents = [document for document in table.documents() if document.source in own]
     if with_documents:
         with table.writing(on_wait):
             remove(documents, table)
     sources.remove(source.name)
-    shutil.rmtree(home / "sources" / f"{source.name}.git", ignore_errors=True)
+    shutil.rmtree(table.home / "sources" / f"{source.name}.git", ignore_errors=True)
     return len(documents)
 
 

@@ -142,10 +142,12 @@ def remove_command(
     """
     from ingest.home.folder import DEFAULT_HOME
     from ingest.sources.store import SourceStore
-    from ingest.worker import remove_source
+    from ingest.table import ChunkTable
+    from ingest.worker import embedder_for, remove_source
 
     source = SourceStore(home or DEFAULT_HOME).source(name)
-    num_documents = remove_source(home or DEFAULT_HOME, source, with_documents=with_documents)
+    table = ChunkTable(home or DEFAULT_HOME, embedder_for(home or DEFAULT_HOME, ""))
+    num_documents = remove_source(table, source, with_documents=with_documents)
     if as_json:
         print(json.dumps({"name": name, "num_documents": num_documents, "documents_removed": with_documents}))
         return
@@ -156,8 +158,10 @@ def remove_command(
 def _sync(source: Source, home: Path, *, delete_many: bool, as_json: bool) -> bool:
     from app.settings import read_settings
     from ingest.jobs import JobStore
+    from ingest.sources.store import SourceStore
 
     jobs, embedder = JobStore(home), read_settings().embedder
+    SourceStore(home).begin(source)
     job = jobs.add(
         "source",
         [],

@@ -75,11 +75,11 @@ class SourceStore:
     def claim_due(self) -> list[Source]:
         """Return the sources that are due, each to one caller only, and set when they are due again."""
         return [
-            source for source in self.sources() if source.next_at and source.next_at <= now() and self._claim(source)
+            source for source in self.sources() if source.next_at and source.next_at <= now() and self.begin(source)
         ]
 
-    def _claim(self, source: Source) -> bool:
-        """Set when a source is due again; returns whether nobody else has done so meanwhile."""
+    def begin(self, source: Source) -> bool:
+        """Set when a source is due after a sync that begins now; returns whether nobody else has done so meanwhile."""
         due = datetime.now(UTC) + timedelta(seconds=seconds_of(source.every)) if source.every else None
         next_at = due.isoformat(timespec="milliseconds") if due else ""
         change = "UPDATE sources SET next_at = ? WHERE name = ? AND next_at = ?"

@@ -10,7 +10,7 @@ import streamlit as st
 from app.settings import read_settings
 from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
-from app.ui.resources import job_store
+from app.ui.resources import job_store, pipeline
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, moment
 from ingest import CiteloopError, worker
@@ -100,13 +100,14 @@ def _sync(source: Source) -> None:
 def _remove(source: Source, with_documents: bool) -> None:
     def remove() -> None:
         check_may_add(source.collection)
-        worker.remove_source(job_store().home, source, with_documents=with_documents, on_wait=give_up)
+        worker.remove_source(pipeline().table, source, with_documents=with_documents, on_wait=give_up)
 
     fate = "were removed" if with_documents else "stay and are no longer updated"
     _act("source removed", remove, source.name, f"Removed {source.name}. Its documents {fate}.")
 
 
 def _queue(source: Source) -> None:
+    _store().begin(source)
     worker.queue_sync(job_store(), source, embedder=read_settings().embedder)
     worker.start(job_store().home)
 
