@@ -89,6 +89,15 @@ class JobStore(BaseJobStore[Job]):
         """Return the syncs of a source, newest first."""
         return self._jobs("WHERE source = ? ORDER BY created_at DESC, rowid DESC", source)
 
+    def forget_quiet(self, source: str) -> None:
+        """Delete the syncs of a source that changed nothing, except the newest: they would crowd out the others."""
+        with self._connection() as connection:
+            connection.execute(
+                "DELETE FROM jobs WHERE source = ? AND state = 'done' AND id NOT IN (SELECT job_id FROM results)"
+                " AND id != (SELECT id FROM jobs WHERE source = ? ORDER BY created_at DESC, rowid DESC LIMIT 1)",
+                (source, source),
+            )
+
     def record(self, job_id: str, result: FileResult) -> None:
         """Record a file's result; unchanged files are only counted."""
         if result.status == "unchanged":
@@ -105,3 +114,9 @@ class JobStore(BaseJobStore[Job]):
                 (job_id,),
             )
             return [FileResult(*row) for row in rows]
+
+    def counts(self, job_id: str) -> dict[str, int]:
+        """Return status -> number of the files of a job, without unchanged files."""
+        with self._connection() as connection:
+            query = "SELECT status, COUNT(*) FROM results WHERE job_id = ? GROUP BY status ORDER BY status"
+            return dict(connection.execute(query, (job_id,)).fetchall())

@@ -105,6 +105,8 @@ def run(
         for result in _results(store.home, job, load(), _Callbacks(heart, on_progress, on_wait)):
             store.record(job.id, result)
             yield result
+    if job.source:
+        store.forget_quiet(job.source)
     if store.job(job.id).state == "done":  # a cancelled job keeps its files: it may be resumed
         shutil.rmtree(uploads_folder(store.home, job.id), ignore_errors=True)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -198,11 +197,12 @@ def _print_plan(source: Source, plan: Plan) -> None:
 
 
 def _record(jobs: JobStore, job: Job) -> dict[str, object]:
-    return job.as_record() | {"counts": Counter(result.status for result in jobs.results(job.id))}
+    return job.as_record() | {"counts": jobs.counts(job.id)}
 
 
 def _line(jobs: JobStore, job: Job) -> str:
     """Return when a sync ran, how it ended, and the number of documents by status."""
-    counts = Counter[str](result.status for result in jobs.results(job.id))
-    words = ", ".join(f"{number} {status}" for status, number in counts.items()) or "no change"
-    return f"{job.created_at[:19]}  {'stopped' if job.is_dead else job.state}  {job.message or words}"
+    if job.is_open:
+        return f"{job.created_at[:19]}  {'stopped' if job.is_dead else job.state}"
+    words = ", ".join(f"{number} {status}" for status, number in jobs.counts(job.id).items()) or "no change"
+    return f"{job.created_at[:19]}  {job.state}  {job.message or words}"

@@ -12,6 +12,7 @@ from ingest.sources.credentials import FILE_NAME, read_options
 from ingest.sources.fetch import Fetcher
 from ingest.sources.git import GitRepository
 from ingest.sources.local import LocalFolder
+from ingest.sources.pages import canonical
 from ingest.sources.remote import Remote
 from ingest.sources.source import Connector, Source, SourceError, check_name, seconds_of
 from ingest.sources.website import Website
@@ -39,7 +40,9 @@ def complete_address(address: str) -> str:
         raise SourceError(f"{address!r} is not a valid address: {error}") from error
     if has_secret or not address.isprintable():
         raise SourceError(f"an address has no password; write it into {FILE_NAME} in the home folder instead")
-    return address.rstrip("/") if not is_website(address) else address
+    if is_website(address) and not canonical(address):
+        raise SourceError(f"{address!r} is not an address of a website, such as https://docs.example.com/")
+    return address if is_website(address) else address.rstrip("/")
 
 
 def is_repository(address: str) -> bool:

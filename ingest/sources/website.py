@@ -59,7 +59,10 @@ class Website:
         """Yield the pages. Raises SourceError if the start cannot be read or the site is down."""
         with self._fetcher:
             self._read_robots()
-            self._add({self._start: ""}) if not self._has_sitemap else self._read_sitemaps()
+            if self._has_sitemap:
+                self._read_sitemaps()
+            else:
+                self._add({self._start: ""})
             visited: set[str] = set()
             while self._queue and len(visited) < MAX_PAGES:
                 url = self._queue.popleft()
@@ -127,7 +130,8 @@ class Website:
     def _document(self, url: str, reply: Reply, lastmod: str) -> Iterator[Item]:
         suffix = suffix_of(url, reply.headers.get("content-type", ""))
         page = read_page(reply.body, url) if suffix == ".html" else Page()
-        self._add(dict.fromkeys([*page.links, page.canonical], "")) if not self._has_sitemap else None
+        if not self._has_sitemap:
+            self._add(dict.fromkeys([*page.links, page.canonical], ""))
         is_copy = page.canonical not in ("", url) and self._may_visit(page.canonical)
         if not suffix or not page.is_index or is_copy:
             return

@@ -24,6 +24,9 @@ def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Pat
     assert preview.endswith("wiki: 3 to read, 0 to remove, 0 unchanged (dry run)\n")
     assert "added     wiki/it/vpn.md  1 chunks" in citeloop("sources", "sync").stdout
     assert {document.collection for document in stored_documents(home)} == {"staff"}
+    for _ in range(3):
+        citeloop("sources", "sync", "wiki")  # of those that change nothing, one is kept
+    assert [job.kind for job in JobStore(home).syncs("wiki")] == ["source", "source"]
     (documents / "it/vpn.md").unlink()
     again = citeloop("sources", "sync", "wiki", "--json").json
     assert [(file["name"], file["status"]) for file in again["files"]] == [("wiki/it/vpn.md", "removed")]

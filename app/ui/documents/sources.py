@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
@@ -52,8 +51,7 @@ def _outcome(job: Job | None) -> str:
         return "never synced"
     if job.is_open:
         return "syncing now"
-    counts = Counter[str](result.status for result in job_store().results(job.id))
-    words = ", ".join(f"{number:,} {status}" for status, number in counts.items()) or "no change"
+    words = ", ".join(f"{number:,} {status}" for status, number in job_store().counts(job.id).items()) or "no change"
     return f"last sync {ago(job.ended_at)}: {job.message or words}"
 
 

@@ -150,7 +150,7 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     st.title(markup.plain(document.title), anchor=False)
     st.caption(_place(chunk) if chunk else markup.plain(document.name))
     if is_remote(document.source):
-        st.caption(f"From {_address(document.source)}")
+        st.caption(f"From {address_link(document.source)}")
     path = _original(document)
     if path.suffix in SUFFIXES and path.is_file():
         _show_paged(document, path, chunk)
@@ -162,7 +162,7 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
             show_text(chunks, chunk)
 
 
-def _address(source: str) -> str:
+def address_link(source: str) -> str:
     """Return the address that a document came from as Markdown, a link if a browser can open it."""
     shown = markup.plain(source)
     target = quote(source, safe=":/?&=#%@+,;~")

@@ -273,7 +273,9 @@ def test_an_address_gets_its_full_form_and_a_name(typed: str, stored: str, name:
     assert (complete_address(typed), name_of(stored)) == (stored, name)
 
 
-@pytest.mark.parametrize("address", ["https://me:word@example.com/", "sftp://me:word@example.com/a", "/no/such/folder"])
+@pytest.mark.parametrize(
+    "address", ["https://me:word@example.com/", "sftp://me:word@example.com/a", "/no/such/folder", "https://"]
+)
 def test_an_address_with_a_password_or_without_a_folder_is_refused(address: str) -> None:
     with pytest.raises(SourceError) as refused:
         complete_address(address)
