@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
