@@ -7,6 +7,7 @@ the listing is empty or most documents would go: then something is probably wron
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -96,14 +97,17 @@ class Sync:
     def _connected(self) -> Iterator[tuple[Connector, Path]]:
         """Yield the connector and a folder for fetched files, which is deleted afterwards."""
         folder = self._home / "sources"
+        own = folder / f"{self._source.name}.reading"
         make_home(self._home)
         folder.mkdir(mode=0o700, exist_ok=True)
         try:
-            with (
-                FileLock(folder / f"{self._source.name}.lock", timeout=0),
-                tempfile.TemporaryDirectory(dir=folder) as own,
-            ):
-                yield connect(self._source, self._home, Path(own)), Path(own)
+            with FileLock(folder / f"{self._source.name}.lock", timeout=0):
+                shutil.rmtree(own, ignore_errors=True)  # of a process that was killed
+                own.mkdir()
+                try:
+                    yield connect(self._source, self._home, own), own
+                finally:
+                    shutil.rmtree(own, ignore_errors=True)
         except Timeout as error:
             raise SourceError(f"another process is syncing {self._source.name}; try again when it has ended") from error
 

@@ -25,14 +25,13 @@ def credentials(home: Path, text: str) -> None:
 def test_s3(sync: SyncNow, new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moto = pytest.importorskip("moto.server")
     pytest.importorskip("s3fs")
-    import boto3
 
     server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
         login = {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"}
-        s3 = boto3.client("s3", aws_access_key_id="a", aws_secret_access_key="b", **login)
+        s3 = pytest.importorskip("boto3").client("s3", aws_access_key_id="a", aws_secret_access_key="b", **login)
         s3.create_bucket(Bucket="company")
         for name, text in DOCUMENTS.items():
             s3.put_object(Bucket="company", Key=f"docs/{name}", Body=text.encode())

@@ -174,6 +174,7 @@ def test_names_from_elsewhere_lead_nowhere(
         "/handbook/" + "x" * 300 + ".md",
     ):
         bucket.store[path] = bucket.store["/handbook/it/vpn.md"]
+    (new_home / "sources/it.reading/left by a killed process").mkdir(parents=True)
     found = {result.name for result in sync(ADDRESS) if result.status == "added"}
     assert "it/a_b.md" in found
     assert not any(".." in name or "secret" in name for name in found)
