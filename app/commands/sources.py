@@ -34,7 +34,7 @@ def add_command(
         str, typer.Argument(help="A folder, s3://..., https://... (also a sitemap or .git), and others.")
     ],
     collection: Annotated[str, typer.Option(help="Collection of its documents; default: the source's name.")] = "",
-    every: Annotated[str, typer.Option(help="Interval in which `serve` syncs it: 30m, 1h, 7d; default: never.")] = "",
+    every: Annotated[str, typer.Option(help="How often `serve` syncs it: 30m, 1h, 7d; default: never.")] = "",
     name: Annotated[str, typer.Option(help="Its name; default: made from the address.")] = "",
     inner: Annotated[bool, typer.Option("--inner", help="A website of your own network, not of the internet.")] = False,
     home: HomeOption = None,
@@ -96,7 +96,7 @@ def history_command(name: NameArgument, home: HomeOption = None, as_json: JsonOp
 @sources_cli.command("sync")
 @recorded("sources synced", "name")
 def sync_command(
-    name: Annotated[str | None, typer.Argument(help="Default: all sources, one after the other.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Default: all sources.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")] = False,
     delete_many: Annotated[
         bool, typer.Option("--delete-many", help="Also if most of its documents are gone there.")

@@ -56,7 +56,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
 _SOURCES_SECONDS = 20.0
-"""Between two looks at which sources are due."""
+"""Pause between two checks for due sources."""
 _LOOK_SECONDS = 5.0
 """Documents that did not change for so long are prepared for reranking."""
 

@@ -40,7 +40,7 @@ class Reply:
 
 
 class Fetcher:
-    """Sends requests one after the other, with pauses; use it in a with block.
+    """Sends one request at a time, with pauses; use it in a with block.
 
     inner: whether addresses of inner networks may be reached, through the proxy of the environment if there is one.
     options: username and password, or headers.

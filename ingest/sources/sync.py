@@ -1,7 +1,7 @@
 """Source -> table: the listing is compared with the last sync; changed documents go through the ordinary ingest.
 
-Only changed documents are fetched, into a folder that is deleted afterwards. What is gone there is removed here, unless
-the listing is empty or most documents would go: then something is probably wrong there, and nothing is changed.
+Only changed documents are fetched, into a folder that is deleted afterwards. Documents that are gone there are removed
+here. If the listing is empty or most documents would go, something is probably wrong there, and nothing is changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BATCH_BYTES = 256 * 2**20
 _FEW = 10
 """Up to this number, documents are removed whatever their share of all is."""
 _MAX_FAILURES = 20
-"""After as many failures to fetch one after the other, the source counts as down."""
+"""After this number of consecutive failures to fetch, the source counts as down."""
 
 
 @dataclass(frozen=True, slots=True)

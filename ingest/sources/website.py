@@ -23,7 +23,7 @@ from ingest.sources.source import Item, SourceError, copy
 
 MAX_PAGES = 10_000
 _MAX_ERRORS = 5
-"""After as many errors one after the other, the site counts as down."""
+"""After this number of consecutive errors, the site counts as down."""
 _MAX_SITEMAPS = 100
 _GONE = (404, 410)
 _REDIRECTS = (301, 302, 303, 307, 308)

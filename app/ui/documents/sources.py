@@ -61,7 +61,7 @@ def _show_form() -> None:
         st.caption(
             "A website, a sitemap, a Git repository, a folder of this machine, s3://, webdavs://, sftp:// and others"
         )
-        st.checkbox("On our own network", key="source-inner")
+        st.checkbox("In the company's network", key="source-inner")
     choose_collection("source-collection")
     st.selectbox("Sync", list(_INTERVALS), format_func=_INTERVALS.__getitem__, index=2, key="source-every")
     st.button("Add source", type="primary", icon=":material/add:", on_click=_add)
