@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_jobs_that_were_killed_go_on_when_the_server_starts(calls: list[object], settings: Settings) -> None:
-    server._get_ready()
+    server._get_ready(threading.Event())
     assert calls == [settings.home, settings.home, settings.home, "warm up"]
 
 
@@ -54,7 +55,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
         raise CiteloopError("the jobs cannot be read")
 
     monkeypatch.setattr("ingest.worker.resume", fail)
-    server._get_ready()
+    server._get_ready(threading.Event())
     assert calls == [settings.home, settings.home, "warm up"]
 
 
