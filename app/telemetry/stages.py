@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from ingest.chunk import Chunk
+if TYPE_CHECKING:
+    from ingest.chunk import Chunk
 
 StageName = Literal["request", "question", "wait", "search", "rerank", "answer"]
 """The first two contain the others: a request of a program, a question of a page."""
@@ -65,8 +66,8 @@ def stage(name: StageName, timings_ms: MutableMapping[str, float] | None = None)
             current.seconds = time.perf_counter() - started
             if timings_ms is not None:
                 timings_ms[name] = current.seconds * 1000
-            fields = {"stage": name, "ms": round(current.seconds * 1000, 1), **current.fields}
-            _log.log(logging.DEBUG if name == "wait" else logging.INFO, "stage", extra={"fields": fields})
+            fields = {"ms": round(current.seconds * 1000, 1), **current.fields}
+            _log.log(logging.DEBUG if name == "wait" else logging.INFO, name, extra={"fields": fields})
 
 
 def count(what: Counted, **fields: str | bool) -> None:

@@ -49,7 +49,7 @@ def canary(table: ChunkTable, documents: Path, embedder: FakeEmbedder) -> None:
 
 
 def expect_no_canary(written: str, home: Path) -> None:
-    assert '"stage": "search"' in written
+    assert '"message": "search"' in written
     assert [each for each in CANARIES if each in written] == []
     AuditLog(home).add("ann", "tested")
     kept = b"".join(path.read_bytes() for path in home.glob("audit.sqlite3*"))
@@ -108,8 +108,8 @@ def test_questions_of_pages(api: Api, log: ReadLog, monkeypatch: pytest.MonkeyPa
     written = log()
     lines = [json.loads(line) for line in written.splitlines()]
     for answer_id in ids:
-        assert "question" in [line.get("stage") for line in lines if line["request"] == answer_id]
-    stages = [line["stage"] for line in lines if line["request"] == ids[0]]
+        assert "question" in [line["message"] for line in lines if line["request"] == answer_id]
+    stages = [line["message"] for line in lines if line["request"] == ids[0]]
     assert stages == ["wait", "search", "rerank", "answer", "question"]
     assert "in fail_with" in written
     expect_no_canary(written, settings_home)
