@@ -74,7 +74,7 @@ def back_up(home: Path, path: Path, on_wait: Callable[[], None] = lambda: None) 
 
 @contextmanager
 def _snapshot(home: Path, on_wait: Callable[[], None]) -> Iterator[Path]:
-    """Yield a folder with one consistent state of the home; ingests wait only while it is made.
+    """Yield a folder with one consistent state of the home. It waits for an ingest to end; later ones wait for it.
 
     Files of the table, originals and models are replaced, never changed, so links keep their state. Rows name files:
     those that are deleted meanwhile are linked before the rows are copied, new ones after.

@@ -20,7 +20,7 @@ OURS = ["citeloop", "citeloop-with-login"]
 
 
 def last(instruction: str) -> str:
-    return [rest for name, rest in INSTRUCTIONS if name == instruction][-1]
+    return str([rest for name, rest in INSTRUCTIONS if name == instruction][-1])
 
 
 def copied() -> set[str]:
@@ -36,7 +36,7 @@ def test_the_image_holds_what_a_wheel_needs_and_nothing_else() -> None:
     assert all((ROOT / path).exists() for path in copied())
     pyproject = (ROOT / "pyproject.toml").read_text()
     included = re.findall(r'^"([^"]+)" = "app/files', pyproject, re.MULTILINE)
-    assert {*included, "app", "ingest", "pyproject.toml", "README.md", "LICENSE"} <= copied()
+    assert {*included, "app", "ingest", "pyproject.toml", "README.md", "LICENSE", "NOTICE"} <= copied()
 
 
 def test_the_image_runs_as_nobody_in_particular_with_one_volume() -> None:

@@ -67,16 +67,17 @@ def test_requests_of_programs(
     headers = {"Authorization": f"Bearer {key}"}
     with serving(api.site) as url, httpx2.Client(base_url=url, headers=headers) as client:
         write_log()  # uvicorn has made its own
-        for path in ("search", "ask", "chat/completions"):
-            question = {"query": QUESTION, "question": QUESTION, "messages": [{"role": "user", "content": QUESTION}]}
-            body = {"model": "citeloop", **question}
-            wanted = {"search": ["query"], "ask": ["question"], "chat/completions": ["model", "messages"]}[path]
-            assert client.post(f"/v1/{path}", json={name: body[name] for name in wanted}).status_code == 200
+        for path, asked in {
+            "search": {"query": QUESTION},
+            "ask": {"question": QUESTION},
+            "chat/completions": {"model": "citeloop", "messages": [{"role": "user", "content": QUESTION}]},
+        }.items():
+            assert client.post(f"/v1/{path}", json=asked).status_code == 200
             assert client.post(f"/v1/{path}", json={QUESTION: PASSAGE}).status_code == 422
         assert client.post("/v1/rerank", json={"query": QUESTION, "documents": [PASSAGE]}).status_code == 200
         answer = client.post("/v1/ask", json={"question": QUESTION, "stream": False}).json()
-        body = {"answer_id": answer["answer_id"], "number": 1, "action": "deleted"}
-        assert client.post("/v1/feedback", json=body).status_code == 200
+        strike = {"answer_id": answer["answer_id"], "number": 1, "action": "deleted"}
+        assert client.post("/v1/feedback", json=strike).status_code == 200
         assert client.post(f"/v1/{QUESTION}?q={PASSAGE}").status_code == 404
         for wrong in ("/v1/search", f"/v1/search?key={KEY}"):
             assert client.post(wrong, json={}, headers={"Authorization": f"Bearer {KEY}"}).status_code == 401
