@@ -9,10 +9,11 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from http.cookies import SimpleCookie
@@ -29,6 +30,7 @@ from streamlit.starlette import App
 from app.access.policy import EXAMPLE, FILE_NAME
 from app.api.health import health_routes
 from app.downloads import jobs as downloads
+from app.reranking.prepare import Preparer
 from app.settings import read_settings
 from app.telemetry import open_telemetry
 from app.training import jobs
@@ -56,6 +58,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
+_LOOK_SECONDS = 5.0
+"""Documents that did not change for so long are prepared for reranking."""
 
 
 class PageHeaders:
@@ -203,8 +207,11 @@ async def _begin(
 ) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, args=(is_warm,), daemon=True).start()
+    stop = threading.Event()
+    threading.Thread(target=_keep_prepared, args=[stop], daemon=True).start()
     async with while_serving:
         yield
+    stop.set()
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
@@ -216,6 +223,17 @@ def _get_ready(is_warm: threading.Event) -> None:
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
     warm_up()
     is_warm.set()
+
+
+def _keep_prepared(stop: threading.Event) -> None:
+    """Prepare the reranker for documents that are added or changed, until the server stops."""
+    name = read_settings().reranker
+    preparer = Preparer(
+        lambda: pipeline().reranker(name), lambda: pipeline().table, lambda: pipeline().admission.wait_until_idle()
+    )
+    while not stop.wait(_LOOK_SECONDS):
+        with suppress(CiteloopError, sqlite3.Error):  # questions compute what is missing
+            preparer.look()
 
 
 def _resume_ingests() -> None:

@@ -132,7 +132,12 @@ def test_a_backup_waits_for_a_writer_and_says_so(table: ChunkTable, file: Path) 
 
 
 def test_what_is_left_out_and_who_may_read_it(table: ChunkTable, file: Path) -> None:
-    for name in ("jobs.log", "evaluation/results.json", ".before-restore-1/feedback.sqlite3"):
+    for name in (
+        "jobs.log",
+        "evaluation/results.json",
+        "token-vectors/a.sqlite3",
+        ".before-restore-1/feedback.sqlite3",
+    ):
         (table.home / name).parent.mkdir(exist_ok=True)
         (table.home / name).touch()
     back_up(table.home, file)

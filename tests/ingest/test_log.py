@@ -78,9 +78,12 @@ def test_a_wrong_level_is_named(log: Callable[[], str], monkeypatch: pytest.Monk
 def test_threads_belong_to_the_request_that_starts_them() -> None:
     seen = list[str]()
 
+    def note() -> None:
+        seen.append(request_id())
+
     def begin() -> None:
         request = begin_request()
-        worker = threading.Thread(target=same_request(lambda: seen.append(request_id())))
+        worker = threading.Thread(target=same_request(note))
         worker.start()
         worker.join()
         assert seen == [request]
