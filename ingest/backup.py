@@ -27,7 +27,7 @@ _CONTENTS = "citeloop-backup.json"
 _FORMAT = 1
 _DATABASE = ".sqlite3"
 _LEFT_OUT = (".lock", ".log", f"{_DATABASE}-wal", f"{_DATABASE}-shm")
-_REBUILT = ("evaluation", "token-vectors")
+_CACHES = ("evaluation", "token-vectors")
 
 
 class BackupError(CiteloopError):
@@ -49,7 +49,7 @@ class Backup:
 
 
 def back_up(home: Path, path: Path, on_wait: Callable[[], None] = lambda: None) -> Backup:
-    """Write the home folder to a new tar file that only its owner may read, without logs and what is made again.
+    """Write the home folder to a new tar file that only its owner may read, without logs and caches.
 
     on_wait: called about once a second while another process writes to the table. Raises BackupError, and
     CiteloopError when the home is not writable.
@@ -181,9 +181,9 @@ def _put_aside(home: Path) -> Path | None:
 
 
 def _content(home: Path) -> list[str]:
-    """Return the names of what is worth keeping in a home folder: not hidden, a lock, a log or made again."""
+    """Return the names in a home folder that are worth keeping: no hidden files, locks, logs or caches."""
     names = sorted(os.listdir(home)) if home.is_dir() else []
-    return [name for name in names if not (name.startswith(".") or name.endswith(_LEFT_OUT) or name in _REBUILT)]
+    return [name for name in names if not (name.startswith(".") or name.endswith(_LEFT_OUT) or name in _CACHES)]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""/health and /ready, for whoever watches over the server; open to all, so they tell nothing else."""
+"""/health and /ready for monitoring. They are open to all, so they tell nothing else."""
 
 from __future__ import annotations
 

@@ -57,4 +57,4 @@ def _print(done: str, backup: Backup, *, as_json: bool) -> None:
     size = f"{backup.num_files} files, {backup.num_bytes / 1e6:,.1f} MB"
     print(f"{done}: {size}, as of {backup.made_at[:19].replace('T', ' ')} UTC")
     if backup.put_aside:
-        print(f"what was there before is in {backup.put_aside}; delete it when you do not need it")
+        print(f"the earlier content is in {backup.put_aside}; delete it when you do not need it")

@@ -59,7 +59,7 @@ def start() -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise CiteloopError("OTEL_EXPORTER_OTLP_* is set, which needs: pip install 'citeloop[otel]'") from error
-    tracers = TracerProvider()  # not the global ones, to which other libraries could send what people ask
+    tracers = TracerProvider()  # not the global ones: other libraries could send questions through those
     if spans_to:
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())] if metrics_to else [])

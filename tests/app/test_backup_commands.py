@@ -26,5 +26,5 @@ def test_a_home_with_content_is_restored_only_by_force(citeloop: Citeloop, tmp_p
     citeloop("backup", file)
     refused = citeloop("restore", file)
     assert (refused.status, "put its content aside with --force" in refused.stderr) == (1, True)
-    assert "what was there before is in" in citeloop("restore", file, "--force").stdout
+    assert "the earlier content is in" in citeloop("restore", file, "--force").stdout
     assert citeloop("documents", "list").stdout.count("\n") == 3

@@ -82,6 +82,13 @@ def test_programs_find_what_the_pages_use(site: Site, settings: Settings) -> Non
     assert page.headers["content-type"].startswith("text/html")
 
 
+@pytest.mark.parametrize("api", [False, True])
+def test_whoever_watches_the_server_needs_no_key(site: Site, api: bool) -> None:
+    with site(api=api) as client:
+        assert client.get("/health").json() == {"status": "alive"}
+        assert client.get("/ready").json()["status"] in ("loading the models", "ready")
+
+
 def test_agents_find_what_the_pages_use(site: Site, settings: Settings) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     call |= {"params": {"name": "search", "arguments": {"query": "hotel"}}}
