@@ -198,7 +198,8 @@ def test_failure_on_the_way_keeps_what_is_there_with_a_note(
     monkeypatch.setattr(api.pipeline, "write", breaking_off(error, *written))
     client.post("/v1/ask", json={"question": QUESTION, "stream": streamed})
     kept = _last(api)
-    assert (kept.text, kept.note, kept.complete) == ("".join(written), note, False)
+    assert (kept.text, kept.complete) == ("".join(written), False)
+    assert kept.note.startswith(note)
     assert kept.citations
 
 
