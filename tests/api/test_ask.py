@@ -162,7 +162,10 @@ def test_language_model_that_breaks_off_leaves_a_note(
 
 @pytest.mark.parametrize(
     ("error", "status", "expected"),
-    [(RerankerError("it is gone"), 503, "it is gone"), (ZeroDivisionError("a secret"), 500, "the server log for request")],
+    [
+        (RerankerError("it is gone"), 503, "it is gone"),
+        (ZeroDivisionError("a secret"), 500, "the server log for request"),
+    ],
 )
 def test_failure_on_the_way_is_the_last_event(
     client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, expected: str
