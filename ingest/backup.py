@@ -27,7 +27,7 @@ _CONTENTS = "citeloop-backup.json"
 _FORMAT = 1
 _DATABASE = ".sqlite3"
 _LEFT_OUT = (".lock", ".log", f"{_DATABASE}-wal", f"{_DATABASE}-shm")
-_CACHES = ("evaluation", "token-vectors")
+_CACHES = ("evaluation", "sources", "token-vectors")
 
 
 class BackupError(CiteloopError):
