@@ -20,9 +20,11 @@ from app.feedback import FeedbackStore, StoredAnswer, new_id
 from app.pipeline import Pipeline, Step
 from app.reranking.live import NONE
 from app.search.filters import EVERYTHING, Filter
+from app.telemetry.stages import stage
 from ingest import CiteloopError
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
+from ingest.home.log import fault, in_request
 
 _MAX_AT_ONCE = 32
 """Maximum of concurrent answers; most wait for a search slot or a language model."""
@@ -256,7 +258,7 @@ class Answerer:
         """Run the steps and store the answer; on an error, store the part with a note."""
         before, is_new, saved_at = answer, not answer.text, 0.0  # a rewritten answer stays until the new text begins
         stopped = [replace(answer, text="", stopped=True)]  # result if stopped while waiting
-        with suppress(CiteloopError), life:
+        with suppress(CiteloopError), life, in_request(job.answer_id), stage("question"):
             try:
                 for answer in stopped if heart.stop_requested.is_set() else steps(heart):
                     heart.tell(current="answer", text=answer.text)
@@ -285,4 +287,4 @@ class Answerer:
 
 def failure_note(error: Exception) -> str:
     """Return an error's note for users; details of other errors are in the server log."""
-    return str(error) if isinstance(error, CiteloopError) else "internal error; see the server log"
+    return str(error) if isinstance(error, CiteloopError) else fault()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -54,6 +52,7 @@ from app.search.query import as_query
 from app.search.search import Candidate, search
 from app.search.spelling import Spelling
 from app.settings import Settings
+from app.telemetry.stages import count, stage
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder, load_embedder, recorded_name
@@ -246,19 +245,23 @@ class Pipeline:
         timings: dict[str, float] = {}
         with self.admission.slot(lambda: on_step("wait")):
             on_step("search")
-            with _timed(timings, "search"):
+            with stage("search", timings) as current:
                 if not as_typed:
                     searched = self._spelling.correct(typed, *self._serving(), within.all_readable)
                 candidates = self.search(searched, within)
+                current.fields["num_candidates"] = len(candidates)
+                current.query, current.passages = searched, ((each.chunk, each.fused_score) for each in candidates)
             on_step("rerank")
             note = _damage(self.table, within)
-            with _timed(timings, "rerank"):
+            with stage("rerank", timings) as current:
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
                 ranking, statement = list(reranked.ranking), None
                 if not ignore_votes:
                     ranking, statement = self._voted(searched, ranking, user, within)
                 ranking = newest_first(ranking, self.families_for(within), searched, within)
                 ranking, statement = with_statement(ranking, statement)
+                current.fields["reranker"] = current.model = reranked.reranker
+                current.query, current.passages = searched, ((each.chunk, each.score) for each in ranking)
         num_sources = len(statement.sources) if statement else 0
         return Answer(
             question=question,
@@ -344,7 +347,10 @@ class Pipeline:
 
         stop: when set, the text ends, marked as stopped.
         """
-        return self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop)
+        answer = ranked
+        for answer in self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop):
+            yield answer
+        count("questions", found=answer.found, answered_by=answer.answered_by)
 
     def rewrite(
         self, answer: Answer, without: Collection[str], stop: threading.Event | None = None
@@ -366,7 +372,19 @@ class Pipeline:
     def _written(
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
     ) -> Iterator[Answer]:
-        """Yield the answer as its text is written from these citations."""
+        """Yield the answer as its text is written from these citations, as one stage."""
+        answer = unwritten
+        with stage("answer") as current:
+            for answer in self._texts(unwritten, citations, stop):
+                yield answer
+            fields = {"answered_by": answer.answered_by, "found": answer.found, "complete": answer.complete}
+            current.fields |= fields
+            current.model = "" if answer.answered_by in (EXTRACTIVE, CURATED) else answer.answered_by
+            current.query, current.output = answer.searched, answer.text
+
+    def _texts(
+        self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
+    ) -> Iterator[Answer]:
         try:
             writer = self.writer
         except CiteloopError as error:  # invalid settings: quote the passages instead
@@ -443,11 +461,3 @@ def _damage(table: ChunkTable, within: Filter) -> str:
         return ""
     names = ", ".join(sorted(table.damaged))
     return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor. "
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    """Write the milliseconds of the block into timings[name]."""
-    started = time.perf_counter()
-    yield
-    timings[name] = (time.perf_counter() - started) * 1000

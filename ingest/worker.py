@@ -15,6 +15,7 @@ import typer
 
 from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
 from ingest.home.job_store import Heart, at_work, run_queued, start_process
+from ingest.home.log import write_log
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest, remove
 from ingest.reindex import reindex
@@ -156,6 +157,7 @@ def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Ite
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued jobs of a home folder until none is left."""
+    write_log()
     store = JobStore(home)
 
     def run_whole(job: Job) -> None:

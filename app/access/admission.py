@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from app.telemetry.stages import count, queue, stage
 from ingest import CiteloopError
 from ingest.home.job_store import StoppedError
 
@@ -60,16 +61,21 @@ class Admission:
         ticket = object()
         with self._changed:
             if self._num_running + len(self._queue) >= self._max_running + self._max_waiting:
+                count("refusals", reason="busy")
                 raise BusyError(self._retry_seconds())
             self._queue.append(ticket)
+        queue(1)
         try:
-            while not self._is_admitted(ticket):
-                on_wait()
+            with stage("wait"):
+                while not self._is_admitted(ticket):
+                    on_wait()
         except BaseException:
             with self._changed:
                 self._queue.remove(ticket)
                 self._changed.notify_all()
             raise
+        finally:
+            queue(-1)
 
     def _is_admitted(self, ticket: object) -> bool:
         """Take a slot if this ticket is first and a slot is free, now or within _LOOK_SECONDS."""

@@ -7,6 +7,7 @@
     asking    Asking     a question of a program -> events of its answer
     chat                 OpenAI's chat completions, with chat_shapes and chat_text
     web       FastAPI    the paths below /v1
+    health               whether the server is alive, and ready
     agents    MCPServer  search and ask as tools, over standard input and output or at /mcp
 
 The server passes in pipeline and feedback store, so that pages and programs share them.

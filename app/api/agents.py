@@ -23,7 +23,7 @@ from app.access.callers import Caller, Callers
 from app.access.rates import Rates
 from app.access.rights import Rights
 from app.api import answers
-from app.api.guard import KeyRequired, missing_scope
+from app.api.guard import InRequest, KeyRequired, missing_scope
 from app.api.shapes import CitedPassage, CuratorStatement, Question, RankingOptions, SearchBody, SearchResult
 from app.pipeline import Pipeline
 from ingest import CiteloopError
@@ -65,7 +65,7 @@ def agents_over_http(
     app = server.streamable_http_app(
         streamable_http_path=_PATH, stateless_http=True, transport_security=checked_outside
     )
-    return Route(_PATH, KeyRequired(app, callers, rates)), server.session_manager.run()
+    return Route(_PATH, InRequest(KeyRequired(app, callers, rates))), server.session_manager.run()
 
 
 def create_agent_server(pipeline: Callable[[], Pipeline], *, on_stdio: bool = True) -> MCPServer[None]:

@@ -25,6 +25,7 @@ from app.reranking.names import LIVE, name_of
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.filters import FilterError
 from app.search.follow_up import NUM_EARLIER
+from app.telemetry.stages import stage
 from ingest import CiteloopError
 from ingest.embed.embedder import Embedder
 
@@ -221,7 +222,7 @@ def score(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Scored
     _require_reranker(name, [LIVE], pipeline)
     reranker = cast(Reranker, pipeline.reranker(name))  # only `none` is None
     texts, scores = body.texts, list[float]()
-    with pipeline.admission.slot(lambda: expect_waiting(stop)):
+    with pipeline.admission.slot(lambda: expect_waiting(stop)), stage("rerank"):
         num_tokens = _num_read(body.query, pipeline.embedder)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             expect_waiting(stop)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 
 from anyio import to_thread
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,12 +22,15 @@ from app.access.keys import SCOPES, ApiKey, UserLimitError
 from app.access.rates import Rates
 from app.access.tokens import TokenError
 from app.api.answers import UnknownError, WrongValueError
+from app.telemetry.stages import count, stage
 from ingest import CiteloopError
+from ingest.home.log import begin_request, fault, request_id
 
 MAX_BODY_BYTES = 5_000_000
 _TOO_LARGE = f"the request is larger than {MAX_BODY_BYTES:,} bytes; send fewer or shorter documents"
 _NO_KEY = "expected the header Authorization: Bearer KEY, with a key made by: citeloop keys add NAME"
-_FAULT = "internal error; see the server's log"
+_REQUEST_ID = "X-Request-ID"
+_IS_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _MAX_SHOWN_PROBLEMS = 5
 _KINDS = {
     401: "authentication_error",
@@ -41,6 +45,30 @@ _STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403, NoAcces
 _ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
 
 _log = logging.getLogger(__name__)
+
+
+class InRequest:
+    """Gives each request an id, by default that of its header, for the log and the response; logs how it ended."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(_REQUEST_ID, "")
+        begin_request(given if _IS_ID.fullmatch(given) else "")  # to the end of the task, whose server may log a fault
+        with stage("request") as current:
+
+            async def send_with_id(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message)[_REQUEST_ID] = request_id()
+                    current.fields["status"] = message["status"]
+                await send(message)
+
+            await self._app(scope, receive, send_with_id)
+            current.fields["path"] = getattr(scope.get("route"), "path", "")  # a path that is not ours may be anything
 
 
 class KeyRequired:
@@ -64,6 +92,7 @@ class KeyRequired:
         action = path.strip("/")
         refusal = self._refusal(caller, _SCOPES.get(action, action))
         if refusal:
+            count("refusals", reason=str(refusal.status_code))
             await refusal(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
@@ -139,7 +168,7 @@ def error_record(status: int, message: str) -> dict[str, object]:
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return the response of every error."""
-    return JSONResponse(error_record(status, message), status, headers=dict(headers or {}))
+    return JSONResponse(error_record(status, message), status, headers={_REQUEST_ID: request_id(), **(headers or {})})
 
 
 def explained(error: Exception) -> str:
@@ -147,7 +176,7 @@ def explained(error: Exception) -> str:
     if isinstance(error, CiteloopError):
         return str(error)
     _log.error("a request failed", exc_info=error)
-    return _FAULT
+    return fault()
 
 
 def _refused(error: CiteloopError) -> JSONResponse:
@@ -176,7 +205,7 @@ def handle_errors(api: FastAPI) -> None:
 
     @api.exception_handler(Exception)
     async def crashed(_request: Request, _error: Exception) -> JSONResponse:
-        return error_response(500, _FAULT)  # the server writes the log
+        return error_response(500, fault())  # the server writes the log
 
 
 def _problems(error: RequestValidationError) -> str:

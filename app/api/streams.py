@@ -16,6 +16,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from app.api.answers import Event
 from app.api.guard import error_record, explained
 from ingest import CiteloopError
+from ingest.home.log import same_request
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ async def iterate(executor: Executor, produce: Callable[[threading.Event], Itera
         for item in produce(stop):
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
-    working = loop.run_in_executor(executor, work)
+    working = loop.run_in_executor(executor, same_request(work))
     working.add_done_callback(lambda _: queue.put_nowait(None))
     try:
         while not (working.done() and queue.empty()):
@@ -65,7 +66,7 @@ async def wait_for(
     seconds: raises DeadlineError after this time; None: the work has its own deadline.
     """
     stop = threading.Event()
-    working = asyncio.get_running_loop().run_in_executor(executor, work, stop)
+    working = asyncio.get_running_loop().run_in_executor(executor, same_request(work), stop)
     leaving = asyncio.ensure_future(_until_gone(request))
     either: set[asyncio.Future[Any]] = {working, leaving}
     try:

@@ -16,7 +16,7 @@ from app.access.rates import Rates
 from app.api import answers
 from app.api.asking import Asking, CalledBy
 from app.api.chat import chat_routes
-from app.api.guard import BodyLimit, KeyRequired, handle_errors
+from app.api.guard import BodyLimit, InRequest, KeyRequired, handle_errors
 from app.api.shapes import (
     AskBody,
     AskResult,
@@ -47,7 +47,7 @@ Search, rerank, ask, chat as with OpenAI, and give feedback. Each request needs 
 `citeloop keys add NAME` makes a key. A token of the OpenID provider named in access.toml is accepted as well. Errors
 are `{"error": {"message": ..., "type": ...}}`: 401 no key, 403 not allowed, 404 not found, 413 too large, 422 invalid
 value, 429 too many requests or too busy (Retry-After has the seconds), 503 currently not possible, 500 internal
-error."""
+error. Each response has an `X-Request-ID`, which the server's log names; a request may bring its own."""
 
 _EVENTS = """\
 event: sources
@@ -84,6 +84,7 @@ def create_api(
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
+            Middleware(InRequest),
             Middleware(KeyRequired, callers=callers, rates=rates, open_path=OPENAPI_PATH),
             Middleware(BodyLimit),
         ],

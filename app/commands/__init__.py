@@ -8,6 +8,7 @@ replay    what votes were worth to later questions
 train     feedback or files of pairs -> a trained model
 feedback  labels of passages: list, export, import, propose
 models    models, promote, rollback
+backup    home folder -> one file, and back
 keys      API keys; mcp
 access    who may do what and why; the audit log
 recorded  commands that change something -> the same, with an entry in the audit log

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.access import access_cli
+from app.commands.backup import backup_command, restore_command
 from app.commands.documents import documents_cli
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
@@ -62,6 +63,8 @@ cli.command("promote")(recorded("model promoted", "name")(promote_command))
 cli.command("rollback")(recorded("model rolled back")(rollback_command))
 models_cli.command("get")(recorded("model downloaded", "name")(get_command))
 models_cli.command("import")(recorded("model imported", "path")(import_command))
+cli.command("backup")(recorded("home folder backed up", "file")(backup_command))
+cli.command("restore")(recorded("home folder restored", "file")(restore_command))
 cli.command("mcp")(mcp_command)
 
 RerankerOption = Annotated[

@@ -17,6 +17,7 @@ from app.pipeline import Pipeline
 from app.registry import Registry
 from app.settings import read_settings
 from ingest.home.job_store import Heart, StoppedError, at_work, run_queued
+from ingest.home.log import write_log
 
 
 def run(store: DownloadJobStore, job: DownloadJob, pipeline: Callable[[], Pipeline]) -> None:
@@ -48,6 +49,7 @@ def _fetch(job: DownloadJob, registry: Registry, heart: Heart) -> str:
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued downloads of a home folder until none is left."""
+    write_log()
     store = DownloadJobStore(home)
     run_queued(store, lambda job: run(store, job, lambda: Pipeline(read_settings(home))))
 

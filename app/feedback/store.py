@@ -14,6 +14,7 @@ from app.feedback.curators import COUNTED, CuratorStore, append_statements, stat
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported, question_key
 from app.memory.votes import Statement
+from app.telemetry.stages import count
 from ingest.home.database import add_missing_columns, now
 
 _EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
@@ -73,7 +74,10 @@ class FeedbackStore(CuratorStore):
         """
         event = event_of(answer, chunk_id, action, user, reason if action == "deleted" else None)
         with self._writing() as connection:
-            return _append(connection, event)
+            appended = _append(connection, event)
+        if appended and action == "deleted":
+            count("strikes")
+        return appended
 
     def take_back(self, question: str, text: str, user: str) -> int:
         """Undo a user's strikes of a passage for a question, in whatever answers; return how many."""

@@ -89,7 +89,11 @@ class Failures:
     def explained(self, error: Exception, *, begun: bool) -> LanguageModelError:
         """Return the error with a message that says what to do, without the key. begun: a piece has arrived."""
         explained = self._explained(error)
-        return explained if begun or _is_of_the_api(error) else self._not_the_api(str(explained))
+        if begun or _is_of_the_api(error):
+            return explained
+        status = getattr(error, "status_code", None)  # its text may quote the question
+        logged = f"{self._endpoint.where} failed with status {status}" if status else ""
+        return self._not_the_api(str(explained), logged)
 
     def _explained(self, error: Exception) -> LanguageModelError:
         if isinstance(error, LanguageModelError):
@@ -108,11 +112,11 @@ class Failures:
             return LanguageModelError(f"{self._endpoint.where} failed: {self._server_text(error)}; ask again")
         return LanguageModelError(self._no_completion("something else"))  # its text may contain anything
 
-    def _not_the_api(self, details: str) -> LanguageModelError:
-        """Return the error for a server that does not speak the API."""
+    def _not_the_api(self, details: str, logged: str = "") -> LanguageModelError:
+        """Return the error for a server that does not speak the API. logged: instead of the details."""
         if not self._endpoint.saved:
             return LanguageModelError(details)
-        _log.warning("no language model: %s", details)
+        _log.warning("no language model: %s", logged or details)
         return LanguageModelError(
             f"{self._endpoint.where} does not answer like a language model; start its server, or correct the base "
             "URL on the Settings page, which usually ends in /v1. See the log of Citeloop for details"

@@ -23,6 +23,7 @@ from app.training.fit.trainer import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Step
 from ingest.home.job_store import Heart, at_work, run_queued
+from ingest.home.log import write_log
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def _training_lock(home: Path, heart: Heart) -> Iterator[None]:
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued trainings of a home folder until none is left."""
+    write_log()
     store = TrainingJobStore(home)
     run_queued(store, lambda job: run(store, job, Pipeline(read_settings(home))))
 

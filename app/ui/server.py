@@ -28,9 +28,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from app.access.policy import EXAMPLE, FILE_NAME
+from app.api.health import health_routes
 from app.downloads import jobs as downloads
 from app.reranking.prepare import Preparer
 from app.settings import read_settings
+from app.telemetry import open_telemetry
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
 from app.ui.proxy import TrustedProxy
@@ -38,6 +40,7 @@ from app.ui.resources import answerer, feedback_store, pipeline, warm_up
 from app.ui.streamlit_options import set_options, trust_headers
 from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_login
 from ingest import CiteloopError, worker
+from ingest.home.log import write_log
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -104,11 +107,12 @@ def create_app(*, api: bool = False, public_url: str = "") -> App:
     if proxy or _has_login_page():
         require_login()
     routes, while_serving = _api(public_url) if api else ([], nullcontext())
+    is_warm = threading.Event()
     return App(
         Path(__file__).with_name("main.py"),
-        routes=routes,
+        routes=[*health_routes(pipeline, is_warm.is_set), *routes],
         middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders)],
-        lifespan=partial(_begin, while_serving),
+        lifespan=partial(_begin, while_serving, is_warm),
     )
 
 
@@ -154,7 +158,9 @@ def serve(
             print(f"No login, so {FILE_NAME} does not act on the pages: everybody there is an admin", flush=True)
         print(_who_may_change_settings(has_login=has_login), flush=True)
         app = OwnSiteOnly(create_app(api=api, public_url=next(iter(site.public_urls), "")), site)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False)  # see TrustedProxy
+        write_log()  # after the libraries have made their own
+        open_telemetry.start()
+        config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False)  # see TrustedProxy
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -200,10 +206,12 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
+async def _begin(
+    while_serving: AbstractAsyncContextManager[None], is_warm: threading.Event, _app: App
+) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     stop = threading.Event()
-    for work in (_get_ready, _keep_prepared, _follow_sources):
+    for work in (partial(_get_ready, is_warm), _keep_prepared, _follow_sources):
         threading.Thread(target=work, args=[stop], daemon=True).start()
     async with while_serving:
         yield
@@ -211,9 +219,10 @@ async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) ->
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
-def _get_ready(stop: threading.Event) -> None:
+def _get_ready(is_warm: threading.Event, stop: threading.Event) -> None:
     _resume_jobs()
     warm_up()
+    is_warm.set()
     while not stop.wait(_RESUME_SECONDS):  # their process may be killed at any time
         _resume_jobs()
 

@@ -24,6 +24,7 @@ from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
 
 from ingest import CiteloopError
 from ingest.home.database import add_missing_columns, in_memory, now, transaction
+from ingest.home.log import in_request
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -328,12 +329,13 @@ def at_work(store: BaseJobStore[Any], job: BaseJob, beat_seconds: float | None =
 def run_queued(store: BaseJobStore[J], run: Callable[[J], object]) -> None:
     """Claim and run queued jobs until none is left; failed jobs are logged."""
     while job := store.claim():
-        try:
-            run(job)
-        except CiteloopError as error:
-            _log.error("job %s: %s", job.id, error)
-        except Exception:
-            _log.exception("job %s", job.id)
+        with in_request(job.id):
+            try:
+                run(job)
+            except CiteloopError as error:
+                _log.error("the job failed: %s", error)
+            except Exception:
+                _log.exception("the job failed")
 
 
 def start_process(module: str, home: Path, *arguments: str, log: str) -> None:

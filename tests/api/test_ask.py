@@ -162,7 +162,10 @@ def test_language_model_that_breaks_off_leaves_a_note(
 
 @pytest.mark.parametrize(
     ("error", "status", "expected"),
-    [(RerankerError("it is gone"), 503, "it is gone"), (ZeroDivisionError("a secret"), 500, "the server's log")],
+    [
+        (RerankerError("it is gone"), 503, "it is gone"),
+        (ZeroDivisionError("a secret"), 500, "the server log for request"),
+    ],
 )
 def test_failure_on_the_way_is_the_last_event(
     client: TestClient, api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, expected: str
@@ -198,7 +201,8 @@ def test_failure_on_the_way_keeps_what_is_there_with_a_note(
     monkeypatch.setattr(api.pipeline, "write", breaking_off(error, *written))
     client.post("/v1/ask", json={"question": QUESTION, "stream": streamed})
     kept = _last(api)
-    assert (kept.text, kept.note, kept.complete) == ("".join(written), note, False)
+    assert (kept.text, kept.complete) == ("".join(written), False)
+    assert kept.note.startswith(note)
     assert kept.citations
 
 

@@ -172,7 +172,7 @@ def test_fault_is_logged_and_not_shown(client: TestClient, api: Api, monkeypatch
     monkeypatch.setattr(api.pipeline, "rank", fail)
     response = client.post("/v1/search", json={"query": "leave"})
     assert response.status_code == 500
-    assert "see the server's log" in message(response)
+    assert message(response) == f"internal error; see the server log for request {response.headers['X-Request-ID']}"
     with TestClient(api.site, headers=dict(client.headers)) as strict, pytest.raises(ZeroDivisionError):
         strict.post("/v1/search", json={"query": "leave"})  # which is how it comes into the server's log
 

@@ -515,7 +515,8 @@ def test_a_failure_leaves_a_note_in_the_place_of_the_answer(
     answer_id = answerer_of(**{script: [error]}).ask("hotel", "c", "ann")
     wait_until(is_made(jobs, answer_id))
     answer = answer_of(store, answer_id)
-    assert (answer.question, answer.text, answer.note) == ("hotel", "", note)
+    shown = f"{note} for request {answer_id}" if is_logged else note
+    assert (answer.question, answer.text, answer.note) == ("hotel", "", shown)
     assert (answer.complete, answer.stopped) == (False, False)
     assert len(answer.citations) == (0 if script == "rank" else 3)
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]

@@ -162,7 +162,7 @@ def test_what_is_refused_says_what_to_set(inside: Recorder) -> None:
 def pages(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The real pages behind the wrapper; nothing is loaded."""
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
-    monkeypatch.setattr("app.ui.server._get_ready", lambda _: None)
+    monkeypatch.setattr("app.ui.server._get_ready", lambda *_: None)
     monkeypatch.setattr(Runtime, "_instance", None)
     st.cache_resource.clear()
     with visiting(server.create_app(), PUBLIC) as client:

@@ -44,12 +44,12 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_jobs_that_were_killed_go_on_when_the_server_starts(calls: list[object], settings: Settings) -> None:
-    server._get_ready(_Ended(after=0))
+    server._get_ready(threading.Event(), _Ended(after=0))
     assert calls == [settings.home, settings.home, settings.home, "warm up"]
 
 
 def test_jobs_that_are_killed_later_go_on_too(calls: list[object], settings: Settings) -> None:
-    server._get_ready(_Ended(after=2))
+    server._get_ready(threading.Event(), _Ended(after=2))
     assert calls == [*[settings.home] * 3, "warm up", *[settings.home] * 6]
 
 
@@ -72,7 +72,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
         raise CiteloopError("the jobs cannot be read")
 
     monkeypatch.setattr("ingest.worker.resume", fail)
-    server._get_ready(_Ended(after=0))
+    server._get_ready(threading.Event(), _Ended(after=0))
     assert calls == [settings.home, settings.home, "warm up"]
 
 
@@ -97,6 +97,13 @@ def test_programs_find_what_the_pages_use(site: Site, settings: Settings) -> Non
     assert found.headers["Content-Security-Policy"] == server.CONTENT_SECURITY_POLICY
     assert "set-cookie" not in found.headers
     assert page.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_whoever_watches_the_server_needs_no_key(site: Site, api: bool) -> None:
+    with site(api=api) as client:
+        assert client.get("/health").json() == {"status": "alive"}
+        assert client.get("/ready").json()["status"] in ("loading the models", "ready")
 
 
 def test_agents_find_what_the_pages_use(site: Site, settings: Settings) -> None:
