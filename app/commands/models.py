@@ -207,13 +207,18 @@ def _registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:
-    """Return verdict and sentence on a model, or ''; the sentence reports a damaged verdict."""
+def _gate(registry: Registry, model: TrainedModel) -> dict[str, object]:
+    """Return verdict, sentence and slices of a model, or '' and None; the sentence reports a damaged verdict."""
     try:
         found = registry.verdict(model.name)
     except CiteloopError as error:
-        return {"verdict": "", "sentence": str(error)}
-    return {"verdict": found.verdict if found else "", "sentence": found.sentence if found else ""}
+        return {"verdict": "", "sentence": str(error), "asked_before": None, "new": None}
+    return {
+        "verdict": found.verdict if found else "",
+        "sentence": found.sentence if found else "",
+        "asked_before": found.asked_before if found else None,
+        "new": found.new if found else None,
+    }
 
 
 def _print(promotion: Promotion, *, as_json: bool) -> None:

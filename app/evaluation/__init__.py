@@ -15,6 +15,7 @@
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
+    slices        Slice             the gain on questions asked before, and on new ones
     replay        Replay            the log of feedback -> what votes were worth to later questions
     progress                        progress on stderr
 

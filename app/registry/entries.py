@@ -56,8 +56,14 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's verdict in a model's gate.json. live: the model that it was compared with, '' if unknown."""
+    """The gate's verdict in a model's gate.json.
+
+    live: the model that it was compared with, '' if unknown. asked_before, new: the gains on questions asked before in
+    other words and on new ones, as they are in the file; None in older ones.
+    """
 
     verdict: Decision
     sentence: str
     live: str = ""
+    asked_before: object = None
+    new: object = None

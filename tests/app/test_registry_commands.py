@@ -26,9 +26,11 @@ def registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def compare(registry: Registry, name: str, verdict: str, live: str = "shipped", embedder: str = "") -> None:
+def compare(
+    registry: Registry, name: str, verdict: str, live: str = "shipped", embedder: str = "", **slices: object
+) -> None:
     """Have the gate say this."""
-    record = {"verdict": verdict, "sentence": "It is so.", "live": live, "embedder": embedder}
+    record = {"verdict": verdict, "sentence": "It is so.", "live": live, "embedder": embedder, **slices}
     (registry.folder(name) / "gate.json").write_text(json.dumps(record))
 
 
@@ -127,7 +129,7 @@ def test_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Registry) -> None:
-    compare(registry, "reranker-1", "promote")
+    compare(registry, "reranker-1", "promote", new={"num_questions": 3})
     (registry.folder("reranker-2") / "gate.json").write_text("damaged")
     citeloop("promote", "reranker-1")
     shown = citeloop("models").stdout
@@ -144,6 +146,7 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
         ("reranker-1", True, "promote"),
     ]
     assert "must contain a sentence" in record["trained"][0]["sentence"]
+    assert [each["new"] for each in record["trained"]] == [None, {"num_questions": 3}]
 
 
 def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -> None:

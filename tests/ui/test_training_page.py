@@ -11,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackStore, Judgement
+from app.evaluation.metrics import Difference
+from app.evaluation.slices import Slice
 from app.feedback.deletion_rates import DeletionRate, DeletionRates
 from app.registry import Promotion, Registry
 from app.settings import Settings
@@ -183,6 +185,15 @@ def test_earlier_trainings_are_folded_away(run_page: Run, home: Path) -> None:
 
 
 # comparison and models -----------------------------------------------------------------------------------
+
+
+def test_both_kinds_of_questions_are_shown_with_their_gain(run_page: Run, home: Path) -> None:
+    again = Slice(12, Difference(0.061, 0.02, 0.1, 0.01), 8, 1)
+    add_model(home, make_gate_report("reranker-1", asked_before=again))
+    shown = texts(run_page(training))
+    assert "Asked before  \n**+6.1 points**" in shown
+    assert "+2.0 to +10.0, 12 questions" in shown
+    assert "New questions  \n**+5.0 points**" in shown
 
 
 def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Path) -> None:
