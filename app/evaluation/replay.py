@@ -124,12 +124,12 @@ def replay(
     on_step: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Replay:
     """Walk through the log in time. memory: empty. find_chunks: in the documents now. on_step: askings done, all."""
-    askings = list(_askings(store))
+    log = list(askings(store))
     found: list[Replayed] = []
     askers: dict[str, set[str]] = {}
     num_left_out = num_learned = 0
-    for done, said in enumerate(askings):
-        on_step(done, len(askings))
+    for done, said in enumerate(log):
+        on_step(done, len(log))
         first = said[0]
         if isinstance(first, FeedbackEvent):
             answer = store.answer(first.answer_id, first.user)
@@ -148,7 +148,7 @@ def replay(
     return Replay(ReplayedSlice.of_all(sides[0]), ReplayedSlice.of_all(sides[1]), num_left_out, memory.reach)
 
 
-def _askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
+def askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
     """Yield the votes on one answer at a time, and each curator's decision, oldest first."""
     said, _ = store.entries_after(Position())
     events = [one for one in said if isinstance(one, FeedbackEvent)]
@@ -171,7 +171,7 @@ def _replayed(
     find_chunks: FindChunks,
 ) -> Replayed | None:
     """Return the question as votes would have ranked it; None if no two passages are judged differently."""
-    labels = _labels(said)
+    labels = left_standing(said)
     if len(set(labels.values())) < 2:
         return None
     shown = answer.answer
@@ -188,8 +188,8 @@ def _replayed(
     )
 
 
-def _labels(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
-    """Return chunk id -> whether the person left it standing, by the rules of labels."""
+def left_standing(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
+    """Return chunk id -> whether people left it standing, by the rules of labels."""
     stances: dict[str, Stance] = {}
     for event in said:
         if isinstance(event, FeedbackEvent) and event.action != "opened":

@@ -13,6 +13,8 @@ RERANKER_KINDS = ("late-interaction", "cross-encoder")
 
 Action = Literal["promote", "rollback", "fallback"]
 Decision = Literal["promote", "keep", "too little data"]
+TrialOutcome = Literal["", "won", "lost", "undecided", "stopped"]
+"""Of the model on trial; '' while the trial goes on."""
 
 
 class RegistryError(CiteloopError):
@@ -52,6 +54,16 @@ class Promotion:
     action: Action
     why: str
     verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A model on trial against the live one: answers show places drafted from both rankings. since: ISO 8601 in UTC."""
+
+    model: str
+    live: str
+    since: str
+    who: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ live              LiveReranker   ranks with the live model, else with its predec
 cross_encoder                    any sequence classification model
 late_interaction                 any model with a vector per token
 similarity        Similarity     protocols that late interaction also implements: comparable values, an emptied cache
-votes             with_votes     ranking + what people said -> ranking
+draft             drafted        ranking + that of a model on trial -> ranking
+    votes             with_votes     ranking + what people said -> ranking
 statements        with_statement ranking + what a curator said of the question -> ranking, and does it still hold?
 newest            newest_first   ranking -> superseded passages marked, and last where a newer version covers them
 http                             a reranking service

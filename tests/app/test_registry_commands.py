@@ -140,7 +140,7 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
         ("*", "reranker-1"),
     ]
     record = citeloop("models", "--json").json
-    assert list(record) == ["rerankers", "live", "trained"]
+    assert list(record) == ["rerankers", "live", "trained", "trial"]
     assert [(each["name"], each["live"], each["verdict"]) for each in record["trained"]] == [
         ("reranker-2", False, ""),
         ("reranker-1", True, "promote"),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.feedback import FeedbackStore, Judgement
 from app.evaluation.metrics import Difference
 from app.evaluation.slices import Slice
+from app.feedback import FeedbackStore, Judgement
 from app.feedback.deletion_rates import DeletionRate, DeletionRates
 from app.registry import Promotion, Registry
 from app.settings import Settings
@@ -388,7 +388,8 @@ def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
         ({"gain": 0.02, "p_value": 0.3}, "Too early to tell whether reranker-2 is better than shipped; it may be"),
         ({"num_questions": 7}, "Too early to tell whether reranker-2 is better than shipped: 7 of"),
         ({"num_questions": 1}, "Too early to tell whether reranker-2 is better than shipped: 1 of"),
-        ({"gain": -0.03}, "Keep shipped; reranker-2 gains too little: 71.0 of 100 points"),
+        ({"gain": -0.03, "p_value": 0.2}, "Keep shipped; reranker-2 gains too little: 71.0 of 100 points"),
+        ({"gain": -0.03}, "Keep shipped; see below what speaks against reranker-2. It has"),
         ({"forgotten": 0.02}, "Keep shipped; see below what speaks against reranker-2. It has"),
         ({"forgotten": 0.06, "num_questions": 6}, "Keep shipped; see below what speaks against reranker-2."),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -51,8 +51,8 @@ class Comparison:
     num_different: int = 0
     gain: Mapping[str, Difference]
     gain_over_none: Mapping[str, Difference]
-    asked_before: Slice = Slice()
-    new: Slice = Slice()
+    asked_before: Slice = field(default_factory=Slice)
+    new: Slice = field(default_factory=Slice)
     shown_gain: Difference
     probe: Difference | None
     latency_ms: Mapping[str, float]
@@ -91,7 +91,7 @@ class GateReport(Comparison):
         """Return the report with the decision, made now."""
         verdict, sentence, reasons = decide(comparison, candidate, live)
         return cls(
-            **{field.name: getattr(comparison, field.name) for field in fields(comparison)},
+            **{each.name: getattr(comparison, each.name) for each in fields(comparison)},
             candidate=candidate,
             live=live,
             decided_at=now(),
