@@ -22,7 +22,7 @@ def drafted(
     """
     by_id = {ranked.chunk.id: ranked for ranked in live}
     other_ranks = {ranked.chunk.id: ranked.rank for ranked in candidate}
-    first = _draft(list(by_id), sorted(other_ranks, key=other_ranks.__getitem__), num_places, random.Random(seed))  # noqa: S311  # not for secrets
+    first = draft(list(by_id), sorted(other_ranks, key=other_ranks.__getitem__), num_places, random.Random(seed))  # noqa: S311  # not for secrets
     order = [*first, *(chunk_id for chunk_id in by_id if chunk_id not in first)]
     return [
         replace(
@@ -32,8 +32,8 @@ def drafted(
     ]
 
 
-def _draft(one: Sequence[str], other: Sequence[str], num_places: int, chance: random.Random) -> list[str]:
-    """Return the chunk ids of the first places."""
+def draft(one: Sequence[str], other: Sequence[str], num_places: int, chance: random.Random) -> list[str]:
+    """Return the ids of the first places, drafted from two orders of the same ids."""
     chosen: list[str] = []
     for mine, theirs in zip(one, other, strict=True):
         if mine != theirs:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.access.audit import AuditLog
 from app.commands import models as registry_commands
 from app.registry import Registry
 from tests.app.builders import add_model, write_model
@@ -147,6 +148,19 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
     ]
     assert "must contain a sentence" in record["trained"][0]["sentence"]
     assert [each["new"] for each in record["trained"]] == [None, {"num_questions": 3}]
+
+
+def test_a_model_is_put_on_trial_and_its_tally_is_shown(citeloop: Citeloop, registry: Registry, home: Path) -> None:
+    assert citeloop("models", "--json").json["trial"] is None
+    assert citeloop("models", "trial", "reranker-2").stdout == "reranker-2 is on trial against shipped.\n"
+    assert "\n0 of 200 answers with a strike-out. In 0 answers reranker-2 " in citeloop("models").stdout
+    assert citeloop("models", "--json").json["trial"]["trial"]["model"] == "reranker-2"
+    assert "stop that trial first" in citeloop("models", "trial", "reranker-1").stderr
+    assert citeloop("models", "trial", "stop").stdout == "The trial has been stopped.\n"
+    assert registry.trial() is None
+    assert "no model is on trial" in citeloop("models", "trial", "stop").stderr
+    what = [(entry.act, entry.subject) for entry in AuditLog(home).entries()]
+    assert what.count(("trial changed", "reranker-2")) == 1
 
 
 def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -> None:

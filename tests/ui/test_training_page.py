@@ -196,6 +196,21 @@ def test_both_kinds_of_questions_are_shown_with_their_gain(run_page: Run, home: 
     assert "New questions  \n**+5.0 points**" in shown
 
 
+def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1", gain=0.02, p_value=0.3))
+    page = click(run_page(training), "Try reranker-1 on real questions")
+    trial = Registry(home).trial()
+    assert trial
+    assert (trial.model, trial.live, trial.who) == ("reranker-1", "shipped", "ann")
+    assert "reranker-1 is on trial" in texts(page)
+    assert "0 of 200 answers with a strike-out" in texts(page)
+    assert "started by you" in texts(page)
+    assert "Try reranker-1 on real questions" not in labels(page)
+    page = click(page, "Stop the trial")
+    assert Registry(home).trial() is None
+    assert "Trial" not in [heading.value for heading in page.subheader]
+
+
 def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Path) -> None:
     changes = [make_change("how many *days*?", 0.25, 1.0), make_change("lost one?", 1.0, 0.5)]
     add_model(home, make_gate_report("reranker-1", changes=changes))
