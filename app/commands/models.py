@@ -187,8 +187,9 @@ def trial_command(
 ) -> None:
     """Put a model on trial: answers show sources of its ranking and the live one. `citeloop models` shows the tally.
 
-    What people strike out decides which of both is better; nothing goes live by itself. Example: citeloop models trial
-    reranker-2
+    What people strike out decides which of both is better; nothing goes live by itself.
+
+    Example: citeloop models trial reranker-2
     """
     from ingest.home.folder import DEFAULT_HOME
 
