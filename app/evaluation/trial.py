@@ -2,8 +2,8 @@
 
 While a model is on trial, answers show places drafted from its ranking and the live one, so that neither decides alone
 what people can judge. An answer counts if somebody struck out a source of it as not relevant: whoever does has looked.
-Its gain is the discounted cumulative gain of the sources left standing in the candidate's ranking, less that in the
-live one. The mean gain is tested at 100 and 200 answers (O'Brien and Fleming, 1979), whenever somebody looks.
+Its gain is the nDCG@10 of the candidate's ranking, less that of the live one, if the sources left standing are what
+answers. The mean gain is tested at 100 and 200 answers (O'Brien and Fleming, 1979), whenever somebody looks.
 """
 
 from __future__ import annotations
@@ -84,6 +84,12 @@ def outcome_of(gains: Sequence[float]) -> TrialOutcome:
     return "undecided"
 
 
+def gain_of(ranks: Sequence[tuple[int, int]]) -> float:
+    """Return the gain in nDCG@10. ranks: of each source left standing, by the live model and by the candidate."""
+    ideal = sum(_discount(rank) for rank in range(1, len(ranks) + 1))
+    return sum(_discount(other) - _discount(live) for live, other in ranks) / ideal if ranks else 0.0
+
+
 def _gains(trial: Trial, store: FeedbackStore) -> Iterator[float]:
     """Yield the gain of each judged answer of the trial, oldest first; of the same person and question, the first."""
     counted = set()
@@ -99,7 +105,7 @@ def _gains(trial: Trial, store: FeedbackStore) -> Iterator[float]:
         if answer.asked_at >= datetime.fromisoformat(trial.since) and all(ranks.values()):
             counted.add(asking)
             kept = [ranks[chunk_id] for chunk_id, stands in labels.items() if stands]
-            yield sum(_discount(pair[1]) - _discount(pair[0]) for pair in kept if pair)
+            yield gain_of([pair for pair in kept if pair])
 
 
 def _discount(rank: int) -> float:

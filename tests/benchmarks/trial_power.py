@@ -22,7 +22,7 @@ import numpy as np
 
 from app.evaluation.metrics import Difference
 from app.evaluation.slices import Slice
-from app.evaluation.trial import LOOKS, outcome_of
+from app.evaluation.trial import LOOKS, gain_of, outcome_of
 from app.reranking.draft import draft
 from app.training.gate.decision import Comparison, decide
 from app.training.labels.split import SHARES
@@ -134,7 +134,7 @@ def run_trial(questions: Sequence[Question], weights: Sequence[float], clicks: C
         labels = question.standing(draft(question.live, question.candidate, NUM_SHOWN, chance), clicks, chance)
         if not all(labels.values()):
             kept = [passage for passage, stands in labels.items() if stands]
-            gains.append(sum(_discount(question.candidate, one) - _discount(question.live, one) for one in kept))
+            gains.append(gain_of([(question.live.index(one) + 1, question.candidate.index(one) + 1) for one in kept]))
     return outcome_of(gains)
 
 
