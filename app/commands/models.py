@@ -187,7 +187,7 @@ def trial_command(
 ) -> None:
     """Put a model on trial: answers show sources of its ranking and the live one. `citeloop models` shows the tally.
 
-    What people strike out decides which of both is better; nothing goes live by itself.
+    What people strike out decides which model is better; nothing is promoted automatically.
 
     Example: citeloop models trial reranker-2
     """

@@ -1,7 +1,7 @@
 """a model on trial and the log of feedback -> Tally: which model ranks higher what people left standing.
 
 While a model is on trial, answers show places drafted from its ranking and the live one, so that neither decides alone
-what people can judge. An answer counts if somebody struck out a source of it as not relevant: whoever does has looked.
+what people can judge. An answer counts if somebody struck out a source of it as not relevant, and so has looked at it.
 Its gain is the nDCG@10 of the candidate's ranking, less that of the live one, if the sources left standing are what
 answers. The mean gain is tested at 100 and 200 answers (O'Brien and Fleming, 1979), whenever somebody looks.
 """
@@ -20,7 +20,7 @@ from app.feedback import FeedbackEvent, FeedbackStore, question_key
 from app.registry import Registry, Trial, TrialOutcome
 
 LOOKS = {100: 2.797, 200: 1.977}
-"""Number of answers -> standard errors by which the mean gain must differ from 0; 5% false decisions in total."""
+"""Number of answers -> least distance of the mean gain from 0, in standard errors; 5% false decisions in total."""
 _DEPTH = 10
 
 
@@ -28,7 +28,7 @@ _DEPTH = 10
 class Tally:
     """What a trial shows.
 
-    num_better, num_worse: answers in which the candidate ranks higher, or lower, what was left standing. outcome: ''
+    num_better, num_worse: answers whose sources left standing the candidate ranks higher, or lower. outcome: ''
     while it goes on.
     """
 

@@ -41,7 +41,5 @@ def trial_button(name: str) -> None:
 
 
 def _since(trial: Trial, outcome: TrialOutcome) -> str:
-    who = markup.plain(person(trial.who, current_user()))
-    return (
-        f"{'Ran' if outcome else 'Runs'} since {moment(trial.since)}, started by {who}. It changes nothing by itself."
-    )
+    who, verb = markup.plain(person(trial.who, current_user())), "Ran" if outcome else "Runs"
+    return f"{verb} since {moment(trial.since)}, started by {who}. Nothing is promoted automatically."
