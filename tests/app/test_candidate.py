@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.slices import is_asked_before
-from app.feedback import FeedbackStore, Judgement
+from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
 from app.registry import Registry
 from app.reranking.rerank import Blend, RerankerError
@@ -152,16 +151,3 @@ def test_a_base_that_is_not_there_is_said_before_the_feedback_is_read(tmp_path: 
     with pytest.raises(RerankerError, match="--base no/such-model"):
         make_candidate(plan, Pipeline(Settings(home=tmp_path)), "ann", "a job", Watch(), told.append)
     assert told == []
-
-
-def test_only_what_was_taught_is_remembered_for_the_comparison(pipeline: Pipeline, settings: Settings) -> None:
-    questions = ("How long is leave?", "Who pays for trains?")
-    said = [
-        Judgement(user="cora", question=question, label="relevant", chunk_id="x", document="d", text="Yes.")
-        for question in questions
-    ]
-    FeedbackStore(settings.home).judge(said)
-    memory = module._remember(questions[:1], pipeline)
-    assert len(memory) == 1
-    assert is_asked_before(memory.recall("how long is the leave", "", []))
-    assert not is_asked_before(memory.recall(questions[1], "", []))

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import Difference, read_benchmark
-from app.evaluation.slices import Slice
-from app.feedback import Judgement
+from app.evaluation.slices import Slice, is_asked_before
+from app.feedback import FeedbackStore, Judgement
 from app.feedback.recall import Memory
 from app.feedback.rules import LabeledPassage
+from app.pipeline import Pipeline
 from app.registry import Decision
 from app.reranking.rerank import Reranker
 from app.search.search import search
+from app.settings import Settings
+from app.training.candidate import _remember
 from app.training.gate.compare import Contender, compare, probe
 from app.training.gate.decision import Comparison, GateReport, decide
 from app.training.gate.questions import fair_share
@@ -305,3 +308,16 @@ def test_a_damaged_report_is_none(tmp_path: Path) -> None:
     assert GateReport.load(tmp_path) is None
     (tmp_path / "gate.json").write_text('{"verdict": "promote"}')
     assert GateReport.load(tmp_path) is None
+
+
+def test_only_what_was_taught_is_remembered_for_the_comparison(pipeline: Pipeline, settings: Settings) -> None:
+    questions = ("How long is leave?", "Who pays for trains?")
+    said = [
+        Judgement(user="cora", question=question, label="relevant", chunk_id="x", document="d", text="Yes.")
+        for question in questions
+    ]
+    FeedbackStore(settings.home).judge(said)
+    memory = _remember(questions[:1], pipeline)
+    assert len(memory) == 1
+    assert is_asked_before(memory.recall("how long is the leave", "", []))
+    assert not is_asked_before(memory.recall(questions[1], "", []))
