@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ from app.language_model.tokens import estimate_tokens
 from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.registry import SHIPPED, Registry, RegistryError
+from app.reranking.draft import drafted
 from app.reranking.kept_vectors import KeptVectors
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
@@ -63,6 +65,7 @@ Step = Literal["wait", "search", "rerank"]
 
 _MAX_LOADED = 4
 """Rerankers kept in memory: the live one, the sentence finder, and two used before."""
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -332,7 +335,7 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            return self._live.rerank(question, candidates)
+            return self._on_trial(question, candidates, self._live.rerank(question, candidates))
         try:
             ranking = rerank(question, candidates, self.reranker(name))
             return Reranked(_shown(name), ranking, _left_out(ranking, _shown(name)))
@@ -341,6 +344,18 @@ class Pipeline:
                 raise
             note = f"Reranker {_shown(name)} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
+
+    def _on_trial(self, question: str, candidates: Sequence[Candidate], found: Reranked) -> Reranked:
+        """Draft the first places from the live ranking and that of a model on trial; if that one fails, they stay."""
+        try:
+            trial = self._registry.trial()
+            if trial is None or trial.live != found.reranker:
+                return found
+            other = rerank(question, candidates, self.reranker(name_of(trial.model)))
+        except Exception as error:  # damaged weights make the libraries raise anything
+            _log.warning("the trial could not rank: %s", error)
+            return found
+        return replace(found, ranking=drafted(found.ranking, other, self.settings.num_citations, question))
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
         """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.

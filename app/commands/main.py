@@ -23,7 +23,14 @@ from app.commands.documents import documents_cli
 from app.commands.evaluate import evaluate_command
 from app.commands.feedback import feedback_cli
 from app.commands.keys import keys_cli, mcp_command
-from app.commands.models import get_command, import_command, models_cli, promote_command, rollback_command
+from app.commands.models import (
+    get_command,
+    import_command,
+    models_cli,
+    promote_command,
+    rollback_command,
+    trial_command,
+)
 from app.commands.recorded import recorded
 from app.commands.replay import replay_command
 from app.commands.sources import sources_cli
@@ -62,6 +69,7 @@ cli.command("train")(recorded("training ended", "kind")(train_command))
 cli.command("promote")(recorded("model promoted", "name")(promote_command))
 cli.command("rollback")(recorded("model rolled back")(rollback_command))
 models_cli.command("get")(recorded("model downloaded", "name")(get_command))
+models_cli.command("trial")(recorded("trial changed", "name")(trial_command))
 models_cli.command("import")(recorded("model imported", "path")(import_command))
 cli.command("backup")(recorded("home folder backed up", "file")(backup_command))
 cli.command("restore")(recorded("home folder restored", "file")(restore_command))

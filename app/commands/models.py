@@ -20,6 +20,7 @@ from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
+    from app.evaluation.trial import Tally
     from app.registry import Promotion, Registry, TrainedModel
 
 TrialOption = Annotated[bool, typer.Option("--trial/--no-trial", help="Time it and compare it with the live one.")]
@@ -80,13 +81,16 @@ def _list_models(home: Path | None, *, history: bool, as_json: bool) -> None:
     settings = read_settings(home)
     registry = _registry(settings.home)
     kinds, trained, live, lines = describe(settings), registry.models(), registry.live(), registry.history()
+    found = _tally(registry, settings.home)
     if as_json:
         rows = [{**asdict(model), "live": model.name == live, **_gate(registry, model)} for model in trained]
-        record = {"rerankers": kinds, "live": live, "trained": rows}
+        record = {"rerankers": kinds, "live": live, "trained": rows, "trial": found.as_record() if found else None}
         print(json.dumps(record | ({"history": [asdict(line) for line in lines]} if history else {})))
         return
     print("\n".join(f"{name:18} {description}" for name, description in kinds.items()))
     print(f"\nlive: {live}")
+    if found:
+        print(found.sentence)
     for model in trained:
         verdict = _gate(registry, model)["verdict"] or "not compared"
         what = f"{model.created_at[:19]}  {model.kind:16}  {verdict:16}  {model.note}".rstrip()
@@ -176,6 +180,38 @@ def import_command(
     _present(import_model(path, _registry(home or DEFAULT_HOME)), home, trial=trial, as_json=as_json)
 
 
+def trial_command(
+    name: Annotated[str, typer.Argument(help="A name from `citeloop models`, or stop.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a model on trial: answers show sources of its ranking and the live one. `citeloop models` shows the tally.
+
+    What people strike out decides which model is better; nothing is promoted automatically.
+
+    Example: citeloop models trial reranker-2
+    """
+    from ingest.home.folder import DEFAULT_HOME
+
+    registry = _registry(home or DEFAULT_HOME)
+    if name == "stop":
+        registry.end_trial("stopped")
+        print(json.dumps(None) if as_json else "The trial has been stopped.")
+        return
+    trial = registry.start_trial(name, user_name())
+    print(json.dumps(asdict(trial)) if as_json else f"{trial.model} is on trial against {trial.live}.")
+
+
+def _tally(registry: Registry, home: Path) -> Tally | None:
+    """Return the tally of the trial that goes on, or None; loads nothing without one."""
+    if registry.trial() is None:
+        return None
+    from app.evaluation.trial import tally
+    from app.feedback import FeedbackStore
+
+    return tally(registry, FeedbackStore(home))
+
+
 def _present(model: TrainedModel, home: Path | None, *, trial: bool, as_json: bool) -> None:
     """Try a reranker, and print what was found and what to do next."""
     from app.registry import RERANKER_KINDS
@@ -207,13 +243,18 @@ def _registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def _gate(registry: Registry, model: TrainedModel) -> dict[str, str]:
-    """Return verdict and sentence on a model, or ''; the sentence reports a damaged verdict."""
+def _gate(registry: Registry, model: TrainedModel) -> dict[str, object]:
+    """Return verdict, sentence and slices of a model, or '' and None; the sentence reports a damaged verdict."""
     try:
         found = registry.verdict(model.name)
     except CiteloopError as error:
-        return {"verdict": "", "sentence": str(error)}
-    return {"verdict": found.verdict if found else "", "sentence": found.sentence if found else ""}
+        return {"verdict": "", "sentence": str(error), "asked_before": None, "new": None}
+    return {
+        "verdict": found.verdict if found else "",
+        "sentence": found.sentence if found else "",
+        "asked_before": found.asked_before if found else None,
+        "new": found.new if found else None,
+    }
 
 
 def _print(promotion: Promotion, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ def replay_command(home: HomeOption = None, as_json: JsonOption = False) -> None
     """
     from tqdm import tqdm
 
-    from app.evaluation.replay import Slice, replay
+    from app.evaluation.replay import ReplayedSlice, replay
     from app.feedback import FeedbackStore
     from app.feedback.recall import Memory
     from app.pipeline import Pipeline
@@ -37,17 +37,12 @@ def replay_command(home: HomeOption = None, as_json: JsonOption = False) -> None
         return
     print(found.sentence)
 
-    def line(name: str, part: Slice) -> None:
-        gain = part.gain
-        if gain:
-            points = f"{100 * gain.mean:+.1f} points nDCG@10 ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-            print(f"{name}: {part.num_questions} questions, {points}; {part.num_won} gained, {part.num_lost} lost")
-            for one in (*part.won, *part.lost):
-                print(printable(f"  {100 * one.gain:+6.1f}  {one.question}"))
-        else:
-            print(f"{name}: none yet")
+    def show_slice(name: str, part: ReplayedSlice) -> None:
+        print(f"{name}: {part.sentence}")
+        for one in (*part.won, *part.lost):
+            print(printable(f"  {100 * one.gain:+6.1f}  {one.question}"))
 
-    line("Asked before in other words", found.asked_before)
-    line("New", found.new)
+    show_slice("Asked before in other words", found.asked_before)
+    show_slice("New", found.new)
     if found.num_left_out:
         print(f"{found.num_left_out} more tell nothing: nothing was struck out or left standing, or they were removed.")

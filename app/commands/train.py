@@ -110,6 +110,8 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
     print(f"{candidate.name}: {candidate.report.sentence}")
     for reason in candidate.report.reasons:
         print(f"  {reason}")
+    print(f"Asked before in other words: {candidate.report.asked_before.sentence}")
+    print(f"New: {candidate.report.new.sentence}")
     if candidate.report.verdict == "promote":
         print(f"Make it live with: citeloop promote {candidate.name}")
 

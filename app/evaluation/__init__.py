@@ -15,7 +15,9 @@
     charts                          the report as charts
     report_text                     the report as Markdown
     report_files  SavedReport       the report as a folder, with TREC runs
+    slices        Slice             the gain on questions asked before, and on new ones
     replay        Replay            the log of feedback -> what votes were worth to later questions
+    trial         Tally             a model on trial and the log -> which model is better
     progress                        progress on stderr
 
 Candidates are searched once per query and ranked by every reranker, so that comparisons are paired.

@@ -8,10 +8,11 @@ were shown, so passages that nobody judged are left out of both orders (condense
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
-from app.evaluation.metrics import Difference, difference, measure
+from app.evaluation.metrics import measure
+from app.evaluation.slices import MAX_LOSS, Slice, is_asked_before
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, StoredAnswer, question_key
 from app.feedback.recall import REACH_STEP, Memory
 from app.feedback.rules import Stance
@@ -22,10 +23,6 @@ from app.reranking.votes import FindChunks, with_votes
 
 MIN_QUESTIONS = 20
 """Fewer judged questions say nothing."""
-MAX_LOSS = 0.002
-"""nDCG@10 that votes may cost questions that nobody has asked before: .2 points."""
-_LIKELY = 0.5
-"""A question counts as asked before if another one has the same need with this probability."""
 _NUM_NAMED = 5
 
 
@@ -46,39 +43,28 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """The questions of one kind. gain: None without questions. won, lost: the questions that changed most."""
+class ReplayedSlice(Slice):
+    """The questions of one kind. won, lost: those that changed most."""
 
-    num_questions: int
-    gain: Difference | None
-    num_won: int
-    num_lost: int
-    won: tuple[Replayed, ...]
-    lost: tuple[Replayed, ...]
+    won: tuple[Replayed, ...] = ()
+    lost: tuple[Replayed, ...] = ()
 
     @classmethod
-    def of(cls, replayed: Sequence[Replayed]) -> Slice:
+    def of_all(cls, replayed: Sequence[Replayed]) -> ReplayedSlice:
         """Return the slice of these questions."""
+        with_votes = {str(number): one.with_votes for number, one in enumerate(replayed)}
+        found = cls.of(with_votes, {str(number): one.without for number, one in enumerate(replayed)})
         won = sorted((one for one in replayed if one.gain > 0), key=lambda one: -one.gain)
         lost = sorted((one for one in replayed if one.gain < 0), key=lambda one: one.gain)
-        with_votes = {str(number): one.with_votes for number, one in enumerate(replayed)}
-        without = {str(number): one.without for number, one in enumerate(replayed)}
-        return cls(
-            len(replayed),
-            difference(with_votes, without) if replayed else None,
-            len(won),
-            len(lost),
-            tuple(won[:_NUM_NAMED]),
-            tuple(lost[:_NUM_NAMED]),
-        )
+        return replace(found, won=tuple(won[:_NUM_NAMED]), lost=tuple(lost[:_NUM_NAMED]))
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
     """What votes were worth in this home. num_left_out: judged askings whose answer was removed or tells nothing."""
 
-    asked_before: Slice
-    new: Slice
+    asked_before: ReplayedSlice
+    new: ReplayedSlice
     num_left_out: int
     reach: Reach
 
@@ -95,8 +81,7 @@ class Replay:
     @property
     def is_harmless(self) -> bool:
         """Return whether new questions have certainly not lost more than MAX_LOSS."""
-        gain = self.new.gain
-        return gain is not None and gain.low >= -MAX_LOSS
+        return self.new.is_harmless
 
     @property
     def sentence(self) -> str:
@@ -139,12 +124,12 @@ def replay(
     on_step: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Replay:
     """Walk through the log in time. memory: empty. find_chunks: in the documents now. on_step: askings done, all."""
-    askings = list(_askings(store))
+    log = list(askings(store))
     found: list[Replayed] = []
     askers: dict[str, set[str]] = {}
     num_left_out = num_learned = 0
-    for done, said in enumerate(askings):
-        on_step(done, len(askings))
+    for done, said in enumerate(log):
+        on_step(done, len(log))
         first = said[0]
         if isinstance(first, FeedbackEvent):
             answer = store.answer(first.answer_id, first.user)
@@ -160,10 +145,10 @@ def replay(
             memory.learn_reach()
             num_learned = len(memory)
     sides = [[one for one in found if one.asked_before == before] for before in (True, False)]
-    return Replay(Slice.of(sides[0]), Slice.of(sides[1]), num_left_out, memory.reach)
+    return Replay(ReplayedSlice.of_all(sides[0]), ReplayedSlice.of_all(sides[1]), num_left_out, memory.reach)
 
 
-def _askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
+def askings(store: FeedbackStore) -> Iterator[list[FeedbackEvent | Judgement]]:
     """Yield the votes on one answer at a time, and each curator's decision, oldest first."""
     said, _ = store.entries_after(Position())
     events = [one for one in said if isinstance(one, FeedbackEvent)]
@@ -186,7 +171,7 @@ def _replayed(
     find_chunks: FindChunks,
 ) -> Replayed | None:
     """Return the question as votes would have ranked it; None if no two passages are judged differently."""
-    labels = _labels(said)
+    labels = left_standing(said)
     if len(set(labels.values())) < 2:
         return None
     shown = answer.answer
@@ -197,14 +182,14 @@ def _replayed(
     return Replayed(
         question=shown.searched,
         asked_at=answer.asked_at.isoformat(timespec="seconds"),
-        asked_before=any(recall.likeness >= _LIKELY for recall in recalls),
+        asked_before=is_asked_before(recalls),
         without=values[0],
         with_votes=values[1],
     )
 
 
-def _labels(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
-    """Return chunk id -> whether the person left it standing, by the rules of labels."""
+def left_standing(said: Sequence[FeedbackEvent | Judgement]) -> Mapping[str, bool]:
+    """Return chunk id -> whether people left it standing, by the rules of labels."""
     stances: dict[str, Stance] = {}
     for event in said:
         if isinstance(event, FeedbackEvent) and event.action != "opened":

@@ -1,6 +1,6 @@
 """The models of a home folder, trained or downloaded, which one is live, and who promoted it.
 
-    entries  TrainedModel, Promotion, Verdict   the types
+    entries  TrainedModel, Promotion, Trial, Verdict   the types
     files    fingerprint                        checks that a model's files are unchanged
     going_live  objection                       why a model should not replace the live one
     store    Registry                           stores and returns them, one transaction per action
@@ -17,6 +17,8 @@ from app.registry.entries import (
     Promotion,
     RegistryError,
     TrainedModel,
+    Trial,
+    TrialOutcome,
     Verdict,
 )
 from app.registry.files import fingerprint, loaded_files
@@ -31,6 +33,8 @@ __all__ = [
     "Registry",
     "RegistryError",
     "TrainedModel",
+    "Trial",
+    "TrialOutcome",
     "Verdict",
     "fingerprint",
     "loaded_files",

@@ -13,6 +13,8 @@ RERANKER_KINDS = ("late-interaction", "cross-encoder")
 
 Action = Literal["promote", "rollback", "fallback"]
 Decision = Literal["promote", "keep", "too little data"]
+TrialOutcome = Literal["", "won", "lost", "undecided", "stopped"]
+"""Of the model on trial; '' while the trial goes on."""
 
 
 class RegistryError(CiteloopError):
@@ -55,9 +57,25 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A model on trial against the live one: answers show places drafted from both rankings. since: ISO 8601 in UTC."""
+
+    model: str
+    live: str
+    since: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's verdict in a model's gate.json. live: the model that it was compared with, '' if unknown."""
+    """The gate's verdict in a model's gate.json.
+
+    live: the model that it was compared with, '' if unknown. asked_before, new: the gains on questions asked before in
+    other words and on new ones, as they are in the file; None in older ones.
+    """
 
     verdict: Decision
     sentence: str
     live: str = ""
+    asked_before: object = None
+    new: object = None

@@ -65,7 +65,13 @@ def read_verdict(folder: Path) -> Verdict | None:
             raise ValueError(f"unknown verdict {record['verdict']!r}")
         if record.get("embedder"):  # an older version judged it together with an embedder
             return None
-        return Verdict(record["verdict"], str(record["sentence"]), str(record.get("live", "")))
+        return Verdict(
+            record["verdict"],
+            str(record["sentence"]),
+            str(record.get("live", "")),
+            asked_before=record.get("asked_before"),
+            new=record.get("new"),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

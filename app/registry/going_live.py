@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from app.registry.entries import Verdict
+from app.registry.entries import TrialOutcome, Verdict
 
 
-def objection(name: str, found: Verdict | None, live: str) -> str:
+def objection(name: str, found: Verdict | None, live: str, trial: TrialOutcome = "") -> str:
     """Return why a model with this verdict should not replace the live one; '' if it should.
 
-    A verdict that names the live model of its time counts only while that model is still live.
+    A verdict that names the live model of its time counts only while that model is still live. trial: the outcome of
+    the model's last trial against the live one; it decides where there was too little data.
     """
     if found is None:
         return f"{name} was not compared with the live model: it may be worse"
@@ -17,8 +18,10 @@ def objection(name: str, found: Verdict | None, live: str) -> str:
             f"{name} was compared with {found.live}, but {live} is live now; train again to compare with it, or for a "
             f"downloaded model run: citeloop models try {name}"
         )
+    if trial == "lost":
+        return f"{name} has lost its trial against {live}"
     if found.verdict == "keep":
         return f"{name} is not better than {live}, according to the comparison"
-    if found.verdict == "too little data":
+    if found.verdict == "too little data" and trial != "won":
         return f"{name} was compared on too little feedback to tell whether it is better than {live}"
     return ""

@@ -19,6 +19,8 @@ from app.registry.entries import (
     Promotion,
     RegistryError,
     TrainedModel,
+    Trial,
+    TrialOutcome,
     Verdict,
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
@@ -34,6 +36,7 @@ _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
 _AUTO_PROMOTE = "promotes by itself"
 _MODEL = ", ".join(field.name for field in fields(TrainedModel))
 _PROMOTION = ", ".join(field.name for field in fields(Promotion))
+_TRIAL = ", ".join(field.name for field in fields(Trial))
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS models (name TEXT PRIMARY KEY, kind TEXT NOT NULL, base TEXT NOT NULL,"
     " created_at TEXT NOT NULL, fingerprint TEXT NOT NULL, job_id TEXT NOT NULL, note TEXT NOT NULL,"
@@ -41,6 +44,8 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS promotions (sequence INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL,"
     " who TEXT NOT NULL, model TEXT NOT NULL, previous TEXT NOT NULL, action TEXT NOT NULL, why TEXT NOT NULL,"
     " verdict TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS trials (sequence INTEGER PRIMARY KEY AUTOINCREMENT, model TEXT NOT NULL,"
+    " live TEXT NOT NULL, since TEXT NOT NULL, who TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT '')",
     "CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, is_on INTEGER NOT NULL)",
 )
 
@@ -126,13 +131,15 @@ class Registry:
         return model
 
     def remove(self, name: str) -> None:
-        """Delete a model. Raises RegistryError for the live model and for the target of a rollback."""
+        """Delete a model. Raises RegistryError for the live one, the target of a rollback and one on trial."""
         with self._writing() as connection:
             _model(connection, name)
             if name == _standing(connection)[0]:
                 raise RegistryError(f"{name} is live; promote another one first, or roll back")
             if name == self._rollback_target(connection):
                 raise RegistryError(f"{name} is the target of a rollback; promote another one first")
+            if (trial := _trial(connection)) and trial.model == name:
+                raise RegistryError(f"{name} is on trial; stop the trial first")
             connection.execute("UPDATE models SET removed_at = ? WHERE name = ?", (now(), name))
         shutil.rmtree(self.folder(name), ignore_errors=True)  # after a failure, `add` removes the rest
 
@@ -169,10 +176,7 @@ class Registry:
                 raise RegistryError(f"{name} is live already")
             verdict = None
             if name != SHIPPED:
-                kind = _model(connection, name).kind
-                if kind not in RERANKER_KINDS:
-                    raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
-                self._check(connection, name)
+                self._expect_ranker(connection, name)
                 verdict = self.verdict(name)
             if not override and (against := self._objection(connection, name)):
                 raise RegistryError(against)
@@ -217,13 +221,51 @@ class Registry:
             if not connection.execute(known, (model, why)).fetchone():
                 _note(connection, "fallback", used_instead, model, "", why)
 
+    # trial -------------------------------------------------------------------------------------------
+
+    def trial(self) -> Trial | None:
+        """Return the trial that goes on, or None. Cheap. It pauses while another model is live."""
+        with self._reading() as connection:
+            return _trial(connection)
+
+    def start_trial(self, name: str, who: str) -> Trial:
+        """Put a model on trial against the live one. Raises RegistryError if it cannot rank, or one is on trial."""
+        with self._writing() as connection:
+            live = _standing(connection)[0]
+            if name == live:
+                raise RegistryError(f"{name} is live; put another model on trial")
+            if trial := _trial(connection):
+                raise RegistryError(f"{trial.model} is on trial; stop that trial first")
+            self._expect_ranker(connection, name)
+            trial = Trial(name, live, now(), who)
+            connection.execute(f"INSERT INTO trials ({_TRIAL}) VALUES (?, ?, ?, ?)", astuple(trial))
+            return trial
+
+    def end_trial(self, outcome: TrialOutcome) -> None:
+        """End the trial that goes on. Raises RegistryError if there is none."""
+        with self._writing() as connection:
+            if _trial(connection) is None:
+                raise RegistryError("no model is on trial")
+            last = "(SELECT MAX(sequence) FROM trials)"
+            connection.execute(f"UPDATE trials SET outcome = ? WHERE sequence = {last}", (outcome,))
+
     # internals ---------------------------------------------------------------------------------------
 
     def _objection(self, connection: sqlite3.Connection, name: str) -> str:
         if name == SHIPPED:
             return ""
         _model(connection, name)  # report a mistyped name first
-        return objection(name, self.verdict(name), _standing(connection)[0])
+        live = _standing(connection)[0]
+        past = connection.execute(
+            "SELECT outcome FROM trials WHERE model = ? AND live = ? ORDER BY sequence DESC", (name, live)
+        ).fetchone()
+        return objection(name, self.verdict(name), live, past[0] if past else "")
+
+    def _expect_ranker(self, connection: sqlite3.Connection, name: str) -> None:
+        kind = _model(connection, name).kind
+        if kind not in RERANKER_KINDS:
+            raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
+        self._check(connection, name)
 
     def _check(self, connection: sqlite3.Connection, name: str) -> None:
         model = _model(connection, name)
@@ -287,6 +329,13 @@ def _standing(connection: sqlite3.Connection) -> list[str]:
             stack.append(model)
     existing = {SHIPPED, *(name for (name,) in connection.execute("SELECT name FROM models WHERE removed_at IS NULL"))}
     return [name for name in dict.fromkeys(reversed(stack)) if name in existing]
+
+
+def _trial(connection: sqlite3.Connection) -> Trial | None:
+    """Return the last trial, if it has no outcome yet and its opponent is still live."""
+    row = connection.execute(f"SELECT {_TRIAL}, outcome FROM trials ORDER BY sequence DESC").fetchone()
+    trial = Trial(*row[:-1]) if row and not row[-1] else None
+    return trial if trial and trial.live == _standing(connection)[0] else None
 
 
 def _model(connection: sqlite3.Connection, name: str) -> TrainedModel:

@@ -37,7 +37,8 @@ class RankedChunk:
     rank: from 1. score: defines the order, higher is better, comparable only within one ranking. is_probability: the
     score is the probability that the passage answers the query. reranker_score: its raw output, None without a
     reranker and where it left this passage out. vote: what people said that acts on this passage. unvoted_rank and
-    unvoted_score: without any votes; None where no vote acts on the ranking.
+    unvoted_score: without any votes; None where no vote acts on the ranking. ranks: by the live model and by the one
+    on trial; None without a trial.
     """
 
     candidate: Candidate
@@ -48,6 +49,7 @@ class RankedChunk:
     vote: Recall | None = None
     unvoted_rank: int | None = None
     unvoted_score: float | None = None
+    ranks: tuple[int, int] | None = None
 
     @property
     def chunk(self) -> Chunk:

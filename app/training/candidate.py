@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.evaluation import read_benchmark
+from app.feedback import FeedbackStore, question_key
+from app.feedback.question_vectors import question_vectors
+from app.feedback.recall import Memory
 from app.feedback.rules import LabeledPassage
+from app.feedback.store import Position
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.late_interaction import LateInteractionReranker
@@ -57,7 +61,8 @@ def make_candidate(
         name = registry.new_name()
         describe(folder, name, plan, base, user, material)
         on_step("comparing it with the live one")
-        report = compare_with_live(name, folder, material.examples.gate, pipeline)
+        taught = _remember(material.examples.taught, pipeline)
+        report = compare_with_live(name, folder, material.examples.gate, pipeline, taught=taught)
         _stop_if_asked(watch)
         report.save(folder)
         registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=report.sentence)
@@ -134,12 +139,26 @@ def compare_with_live(
     gate: Mapping[str, Sequence[LabeledPassage]],
     pipeline: Pipeline,
     max_slow_down: float | None = MAX_SLOW_DOWN,
+    taught: Memory | None = None,
 ) -> GateReport:
-    """Compare a reranker with the live one on the same candidates, of these questions and of the sample's."""
+    """Compare a reranker with the live one on the same candidates, of these questions and of the sample's.
+
+    taught: what people said of the questions that it was trained on; None if there are none.
+    """
     home, embedder = pipeline.settings.home, pipeline.embedder
     live = Contender(Registry(home).live(), load_reranker(LIVE, pipeline.settings))
     candidate = Contender(name, open_reranker(str(folder)))
     probed = probe(candidate, live, embedder, read_benchmark(PROBE), home)
     budget_ms = pipeline.settings.rerank_budget_ms
     table, search = pipeline.table, pipeline.search
-    return compare(candidate, live, gate, table, embedder, search, probed, budget_ms, max_slow_down)
+    return compare(candidate, live, gate, table, embedder, search, probed, budget_ms, max_slow_down, taught)
+
+
+def _remember(questions: Collection[str], pipeline: Pipeline) -> Memory:
+    """Return what anybody said of these questions."""
+    store, keys = FeedbackStore(pipeline.settings.home), {question_key(question) for question in questions}
+    said = [one for one in store.entries_after(Position())[0] if question_key(one.question) in keys]
+    memory = Memory(pipeline.embedder, min_people=1)
+    memory.take(said, question_vectors(memory.new_questions(said), store, pipeline.embedder))
+    memory.learn_reach()
+    return memory

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
+from app.evaluation.slices import Slice
 from app.registry import Registry, TrainedModel
 from app.training.fit.trainer import Loss
 from app.training.gate.decision import Comparison, GateReport, Group
@@ -40,6 +41,7 @@ def make_gate_report(
     num_questions: int = 48,
     forgotten: float = 0.0,
     changes: Sequence[QuestionChange] = (),
+    asked_before: Slice = Slice(),  # noqa: B008  # frozen
 ) -> GateReport:
     """What the gate's own rule makes of these figures. gain, forgotten: of nDCG@10, the latter on the probe."""
     gained = Difference(gain, gain - 0.03, gain + 0.03, p_value)
@@ -48,6 +50,8 @@ def make_gate_report(
         num_questions=num_questions,
         num_different=num_questions,
         gain=dict.fromkeys(measures, gained),
+        asked_before=asked_before,
+        new=Slice(num_questions, gained, 20, 5),
         gain_over_none=dict.fromkeys(measures, Difference(gain + 0.06, gain, gain + 0.12, 0.001)),
         shown_gain=Difference(0.02, -0.01, 0.05, 0.2),
         probe=Difference(-forgotten, -forgotten - 0.004, -forgotten + 0.004, 0.4),

@@ -22,7 +22,7 @@ from app.training import plan as plans
 from app.training.candidate import make_candidate
 from app.training.fit.trainer import Loss, Recipe, Watch
 from app.training.gate.decision import GateReport
-from app.training.labels.split import parts_of
+from app.training.labels.split import COMPARED, parts_of
 from app.training.plan import Kind, Plan
 from ingest.embed.embedder import load_embedder
 from ingest.home.job_store import StoppedError
@@ -97,7 +97,7 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
     assert name in (folder / "README.md").read_text()
     questions = {question_of(place, thing) for place in PLACES for thing in THINGS}
     parts = parts_of(sorted(questions), home, load_embedder())
-    assert report.num_questions == sum(part == "gate" for part in parts.values())
+    assert report.num_questions == sum(part in COMPARED for part in parts.values())
     blend = Blend.load(folder)
     assert blend
     assert blend.calibration

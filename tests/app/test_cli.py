@@ -123,6 +123,7 @@ def test_these_are_the_commands() -> None:
         "models export",
         "models get",
         "models import",
+        "models trial",
         "models try",
     }
 

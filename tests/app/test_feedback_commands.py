@@ -12,7 +12,7 @@ from app.feedback import FeedbackStore, Judgement, Label
 from app.language_model.protocol import LanguageModelError
 from app.pipeline import Pipeline
 from app.training.exchange.exports import ExportFormat
-from app.training.labels.split import parts_of
+from app.training.labels.split import COMPARED, parts_of
 from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop
@@ -150,7 +150,7 @@ def test_an_export_for_training_leaves_out_what_only_compares_models(citeloop: C
     whole = citeloop("feedback", "export", "--format", "pairs").stdout
     asked = {json.loads(line)["query"] for line in exported.splitlines()}
     parts = parts_of(sorted({json.loads(line)["query"] for line in whole.splitlines()}), home, FakeEmbedder())
-    assert asked == {question for question, part in parts.items() if part != "gate"}
+    assert asked == {question for question, part in parts.items() if part not in COMPARED}
     assert 10 < len(asked) < 30
     assert citeloop("feedback", "export", "--for-training").status == 2
 

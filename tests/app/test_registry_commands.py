@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.access.audit import AuditLog
 from app.commands import models as registry_commands
 from app.registry import Registry
 from tests.app.builders import add_model, write_model
@@ -26,9 +27,11 @@ def registry(home: Path) -> Registry:
     return Registry(home)
 
 
-def compare(registry: Registry, name: str, verdict: str, live: str = "shipped", embedder: str = "") -> None:
+def compare(
+    registry: Registry, name: str, verdict: str, live: str = "shipped", embedder: str = "", **slices: object
+) -> None:
     """Have the gate say this."""
-    record = {"verdict": verdict, "sentence": "It is so.", "live": live, "embedder": embedder}
+    record = {"verdict": verdict, "sentence": "It is so.", "live": live, "embedder": embedder, **slices}
     (registry.folder(name) / "gate.json").write_text(json.dumps(record))
 
 
@@ -127,7 +130,7 @@ def test_user_without_a_name_is_told_by_number(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Registry) -> None:
-    compare(registry, "reranker-1", "promote")
+    compare(registry, "reranker-1", "promote", new={"num_questions": 3})
     (registry.folder("reranker-2") / "gate.json").write_text("damaged")
     citeloop("promote", "reranker-1")
     shown = citeloop("models").stdout
@@ -138,12 +141,26 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
         ("*", "reranker-1"),
     ]
     record = citeloop("models", "--json").json
-    assert list(record) == ["rerankers", "live", "trained"]
+    assert list(record) == ["rerankers", "live", "trained", "trial"]
     assert [(each["name"], each["live"], each["verdict"]) for each in record["trained"]] == [
         ("reranker-2", False, ""),
         ("reranker-1", True, "promote"),
     ]
     assert "must contain a sentence" in record["trained"][0]["sentence"]
+    assert [each["new"] for each in record["trained"]] == [None, {"num_questions": 3}]
+
+
+def test_a_model_is_put_on_trial_and_its_tally_is_shown(citeloop: Citeloop, registry: Registry, home: Path) -> None:
+    assert citeloop("models", "--json").json["trial"] is None
+    assert citeloop("models", "trial", "reranker-2").stdout == "reranker-2 is on trial against shipped.\n"
+    assert "\n0 of 200 answers with a strike-out. In 0 answers reranker-2 " in citeloop("models").stdout
+    assert citeloop("models", "--json").json["trial"]["trial"]["model"] == "reranker-2"
+    assert "stop that trial first" in citeloop("models", "trial", "reranker-1").stderr
+    assert citeloop("models", "trial", "stop").stdout == "The trial has been stopped.\n"
+    assert registry.trial() is None
+    assert "no model is on trial" in citeloop("models", "trial", "stop").stderr
+    what = [(entry.act, entry.subject) for entry in AuditLog(home).entries()]
+    assert what.count(("trial changed", "reranker-2")) == 1
 
 
 def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -> None:

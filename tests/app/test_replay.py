@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.answer import cite
-from app.evaluation.replay import MIN_QUESTIONS, Replay, Replayed, Slice, replay
+from app.evaluation.replay import MIN_QUESTIONS, Replay, Replayed, ReplayedSlice, replay
 from app.feedback import FeedbackStore, Judgement
 from app.feedback.recall import Memory
 from app.memory.reach import Reach
@@ -115,8 +115,8 @@ def replayed(*gains: float, before: bool) -> list[Replayed]:
 
 
 def report(before: Sequence[float], new: Sequence[float]) -> Replay:
-    sides = Slice.of(replayed(*before, before=True)), Slice.of(replayed(*new, before=False))
-    return Replay(*sides, num_left_out=0, reach=Reach())
+    asked = ReplayedSlice.of_all(replayed(*before, before=True))
+    return Replay(asked, ReplayedSlice.of_all(replayed(*new, before=False)), num_left_out=0, reach=Reach())
 
 
 def test_the_sentence_says_what_votes_were_worth_and_what_is_not_known() -> None:

@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import Difference, read_benchmark
+from app.evaluation.slices import Slice, is_asked_before
+from app.feedback import FeedbackStore, Judgement
+from app.feedback.recall import Memory
 from app.feedback.rules import LabeledPassage
+from app.pipeline import Pipeline
 from app.registry import Decision
 from app.reranking.rerank import Reranker
 from app.search.search import search
+from app.settings import Settings
+from app.training.candidate import _remember
 from app.training.gate.compare import Contender, compare, probe
 from app.training.gate.decision import Comparison, GateReport, decide
 from app.training.gate.questions import fair_share
@@ -26,6 +32,12 @@ NOTHING = Difference(0.0, 0.0, 0.0, 1.0)
 SURE_GAIN = Difference(0.05, 0.02, 0.08, 0.001)
 SURE_LOSS = Difference(-0.05, -0.08, -0.02, 0.001)
 UNSURE_GAIN = Difference(0.03, -0.01, 0.07, 0.2)
+SMALL_LOSS = Difference(-0.004, -0.009, 0.001, 0.3)
+EQUIVALENT = Difference(0.0, -0.0019, 0.002, 0.9)
+
+
+def part(gain: Difference, num_questions: int = 60) -> Slice:
+    return Slice(num_questions, gain, 10, 5, is_harmless=gain.low >= -0.002)
 
 
 def found(gain: Difference = SURE_GAIN, **changes: object) -> Comparison:
@@ -35,6 +47,7 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Comparison:
         num_questions=60,
         num_different=60,
         gain=gains,
+        new=part(gain),
         gain_over_none=dict.fromkeys(gains, SURE_GAIN),
         shown_gain=NOTHING,
         probe=NOTHING,
@@ -53,7 +66,14 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Comparison:
         (found(Difference(0.001, -0.004, 0.006, 0.7)), "keep"),
         (found(Difference(0.004, 0.001, 0.007, 0.01)), "keep"),
         (found(UNSURE_GAIN), "too little data"),
-        (found(SURE_GAIN, num_different=MIN_GATE_QUESTIONS - 1), "too little data"),
+        (found(SURE_GAIN, new=part(SURE_GAIN, MIN_GATE_QUESTIONS - 1)), "too little data"),
+        (found(NOTHING, new=part(EQUIVALENT), asked_before=part(SURE_GAIN, 25)), "promote"),
+        (found(SURE_GAIN, new=part(SMALL_LOSS), asked_before=part(SURE_GAIN)), "too little data"),
+        (found(SURE_GAIN, new=part(UNSURE_GAIN), asked_before=part(SURE_GAIN)), "too little data"),
+        (found(NOTHING, new=part(EQUIVALENT), asked_before=part(UNSURE_GAIN)), "keep"),
+        (found(NOTHING, new=part(SMALL_LOSS), asked_before=part(SURE_GAIN)), "too little data"),
+        (found(SURE_GAIN, new=part(SURE_LOSS, 15), asked_before=part(SURE_GAIN)), "keep"),
+        (found(SURE_GAIN, asked_before=part(SURE_LOSS)), "keep"),
         (found(SURE_GAIN, probe=Difference(-0.006, -0.02, 0.01, 0.4)), "keep"),
         (found(SURE_GAIN, shown_gain=SURE_LOSS), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 100.0, "candidate": 151.0}), "keep"),
@@ -71,7 +91,7 @@ def test_the_rule(case: Comparison, verdict: Decision) -> None:
 
 
 def test_what_is_bad_is_said_even_where_there_is_too_little_data() -> None:
-    verdict, sentence, _ = decide(found(UNSURE_GAIN, num_different=3, probe=SURE_LOSS), "new", "old")
+    verdict, sentence, _ = decide(found(UNSURE_GAIN, new=part(UNSURE_GAIN, 3), probe=SURE_LOSS), "new", "old")
     assert verdict == "keep"
     assert "worse on other documents" in sentence
 
@@ -205,11 +225,50 @@ def test_like_questions_count_as_one(gate_table: ChunkTable) -> None:
     assert report.num_questions == 25
     assert report.num_different < MIN_GATE_QUESTIONS
     assert report.verdict == "too little data"
-    assert f"the feedback has {report.num_different} questions for comparing" in report.sentence
+    assert f"the feedback has {report.num_different} new questions for comparing" in report.sentence
     mixed = {**like, **judged(gate_table, 25, relevant_word="gold")}
     report = compared(new, old, mixed, gate_table)
     assert report.num_different >= MIN_GATE_QUESTIONS
     assert f"on 50 questions ({report.num_different} different ones)" in report.sentence
+
+
+@pytest.mark.slow
+def test_questions_that_the_training_saw_in_other_words_are_measured_apart(gate_table: ChunkTable) -> None:
+    class Known(FakeReranker):
+        """Right on what it was taught: golden passages; wrong on all else."""
+
+        def score(self, query: str, passages: Sequence[str]) -> list[float]:
+            sign = 1.0 if query.startswith("colour") else -1.0
+            return [sign * ("gold" in passage) for passage in passages]
+
+    again = judged(gate_table, 24, relevant_word="gold")
+    new = judged(gate_table, 24, relevant_word="gold", form="which of thing{0} or place{0} has sort{0} in box{0}?")
+    taught = Memory(FakeEmbedder(), min_people=1)
+    for question, labels in again.items():
+        chunk = next(label for label in labels if label.relevant)
+        named = Judgement(
+            user="cora", question=f"{question} please", label="relevant", chunk_id="x", document="d", text=chunk.text
+        )
+        taught.take([named])
+    old = Contender("old", FakeReranker({"tin": 0.5, "gold": 0.4}))
+    report = compare(
+        Contender("new", Known()),
+        old,
+        {**again, **new},
+        gate_table,
+        FakeEmbedder(),
+        lambda query: search(query, gate_table, FakeEmbedder()),
+        None,
+        3000,
+        taught=taught,
+    )
+    assert report.asked_before.num_questions + report.new.num_questions == report.num_different
+    assert report.asked_before.num_questions >= 20
+    assert report.asked_before.gain
+    assert report.asked_before.gain.mean > 0.1
+    assert report.new.gain
+    assert report.new.gain.mean < 0.01
+    assert report.verdict != "promote"
 
 
 @pytest.mark.slow
@@ -249,3 +308,16 @@ def test_a_damaged_report_is_none(tmp_path: Path) -> None:
     assert GateReport.load(tmp_path) is None
     (tmp_path / "gate.json").write_text('{"verdict": "promote"}')
     assert GateReport.load(tmp_path) is None
+
+
+def test_only_what_was_taught_is_remembered_for_the_comparison(pipeline: Pipeline, settings: Settings) -> None:
+    questions = ("How long is leave?", "Who pays for trains?")
+    said = [
+        Judgement(user="cora", question=question, label="relevant", chunk_id="x", document="d", text="Yes.")
+        for question in questions
+    ]
+    FeedbackStore(settings.home).judge(said)
+    memory = _remember(questions[:1], pipeline)
+    assert len(memory) == 1
+    assert is_asked_before(memory.recall("how long is the leave", "", []))
+    assert not is_asked_before(memory.recall(questions[1], "", []))

@@ -34,7 +34,9 @@ def test_like_questions_go_together() -> None:
     vectors[7] = vectors[3]
     vectors[11] = (vectors[3] + 0.6 * vectors[11]) / np.linalg.norm(vectors[3] + 0.6 * vectors[11])
     parts = assign([f"question {number}" for number in range(20)], np.asarray(vectors, np.float32), {})
-    assert parts["question 3"] == parts["question 7"] == parts["question 11"]
+    like = {parts[f"question {number}"] for number in (3, 7, 11)}
+    assert len(like - {"asked again"}) == 1
+    assert "asked again" not in like or "train" in like
 
 
 def test_questions_of_one_form_are_taken_apart() -> None:
@@ -46,7 +48,8 @@ def test_questions_of_one_form_are_taken_apart() -> None:
     vectors[41] = vectors[40]
     parts = assign([f"question {number}" for number in range(60)], np.asarray(vectors, np.float32), {})
     assert min(Counter(parts.values())[part] for part in SHARES) >= 5
-    assert parts["question 40"] == parts["question 41"], "what is the same stays together"
+    same = {parts["question 40"], parts["question 41"]}
+    assert len(same) == 1 or same == {"train", "asked again"}, "what is the same stays together"
 
 
 def test_a_question_keeps_its_part_for_good() -> None:
@@ -55,10 +58,21 @@ def test_a_question_keeps_its_part_for_good() -> None:
     assert {key: later[key] for key in first} == first
 
 
-@pytest.mark.parametrize("part", ["train", "validation", "gate"])
+@pytest.mark.parametrize("part", ["validation", "gate"])
 def test_a_new_question_takes_the_part_of_the_one_that_it_is_like(part: Part) -> None:
     vectors = np.ones((2, 1), np.float32)
     assert assign(["known", "new"], vectors, {"known": part})["new"] == part
+
+
+def test_of_like_questions_that_train_three_in_ten_compare_models() -> None:
+    vectors = np.ones((10, 1), np.float32)
+    keys = [f"wording {number}" for number in range(10)]
+    parts = assign(keys[:2], vectors[:2], {keys[0]: "train"})
+    assert parts[keys[1]] == "asked again"
+    later = assign(keys, vectors, parts)
+    assert Counter(later.values()) == {"train": 7, "asked again": 3}
+    assert {key: later[key] for key in parts} == parts
+    assert set(assign([*keys, "unlike"], np.eye(11, dtype=np.float32), later).values()) >= {"gate"}
 
 
 def test_a_new_question_between_two_parts_is_left_out() -> None:

@@ -41,6 +41,7 @@ _WHO_ASK_WHO_IT_IS = (
     "source.strike",
     "training.page",
     "training.progress",
+    "training.trial",
     "ask.turn",
     "documents.versions",
 )

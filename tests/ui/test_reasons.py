@@ -41,6 +41,7 @@ def pair(upper: dict[str, Any], lower: dict[str, Any]) -> tuple[RankedChunk, Ran
         ({"vector_score": 0.9, "text_score": 5.0}, {"vector_score": 0.8, "text_score": 3.0}, "by meaning and words"),
         ({"vector_score": 0.1, "text_score": None}, {"vector_score": 0.8, "text_score": 3.0}, "the order of search"),
         ({"reranker_score": 0.5}, {"reranker_score": 0.9, "superseded_by": "Travel 2026"}, "of an older version"),
+        ({"reranker_score": 0.5, "ranks": (7, 1)}, {"reranker_score": 0.9, "ranks": (1, 2)}, "a model on trial ranks"),
     ],
 )
 def test_the_scores_say_why(upper: dict[str, Any], lower: dict[str, Any], expected: str) -> None:

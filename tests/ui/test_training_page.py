@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.evaluation.metrics import Difference
+from app.evaluation.slices import Slice
 from app.feedback import FeedbackStore, Judgement
 from app.feedback.deletion_rates import DeletionRate, DeletionRates
 from app.registry import Promotion, Registry
@@ -183,6 +185,30 @@ def test_earlier_trainings_are_folded_away(run_page: Run, home: Path) -> None:
 
 
 # comparison and models -----------------------------------------------------------------------------------
+
+
+def test_both_kinds_of_questions_are_shown_with_their_gain(run_page: Run, home: Path) -> None:
+    again = Slice(12, Difference(0.061, 0.02, 0.1, 0.01), 8, 1)
+    add_model(home, make_gate_report("reranker-1", asked_before=again))
+    shown = texts(run_page(training))
+    assert "Asked before  \n**+6.1 points**" in shown
+    assert "+2.0 to +10.0, 12 questions" in shown
+    assert "New questions  \n**+5.0 points**" in shown
+
+
+def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: Path) -> None:
+    add_model(home, make_gate_report("reranker-1", gain=0.02, p_value=0.3))
+    page = click(run_page(training), "Try reranker-1 on real questions")
+    trial = Registry(home).trial()
+    assert trial
+    assert (trial.model, trial.live, trial.who) == ("reranker-1", "shipped", "ann")
+    assert "reranker-1 is on trial" in texts(page)
+    assert "0 of 200 answers with a strike-out" in texts(page)
+    assert "started by you" in texts(page)
+    assert "Try reranker-1 on real questions" not in labels(page)
+    page = click(page, "Stop the trial")
+    assert Registry(home).trial() is None
+    assert "Trial" not in [heading.value for heading in page.subheader]
 
 
 def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Path) -> None:
@@ -377,7 +403,8 @@ def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
         ({"gain": 0.02, "p_value": 0.3}, "Too early to tell whether reranker-2 is better than shipped; it may be"),
         ({"num_questions": 7}, "Too early to tell whether reranker-2 is better than shipped: 7 of"),
         ({"num_questions": 1}, "Too early to tell whether reranker-2 is better than shipped: 1 of"),
-        ({"gain": -0.03}, "Keep shipped; reranker-2 gains too little: 71.0 of 100 points"),
+        ({"gain": -0.03, "p_value": 0.2}, "Keep shipped; reranker-2 gains too little: 71.0 of 100 points"),
+        ({"gain": -0.03}, "Keep shipped; see below what speaks against reranker-2. It has"),
         ({"forgotten": 0.02}, "Keep shipped; see below what speaks against reranker-2. It has"),
         ({"forgotten": 0.06, "num_questions": 6}, "Keep shipped; see below what speaks against reranker-2."),
     ],

@@ -1,13 +1,14 @@
 """candidate, live model and the gate's questions -> GateReport.
 
-The questions come from feedback and were never used for training. People judged only what the live model showed them,
-so unjudged passages are removed from both orders before comparing (condensed lists; Sakai, 2007). Two more checks:
-whether the candidate ranks unjudged passages high, and whether it has forgotten questions about other documents.
+The questions come from feedback and were never used for training. Those whose need a training question has, in other
+words, are measured apart from new ones. People judged only what the live model showed them, so unjudged passages are
+removed from both orders before comparing (condensed lists; Sakai, 2007). Two more checks: whether the candidate ranks
+unjudged passages high, and whether it has forgotten questions about other documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from app.evaluation import Benchmark, Run, evaluate_table
 from app.evaluation.changes import CHANGE_MEASURE, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.evaluation.report import RunOptions
+from app.evaluation.slices import Slice, is_asked_before
 from app.evaluation.tables import judged_table
+from app.feedback.recall import Memory
 from app.feedback.rules import LabeledPassage
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
@@ -68,11 +71,13 @@ def compare(
     probed: Probe | None,
     budget_ms: float,
     max_slow_down: float | None = MAX_SLOW_DOWN,
+    taught: Memory | None = None,
 ) -> GateReport:
     """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
     embedder: finds similar questions, which count as one, since a gain on one is a gain on all. budget_ms: maximum
-    reranking time. max_slow_down: maximum factor on the live model's time, None without.
+    reranking time. max_slow_down: maximum factor on the live model's time, None without. taught: what people said of
+    the questions that the candidate was trained on; None if there are none.
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
@@ -89,10 +94,17 @@ def compare(
         query_id: (by_query["live"][CHANGE_MEASURE][query_id], by_query["candidate"][CHANGE_MEASURE][query_id])
         for query_id in judged.queries
     }
+    again = {
+        query_id
+        for query_id, query in judged.queries.items()
+        if taught and is_asked_before(taught.recall(query, "", [one.chunk.id for one in rankings["live"][query_id]]))
+    }
     comparison = Comparison(
         num_questions=len(judged.queries),
         num_different=len(set(questions.groups.values())),
         gain=_gains(values["candidate"], values["live"]),
+        asked_before=_slice(by_query, questions.groups, again),
+        new=_slice(by_query, questions.groups, judged.queries.keys() - again),
         gain_over_none=_gains(values["candidate"], values["none"]),
         shown_gain=_gain(shown["candidate"], shown["live"], "hit rate@5"),
         probe=probed.gain if probed else None,
@@ -126,6 +138,13 @@ def _only(run: Run, kept: Mapping[str, frozenset[str]]) -> Run:
         query_id: {chunk_id: score for chunk_id, score in scores.items() if chunk_id in kept[query_id]}
         for query_id, scores in run.items()
     }
+
+
+def _slice(by_query: Mapping[str, PerQuery], groups: Mapping[str, int], query_ids: Collection[str]) -> Slice:
+    """Return the gain over the live model on these questions."""
+    kept = {query_id: group for query_id, group in groups.items() if query_id in query_ids}
+    live, candidate = (_by_group(by_query[name], kept)[CHANGE_MEASURE] for name in ("live", "candidate"))
+    return Slice.of(candidate, live)
 
 
 def _gains(values: PerQuery, baseline: PerQuery) -> dict[str, Difference]:

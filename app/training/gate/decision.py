@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from app.evaluation.changes import QuestionChange
 from app.evaluation.metrics import Difference, Interval
+from app.evaluation.slices import MAX_LOSS, Slice
 from app.registry import Decision
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
 from ingest.home.database import now
@@ -39,7 +40,8 @@ class Comparison:
     """The measured differences that the decision is based on.
 
     num_different: questions, with similar ones counted as one, as in every mean and test except the means by folder.
-    gain: measure -> candidate minus live model; gain_over_none: minus search alone. shown_gain: hit rate@5 with
+    gain: measure -> candidate minus live model; gain_over_none: minus search alone. asked_before: the questions whose
+    need the training saw in other words; new: the others; both are empty in older reports. shown_gain: hit rate@5 with
     unjudged passages counted as wrong. probe: nDCG@10 of the candidate minus the live model on questions about other
     documents, or None. latency_ms: live, candidate -> median milliseconds to rerank the probe's candidates. budget_ms:
     maximum for the candidate. max_slow_down: maximum factor on the live model's time, None without.
@@ -49,6 +51,8 @@ class Comparison:
     num_different: int = 0
     gain: Mapping[str, Difference]
     gain_over_none: Mapping[str, Difference]
+    asked_before: Slice = field(default_factory=Slice)
+    new: Slice = field(default_factory=Slice)
     shown_gain: Difference
     probe: Difference | None
     latency_ms: Mapping[str, float]
@@ -87,7 +91,7 @@ class GateReport(Comparison):
         """Return the report with the decision, made now."""
         verdict, sentence, reasons = decide(comparison, candidate, live)
         return cls(
-            **{field.name: getattr(comparison, field.name) for field in fields(comparison)},
+            **{each.name: getattr(comparison, each.name) for each in fields(comparison)},
             candidate=candidate,
             live=live,
             decided_at=now(),
@@ -101,8 +105,9 @@ class GateReport(Comparison):
 
     @property
     def num_counted(self) -> int:
-        """Return the number of different questions, or of all in older reports."""
-        return self.num_different or self.num_questions
+        """Return the number of different new questions; of older reports without slices, of all."""
+        has_slices = self.new.num_questions or self.asked_before.num_questions
+        return self.new.num_questions if has_slices else self.num_different or self.num_questions
 
     def save(self, folder: Path) -> None:
         """Write gate.json."""
@@ -125,7 +130,8 @@ def decide(found: Comparison, candidate: str, live: str) -> tuple[Decision, str,
     """Return verdict, sentence and reasons.
 
     First reject what is surely bad: forgetting, slowness, answers pushed down. Then promote a significant and useful
-    gain. Reject what is surely no better; for the rest there is too little data.
+    gain on new questions, or on those asked before if new ones have certainly lost nothing that matters. Reject what is
+    surely no better; for the rest there is too little data.
     """
     against = _objections(found, candidate, live)
     gain = found.gain["nDCG@10"]
@@ -136,14 +142,22 @@ def decide(found: Comparison, candidate: str, live: str) -> tuple[Decision, str,
     )
     if against:
         return "keep", f"Keep {live}: {against[0]}", (*against, facts)
-    if found.num_different < MIN_GATE_QUESTIONS:
-        needed = f"{found.num_different} questions for comparing, but needs at least {MIN_GATE_QUESTIONS}"
+    if found.new.num_questions < MIN_GATE_QUESTIONS:
+        needed = f"{found.new.num_questions} new questions for comparing, but needs at least {MIN_GATE_QUESTIONS}"
         return "too little data", f"Too little data to tell: the feedback has {needed}.", (facts,)
-    if gain.mean >= USEFUL_GAIN and gain.p_value < _P_VALUE:
+    if _is_useful(found.new):
         return "promote", f"Promote {candidate}: {facts}.", _assurances(found)
-    if gain.high < USEFUL_GAIN:
+    if _is_useful(found.asked_before) and found.new.is_harmless:
+        where = f"{facts}; the gain is on questions asked before in other words, and new ones lose nothing that matters"
+        return "promote", f"Promote {candidate}: {where}.", _assurances(found)
+    if gain.high < USEFUL_GAIN and not _is_useful(found.asked_before):
         return "keep", f"Keep {live}: {candidate} is not better by a point. {facts}.", (facts,)
     return "too little data", f"Too little data to tell: {facts}.", (facts,)
+
+
+def _is_useful(part: Slice) -> bool:
+    """Return whether these questions gain significantly and enough."""
+    return part.gain is not None and part.gain.mean >= USEFUL_GAIN and part.gain.p_value < _P_VALUE
 
 
 def _objections(found: Comparison, candidate: str, live: str) -> list[str]:
@@ -157,6 +171,9 @@ def _objections(found: Comparison, candidate: str, live: str) -> list[str]:
         against.append(
             f"{candidate} pushes answers out of the first five: {100 * found.shown_gain.mean:+.1f} points hit rate@5."
         )
+    for part, name in ((found.new, "new questions"), (found.asked_before, "questions asked before in other words")):
+        if part.gain and part.gain.mean < -MAX_LOSS and part.gain.p_value < _P_VALUE:
+            against.append(f"{candidate} ranks {name} worse: {100 * part.gain.mean:+.1f} points nDCG@10.")
     over_none = found.gain_over_none["nDCG@10"]
     # Struck-out passages are mistakes of the live model, so search alone looks better than it is: require a
     # significant loss.

@@ -14,7 +14,7 @@ from app.answer import split_sentences
 from app.feedback.rules import LabeledPassage, decided
 from app.search.search import Candidate, search
 from app.training.labels.examples import NEAR_DUPLICATE, TrainingExample
-from app.training.labels.split import SHARES, TAUGHT, Part, parts_of
+from app.training.labels.split import COMPARED, SHARES, TAUGHT, Part, parts_of
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors
 from ingest.table import ChunkTable
@@ -115,7 +115,7 @@ def feedback_examples(
         chosen = [(question, passages) for question, passages in questions.items() if parts[question] == part]
         return tuple(chain.from_iterable(miner.examples(question, passages) for question, passages in chosen))
 
-    gate = {question: tuple(passages) for question, passages in questions.items() if parts[question] == "gate"}
+    gate = {question: tuple(passages) for question, passages in questions.items() if parts[question] in COMPARED}
     taught = tuple(question for question in questions if parts[question] in TAUGHT)
     return FeedbackExamples(examples("train"), examples("validation"), taught, gate)
 

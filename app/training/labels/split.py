@@ -1,7 +1,8 @@
 """questions -> Part: training, validation, or only comparing models.
 
-Similar questions get the same part, and a question keeps its part forever, so that no model is compared on questions
-it was trained on.
+Similar questions get the same part, so that most of those that compare models are new to them. Of similar questions
+that train, some are set aside to compare models on needs asked before in other words. A question keeps its part
+forever, so that no model is compared on questions it was trained on.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from ingest.embed.embedder import Embedder, Vectors
 from ingest.home.database import transaction
 from ingest.home.folder import make_home
 
-Part = Literal["train", "validation", "gate", "left out"]
+Part = Literal["train", "validation", "gate", "asked again", "left out"]
 
 SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
 TAUGHT: Sequence[Part] = ("train", "validation")
 """Parts used in training."""
+COMPARED: Sequence[Part] = ("gate", "asked again")
+"""Parts that compare models: unlike all that train, and like some of them."""
 SAME_QUESTION = (0.75, 0.85, 0.95)
 """Cosine similarities above which two questions count as similar; the next one applies within a group that is too
 large, as with questions of one form."""
@@ -68,19 +71,29 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
     """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned.
 
     A group of similar questions gets the part that one of them has; if they have several, new ones are left out. Other
-    groups fill the part that lacks most, in an order that depends only on their words.
+    groups fill the part that lacks most, in an order that depends only on their words. New questions of a group that
+    trains are set aside as asked again until they are the gate's share of it.
     """
-    parts, counts = dict(known), Counter(known.values())
+    parts, counts = dict(known), Counter(_of_group(part) for part in known.values())
     members: dict[int, list[str]] = {}
     for key, number in zip(keys, groups_of(vectors), strict=True):
         members.setdefault(number, []).append(key)
     for group in sorted(members.values(), key=lambda group: _digest(min(group))):
-        taken = {known[key] for key in group if key in known}
+        taken = {_of_group(known[key]) for key in group if key in known}
         part = _most_missing(counts) if not taken else taken.pop() if len(taken) == 1 else "left out"
         new = [key for key in group if key not in known]
         parts |= dict.fromkeys(new, part)
         counts[part] += len(new)
+        if part == "train":
+            num_aside = sum(parts[key] == "asked again" for key in group)
+            lacking = max(0, round(SHARES["gate"] * len(group)) - num_aside)
+            parts |= dict.fromkeys(sorted(new, key=_digest)[:lacking], "asked again")
     return parts
+
+
+def _of_group(part: Part) -> Part:
+    """Return the part of the similar questions of one with this part."""
+    return "train" if part == "asked again" else part
 
 
 def groups_of(vectors: Vectors) -> list[int]:

@@ -19,6 +19,8 @@ def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
             return f"above the next one because that was {vote_words(lower.vote)}"
     if lower.candidate.superseded_by and not upper.candidate.superseded_by:
         return "above the next one because that is of an older version"
+    if upper.ranks and lower.ranks and upper.ranks[0] > lower.ranks[0]:
+        return "above the next one because a model on trial ranks it higher"
     if upper.reranker_score is None or lower.reranker_score is None:
         return _by_search(upper, lower)
     reads_better = upper.reranker_score >= lower.reranker_score

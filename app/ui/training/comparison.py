@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app.evaluation.metrics import Difference
+from app.evaluation.slices import MAX_LOSS
 from app.training.charts import MEASURE_TITLES, comparison_chart
 from app.training.gate.decision import MAX_FORGOTTEN, MAX_SLOW_DOWN, USEFUL_GAIN, GateReport
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
@@ -38,7 +39,9 @@ ranking is checked against the passages that people judged. Passages without a j
   a difference by chance alone; below 0.05, chance is unlikely.
 - **Better** means at least {100 * USEFUL_GAIN:g} point more, unlikely by chance, with at most
   {100 * MAX_FORGOTTEN:g} points lost on other documents and at most {MAX_SLOW_DOWN:g} times the time.
-- **Fewer than {MIN_GATE_QUESTIONS} questions** are too few for a verdict.
+- **Asked before** are questions that ask in other words what the training saw; the others are **new**. A model is also
+  better if only questions asked before gain, and new ones have certainly lost no more than {100 * MAX_LOSS:.1f} points.
+- **Fewer than {MIN_GATE_QUESTIONS} new questions** are too few for a verdict.
 - **Other documents** come with Citeloop. A model that gets worse on them has memorized your documents and reads
   others less well."""
 
@@ -113,10 +116,12 @@ _ICONS = {
 
 
 def _show_figures(report: GateReport) -> None:
-    """Show the four figures behind the verdict."""
+    """Show the figures behind the verdict."""
     live, candidate = report.latency_ms.get("live"), report.latency_ms.get("candidate")
     with st.container(horizontal=True, gap="small"):
         _figure(f"Gain over {report.live}", report.gain.get("nDCG@10"))
+        for label, part in (("Asked before", report.asked_before), ("New questions", report.new)):
+            _figure(label, part.gain, f", {counted(part.num_questions, 'question')}")
         _figure("Gain over search alone", report.gain_over_none.get("nDCG@10"))
         _figure("Other documents", report.probe)
         if candidate is not None:
@@ -124,9 +129,9 @@ def _show_figures(report: GateReport) -> None:
             _metric("Time per question", f"{candidate:.0f} ms", was)
 
 
-def _figure(label: str, gain: Difference | None) -> None:
+def _figure(label: str, gain: Difference | None, more: str = "") -> None:
     if gain:
-        _metric(label, f"{points(gain.mean)} points", f"{points(gain.low)} to {points(gain.high)}")
+        _metric(label, f"{points(gain.mean)} points", f"{points(gain.low)} to {points(gain.high)}{more}")
 
 
 def points(gain: float) -> str:

@@ -18,6 +18,7 @@ from app.ui.messages import attempt, try_to
 from app.ui.resources import current_user, registry
 from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
+from app.ui.training.trial import trial_button
 from app.ui.who import act_as
 from app.ui.words import counted, moment, person
 
@@ -131,6 +132,7 @@ def show_comparison() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         promote_button(name, "comparison", is_primary=report.verdict == "promote")
+        trial_button(name)
         if st.button(f"Keep {markup.plain(live)}", key=f"keep-{name}", icon=":material/check:"):
             st.toast(f"Nothing changed: {markup.plain(live)} stays live.")
         st.caption("Keeping it changes nothing; you can promote later.", width="content")

@@ -17,6 +17,7 @@ from app.ui.messages import attempt, show_messages
 from app.ui.resources import current_user, feedback, reads_everything, training_job_store
 from app.ui.training.models import show_comparison, show_live, show_models
 from app.ui.training.progress import KINDS, is_training, show_trainings, start
+from app.ui.training.trial import show_trial
 from app.ui.training.votes import show_votes
 from app.ui.who import act_as
 from app.ui.words import counted, passages_that_answer, people
@@ -42,6 +43,7 @@ def show() -> None:
         _show_training_data(feedback())
     show_votes()
     show_trainings()
+    show_trial()
     show_comparison()
     show_models()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.evaluation.replay import MAX_LOSS, Replay, Slice
+from app.evaluation.replay import Replay, ReplayedSlice
+from app.evaluation.slices import MAX_LOSS
 from app.ui import links, markup
 from app.ui.resources import replayed
 from app.ui.words import counted
@@ -35,7 +36,7 @@ def show_votes() -> None:
             st.caption(f"Votes should cost new questions at most {100 * MAX_LOSS:.1f} points.")
 
 
-def _show_slice(title: str, part: Slice) -> None:
+def _show_slice(title: str, part: ReplayedSlice) -> None:
     gain = part.gain
     if gain is None:
         st.markdown(f"{title}: none yet")
