@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from app.feedback import question_key
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.home.database import transaction
 from ingest.home.folder import make_home
 
@@ -28,7 +28,7 @@ SHARES: Mapping[Part, float] = {"train": 0.6, "validation": 0.1, "gate": 0.3}
 TAUGHT: Sequence[Part] = ("train", "validation")
 """Parts used in training."""
 SAME_QUESTION = (0.75, 0.85, 0.95)
-"""Cosine similarities above which two questions count as similar; the next one applies within a group that is too
+"""Likeness above which two questions count as similar; the next one applies within a group that is too
 large, as with questions of one form."""
 _LARGE_SHARE, _LARGE = 0.1, 8
 """A group is too large above both this share of all questions and this number."""
@@ -53,7 +53,7 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
             if len(keys) == len(known):
                 break
             if all(key in vectors for key in keys):
-                parts = assign(keys, np.stack([vectors[key] for key in keys]), known)
+                parts = assign(keys, np.stack([vectors[key] for key in keys]), known, embedder.name)
                 new = [(key, parts[key]) for key in keys if key not in known]
                 connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
                 known = parts
@@ -64,15 +64,16 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
     return {question: known[question_key(question)] for question in questions}
 
 
-def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> dict[str, Part]:
-    """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned.
+def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part], embedder: str = "") -> dict[str, Part]:
+    """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned. embedder:
+    its recorded name, here and below.
 
     A group of similar questions gets the part that one of them has; if they have several, new ones are left out. Other
     groups fill the part that lacks most, in an order that depends only on their words.
     """
     parts, counts = dict(known), Counter(known.values())
     members: dict[int, list[str]] = {}
-    for key, number in zip(keys, groups_of(vectors), strict=True):
+    for key, number in zip(keys, groups_of(vectors, embedder), strict=True):
         members.setdefault(number, []).append(key)
     for group in sorted(members.values(), key=lambda group: _digest(min(group))):
         taken = {known[key] for key in group if key in known}
@@ -83,19 +84,19 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
     return parts
 
 
-def groups_of(vectors: Vectors) -> list[int]:
+def groups_of(vectors: Vectors, embedder: str = "") -> list[int]:
     """Return each row's group number; chains of similar rows form a group."""
-    groups = _connected(vectors, SAME_QUESTION[0])
+    groups = _connected(vectors, SAME_QUESTION[0], embedder)
     for threshold in SAME_QUESTION[1:]:
         for group in np.flatnonzero(np.bincount(groups) > max(_LARGE, _LARGE_SHARE * len(vectors))):
             rows = np.flatnonzero(groups == group)
-            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold)
+            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold, embedder)
     return [int(group) for group in groups]
 
 
-def _connected(vectors: Vectors, threshold: float) -> NDArray[np.int_]:
+def _connected(vectors: Vectors, threshold: float, embedder: str) -> NDArray[np.int_]:
     pairs = [
-        np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= threshold) + np.array([start, 0])
+        np.argwhere(likeness(vectors[start : start + _BLOCK] @ vectors.T, embedder) >= threshold) + np.array([start, 0])
         for start in range(0, len(vectors), _BLOCK)
     ]
     rows, columns = np.concatenate(pairs).T
