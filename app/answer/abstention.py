@@ -41,7 +41,8 @@ _NO_INFORMATION = (
 )
 _UNABLE = (
     r"^(?:i|we|ich|je|no|ik|non|não|nie)\b.{0,12}"
-    r"(?:unable|not able|not|n\Wt|cannot|nicht|nichts|keine|ne|puedo|encuentro|sé|niet|geen|posso|wiem|mogę)\b|^non so\b|^não sei\b"
+    r"(?:unable|not able|not|n\Wt|cannot|nicht|nichts|keine|ne|puedo|encuentro|sé|niet|geen|posso|wiem|mogę)\b"
+    r"|^non so\b|^não sei\b"
     r"|\bcannot be (?:answered|determined|found)\b"
     r"|^(?:this|that|it|das|dies)(?: \w+){1,2} (?:not|nicht)(?: be)? "
     r"(?:mentioned|specified|stated|found|given|provided|covered|answered|beantwort\w+|erwähnt|enthalten|angegeben)\b"

@@ -5,7 +5,7 @@ names             load_reranker  name -> a loaded reranker
 live              LiveReranker   ranks with the live model, else with its predecessor
 cross_encoder                    any sequence classification model
 late_interaction                 any model with a vector per token
-similarity        Similarity     protocols that late interaction also implements: comparable values, an emptied cache
+similarity        Similarity     what late interaction can do besides: comparable values, forgetting, its language
 votes             with_votes     ranking + what people said -> ranking
 statements        with_statement ranking + what a curator said of the question -> ranking, and does it still hold?
 newest            newest_first   ranking -> superseded passages marked, and last where a newer version covers them

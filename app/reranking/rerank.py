@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from app.memory.reach import logistic
 from app.memory.votes import Recall
+from app.reranking.similarity import Monolingual
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
 
+_NUM_READ = 10
+"""First candidates that show the language of the documents."""
 _MARGIN = 1e-3
 """Score gap between passages with and without an exact term."""
 
@@ -197,15 +200,15 @@ class Reranker(Protocol):
 
 
 def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
-    """Return the candidates in their final order; without a reranker, in the order of search.
+    """Return the candidates in their final order; without a reranker that reads their language, in the order of search.
 
     Ties keep the order of the first stage. Passages with a rare exact term of the query rank above all others, because
     similar table rows hardly differ to a model. Raises RerankerError unless the reranker returns one finite number per
     passage.
     """
-    if reranker is None or not candidates:
-        return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     passages = [candidate.chunk.passage for candidate in candidates]
+    if reranker is None or not candidates or not _reads(reranker, [query, *passages[:_NUM_READ]]):
+        return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     raw = reranker.score(query, passages)
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
@@ -220,6 +223,10 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
         RankedChunk(candidates[index], rank, scores[index], own[index], calibration is not None)
         for rank, index in enumerate(order, 1)
     ]
+
+
+def _reads(reranker: Reranker, texts: Sequence[str]) -> bool:
+    return not isinstance(reranker, Monolingual) or reranker.reads(texts)
 
 
 def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Protocols that some rerankers also implement: comparable similarities, and a cache that can be emptied."""
+"""Protocols that some rerankers also implement: comparable similarities, a cache that can be emptied, a language."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ class Similarity(Protocol):
 
     def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
         """Return the mean cosine of the text with each of the texts, about 1 for the same text."""
+        ...
+
+
+@runtime_checkable
+class Monolingual(Protocol):
+    """Reads one language only."""
+
+    def reads(self, texts: Sequence[str]) -> bool:
+        """Return whether texts that belong together are in its language."""
         ...
 
 

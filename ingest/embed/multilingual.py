@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import struct
 from collections.abc import Iterator, Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,15 @@ def weights_path() -> Path:
 
 def read_parts(path: Path) -> BertParts:
     """Return the model in a file. Raises OSError, ValueError or struct.error when it is damaged."""
-    data = np.memmap(path, np.uint8, "r")
+    with path.open("rb") as file:
+        data = mmap(file.fileno(), 0, access=ACCESS_READ)  # the table of words stays on disk until it is read
     magic, _, width, num_layers, num_heads, *_, epsilon, _ = _HEADER.unpack_from(data)
     if magic != _MAGIC:
         raise ValueError(f"{path} must begin with {_MAGIC!r}, got {magic!r}")
     num_pieces, *_, num_bytes = _PIECES.unpack_from(data, start := _HEADER.size)
     ends = np.frombuffer(data, "<u4", num_pieces + 1, start := start + _PIECES.size)
     scores = np.frombuffer(data, "<f4", num_pieces, start := start + ends.nbytes)
-    text = data[(start := start + scores.nbytes) : (start := start + num_bytes)].tobytes()
+    text = data[(start := start + scores.nbytes) : (start := start + num_bytes)]
     pieces = [text[first:last].decode() for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
     _, num_bytes = _CHARACTERS.unpack_from(data, start)
     tensors = dict(_tensors(data, start + _CHARACTERS.size + num_bytes))
@@ -88,17 +90,17 @@ def read_parts(path: Path) -> BertParts:
     )
 
 
-def _tensors(data: NDArray[np.uint8], start: int) -> Iterator[tuple[str, NDArray[Any]]]:
+def _tensors(data: mmap, start: int) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield (name, array) of the directory: float32, or blocks of shape (blocks, 18)."""
     (num_tensors,) = struct.unpack_from("<i", data, start)
     start += 4
     for _ in range(num_tensors):
         (length,) = struct.unpack_from("<H", data, start)
-        name = data[start + 2 : (start := start + 2 + length)].tobytes().decode()
+        name = data[start + 2 : (start := start + 2 + length)].decode()
         is_packed, count, offset, num_bytes = _TENSOR.unpack_from(data, start)
         start += _TENSOR.size
         if is_packed:
-            yield name, data[offset : offset + num_bytes].reshape(count // _BLOCK_WEIGHTS, _BLOCK_BYTES)
+            yield name, np.frombuffer(data, np.uint8, num_bytes, offset).reshape(-1, _BLOCK_BYTES)
         else:
             yield name, np.frombuffer(data, "<f4", count, offset)
 

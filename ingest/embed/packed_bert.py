@@ -115,6 +115,7 @@ class PackedBert:
         self._tokenizer.enable_truncation(self.max_length)
         self._counter.no_padding()
         self._counter.no_truncation()
+        self.vocabulary_size = self._counter.get_vocab_size()
         self._workers = _single_threaded_workers()
 
     def count_tokens(self, text: str) -> int:

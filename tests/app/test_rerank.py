@@ -55,6 +55,17 @@ def test_without_a_reranker_the_order_and_scores_are_those_of_search() -> None:
     assert {(ranked.reranker_score, ranked.rank_change) for ranked in ranking} == {(None, 0)}
 
 
+def test_texts_in_a_language_that_the_reranker_cannot_read_keep_the_order_of_search() -> None:
+    class German(RawReranker):
+        def reads(self, texts: Sequence[str]) -> bool:
+            return texts[0] == "Frage" and len(texts) == 3
+
+    candidates = make_candidates("a", "b")
+    assert texts(rerank("Frage", candidates, German(1, 2))) == ["b", "a"]
+    ranking = rerank("question", candidates, German(1, 2))
+    assert (texts(ranking), ranking[0].reranker_score) == (["a", "b"], None)
+
+
 def test_the_reranker_reads_query_and_passages_with_title_and_headings() -> None:
     reranker = FakeReranker()
     chunk = make_chunk("Thirty days.", title="Leave", headings=("Annual", "Length"))

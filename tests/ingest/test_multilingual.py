@@ -15,8 +15,8 @@ from ingest.embed import multilingual
 from ingest.embed.embedder import (
     MULTILINGUAL_EMBEDDER,
     Embedder,
-    Prompts,
     PackedBertEmbedder,
+    Prompts,
     likeness,
     load_embedder,
     recorded_name,
@@ -100,7 +100,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "model.bin").write_bytes(b"no model" * 100)
     monkeypatch.setattr(multilingual, "weights_path", lambda: tmp_path / "model.bin")
     monkeypatch.setattr("ingest.embed.embedder._load", load_embedder.__globals__["_load"].__wrapped__)
-    with pytest.raises(CiteloopError, match="cannot load the embedder in .*model.bin: .* must begin with b'E5S1'"):
+    with pytest.raises(CiteloopError, match=r"cannot load the embedder in .*model\.bin: .* must begin with b'E5S1'"):
         load_embedder(MULTILINGUAL_EMBEDDER)
 
 
@@ -133,7 +133,7 @@ def test_the_scores_of_search_are_on_that_scale(tmp_path: Path) -> None:
         embedder.name = name
         table = ChunkTable(tmp_path / name, embedder)
         with table.writing():
-            table.append(list(embed_documents([parse_text("# Leave\n\nThere are 28 days.", name="leave.md")], embedder)))
+            table.append(embed_documents([parse_text("# Leave\n\nThere are 28 days.", name="leave.md")], embedder))
         query = embedder.embed_query("How many days?")
         ((chunk, found[name]),) = table.search_vector(query, 1)
         assert table.similarities(query, [chunk.id])[chunk.id] == pytest.approx(found[name], abs=1e-5)
