@@ -326,9 +326,9 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            return self._live.rerank(question, candidates)
+            return self._live.rerank(question, candidates, self.embedder.name)
         try:
-            ranking = rerank(question, candidates, self.reranker(name))
+            ranking = rerank(question, candidates, self.reranker(name), self.embedder.name)
             return Reranked(_shown(name), ranking, _left_out(ranking, _shown(name)))
         except RerankerError as error:
             if not fall_back:

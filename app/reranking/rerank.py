@@ -22,6 +22,7 @@ from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 
 _NUM_READ = 10
 """First candidates that show the language of the documents."""
@@ -199,15 +200,20 @@ class Reranker(Protocol):
         ...
 
 
-def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
-    """Return the candidates in their final order; without a reranker that reads their language, in the order of search.
+def rerank(
+    query: str, candidates: Sequence[Candidate], reranker: Reranker | None, embedder: str = ""
+) -> list[RankedChunk]:
+    """Return the candidates in their final order; without a reranker, in the order of search.
 
+    embedder: the recorded name of the one that searched. A multilingual one ranks better than a reranker that cannot
+    read the language, so its order stays; the default one does not.
     Ties keep the order of the first stage. Passages with a rare exact term of the query rank above all others, because
     similar table rows hardly differ to a model. Raises RerankerError unless the reranker returns one finite number per
     passage.
     """
     passages = [candidate.chunk.passage for candidate in candidates]
-    if reranker is None or not candidates or not _reads(reranker, [query, *passages[:_NUM_READ]]):
+    is_blind = embedder == MULTILINGUAL_EMBEDDER and not _reads(reranker, [query, *passages[:_NUM_READ]])
+    if reranker is None or not candidates or is_blind:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     raw = reranker.score(query, passages)
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
@@ -225,7 +231,7 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
     ]
 
 
-def _reads(reranker: Reranker, texts: Sequence[str]) -> bool:
+def _reads(reranker: Reranker | None, texts: Sequence[str]) -> bool:
     return not isinstance(reranker, Monolingual) or reranker.reads(texts)
 
 

@@ -201,7 +201,8 @@ def test_the_hub_is_asked_only_by_those_who_say_so(
 
 @pytest.mark.slow
 def test_the_shipped_reranker_knows_what_it_cannot_read(settings: Settings) -> None:
-    reranker, can_read = load_reranker("shipped", settings), {}
+    reranker = load_reranker("shipped", settings)
+    can_read: dict[str, bool] = {}
     assert isinstance(reranker, Monolingual)
     for language in ("en", "de", "fr", "zh"):
         rows = (

@@ -123,7 +123,7 @@ def test_thresholds_hold_on_that_scale() -> None:
     for name, expected in (("", 0.9), (MULTILINGUAL_EMBEDDER, 0.6)):
         questions = Questions(2, name)
         questions.add("first", vectors[0])
-        assert questions.nearest(vectors[1]) == [("first", pytest.approx(expected, abs=1e-4))]
+        assert dict(questions.nearest(vectors[1])) == pytest.approx({"first": expected}, abs=1e-4)
 
 
 def test_the_scores_of_search_are_on_that_scale(tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_the_scores_of_search_are_on_that_scale(tmp_path: Path) -> None:
         embedder.name = name
         table = ChunkTable(tmp_path / name, embedder)
         with table.writing():
-            table.append(embed_documents([parse_text("# Leave\n\nThere are 28 days.", name="leave.md")], embedder))
+            leave = parse_text("# Leave\n\nThere are 28 days.", name="leave.md", title="Leave")
+            table.append(embed_documents([leave], embedder))
         query = embedder.embed_query("How many days?")
         ((chunk, found[name]),) = table.search_vector(query, 1)
         assert table.similarities(query, [chunk.id])[chunk.id] == pytest.approx(found[name], abs=1e-5)
