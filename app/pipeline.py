@@ -38,11 +38,12 @@ from app.language_model.tokens import estimate_tokens
 from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.registry import SHIPPED, Registry, RegistryError
+from app.reranking.kept_vectors import KeptVectors
 from app.reranking.live import NONE, LiveReranker, Reranked
 from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
-from app.reranking.similarity import Similarity
+from app.reranking.similarity import Preparable, Similarity
 from app.reranking.statements import is_overtaken, with_statement
 from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
@@ -179,8 +180,10 @@ class Pipeline:
                 raise RerankerError(str(error)) from error
         with self._loading:
             if name not in self._rerankers:
-                self._rerankers[name] = load_reranker(name, self.settings)
-                self._versions[_shown(name)] = version_of(name, self.settings)
+                loaded, version = load_reranker(name, self.settings), version_of(name, self.settings)
+                if version and isinstance(loaded, Preparable):
+                    loaded.kept = KeptVectors(self.settings.home, version)
+                self._rerankers[name], self._versions[_shown(name)] = loaded, version
             return self._rerankers[name]
 
     def in_full(

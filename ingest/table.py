@@ -287,6 +287,14 @@ class ChunkTable:
             words.update(dict.fromkeys(_WORD.findall(part.lower().replace("’", "'")), count))  # noqa: RUF001
         return words
 
+    def passages(self) -> Iterator[list[str]]:
+        """Yield all passages in batches."""
+        table = self._table()
+        if table is not None:
+            with self._clear_errors("read"):
+                for batch in table.search().select(["passage"]).to_batches(1024):
+                    yield batch["passage"].to_pylist()
+
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return chunk id -> likeness to the query for these chunks; removed ones are left out."""
         table = self._table()

@@ -51,6 +51,11 @@ class Admission:
         finally:
             self._leave(time.monotonic() - started)
 
+    def wait_until_idle(self) -> None:
+        """Wait until no search runs or waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._num_running or self._queue))
+
     def _enter(self, on_wait: Callable[[], None]) -> None:
         ticket = object()
         with self._changed:

@@ -14,7 +14,7 @@ from app.feedback import FeedbackStore
 from app.feedback.rules import decided, label
 from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
-from app.reranking.names import LIVE, open_reranker
+from app.reranking.names import LIVE, load_reranker, open_reranker
 from app.reranking.rerank import Reranker
 from app.reranking.similarity import Forgetful
 from app.training.candidate import PROBE, compare_with_live
@@ -40,7 +40,7 @@ def try_model(name: str, pipeline: Pipeline) -> GateReport:
         raise RegistryError(f"{name} was trained here and compared then; see its report on the Training page")
     registry.check(name)
     folder, live_name = registry.folder(name), registry.live()
-    candidate, live = open_reranker(str(folder), name=name), pipeline.reranker(LIVE)
+    candidate, live = open_reranker(str(folder), name=name), load_reranker(LIVE, pipeline.settings)
     latency_ms = {"live": _milliseconds(live), "candidate": _milliseconds(candidate)}
     budget_ms = pipeline.settings.rerank_budget_ms
     if latency_ms["candidate"] > budget_ms:

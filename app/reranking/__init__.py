@@ -5,7 +5,10 @@ names             load_reranker  name -> a loaded reranker
 live              LiveReranker   ranks with the live model, else with its predecessor
 cross_encoder                    any sequence classification model
 late_interaction                 any model with a vector per token
-similarity        Similarity     what late interaction can do besides: comparable values, forgetting, its language
+packing                          token vectors <-> bytes, four bits a number
+kept_vectors      KeptVectors    the packed vectors of a home's passages, on disk
+prepare           Preparer       documents -> kept vectors, before anybody asks
+similarity        Similarity     what late interaction can do besides
 votes             with_votes     ranking + what people said -> ranking
 statements        with_statement ranking + what a curator said of the question -> ranking, and does it still hold?
 newest            newest_first   ranking -> superseded passages marked, and last where a newer version covers them

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
 from app.reranking.cross_encoder import not_loaded, refuse_pickles
+from app.reranking.kept_vectors import KeptVectors
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import default_embedder_path, preferred_dtype
 from ingest.embed.readable import readable_part
@@ -40,47 +41,54 @@ class LateInteractionReranker:
     """Scores the mean over the query's tokens of the best cosine similarity to a token of the passage (MaxSim;
     Khattab and Zaharia, SIGIR 2020).
 
-    Token vectors of passages are cached in memory up to 256 MB.
+    Packed token vectors of texts are cached in memory up to 256 MB. kept: where those of passages are on disk.
     """
 
     def __init__(self, target: str | None = None, *, name: str | None = None) -> None:
         """target: a folder or hub id that MultiVectorEncoder reads; None: the embedder's own token vectors."""
         self.name = name or (f"late-interaction:{target}" if target else "late-interaction")
         self.blend = Blend.load(Path(target)) if target else None
+        self.kept: KeptVectors | None = None
         self._encoder = _token_encoder(target)
-        self._vectors: LRUCache[str, torch.Tensor] = LRUCache(_CACHE_BYTES, getsizeof=lambda vectors: vectors.nbytes)
+        self._packed: LRUCache[str, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)
         self._lock = threading.Lock()  # reading the cache also changes it
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         return self.similarities(query, passages)
 
     def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
+        from app.reranking.packing import mean_maxsim
+
         with self._lock:
-            vectors = {passage: self._vectors[passage] for passage in texts if passage in self._vectors}
-        if missing := [passage for passage in dict.fromkeys(texts) if passage not in vectors]:
-            vectors |= dict(zip(missing, self._encoder.encode_document(missing), strict=True))
-            with self._lock:
-                for passage in missing:
-                    self._vectors[passage] = vectors[passage]
-        return mean_maxsim(self._encoder.encode_query(text), [vectors[passage] for passage in texts])
+            packed = {text: self._packed[text] for text in texts if text in self._packed}
+        if self.kept and (unknown := _missing(texts, packed)):
+            packed |= self.kept.get(unknown)
+        packed |= self._encode(_missing(texts, packed))
+        with self._lock:
+            self._packed.update(packed)
+        return mean_maxsim(self._encoder.encode_query(text), [packed[text] for text in texts])
+
+    def prepare(self, passages: Sequence[str]) -> None:
+        if self.kept:
+            self.kept.put(self._encode(list(passages)))
 
     def reads(self, texts: Sequence[str]) -> bool:
         words = [word for text in texts for word in _WORD.findall(text[:_READ_CHARACTERS].lower())]
         return not words or not isinstance(self._encoder, _PackedTokens) or self._encoder.reads(words)
 
     def forget(self) -> None:
-        """Drop the cached vectors of passages."""
+        """Drop the vectors that are cached in memory."""
         with self._lock:
-            self._vectors.clear()
+            self._packed.clear()
+
+    def _encode(self, texts: list[str]) -> dict[str, bytes]:
+        from app.reranking.packing import pack
+
+        return dict(zip(texts, map(pack, self._encoder.encode_document(texts)), strict=True)) if texts else {}
 
 
-def mean_maxsim(query: torch.Tensor, passages: Sequence[torch.Tensor]) -> list[float]:
-    """Return, per passage, the mean over query tokens of the best cosine similarity; all rows are unit vectors."""
-    import torch
-
-    similarities = query.float() @ torch.cat(list(passages)).float().T
-    best = [part.amax(1).mean() for part in torch.split(similarities, [len(passage) for passage in passages], 1)]
-    return [float(score) for score in best]
+def _missing(texts: Sequence[str], packed: Mapping[str, bytes]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text not in packed]
 
 
 class _PackedTokens:

@@ -1,9 +1,11 @@
-"""Protocols that some rerankers also implement: comparable similarities, a cache that can be emptied, a language."""
+"""What some rerankers can do besides: comparable similarities, preparation, an empty cache, telling their language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
+
+from app.reranking.kept_vectors import KeptVectors
 
 
 @runtime_checkable
@@ -33,4 +35,18 @@ class Forgetful(Protocol):
 
     def forget(self) -> None:
         """Empty the cache."""
+        ...
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """Computes most of its work from the passages alone, so that it can be done before a question comes.
+
+    kept: where the results stay; None: nowhere.
+    """
+
+    kept: KeptVectors | None
+
+    def prepare(self, passages: Sequence[str]) -> None:
+        """Compute and keep the results for these passages. Raises sqlite3.Error."""
         ...

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from string import ascii_lowercase
 
 from cachetools import LRUCache
 from rapidfuzz import process
@@ -87,7 +88,8 @@ class Spelling:
         if not 0 < len(unknown) <= _MAX_UNKNOWN:
             return query
         counts = self._counts(table, readable.readable, within)
-        corrections = {word: _correction(word, query, counts) for word in unknown}
+        languages = _languages_of(words)
+        corrections = {word: _correction(word, query, counts, languages, embedder) for word in unknown}
         return _PART.sub(lambda match: corrections.get(match["word"], match[0]), query)
 
     def _counts(
@@ -105,12 +107,39 @@ class Spelling:
         return words.last
 
 
-def _correction(word: str, query: str, counts: Mapping[str, int]) -> str:
+def _correction(
+    word: str, query: str, counts: Mapping[str, int], languages: Collection[str], embedder: Embedder
+) -> str:
     """Return the word that is meant by a word of the query."""
     lower, is_capitalized = word.lower(), word[0].isupper()
     is_name = is_capitalized and not query.lstrip(" \"'¿¡(").startswith(word)
-    found = other_umlauts(lower, counts) or ("" if is_name else nearest(lower, counts)) or lower
+    found = other_umlauts(lower, counts)
+    if not (found or is_name):
+        found = nearest(lower, counts, languages) or nearest(lower, _common_words(lower, embedder), languages)
+    found = found or lower
     return found[0].upper() + found[1:] if is_capitalized else found
+
+
+def _common_words(word: str, embedder: Embedder) -> dict[str, int]:
+    """Return words that the embedder reads as a whole, so in use though the documents lack them.
+
+    Only the surest slips lead to them, since nothing else speaks for these words: letters swapped, left out or doubled.
+    """
+    if len(word) < _MIN_LETTERS_OF_OTHER_SLIPS:
+        return {}
+    splits = [(word[:place], word[place:]) for place in range(1, len(word))]
+    swapped = {start + end[1] + end[0] + end[2:] for start, end in splits if len(end) > 1}
+    once = {start + end[1:] for start, end in splits if start[-1] == end[0]}
+    longer = {start + letter + end for start, end in splits for letter in ascii_lowercase}
+    return {other: 1 for other in swapped | once | longer if embedder.count_tokens(other) == 1}
+
+
+def _languages_of(words: Iterable[str]) -> list[str]:
+    """Return the languages whose dictionaries have most of these words: one, unless several have as many."""
+    import simplemma  # most queries need no dictionary
+
+    known = [sum(simplemma.is_known(word, language, low_memory=True) for word in words) for language in _LANGUAGES]
+    return [language for language, number in zip(_LANGUAGES, known, strict=True) if number == max(known)]
 
 
 def other_umlauts(word: str, counts: Mapping[str, int]) -> str:
@@ -119,16 +148,19 @@ def other_umlauts(word: str, counts: Mapping[str, int]) -> str:
     return next((variant for variant in variants if variant != word and variant in counts), "")
 
 
-def nearest(word: str, counts: Mapping[str, int]) -> str:
-    """Return the likeliest of the counted words that became this word by slips, or ''. All in lower case."""
-    if word in counts or _in_dictionary(word):
+def nearest(word: str, counts: Mapping[str, int], languages: Collection[str] = _LANGUAGES) -> str:
+    """Return the likeliest of the counted words that became this word by slips, or ''. All in lower case.
+
+    languages: whose words are no slips.
+    """
+    if word in counts or _in_dictionary(word, languages):
         return ""
     max_slips = 1 if len(word) < _MIN_LETTERS_OF_TWO_SLIPS else 2
     near = process.extract(word, list(counts), scorer=OSA.distance, score_cutoff=max_slips, limit=None)
     costs = {
         other: _COST_OF_SLIP * num_slips + _cost(word, other, num_slips) - math.log10(counts[other])
         for other, num_slips, _ in near
-        if counts[other] >= _MIN_COUNT or _in_dictionary(other)
+        if counts[other] >= _MIN_COUNT or _in_dictionary(other, languages)
     }
     likeliest = min(costs, key=lambda other: costs[other], default="")
     return likeliest if costs.get(likeliest, math.inf) < math.inf else ""
@@ -171,7 +203,7 @@ def _may_be_wrong(word: str) -> bool:
     return len(word) >= _MIN_LETTERS and word[1:].islower() and not SPACELESS.search(word)
 
 
-def _in_dictionary(word: str) -> bool:
-    import simplemma  # most queries need no dictionary
+def _in_dictionary(word: str, languages: Collection[str]) -> bool:
+    import simplemma
 
-    return any(simplemma.is_known(word, language, low_memory=True) for language in _LANGUAGES)
+    return any(simplemma.is_known(word, language, low_memory=True) for language in languages)

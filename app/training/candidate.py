@@ -12,7 +12,7 @@ from app.feedback.rules import LabeledPassage
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.late_interaction import LateInteractionReranker
-from app.reranking.names import LIVE, folder_of, is_late_interaction, open_reranker
+from app.reranking.names import LIVE, folder_of, is_late_interaction, load_reranker, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
 from app.training.fit.trainer import Watch
@@ -137,7 +137,7 @@ def compare_with_live(
 ) -> GateReport:
     """Compare a reranker with the live one on the same candidates, of these questions and of the sample's."""
     home, embedder = pipeline.settings.home, pipeline.embedder
-    live = Contender(Registry(home).live(), pipeline.reranker(LIVE))
+    live = Contender(Registry(home).live(), load_reranker(LIVE, pipeline.settings))
     candidate = Contender(name, open_reranker(str(folder)))
     probed = probe(candidate, live, embedder, read_benchmark(PROBE), home)
     budget_ms = pipeline.settings.rerank_budget_ms

@@ -9,10 +9,11 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from http.cookies import SimpleCookie
@@ -28,6 +29,7 @@ from streamlit.starlette import App
 
 from app.access.policy import EXAMPLE, FILE_NAME
 from app.downloads import jobs as downloads
+from app.reranking.prepare import Preparer
 from app.settings import read_settings
 from app.training import jobs
 from app.ui.own_site import OwnSite, OwnSiteOnly
@@ -53,6 +55,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
+_LOOK_SECONDS = 5.0
+"""Documents that did not change for so long are prepared for reranking."""
 
 
 class PageHeaders:
@@ -195,8 +199,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
+    stop = threading.Event()
+    threading.Thread(target=_keep_prepared, args=[stop], daemon=True).start()
     async with while_serving:
         yield
+    stop.set()
     await asyncio.to_thread(lambda: answerer().close())  # do not wait for the language model
 
 
@@ -207,6 +214,17 @@ def _get_ready() -> None:
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
     warm_up()
+
+
+def _keep_prepared(stop: threading.Event) -> None:
+    """Prepare the reranker for documents that are added or changed, until the server stops."""
+    name = read_settings().reranker
+    preparer = Preparer(
+        lambda: pipeline().reranker(name), lambda: pipeline().table, lambda: pipeline().admission.wait_until_idle()
+    )
+    while not stop.wait(_LOOK_SECONDS):
+        with suppress(CiteloopError, sqlite3.Error):  # questions compute what is missing
+            preparer.look()
 
 
 def _resume_ingests() -> None:

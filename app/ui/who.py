@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -53,14 +53,14 @@ def _access(home: Path) -> Access:
 
 def current_rights() -> Rights:
     """Return what the visitor may do. Raises NotLoggedInError, and NoAccessError for somebody without a role."""
-    claims: dict[str, object] = dict(st.user)
+    claims: Mapping[str, object] = st.user.to_dict()
     if PROXY_EMAIL in claims:
         policy = access().policy
         claims = {"email": claims[PROXY_EMAIL], policy.groups_claim if policy else "": claims.get(PROXY_GROUPS)}
     elif not claims.get("is_logged_in"):
-        claims = {}
-        if not (_login_required.is_set() or has_login_page()):
+        if not (_login_required.is_set() or "is_logged_in" in claims):
             return without_login(user_of_cookie(_cookie()))
+        claims = {}
     identity = access().identity_of(claims)
     if identity is None:
         raise NotLoggedInError("log in first")

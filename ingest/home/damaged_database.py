@@ -29,6 +29,11 @@ def is_damage(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
+def is_set_aside(path: Path) -> bool:
+    """Return whether this is a damaged file that was set aside, or belongs to one."""
+    return _MARK in path.name
+
+
 def damaged_databases(home: Path) -> list[Path]:
     """Return the damaged files that were set aside in a home folder, oldest first."""
     return sorted(path for path in home.glob(f"*{_MARK}*") if not path.name.endswith(("-wal", "-shm")))

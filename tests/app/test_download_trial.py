@@ -28,7 +28,7 @@ def candidate(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatc
     reranker = FakeReranker({"hotel": 5.0, "leave": 3.0})
     for module in ("app.downloads.trial", "app.training.candidate"):
         monkeypatch.setattr(f"{module}.open_reranker", lambda *_, **__: reranker)
-    monkeypatch.setattr("app.pipeline.load_reranker", lambda *_: FakeReranker({"tunnel": 1.0}))
+        monkeypatch.setattr(f"{module}.load_reranker", lambda *_: FakeReranker({"tunnel": 1.0}))
     return reranker
 
 

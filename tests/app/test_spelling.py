@@ -90,6 +90,11 @@ def test_the_more_frequent_of_two_words_is_meant() -> None:
     assert nearest("contet", {"content": 50, "contest": 5}) == "content"
 
 
+def test_a_word_of_another_language_may_be_a_slip() -> None:
+    assert nearest("dyas", {"days": 90}, ["en"]) == "days"
+    assert nearest("dyas", {"days": 90}, ["de"]) == "", "a system of rocks"
+
+
 def test_umlauts_may_be_typed_as_two_letters() -> None:
     assert other_umlauts("kuendigung", {"kündigung": 1}) == "kündigung"
     assert other_umlauts("kündigung", {"kuendigung": 1}) == "kuendigung"
@@ -124,6 +129,26 @@ def test_unknown_words_of_a_query_become_words_of_the_documents(
 )
 def test_other_words_stay_as_typed(query: str, spelling: Spelling, table: ChunkTable, embedder: FakeEmbedder) -> None:
     assert spelling.correct(query, table, embedder) == query
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("can i borow a mac", "can i borrow a mac"),  # left out
+        ("can i borrrow a mac", "can i borrow a mac"),  # twice
+        ("can i borowe a mac", "can i borowe a mac"),  # two slips
+        ("which topos", "which topos"),  # a letter too many may be meant
+        ("can i vist", "can i vist"),  # so short a word is a slip of many
+        ("can i Borow a mac", "can i Borow a mac"),  # a name
+    ],
+)
+def test_common_words_need_not_be_in_the_documents(
+    typed: str, meant: str, spelling: Spelling, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = {"can", "i", "a", "mac", "which", "borrow", "tops", "visit"}
+    embedder = FakeEmbedder()
+    monkeypatch.setattr(embedder, "count_tokens", lambda word: 1 if word in common else 2)
+    assert spelling.correct(typed, table, embedder) == meant
 
 
 def test_a_word_that_the_tokenizer_knows_as_a_whole_stays(

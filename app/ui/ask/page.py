@@ -34,13 +34,16 @@ _PATIENCE_SECONDS = 60.0
 
 
 def show() -> None:
-    """The page."""
+    """The page. What the visitor asks is searched while the earlier turns are drawn."""
     show_messages()
     turns = shared = _shared_turns()
     conversation_id = "" if shared else _conversation_id()
     if not shared:
         turns = _shown_turns(conversation_id)
     _come_back()
+    question, answer_id = _take_question(conversation_id, turns, is_shared=bool(shared))
+    if shared and answer_id:
+        st.rerun()  # in the conversation that the question began
     show_conversations(conversation_id)
     if shared:
         st.info("This conversation was shared with you. Your question starts a new one.", icon=":material/link:")
@@ -49,23 +52,33 @@ def show() -> None:
     welcome = st.empty()
     for turn in turns:
         show_turn(turn)
+    if answer_id:
+        _show_asked(question, answer_id, is_first=not turns)
+    elif not turns:
+        with welcome.container():
+            _welcome()
+
+
+def _take_question(conversation_id: str, turns: Sequence[StoredAnswer], *, is_shared: bool) -> tuple[str, str]:
+    """Show the question box; start to answer what was typed or chosen. Returns question and answer id, or '' twice."""
     with st.bottom:  # elsewhere it scrolls to the last source after every answer
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             options = choose_options()
         typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
     asked, is_whole = st.session_state.pop("asked", None), st.session_state.pop("asked-as-it-is", False)
     instead_of = st.session_state.pop("asked-instead-of", "")
-    question = typed or asked
-    if question and question.strip():
+    is_ranked_again = st.session_state.pop(RANKING_CHANGED, False)
+    question = (typed or asked or "").strip()
+    if question:
         st.query_params.pop("a", None)
-        if shared:  # shared conversations are read-only
+        if is_shared:  # shared conversations are read-only
             turns, conversation_id = [], _start_conversation()
         elif turns and not (is_whole or instead_of):  # asking on means that the last answer was read and kept
             with suppress(NotSavedError):  # keep asking; the answer warns that nothing is saved
                 feedback_store().record_kept(turns[-1], current_user())
         before = takewhile(lambda turn: turn.id != instead_of, turns)
         answer_id = answerer().ask(
-            question.strip(),
+            question,
             conversation_id,
             current_user(),
             reranker=options.reranker,
@@ -74,29 +87,32 @@ def show() -> None:
             as_typed=is_whole,
             ignore_votes=options.ignore_votes,
         )
-        _wait_for_sources(question, answer_id)
         st.session_state["scroll-to"] = answer_id
-        st.rerun()
-    elif st.session_state.pop(RANKING_CHANGED, False) and turns and not shared and turns[-1].answer.citations:
+        return question, answer_id
+    if is_ranked_again and turns and not is_shared and turns[-1].answer.citations:
         last = turns[-1]
         struck = feedback_store().deleted(last.id, last.user)
         answerer().rank_again(last, options.reranker, struck, current_rights(), ignore_votes=options.ignore_votes)
         st.session_state["scroll-to"] = last.id
-        st.rerun()
-    elif not turns:
-        with welcome.container():
-            _welcome()
+    return "", ""
 
 
-def _wait_for_sources(question: str, answer_id: str) -> None:
-    """Show the current step until the answer has sources."""
-    scroll_here(key="scroll-to-question")
-    with st.chat_message("user", avatar=":material/person:"):
-        st.markdown(markup.plain(question))
-    with st.chat_message("assistant", avatar=":material/search:"):
-        status = st.status(STEP_LABELS[""], type="compact")
-        for step in answerer().watch(answer_id, _PATIENCE_SECONDS):
-            status.update(label=STEP_LABELS.get(step, STEP_LABELS[""]))
+def _show_asked(question: str, answer_id: str, *, is_first: bool) -> None:
+    """Show the current step until the answer has sources, then the answer."""
+    place = st.empty()
+    with place.container():
+        scroll_here(key="scroll-to-question")
+        with st.chat_message("user", avatar=":material/person:"):
+            st.markdown(markup.plain(question))
+        with st.chat_message("assistant", avatar=":material/search:"):
+            status = st.status(STEP_LABELS[""], type="compact")
+            for step in answerer().watch(answer_id, _PATIENCE_SECONDS):
+                status.update(label=STEP_LABELS.get(step, STEP_LABELS[""]))
+    turn = answers().answer(answer_id, current_user())
+    if is_first or turn is None:
+        st.rerun()  # the conversation has a name now
+    place.empty()
+    show_turn(turn)
 
 
 def _shared_turns() -> Sequence[StoredAnswer]:
