@@ -166,5 +166,5 @@ def test_a_question_is_near_its_answer_in_another_language(real: Embedder) -> No
     np.testing.assert_allclose(np.linalg.norm(passages, axis=1), 1, atol=1e-5)
     for question, _ in SAME.values():
         found = likeness(passages @ real.embed_query(question), MULTILINGUAL_EMBEDDER)
-        assert abs(found[0]) < 0.25
-        assert (found[1:] > 0.3).all(), (question, found)
+        assert abs(found[0]) < 0.3, (question, found)
+        assert found[1:].min() > found[0] + 0.1, (question, found)
