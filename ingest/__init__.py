@@ -14,6 +14,7 @@
     pipeline   FileResult  paths -> table, with a result for each file
     reindex                the kept files -> a new table that replaces the old one
     repair     Finding     a damaged table -> a repaired one
+    sources    Source      documents from elsewhere -> changes since the last sync, through the pipeline
     jobs       Job         an ingest as a row with its progress
     worker                 runs queued jobs in a separate process
     commands               ingest, watch, reindex, jobs

@@ -139,7 +139,7 @@ def list_jobs(home: HomeOption = None, last: LastOption = 20, as_json: JsonOptio
     for job in jobs:
         files = f"{job.num_files_done}/{job.num_files} files, {job.num_chunks_done} chunks"
         state = "stopped" if job.is_dead else job.state
-        what = ", ".join(job.paths) or "all documents"
+        what = job.source or ", ".join(job.paths) or "all documents"
         print(f"{job.id}  {state:9}  {job.created_at[:19]}  {job.kind:7}  {files}  {what}  {job.message}".rstrip())
     if not jobs:
         print("no jobs yet")

@@ -17,9 +17,9 @@ _LEADS_OUT = "it links outside this folder; add the linked file or folder itself
 class SourceFile:
     """A file to ingest.
 
-    name: shown to people, the path below the given folder. source: the table's key, the absolute path, or UPLOAD and
-    the name. document_id, collection: of the document of a kept file, else ''. not_read: why it must not be opened, or
-    ''.
+    name: shown to people, the path below the given folder. source: the table's key: the absolute path, the address of a
+    remote document, or UPLOAD and the name. document_id, collection: of the document of a kept file, else ''. not_read:
+    why it must not be opened, or ''.
     """
 
     path: Path
@@ -78,14 +78,19 @@ class _Allowed:
 
 
 def is_gone(source: str) -> bool:
-    """Return whether a source file no longer exists; uploads stay in the home folder."""
-    if source.startswith(UPLOAD):
+    """Return whether a source file no longer exists; uploads stay in the home folder, and a sync follows addresses."""
+    if source.startswith(UPLOAD) or is_remote(source):
         return False
     try:
         os.stat(source)
     except OSError as error:  # a file in an inaccessible folder may still exist
         return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
+
+
+def is_remote(source: str) -> bool:
+    """Return whether a source is an address, not a file of this machine."""
+    return "://" in source
 
 
 def printable(path: str) -> str:

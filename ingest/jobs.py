@@ -14,14 +14,15 @@ from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.pipeline import FileResult
 
-Kind = Literal["upload", "folder", "reindex"]
+Kind = Literal["upload", "folder", "reindex", "source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(BaseJob):
     """One ingest. paths: absolute; for an upload, the folder with its files. current: the file being read.
 
-    embedder: its name or folder; empty: the table's embedder. collection: chosen for the documents, or ''.
+    embedder: its name or folder; empty: the table's embedder. collection: chosen for the documents, or ''. source: the
+    name of the source to sync, or ''; with prune also if most of its documents are gone.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class Job(BaseJob):
     prune: bool
     embedder: str
     collection: str
+    source: str
     num_files: int = 0
     num_files_done: int = 0
     num_chunks_done: int = 0
@@ -65,6 +67,7 @@ class JobStore(BaseJobStore[Job]):
         prune: bool = False,
         embedder: str = "",
         collection: str = "",
+        source: str = "",
         begin: bool = False,
         job_id: str | None = None,
     ) -> Job:
@@ -78,8 +81,22 @@ class JobStore(BaseJobStore[Job]):
             prune=prune,
             embedder=embedder,
             collection=collection,
+            source=source,
         )
         return self.put(job, begin=begin)
+
+    def syncs(self, source: str) -> list[Job]:
+        """Return the syncs of a source, newest first."""
+        return self._jobs("WHERE source = ? ORDER BY created_at DESC, rowid DESC", source)
+
+    def forget_quiet(self, source: str) -> None:
+        """Delete the syncs of a source that changed nothing, except the newest: they would crowd out the others."""
+        with self._connection() as connection:
+            connection.execute(
+                "DELETE FROM jobs WHERE source = ? AND state = 'done' AND id NOT IN (SELECT job_id FROM results)"
+                " AND id != (SELECT id FROM jobs WHERE source = ? ORDER BY created_at DESC, rowid DESC LIMIT 1)",
+                (source, source),
+            )
 
     def record(self, job_id: str, result: FileResult) -> None:
         """Record a file's result; unchanged files are only counted."""
@@ -97,3 +114,9 @@ class JobStore(BaseJobStore[Job]):
                 (job_id,),
             )
             return [FileResult(*row) for row in rows]
+
+    def counts(self, job_id: str) -> dict[str, int]:
+        """Return status -> number of the files of a job, without unchanged files."""
+        with self._connection() as connection:
+            query = "SELECT status, COUNT(*) FROM results WHERE job_id = ? GROUP BY status ORDER BY status"
+            return dict(connection.execute(query, (job_id,)).fetchall())

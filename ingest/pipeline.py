@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -162,9 +162,10 @@ class Ingest:
         *,
         again: bool = False,
         collection: str = "",
+        gone: Collection[str] = (),
     ) -> None:
-        """again: also read unchanged files. collection: as for `ingest`."""
-        self._again, self._collection = again, collection.strip()
+        """again: also read unchanged files. collection: as for `ingest`. gone: sources known to be gone elsewhere."""
+        self._again, self._collection, self._gone = again, collection.strip(), gone
         self._table, self._embedder, self._limits = table, embedder, limits
         self._on_progress, self._should_stop = on_progress, should_stop
         self._originals = Originals(table.home)
@@ -182,7 +183,7 @@ class Ingest:
         self._moved = {
             document.sha256: document
             for source, document in self._known.items()
-            if source not in found and is_gone(source)
+            if source not in found and (source in self._gone or is_gone(source))
         }
         changed: list[_ChangedFile] = []
         for file in files:

@@ -16,8 +16,11 @@ import typer
 from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
 from ingest.home.job_store import Heart, at_work, run_queued, start_process
 from ingest.jobs import Job, JobStore
-from ingest.pipeline import FileResult, Progress, ingest
+from ingest.pipeline import FileResult, Progress, ingest, remove
 from ingest.reindex import reindex
+from ingest.sources.source import Source
+from ingest.sources.store import SourceStore
+from ingest.sources.sync import Sync
 from ingest.table import ChunkTable, read_identity
 
 
@@ -55,6 +58,38 @@ def resume(home: Path) -> None:
         start(home)
 
 
+def queue_sync(store: JobStore, source: Source, *, embedder: str) -> None:
+    """Queue a sync of a source, unless one is queued or running."""
+    if not any(job.is_open for job in store.syncs(source.name)):
+        store.add("source", [], collection=source.collection, source=source.name, embedder=embedder)
+
+
+def queue_due(home: Path, embedder: str = "") -> None:
+    """Queue a sync of every source that is due, and start them; call this from time to time."""
+    if due := SourceStore(home).claim_due():
+        for source in due:
+            queue_sync(JobStore(home), source, embedder=embedder)
+        start(home)
+
+
+def remove_source(
+    table: ChunkTable, source: Source, *, with_documents: bool, on_wait: Callable[[], None] = lambda: None
+) -> int:
+    """Stop following a source; returns how many documents it has. with_documents: remove them too.
+
+    on_wait: called while another process is writing; it may raise to give up.
+    """
+    sources = SourceStore(table.home)
+    own = sources.seen(source.name)
+    documents = [document for document in table.documents() if document.source in own]
+    if with_documents:
+        with table.writing(on_wait):
+            remove(documents, table)
+    sources.remove(source.name)
+    shutil.rmtree(table.home / "sources" / f"{source.name}.git", ignore_errors=True)
+    return len(documents)
+
+
 def run(
     store: JobStore,
     job: Job,
@@ -70,6 +105,8 @@ def run(
         for result in _results(store.home, job, load(), _Callbacks(heart, on_progress, on_wait)):
             store.record(job.id, result)
             yield result
+    if job.source:
+        store.forget_quiet(job.source)
     if store.job(job.id).state == "done":  # a cancelled job keeps its files: it may be resumed
         shutil.rmtree(uploads_folder(store.home, job.id), ignore_errors=True)
 
@@ -94,6 +131,16 @@ class _Callbacks:
 def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Iterator[FileResult]:
     if job.kind == "reindex":
         return reindex(home, embedder, on_progress=calls.progress, on_wait=calls.wait, should_stop=calls.should_stop)
+    if job.kind == "source":
+        sync = Sync(
+            SourceStore(home).source(job.source),
+            home,
+            delete_many=job.prune,
+            on_progress=calls.progress,
+            on_wait=calls.wait,
+            should_stop=calls.should_stop,
+        )
+        return sync.run(ChunkTable(home, embedder), embedder)
     return ingest(
         [Path(path) for path in job.paths],
         ChunkTable(home, embedder),

@@ -25,6 +25,7 @@ from app.commands.keys import keys_cli, mcp_command
 from app.commands.models import get_command, import_command, models_cli, promote_command, rollback_command
 from app.commands.recorded import recorded
 from app.commands.replay import replay_command
+from app.commands.sources import sources_cli
 from app.commands.train import train_command
 from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, watch_command
@@ -50,6 +51,7 @@ cli.add_typer(feedback_cli, name="feedback")
 cli.add_typer(jobs_cli, name="jobs")
 cli.add_typer(keys_cli, name="keys")
 cli.add_typer(models_cli, name="models")
+cli.add_typer(sources_cli, name="sources")
 cli.command("ingest")(recorded("documents ingested", "paths")(ingest_command))
 cli.command("watch")(recorded("folder watched", "folder")(watch_command))
 cli.command("reindex")(recorded("documents indexed again")(reindex_command))

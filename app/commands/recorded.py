@@ -38,7 +38,9 @@ def recorded(what: str, subject: str = "") -> Callable[[Command], Command]:
 
 
 def _write(arguments: dict[str, Any], what: str, subject: str) -> None:
-    named = arguments.get(subject, "")
+    if arguments.get("dry_run"):
+        return
+    named = arguments.get(subject) or ""
     words = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
     home: Path = arguments.get("home") or DEFAULT_HOME
     AuditLog(home).add(f"command line ({user_name()})", " ".join(what.format_map(arguments).split()), words)

@@ -55,6 +55,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _LOCK = "CITELOOP_LOCK_SETTINGS"
+_SOURCES_SECONDS = 20.0
+"""Pause between two checks for due sources."""
 _LOOK_SECONDS = 5.0
 """Documents that did not change for so long are prepared for reranking."""
 
@@ -200,7 +202,8 @@ async def _begin(while_serving: AbstractAsyncContextManager[None], _app: App) ->
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     threading.Thread(target=_get_ready, daemon=True).start()
     stop = threading.Event()
-    threading.Thread(target=_keep_prepared, args=[stop], daemon=True).start()
+    for work in (_keep_prepared, _follow_sources):
+        threading.Thread(target=work, args=[stop], daemon=True).start()
     async with while_serving:
         yield
     stop.set()
@@ -214,6 +217,15 @@ def _get_ready() -> None:
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
     warm_up()
+
+
+def _follow_sources(stop: threading.Event) -> None:
+    """Queue the syncs that are due, until the server stops."""
+    while not stop.wait(_SOURCES_SECONDS):
+        try:
+            worker.queue_due(read_settings().home, read_settings().embedder)
+        except (CiteloopError, OSError) as error:  # such as a full disk: the next round tries again
+            logging.getLogger(__name__).warning("could not queue the syncs of sources: %s", error)
 
 
 def _keep_prepared(stop: threading.Event) -> None:

@@ -24,9 +24,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, home = Path(scratch, "documents"), Path(scratch, "home")
         write_documents(folder, options.files, options.pages)
-        taken = {"first": sync(folder, home), "unchanged": sync(folder, home)}
+        command = _command(folder, home, as_source=options.source)
+        taken = {"first": sync(command), "unchanged": sync(command)}
         (folder / "0" / "0.md").write_text("# Changed\n\nThis text is new.")
-        taken["one changed"] = sync(folder, home)
+        taken["one changed"] = sync(command)
     rows = {name: {"seconds": each[0], "cpu_seconds": each[1]} for name, each in taken.items()}
     first = rows["first"]
     for row in rows.values():
@@ -56,12 +57,22 @@ def write_documents(folder: Path, num_files: int, num_pages: int) -> None:
         path.write_text(f"# Document {number}\n\n" + "\n\n".join(parts))
 
 
-def sync(folder: Path, home: Path) -> tuple[float, float]:
-    """Seconds of `citeloop ingest FOLDER --prune`, and those of the processor for all the processes that it is."""
-    command = [sys.executable, "-m", "app.commands.main", "ingest", str(folder), "--prune", "--home", str(home)]
+def sync(command: list[str]) -> tuple[float, float]:
+    """Seconds of the command, and those of the processor for all the processes that it is."""
     started, before = time.perf_counter(), _cpu_seconds()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # our own module
     return time.perf_counter() - started, _cpu_seconds() - before
+
+
+def _command(folder: Path, home: Path, *, as_source: bool) -> list[str]:
+    """Return `citeloop ingest FOLDER --prune`, or the sync of a source with this folder, which is added first."""
+    citeloop = [sys.executable, "-m", "app.commands.main"]
+    where = ["--home", str(home)]
+    if not as_source:
+        return [*citeloop, "ingest", str(folder), "--prune", *where]
+    add = [*citeloop, "sources", "add", str(folder), "--name", "documents", *where]
+    subprocess.run(add, check=True, stdout=subprocess.DEVNULL)
+    return [*citeloop, "sources", "sync", "documents", *where]
 
 
 def _cpu_seconds() -> float:
@@ -74,6 +85,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sync_cost", description=__doc__)
     parser.add_argument("--files", type=int, default=10_000, help="how many documents")
     parser.add_argument("--pages", type=int, default=1, help="how long each is; those of the sample have three or so")
+    parser.add_argument("--source", action="store_true", help="sync the folder as a source instead of ingesting it")
     parser.add_argument("--json", action="store_true", help="print a record instead of a table")
     return parser.parse_args()
 

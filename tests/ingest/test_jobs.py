@@ -273,6 +273,7 @@ RECORD = [
     "prune",
     "embedder",
     "collection",
+    "source",
     "state",
     "created_at",
     "started_at",

@@ -52,7 +52,7 @@ def test_what_is_in_is_listed(run_page: Run) -> None:
 
 def test_the_list_can_be_searched(run_page: Run) -> None:
     page = run_page(documents)
-    page.text_input[0].set_value("VPN").run()
+    page.text_input(key="document-filter").set_value("VPN").run()
     assert list(page.dataframe[0].value["Document"]) == ["it/vpn.md"]
 
 

@@ -196,7 +196,16 @@ def test_many_failures_are_a_click_away(run_page: Run, store: JobStore, document
 
 # words -----------------------------------------------------------------------------------------------------
 
-JOB = Job(id="one", kind="folder", paths=("/srv/handbook",), prune=False, embedder="", collection="", created_at=now())
+JOB = Job(
+    id="one",
+    kind="folder",
+    paths=("/srv/handbook",),
+    prune=False,
+    embedder="",
+    collection="",
+    source="",
+    created_at=now(),
+)
 WORDS: list[tuple[Callable[[], str], str]] = [
     (lambda: title(JOB), "Ingest of handbook"),
     (lambda: state_words(JOB), "Queued"),

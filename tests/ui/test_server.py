@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -304,3 +305,18 @@ def test_only_requests_to_the_port_that_is_served_are_answered(
     assert isinstance(app, OwnSiteOnly)
     assert TestClient(app).get("/", headers={"Host": "127.0.0.1:1"}).status_code == 421
     assert TestClient(app, base_url=address[0]).get("/_stcore/script-health-check").status_code != 421
+
+
+def test_due_sources_are_queued_until_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopping, rounds = threading.Event(), list[Path]()
+
+    def queue_due(home: Path, embedder: str) -> None:
+        rounds.append(home)
+        if len(rounds) == 2:
+            stopping.set()
+        raise CiteloopError("the disk is full")  # the next round tries again
+
+    monkeypatch.setattr(server, "_SOURCES_SECONDS", 0.0)
+    monkeypatch.setattr("ingest.worker.queue_due", queue_due)
+    server._follow_sources(stopping)
+    assert len(rounds) == 2

@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 from app.feedback import FeedbackStore, NotSavedError, StoredAnswer
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.source.page import download_name
+from app.ui.source.page import address_link, download_name
 from ingest.chunk import Chunk
+from ingest.files import SourceFile
+from ingest.isolation import Limits
 from ingest.originals import Originals
-from ingest.pipeline import ingest, remove
+from ingest.pipeline import Ingest, ingest, remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import Bookmark, make_pdf
@@ -376,3 +378,22 @@ def test_a_download_has_a_safe_name(name: str, expected: str) -> None:
 
 def button(page: AppTest, label: str):  # type: ignore[no-untyped-def]  # streamlit's test element
     return next(button for button in page.button if button.label == label)
+
+
+def test_the_address_of_a_followed_document_is_a_link_if_a_browser_can_open_it() -> None:
+    assert address_link("https://a.b/x?p=1") == r"[https\://a.b/x?p\=1](https://a.b/x?p=1)"
+    assert address_link("s3://bucket/x") == r"s3\://bucket/x"
+    hostile = address_link("https://a.b/)![x](https://c.d/p.png) <b>")
+    assert hostile.endswith("](https://a.b/%29%21%5Bx%5D%28https://c.d/p.png%29%20%3Cb%3E)")
+    assert "![" not in hostile
+
+
+def test_the_page_of_a_followed_document_shows_its_address(
+    open_source: Open, table: ChunkTable, documents: Path, embedder: FakeEmbedder
+) -> None:
+    (documents / "it/vpn.md").write_text("# VPN\n\nFollowed elsewhere.")
+    file = SourceFile(documents / "it/vpn.md", "wiki/vpn.md", "https://wiki.example.com/vpn")
+    with table.writing():
+        list(Ingest(table, embedder, Limits()).store([file]))
+    (stored,) = [document for document in table.documents() if document.name == "wiki/vpn.md"]
+    assert "(https://wiki.example.com/vpn)" in texts(open_source(document=stored.id))

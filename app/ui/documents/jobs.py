@@ -98,6 +98,8 @@ def title(job: Job, results: Sequence[FileResult] = ()) -> str:
     """Return the title of a job."""
     if job.kind == "reindex":
         return "Reindex of all documents"
+    if job.kind == "source":
+        return f"Sync of {job.source}"
     if job.kind == "folder":
         return "Ingest of " + ", ".join(Path(path).name or path for path in job.paths)
     names = [result.name for result in results] or _waiting_files(job)

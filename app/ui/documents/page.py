@@ -7,17 +7,18 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.ui import links, markup
+from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import queue_upload, show_jobs
+from app.ui.documents.sources import show_sources
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
-from app.ui.resources import filter_choices, pipeline, readable_documents
+from app.ui.resources import pipeline, readable_documents
 from app.ui.who import act_as, current_rights
 from app.ui.words import listed
 from ingest import CiteloopError
@@ -42,6 +43,7 @@ def show() -> None:
     _show_upload()
     for kind, message in st.session_state.pop("documents-messages", []):
         {"error": st.error, "success": st.success, "info": st.info}[kind](markup.plain(message))
+    show_sources()
     show_jobs()
     documents = readable_documents()
     if not documents:
@@ -98,7 +100,7 @@ class UploadError(CiteloopError):
 
 def _show_upload() -> None:
     """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
-    collection = _choose_collection("upload-collection")
+    collection = choose_collection("upload-collection")
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         f"Add files ({_FORMATS})",
@@ -110,27 +112,6 @@ def _show_upload() -> None:
         args=(key, collection),
         disabled=not current_rights().may_read(collection or UPLOADS),
     )
-
-
-def _choose_collection(key: str) -> str:
-    """Show the collections that the user may add to, and return the chosen or typed one; '' if none."""
-    names, rights = filter_choices().collections, current_rights()
-    chosen = st.selectbox(
-        "Collection",
-        sorted({*names, *(rights.collections or ())}),
-        index=None,
-        accept_new_options=rights.collections is None,
-        placeholder="Choose one" if rights.collections is not None else "Choose one or type a new name",
-        key=key,
-        help="The collection decides who may read a document. Questions can be limited to one collection.",
-    )
-    return (chosen or "").strip()
-
-
-def _check_may_add(collection: str) -> None:
-    """Raise CiteloopError for a collection that the user may not read; the page offers none."""
-    if not current_rights().may_read(collection or UPLOADS):
-        raise CiteloopError("choose a collection that you may read")
 
 
 def _add(key: str, collection: str) -> None:
@@ -149,7 +130,7 @@ def _add(key: str, collection: str) -> None:
     if not files:
         return
     try:
-        _check_may_add(collection)
+        check_may_add(collection)
         act_as(
             "curator",
             "documents uploaded",
@@ -197,13 +178,13 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
 
 def _show_move(documents: Sequence[StoredDocument]) -> None:
     with st.popover(f"Move {_count(documents)}", icon=":material/drive_file_move:"):
-        collection = _choose_collection("move-collection")
+        collection = choose_collection("move-collection")
         st.button("Move", type="primary", on_click=_move, args=(documents, collection), disabled=not collection)
 
 
 def _move(documents: Sequence[StoredDocument], collection: str) -> None:
     def act(table: ChunkTable) -> None:
-        _check_may_add(collection)
+        check_may_add(collection)
         move(documents, collection, table)
 
     _write(act, f"documents moved to {collection}", documents, f"{_count(documents)} moved to {collection}")
@@ -218,7 +199,7 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
 
     def write() -> None:
         table = pipeline().table
-        with table.writing(on_wait=_give_up):
+        with table.writing(on_wait=give_up):
             act(table)
 
     try:
@@ -227,10 +208,6 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
     except CiteloopError as error:
         message = ("error", str(error))
     st.session_state["documents-messages"] = [message]
-
-
-def _give_up() -> NoReturn:
-    raise CiteloopError("Nothing was changed because an ingest is running. Try again when it has ended.")
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:

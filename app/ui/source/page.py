@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -27,6 +28,7 @@ from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from app.ui.who import current_rights
 from ingest.chunk import Chunk
+from ingest.files import is_remote
 from ingest.listing import StoredDocument
 from ingest.originals import Originals
 
@@ -147,6 +149,8 @@ def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
 def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     st.title(markup.plain(document.title), anchor=False)
     st.caption(_place(chunk) if chunk else markup.plain(document.name))
+    if is_remote(document.source):
+        st.caption(f"From {address_link(document.source)}")
     path = _original(document)
     if path.suffix in SUFFIXES and path.is_file():
         _show_paged(document, path, chunk)
@@ -156,6 +160,13 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     with st.container(key="source-text"):
         if chunks := pipeline().table.chunks_of(document.id):
             show_text(chunks, chunk)
+
+
+def address_link(source: str) -> str:
+    """Return the address that a document came from as Markdown, a link if a browser can open it."""
+    shown = markup.plain(source)
+    target = quote(source, safe=":/?&=#%@+,;~")
+    return f"[{shown}]({target})" if source.startswith(("http://", "https://")) else shown
 
 
 @st.fragment
