@@ -335,9 +335,10 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            return self._on_trial(question, candidates, self._live.rerank(question, candidates))
+            live = self._live.rerank(question, candidates, self.embedder.name)
+            return self._on_trial(question, candidates, live)
         try:
-            ranking = rerank(question, candidates, self.reranker(name))
+            ranking = rerank(question, candidates, self.reranker(name), self.embedder.name)
             return Reranked(_shown(name), ranking, _left_out(ranking, _shown(name)))
         except RerankerError as error:
             if not fall_back:
@@ -351,7 +352,7 @@ class Pipeline:
             trial = self._registry.trial()
             if trial is None or trial.live != found.reranker:
                 return found
-            other = rerank(question, candidates, self.reranker(name_of(trial.model)))
+            other = rerank(question, candidates, self.reranker(name_of(trial.model)), self.embedder.name)
         except Exception as error:  # damaged weights make the libraries raise anything
             _log.warning("the trial could not rank: %s", error)
             return found

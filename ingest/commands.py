@@ -30,7 +30,7 @@ EmbedderOption = Annotated[
     typer.Option(
         "--embedder",
         envvar="CITELOOP_EMBEDDER",
-        help="all-MiniLM-L6-v2 or a sentence-transformers folder; default: the table's embedder.",
+        help="all-MiniLM-L6-v2, multilingual-e5-small or a folder of sentence-transformers; default: the table's.",
         show_default=False,
     ),
 ]

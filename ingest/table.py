@@ -27,7 +27,7 @@ from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.home.folder import current_name, flush, make_home, write_lock
 from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
@@ -222,7 +222,7 @@ class ChunkTable:
     def search_vector(
         self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
     ) -> list[tuple[Chunk, float]]:
-        """Return the nearest chunks with their cosine similarity, best first.
+        """Return the nearest chunks with their likeness to the query, best first.
 
         within: ids of the documents to search; they give num_results chunks if they have that many.
         """
@@ -234,7 +234,7 @@ class ChunkTable:
         if within is not None:
             query = query.maximum_nprobes(0)  # no limit: probe until enough of these chunks are found
         rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
-        return [(to_chunk(row), 1.0 - row["_distance"]) for row in rows]
+        return [(to_chunk(row), likeness(1.0 - row["_distance"], self._identity.embedder)) for row in rows]
 
     def search_text(
         self, query: str, num_results: int, within: Collection[str] | None = None
@@ -308,7 +308,7 @@ class ChunkTable:
                     yield batch["passage"].to_pylist()
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
-        """Return chunk id -> cosine similarity for these chunks; removed ones are left out."""
+        """Return chunk id -> likeness to the query for these chunks; removed ones are left out."""
         table = self._table()
         if table is None or not chunk_ids:
             return {}
@@ -316,7 +316,8 @@ class ChunkTable:
         with self._clear_errors("read"):
             rows = query.to_arrow()
         vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), len(query_vector))
-        return dict(zip(rows["id"].to_pylist(), (vectors @ query_vector).tolist(), strict=True))
+        found = likeness(vectors @ query_vector, self._identity.embedder)
+        return dict(zip(rows["id"].to_pylist(), found.tolist(), strict=True))
 
     def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return chunk id -> BM25 score for these chunks; those without a word of the query are left out."""

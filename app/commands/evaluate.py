@@ -31,7 +31,10 @@ _SOURCE_HELP = (
     "line query-id, corpus-id, score."
 )
 
-_EMBEDDERS_HELP = "all-MiniLM-L6-v2 and sentence-transformers folders, separated by commas; default: as configured."
+_EMBEDDERS_HELP = (
+    "all-MiniLM-L6-v2, multilingual-e5-small and sentence-transformers folders, separated by commas; default: as "
+    "configured."
+)
 
 
 def evaluate_command(

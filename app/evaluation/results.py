@@ -65,7 +65,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The candidates of one retriever for every query at one depth. rankings: in the order of search."""
+    """The candidates of one retriever and embedder for every query at one depth. rankings: in the order of search."""
 
     retriever: Retriever
     num_candidates: int
@@ -73,6 +73,7 @@ class Hits:
     rankings: Rankings
     search_ms: Sequence[float]
     unanswerable: Mapping[str, list[Candidate]]
+    embedder: str
 
 
 def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> Hits:
@@ -86,7 +87,7 @@ def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retrieve
     )
     unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
     rankings = {query_id: rerank(judged.queries[query_id], some, None) for query_id, some in candidates.items()}
-    return Hits(retriever, depth, candidates, rankings, search_ms, unanswerable)
+    return Hits(retriever, depth, candidates, rankings, search_ms, unanswerable, embedder.name)
 
 
 def measure_result(
@@ -102,7 +103,7 @@ def measure_result(
     """Rerank the candidates and measure the result. compared: with no reranker. Raises RerankerError."""
 
     def order(query_id: str) -> list[RankedChunk]:
-        return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
+        return rerank(judged.queries[query_id], found.candidates[query_id], reranker, found.embedder)
 
     forget = reranker.forget if isinstance(reranker, Forgetful) else None
     label = f"rerank ({found.retriever}, {found.num_candidates}, {name})"
@@ -136,7 +137,7 @@ def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: 
     if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
         return None
     orders, _ = _timed(
-        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker),
+        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker, found.embedder),
         found.unanswerable,
     )
     answerable, unanswerable = (

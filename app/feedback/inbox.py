@@ -197,7 +197,7 @@ def _groups(wrong: Sequence[_Wrong], store: FeedbackStore, embedder: Embedder) -
     """Return groups of like wordings: each joins the first group whose head probably has the same need."""
     wrong = wrong[:_MAX_WORDINGS]
     vectors = question_vectors({question_key(one.question): one.question for one in wrong}, store, embedder)
-    heads, groups = Questions(embedder.dimension), dict[str, list[_Wrong]]()
+    heads, groups = Questions(embedder.dimension, embedder.name), dict[str, list[_Wrong]]()
     for one in wrong:
         vector = vectors[question_key(one.question)]
         likest = max(

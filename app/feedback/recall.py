@@ -44,7 +44,7 @@ class Memory:
         self.reach = Reach.of([])
         self._min_people = min_people
         self._embed_query = lru_cache(_NUM_KEPT_QUERIES)(embedder.embed_query)
-        self._questions = Questions(embedder.dimension)
+        self._questions = Questions(embedder.dimension, embedder.name)
         self._said: dict[str, QuestionVotes] = {}
         self._totals: dict[str, float] = {}
         self._shares: Mapping[str, float] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ingest.embed.embedder import Vectors
+from ingest.embed.embedder import Vectors, likeness
 
 _NUM_NEAREST = 50
 """More like questions hardly add anything."""
@@ -16,10 +16,11 @@ _FIRST_ROWS = 64
 class Questions:
     """Questions with unit vectors, which can be added to. Readers are never blocked; one thread at a time may add.
 
-    dimension: of the vectors.
+    dimension: of the vectors. embedder: its recorded name.
     """
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, embedder: str = "") -> None:
+        self._embedder = embedder
         self._rows: dict[str, int] = {}
         self._keys: list[str] = []
         self._vectors = np.zeros((_FIRST_ROWS, dimension), np.float32)
@@ -44,11 +45,11 @@ class Questions:
         return vector
 
     def nearest(self, vector: Vectors) -> list[tuple[str, float]]:
-        """Return up to 50 keys with their cosine similarity to a vector, most similar first."""
+        """Return up to 50 keys with their likeness to a vector, most similar first."""
         number = len(self._keys)
         if not number:
             return []
-        similarities = self._vectors[:number] @ np.asarray(vector, np.float32)
+        similarities = likeness(self._vectors[:number] @ np.asarray(vector, np.float32), self._embedder)
         near = np.flatnonzero(similarities >= _MIN_SIMILARITY)
         if len(near) > _NUM_NEAREST:
             near = near[np.argpartition(-similarities[near], _NUM_NEAREST)[:_NUM_NEAREST]]

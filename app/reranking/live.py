@@ -61,14 +61,17 @@ class LiveReranker:
         self._reported: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def rerank(self, query: str, candidates: Sequence[Candidate]) -> Reranked:
-        """Rank with the live model, else its predecessors, else in the order of search; the note says why."""
+    def rerank(self, query: str, candidates: Sequence[Candidate], embedder: str = "") -> Reranked:
+        """Rank with the live model, else its predecessors, else in the order of search; the note says why.
+
+        embedder: the recorded name of the one that searched.
+        """
         failed: dict[str, str] = {}
         for model in self._models():
             why = self._failure(model)
             if why is None:
                 try:
-                    ranking = rerank(query, candidates, self._load(name_of(model)))
+                    ranking = rerank(query, candidates, self._load(name_of(model)), embedder)
                 except Exception as error:  # damaged weights make the libraries raise anything
                     why = _reason(error)
                     self._give_up(model, why)

@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from app.memory.reach import logistic
 from app.memory.votes import Recall
+from app.reranking.similarity import Monolingual
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 
+_NUM_READ = 10
+"""First candidates that show the language of the documents."""
 _MARGIN = 1e-3
 """Score gap between passages with and without an exact term."""
 
@@ -198,16 +202,21 @@ class Reranker(Protocol):
         ...
 
 
-def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
+def rerank(
+    query: str, candidates: Sequence[Candidate], reranker: Reranker | None, embedder: str = ""
+) -> list[RankedChunk]:
     """Return the candidates in their final order; without a reranker, in the order of search.
 
+    embedder: the recorded name of the one that searched. A multilingual one ranks better than a reranker that cannot
+    read the language, so its order stays; the default one does not.
     Ties keep the order of the first stage. Passages with a rare exact term of the query rank above all others, because
     similar table rows hardly differ to a model. Raises RerankerError unless the reranker returns one finite number per
     passage.
     """
-    if reranker is None or not candidates:
-        return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     passages = [candidate.chunk.passage for candidate in candidates]
+    is_blind = embedder == MULTILINGUAL_EMBEDDER and not _reads(reranker, [query, *passages[:_NUM_READ]])
+    if reranker is None or not candidates or is_blind:
+        return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     raw = reranker.score(query, passages)
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")
@@ -222,6 +231,10 @@ def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | Non
         RankedChunk(candidates[index], rank, scores[index], own[index], calibration is not None)
         for rank, index in enumerate(order, 1)
     ]
+
+
+def _reads(reranker: Reranker | None, texts: Sequence[str]) -> bool:
+    return not isinstance(reranker, Monolingual) or reranker.reads(texts)
 
 
 def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Protocols that some rerankers also implement: comparable similarities, preparation, a cache that can be emptied."""
+"""What some rerankers can do besides: comparable similarities, preparation, an empty cache, telling their language."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ class Similarity(Protocol):
 
     def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
         """Return the mean cosine of the text with each of the texts, about 1 for the same text."""
+        ...
+
+
+@runtime_checkable
+class Monolingual(Protocol):
+    """Reads one language only."""
+
+    def reads(self, texts: Sequence[str]) -> bool:
+        """Return whether texts that belong together are in its language."""
         ...
 
 

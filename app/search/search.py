@@ -34,9 +34,9 @@ _Ranked = Sequence[tuple[Chunk, float]]
 class Candidate:
     """A chunk of the first stage with its rank (from 1) and score in each list; None if not in it.
 
-    vector_score: cosine similarity. text_score: BM25, 0 if no word of the query matches. If both lists were searched,
-    every candidate has both scores. fused_score: higher is better. also_in: other documents with the same text.
-    superseded_by: title of the newest document that replaces the chunk's, '' if none does.
+    vector_score: likeness of the vectors. text_score: BM25, 0 if no word of the query matches. If both lists were
+    searched, every candidate has both scores. fused_score: higher is better. also_in: other documents with the same
+    text. superseded_by: title of the newest document that replaces the chunk's, '' if none does.
     """
 
     chunk: Chunk

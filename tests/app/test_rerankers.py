@@ -29,9 +29,11 @@ from app.reranking.names import (
     shown_name,
 )
 from app.reranking.rerank import Blend, Reranker, RerankerError, rerank
+from app.reranking.similarity import Monolingual
 from app.settings import Settings
 from ingest.embed.embedder import default_embedder_path
 from ingest.embed.model_files import check_model_files
+from ingest.home.folder import ROOT
 from tests.app.builders import add_model, make_candidates
 
 if TYPE_CHECKING:
@@ -196,6 +198,20 @@ def test_the_hub_is_asked_only_by_those_who_say_so(
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert "hf download BAAI/bge-reranker-base" in ended.stderr
     assert bool(httpserver.log) is asks
+
+
+@pytest.mark.slow
+def test_the_shipped_reranker_knows_what_it_cannot_read(settings: Settings) -> None:
+    reranker = load_reranker("shipped", settings)
+    can_read: dict[str, bool] = {}
+    assert isinstance(reranker, Monolingual)
+    for language in ("en", "de", "fr", "zh"):
+        rows = (
+            (ROOT / "data" / "eval" / "languages" / language / "corpus.jsonl").read_text(encoding="utf-8").splitlines()
+        )
+        can_read[language] = reranker.reads([json.loads(row)["text"] for row in rows[:10]])
+    assert can_read == {"en": True, "de": False, "fr": False, "zh": False}
+    assert reranker.reads(["4711", ""])
 
 
 @pytest.mark.usefixtures("hub")

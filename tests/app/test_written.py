@@ -260,6 +260,21 @@ ABSTENTIONS = [
     "Dazu steht nichts in den Dokumenten.",
     "Les passages ne contiennent pas cette information.",
     "Los documentos no mencionan el aparcamiento.",
+    "I documenti non menzionano il parcheggio.",
+    "Non ci sono informazioni sul parcheggio.",
+    "De documenten vermelden niets over parkeren.",
+    "Dit staat niet in de documenten.",
+    "Os documentos não mencionam o estacionamento.",
+    "Não há informações sobre estacionamento.",
+    "Dokumenty nie zawierają informacji o parkowaniu.",
+    "Nie ma tego w dokumentach.",
+    "文件中没有提到停车。",
+    "没有找到相关信息。",
+    "抱歉，无法回答这个问题。",  # noqa: RUF001
+    "文書には駐車場について記載されていません。",
+    "この情報は資料に見つかりません。",
+    "لا تذكر المستندات شيئاً عن المواقف.",
+    "لا توجد معلومات عن المواقف.",
 ]
 
 
@@ -287,6 +302,13 @@ def test_the_words_for_finding_nothing_are_not_shown_while_they_grow(text: str) 
         "There are 27 days [1]. The passages do not mention part-time staff.",
         "The passages do not mention Hamburg. In Bremen it is 150 euros [2].",
         "Die Unterlagen dürfen nicht kopiert werden [1].",
+        "I documenti non si stampano [1].",
+        "De documenten mogen niet worden gekopieerd [1].",
+        "Os documentos não caducam [1].",
+        "文件不得复印 [1]。",
+        "没有上限 [1]。",
+        "文書は印刷できません [1]。",
+        "لا تُصرف الإجازة نقداً [1].",
     ],
 )
 def test_an_answer_with_a_no_in_it_is_an_answer(text: str) -> None:

@@ -84,7 +84,10 @@ def compare(
     candidates = {query_id: search(query) for query_id, query in judged.queries.items()}
     rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}
     rankings = {
-        name: {query_id: rerank(query, candidates[query_id], reranker) for query_id, query in judged.queries.items()}
+        name: {
+            query_id: rerank(query, candidates[query_id], reranker, embedder.name)
+            for query_id, query in judged.queries.items()
+        }
         for name, reranker in rerankers.items()
     }
     by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}

@@ -53,7 +53,7 @@ def gate_questions(
         query_id: _folder(next(label.document for label in found.values() if label.relevant))
         for query_id, found in found_by.items()
     }
-    groups = groups_of(embedder.embed(list(queries.values()))) if queries else []
+    groups = groups_of(embedder.embed(list(queries.values())), embedder.name) if queries else []
     judged = JudgedTable(
         name="gate",
         table=table,

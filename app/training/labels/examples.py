@@ -10,13 +10,13 @@ import numpy as np
 from app.evaluation import Benchmark
 from app.evaluation.tables import Track, untracked
 from app.search.search import Candidate, search
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.table import ChunkTable
 
 NEAR_DUPLICATE = 0.92
-"""Cosine similarity to the positive above which a passage is not used as a negative."""
+"""Likeness to the positive above which a passage is not used as a negative."""
 _SAME_QUESTION = 0.88
-"""Cosine similarity of two questions above which the passage of one may answer the other."""
+"""Likeness of two questions above which the passage of one may answer the other."""
 _MINED_DEPTH = 30
 MIN_CANDIDATES = 2
 """Minimum per query to fit a blend."""
@@ -97,7 +97,7 @@ def mine(
     examples = []
     for query in judged:
         positive = next((c.chunk.passage for c in query.candidates if c.chunk.document in query.relevant), None)
-        sure = [] if positive is None else _sure_negatives(query, positive, questions_of, vectors)
+        sure = [] if positive is None else _sure_negatives(query, positive, questions_of, vectors, embedder.name)
         if positive is None or len(sure) < num_negatives:
             continue
         likelihood = 1 / (5 + np.arange(len(sure)))
@@ -107,12 +107,12 @@ def mine(
 
 
 def _sure_negatives(
-    judged: JudgedQuery, positive: str, questions_of: Mapping[str, str], vectors: Mapping[str, Vectors]
+    judged: JudgedQuery, positive: str, questions_of: Mapping[str, str], vectors: Mapping[str, Vectors], embedder: str
 ) -> list[str]:
     """Return passages that are safe negatives, best first. vectors: of passages and questions."""
 
     def similarity(text: str, other: str) -> float:
-        return float(vectors[text] @ vectors[other])
+        return likeness(float(vectors[text] @ vectors[other]), embedder)
 
     best = [candidate.chunk for candidate in judged.candidates[:_MINED_DEPTH]]
     return [

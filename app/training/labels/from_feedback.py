@@ -16,7 +16,7 @@ from app.search.search import Candidate, search
 from app.training.labels.examples import NEAR_DUPLICATE, TrainingExample
 from app.training.labels.split import COMPARED, SHARES, TAUGHT, Part, parts_of
 from ingest.chunk import Chunk
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.table import ChunkTable
 
 MIN_TRAINING_QUESTIONS, MIN_GATE_QUESTIONS = 30, 20
@@ -173,13 +173,13 @@ class _Miner:
     def _mined(self, question: str, target: Vectors, candidates: Sequence[Candidate]) -> list[str]:
         """Return passages found for the question that are less similar to it than the answering one."""
         query = self._embedder.embed_query(question)
-        limit = _MAX_RELATIVE_SIMILARITY * float(target @ query)
+        limit = _MAX_RELATIVE_SIMILARITY * likeness(float(target @ query), self._embedder.name)
         chunks = [one.chunk for one in candidates[_FIRST_MINED:] if (one.vector_score or 0.0) < limit]
         vectors = self._table.vectors_of(sorted({chunk.document_id for chunk in chunks}))
         return [
             chunk.passage
             for chunk in chunks
-            if chunk.passage in vectors and float(vectors[chunk.passage] @ target) < NEAR_DUPLICATE
+            if chunk.passage in vectors and self._differs(vectors[chunk.passage], target)
         ]
 
     def _random(self, target: Vectors, known: Collection[str]) -> list[str]:
@@ -187,9 +187,12 @@ class _Miner:
         for _ in range(_RANDOM_TRIES if self._document_ids else 0):
             chunk = _draw(self._table, self._document_ids, self._rng)
             vector = self._table.vectors_of([chunk.document_id]).get(chunk.passage) if chunk else None
-            if chunk and vector is not None and chunk.text not in known and float(vector @ target) < NEAR_DUPLICATE:
+            if chunk and vector is not None and chunk.text not in known and self._differs(vector, target):
                 return [chunk.passage]
         return []
+
+    def _differs(self, vector: Vectors, other: Vectors) -> bool:
+        return likeness(float(vector @ other), self._embedder.name) < NEAR_DUPLICATE
 
 
 def answering(passages: Iterable[LabeledPassage]) -> list[LabeledPassage]:

@@ -19,7 +19,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from app.feedback import question_key
-from ingest.embed.embedder import Embedder, Vectors
+from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.home.database import transaction
 from ingest.home.folder import make_home
 
@@ -31,7 +31,7 @@ TAUGHT: Sequence[Part] = ("train", "validation")
 COMPARED: Sequence[Part] = ("gate", "asked again")
 """Parts that compare models: unlike all that train, and like some of them."""
 SAME_QUESTION = (0.75, 0.85, 0.95)
-"""Cosine similarities above which two questions count as similar; the next one applies within a group that is too
+"""Likeness above which two questions count as similar; the next one applies within a group that is too
 large, as with questions of one form."""
 _LARGE_SHARE, _LARGE = 0.1, 8
 """A group is too large above both this share of all questions and this number."""
@@ -56,7 +56,7 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
             if len(keys) == len(known):
                 break
             if all(key in vectors for key in keys):
-                parts = assign(keys, np.stack([vectors[key] for key in keys]), known)
+                parts = assign(keys, np.stack([vectors[key] for key in keys]), known, embedder.name)
                 new = [(key, parts[key]) for key in keys if key not in known]
                 connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
                 known = parts
@@ -67,8 +67,9 @@ def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[s
     return {question: known[question_key(question)] for question in questions}
 
 
-def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> dict[str, Part]:
-    """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned.
+def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part], embedder: str = "") -> dict[str, Part]:
+    """Return key -> part. vectors: unit vectors, shape (len(keys), dimension); known: parts already assigned. embedder:
+    its recorded name, here and below.
 
     A group of similar questions gets the part that one of them has; if they have several, new ones are left out. Other
     groups fill the part that lacks most, in an order that depends only on their words. New questions of a group that
@@ -76,7 +77,7 @@ def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part]) -> 
     """
     parts, counts = dict(known), Counter(_of_group(part) for part in known.values())
     members: dict[int, list[str]] = {}
-    for key, number in zip(keys, groups_of(vectors), strict=True):
+    for key, number in zip(keys, groups_of(vectors, embedder), strict=True):
         members.setdefault(number, []).append(key)
     for group in sorted(members.values(), key=lambda group: _digest(min(group))):
         taken = {_of_group(known[key]) for key in group if key in known}
@@ -96,19 +97,19 @@ def _of_group(part: Part) -> Part:
     return "train" if part == "asked again" else part
 
 
-def groups_of(vectors: Vectors) -> list[int]:
+def groups_of(vectors: Vectors, embedder: str = "") -> list[int]:
     """Return each row's group number; chains of similar rows form a group."""
-    groups = _connected(vectors, SAME_QUESTION[0])
+    groups = _connected(vectors, SAME_QUESTION[0], embedder)
     for threshold in SAME_QUESTION[1:]:
         for group in np.flatnonzero(np.bincount(groups) > max(_LARGE, _LARGE_SHARE * len(vectors))):
             rows = np.flatnonzero(groups == group)
-            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold)
+            groups[rows] = groups.max() + 1 + _connected(vectors[rows], threshold, embedder)
     return [int(group) for group in groups]
 
 
-def _connected(vectors: Vectors, threshold: float) -> NDArray[np.int_]:
+def _connected(vectors: Vectors, threshold: float, embedder: str) -> NDArray[np.int_]:
     pairs = [
-        np.argwhere(vectors[start : start + _BLOCK] @ vectors.T >= threshold) + np.array([start, 0])
+        np.argwhere(likeness(vectors[start : start + _BLOCK] @ vectors.T, embedder) >= threshold) + np.array([start, 0])
         for start in range(0, len(vectors), _BLOCK)
     ]
     rows, columns = np.concatenate(pairs).T

@@ -20,7 +20,7 @@ from app.pipeline import Pipeline
 from app.training.labels.split import SAME_QUESTION
 from app.training.proposals.store import MAX_CHARACTERS, MIN_CHARACTERS, Proposal, ProposalError, ProposalStore
 from ingest.chunk import Chunk
-from ingest.embed.embedder import Embedder
+from ingest.embed.embedder import Embedder, likeness
 from ingest.home.database import now
 from ingest.table import ChunkTable
 
@@ -214,7 +214,7 @@ class _Known:
         """Return a refusal if a known question is similar, by the same threshold as in the split."""
         if question_key(question) in self._keys:
             return "known already"
-        similarities = self._vectors @ self._embedder.embed([question])[0]
+        similarities = likeness(self._vectors @ self._embedder.embed([question])[0], self._embedder.name)
         return "known already" if similarities.max(initial=-1.0) >= SAME_QUESTION[0] else None
 
 
