@@ -201,7 +201,8 @@ def test_the_addresses_of_a_proxy(host: str, is_proxy: bool) -> None:
 
 def test_the_examples_of_the_documentation_are_right(home: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-    _login, proxy, roles = (part.split("```")[0] for part in page.split("```toml\n")[1:])
+    examples = [part.split("```")[0] for part in page.split("```toml\n")[1:]]
+    proxy, roles = (next(example for example in examples if mark in example) for mark in ("[proxy]", "[roles]"))
     write(home, proxy + roles)
     assert read_policy(home)
 

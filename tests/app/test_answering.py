@@ -552,6 +552,7 @@ def test_what_cannot_be_written_again_stays_as_it_was_and_is_not_tried_again(
     answerer_of(without_1=[*written, error]).write_again(turn, [struck])
     wait_until(is_made(jobs, turn.id))
     answer = answer_of(store, turn.id)
+    note = f"{note} for request {turn.id}" if is_logged else note
     said = f"This is the answer as it was; it could not be written again: {note}"
     assert answer == replace(
         turn.answer, note=said, without=(struck,)

@@ -58,7 +58,7 @@ def test_a_model_is_timed_and_compared_on_judged_questions_and_the_samples(
     assert GateReport.load(Registry(home).folder(name)) == report
     time_taken, yours, sample = words(report)
     assert time_taken.startswith("Time on this machine: ")
-    assert yours.startswith("On your questions: Too little data to tell: the feedback has 1 questions")
+    assert yours.startswith("On your questions: Too little data to tell: the feedback has 1 new questions")
     assert sample.startswith("On the sample's questions: +")
     Registry(home).check(name)  # the report is none of the files that a model is loaded from
 

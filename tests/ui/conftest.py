@@ -51,8 +51,10 @@ _WHO_ASK_FOR_RIGHTS = (
     "ask.conversations",
     "ask.page",
     "ask.turn",
+    "documents.collections",
     "documents.jobs",
     "documents.page",
+    "documents.sources",
     "feedback.inbox",
     "who",  # last: the others must not import a fake
 )
