@@ -1,4 +1,4 @@
-"""question -> Answer on one table: search, rerank, answer, with the models loaded once and each step timed."""
+"""question -> Answer on one table: search, rerank, answer, each step timed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
-
-from cachetools import LRUCache
 
 from app.access.admission import usual_admission
 from app.access.rights import Rights
@@ -31,19 +29,18 @@ from app.feedback.changed import Changed, changed_since
 from app.feedback.curators import Asking
 from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import LiveMemory, Memory
-from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.language_model.tokens import estimate_tokens
 from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
-from app.registry import SHIPPED, Registry, RegistryError
+from app.models import Models
+from app.registry import Registry
 from app.reranking.draft import drafted
-from app.reranking.kept_vectors import KeptVectors
 from app.reranking.live import NONE, LiveReranker, Reranked
-from app.reranking.names import LIVE, load_reranker, name_of, shown_name, version_of
+from app.reranking.names import LIVE, name_in_answers, name_of
 from app.reranking.newest import newest_first
-from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
-from app.reranking.similarity import Preparable, Similarity
+from app.reranking.rerank import RankedChunk, RerankerError, rerank
+from app.reranking.similarity import Similarity
 from app.reranking.statements import is_overtaken, with_statement
 from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
@@ -57,14 +54,11 @@ from app.settings import Settings
 from app.telemetry.stages import count, stage
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
-from ingest.embed.embedder import Embedder, load_embedder, recorded_name
-from ingest.home.folder import current_name
-from ingest.table import ChunkTable, read_identity
+from ingest.embed.embedder import Embedder
+from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
 
-_MAX_LOADED = 4
-"""Rerankers kept in memory: the live one, the sentence finder, and two used before."""
 _log = logging.getLogger(__name__)
 
 
@@ -82,16 +76,10 @@ class Pipeline:
         sentence_scorer: Similarity | None = None,
     ) -> None:
         self.settings = settings
-        self._given_embedder = embedder
-        self._opened: tuple[ChunkTable, Embedder] | None = None
-        self._given_language_model = language_model
-        self._connected: tuple[Endpoint, LanguageModel] | None = None
-        self._given_sentence_scorer = sentence_scorer
-        self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
-        self._versions: dict[str, str] = {}
+        self.models = Models(settings, embedder, language_model, sentence_scorer)
         self._registry = Registry(settings.home)
         self._family_finder = FamilyFinder(settings.home)
-        self._live = LiveReranker(self._registry, self.reranker)
+        self._live = LiveReranker(self._registry, self.models.reranker)
         self.admission = usual_admission()
         self._memory: tuple[Embedder, LiveMemory] | None = None
         self._spelling = Spelling()
@@ -100,93 +88,20 @@ class Pipeline:
     @property
     def table(self) -> ChunkTable:
         """Return the table in use. Raises TableError if it is damaged or of another version."""
-        return self._serving()[0]
-
-    @property
-    def embedder(self) -> Embedder:
-        """Return the embedder of the table, else that of the settings. Raises CiteloopError."""
-        return self._serving()[1]
-
-    @property
-    def hint(self) -> str:
-        """Return what the curator should do about the table, or ''."""
-        made_with, wanted = self.embedder.name, self.settings.embedder
-        if self._given_embedder or not wanted or made_with == recorded_name(wanted):
-            return ""
-        return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
-
-    def _serving(self) -> tuple[ChunkTable, Embedder]:
-        """The table with its embedder; reopened after it is created or replaced."""
-        home = self.settings.home
-        with self._loading:
-            if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
-                made_with = read_identity(home)
-                name = made_with.embedder if made_with else self.settings.embedder
-                embedder = self._given_embedder or load_embedder(name)
-                self._opened = ChunkTable(home, embedder), embedder
-            return self._opened
+        return self.models.table_and_embedder()[0]
 
     @property
     def writer(self) -> Writer:
         """Return a writer for the current endpoint, or one that quotes. Raises EndpointError."""
-        language_model, context_tokens = self._connection()
+        language_model, context_tokens = self.models.connection()
         return Writer(
             language_model,
-            lambda: self.sentence_scorer,  # loaded on first use
-            lambda: self.quote_scorer,
+            lambda: self.models.sentence_scorer,  # loaded on first use
+            lambda: self.models.quote_scorer,
             estimate_tokens,
             context_tokens,
             read_prompts(self.settings.home).answer,
         )
-
-    def _connection(self) -> tuple[LanguageModel | None, int]:
-        """Return the current language model and its context size in tokens."""
-        endpoint = None if self._given_language_model else read_endpoint(self.settings)
-        if endpoint is None:
-            return self._given_language_model, self.settings.context_tokens
-        check_endpoint(endpoint)
-        from app.language_model.openai_model import OpenAILanguageModel  # takes half a second to import
-
-        with self._loading:
-            if self._connected is None or self._connected[0] != endpoint:
-                self._connected = endpoint, OpenAILanguageModel(endpoint)
-            return self._connected[1], endpoint.context_tokens
-
-    @property
-    def language_model(self) -> LanguageModel | None:
-        """Return the language model in use; None if answers are extractive."""
-        return self._connection()[0]
-
-    @property
-    def sentence_scorer(self) -> Similarity:
-        """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
-        return self._given_sentence_scorer or self._similarity("late-interaction")
-
-    @property
-    def quote_scorer(self) -> Similarity:
-        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
-        return self._given_sentence_scorer or self._similarity(SHIPPED)
-
-    def _similarity(self, name: str) -> Similarity:
-        reranker = self.reranker(name)
-        if not isinstance(reranker, Similarity):
-            raise RerankerError(f"{name} only sorts; quoting and checking citations need late interaction")
-        return reranker
-
-    def reranker(self, name: str) -> Reranker | None:
-        """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
-        if name == LIVE:
-            try:
-                name = name_of(self._registry.live())
-            except RegistryError as error:
-                raise RerankerError(str(error)) from error
-        with self._loading:
-            if name not in self._rerankers:
-                loaded, version = load_reranker(name, self.settings), version_of(name, self.settings)
-                if version and isinstance(loaded, Preparable):
-                    loaded.kept = KeptVectors(self.settings.home, version)
-                self._rerankers[name], self._versions[_shown(name)] = loaded, version
-            return self._rerankers[name]
 
     def in_full(
         self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True
@@ -198,7 +113,7 @@ class Pipeline:
         if not earlier:
             return question
         try:
-            language_model, told = self.language_model, read_prompts(self.settings.home).follow_up
+            language_model, told = self.models.language_model, read_prompts(self.settings.home).follow_up
         except CiteloopError:  # invalid settings; the answer's note reports them
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
@@ -209,7 +124,7 @@ class Pipeline:
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """Return the candidates for a query. Raises CiteloopError on an unknown document."""
-        table, embedder = self._serving()
+        table, embedder = self.models.table_and_embedder()
         return search(
             query,
             table,
@@ -250,7 +165,7 @@ class Pipeline:
             on_step("search")
             with stage("search", timings) as current:
                 if not as_typed:
-                    searched = self._spelling.correct(typed, *self._serving(), within.all_readable)
+                    searched = self._spelling.correct(typed, *self.models.table_and_embedder(), within.all_readable)
                 candidates = self.search(searched, within)
                 current.fields["num_candidates"] = len(candidates)
                 current.query, current.passages = searched, ((each.chunk, each.fused_score) for each in candidates)
@@ -276,8 +191,8 @@ class Pipeline:
             citations=cite(ranking, max(self.settings.num_citations, num_sources)),
             ranking=tuple(ranking),
             reranker=reranked.reranker,
-            reranker_version=self._versions.get(reranked.reranker, ""),
-            embedder=self.embedder.name,
+            reranker_version=self.models.version(reranked.reranker),
+            embedder=self.models.embedder.name,
             timings_ms=timings,
             found=False,
             complete=False,
@@ -327,7 +242,7 @@ class Pipeline:
     @property
     def memory(self) -> Memory:
         """Return what people have said of passages until now."""
-        embedder = self.embedder
+        embedder = self.models.embedder
         with self._loading:
             if self._memory is None or self._memory[0] is not embedder:
                 self._memory = embedder, LiveMemory(self.settings.home, embedder, self.settings.min_agreeing)
@@ -335,15 +250,15 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            live = self._live.rerank(question, candidates, self.embedder.name)
+            live = self._live.rerank(question, candidates, self.models.embedder.name)
             return self._on_trial(question, candidates, live)
         try:
-            ranking = rerank(question, candidates, self.reranker(name), self.embedder.name)
-            return Reranked(_shown(name), ranking, _left_out(ranking, _shown(name)))
+            ranking = rerank(question, candidates, self.models.reranker(name), self.models.embedder.name)
+            return Reranked(name_in_answers(name), ranking, _left_out(ranking, name_in_answers(name)))
         except RerankerError as error:
             if not fall_back:
                 raise
-            note = f"Reranker {_shown(name)} could not be used, so this is the order of search: {error}"
+            note = f"Reranker {name_in_answers(name)} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
 
     def _on_trial(self, question: str, candidates: Sequence[Candidate], found: Reranked) -> Reranked:
@@ -352,7 +267,7 @@ class Pipeline:
             trial = self._registry.trial()
             if trial is None or trial.live != found.reranker:
                 return found
-            other = rerank(question, candidates, self.reranker(name_of(trial.model)), self.embedder.name)
+            other = rerank(question, candidates, self.models.reranker(name_of(trial.model)), self.models.embedder.name)
         except Exception as error:  # damaged weights make the libraries raise anything
             _log.warning("the trial could not rank: %s", error)
             return found
@@ -404,7 +319,9 @@ class Pipeline:
         try:
             writer = self.writer
         except CiteloopError as error:  # invalid settings: quote the passages instead
-            writer = Writer(None, lambda: self.sentence_scorer, lambda: self.quote_scorer, estimate_tokens)
+            writer = Writer(
+                None, lambda: self.models.sentence_scorer, lambda: self.models.quote_scorer, estimate_tokens
+            )
             unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
         unwritten = replace(
             unwritten,
@@ -456,11 +373,6 @@ def changed_questions(
 def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:
     """Return whether all sources of a curator's answer are among the citations; they have the first numbers."""
     return {citation.number for citation in citations} >= set(range(1, len(statement.sources) + 1))
-
-
-def _shown(name: str) -> str:
-    """Return the name of a reranker in answers: without `trained:` and without secrets of a service."""
-    return shown_name(name.removeprefix("trained:"))
 
 
 def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:

@@ -220,15 +220,15 @@ def score(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Scored
     """
     name = body.model if body.model not in (None, "default") else LIVE
     _require_reranker(name, [LIVE], pipeline)
-    reranker = cast(Reranker, pipeline.reranker(name))  # only `none` is None
+    reranker = cast(Reranker, pipeline.models.reranker(name))  # only `none` is None
     texts, scores = body.texts, list[float]()
     with pipeline.admission.slot(lambda: expect_waiting(stop)), stage("rerank"):
-        num_tokens = _num_read(body.query, pipeline.embedder)
+        num_tokens = _num_read(body.query, pipeline.models.embedder)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             expect_waiting(stop)
             part = texts[start : start + _TEXTS_AT_ONCE]
             scores += _finite_scores(reranker, body.query, part)
-            num_tokens += sum(_num_read(text, pipeline.embedder) for text in part)
+            num_tokens += sum(_num_read(text, pipeline.models.embedder) for text in part)
     shown = Registry(pipeline.settings.home).live() if name == LIVE else name.removeprefix("trained:")
     return Scored(shown, scores, num_tokens)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.feedback import FeedbackStore
-from app.pipeline import Pipeline
+from app.models import Models
 from app.registry import Registry
 from app.reranking.names import LIVE
 from app.settings import Settings
@@ -50,7 +50,7 @@ def _attempt(name: str, run: Callable[[], str]) -> Check:
 
 
 def _embedder(settings: Settings) -> str:
-    embedder = Pipeline(settings).embedder
+    embedder = Models(settings).embedder
     length = float((embedder.embed_query("a question") ** 2).sum())
     if abs(length - 1) > 1e-3:
         raise CiteloopError(f"{embedder.name} gave a vector of length {length}, expected 1; reinstall the package")
@@ -61,7 +61,7 @@ def _documents(settings: Settings, *, repair: bool) -> list[Check]:
     """Check every stored passage and every kept file."""
     try:
         try:
-            embedder = Pipeline(settings).embedder
+            embedder = Models(settings).embedder
         except TableError:  # it cannot be opened, so use the embedder of the settings
             embedder = load_embedder(settings.embedder)
         return [Check("documents", found.ok, found.detail) for found in examine(settings.home, embedder, repair=repair)]
@@ -70,14 +70,14 @@ def _documents(settings: Settings, *, repair: bool) -> list[Check]:
 
 
 def _table(settings: Settings) -> str:
-    table = Pipeline(settings).table
+    table, _ = Models(settings).table_and_embedder()
     documents = table.documents()
     hint = "" if documents else "; add some with: citeloop ingest PATH"
     return f"{len(documents)} documents, {table.num_chunks()} chunks in {settings.home}{hint}"
 
 
 def _reranker(settings: Settings) -> str:
-    reranker = Pipeline(settings).reranker(settings.reranker)
+    reranker = Models(settings).reranker(settings.reranker)
     if reranker:
         reranker.score("a question", ["a passage"])
     return f"{LIVE}: {reranker.name}" if reranker and settings.reranker == LIVE else settings.reranker
@@ -107,7 +107,7 @@ def _feedback(settings: Settings) -> str:
 
 
 def _answers(settings: Settings) -> str:
-    language_model = Pipeline(settings).language_model
+    language_model = Models(settings).language_model
     if language_model is None:
         return "extractive (set a language model on the Settings page, or by OPENAI_API_KEY or OPENAI_BASE_URL)"
     return f"written by {language_model.name} (not called)"

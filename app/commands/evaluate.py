@@ -128,7 +128,7 @@ def _judged(
         from app.pipeline import Pipeline
 
         pipeline = Pipeline(settings)
-        yield read_judgements(source, pipeline.table, max_queries), pipeline.embedder
+        yield read_judgements(source, pipeline.table, max_queries), pipeline.models.embedder
         return
     from app.evaluation.benchmark import read_benchmark
     from app.evaluation.tables import judged_table

@@ -127,7 +127,7 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     askings = store.askings()
     log = store.statements()
     changed = changed_questions(pipeline, askings, log, standing(log), pipeline.memory.votes())
-    items = inbox(store, pipeline.embedder, askings, _labeled(store), changed)
+    items = inbox(store, pipeline.models.embedder, askings, _labeled(store), changed)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))
         return
@@ -204,12 +204,12 @@ def _export_labels(export_format: ExportFormat, labeled: Sequence[LabeledPassage
 
 def _taught(labeled: Sequence[LabeledPassage], home: Path | None) -> list[LabeledPassage]:
     """Return the labels of the questions used in training."""
-    from app.pipeline import Pipeline
+    from app.models import Models
     from app.settings import read_settings
     from app.training.labels.split import TAUGHT, parts_of
 
     settings = read_settings(home)
-    parts = parts_of(list({label.question: None for label in labeled}), settings.home, Pipeline(settings).embedder)
+    parts = parts_of(list({label.question: None for label in labeled}), settings.home, Models(settings).embedder)
     return [label for label in labeled if parts[label.question] in TAUGHT]
 
 

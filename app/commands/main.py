@@ -263,7 +263,7 @@ def _answer(
     from app.reranking.names import LIVE
 
     if (name := pipeline.settings.reranker if reranker is None else reranker) != LIVE:
-        pipeline.reranker(name)
+        pipeline.models.reranker(name)
     searched: list[str] = []
     for each in questions:
         searched.append(pipeline.in_full(each, searched, detect=False))

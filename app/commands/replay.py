@@ -30,7 +30,7 @@ def replay_command(home: HomeOption = None, as_json: JsonOption = False) -> None
             bar.total = total
             bar.update(done - bar.n)
 
-        memory = Memory(pipeline.embedder, settings.min_agreeing)
+        memory = Memory(pipeline.models.embedder, settings.min_agreeing)
         found = replay(FeedbackStore(settings.home), memory, pipeline.find_passages, show)
     if as_json:
         print(json.dumps(found.as_record(), ensure_ascii=False))

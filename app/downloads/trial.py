@@ -49,7 +49,7 @@ def try_model(name: str, pipeline: Pipeline) -> GateReport:
             Contender(live_name, live),
             {},
             pipeline.table,
-            pipeline.embedder,
+            pipeline.models.embedder,
             pipeline.search,
             Probe(None, latency_ms),
             budget_ms,

@@ -227,6 +227,11 @@ def shown_name(name: str) -> str:
     return without_secrets(name) if name.startswith(("http:", *_ADDRESSES)) else name
 
 
+def name_in_answers(name: str) -> str:
+    """Return the name of a reranker in answers: without `trained:` and the secrets of a service."""
+    return shown_name(name.removeprefix("trained:"))
+
+
 def is_late_interaction(target: str) -> bool:
     """Return whether a model's files, not its name, say that it has a vector per token.
 

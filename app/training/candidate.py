@@ -122,7 +122,7 @@ def _blend(plan: Plan, base: str, folder: Path, pipeline: Pipeline) -> None:
 
     They are not fitted on the feedback: people judge what the live model shows them (measured: they get worse).
     """
-    shipped = pipeline.reranker(SHIPPED)
+    shipped = pipeline.models.reranker(SHIPPED)
     if shipped is None or shipped.blend is None:
         raise RerankerError("the shipped reranker has no blend; install from a full checkout")
     # The shipped calibration holds only for scores like the shipped reranker's.
@@ -145,7 +145,7 @@ def compare_with_live(
 
     taught: what people said of the questions that it was trained on; None if there are none.
     """
-    home, embedder = pipeline.settings.home, pipeline.embedder
+    home, embedder = pipeline.settings.home, pipeline.models.embedder
     live = Contender(Registry(home).live(), load_reranker(LIVE, pipeline.settings))
     candidate = Contender(name, open_reranker(str(folder)))
     probed = probe(candidate, live, embedder, read_benchmark(PROBE), home)
@@ -158,7 +158,7 @@ def _remember(questions: Collection[str], pipeline: Pipeline) -> Memory:
     """Return what anybody said of these questions."""
     store, keys = FeedbackStore(pipeline.settings.home), {question_key(question) for question in questions}
     said = [one for one in store.entries_after(Position())[0] if question_key(one.question) in keys]
-    memory = Memory(pipeline.embedder, min_people=1)
-    memory.take(said, question_vectors(memory.new_questions(said), store, pipeline.embedder))
+    memory = Memory(pipeline.models.embedder, min_people=1)
+    memory.take(said, question_vectors(memory.new_questions(said), store, pipeline.models.embedder))
     memory.learn_reach()
     return memory

@@ -170,7 +170,7 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
     from app.evaluation.replay import replay  # takes a second to import
 
     used = pipeline()
-    memory = Memory(used.embedder, used.settings.min_agreeing)
+    memory = Memory(used.models.embedder, used.settings.min_agreeing)
     return replay(feedback_store(), memory, used.find_passages)
 
 
@@ -232,7 +232,7 @@ def only_readable_statements(said: list[Statement]) -> list[Statement]:
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing the questions")
 def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
-    return open_items(feedback_store(), pipeline().embedder, _asked, feedback().labeled, changed())
+    return open_items(feedback_store(), pipeline().models.embedder, _asked, feedback().labeled, changed())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

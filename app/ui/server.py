@@ -248,7 +248,9 @@ def _keep_prepared(stop: threading.Event) -> None:
     """Prepare the reranker for documents that are added or changed, until the server stops."""
     name = read_settings().reranker
     preparer = Preparer(
-        lambda: pipeline().reranker(name), lambda: pipeline().table, lambda: pipeline().admission.wait_until_idle()
+        lambda: pipeline().models.reranker(name),
+        lambda: pipeline().table,
+        lambda: pipeline().admission.wait_until_idle(),
     )
     while not stop.wait(_LOOK_SECONDS):
         with suppress(CiteloopError, sqlite3.Error):  # questions compute what is missing

@@ -49,7 +49,7 @@ def make_pipeline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> MakePipeline:
     rerankers: dict[str, Reranker | None] = {"none": None, "shipped": scorer, "late-interaction": WordScorer()}
-    monkeypatch.setattr("app.pipeline.load_reranker", lambda name, _settings: rerankers[name])
+    monkeypatch.setattr("app.models.load_reranker", lambda name, _settings: rerankers[name])
 
     def make(language_model: LanguageModel | None = None) -> Pipeline:
         return Pipeline(settings, embedder, language_model)

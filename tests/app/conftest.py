@@ -48,10 +48,10 @@ def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.
             raise RerankerError(f"unknown reranker {name!r}; known: none, shipped")
         return known[name]
 
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: embedder)
+    monkeypatch.setattr("app.models.load_embedder", lambda _: embedder)
     monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda _: embedder)
     monkeypatch.setattr("app.commands.doctor.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("app.pipeline.load_reranker", load_reranker)
+    monkeypatch.setattr("app.models.load_reranker", load_reranker)
     monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)
 
 

@@ -213,7 +213,7 @@ def test_a_table_of_another_embedder_is_said_in_one_line(
 ) -> None:
     other = FakeEmbedder()
     other.name = "other"
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda _: other)
+    monkeypatch.setattr("app.models.load_embedder", lambda _: other)
     outcome = citeloop("ask", "q")
     assert outcome.status == 1
     assert outcome.stderr.startswith("error: the table in ")

@@ -22,7 +22,7 @@ from tests.conftest import FakeEmbedder, FakeReranker
 
 def use(monkeypatch: pytest.MonkeyPatch, load: Callable[[str], FakeEmbedder]) -> None:
     """Load the embedder in this way."""
-    monkeypatch.setattr("app.pipeline.load_embedder", load)
+    monkeypatch.setattr("app.models.load_embedder", load)
     monkeypatch.setattr("app.commands.doctor.load_embedder", load)
 
 
@@ -61,7 +61,7 @@ def test_an_empty_home_says_how_to_add_documents(settings: Settings) -> None:
 
 def test_the_reranker_is_used_and_not_only_loaded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     reranker = FakeReranker()
-    monkeypatch.setattr("app.pipeline.load_reranker", lambda name, _settings: reranker)
+    monkeypatch.setattr("app.models.load_reranker", lambda name, _settings: reranker)
     assert checks(settings)["reranker"].ok
     assert reranker.calls
 
@@ -79,7 +79,7 @@ def test_the_live_model_is_loaded_and_every_trained_one_is_looked_through(
         Registry(settings.home).check(name.removeprefix("trained:"))
         return FakeReranker()
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     registry, live = Registry(settings.home), settings.model_copy(update={"reranker": "live"})
     for weights in ("one", "two"):
         registry.promote(add_model(settings.home, weights), "ann", "", override=True)

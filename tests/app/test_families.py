@@ -265,7 +265,7 @@ def test_what_only_the_older_version_says_is_quoted_with_its_mark(asked: Pipelin
     assert "A dog may come along in the sleeper." in cited(asked, question)
     from tests.app.builders import WordScorer
 
-    pipeline = Pipeline(asked.settings, asked.embedder, sentence_scorer=WordScorer())
+    pipeline = Pipeline(asked.settings, asked.models.embedder, sentence_scorer=WordScorer())
     text = pipeline.ask(question).text
     assert "Travel policy 2024, superseded by Travel policy 2026 [1]" in text
 

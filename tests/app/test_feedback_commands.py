@@ -10,7 +10,7 @@ import pytest
 
 from app.feedback import FeedbackStore, Judgement, Label
 from app.language_model.protocol import LanguageModelError
-from app.pipeline import Pipeline
+from app.models import Models
 from app.training.exchange.exports import ExportFormat
 from app.training.labels.split import COMPARED, parts_of
 from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
@@ -272,7 +272,7 @@ HOTEL_QUESTION = "What may a hotel cost per night?"
 @pytest.fixture
 def writer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A language model that asks about hotels, whatever it reads."""
-    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: FakeLanguageModel(HOTEL_QUESTION)))
+    monkeypatch.setattr(Models, "language_model", property(lambda _: FakeLanguageModel(HOTEL_QUESTION)))
 
 
 @pytest.mark.usefixtures("writer", "table")
@@ -320,7 +320,7 @@ def test_propose_says_what_it_kept_before_the_language_model_failed(
             raise LanguageModelError("busy")
 
     failing = Failing()
-    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: failing))
+    monkeypatch.setattr(Models, "language_model", property(lambda _: failing))
     outcome = citeloop("feedback", "propose", "--seed", "1")
     assert outcome.status == 1
     assert outcome.stdout.splitlines()[-1].startswith("2 passages asked about")  # one failure may be the passage's

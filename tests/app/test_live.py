@@ -229,7 +229,7 @@ def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
             raise RerankerError(f"unknown reranker {name!r}")
         return known[name]
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     return known
 
 
@@ -290,7 +290,7 @@ def test_reranker_that_is_named_fails_instead_of_falling_back(
         with pytest.raises(RerankerError):
             pipeline.rank(QUESTION, name)
     with pytest.raises(RerankerError):
-        pipeline.reranker("live")
+        pipeline.models.reranker("live")
     assert pipeline.rank(QUESTION).reranker == "none"
 
 
@@ -303,10 +303,10 @@ def test_only_a_few_rerankers_stay_in_memory(
         loads.append(name)
         return FakeReranker()
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     pipeline = make_pipeline()
     for name in ("a", "b", "c", "d", "a", "e", "a", "b"):
-        pipeline.reranker(name)
+        pipeline.models.reranker(name)
     assert loads == ["a", "b", "c", "d", "e", "b"]
 
 

@@ -43,7 +43,7 @@ def rerankers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Reranker | None]:
             raise RerankerError(f"unknown reranker {name!r}")
         return known[name]
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     return known
 
 
@@ -210,9 +210,11 @@ def test_a_reranker_is_loaded_once_by_many_threads(pipeline: Pipeline, monkeypat
         loaded.append(name)
         return FakeReranker()
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     found: list[Reranker | None] = []
-    threads = [threading.Thread(target=lambda: found.append(pipeline.reranker("slow to load"))) for _ in range(6)]
+    threads = [
+        threading.Thread(target=lambda: found.append(pipeline.models.reranker("slow to load"))) for _ in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,9 +227,9 @@ def test_a_reranker_that_could_not_be_loaded_is_tried_again(
     pipeline: Pipeline, rerankers: dict[str, Reranker | None]
 ) -> None:
     with pytest.raises(RerankerError):
-        pipeline.reranker("late")
+        pipeline.models.reranker("late")
     rerankers["late"] = FakeReranker()
-    assert pipeline.reranker("late") is rerankers["late"]
+    assert pipeline.models.reranker("late") is rerankers["late"]
 
 
 def test_a_home_without_documents_says_that_it_found_nothing(
@@ -299,7 +301,7 @@ def test_an_answer_that_never_begins_is_quoted_instead_with_a_note(written_by: C
     pipeline = written_by(LanguageModelError("cannot be reached; check OPENAI_BASE_URL"))
     answer = pipeline.ask(QUESTION)
     assert (answer.answered_by, answer.complete) == (EXTRACTIVE, True)
-    assert answer.text == quote(extract(QUESTION, answer.citations, pipeline.quote_scorer).quotes)
+    assert answer.text == quote(extract(QUESTION, answer.citations, pipeline.models.quote_scorer).quotes)
     assert answer.note == "cannot be reached; check OPENAI_BASE_URL"
     assert answer.citations
 
@@ -401,7 +403,7 @@ def test_writing_again_that_is_cut_off_says_so(written_by: Callable[..., Pipelin
 def test_the_embedders_token_vectors_find_the_sentences_whichever_reranker_ranks(
     pipeline: Pipeline, rerankers: dict[str, Reranker | None]
 ) -> None:
-    scorer: object = pipeline.sentence_scorer
+    scorer: object = pipeline.models.sentence_scorer
     assert scorer is rerankers["late-interaction"]
     answer = pipeline.ask(QUESTION, "likes trains")
     assert answer.citations[0].chunk.document == "handbook/travel.md"
@@ -417,9 +419,9 @@ def test_what_only_sorts_finds_no_sentences(pipeline: Pipeline, rerankers: dict[
 
     rerankers["shipped"] = rerankers["late-interaction"] = OnlySorts()
     with pytest.raises(RerankerError, match="shipped only sorts; quoting and checking citations need late interaction"):
-        _ = pipeline.quote_scorer
+        _ = pipeline.models.quote_scorer
     with pytest.raises(RerankerError, match="late-interaction only sorts"):
-        _ = pipeline.sentence_scorer
+        _ = pipeline.models.sentence_scorer
 
 
 def test_a_sentence_scorer_that_is_given_takes_the_place_of_the_usual_one(
@@ -438,7 +440,7 @@ def test_a_written_answer_needs_no_sentence_scorer(
 
 
 def test_without_key_or_address_answers_are_extractive(pipeline: Pipeline) -> None:
-    assert pipeline.language_model is None
+    assert pipeline.models.language_model is None
 
 
 @pytest.mark.parametrize(
@@ -448,8 +450,8 @@ def test_a_key_or_an_address_makes_the_configured_model_write(
     configured: dict[str, object], settings: Settings, embedder: FakeEmbedder
 ) -> None:
     pipeline = Pipeline(settings.model_copy(update={**configured, "openai_model": "writer-2"}), embedder)
-    assert pipeline.language_model is not None
-    assert pipeline.language_model.name == "writer-2"
+    assert pipeline.models.language_model is not None
+    assert pipeline.models.language_model.name == "writer-2"
 
 
 def test_every_document_can_be_cited(pipeline: Pipeline) -> None:
@@ -469,18 +471,18 @@ class OtherEmbedder(FakeEmbedder):
 def embedders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two embedders that can be loaded by name."""
     known = {embedder.name: embedder for embedder in (FakeEmbedder(), OtherEmbedder())}
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda name: known[name])
-    monkeypatch.setattr("app.pipeline.recorded_name", lambda name: name)
+    monkeypatch.setattr("app.models.load_embedder", lambda name: known[name])
+    monkeypatch.setattr("app.models.recorded_name", lambda name: name)
 
 
 @pytest.mark.usefixtures("table", "embedders")
 def test_a_table_is_searched_with_the_embedder_that_made_it(settings: Settings) -> None:
     pipeline = Pipeline(settings.model_copy(update={"embedder": "other"}))
-    assert pipeline.embedder.name == "fake"
+    assert pipeline.models.embedder.name == "fake"
     assert pipeline.search(QUESTION)
-    assert "embedded with fake" in pipeline.hint
-    assert "citeloop reindex" in pipeline.hint
-    assert Pipeline(settings).hint == ""
+    assert "embedded with fake" in pipeline.models.hint
+    assert "citeloop reindex" in pipeline.models.hint
+    assert Pipeline(settings).models.hint == ""
 
 
 @pytest.mark.parametrize("works", [True, False])
@@ -499,16 +501,16 @@ def test_a_table_that_is_made_meanwhile_is_searched_with_its_embedder(
     settings: Settings, home: Path, documents: Path
 ) -> None:
     pipeline = Pipeline(settings.model_copy(update={"embedder": "fake"}))
-    assert (pipeline.embedder.name, pipeline.search(QUESTION)) == ("fake", [])
+    assert (pipeline.models.embedder.name, pipeline.search(QUESTION)) == ("fake", [])
     list(ingest([documents], ChunkTable(home, OtherEmbedder()), OtherEmbedder()))
     assert pipeline.search(QUESTION)
-    assert pipeline.embedder.name == "other"
+    assert pipeline.models.embedder.name == "other"
 
 
 @pytest.mark.usefixtures("embedders")
 def test_a_new_table_is_made_with_the_embedder_of_the_settings(settings: Settings) -> None:
     pipeline = Pipeline(settings.model_copy(update={"embedder": "other"}))
-    assert (pipeline.embedder.name, pipeline.hint) == ("other", "")
+    assert (pipeline.models.embedder.name, pipeline.models.hint) == ("other", "")
 
 
 @pytest.mark.usefixtures("table", "embedders")
@@ -517,7 +519,7 @@ def test_a_running_pipeline_follows_to_the_new_table(settings: Settings) -> None
     before = {candidate.chunk.id for candidate in pipeline.search(QUESTION)}
     assert {result.status for result in reindex(settings.home, OtherEmbedder())} == {"added"}
     assert {candidate.chunk.id for candidate in pipeline.search(QUESTION)} == before
-    assert pipeline.embedder.name == "other"
+    assert pipeline.models.embedder.name == "other"
 
 
 def test_a_damaged_passage_is_not_cited_and_the_answer_says_so(pipeline: Pipeline, settings: Settings) -> None:
@@ -530,7 +532,7 @@ def test_a_damaged_passage_is_not_cited_and_the_answer_says_so(pipeline: Pipelin
 
 
 def test_settings_that_are_damaged_leave_the_quotes_and_say_so(pipeline: Pipeline, settings: Settings) -> None:
-    pipeline._given_language_model = None
+    pipeline.models._given_language_model = None
     (settings.home / "endpoint.json").write_text("{")
     answer = pipeline.ask(QUESTION)
     assert (answer.answered_by, answer.found, answer.complete) == (EXTRACTIVE, True, True)

@@ -123,7 +123,7 @@ def test_a_question_about_prepared_documents_encodes_no_passage(
         Pipeline(settings, embedder).rank("hotel", "shipped")
 
     pipeline = Pipeline(settings, embedder)
-    preparer = Preparer(lambda: pipeline.reranker("shipped"), lambda: pipeline.table, lambda: None)
+    preparer = Preparer(lambda: pipeline.models.reranker("shipped"), lambda: pipeline.table, lambda: None)
     preparer.look()
     assert encoder.texts == [], "documents may still be coming in"
     preparer.look()
@@ -137,7 +137,7 @@ def test_only_what_changed_is_prepared_again(
     encoder: CountingEncoder, table: ChunkTable, embedder: FakeEmbedder, settings: Settings
 ) -> None:
     pipeline = Pipeline(settings, embedder)
-    preparer = Preparer(lambda: pipeline.reranker("shipped"), lambda: table, lambda: None)
+    preparer = Preparer(lambda: pipeline.models.reranker("shipped"), lambda: table, lambda: None)
     for _ in range(2):
         preparer.look()
     encoder.texts.clear()
@@ -148,7 +148,7 @@ def test_only_what_changed_is_prepared_again(
     for _ in range(2):
         preparer.look()
     assert encoder.texts == []
-    reranker = pipeline.reranker("shipped")
+    reranker = pipeline.models.reranker("shipped")
     assert isinstance(reranker, LateInteractionReranker)
     assert reranker.kept
     assert reranker.kept.get(passages) == {}

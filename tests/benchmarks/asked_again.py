@@ -100,7 +100,7 @@ def make_world(folder: Path, cache: Path, scratch: Path, max_queries: int | None
         for row in read_rows(queries_file(folder))
         if row.id in judged.queries
     }
-    return World(pipeline, judged, needs, answers, QueriesKept(pipeline.embedder))
+    return World(pipeline, judged, needs, answers, QueriesKept(pipeline.models.embedder))
 
 
 def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> dict[str, object]:

@@ -165,7 +165,8 @@ class Judge:
     @classmethod
     def of(cls, pipeline: Pipeline, benchmark: Benchmark, query_ids: Iterable[str]) -> Judge:
         found = {
-            query_id: search(benchmark.queries[query_id], pipeline.table, pipeline.embedder) for query_id in query_ids
+            query_id: search(benchmark.queries[query_id], pipeline.table, pipeline.models.embedder)
+            for query_id in query_ids
         }
         return cls(benchmark, found)
 

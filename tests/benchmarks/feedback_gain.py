@@ -64,8 +64,8 @@ def measure_gain(
             return {"deletions": deletions, "seed": seed, "verdict": "not trained", "sentence": str(error)}
         seconds = time.perf_counter() - started
         judge = Judge.of(pipeline, benchmark, questions.measured)
-        before = judge.values(pipeline.reranker("live"))
-        after = judge.values(pipeline.reranker(f"trained:{made.name}"))
+        before = judge.values(pipeline.models.reranker("live"))
+        after = judge.values(pipeline.models.reranker(f"trained:{made.name}"))
         return {
             "deletions": deletions,
             "named": named,

@@ -176,7 +176,7 @@ def compare(pipeline: Pipeline, questions: Mapping[str, Question], made: Candida
     """
     judge = Judge.of(pipeline, benchmark_of(questions), questions)
     rerankers = {"none": "none", "live": "live", "tuned": f"trained:{made.name}"}
-    ranks = {name: places(judge, pipeline.reranker(reranker)) for name, reranker in rerankers.items()}
+    ranks = {name: places(judge, pipeline.models.reranker(reranker)) for name, reranker in rerankers.items()}
     values = {name: {query_id: _gain(rank) for query_id, rank in each.items()} for name, each in ranks.items()}
     names = dict.fromkeys(each.code_name for each in questions.values())
     return {

@@ -99,8 +99,8 @@ def run(campaign: Campaign, benchmark: Benchmark, options: argparse.Namespace) -
         except TooLittleFeedbackError as error:  # attackers who strike out everything leave nothing to learn from
             return Outcome(campaign, "refused", 0.0, 0.0, str(error))
         judge = Judge.of(pipeline, benchmark, questions.measured)
-        before = judge.values(pipeline.reranker("live"))
-        true = difference(judge.values(pipeline.reranker(f"trained:{made.name}")), before)
+        before = judge.values(pipeline.models.reranker("live"))
+        true = difference(judge.values(pipeline.models.reranker(f"trained:{made.name}")), before)
         seen = made.report.gain["nDCG@10"].mean
         return Outcome(
             campaign, made.report.verdict, round(100 * seen, 2), round(100 * true.mean, 2), made.report.sentence

@@ -100,14 +100,14 @@ def test_uploads_stay_uploads(home: Path, tmp_path: Path, embedder: FakeEmbedder
 def test_old_table_serves_until_the_new_one_is_whole(
     settings: Settings, table: ChunkTable, embedder: FakeEmbedder, other: OtherEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda name: {"fake": embedder, "other": other}[name])
+    monkeypatch.setattr("app.models.load_embedder", lambda name: {"fake": embedder, "other": other}[name])
     pipeline = Pipeline(settings.model_copy(update={"embedder": "other"}))
-    assert "citeloop reindex" in pipeline.hint
+    assert "citeloop reindex" in pipeline.models.hint
     for _ in reindex(settings.home, other):
-        assert pipeline.embedder is embedder
+        assert pipeline.models.embedder is embedder
         assert pipeline.search("hotel a night")[0].chunk.document == "handbook/travel.md"
         assert len(pipeline.table.documents()) == 3
-    assert pipeline.embedder is other
+    assert pipeline.models.embedder is other
     assert pipeline.search("hotel a night")[0].chunk.document == "handbook/travel.md"
 
 

@@ -98,8 +98,8 @@ def fake_models(
         return None if name == "none" else FakeReranker({"hotel": 5.0, "VPN": 1.0})
 
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
-    monkeypatch.setattr("app.pipeline.load_embedder", lambda *_: embedder)
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_embedder", lambda *_: embedder)
+    monkeypatch.setattr("app.models.load_reranker", load)
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", AtOnce)
     st.cache_resource.clear()
     yield

@@ -130,7 +130,7 @@ def test_a_reranker_that_does_not_load_leaves_the_order_of_search_and_a_note(
             raise RerankerError("its weights are not at hand")
         return FakeReranker()
 
-    monkeypatch.setattr("app.pipeline.load_reranker", load)
+    monkeypatch.setattr("app.models.load_reranker", load)
     page = ask(run_page(ask_page), "VPN hardware key")
     assert "its weights are not at hand" in texts(page)
     assert "Strike out [1]" in labels(page)

@@ -8,7 +8,7 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from app.pipeline import Pipeline
+from app.models import Models
 from app.settings import Settings
 from app.ui.documents.uploads import safe_folder, safe_name
 from ingest import worker
@@ -57,7 +57,7 @@ def test_the_list_can_be_searched(run_page: Run) -> None:
 
 
 def test_what_the_curator_should_do_is_said_at_the_top(run_page: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pipeline, "hint", "To use another embedder, run: citeloop reindex")
+    monkeypatch.setattr(Models, "hint", "To use another embedder, run: citeloop reindex")
     assert "citeloop reindex" in run_page(documents).info[0].value
 
 

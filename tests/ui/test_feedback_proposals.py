@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackStore, Judgement
 from app.language_model.endpoint import EndpointError
+from app.models import Models
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.proposals import NO_LANGUAGE_MODEL, Proposal, ProposalJobStore, ProposalStore
@@ -46,7 +47,7 @@ class AtOnce:
 def writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A language model is set, and asked at once."""
     monkeypatch.setattr("app.ui.feedback.proposals.Thread", AtOnce)
-    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: Writer()))
+    monkeypatch.setattr(Models, "language_model", property(lambda _: Writer()))
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_where_the_language_model_cannot_be_had_the_proposals_are_there_all_the_
     def fail(_: Pipeline) -> None:
         raise EndpointError("the address [1] makes no sense")
 
-    monkeypatch.setattr(Pipeline, "language_model", property(fail))
+    monkeypatch.setattr(Models, "language_model", property(fail))
     page = opened(run_page)
     assert page.error[0].value == r"the address \[1\] makes no sense"
     assert page.text_input(key="question-1").value == HOTEL
@@ -162,7 +163,7 @@ def test_a_page_does_not_wait_for_the_language_model(
             is_free.wait(20)
             return super().stream(messages, stop)
 
-    monkeypatch.setattr(Pipeline, "language_model", property(lambda _: Slow()))
+    monkeypatch.setattr(Models, "language_model", property(lambda _: Slow()))
     page = click(opened(run_page), "Propose questions")
     assert not is_free.is_set()
     assert "Stop" in [button.label for button in page.button]

@@ -80,7 +80,7 @@ def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
 def site(calls: list[object], pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Gives a client of the site, whose pages would find this pipeline."""
     monkeypatch.setattr("app.ui.server.pipeline", lambda: pipeline)
-    monkeypatch.setattr("app.pipeline.load_reranker", lambda name, _settings: None if name == "none" else WordScorer())
+    monkeypatch.setattr("app.models.load_reranker", lambda name, _settings: None if name == "none" else WordScorer())
     monkeypatch.setattr(Runtime, "_instance", None)  # there is one in a process, and here one in a test
     st.cache_resource.clear()
     yield lambda *, api: TestClient(server.create_app(api=api))

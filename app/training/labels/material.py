@@ -51,7 +51,7 @@ def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
     ready = readiness(labeled)
     if ready.missing:
         raise TooLittleFeedbackError(f"there is too little feedback for training; needed: {'; '.join(ready.missing)}")
-    table, embedder = pipeline.table, pipeline.embedder
+    table, embedder = pipeline.table, pipeline.models.embedder
     num_negatives, seed = recipe.num_negatives, recipe.seed
     examples = feedback_examples(labeled, table, embedder, pipeline.settings.home, num_negatives, seed)
     num_replayed = round(_REPLAY_SHARE * len(examples.train) * recipe.num_epochs)

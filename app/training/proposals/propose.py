@@ -65,13 +65,13 @@ def propose(pipeline: Pipeline, count: int, seed: int, stop: Event | None = None
 
     Raises ProposalError without a language model, and CiteloopError when it fails.
     """
-    language_model = pipeline.language_model
+    language_model = pipeline.models.language_model
     if language_model is None:
         raise ProposalError(NO_LANGUAGE_MODEL)
     home, stop = pipeline.settings.home, stop or Event()
     store, feedback = ProposalStore(home), FeedbackStore(home)
     instructions, judgements = read_prompts(home).proposal, feedback.judgements()
-    known = _Known(pipeline.embedder)
+    known = _Known(pipeline.models.embedder)
     known.add(*(event.question for event in feedback.events()), *(judgement.question for judgement in judgements))
     known.add(*(proposal.question for proposal in store.proposals()))
     taken = {judgement.text for judgement in judgements if judgement.label == "relevant"}
@@ -223,5 +223,5 @@ def _check_ranking(pipeline: Pipeline, question: str, chunk: Chunk) -> Refusal |
     found = pipeline.rank(question).ranking[:_MAX_RANK]
     if all(ranked.chunk.text != chunk.text for ranked in found):
         return "search does not find the passage"
-    is_clear = extract(question, [Citation(1, chunk)], pipeline.quote_scorer).is_clear
+    is_clear = extract(question, [Citation(1, chunk)], pipeline.models.quote_scorer).is_clear
     return None if is_clear else "not answered by the passage"

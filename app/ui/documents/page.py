@@ -39,7 +39,7 @@ _FORMATS = "PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and p
 def show() -> None:
     """The page."""
     st.title("Documents", anchor=False)
-    if hint := pipeline().hint:
+    if hint := pipeline().models.hint:
         st.info(markup.plain(hint), icon=":material/info:")
     _show_upload()
     for kind, message in st.session_state.pop("documents-messages", []):

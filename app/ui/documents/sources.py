@@ -24,7 +24,7 @@ _INTERVALS = {"": "by hand only", "1h": "every hour", "1d": "every day", "7d": "
 def show_sources() -> None:
     """Show the sources whose collections the visitor may read."""
     sources = [source for source in _store().sources() if current_rights().may_read(source.collection)]
-    with st.expander(f"Sources ({len(sources)})", icon=":material/sync:"):
+    with st.expander(f"Connected sources ({len(sources)})", icon=":material/sync:"):
         for source in sources:
             with st.container(border=True, gap="xsmall", key=f"source-{source.name}"):
                 _show_source(source)

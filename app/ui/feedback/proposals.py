@@ -60,7 +60,7 @@ def show_proposals(_said: Feedback) -> None:
 
 def _show_start() -> None:
     try:
-        language_model = pipeline().language_model
+        language_model = pipeline().models.language_model
     except CiteloopError as error:  # invalid settings; existing proposals can still be decided
         st.error(markup.plain(str(error)), icon=":material/error:")
         return

@@ -1,0 +1,123 @@
+"""settings of a home -> Models: its table with the embedder, its rerankers and its language model, each loaded once."""
+
+from __future__ import annotations
+
+import threading
+
+from cachetools import LRUCache
+
+from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
+from app.language_model.protocol import LanguageModel
+from app.registry import SHIPPED, Registry, RegistryError
+from app.reranking.kept_vectors import KeptVectors
+from app.reranking.names import LIVE, load_reranker, name_in_answers, name_of, version_of
+from app.reranking.rerank import Reranker, RerankerError
+from app.reranking.similarity import Preparable, Similarity
+from app.settings import Settings
+from ingest.embed.embedder import Embedder, load_embedder, recorded_name
+from ingest.home.folder import current_name
+from ingest.table import ChunkTable, read_identity
+
+_MAX_LOADED = 4
+"""Rerankers kept in memory: the live one, the sentence finder, and two used before."""
+
+
+class Models:
+    """What is loaded for one home folder, on first use; safe to share between threads.
+
+    embedder, language_model and sentence_scorer (also for quotes) replace the configured ones, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        embedder: Embedder | None = None,
+        language_model: LanguageModel | None = None,
+        sentence_scorer: Similarity | None = None,
+    ) -> None:
+        self._settings = settings
+        self._given_embedder = embedder
+        self._opened: tuple[ChunkTable, Embedder] | None = None
+        self._given_language_model = language_model
+        self._connected: tuple[Endpoint, LanguageModel] | None = None
+        self._given_sentence_scorer = sentence_scorer
+        self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
+        self._versions: dict[str, str] = {}
+        self._loading = threading.Lock()
+
+    @property
+    def embedder(self) -> Embedder:
+        """Return the embedder of the table, else that of the settings. Raises CiteloopError."""
+        return self.table_and_embedder()[1]
+
+    @property
+    def hint(self) -> str:
+        """Return what the curator should do about the table, or ''."""
+        made_with, wanted = self.embedder.name, self._settings.embedder
+        if self._given_embedder or not wanted or made_with == recorded_name(wanted):
+            return ""
+        return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
+
+    def table_and_embedder(self) -> tuple[ChunkTable, Embedder]:
+        """Return the table with its embedder; reopened after it is created or replaced. Raises CiteloopError."""
+        home = self._settings.home
+        with self._loading:
+            if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
+                made_with = read_identity(home)
+                name = made_with.embedder if made_with else self._settings.embedder
+                embedder = self._given_embedder or load_embedder(name)
+                self._opened = ChunkTable(home, embedder), embedder
+            return self._opened
+
+    def connection(self) -> tuple[LanguageModel | None, int]:
+        """Return the language model, None to quote, and its context size in tokens. Raises EndpointError."""
+        endpoint = None if self._given_language_model else read_endpoint(self._settings)
+        if endpoint is None:
+            return self._given_language_model, self._settings.context_tokens
+        check_endpoint(endpoint)
+        from app.language_model.openai_model import OpenAILanguageModel  # takes half a second to import
+
+        with self._loading:
+            if self._connected is None or self._connected[0] != endpoint:
+                self._connected = endpoint, OpenAILanguageModel(endpoint)
+            return self._connected[1], endpoint.context_tokens
+
+    @property
+    def language_model(self) -> LanguageModel | None:
+        """Return the language model in use; None if answers are extractive."""
+        return self.connection()[0]
+
+    @property
+    def sentence_scorer(self) -> Similarity:
+        """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
+        return self._given_sentence_scorer or self._similarity("late-interaction")
+
+    @property
+    def quote_scorer(self) -> Similarity:
+        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
+        return self._given_sentence_scorer or self._similarity(SHIPPED)
+
+    def _similarity(self, name: str) -> Similarity:
+        reranker = self.reranker(name)
+        if not isinstance(reranker, Similarity):
+            raise RerankerError(f"{name} only sorts; quoting and checking citations need late interaction")
+        return reranker
+
+    def reranker(self, name: str) -> Reranker | None:
+        """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
+        if name == LIVE:
+            try:
+                name = name_of(Registry(self._settings.home).live())
+            except RegistryError as error:
+                raise RerankerError(str(error)) from error
+        with self._loading:
+            if name not in self._rerankers:
+                loaded, version = load_reranker(name, self._settings), version_of(name, self._settings)
+                if version and isinstance(loaded, Preparable):
+                    loaded.kept = KeptVectors(self._settings.home, version)
+                self._rerankers[name], self._versions[name_in_answers(name)] = loaded, version
+            return self._rerankers[name]
+
+    def version(self, name: str) -> str:
+        """Return the version of a loaded reranker by its name in answers, '' if it has none."""
+        return self._versions.get(name, "")
