@@ -36,7 +36,7 @@ from app.memory.wording import Wording
 from app.models import Models
 from app.registry import Registry
 from app.reranking.draft import drafted
-from app.reranking.live import NONE, LiveReranker, Reranked
+from app.reranking.live import NONE, LiveReranker, Reranked, used
 from app.reranking.names import LIVE, name_in_answers, name_of
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, RerankerError, rerank
@@ -254,7 +254,8 @@ class Pipeline:
             return self._on_trial(question, candidates, live)
         try:
             ranking = rerank(question, candidates, self.models.reranker(name), self.models.embedder.name)
-            return Reranked(name_in_answers(name), ranking, _left_out(ranking, name_in_answers(name)))
+            shown = name_in_answers(name)
+            return Reranked(used(shown, ranking), ranking, _left_out(ranking, shown))
         except RerankerError as error:
             if not fall_back:
                 raise

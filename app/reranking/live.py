@@ -76,7 +76,7 @@ class LiveReranker:
                     why = _reason(error)
                     self._give_up(model, why)
                 else:
-                    return Reranked(model, ranking, self._note(failed, model))
+                    return Reranked(used(model, ranking), ranking, self._note(failed, model))
             failed[model] = why
         return Reranked(NONE, rerank(query, candidates, None), self._note(failed, NONE))
 
@@ -117,6 +117,11 @@ class LiveReranker:
             self._registry.note_fallback(model, used, why)
         except RegistryError as error:
             _log.warning("%s", error)
+
+
+def used(reranker: str, ranking: Sequence[RankedChunk]) -> str:
+    """Return the name of what ranked: `none` if the reranker scored no passage and left the order of search."""
+    return reranker if not ranking or any(ranked.reranker_score is not None for ranked in ranking) else NONE
 
 
 def _joined(failed: Mapping[str, str]) -> list[str]:
