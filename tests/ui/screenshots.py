@@ -15,6 +15,7 @@ from app.reranking.names import load_reranker
 from app.settings import Settings
 from app.training.jobs import TrainingJobStore
 from ingest.embed.embedder import load_embedder
+from ingest.home.job_store import Heart
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.faulty_server import DONE, FAULTS, FaultyServer, event, streams
@@ -118,16 +119,17 @@ def take_feedback(page: Page, address: str, folder: Path, suffix: str = "") -> N
 
 def take_training(page: Page, address: str, folder: Path, home: Path, suffix: str = "") -> None:
     """A training that is at work, and the comparison of the last one."""
-    job_id = begin_training(home)
-    page.goto(f"{address}/training")
-    progress = page.get_by_text("Current training")
-    expect(progress).to_be_visible()
-    shoot(page, folder / f"training{suffix}.png")
-    progress.evaluate("heading => heading.scrollIntoView()")
-    shoot(page, folder / f"training-progress{suffix}.png")
-    page.get_by_role("heading", name="Comparison").evaluate("heading => heading.scrollIntoView()")
-    shoot(page, folder / f"comparison{suffix}.png")
-    TrainingJobStore(home).end(job_id, "cancelled")
+    store, job_id = TrainingJobStore(home), begin_training(home)
+    with Heart(store, job_id):
+        page.goto(f"{address}/training")
+        progress = page.get_by_text("Current training")
+        expect(progress).to_be_visible()
+        shoot(page, folder / f"training{suffix}.png")
+        progress.evaluate("heading => heading.scrollIntoView()")
+        shoot(page, folder / f"training-progress{suffix}.png")
+        page.get_by_role("heading", name="Comparison").evaluate("heading => heading.scrollIntoView()")
+        shoot(page, folder / f"comparison{suffix}.png")
+    store.end(job_id, "cancelled")
 
 
 def evaluate_sample(home: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ from playwright.sync_api import expect
 
 from app.registry import Registry
 from app.training.jobs import TrainingJobStore
+from ingest.home.database import now
+from ingest.home.job_store import Heart
 from tests.app.gate_builder import add_model, add_training, make_gate_report, make_losses
 from tests.app.report_builder import make_change, make_place
 from tests.ui.browser import CHROMIUM, browsing, serving
@@ -24,10 +25,9 @@ pytestmark = [
 def test_a_training_is_followed_survives_a_reload_and_its_model_is_promoted(home: Path) -> None:
     expect.set_options(timeout=60_000)
     store = TrainingJobStore(home)
-    later = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
-    job = add_training(home, *make_losses(), current="training", step=80, num_steps=120, heartbeat_at=later)
+    job = add_training(home, *make_losses(), current="training", step=80, num_steps=120, heartbeat_at=now())
     foreign: list[str] = []
-    with serving(home) as address, browsing() as page:
+    with Heart(store, job.id), serving(home) as address, browsing() as page:
         page.on("request", lambda request: foreign.append(request.url) if address[7:] not in request.url else None)
         page.goto(f"{address}/training")
         expect(page.get_by_text("Step 80 of 120")).to_be_visible()

@@ -19,6 +19,7 @@ from app.registry import Registry
 from app.settings import Settings
 from app.training.fit.trainer import Loss
 from app.training.jobs import TrainingJobStore
+from ingest.home.database import now
 from tests.app.gate_builder import CARD, add_training, make_gate_report, make_losses
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -98,10 +99,9 @@ def _end_trainings(home: Path) -> None:
 
 
 def begin_training(home: Path) -> str:
-    """One that is two thirds through, for as long as nobody looks for its process; its id."""
+    """One that is two thirds through, for as long as somebody's heart beats for it; its id."""
     started = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
     losses: list[Loss] = make_losses()
-    far = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
     at_work = {"current": "training", "step": 80, "num_steps": 120, "started_at": started, "learning_since": started}
-    job = add_training(home, *losses, user=_PEOPLE[0], heartbeat_at=far, **at_work)
+    job = add_training(home, *losses, user=_PEOPLE[0], heartbeat_at=now(), **at_work)
     return job.id
