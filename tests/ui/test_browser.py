@@ -75,7 +75,7 @@ def test_no_text_makes_the_page_act_or_call_out(server: str, home: Path, documen
     ]
     (document,) = [each for each in ChunkTable(home, embedder).documents() if each.name == hostile]
     page.goto(f"{server}/source?document={document.id}")
-    expect(page.get_by_role("link", name="Documents")).to_be_visible()
+    expect(page.get_by_test_id("stPageLink-NavLink").filter(has_text="Documents")).to_be_visible()
     expect(page.get_by_text("window.pwned=1").first).to_be_visible()
     assert page.evaluate(NOT_ONLY_TEXT) == []
     page.goto(f"{server}/?c=%3Cimg%20src=x%20onerror=window.pwned=1%3E&share=[x](https://{EVIL})&q=:material/home:")
