@@ -95,7 +95,7 @@ class HeldReranker(FakeReranker):
 @pytest.fixture
 def held(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldReranker]:
     reranker = HeldReranker()
-    monkeypatch.setattr(api.pipeline, "reranker", lambda _name: reranker)
+    monkeypatch.setattr(api.pipeline.models, "reranker", lambda _name: reranker)
     yield reranker
     reranker.let_go.set()
 

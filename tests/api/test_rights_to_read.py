@@ -14,7 +14,7 @@ from tests.api.conftest import Api, MakePipeline, parsed
 from tests.conftest import FakeLanguageModel
 
 QUESTION = "What does it need?"
-SECRET = ("VPN", "vpn.md", "hardware", "4400", "tunnel")
+SECRET = ("VPN", "vpn.md", "hardware", "extension 4400", "tunnel")
 READER = Rights("api:helpdesk", "reader", frozenset({"handbook"}))
 
 

@@ -67,6 +67,10 @@ class ScriptedPipeline:
     language_model: FakeLanguageModel | None = None
     ranked: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def models(self) -> ScriptedPipeline:
+        return self
+
     def in_full(self, question: str, earlier: Sequence[str], stop: threading.Event | None = None) -> str:
         return Pipeline.in_full(cast(Pipeline, self), question, earlier, stop)
 

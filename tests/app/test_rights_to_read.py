@@ -30,7 +30,7 @@ BEN = Rights("ben", "reader", frozenset({"it"}))
 NOBODY = Rights("eve", "reader", frozenset())
 ALL = Rights("root")
 QUESTION = "What does the VPN need?"
-SECRET = ("hardware key", "4400", "vpn.md", '"VPN"', "tunnel")
+SECRET = ("hardware key", "extension 4400", "vpn.md", '"VPN"', "tunnel")
 """What only the document of `it` says."""
 
 
@@ -370,7 +370,9 @@ def test_a_follow_up_tells_the_language_model_nothing_that_is_hidden(
 ) -> None:
     language_model = FakeLanguageModel("And what costs the VPN?")
     pipeline = Pipeline(settings, embedder, language_model)
-    told = replace(pipeline.ask("What does it need?"), query="What does the hardware key need?", text="4400 [1]")
+    told = replace(
+        pipeline.ask("What does it need?"), query="What does the hardware key need?", text="Call extension 4400 [1]"
+    )
     store.save_answer(told, "talk", "ann")
     turns = readable(pipeline, store, ANN).conversation("talk", "ann")
     pipeline.in_full("And what does it cost?", [turn.answer.searched for turn in turns])

@@ -29,7 +29,7 @@ from tests.ui.test_feedback_page import feedback as feedback_page
 from tests.ui.test_feedback_page import view
 
 QUESTION = "What does it need?"
-SECRET = ("VPN", "vpn.md", "hardware", "4400", "tunnel")
+SECRET = ("VPN", "vpn.md", "hardware", "extension 4400", "tunnel")
 READER = Rights("ann", "curator", frozenset({"handbook"}))
 Become = Callable[[Rights], None]
 
