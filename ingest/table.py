@@ -287,25 +287,25 @@ class ChunkTable:
 
         Takes about 40 ms per 1,000 chunks.
         """
-        table, parts, words = self._table(), Counter[str](), Counter[str]()
-        if table is None:
-            return words
-        with self._clear_errors("read"):
-            query = table.search() if within is None else table.search().where(self._among(within))
-            for batch in query.select(["passage"]).to_batches(1024):
-                counted = pc.value_counts(pc.utf8_split_whitespace(batch["passage"]).flatten())
-                parts.update({part["values"]: part["counts"] for part in counted.to_pylist()})
+        parts, words = Counter[str](), Counter[str]()
+        for passages in self._passages(within):
+            counted = pc.value_counts(pc.utf8_split_whitespace(passages).flatten())
+            parts.update({part["values"]: part["counts"] for part in counted.to_pylist()})
         for part, count in parts.items():  # fewer than the words of the passages
             words.update(dict.fromkeys(_WORD.findall(part.lower().replace("’", "'")), count))  # noqa: RUF001
         return words
 
     def passages(self) -> Iterator[list[str]]:
         """Yield all passages in batches."""
+        return (passages.to_pylist() for passages in self._passages())
+
+    def _passages(self, within: Collection[str] | None = None) -> Iterator[pa.Array]:
         table = self._table()
         if table is not None:
             with self._clear_errors("read"):
-                for batch in table.search().select(["passage"]).to_batches(1024):
-                    yield batch["passage"].to_pylist()
+                query = table.search() if within is None else table.search().where(self._among(within))
+                for batch in query.select(["passage"]).to_batches(1024):
+                    yield batch["passage"]
 
     def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return chunk id -> likeness to the query for these chunks; removed ones are left out."""
