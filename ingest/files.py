@@ -52,13 +52,13 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False, leave_out: Path
         folder = root if root.is_dir() else root.parent
         real_folder = os.path.realpath(folder)  # once per folder, because it is slow
         for below in sorted(_files_below(root, leave_out), key=_parts) if root.is_dir() else [root.name]:
-            path, name, real_path = os.path.join(folder, below), printable(below), os.path.join(real_folder, below)
+            path, name, real_path = os.path.join(folder, below), path_text(below), os.path.join(real_folder, below)
             target = os.path.realpath(path) if os.path.islink(path) else real_path
             not_read = "" if target == real_path or allowed.holds(target) else _LEADS_OUT
             if target != real_path and not not_read and os.path.isdir(target):
                 continue  # its files are found where they are
             resolved = real_path if not_read else target
-            source = UPLOAD + name if uploaded else printable(resolved)
+            source = UPLOAD + name if uploaded else path_text(resolved)
             files.setdefault(resolved, SourceFile(Path(path), name, source, not_read=not_read))
     return list(files.values())
 
@@ -93,7 +93,7 @@ def is_remote(source: str) -> bool:
     return "://" in source
 
 
-def printable(path: str) -> str:
+def path_text(path: str) -> str:
     """Return the path as text with forward slashes; bytes that are not UTF-8 are replaced."""
     return path.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -14,7 +14,7 @@ from ingest import CiteloopError
 from ingest.chunk import chunk
 from ingest.collections import default_collection
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
-from ingest.files import SourceFile, check_paths, find_files, is_gone, printable
+from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
@@ -223,7 +223,7 @@ class Ingest:
             return FileResult(file.name, file.source, "skipped", reason=reason)
         self._report()
         absolute = os.path.abspath(file.path)
-        if printable(absolute) != absolute.replace(os.sep, "/"):
+        if path_text(absolute) != absolute.replace(os.sep, "/"):
             return _failed(file, "its name is not valid UTF-8; rename it")
         known = self._known.get(file.source)
         try:

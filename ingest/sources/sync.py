@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from filelock import FileLock, Timeout
 
 from ingest.embed.embedder import Embedder
-from ingest.files import SourceFile, is_gone, is_remote, printable
+from ingest.files import SourceFile, is_gone, is_remote, path_text
 from ingest.home.folder import create_private, make_home
 from ingest.home.job_store import StoppedError
 from ingest.isolation import read_limits
@@ -150,7 +150,7 @@ class Sync:
         suffix = PurePosixPath(item.path).suffix.lower()
         if suffix not in PARSERS:
             self._remember({item.address: Seen(item.stamp, unread=True)})
-            return self._done(item, "skipped", f"this format cannot be read: {printable(suffix) or 'none'}")
+            return self._done(item, "skipped", f"this format cannot be read: {path_text(suffix) or 'none'}")
         stem = re.sub(r"[^\w-]", "_", PurePosixPath(item.path).stem)[:50] or "file"
         path = folder / f"{stem}{suffix}"
         self._report(current=_name(self._source, item))
@@ -231,7 +231,7 @@ class Sync:
 
 def _name(source: Source, item: Item) -> str:
     """Return a document's name: the source and the path below it, without control characters."""
-    path = "".join(each if each.isprintable() else "_" for each in printable(item.path))
+    path = "".join(each if each.isprintable() else "_" for each in path_text(item.path))
     return "/".join([source.name, *(part for part in path.split("/") if part not in ("", ".", ".."))])
 
 
