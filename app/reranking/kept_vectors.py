@@ -1,6 +1,6 @@
 """KeptVectors: the packed token vectors of a home's passages, on disk, so that no question waits for a model.
 
-They are only a copy of what a model computes. Whatever cannot be read or written is computed again.
+They are only a cache: the model computes again what is missing, damaged or unreadable.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class LiveReranker:
 
 
 def used(reranker: str, ranking: Sequence[RankedChunk]) -> str:
-    """Return the name of what ranked: `none` if the reranker scored no passage and left the order of search."""
+    """Return the reranker's name, or `none` if it scored no passage and left the order of search."""
     return reranker if not ranking or any(ranked.reranker_score is not None for ranked in ranking) else NONE
 
 
