@@ -31,7 +31,7 @@ _MIN_VALIDATION = 8
 def require_libraries() -> None:
     """Raise CiteloopError if the libraries that only training needs are not installed."""
     with needs_extra("train", "training"):
-        import accelerate  # noqa: F401
+        import accelerate  # type: ignore[import-untyped]  # noqa: F401
         import datasets  # noqa: F401
 
 
