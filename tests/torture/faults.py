@@ -82,9 +82,9 @@ def clock_back(here: Installation, _: FaultyServer) -> None:
     here.change()
     job_id = _kill_worker(here)
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    with transaction(here.home / "jobs.sqlite3") as connection:
+    with transaction(here.home / "progress.sqlite3") as connection:
         condition = "id = ? AND heartbeat_at IS NOT NULL AND state IN ('queued', 'running')"
-        connection.execute(f"UPDATE jobs SET heartbeat_at = ? WHERE {condition}", (ahead, job_id))
+        connection.execute(f"UPDATE ingest_jobs SET heartbeat_at = ? WHERE {condition}", (ahead, job_id))
     _expect_ingested(here)
 
 
@@ -158,7 +158,7 @@ def flipped_database(here: Installation, _: FaultyServer) -> None:
     here.kill()
     kept, answers, votes = here.root / "kept", set(here.answers), set(here.votes)
     shutil.copytree(here.home, kept, ignore=lambda _, names: [name for name in names if ".sqlite3" not in name])
-    _flip(here, [path for path in here.home.glob("*.sqlite3") if path.name != "keys.sqlite3"])
+    _flip(here, list(here.home.glob("*.sqlite3")))
     here.start()
     assert here.ask(), "it does not answer with damaged databases"
     here.kill()

@@ -24,7 +24,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.feedback import FeedbackStore, Judgement
 from ingest.jobs import JobStore
 from ingest.table import stored_documents
@@ -202,7 +203,7 @@ class Installation:
 
     def check_answers(self) -> None:
         """Check that no acknowledged answer or vote is lost."""
-        with closing(sqlite3.connect(self.home / "feedback.sqlite3")) as database:
+        with closing(sqlite3.connect(self.home / "citeloop.sqlite3")) as database:
             for table, acknowledged in (("answers", self.answers), ("events", self.votes)):
                 lost = acknowledged - {row[0] for row in database.execute(f"SELECT id FROM {table}")}
                 assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged {table} are lost"
