@@ -217,9 +217,8 @@ class AnswerStore:
                 rows = [row for row in connection.execute(query) if _holds_all(f"{row[1]} {said[row[0]]}", words)]
             else:
                 rows = list(connection.execute(query.limit(last)))
-            return [
-                Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows[:last]
-            ]
+            first = _first_questions(connection, [row[0] for row in rows[:last] if not row[1]])
+        return [Conversation(row[0], row[1] or first[row[0]], *row[2:]) for row in rows[:last]]
 
     def title(self, conversation_id: str, user: str) -> str:
         """Return the title that a user gave a conversation, '' if none."""
@@ -296,9 +295,9 @@ def _said(connection: Connection, user: str, may_read: Callable[[Collection[str]
     return texts
 
 
-def _first_question(connection: Connection, conversation_id: str) -> str:
-    asked = select(_ASKED).where(answers.c.conversation_id == conversation_id).order_by(answers.c.asked_at)
-    return str(connection.scalar(asked.limit(1)))
+def _first_questions(connection: Connection, conversation_ids: Collection[str]) -> dict[str, str]:
+    asked = select(answers.c.conversation_id, _ASKED).where(answers.c.conversation_id.in_(conversation_ids))
+    return dict(connection.execute(asked.order_by(answers.c.asked_at.desc())).tuples().all())
 
 
 def _require_own(connection: Connection, conversation_id: str, user: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select
 
 from app.access import users
 from app.feedback.curators import CuratorStore, append_statements, counted, statements_after
@@ -24,7 +24,13 @@ from ingest.home.tables import events, ignored_users, judgements, question_vecto
 _EVENTS = select(*(events.c[name] for name in EVENT_COLUMNS)).order_by(events.c.sequence)
 _JUDGEMENTS = select(*(judgements.c[name] for name in JUDGEMENT_COLUMNS)).order_by(judgements.c.sequence)
 _STRIKES = ("deleted", "undone")
-_IS_STRIKE = events.c.action.in_(_STRIKES)
+_IS_STRIKE = or_(*(events.c.action == action for action in _STRIKES))
+_STRIKES_OF_USER = _EVENTS.where(
+    events.c.answer_id == bindparam("answer_id"), events.c.user == bindparam("user"), _IS_STRIKE
+)
+_STRIKES_OF_CHUNK = _STRIKES_OF_USER.where(events.c.chunk_id == bindparam("chunk_id")).with_only_columns(
+    events.c.action, events.c.reason
+)
 _LAST_SEQUENCES = select(
     *(
         select(func.coalesce(func.max(table.c.sequence), 0)).scalar_subquery()
@@ -174,12 +180,8 @@ class FeedbackStore(CuratorStore):
 def _append(connection: Connection, event: FeedbackEvent) -> FeedbackEvent | None:
     """Append an event with a unique id and return it; None if it changes nothing."""
     if event.action in _STRIKES:
-        strikes = connection.execute(
-            select(events.c.action, events.c.reason)
-            .where(events.c.answer_id == event.answer_id, events.c.chunk_id == event.chunk_id)
-            .where(events.c.user == event.user, _IS_STRIKE)
-            .order_by(events.c.sequence)
-        ).all()
+        of_chunk = {"answer_id": event.answer_id, "user": event.user, "chunk_id": event.chunk_id}
+        strikes = connection.execute(_STRIKES_OF_CHUNK, of_chunk).all()
         action, reason = strikes[-1] if strikes else ("undone", None)
         if event.action == action and event.reason in (None, reason):
             return None
@@ -205,8 +207,8 @@ def _judgements(connection: Connection, query: Select[Any]) -> list[Judgement]:
 
 
 def _deleted(connection: Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
-    strikes = _EVENTS.where(events.c.answer_id == answer_id, events.c.user == user, _IS_STRIKE)
-    last = {event.chunk_id: event for event in _events(connection, strikes)}
+    strikes = connection.execute(_STRIKES_OF_USER, {"answer_id": answer_id, "user": user})
+    last = {row.chunk_id: FeedbackEvent(*row) for row in strikes}
     return {chunk_id: event for chunk_id, event in last.items() if event.action == "deleted"}
 
 

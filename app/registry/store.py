@@ -37,6 +37,9 @@ _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
 
 _AUTO_PROMOTE = "promotes by itself"
 _MODELS = select(*(models.c[field.name] for field in fields(TrainedModel))).where(models.c.removed_at.is_(None))
+_NAMES = _MODELS.with_only_columns(models.c.name)
+_CHANGES = select(promotions.c.action, promotions.c.model).where(promotions.c.action != "fallback")
+_CHANGES = _CHANGES.order_by(promotions.c.sequence)
 _TRIALS = select(*(trials.c[field.name] for field in fields(Trial))).order_by(trials.c.sequence.desc())
 
 
@@ -299,7 +302,7 @@ class Registry:
         """
         if damaged_databases(self.models_folder.parent):
             return
-        known = set(connection.scalars(_MODELS.with_only_columns(models.c.name)))
+        known = set(connection.scalars(_NAMES))
         for folder in self.models_folder.glob("[!.]*/"):
             if folder.name not in known:
                 shutil.rmtree(folder)
@@ -308,15 +311,14 @@ class Registry:
 def _standing(connection: Connection) -> list[str]:
     """Return the stack of live models, newest first, each once, without those that a rollback undid."""
     stack = [SHIPPED]
-    changes = select(promotions.c.action, promotions.c.model).where(promotions.c.action != "fallback")
-    for action, model in connection.execute(changes.order_by(promotions.c.sequence)):
+    for action, model in connection.execute(_CHANGES):
         if action == "rollback":
             stack.pop()
             while stack[-1] != model:
                 stack.pop()
         else:
             stack.append(model)
-    existing = {SHIPPED, *connection.scalars(_MODELS.with_only_columns(models.c.name))}
+    existing = {SHIPPED, *connection.scalars(_NAMES)}
     return [name for name in dict.fromkeys(reversed(stack)) if name in existing]
 
 
@@ -336,7 +338,7 @@ def _model(connection: Connection, name: str) -> TrainedModel:
     row = connection.execute(_MODELS.where(models.c.name == name)).first()
     if row:
         return TrainedModel(*row)
-    known = connection.scalars(_MODELS.with_only_columns(models.c.name).order_by(models.c.sequence))
+    known = connection.scalars(_NAMES.order_by(models.c.sequence))
     raise RegistryError(f"no model {name!r}; known: {', '.join(known) or 'none yet'}")
 
 

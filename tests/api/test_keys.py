@@ -30,7 +30,7 @@ def test_key_is_long_random_and_known_by_its_name(keys: KeyStore) -> None:
 
 def test_key_itself_is_nowhere_on_the_disk(keys: KeyStore, home: Path) -> None:
     secret = keys.create("helpdesk").removeprefix("citeloop_").encode()
-    files = [path for path in home.rglob("keys.*") if path.is_file()]
+    files = [path for path in home.rglob("citeloop.*") if path.is_file()]
     assert files
     assert not any(secret in path.read_bytes() for path in files)
 
