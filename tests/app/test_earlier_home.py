@@ -157,7 +157,7 @@ for number in range(int(sys.argv[2])):
         AuditLog(home).entries()
         JobStore(home).jobs()
         os._exit(0)
-    time.sleep(number * 0.004)
+    time.sleep(number * 0.012)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
 """
