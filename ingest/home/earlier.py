@@ -70,6 +70,7 @@ def put_aside(home: Path) -> None:
         with suppress(OSError):  # renamed meanwhile, or by the next start
             (home / FOLDER).mkdir(mode=0o700, exist_ok=True)
             aside = home / FOLDER / f"{path.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+            path.chmod(0o600)
             rename_with_log(path, aside if is_whole(path) else damaged_name(path))
             _log.info("%s is of an earlier version; its rows are in the new databases", path.name)
 
@@ -79,7 +80,8 @@ def _open(path: Path) -> sqlite3.Connection:
     address = path.absolute().as_uri()
     try:
         connection = sqlite3.connect(f"{address}?mode=rw", uri=True)
-        connection.execute("PRAGMA schema_version")
+        connection.execute("PRAGMA writable_schema = ON")  # needed to read a truncated file
+        connection.execute("PRAGMA user_version")
     except sqlite3.OperationalError:
         connection = sqlite3.connect(f"{address}?immutable=1", uri=True)
     return connection
