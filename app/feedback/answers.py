@@ -6,14 +6,14 @@ import json
 import secrets
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, union_all, update
 
 from app.answer import Answer
 from app.feedback.events import ShownAnswer, StoredAnswer
@@ -315,7 +315,7 @@ def _share_token(connection: Connection, conversation_id: str, user: str) -> str
     return connection.scalar(select(shares.c.token).where(*shared, shares.c.created_at > _oldest_share())) or ""
 
 
-def _to_answer(row: Row[Any]) -> StoredAnswer:
+def _to_answer(row: Sequence[Any]) -> StoredAnswer:
     answer_id, conversation_id, user, asked_at, answer = row
     return StoredAnswer(
         answer_id, conversation_id, user, datetime.fromisoformat(asked_at), _ANSWER.validate_json(answer)

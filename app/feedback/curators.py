@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 
 from app.feedback.answers import AnswerStore
 from app.memory.votes import Statement
@@ -124,7 +124,7 @@ def statements_after(connection: Connection, sequence: int) -> list[Statement]:
     ]
 
 
-def _asking(row: Row[Any]) -> Asking | None:
+def _asking(row: Sequence[Any]) -> Asking | None:
     answer_id, user, asked_at, question, query, found, complete, said, is_probability, first, second, *rest = row
     num_curated, *shown = rest
     if not complete:

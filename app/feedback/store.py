@@ -123,8 +123,9 @@ class FeedbackStore(CuratorStore):
         with self._records.reading() as connection:
             new_events = _EVENTS.where(events.c.sequence > position.events, counted(events))
             new_judgements = _JUDGEMENTS.where(judgements.c.sequence > position.judgements, counted(judgements))
-            said = [*_events(connection, new_events), *_judgements(connection, new_judgements)]
-            return [*said, *statements_after(connection, position.statements)], _position(connection)
+            said: list[LogEntry] = [*_events(connection, new_events), *_judgements(connection, new_judgements)]
+            said += statements_after(connection, position.statements)
+            return said, _position(connection)
 
     def question_vectors(self, embedder: str, keys: Iterable[str]) -> dict[str, bytes]:
         """Return question key -> the vector kept for it, made by this embedder; keys without one are left out."""

@@ -353,7 +353,7 @@ def test_what_is_decided_once_stands(store: ProposalStore, feedback: FeedbackSto
 def test_of_many_that_accept_at_once_one_counts(store: ProposalStore, feedback: FeedbackStore) -> None:
     results: list[bool] = []
     threads = [
-        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}", feedback)))
+        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}")))
         for n in range(8)
     ]
     for thread in threads:

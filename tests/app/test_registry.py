@@ -349,7 +349,7 @@ def act(home, kill_at):
     num_lines = 0
     def count(frame, event, _):
         nonlocal num_lines
-        if not any(part in frame.f_code.co_filename for part in ("app/registry", "ingest/home/database")):
+        if not any(part in frame.f_code.co_filename for part in ("app/registry", "ingest/home/")):
             return None
         num_lines += event == "line"
         if event == "line" and num_lines == kill_at:
@@ -363,6 +363,7 @@ def act(home, kill_at):
 def copy(name):
     return Path(shutil.copytree(homes / "home", homes / name))
 
+act(copy("warm"), 0)  # fills what is computed once in a process
 num_lines = act(copy("counted"), 0)
 moments = sorted({1 + round(step * (num_lines - 1) / max(num_kills - 1, 1)) for step in range(num_kills)})
 for moment in moments:
