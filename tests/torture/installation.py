@@ -62,7 +62,7 @@ class Installation:
     def begin(self) -> None:
         """Add documents and judgements, and start the server."""
         self.folder.mkdir(parents=True)
-        self.key = KeyStore(self.home).create("torture", Limits(num_users=20, rate=10_000))
+        self.key = self.new_key("torture")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         for _ in range(_NUM_DOCUMENTS):
@@ -146,6 +146,10 @@ class Installation:
         """The server's process id."""
         assert self._server
         return self._server.pid
+
+    def new_key(self, name: str) -> str:
+        """Make a key for the API."""
+        return KeyStore(self.home).create(name, Limits(num_users=20, rate=10_000))
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
