@@ -72,6 +72,6 @@ class CorrectionStore:
 
 
 def _delete_pair(connection: Connection, *pair: str) -> None:
-    """Delete what was said of two documents, in either order."""
+    """Delete the correction of two documents, in either order."""
     both = corrections.c.document_id.in_(pair), corrections.c.other_id.in_(pair)
     connection.execute(delete(corrections).where(*both))
