@@ -13,6 +13,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sqlalchemy import delete, select, update
+
 from app.access.admission import expect_waiting
 from app.access.rights import Rights
 from app.answer import EXTRACTIVE, Answer
@@ -25,6 +27,7 @@ from ingest import CiteloopError
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
 from ingest.home.log import fault, in_request
+from ingest.home.tables import answer_jobs
 
 _MAX_AT_ONCE = 32
 """Maximum of concurrent answers; most wait for a search slot or a language model."""
@@ -53,24 +56,21 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
     """The answers of one home folder that are being made."""
 
     def __init__(self, home: Path, *, in_memory: bool = False) -> None:
-        super().__init__(home, AnswerJob, "" if in_memory else "answering.sqlite3")
+        super().__init__(home, AnswerJob, answer_jobs, in_memory=in_memory)
 
     def begin(self, answer_id: str, without: Iterable[str] = ()) -> AnswerJob:
         """Record that an answer is being made; cancel an earlier job of it."""
         self.fail_dead()
         job = AnswerJob(id=new_id(), created_at=now(), answer_id=answer_id, without=tuple(without))
         job = self.put(job, begin=True)
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "UPDATE jobs SET cancel_requested = 1 WHERE state IN ('queued', 'running') AND answer_id = ?"
-                " AND rowid < (SELECT rowid FROM jobs WHERE id = ?)",
-                (answer_id, job.id),
-            )
-            connection.execute(  # what has ended is needed as long as an earlier one of its answer has not
-                "DELETE FROM jobs WHERE state NOT IN ('queued', 'running') AND answer_id NOT IN"
-                " (SELECT answer_id FROM jobs WHERE state IN ('queued', 'running'))"
-            )
+        table = answer_jobs.c
+        open_answers = select(table.answer_id).where(self._is_open)
+        earlier = table.sequence < select(table.sequence).where(table.id == job.id).scalar_subquery()
+        with self._records.writing() as connection:
+            cancel = update(answer_jobs).values(cancel_requested=True)
+            connection.execute(cancel.where(self._is_open, table.answer_id == answer_id, earlier))
+            # what has ended is needed as long as an earlier one of its answer has not
+            connection.execute(delete(answer_jobs).where(~self._is_open, table.answer_id.not_in(open_answers)))
         return job
 
     def at_work(self, answer_id: str) -> AnswerJob | None:
@@ -87,7 +87,8 @@ class AnswerJobStore(BaseJobStore[AnswerJob]):
             self.update(job.id, cancel_requested=True)
 
     def _last(self, answer_id: str) -> list[AnswerJob]:
-        return self._jobs("WHERE answer_id = ? ORDER BY rowid DESC LIMIT 1", answer_id)
+        query = select(*self._columns).where(answer_jobs.c.answer_id == answer_id)
+        return self._jobs(query.order_by(answer_jobs.c.sequence.desc()).limit(1))
 
 
 class Answerer:

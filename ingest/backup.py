@@ -19,7 +19,10 @@ from pathlib import Path
 
 from ingest import CiteloopError
 from ingest.home.database import now, transaction
+from ingest.home.earlier import earlier_files
 from ingest.home.folder import create_private, flush, make_home, write_lock
+from ingest.home.records import Records, unusable
+from ingest.home.tables import JOBS, MADE
 from ingest.home.whole_folders import unfinished_folder
 from ingest.originals import file_digest
 
@@ -81,6 +84,7 @@ def _snapshot(home: Path, on_wait: Callable[[], None]) -> Iterator[Path]:
     """
     with unfinished_folder(home) as folder:
         with write_lock(home, on_wait):
+            _take_over_earlier(home)
             _link_files(home, folder)
             for database in home.glob(f"*{_DATABASE}"):
                 _copy_database(database, folder / database.name)
@@ -106,6 +110,14 @@ def _link(path: Path, target: Path) -> None:
         return
     except OSError:  # on another disk, or one without links
         shutil.copyfile(path, target)
+
+
+def _take_over_earlier(home: Path) -> None:
+    """Copy rows of an earlier version now, since its files are renamed as soon as another process does."""
+    if earlier_files(home):
+        for tables in (MADE, JOBS):
+            with Records(home, tables, unusable(BackupError, "a database")).reading():
+                pass
 
 
 def _copy_database(path: Path, copy: Path) -> None:

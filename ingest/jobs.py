@@ -6,12 +6,16 @@ Unchanged files cost only a hash, so a job that is queued again continues where 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from sqlalchemy import Select, delete, func, select
 
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
+from ingest.home.records import put
+from ingest.home.tables import ingest_jobs, ingest_results
 from ingest.pipeline import FileResult
 
 Kind = Literal["upload", "folder", "reindex", "source"]
@@ -45,19 +49,11 @@ class Job(BaseJob):
         return {**record, "chunks_per_second": round(self.chunks_per_second, 1)}
 
 
-_RESULTS = """
-CREATE TABLE IF NOT EXISTS results (
-    job_id TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, status TEXT NOT NULL,
-    num_chunks INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (job_id, source)
-);
-"""
-
-
 class JobStore(BaseJobStore[Job]):
     """The ingest jobs of one home folder and their results."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home, Job, "jobs.sqlite3", more_tables=_RESULTS)
+        super().__init__(home, Job, ingest_jobs)
 
     def add(
         self,
@@ -87,36 +83,40 @@ class JobStore(BaseJobStore[Job]):
 
     def syncs(self, source: str) -> list[Job]:
         """Return the syncs of a source, newest first."""
-        return self._jobs("WHERE source = ? ORDER BY created_at DESC, rowid DESC", source)
+        return self._jobs(self._syncs(source))
+
+    def _syncs(self, source: str) -> Select[Any]:
+        return select(*self._columns).where(ingest_jobs.c.source == source).order_by(*self._newest_first())
 
     def forget_quiet(self, source: str) -> None:
         """Delete the syncs of a source that changed nothing, except the newest: they would crowd out the others."""
-        with self._connection() as connection:
+        with self._records.writing() as connection:
+            earlier = connection.execute(self._syncs(source).with_only_columns(ingest_jobs.c.id)).scalars().all()[1:]
             connection.execute(
-                "DELETE FROM jobs WHERE source = ? AND state = 'done' AND id NOT IN (SELECT job_id FROM results)"
-                " AND id != (SELECT id FROM jobs WHERE source = ? ORDER BY created_at DESC, rowid DESC LIMIT 1)",
-                (source, source),
+                delete(ingest_jobs).where(
+                    ingest_jobs.c.id.in_(earlier),
+                    ingest_jobs.c.state == "done",
+                    ingest_jobs.c.id.not_in(select(ingest_results.c.job_id)),
+                )
             )
 
     def record(self, job_id: str, result: FileResult) -> None:
         """Record a file's result; unchanged files are only counted."""
         if result.status == "unchanged":
             return
-        row = (job_id, result.name, result.source, result.status, result.num_chunks, result.reason)
-        with self._connection() as connection:
-            connection.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)", row)
+        with self._records.writing() as connection:
+            put(connection, ingest_results, [{"job_id": job_id, **asdict(result)}], "job_id", "source")
 
     def results(self, job_id: str) -> list[FileResult]:
         """Return the results of a job in order of completion, without unchanged files."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT name, source, status, num_chunks, reason FROM results WHERE job_id = ? ORDER BY rowid",
-                (job_id,),
-            )
-            return [FileResult(*row) for row in rows]
+        columns = [ingest_results.c[field.name] for field in fields(FileResult)]
+        query = select(*columns).where(ingest_results.c.job_id == job_id).order_by(ingest_results.c.sequence)
+        with self._records.reading() as connection:
+            return [FileResult(*row) for row in connection.execute(query)]
 
     def counts(self, job_id: str) -> dict[str, int]:
         """Return status -> number of the files of a job, without unchanged files."""
-        with self._connection() as connection:
-            query = "SELECT status, COUNT(*) FROM results WHERE job_id = ? GROUP BY status ORDER BY status"
-            return dict(connection.execute(query, (job_id,)).fetchall())
+        status = ingest_results.c.status
+        query = select(status, func.count()).where(ingest_results.c.job_id == job_id).group_by(status).order_by(status)
+        with self._records.reading() as connection:
+            return dict(connection.execute(query).tuples().all())

@@ -6,7 +6,8 @@ policy     Policy     access.toml: who has which role, and who may read which co
 rights     Rights     what somebody may do and read
 access     Access     identity -> rights: the one place that decides
 audit      AuditLog   who changed what, when and from where
-keys       ApiKey     keys of programs, their owners, scopes and limits
+limits     Limits     what the key of a program may do
+keys       ApiKey     keys of programs, with their owners
 tokens                bearer token of an OpenID provider -> its claims
 callers    Caller     key or token of a request -> rights and limits
 rates                 requests per minute of each key

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from app.access.access import Access
 from app.access.identity import Identity
-from app.access.keys import PREFIX, ApiKey, KeyStore, Limits, UserLimitError
+from app.access.keys import PREFIX, ApiKey, KeyStore, UserLimitError
+from app.access.limits import Limits
 from app.access.rights import Rights
 from app.access.tokens import TokenError, TokenVerifier
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
 
-_VERSION = 1
-"""PRAGMA user_version of a database without cookies."""
-_TABLES = ("answers", "shares", "events", "judgements", "statements", "ignored_users")
+from sqlalchemy import Connection, func, select, update
+
+from ingest.home.tables import answers, events, ignored_users, judgements, shares, statements
+
+_TABLES = (answers, shares, events, judgements, statements, ignored_users)
 
 
 def user_of_cookie(cookie: str) -> str:
@@ -30,33 +31,16 @@ def earlier_name(user: str) -> str:
     return user[:12] if re.fullmatch(r"[0-9a-f]{32}", user) else user
 
 
-def replace_cookies(connection: sqlite3.Connection) -> None:
-    """Replace the cookies in an early database by user ids."""
-    if _version(connection) >= _VERSION:
-        return
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if _version(connection) < _VERSION:
-            rows = " UNION ".join(f"SELECT user FROM {table}" for table in _TABLES)
-            for (user,) in connection.execute(rows).fetchall():
-                if re.fullmatch(r"[0-9a-f]{32}", user):
-                    rename_user(connection, user, user_of_cookie(user))
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def has_rows(connection: sqlite3.Connection, user: str) -> bool:
+def has_rows(connection: Connection, user: str) -> bool:
     """Return whether any row has this user."""
-    rows = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE user = :user" for table in _TABLES)
-    return connection.execute(f"{rows} LIMIT 1", {"user": user}).fetchone() is not None
+    rows = (select(table.c.user).where(table.c.user == user).limit(1) for table in _TABLES)
+    return any(connection.execute(query).first() for query in rows)
 
 
-def rename_user(connection: sqlite3.Connection, old: str, new: str) -> None:
+def rename_user(connection: Connection, old: str, new: str) -> None:
     """Rename a user in all rows, also inside the ids of events."""
     for table in _TABLES:
-        connection.execute(f"UPDATE {table} SET user = ? WHERE user = ?", (new, old))
-    renamed = "UPDATE OR IGNORE events SET id = replace(id, ?, ?) WHERE user = ?"
-    connection.execute(renamed, (f"-{old}-", f"-{new}-", new))
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+        connection.execute(update(table).where(table.c.user == old).values(user=new))
+    renamed = func.replace(events.c.id, f"-{old}-", f"-{new}-")
+    taken = select(events.c.id).correlate(None).where(events.c.user == new)
+    connection.execute(update(events).where(events.c.user == new, renamed.not_in(taken)).values(id=renamed))

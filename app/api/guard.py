@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.access import NoAccessError
 from app.access.admission import BusyError
 from app.access.callers import Caller, Callers
-from app.access.keys import SCOPES, ApiKey, UserLimitError
+from app.access.keys import ApiKey, UserLimitError
+from app.access.limits import SCOPES
 from app.access.rates import Rates
 from app.access.tokens import TokenError
 from app.api.answers import UnknownError, WrongValueError

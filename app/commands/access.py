@@ -54,7 +54,7 @@ def log_command(
     as_json: JsonOption = False,
 ) -> None:
     """Print who changed what, when and from where, newest first. Example: citeloop access log --last 20"""
-    entries = AuditLog(home or DEFAULT_HOME).entries(last or -1)
+    entries = AuditLog(home or DEFAULT_HOME).entries(last or None)
     if as_json:
         print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False))
         return

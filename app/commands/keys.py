@@ -10,16 +10,19 @@ import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.access.identity import EVERYBODY, Identity, address
-from app.access.keys import SCOPES, KeyStore, Limits
+from app.access.limits import SCOPES, Limits
 from app.commands.recorded import recorded
 from ingest.commands import HomeOption, JsonOption
 from ingest.extras import needs_extra
 from ingest.home.folder import DEFAULT_HOME
+
+if TYPE_CHECKING:
+    from app.access.keys import KeyStore
 
 keys_cli = typer.Typer(help="Keys for programs that use the API (citeloop serve --api).", no_args_is_help=True)
 
@@ -166,4 +169,6 @@ def mcp_command(home: HomeOption = None) -> None:
 
 
 def _store(home: Path | None) -> KeyStore:
+    from app.access.keys import KeyStore  # takes a quarter of a second to import
+
     return KeyStore(home or DEFAULT_HOME)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+from ingest.home.tables import download_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class DownloadJobStore(BaseJobStore[DownloadJob]):
     """The downloads of one home folder."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home, DownloadJob, "download_jobs.sqlite3")
+        super().__init__(home, DownloadJob, download_jobs)
 
     def add(self, model_id: str) -> DownloadJob:
         """Queue a download."""

@@ -1,44 +1,33 @@
-"""Questions and answers by conversation, in SQLite."""
+"""Questions and answers by conversation."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, union_all, update
 
 from app.answer import Answer
 from app.feedback.events import ShownAnswer, StoredAnswer
 from app.feedback.unsaved import UnsavedAnswers
 from ingest import CiteloopError
-from ingest.home.database import is_refusal, now, transaction
+from ingest.home.database import is_refusal, now
+from ingest.home.records import Records, put
+from ingest.home.tables import MADE, answers, removed, shares, titles
 
 _ANSWER = TypeAdapter(Answer)
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS answers (
-    id TEXT PRIMARY KEY, conversation_id TEXT NOT NULL, user TEXT NOT NULL, asked_at TEXT NOT NULL,
-    answer TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS answers_by_conversation ON answers (conversation_id, asked_at);
-CREATE INDEX IF NOT EXISTS answers_by_user ON answers (user, asked_at);
-CREATE TABLE IF NOT EXISTS titles (conversation_id TEXT PRIMARY KEY, title TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS removed (
-    id TEXT PRIMARY KEY, asked_at TEXT NOT NULL, reranker TEXT NOT NULL, num_citations INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS shares (
-    token TEXT PRIMARY KEY, conversation_id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, created_at TEXT NOT NULL
-);
-"""
-_OWN = "SELECT 1 FROM answers WHERE conversation_id = ? AND user = ?"
-_CITED = "(SELECT json_group_array(json_extract(value, '$.chunk.document_id')) FROM json_each(answer, '$.citations'))"
-_COLUMNS = "id, conversation_id, user, asked_at, answer"
+_STORED = (answers.c.id, answers.c.conversation_id, answers.c.user, answers.c.asked_at, answers.c.answer)
+_ASKED = answers.c.answer["question"].as_string()
+_RERANKER = answers.c.answer["reranker"].as_string()
+_NUM_CITATIONS = func.json_array_length(answers.c.answer["citations"])
 _MAX_TITLE_CHARACTERS = 200
 SHARE_DAYS = 30
 """How long a link to a shared conversation works."""
@@ -78,13 +67,8 @@ class AnswerStore:
     """
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "feedback.sqlite3"
+        self._records = Records(home, MADE, self._explain)
         self._unsaved = UnsavedAnswers()
-        with self._connection():  # makes the tables
-            pass
-
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        connection.executescript(_SCHEMA)
 
     def save_answer(self, answer: Answer, conversation_id: str, user: str) -> str:
         """Keep an answer and return its id."""
@@ -100,9 +84,9 @@ class AnswerStore:
         held = self._unsaved.find(answer_id)
         if held is None:
             try:
-                with self._connection() as connection:
-                    row = (_ANSWER.dump_json(answer).decode(), answer_id)
-                    connection.execute("UPDATE answers SET answer = ? WHERE id = ?", row)
+                with self._records.writing() as connection:
+                    changed = update(answers).where(answers.c.id == answer_id)
+                    connection.execute(changed.values(answer=_ANSWER.dump_json(answer).decode()))
                 return answer
             except FeedbackError as error:
                 held = self._saved(answer_id)
@@ -113,19 +97,17 @@ class AnswerStore:
             self._save(replace(held, answer=answer))
         return self._unsaved.shown(replace(held, answer=answer)).answer
 
-    def conversation(self, conversation_id: str, user: str, last: int = -1) -> list[StoredAnswer]:
+    def conversation(self, conversation_id: str, user: str, last: int | None = None) -> list[StoredAnswer]:
         """Return the last answers of a user's conversation, by default all, oldest first."""
         own = (conversation_id, user)
         unsaved = [each for each in self._still_unsaved() if (each.conversation_id, each.user) == own]
-        with self._connection() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM answers WHERE conversation_id = ? AND user = ?"
-                " ORDER BY asked_at DESC, rowid DESC LIMIT ?",
-                (*own, last),
-            ).fetchall()[::-1]
+        newest_first = (answers.c.asked_at.desc(), answers.c.sequence.desc())
+        query = select(*_STORED).where(_own(*own)).order_by(*newest_first).limit(last)
+        with self._records.reading() as connection:
+            rows = connection.execute(query).all()[::-1]
         found = {each.id: each for each in (*map(_to_answer, rows), *unsaved)}
         ordered = sorted(found.values(), key=lambda each: each.asked_at)
-        return [self._unsaved.shown(each) for each in (ordered if last < 0 else ordered[-last:])]
+        return [self._unsaved.shown(each) for each in (ordered if last is None else ordered[-last:])]
 
     def answer(self, answer_id: str, user: str) -> StoredAnswer | None:
         """Return the answer of this id, or None if the user did not ask for it.
@@ -137,8 +119,8 @@ class AnswerStore:
         return self._unsaved.shown(found) if found and _is_own(found, user) else None
 
     def _saved(self, answer_id: str) -> StoredAnswer | None:
-        with self._connection() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM answers WHERE id = ?", (answer_id,)).fetchone()
+        with self._records.reading() as connection:
+            row = connection.execute(select(*_STORED).where(answers.c.id == answer_id)).first()
         return _to_answer(row) if row else None
 
     def _still_unsaved(self) -> list[StoredAnswer]:
@@ -149,13 +131,16 @@ class AnswerStore:
 
     def _save(self, answer: StoredAnswer) -> None:
         """Write an answer, or hold it in memory."""
-        row = (answer.id, answer.conversation_id, answer.user, answer.asked_at.isoformat(timespec="milliseconds"))
+        row = {
+            "id": answer.id,
+            "conversation_id": answer.conversation_id,
+            "user": answer.user,
+            "asked_at": answer.asked_at.isoformat(timespec="milliseconds"),
+            "answer": _ANSWER.dump_json(answer.answer).decode(),
+        }
         try:
-            with self._connection() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
-                    (*row, _ANSWER.dump_json(answer.answer).decode()),
-                )
+            with self._records.writing() as connection:
+                put(connection, answers, [row], "id")
         except FeedbackError as error:
             self._unsaved.hold(answer, str(error))
         else:
@@ -166,48 +151,45 @@ class AnswerStore:
 
         Makes it on first use and when the last one has expired.
         """
-        with self._writing() as connection:
+        with self._records.writing() as connection:
             _require_own(connection, conversation_id, user)
-            connection.execute("DELETE FROM shares WHERE created_at <= ?", (_oldest_share(),))
-            connection.execute(
-                "INSERT INTO shares VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO NOTHING",
-                (secrets.token_urlsafe(24), conversation_id, user, now()),
-            )
+            connection.execute(delete(shares).where(shares.c.created_at <= _oldest_share()))
+            if not connection.execute(select(shares).where(shares.c.conversation_id == conversation_id)).first():
+                row = (secrets.token_urlsafe(24), conversation_id, user, now())
+                connection.execute(insert(shares).values(row))
             return _share_token(connection, conversation_id, user)
 
     def share_token(self, conversation_id: str, user: str) -> str:
         """Return the token of a user's conversation, '' if it is not shared or its time is over."""
-        with self._connection() as connection:
+        with self._records.reading() as connection:
             return _share_token(connection, conversation_id, user)
 
     def shared_until(self, token: str) -> datetime | None:
         """Return when a token expires, None if there is no such token."""
-        with self._connection() as connection:
-            row = connection.execute("SELECT created_at FROM shares WHERE token = ?", (token,)).fetchone()
-        return datetime.fromisoformat(row[0]) + timedelta(days=SHARE_DAYS) if row else None
+        with self._records.reading() as connection:
+            made_at = connection.scalar(select(shares.c.created_at).where(shares.c.token == token))
+        return datetime.fromisoformat(made_at) + timedelta(days=SHARE_DAYS) if made_at else None
 
     def stop_sharing(self, conversation_id: str, user: str) -> None:
         """Delete the token of a user's conversation; its link stops working."""
-        with self._connection() as connection:
-            connection.execute("DELETE FROM shares WHERE conversation_id = ? AND user = ?", (conversation_id, user))
+        with self._records.writing() as connection:
+            shared = shares.c.conversation_id == conversation_id, shares.c.user == user
+            connection.execute(delete(shares).where(*shared))
 
     def shared_conversation(self, token: str) -> list[StoredAnswer]:
         """Return the answers of the conversation that this token shares, oldest first; none when it has expired."""
-        with self._connection() as connection:
-            share = "SELECT conversation_id, user FROM shares WHERE token = ? AND created_at > ?"
-            found = connection.execute(share, (token, _oldest_share())).fetchone()
+        valid = shares.c.token == token, shares.c.created_at > _oldest_share()
+        with self._records.reading() as connection:
+            found = connection.execute(select(shares.c.conversation_id, shares.c.user).where(*valid)).first()
         return self.conversation(*found) if found else []
 
     def shown(self, since: str = "") -> list[ShownAnswer]:
         """Return answers with citations since a time (ISO 8601 in UTC), oldest first."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id, asked_at, json_extract(answer, '$.reranker'), json_array_length(answer, '$.citations')"
-                " AS number FROM answers WHERE asked_at >= ? AND number > 0"
-                " UNION ALL SELECT * FROM removed WHERE asked_at >= ? AND num_citations > 0 ORDER BY 2",
-                (since, since),
-            )
-            return [ShownAnswer(*row) for row in rows]
+        kept = select(answers.c.id, answers.c.asked_at, _RERANKER, _NUM_CITATIONS)
+        kept = kept.where(answers.c.asked_at >= since, _NUM_CITATIONS > 0)
+        gone = select(removed).where(removed.c.asked_at >= since, removed.c.num_citations > 0)
+        with self._records.reading() as connection:
+            return [ShownAnswer(*row) for row in connection.execute(union_all(kept, gone).order_by("asked_at"))]
 
     def conversations(
         self,
@@ -221,76 +203,66 @@ class AnswerStore:
         Searches titles, questions and answers, ignoring case. may_read: whether the user may read all documents with
         these ids; the texts of answers that cite others are not searched.
         """
-        said = "coalesce(title, '')"
-        if words.strip():  # else no answer is read
-            text = f"CASE WHEN may_read({_CITED}) THEN json_extract(answer, '$.text') ELSE '' END"
-            said += f" || ' ' || group_concat(json_extract(answer, '$.question') || ' ' || {text})"
-        with self._connection() as connection:
-            connection.create_function("holds_all", 2, _holds_all, deterministic=True)
-            connection.create_function("may_read", 1, lambda ids: may_read(json.loads(ids)))
-            rows = connection.execute(
-                "SELECT conversation_id, title, MIN(asked_at), MAX(asked_at), COUNT(*) FROM answers"
-                " LEFT JOIN titles USING (conversation_id) WHERE user = ? GROUP BY conversation_id"
-                f" HAVING holds_all({said}, ?) ORDER BY MAX(asked_at) DESC LIMIT ?",
-                (user, words, last),
-            ).fetchall()
-            return [Conversation(row[0], row[1] or _first_question(connection, row[0]), *row[2:]) for row in rows]
+        last_asked_at = func.max(answers.c.asked_at)
+        query = (
+            select(answers.c.conversation_id, titles.c.title, func.min(answers.c.asked_at), last_asked_at, func.count())
+            .outerjoin_from(answers, titles, titles.c.conversation_id == answers.c.conversation_id)
+            .where(answers.c.user == user)
+            .group_by(answers.c.conversation_id, titles.c.title)
+            .order_by(last_asked_at.desc())
+        )
+        with self._records.reading() as connection:
+            if words.strip():  # else no answer is read
+                said = _said(connection, user, may_read)
+                rows = [row for row in connection.execute(query) if _holds_all(f"{row[1]} {said[row[0]]}", words)]
+            else:
+                rows = list(connection.execute(query.limit(last)))
+            first = _first_questions(connection, [row[0] for row in rows[:last] if not row[1]])
+        return [Conversation(row[0], row[1] or first[row[0]], *row[2:]) for row in rows[:last]]
 
     def title(self, conversation_id: str, user: str) -> str:
         """Return the title that a user gave a conversation, '' if none."""
-        with self._connection() as connection:
-            title = f"SELECT title FROM titles WHERE conversation_id = ? AND EXISTS ({_OWN})"
-            row = connection.execute(title, (conversation_id, conversation_id, user)).fetchone()
-            return str(row[0]) if row else ""
+        is_own = select(answers.c.id).where(_own(conversation_id, user)).exists()
+        with self._records.reading() as connection:
+            title = select(titles.c.title).where(titles.c.conversation_id == conversation_id, is_own)
+            return connection.scalar(title) or ""
 
     def rename_conversation(self, conversation_id: str, user: str, title: str) -> None:
         """Rename a conversation; '' restores the first question as title. Raises FeedbackError."""
         title = " ".join(title.split())[:_MAX_TITLE_CHARACTERS]
-        with self._writing() as connection:
+        with self._records.writing() as connection:
             _require_own(connection, conversation_id, user)
-            connection.execute("DELETE FROM titles WHERE conversation_id = ?", (conversation_id,))
+            connection.execute(delete(titles).where(titles.c.conversation_id == conversation_id))
             if title:
-                connection.execute("INSERT INTO titles VALUES (?, ?)", (conversation_id, title))
+                connection.execute(insert(titles).values((conversation_id, title)))
 
     def remove_conversation(self, conversation_id: str, user: str) -> None:
         """Remove a user's questions and answers in a conversation. Raises FeedbackError.
 
         Its events stay in the log, and its answers stay countable.
         """
-        with self._writing() as connection:
+        own = _own(conversation_id, user)
+        counted = select(answers.c.id, answers.c.asked_at, _RERANKER, _NUM_CITATIONS).where(own)
+        with self._records.writing() as connection:
             _require_own(connection, conversation_id, user)
-            own = "FROM answers WHERE conversation_id = ? AND user = ?"
-            counted = "json_extract(answer, '$.reranker'), json_array_length(answer, '$.citations')"
-            connection.execute(f"INSERT INTO removed SELECT id, asked_at, {counted} {own}", (conversation_id, user))
-            connection.execute(f"DELETE {own}", (conversation_id, user))
-            connection.execute("DELETE FROM titles WHERE conversation_id = ?", (conversation_id,))
-            connection.execute("DELETE FROM shares WHERE conversation_id = ?", (conversation_id,))
+            connection.execute(insert(removed).from_select(list(removed.c), counted))
+            connection.execute(delete(answers).where(own))
+            connection.execute(delete(titles).where(titles.c.conversation_id == conversation_id))
+            connection.execute(delete(shares).where(shares.c.conversation_id == conversation_id))
 
     def check_writable(self) -> None:
         """Raises NotSavedError when nothing can be saved now."""
-        with self._writing() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            connection.execute(f"PRAGMA user_version = {version}")  # a write that changes nothing
+        with self._records.writing() as connection:
+            connection.execute(insert(titles).values(("", "")))
+            connection.execute(delete(titles).where(titles.c.conversation_id == ""))
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with transaction(self._path, make_tables=self._make_tables) as connection:
-                yield connection
-        except (sqlite3.DatabaseError, ValidationError) as error:
-            if isinstance(error, sqlite3.Error) and is_refusal(error):
-                raise NotSavedError(f"Not saved: {error}. {_HOW_TO_SAVE}") from error
-            raise FeedbackError(
-                f"the feedback in {self._path} cannot be used: {error}; try again, and if it stays so, run: "
-                "citeloop doctor"
-            ) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction that locks out other writers from the start."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
+    def _explain(self, error: Exception) -> FeedbackError:
+        if is_refusal(error):
+            return NotSavedError(f"Not saved: {error}. {_HOW_TO_SAVE}")
+        return FeedbackError(
+            f"the feedback in {self._records.path} cannot be used: {error}; try again, and if it stays so, run: "
+            "citeloop doctor"
+        )
 
 
 def new_id() -> str:
@@ -308,16 +280,28 @@ def _holds_all(text: str, words: str) -> bool:
     return all(word in text for word in words.casefold().split())
 
 
-def _first_question(connection: sqlite3.Connection, conversation_id: str) -> str:
-    (question,) = connection.execute(
-        "SELECT json_extract(answer, '$.question') FROM answers WHERE conversation_id = ? ORDER BY asked_at LIMIT 1",
-        (conversation_id,),
-    ).fetchone()
-    return str(question)
+def _own(conversation_id: str, user: str) -> ColumnElement[bool]:
+    return and_(answers.c.conversation_id == conversation_id, answers.c.user == user)
 
 
-def _require_own(connection: sqlite3.Connection, conversation_id: str, user: str) -> None:
-    if not connection.execute(_OWN, (conversation_id, user)).fetchone():
+def _said(connection: Connection, user: str, may_read: Callable[[Collection[str]], bool]) -> dict[str, str]:
+    """Return conversation id -> a user's questions and the answers to them."""
+    texts = defaultdict[str, str](str)
+    stored = answers.c.answer
+    query = select(answers.c.conversation_id, _ASKED, stored["text"].as_string(), stored["citations"])
+    for conversation_id, question, text, citations in connection.execute(query.where(answers.c.user == user)):
+        cited = [citation["chunk"]["document_id"] for citation in json.loads(citations)]
+        texts[conversation_id] += f"{question} {text if may_read(cited) else ''} "
+    return texts
+
+
+def _first_questions(connection: Connection, conversation_ids: Collection[str]) -> dict[str, str]:
+    asked = select(answers.c.conversation_id, _ASKED).where(answers.c.conversation_id.in_(conversation_ids))
+    return dict(connection.execute(asked.order_by(answers.c.asked_at.desc())).tuples().all())
+
+
+def _require_own(connection: Connection, conversation_id: str, user: str) -> None:
+    if not connection.execute(select(answers.c.id).where(_own(conversation_id, user)).limit(1)).first():
         raise FeedbackError("this conversation is not there any more; reload the page")
 
 
@@ -326,13 +310,12 @@ def _oldest_share() -> str:
     return (datetime.now(UTC) - timedelta(days=SHARE_DAYS)).isoformat(timespec="milliseconds")
 
 
-def _share_token(connection: sqlite3.Connection, conversation_id: str, user: str) -> str:
-    share = "SELECT token FROM shares WHERE conversation_id = ? AND user = ? AND created_at > ?"
-    row = connection.execute(share, (conversation_id, user, _oldest_share())).fetchone()
-    return str(row[0]) if row else ""
+def _share_token(connection: Connection, conversation_id: str, user: str) -> str:
+    shared = shares.c.conversation_id == conversation_id, shares.c.user == user
+    return connection.scalar(select(shares.c.token).where(*shared, shares.c.created_at > _oldest_share())) or ""
 
 
-def _to_answer(row: tuple[str, str, str, str, str]) -> StoredAnswer:
+def _to_answer(row: Sequence[Any]) -> StoredAnswer:
     answer_id, conversation_id, user, asked_at, answer = row
     return StoredAnswer(
         answer_id, conversation_id, user, datetime.fromisoformat(asked_at), _ANSWER.validate_json(answer)

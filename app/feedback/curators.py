@@ -1,48 +1,44 @@
-"""What curators say beside passages, in SQLite: answers, questions that nothing answers, and whom to ignore."""
+"""What curators say beside passages: answers, questions that nothing answers, and whom to ignore."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 
 from app.feedback.answers import AnswerStore
 from app.memory.votes import Statement
 from ingest.chunk import PassageRef
-from ingest.home.database import add_missing_columns, now
+from ingest.home.database import now
+from ingest.home.tables import answers, ignored_users, statements
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS statements (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT NOT NULL, user TEXT NOT NULL, at TEXT NOT NULL,
-    shown TEXT NOT NULL, withdrawn INTEGER NOT NULL, text TEXT NOT NULL DEFAULT '', sources TEXT NOT NULL DEFAULT '[]',
-    collections TEXT
-);
-CREATE TABLE IF NOT EXISTS ignored_users (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, at TEXT NOT NULL, decided_by TEXT NOT NULL,
-    ignored INTEGER NOT NULL
-);
-"""
-_LAST = "sequence IN (SELECT MAX(sequence) FROM ignored_users GROUP BY user)"
-COUNTED = f"user NOT IN (SELECT user FROM ignored_users WHERE ignored AND {_LAST})"
-"""Condition in SQL: the row is of nobody who is ignored."""
-_STATEMENTS = "question, user, at, shown, withdrawn, text, sources, collections"
+_LAST = ignored_users.c.sequence.in_(select(func.max(ignored_users.c.sequence)).group_by(ignored_users.c.user))
+_IGNORED = select(ignored_users.c.user, ignored_users.c.at, ignored_users.c.decided_by).where(
+    ignored_users.c.ignored, _LAST
+)
+_STATEMENTS = tuple(statements.c[field.name] for field in fields(Statement))
 _SOURCES = TypeAdapter(tuple[PassageRef, ...])
 _MAX_SHOWN = 20
+_STORED = answers.c.answer
 _FACTS = (
-    "$.question",
-    "$.query",
-    "$.found",
-    "$.complete",
-    "$.statement.text",
-    "$.ranking[0].is_probability",
-    "$.ranking[0].score",
-    "$.ranking[1].score",
-    *(f"$.citations[{index}].chunk.id" for index in range(_MAX_SHOWN)),
+    *(answers.c.id, answers.c.user, answers.c.asked_at),
+    *(_STORED[name].as_string() for name in ("question", "query")),
+    *(_STORED[name].as_boolean() for name in ("found", "complete")),
+    _STORED["statement", "text"].as_string(),
+    _STORED["ranking", 0, "is_probability"].as_boolean(),
+    *(_STORED["ranking", index, "score"].as_float() for index in (0, 1)),
+    func.json_array_length(_STORED["statement", "sources"]),
+    *(_STORED["citations", index, "chunk", "id"].as_string() for index in range(_MAX_SHOWN)),
 )
+
+
+def counted(table: Table) -> ColumnElement[bool]:
+    """Return the condition that a row is of nobody who is ignored."""
+    return table.c.user.not_in(_IGNORED.with_only_columns(ignored_users.c.user))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,97 +75,58 @@ class Asking:
 class CuratorStore(AnswerStore):
     """The answers, and what curators decide beside passages. Both tables only grow; the last row counts."""
 
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        super()._make_tables(connection)
-        _rename_earlier_table(connection)
-        connection.executescript(_SCHEMA)
-
     def statements(self) -> list[Statement]:
         """Return all statements and withdrawals, oldest first."""
-        with self._connection() as connection:
+        with self._records.reading() as connection:
             return statements_after(connection, 0)
 
     def ignore(self, user: str, decided_by: str, *, ignored: bool = True) -> None:
         """Ignore what a user said, also in the future, or count it again."""
-        with self._connection() as connection:
-            row = (user, now(), decided_by, ignored)
-            connection.execute("INSERT INTO ignored_users (user, at, decided_by, ignored) VALUES (?, ?, ?, ?)", row)
+        row = {"user": user, "at": now(), "decided_by": decided_by, "ignored": ignored}
+        with self._records.writing() as connection:
+            connection.execute(insert(ignored_users), row)
 
     def ignored(self) -> dict[str, IgnoredUser]:
         """Return the users who are ignored, by name."""
-        with self._connection() as connection:
-            rows = connection.execute(f"SELECT user, at, decided_by FROM ignored_users WHERE ignored AND {_LAST}")
-            return {row[0]: IgnoredUser(*row) for row in rows}
+        with self._records.reading() as connection:
+            return {row[0]: IgnoredUser(*row) for row in connection.execute(_IGNORED)}
 
     def askings(self, last: int = 10_000) -> list[Asking]:
         """Return what the inbox needs of the last complete answers, oldest first; none of people who are ignored."""
-        paths = ", ".join(f"'{path}'" for path in _FACTS)
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT id, user, asked_at, json_array_length(answer, '$.statement.sources'),"
-                f" json_extract(answer, {paths}) FROM answers WHERE {COUNTED}"
-                " ORDER BY asked_at DESC LIMIT ?",
-                (last,),
-            ).fetchall()
+        query = select(*_FACTS).where(counted(answers)).order_by(answers.c.asked_at.desc()).limit(last)
+        with self._records.reading() as connection:
+            rows = connection.execute(query).all()
         found = [_asking(row) for row in reversed(rows)]
         return [asking for asking in found if asking]
 
 
-def append_statements(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
+def append_statements(connection: Connection, said: Sequence[Statement]) -> None:
     """Append statements, said now."""
     rows = [
-        (
-            *(one.question, one.user, now(), " ".join(one.shown), one.withdrawn, one.text),
-            *(_SOURCES.dump_json(one.sources), json.dumps(one.collections)),
-        )
-        for one in statements
+        {
+            **{field.name: getattr(one, field.name) for field in fields(one)},
+            "at": now(),
+            "shown": " ".join(one.shown),
+            "sources": _SOURCES.dump_json(one.sources).decode(),
+        }
+        for one in said
     ]
-    connection.executemany(f"INSERT INTO statements ({_STATEMENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    if rows:
+        connection.execute(insert(statements), rows)
 
 
-def statements_after(connection: sqlite3.Connection, sequence: int) -> list[Statement]:
+def statements_after(connection: Connection, sequence: int) -> list[Statement]:
     """Return the statements after a position, in order; none of people who are ignored."""
-    rows = connection.execute(
-        f"SELECT {_STATEMENTS} FROM statements WHERE sequence > ? AND {COUNTED} ORDER BY sequence", (sequence,)
-    )
+    query = select(*_STATEMENTS).where(statements.c.sequence > sequence, counted(statements))
     return [
-        Statement(
-            question,
-            user,
-            at,
-            tuple(shown.split()),
-            bool(withdrawn),
-            text,
-            _SOURCES.validate_json(sources),
-            _names(names),
-        )
-        for question, user, at, shown, withdrawn, text, sources, names in rows
+        Statement(**{**row, "shown": tuple(row["shown"].split()), "sources": _SOURCES.validate_json(row["sources"])})
+        for row in connection.execute(query.order_by(statements.c.sequence)).mappings()
     ]
 
 
-def _names(stored: str | None) -> tuple[str, ...] | None:
-    """Return the stored names, None if there are none or the row is older than the column."""
-    names = json.loads(stored or "null")
-    return None if names is None else tuple(names)
-
-
-def _rename_earlier_table(connection: sqlite3.Connection) -> None:
-    """Take over the rows of an earlier version, which stated only that nothing answers."""
-    is_earlier = "SELECT 1 FROM sqlite_master WHERE name = 'unanswered'"
-    if not connection.execute(is_earlier).fetchone():
-        return
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute(is_earlier).fetchone():  # no other process was faster
-            connection.execute("ALTER TABLE unanswered RENAME TO statements")
-    add_missing_columns(connection, "statements", ["text"], default="''")
-    add_missing_columns(connection, "statements", ["sources"], default="'[]'")
-    add_missing_columns(connection, "statements", ["collections"])
-
-
-def _asking(row: tuple[str, str, str, int | None, str]) -> Asking | None:
-    answer_id, user, asked_at, num_curated, facts = row
-    question, query, found, complete, said, is_probability, first, second, *shown = json.loads(facts)
+def _asking(row: Sequence[Any]) -> Asking | None:
+    answer_id, user, asked_at, question, query, found, complete, said, is_probability, first, second, *rest = row
+    num_curated, *shown = rest
     if not complete:
         return None
     return Asking(

@@ -164,9 +164,9 @@ class LiveMemory:
     """
 
     def __init__(self, home: Path, embedder: Embedder, min_people: int) -> None:
-        self._home, self._embedder, self._min_people = home, embedder, min_people
+        self._embedder, self._min_people = embedder, min_people
         self._memory = Memory(embedder, min_people)
-        self._store: FeedbackStore | None = None
+        self._store = FeedbackStore(home)
         self._position = Position()
         self._num_learned = 0
         self._lock = threading.Lock()
@@ -181,10 +181,6 @@ class LiveMemory:
             return self._memory
 
     def _read_on(self) -> None:
-        if self._store is None:
-            if not (self._home / "feedback.sqlite3").exists():
-                return  # nobody has said anything, and a search makes no database
-            self._store = FeedbackStore(self._home)
         position = self._store.position()
         if position == self._position:
             return

@@ -1,34 +1,42 @@
-"""Append-only FeedbackEvents and Judgements, in one SQLite file with the answers.
+"""Append-only FeedbackEvents and Judgements, in one database with the answers.
 
 Readers leave out what people who are ignored said, unless they ask for everyone.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select
 
 from app.access import users
-from app.feedback.curators import COUNTED, CuratorStore, append_statements, statements_after
+from app.feedback.curators import CuratorStore, append_statements, counted, statements_after
 from app.feedback.events import EVENT_COLUMNS, Action, FeedbackEvent, Reason, StoredAnswer, event_of
 from app.feedback.judgements import JUDGEMENT_COLUMNS, Judgement, is_imported, question_key
 from app.memory.votes import Statement
 from app.telemetry.stages import count
-from ingest.home.database import add_missing_columns, now
+from ingest.home.database import now
+from ingest.home.records import put
+from ingest.home.tables import events, ignored_users, judgements, question_vectors, statements
 
-_EVENTS, _JUDGEMENTS = ", ".join(EVENT_COLUMNS), ", ".join(JUDGEMENT_COLUMNS)
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, {_EVENTS}, UNIQUE (id));
-CREATE INDEX IF NOT EXISTS events_by_citation ON events (answer_id, chunk_id, user);
-CREATE TABLE IF NOT EXISTS judgements (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, {_JUDGEMENTS}, UNIQUE (id)
-);
-CREATE INDEX IF NOT EXISTS judgements_by_key ON judgements (key, sequence);
-CREATE TABLE IF NOT EXISTS question_vectors (
-    question TEXT, embedder TEXT, vector BLOB NOT NULL, PRIMARY KEY (question, embedder)
-);
-"""
+_EVENTS = select(*(events.c[name] for name in EVENT_COLUMNS)).order_by(events.c.sequence)
+_JUDGEMENTS = select(*(judgements.c[name] for name in JUDGEMENT_COLUMNS)).order_by(judgements.c.sequence)
+_STRIKES = ("deleted", "undone")
+_IS_STRIKE = or_(*(events.c.action == action for action in _STRIKES))
+_STRIKES_OF_USER = _EVENTS.where(
+    events.c.answer_id == bindparam("answer_id"), events.c.user == bindparam("user"), _IS_STRIKE
+)
+_STRIKES_OF_CHUNK = _STRIKES_OF_USER.where(events.c.chunk_id == bindparam("chunk_id")).with_only_columns(
+    events.c.action, events.c.reason
+)
+_LAST_SEQUENCES = select(
+    *(
+        select(func.coalesce(func.max(table.c.sequence), 0)).scalar_subquery()
+        for table in (events, judgements, statements, ignored_users)
+    )
+)
 
 LogEntry = FeedbackEvent | Judgement | Statement
 
@@ -49,18 +57,12 @@ class FeedbackStore(CuratorStore):
     Every method is one durable transaction, with the errors of AnswerStore.
     """
 
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        super()._make_tables(connection)
-        connection.executescript(_SCHEMA)
-        add_missing_columns(connection, "events", EVENT_COLUMNS, default="''")
-        users.replace_cookies(connection)
-
     def take_over(self, earlier: str, user: str) -> None:
         """Move the rows of a user's earlier name to the user, in one transaction."""
-        with self._connection() as connection:
+        with self._records.reading() as connection:
             has_rows = users.has_rows(connection, earlier)
         if has_rows:
-            with self._writing() as connection:
+            with self._records.writing() as connection:
                 users.rename_user(connection, earlier, user)
 
     def record(
@@ -73,7 +75,7 @@ class FeedbackStore(CuratorStore):
         chunk or, for `opened`, did not rank it.
         """
         event = event_of(answer, chunk_id, action, user, reason if action == "deleted" else None)
-        with self._writing() as connection:
+        with self._records.writing() as connection:
             appended = _append(connection, event)
         if appended and action == "deleted":
             count("strikes")
@@ -81,9 +83,9 @@ class FeedbackStore(CuratorStore):
 
     def take_back(self, question: str, text: str, user: str) -> int:
         """Undo a user's strikes of a passage for a question, in whatever answers; return how many."""
-        condition = "WHERE user = ? AND text = ? AND action IN ('deleted', 'undone') ORDER BY sequence"
-        with self._writing() as connection:
-            last = {event.answer_id: event for event in _events(connection, condition, user, text)}
+        strikes = _EVENTS.where(events.c.user == user, events.c.text == text, _IS_STRIKE)
+        with self._records.writing() as connection:
+            last = {event.answer_id: event for event in _events(connection, strikes)}
             struck = [
                 replace(event, id=f"{event.answer_id}-{event.chunk_id}-{user}", at=now(), action="undone", reason=None)
                 for event in last.values()
@@ -101,49 +103,49 @@ class FeedbackStore(CuratorStore):
             return []
         used = [citation.chunk.id for citation in shown.citations if citation.number in shown.used]
         events = [event_of(answer, chunk_id, "kept", user) for chunk_id in used]
-        with self._writing() as connection:
+        with self._records.writing() as connection:
             struck = _deleted(connection, answer.id, user)
             appended = [_append(connection, event) for event in events if event.chunk_id not in struck]
         return [event for event in appended if event]
 
     def events(self, *, everyone: bool = False) -> list[FeedbackEvent]:
         """Return the whole log, oldest first. everyone: also people who are ignored."""
-        with self._connection() as connection:
-            return _events(connection, f"{'' if everyone else f'WHERE {COUNTED}'} ORDER BY sequence")
+        with self._records.reading() as connection:
+            return _events(connection, _EVENTS if everyone else _EVENTS.where(counted(events)))
 
     def position(self) -> Position:
         """Return how far the log has grown."""
-        with self._connection() as connection:
+        with self._records.reading() as connection:
             return _position(connection)
 
     def entries_after(self, position: Position) -> tuple[list[LogEntry], Position]:
         """Return the entries after a position, each kind in order, and the new position."""
-        with self._connection() as connection:
-            after = f"WHERE sequence > ? AND {COUNTED}"
-            connection.execute("BEGIN")  # all of one state of the database
-            events = _events(connection, f"{after} ORDER BY sequence", position.events)
-            judgements = _judgements(connection, f"{after} ORDER BY sequence", position.judgements)
-            statements = statements_after(connection, position.statements)
-            return [*events, *judgements, *statements], _position(connection)
+        with self._records.reading() as connection:
+            new_events = _EVENTS.where(events.c.sequence > position.events, counted(events))
+            new_judgements = _JUDGEMENTS.where(judgements.c.sequence > position.judgements, counted(judgements))
+            said: list[LogEntry] = [*_events(connection, new_events), *_judgements(connection, new_judgements)]
+            said += statements_after(connection, position.statements)
+            return said, _position(connection)
 
     def question_vectors(self, embedder: str, keys: Iterable[str]) -> dict[str, bytes]:
         """Return question key -> the vector kept for it, made by this embedder; keys without one are left out."""
-        kept = "SELECT vector FROM question_vectors WHERE question = ? AND embedder = ?"
-        with self._connection() as connection:
-            rows = {key: connection.execute(kept, (key, embedder)).fetchone() for key in keys}
-        return {key: row[0] for key, row in rows.items() if row}
+        kept = select(question_vectors.c.vector).where(
+            question_vectors.c.question == bindparam("key"), question_vectors.c.embedder == embedder
+        )
+        with self._records.reading() as connection:
+            vectors = {key: connection.scalar(kept, {"key": key}) for key in keys}
+        return {key: vector for key, vector in vectors.items() if vector}
 
     def keep_question_vectors(self, embedder: str, vectors: Mapping[str, bytes]) -> None:
         """Keep question key -> vector."""
-        if not vectors:
-            return
-        with self._connection() as connection:
-            rows = [(question, embedder, vector) for question, vector in vectors.items()]
-            connection.executemany("INSERT OR REPLACE INTO question_vectors VALUES (?, ?, ?)", rows)
+        rows = [{"question": key, "embedder": embedder, "vector": vector} for key, vector in vectors.items()]
+        if rows:
+            with self._records.writing() as connection:
+                put(connection, question_vectors, rows, "question", "embedder")
 
     def deleted(self, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
         """Return chunk id -> event of the citations that this user has struck out and not undone."""
-        with self._connection() as connection:
+        with self._records.reading() as connection:
             return _deleted(connection, answer_id, user)
 
     def judge(self, judgements: Iterable[Judgement]) -> int:
@@ -152,8 +154,8 @@ class FeedbackStore(CuratorStore):
         Skips a judgement equal to the valid one, unless a curator confirms an imported one or its document is now
         known.
         """
-        with self._writing() as connection:
-            return sum([_append_judgement(connection, judgement) for judgement in judgements])
+        with self._records.writing() as connection:
+            return sum([append_judgement(connection, judgement) for judgement in judgements])
 
     def say(self, statements: Sequence[Statement]) -> None:
         """Append statements in one transaction, and judgements that the sources of written answers answer."""
@@ -163,69 +165,65 @@ class FeedbackStore(CuratorStore):
             if not one.withdrawn
             for source in one.sources
         ]
-        with self._writing() as connection:
+        with self._records.writing() as connection:
             append_statements(connection, statements)
             for judgement in named:
-                _append_judgement(connection, judgement)
+                append_judgement(connection, judgement)
 
     def judgements(self, *, everyone: bool = False) -> list[Judgement]:
         """Return the last judgement of each question and passage, oldest first. everyone: also people ignored."""
-        with self._connection() as connection:
-            last = f"SELECT MAX(sequence) FROM judgements {'' if everyone else f'WHERE {COUNTED}'} GROUP BY key"
-            return _judgements(connection, f"WHERE sequence IN ({last}) ORDER BY sequence")
+        last = select(func.max(judgements.c.sequence)).group_by(judgements.c.key)
+        valid = last if everyone else last.where(counted(judgements))
+        with self._records.reading() as connection:
+            return _judgements(connection, _JUDGEMENTS.where(judgements.c.sequence.in_(valid)))
 
 
-def _append(connection: sqlite3.Connection, event: FeedbackEvent) -> FeedbackEvent | None:
+def _append(connection: Connection, event: FeedbackEvent) -> FeedbackEvent | None:
     """Append an event with a unique id and return it; None if it changes nothing."""
-    if event.action in ("deleted", "undone"):
-        before = connection.execute(
-            "SELECT action, reason, COUNT(*) OVER () FROM events WHERE answer_id = ? AND chunk_id = ? AND user = ?"
-            " AND action IN ('deleted', 'undone') ORDER BY sequence DESC LIMIT 1",
-            (event.answer_id, event.chunk_id, event.user),
-        ).fetchone() or ("undone", None, 0)
-        if event.action == before[0] and event.reason in (None, before[1]):
+    if event.action in _STRIKES:
+        of_chunk = {"answer_id": event.answer_id, "user": event.user, "chunk_id": event.chunk_id}
+        strikes = connection.execute(_STRIKES_OF_CHUNK, of_chunk).all()
+        action, reason = strikes[-1] if strikes else ("undone", None)
+        if event.action == action and event.reason in (None, reason):
             return None
-        event = replace(event, id=f"{event.id}-{before[2] + 1}")
+        event = replace(event, id=f"{event.id}-{len(strikes) + 1}")
     else:
         event = replace(event, id=f"{event.id}-{event.action}")
-    marks = ", ".join("?" * len(EVENT_COLUMNS))
-    inserted = connection.execute(
-        f"INSERT INTO events ({_EVENTS}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING", astuple(event)
-    )
-    return event if inserted.rowcount else None
+    if connection.execute(select(events.c.id).where(events.c.id == event.id)).first():
+        return None
+    connection.execute(insert(events), asdict(event))
+    return event
 
 
-def _position(connection: sqlite3.Connection) -> Position:
-    tables = ("events", "judgements", "statements", "ignored_users")
-    last = ", ".join(f"(SELECT coalesce(MAX(sequence), 0) FROM {table})" for table in tables)
-    return Position(*connection.execute(f"SELECT {last}").fetchone())
+def _position(connection: Connection) -> Position:
+    return Position(*connection.execute(_LAST_SEQUENCES).one())
 
 
-def _events(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[FeedbackEvent]:
-    return [FeedbackEvent(*row) for row in connection.execute(f"SELECT {_EVENTS} FROM events {condition}", parameters)]
+def _events(connection: Connection, query: Select[Any]) -> list[FeedbackEvent]:
+    return [FeedbackEvent(*row) for row in connection.execute(query)]
 
 
-def _judgements(connection: sqlite3.Connection, condition: str, *parameters: object) -> list[Judgement]:
-    rows = connection.execute(f"SELECT {_JUDGEMENTS} FROM judgements {condition}", parameters)
-    return [Judgement(**dict(zip(JUDGEMENT_COLUMNS, row, strict=True))) for row in rows]
+def _judgements(connection: Connection, query: Select[Any]) -> list[Judgement]:
+    return [Judgement(**row) for row in connection.execute(query).mappings()]
 
 
-def _deleted(connection: sqlite3.Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
-    condition = "WHERE answer_id = ? AND user = ? AND action IN ('deleted', 'undone') ORDER BY sequence"
-    last = {event.chunk_id: event for event in _events(connection, condition, answer_id, user)}
+def _deleted(connection: Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
+    strikes = connection.execute(_STRIKES_OF_USER, {"answer_id": answer_id, "user": user})
+    last = {row.chunk_id: FeedbackEvent(*row) for row in strikes}
     return {chunk_id: event for chunk_id, event in last.items() if event.action == "deleted"}
 
 
-def _append_judgement(connection: sqlite3.Connection, judgement: Judgement) -> bool:
+def append_judgement(connection: Connection, judgement: Judgement) -> bool:
     """Append a judgement unless it changes nothing; return whether it was appended."""
-    (count,) = connection.execute("SELECT COUNT(*) FROM judgements WHERE key = ?", (judgement.key,)).fetchone()
-    valid = f"SELECT label, origin, chunk_id FROM judgements WHERE key = ? AND {COUNTED} ORDER BY sequence DESC LIMIT 1"
-    label, origin, chunk_id = connection.execute(valid, (judgement.key,)).fetchone() or (None, "", "")
+    said = judgements.c.key == judgement.key
+    num_said = connection.scalar(select(func.count()).where(said)) or 0
+    valid = select(judgements.c.label, judgements.c.origin, judgements.c.chunk_id).where(said, counted(judgements))
+    last = connection.execute(valid.order_by(judgements.c.sequence.desc()).limit(1)).first()
+    label, origin, chunk_id = last or (None, "", "")
     is_confirmed = is_imported(origin) and not is_imported(judgement.origin)
     is_located = bool(judgement.chunk_id) and not chunk_id
     if judgement.label == label and not is_confirmed and not is_located:
         return False
-    new = replace(judgement, id=f"{judgement.key}-{count + 1}", at=now())
-    marks = ", ".join("?" * (1 + len(JUDGEMENT_COLUMNS)))
-    connection.execute(f"INSERT INTO judgements (key, {_JUDGEMENTS}) VALUES ({marks})", (new.key, *astuple(new)))
+    new = replace(judgement, id=f"{judgement.key}-{num_said + 1}", at=now())
+    connection.execute(insert(judgements), {"key": new.key, **asdict(new)})
     return True

@@ -5,7 +5,7 @@
     going_live  objection                       why a model should not replace the live one
     store    Registry                           stores and returns them, one transaction per action
 
-Each model is in HOME/models/NAME, its row in HOME/models.sqlite3. A folder without a row does not count as a model,
+Each model is in HOME/models/NAME, its row in the database. A folder without a row does not count as a model,
 and a row never lacks its folder. Nothing here loads a model: call `Registry.check` before loading one.
 """
 

@@ -1,23 +1,17 @@
-"""Corrections of document versions by curators, in SQLite beside the table. They win over what is found."""
+"""Corrections of document versions by curators. They win over what is found."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from ingest import CiteloopError
-from ingest.home.database import now, transaction
+from sqlalchemy import Connection, delete, insert, select
 
-FILE = "versions.sqlite3"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS corrections (
-    document_id TEXT NOT NULL, other_id TEXT NOT NULL, is_replaced INTEGER NOT NULL, user TEXT NOT NULL,
-    made_at TEXT NOT NULL, PRIMARY KEY (document_id, other_id)
-);
-"""
+from ingest import CiteloopError
+from ingest.home.database import now
+from ingest.home.records import Records, unusable
+from ingest.home.tables import MADE, corrections
 
 
 class CorrectionError(CiteloopError):
@@ -42,17 +36,14 @@ class CorrectionStore:
     """The corrections of one home folder; the last one on two documents holds. Methods raise CorrectionError."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / FILE
+        self._records = Records(home, MADE, unusable(CorrectionError, "the corrections of versions"))
 
     def all(self) -> list[Correction]:
         """Return all corrections, the oldest first."""
-        if not self._path.exists():
-            return []
-        with self._connection() as connection:
-            rows = connection.execute("SELECT * FROM corrections ORDER BY made_at, rowid").fetchall()
-        return [
-            Correction(document_id, other_id, bool(replaced), *rest) for document_id, other_id, replaced, *rest in rows
-        ]
+        columns = [corrections.c[field.name] for field in fields(Correction)]
+        oldest_first = select(*columns).order_by(corrections.c.made_at, corrections.c.sequence)
+        with self._records.reading() as connection:
+            return [Correction(*row) for row in connection.execute(oldest_first)]
 
     def replaced_by(self, document_id: str, other_id: str, user: str) -> None:
         """Record that the other document replaces this one."""
@@ -69,29 +60,18 @@ class CorrectionStore:
 
     def forget(self, document_id: str, other_ids: Iterable[str]) -> None:
         """Delete the corrections of a document that name these others."""
-        with self._connection() as connection:
+        with self._records.writing() as connection:
             for other_id in other_ids:
-                pair = (document_id, other_id)
-                connection.execute(
-                    "DELETE FROM corrections WHERE (document_id, other_id) IN (VALUES (?, ?), (?, ?))",
-                    (*pair, *reversed(pair)),
-                )
+                _delete_pair(connection, document_id, other_id)
 
-    def _put(self, corrections: Iterable[Correction]) -> None:
-        with self._connection() as connection:
-            for each in corrections:
-                connection.execute(
-                    "DELETE FROM corrections WHERE document_id = ? AND other_id = ?", (each.other_id, each.document_id)
-                )
-                connection.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?, ?, ?, ?)", astuple(each))
+    def _put(self, made: Iterable[Correction]) -> None:
+        with self._records.writing() as connection:
+            for correction in made:
+                _delete_pair(connection, correction.document_id, correction.other_id)
+                connection.execute(insert(corrections), asdict(correction))
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with transaction(self._path, make_tables=lambda connection: connection.executescript(_SCHEMA)) as opened:
-                yield opened
-        except sqlite3.DatabaseError as error:
-            raise CorrectionError(
-                f"the corrections of versions in {self._path} cannot be used: {error}; free some space or check the "
-                "permissions, and if it stays so, run: citeloop doctor"
-            ) from error
+
+def _delete_pair(connection: Connection, *pair: str) -> None:
+    """Delete the correction of two documents, in either order."""
+    both = corrections.c.document_id.in_(pair), corrections.c.other_id.in_(pair)
+    connection.execute(delete(corrections).where(*both))

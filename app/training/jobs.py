@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
 
 from app.training.fit.trainer import Loss
 from app.training.plan import Kind, Plan
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+from ingest.home.tables import training_jobs, training_losses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +47,11 @@ class TrainingJob(BaseJob):
         return elapsed.total_seconds() / self.step * (self.num_steps - self.step)
 
 
-_LOSSES = """
-CREATE TABLE IF NOT EXISTS losses (
-    job_id TEXT NOT NULL, step INTEGER NOT NULL, num_steps INTEGER NOT NULL, training REAL, validation REAL
-);
-"""
-
-
 class TrainingJobStore(BaseJobStore[TrainingJob]):
     """The training jobs of one home folder with their curves."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home, TrainingJob, "training_jobs.sqlite3", more_tables=_LOSSES)
+        super().__init__(home, TrainingJob, training_jobs)
 
     def add(self, plan: Plan, user: str, *, begin: bool = False) -> TrainingJob:
         """Queue a training; with begin, mark it as started by the caller."""
@@ -64,29 +60,26 @@ class TrainingJobStore(BaseJobStore[TrainingJob]):
 
     def record(self, job_id: str, loss: Loss) -> None:
         """Record a point of the curves."""
-        row = (job_id, loss.step, loss.num_steps, loss.training, loss.validation)
-        with self._connection() as connection:
-            connection.execute("INSERT INTO losses VALUES (?, ?, ?, ?, ?)", row)
+        with self._records.writing() as connection:
+            connection.execute(insert(training_losses), {"job_id": job_id, **asdict(loss)})
 
     def note_learning(self, job_id: str) -> None:
         """Record the start of the first step; kept for further trainings of the same job."""
-        with self._connection() as connection:
-            connection.execute(
-                "UPDATE jobs SET learning_since = ? WHERE id = ? AND learning_since IS NULL", (now(), job_id)
-            )
+        is_first = training_jobs.c.id == job_id, training_jobs.c.learning_since.is_(None)
+        with self._records.writing() as connection:
+            connection.execute(update(training_jobs).where(*is_first).values(learning_since=now()))
 
     def losses(self, job_id: str) -> list[Loss]:
         """Return the curves of a training, in order."""
-        with self._connection() as connection:
-            rows = connection.execute(
-                "SELECT step, num_steps, training, validation FROM losses WHERE job_id = ? ORDER BY rowid", (job_id,)
-            )
-            return [Loss(*row) for row in rows]
+        columns = [training_losses.c[field.name] for field in fields(Loss)]
+        query = select(*columns).where(training_losses.c.job_id == job_id).order_by(training_losses.c.sequence)
+        with self._records.reading() as connection:
+            return [Loss(*row) for row in connection.execute(query)]
 
     def forget_losses(self, job_id: str) -> None:
         """Delete the curves of a training that starts again."""
-        with self._connection() as connection:
-            connection.execute("DELETE FROM losses WHERE job_id = ?", (job_id,))
+        with self._records.writing() as connection:
+            connection.execute(delete(training_losses).where(training_losses.c.job_id == job_id))
 
 
 def start(home: Path) -> None:

@@ -1,7 +1,10 @@
 """The home folder, shared by both sides.
 
 folder             its location, current table, permissions and write lock
-database           SQLite: one transaction per action
+tables             the tables of both databases: what people made, and jobs
+records   Records  opens their transactions; makes, fills and migrates the tables
+earlier            databases of earlier versions -> rows of today's
+database           SQLite files: private, one transaction per action, readable on a full disk
 damaged_database   a damaged file -> a new one with the rows that can still be read
 job_store          BaseJob  the life of a job: queued, running, ended, killed, resumed
 log                the log, without what people write; ids of requests

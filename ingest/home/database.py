@@ -1,4 +1,4 @@
-"""SQLite for feedback, conversations, jobs and the like: one transaction per action.
+"""SQLite files: one transaction per action.
 
 A damaged file is set aside and replaced. If the disk cannot be written, the rows can still be read.
 """
@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,48 +42,42 @@ def transaction(
     with it, a damaged file is replaced first. If the disk cannot be written, the connection is read-only. Only the
     owner may read the file, whatever the umask. Raises sqlite3.DatabaseError.
     """
-    connection, refusal = _opened(path, make_tables)
+    connection = open_file(path, make_tables)
     with closing(connection):
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         try:
             with connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            if make_tables and is_damage(error):
-                set_aside(path, make_tables)  # for the next transaction; this one is lost
-            if refusal and is_refusal(error):
-                raise refusal from error  # the cause, such as "disk full", not the read-only fallback
-            raise
+            raise after_error(error, path, make_tables) from error
 
 
-def in_memory(make_tables: MakeTables) -> Callable[[], AbstractContextManager[sqlite3.Connection]]:
-    """Return a function that opens transactions, one at a time, on a new database in memory."""
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-    make_tables(connection)
-    lock = threading.Lock()
-
-    @contextmanager
-    def begin() -> Iterator[sqlite3.Connection]:
-        with lock, connection:
-            yield connection
-
-    return begin
+def after_error(error: sqlite3.DatabaseError, path: Path, make_tables: MakeTables | None) -> sqlite3.DatabaseError:
+    """Set a damaged file aside for the next transaction; return the error to raise: why the file is read-only."""
+    if make_tables and is_damage(error):
+        set_aside(path, make_tables)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+        try:
+            _opened_for_writing(path, make_tables).close()
+        except sqlite3.DatabaseError as cause:  # such as a full disk
+            return cause
+    return error
 
 
-def is_refusal(error: sqlite3.Error) -> bool:
+def is_refusal(error: Exception) -> bool:
     """Return whether an error says that the disk is full or cannot be written."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
 
 
-def _opened(path: Path, make_tables: MakeTables | None) -> tuple[sqlite3.Connection, sqlite3.DatabaseError | None]:
-    """Return a connection and, if it is read-only, the error that says why."""
+def open_file(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:
+    """Return a new connection, for reading only if the disk cannot be written. Raises sqlite3.DatabaseError."""
     try:
-        return _opened_for_writing(path, make_tables), None
+        return _opened_for_writing(path, make_tables)
     except sqlite3.DatabaseError as error:
         if make_tables and is_damage(error) and set_aside(path, make_tables):
-            return _opened_for_writing(path, make_tables), None
+            return _opened_for_writing(path, make_tables)
         if is_refusal(error):
-            return _opened_for_reading(path, make_tables), error
+            return _opened_for_reading(path, make_tables)
         raise
 
 
@@ -156,19 +149,3 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-def add_missing_columns(
-    connection: sqlite3.Connection, table: str, columns: Sequence[str], default: str = "NULL"
-) -> None:
-    """Add columns that are missing in a table of an older version; default: their value in SQL."""
-
-    def missing() -> list[str]:
-        present = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-        return [column for column in columns if column not in present]
-
-    if missing():
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")  # else two processes could both add them
-            for column in missing():
-                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} DEFAULT {default}")

@@ -1,4 +1,4 @@
-"""The life of a job: a row in SQLite that pages can read while a separate process does the work.
+"""The life of a job: a row that pages can read while a separate process does the work.
 
 A job survives the page that started it, and a job whose process died is queued again. Subclasses define the work and
 further fields; nothing here knows about documents or models.
@@ -6,27 +6,28 @@ further fields; nothing here knows about documents or models.
 
 from __future__ import annotations
 
-import json
 import logging
-import sqlite3
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar
+
+from sqlalchemy import ColumnElement, Select, Table, select, update
 
 from ingest import CiteloopError
-from ingest.home.database import add_missing_columns, in_memory, now, transaction
+from ingest.home.database import now
 from ingest.home.log import in_request
+from ingest.home.records import Records, put, unusable
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+_OPEN = ("queued", "running")
 
 _DEAD_AFTER = timedelta(seconds=15)
 _HEARTBEAT_SECONDS = 1.0
@@ -59,7 +60,7 @@ class BaseJob:
     @property
     def is_open(self) -> bool:
         """Return whether the job has not ended."""
-        return self.state in ("queued", "running")
+        return self.state in _OPEN
 
     @property
     def is_waiting(self) -> bool:
@@ -102,32 +103,17 @@ J = TypeVar("J", bound=BaseJob)
 
 
 class BaseJobStore(Generic[J]):
-    """The jobs of one kind in a file of a home folder; every method is one transaction. Subclasses add jobs.
+    """The jobs of one kind in a home folder; every method is one transaction. Subclasses add jobs.
 
     Every method raises JobError when the file is damaged or the disk is full.
     """
 
-    def __init__(self, home: Path, job_type: type[J], filename: str, *, more_tables: str = "") -> None:
-        """filename: the database below home; '' for one in memory, which ends with the process.
-
-        more_tables: SQL that creates a subclass's own tables.
-        """
+    def __init__(self, home: Path, job_type: type[J], table: Table, *, in_memory: bool = False) -> None:
+        """table: has a column for each field. in_memory: the jobs end with the process."""
         self.home = home
-        self._path = home / filename
-        self._type = job_type
-        self._hints = get_type_hints(job_type)
-        self._columns = [field.name for field in fields(job_type)]
-        self._more_tables = more_tables
-        # not durable: the results themselves show how far a job came
-        in_file = partial(transaction, self._path, durable=False, make_tables=self._make_tables)
-        self._transaction = in_file if filename else in_memory(self._make_tables)
-        with self._connection():  # makes the tables
-            pass
-
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        columns = ", ".join(self._columns)
-        connection.executescript(f"CREATE TABLE IF NOT EXISTS jobs ({columns}, PRIMARY KEY (id)); {self._more_tables}")
-        add_missing_columns(connection, "jobs", self._columns)
+        self._type, self._table = job_type, table
+        self._columns = [table.c[field.name] for field in fields(job_type)]
+        self._records = Records(None if in_memory else home, table.metadata, unusable(JobError, "the jobs"))
 
     def put(self, job: J, *, begin: bool = False) -> J:
         """Queue a job; with begin, mark it as started by the caller."""
@@ -136,38 +122,33 @@ class BaseJobStore(Generic[J]):
         self._write(job)
         return job
 
-    def jobs(self, last: int = -1) -> list[J]:
+    def jobs(self, last: int | None = None) -> list[J]:
         """Return the last jobs, newest first."""
-        return self._jobs("ORDER BY created_at DESC, rowid DESC LIMIT ?", last)
+        return self._jobs(select(*self._columns).order_by(*self._newest_first()).limit(last))
 
     def job(self, job_id: str) -> J:
         """Return the job with this id. Raises JobError."""
-        if found := self._jobs("WHERE id = ?", job_id):
+        if found := self._jobs(self._with_id(job_id)):
             return found[0]
         known = ", ".join(job.id for job in self.jobs(5)) or "none"
         raise JobError(f"no job {job_id}; the last ones are: {known}")
 
     def claim(self) -> J | None:
         """Claim the oldest queued job, so that no other process runs it; returns None if there is none."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            condition = "state = 'queued' AND heartbeat_at IS NULL"
-            row = connection.execute(
-                "UPDATE jobs SET heartbeat_at = ?, attempts = attempts + 1 WHERE id ="
-                f" (SELECT id FROM jobs WHERE {condition} ORDER BY created_at, rowid LIMIT 1)"
-                f" RETURNING {', '.join(self._columns)}",
-                (now(),),
-            ).fetchone()
-        return self._from_row(row) if row else None
+        table = self._table.c
+        queued = select(*self._columns).where(table.state == "queued", table.heartbeat_at.is_(None))
+        with self._records.writing() as connection:
+            row = connection.execute(queued.order_by(table.created_at, table.sequence).limit(1)).first()
+            if row is None:
+                return None
+            changes = {"heartbeat_at": now(), "attempts": row.attempts + 1}
+            connection.execute(update(self._table).where(table.id == row.id).values(changes))
+        return replace(self._type(**row._mapping), **changes)
 
     def update(self, job_id: str, **changes: Any) -> None:
         """Change fields of an open job."""
-        assignments = ", ".join(f"{name} = ?" for name in changes)
-        with self._connection() as connection:
-            connection.execute(
-                f"UPDATE jobs SET {assignments} WHERE id = ? AND state IN ('queued', 'running')",
-                (*changes.values(), job_id),
-            )
+        with self._records.writing() as connection:
+            connection.execute(update(self._table).where(self._table.c.id == job_id, self._is_open).values(changes))
 
     def end(self, job_id: str, state: State, message: str = "") -> None:
         """Record how a job ended."""
@@ -211,47 +192,28 @@ class BaseJobStore(Generic[J]):
             if job.is_dead:
                 self.end(job.id, "failed", "its process was stopped")
 
-    def _jobs(self, condition: str, *parameters: object) -> list[J]:
-        with self._connection() as connection:
-            return self._rows(connection, condition, *parameters)
+    @property
+    def _is_open(self) -> ColumnElement[bool]:
+        return self._table.c.state.in_(_OPEN)
 
-    def _rows(self, connection: sqlite3.Connection, condition: str, *parameters: object) -> list[J]:
-        rows = connection.execute(f"SELECT {', '.join(self._columns)} FROM jobs {condition}", parameters)
-        return [self._from_row(row) for row in rows]
+    def _newest_first(self) -> tuple[ColumnElement[Any], ...]:
+        return self._table.c.created_at.desc(), self._table.c.sequence.desc()
+
+    def _with_id(self, job_id: str) -> Select[Any]:
+        return select(*self._columns).where(self._table.c.id == job_id)
+
+    def _jobs(self, query: Select[Any]) -> list[J]:
+        with self._records.reading() as connection:
+            return [self._type(**row) for row in connection.execute(query).mappings()]
 
     def _write(self, job: J, instead_of: J | None = None) -> None:
         """Store a job. Raises JobError if instead_of is given and the stored job differs from it."""
-        values = [getattr(job, name) for name in self._columns]
-        row = [json.dumps(value) if isinstance(value, tuple) else value for value in values]
-        marks = ", ".join("?" * len(row))
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if instead_of and self._rows(connection, "WHERE id = ?", job.id) != [instead_of]:
-                raise JobError(f"job {job.id} has changed meanwhile; reload and try again")
-            connection.execute(f"INSERT OR REPLACE INTO jobs ({', '.join(self._columns)}) VALUES ({marks})", row)
-
-    def _from_row(self, row: Sequence[Any]) -> J:
-        values = dict(zip(self._columns, row, strict=True))
-        return self._type(**{name: _read(value, self._hints[name]) for name, value in values.items()})
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._transaction() as connection:
-                yield connection
-        except sqlite3.DatabaseError as error:
-            raise JobError(
-                f"the jobs in {self._path} cannot be used: {error}; check free space and permissions"
-            ) from error
-
-
-def _read(value: Any, hint: Any) -> Any:
-    """Convert a stored value to its field's type: SQLite stores bool as a number and tuples as JSON."""
-    if hint is bool:
-        return bool(value)
-    if hint is str and value is None:  # the row is older than the column
-        return ""
-    return tuple(json.loads(value)) if get_origin(hint) is tuple else value
+        with self._records.writing() as connection:
+            if instead_of:
+                stored = connection.execute(self._with_id(job.id)).mappings().first()
+                if stored is None or self._type(**stored) != instead_of:
+                    raise JobError(f"job {job.id} has changed meanwhile; reload and try again")
+            put(connection, self._table, [{field.name: getattr(job, field.name) for field in fields(job)}], "id")
 
 
 class Heart:

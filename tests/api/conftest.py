@@ -19,7 +19,8 @@ from starlette.testclient import TestClient
 
 from app.access.access import Access
 from app.access.callers import Callers
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.access.rates import Rates
 from app.api.web import create_api
 from app.feedback import FeedbackStore

@@ -16,7 +16,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
 from starlette.applications import Starlette
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.access.rates import Rates
 from app.api.agents import _rights_for, agents_over_http
 from app.ui.own_site import OwnSite, OwnSiteOnly

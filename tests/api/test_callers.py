@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 
 from app.access.access import Access
 from app.access.callers import Callers
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.access.rights import Rights, Role
 from app.settings import Settings
 from tests.api.conftest import Api

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.access.rates import Rates
 from app.api.web import create_api
 from app.feedback import FeedbackError

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.access.keys import DEFAULT_RATE, SCOPES, KeyStore, KeyStoreError, Limits, UserLimitError
+from app.access.keys import KeyStore, UserLimitError
+from app.access.limits import DEFAULT_RATE, SCOPES, KeyStoreError, Limits
 from tests.app.conftest import Citeloop, citeloop, fake_models
 
 __all__ = ["citeloop", "fake_models"]
@@ -29,7 +30,7 @@ def test_key_is_long_random_and_known_by_its_name(keys: KeyStore) -> None:
 
 def test_key_itself_is_nowhere_on_the_disk(keys: KeyStore, home: Path) -> None:
     secret = keys.create("helpdesk").removeprefix("citeloop_").encode()
-    files = [path for path in home.rglob("keys.*") if path.is_file()]
+    files = [path for path in home.rglob("citeloop.*") if path.is_file()]
     assert files
     assert not any(secret in path.read_bytes() for path in files)
 
@@ -44,7 +45,7 @@ def test_use_is_noted_at_most_once_a_minute(
     monkeypatch.setattr("app.access.keys.now", lambda: "2999-01-01T00:00:00.000+00:00")
     keys.find(key)
     assert keys.keys()[0].last_used_at == first
-    with sqlite3.connect(home / "keys.sqlite3") as connection:
+    with sqlite3.connect(home / "citeloop.sqlite3") as connection:
         connection.execute("UPDATE keys SET last_used_at = '2020-01-01T00:00:00.000+00:00'")
     keys.find(key)
     assert keys.keys()[0].last_used_at == "2999-01-01T00:00:00.000+00:00"
@@ -67,7 +68,7 @@ def test_name_that_could_be_mistaken_is_refused(keys: KeyStore, name: str) -> No
 
 def test_damaged_file_is_set_aside_and_opens_for_nobody(home: Path) -> None:
     home.mkdir(exist_ok=True)
-    (home / "keys.sqlite3").write_bytes(b"no database" * 1000)
+    (home / "citeloop.sqlite3").write_bytes(b"no database" * 1000)
     keys = KeyStore(home)
     assert keys.find("anything") is None
     assert len(damaged_databases(home)) == 1
@@ -84,7 +85,9 @@ def test_key_counts_where_its_use_cannot_be_noted(home: Path, monkeypatch: pytes
     assert found
     assert (found.name, keys.find("another")) == ("helpdesk", None)
     keys.speak_for(found, "ann")  # her question is answered, too
-    with pytest.raises(KeyStoreError, match=r"keys\.sqlite3 .* check free space .* citeloop keys add") as raised:
+    with pytest.raises(
+        KeyStoreError, match=r"the keys of the home folder .* check free space .* citeloop keys add"
+    ) as raised:
         keys.create("second")
     assert str(home) not in str(raised.value)  # requests without a key are answered with it
 
@@ -171,7 +174,7 @@ def test_many_at_once_do_not_name_more_users_than_allowed(keys: KeyStore, home: 
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(speak, range(24)))
-    with closing(sqlite3.connect(home / "keys.sqlite3")) as connection:
+    with closing(sqlite3.connect(home / "citeloop.sqlite3")) as connection:
         assert connection.execute("SELECT COUNT(*) FROM key_users").fetchone() == (3,)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.access.rights import Rights
 from tests.api.conftest import Api, MakePipeline, parsed
 from tests.conftest import FakeLanguageModel

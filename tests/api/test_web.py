@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.access.keys import SCOPES, KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import SCOPES, Limits
 from app.answer import Answer
 from app.api.guard import MAX_BODY_BYTES
 from app.reranking.rerank import RerankerError
@@ -58,7 +59,7 @@ def test_keys_that_cannot_be_read_are_said(
 ) -> None:
     monkeypatch.setattr("ingest.home.database._BUSY_SECONDS", 0.1)
     headers = {"Authorization": f"Bearer {key}"} if key == "citeloop_wrong" else {}
-    path = home / "keys.sqlite3"
+    path = home / "citeloop.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

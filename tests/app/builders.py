@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,18 @@ def make_answer(
         reranker="none",
         timings_ms={"search": 1.5, "rerank": 0.1},
     )
+
+
+def make_earlier(home: Path, version: int, *without: str) -> None:
+    """Turn what people made into the feedback database of an earlier version. version: 0 for users that are cookies."""
+    tables = ("answers", "titles", "removed", "shares", "events", "judgements", "statements", "ignored_users")
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:
+        connection.execute("ATTACH ? AS today", (str(home / "citeloop.sqlite3"),))
+        for table in (table for table in tables if table not in without):
+            connection.execute(f"CREATE TABLE {table} AS SELECT * FROM today.{table}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    for path in home.glob("citeloop.sqlite3*"):
+        path.unlink()
 
 
 def write_model(folder: Path, weights: str = "weights") -> Path:

@@ -222,8 +222,8 @@ def test_the_log_only_grows(home: Path) -> None:
         "10.0.0.7",
     )
     assert [newest] == log.entries(last=1)
-    with closing(sqlite3.connect(home / "audit.sqlite3")) as connection:
-        for statement in ("DELETE FROM entries", "UPDATE entries SET user = 'eve@example.org'"):
+    with closing(sqlite3.connect(home / "citeloop.sqlite3")) as connection:
+        for statement in ("DELETE FROM audit_entries", "UPDATE audit_entries SET user = 'eve@example.org'"):
             with pytest.raises(sqlite3.IntegrityError, match="only grows"):
                 connection.execute(statement)
 

@@ -180,6 +180,7 @@ def test_the_help_names_the_version_and_what_the_program_does(citeloop: Citeloop
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     heavy = {"torch", "transformers", "sentence_transformers", "lancedb", "pyarrow", "numpy", "streamlit", "openai"}
+    heavy |= {"sqlalchemy", "alembic"}
     code = f"import sys, app.commands.main; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -245,7 +246,7 @@ def test_an_output_that_cannot_be_written_is_said(citeloop: Citeloop, tmp_path: 
 
 def test_a_damaged_feedback_database_is_set_aside(citeloop: Citeloop, home: Path) -> None:
     home.mkdir()
-    (home / "feedback.sqlite3").write_text("this is not a database " * 10)
+    (home / "citeloop.sqlite3").write_text("this is not a database " * 10)
     assert citeloop("feedback", "export").status == 0
     (aside,) = damaged_databases(home)
     assert aside.read_text() == "this is not a database " * 10

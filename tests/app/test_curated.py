@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,7 @@ from app.pipeline import Pipeline
 from app.search.filters import Filter
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest
-from tests.app.builders import make_chunk
+from tests.app.builders import make_chunk, make_earlier
 from tests.conftest import FakeEmbedder
 
 CAR = "Is there a company car for me?"
@@ -150,8 +152,10 @@ def test_your_own_strike_of_a_source_binds_for_you_and_the_rest_is_written_from(
 
 
 def test_rows_of_the_earlier_table_are_taken_over(pipeline: Pipeline, store: FeedbackStore) -> None:
-    with store._connection() as connection:
-        connection.execute("DROP TABLE statements")
+    store.check_writable()
+    home = store._records.path.parent
+    make_earlier(home, 1, "statements")
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:
         connection.execute(
             "CREATE TABLE unanswered (sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT NOT NULL,"
             " user TEXT NOT NULL, at TEXT NOT NULL, shown TEXT NOT NULL, withdrawn INTEGER NOT NULL)"

@@ -155,7 +155,7 @@ def test_a_home_that_is_a_file_is_found(tmp_path: Path, settings: Settings) -> N
 
 
 def test_a_damaged_feedback_database_is_found(settings: Settings, table: ChunkTable) -> None:
-    (settings.home / "feedback.sqlite3").write_text("this is not a database " * 10)
+    (settings.home / "citeloop.sqlite3").write_text("this is not a database " * 10)
     assert failed(settings) == ["feedback"]
 
 

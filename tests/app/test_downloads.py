@@ -323,7 +323,7 @@ def test_an_archive_that_is_not_as_it_should_be_leaves_nothing_behind(
         import_model(path, registry)
     assert registry.models() == []
     left = {file for file in tmp_path.rglob("*") if file.is_file()} - before - {path}
-    assert {file.name for file in left} <= {"models.sqlite3", "models.sqlite3-wal", "models.sqlite3-shm"}
+    assert {file.name for file in left} <= {f"citeloop.sqlite3{suffix}" for suffix in ("", "-wal", "-shm")}
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08"])

@@ -42,7 +42,7 @@ from app.pipeline import Pipeline
 from app.reranking.rerank import Blend, rerank
 from app.search.search import Candidate
 from ingest.chunk import Chunk
-from tests.app.builders import make_answer
+from tests.app.builders import make_answer, make_earlier
 from tests.conftest import FakeEmbedder, FakeReranker
 
 
@@ -282,8 +282,7 @@ def test_a_database_whose_users_are_cookies_gets_their_digests(store: FeedbackSt
     store.record_kept(shown, COOKIE)
     store.judge([Judgement.of(store.events()[0], "relevant", COOKIE)])
     store.share("talk", COOKIE)
-    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
-        connection.execute("PRAGMA user_version = 0")
+    make_earlier(home, 0)
     opened, user = FeedbackStore(home), user_of_cookie(COOKIE)
     assert [turn.id for turn in opened.conversation("talk", user)] == [shown.id]
     assert opened.share_token("talk", user)
@@ -298,10 +297,10 @@ def test_a_database_whose_users_are_cookies_gets_their_digests(store: FeedbackSt
 
 
 def _compacted(home: Path) -> list[Path]:
-    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
+    with closing(sqlite3.connect(home / "citeloop.sqlite3")) as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return list(home.glob("feedback.*"))
+    return list(home.glob("citeloop.*"))
 
 
 def test_a_user_takes_over_what_stands_under_an_earlier_name(store: FeedbackStore) -> None:
@@ -869,7 +868,7 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
     memory = LiveMemory(home, FakeEmbedder(), min_people=1).current()
     named = {vote.question for vote in memory.votes() if vote.kind == "named"}
     assert named == set(judged), "whatever was said acts after a restart"
-    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection:
+    with closing(sqlite3.connect(home / "citeloop.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     (question,) = store.conversation("talk", "ada")
     assert store.record(question, chunk_ids(question)[1], "deleted", "ada") is not None

@@ -285,7 +285,7 @@ def test_propose_prints_what_it_kept_and_counts_the_rest(citeloop: Citeloop, hom
     assert "until a curator accepts them" in outcome.stderr
     assert citeloop("feedback", "list", "--json").json["passages"] == []
     (kept,) = ProposalStore(home).proposals()
-    assert ProposalStore(home).accept(kept.id, kept.question, "eve", FeedbackStore(home))
+    assert ProposalStore(home).accept(kept.id, kept.question, "eve")
     (listed,) = citeloop("feedback", "list", "--json").json["passages"]
     assert (listed["question"], listed["origin"]) == (HOTEL_QUESTION, "proposed by fake-writer")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.answer import Answer
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
@@ -25,6 +26,7 @@ from app.memory.votes import Statement
 from app.pipeline import Pipeline, changed_questions
 from app.reranking.rerank import RankedChunk
 from app.reranking.statements import is_overtaken
+from ingest.home.tables import answers, events
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer, make_candidates, make_chunk
@@ -46,8 +48,8 @@ def ask(
     answer: Answer = replace(make_answer(passages=PASSAGES), question=question, **changes)  # type: ignore[arg-type]
     answer_id = store.save_answer(answer, "talk", user)
     asked_at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="milliseconds")
-    with store._connection() as connection:
-        connection.execute("UPDATE answers SET asked_at = ? WHERE id = ?", (asked_at, answer_id))
+    with store._records.writing() as connection:
+        connection.execute(update(answers).where(answers.c.id == answer_id).values(asked_at=asked_at))
     stored = store.answer(answer_id, user)
     assert stored
     return stored
@@ -96,12 +98,11 @@ def test_all_sources_struck_out_and_a_later_second_strike_mean_a_wrong_answer(st
     again = ask(store, VPN)
     strike(store, again, 0, 1)
     assert [item.trouble for item in items(store)] == ["all sources struck out"], "both at once: before the rewrite"
-    with store._connection() as connection:
+    with store._records.writing() as connection:
         earlier = (datetime.now(UTC) - timedelta(minutes=1)).isoformat(timespec="milliseconds")
         chunk_id = again.answer.citations[0].chunk.id
-        connection.execute(
-            "UPDATE events SET at = ? WHERE answer_id = ? AND chunk_id = ?", (earlier, again.id, chunk_id)
-        )
+        struck = events.c.answer_id == again.id, events.c.chunk_id == chunk_id
+        connection.execute(update(events).where(*struck).values(at=earlier))
     assert [item.trouble for item in items(store)] == ["all sources struck out", "struck out again"]
 
 

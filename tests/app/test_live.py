@@ -18,7 +18,7 @@ from app.settings import Settings
 from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 from ingest.table import ChunkTable
 from tests.app.builders import add_model, make_candidates
-from tests.conftest import FakeEmbedder, FakeReranker
+from tests.conftest import FakeEmbedder, FakeReranker, refuse
 
 CANDIDATES = make_candidates("silver", "gold", "tin")
 
@@ -193,12 +193,10 @@ def test_what_fails_again_after_a_promotion_is_noted_again(world: World) -> None
 
 
 def test_history_that_cannot_be_written_does_not_stop_the_answer(
-    world: World, home: Path, caplog: pytest.LogCaptureFixture
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert world.use() == "reranker-2"
-    (home / "models.sqlite3").write_text("this is no database " * 100)
-    for suffix in ("-wal", "-shm"):
-        (home / f"models.sqlite3{suffix}").unlink(missing_ok=True)
+    monkeypatch.setattr("ingest.home.records.open_file", refuse)
     assert world.use() == "reranker-2"  # as it was known last
     world.second.error = ValueError("no")
     assert world.use() == "reranker-1"
@@ -207,7 +205,7 @@ def test_history_that_cannot_be_written_does_not_stop_the_answer(
 
 def test_registry_that_was_never_read_leaves_the_shipped_one(home: Path) -> None:
     home.mkdir()
-    (home / "models.sqlite3").write_text("this is no database " * 100)
+    (home / "citeloop.sqlite3").write_text("this is no database " * 100)
     shipped = FakeReranker({"gold": 1.0})
     done = LiveReranker(Registry(home), {"shipped": shipped}.__getitem__).rerank("q", CANDIDATES)
     assert (done.reranker, done.ranking[0].chunk.text) == ("shipped", "gold")

@@ -396,7 +396,7 @@ def test_an_unreadable_log_leaves_answers_as_they_are(asked: tuple[Pipeline, Fee
     first = answer.answer.citations[0].chunk.id
     store.record(answer, first, "deleted", "ann")
     assert first not in cited(pipeline, "ann")
-    (home / "feedback.sqlite3").write_bytes(b"not a database at all" * 100)
+    (home / "citeloop.sqlite3").write_bytes(b"not a database at all" * 100)
     assert first not in cited(pipeline, "ann")
 
 

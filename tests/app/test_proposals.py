@@ -32,7 +32,7 @@ from ingest.home.job_store import JobError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
-from tests.conftest import FakeEmbedder, FakeLanguageModel
+from tests.conftest import FakeEmbedder, FakeLanguageModel, refuse
 
 HOTEL, VPN = "What may a hotel cost per night?", "Which key does the VPN ask for?"
 MACHINE = "Is the machine number oiled by its owner, every how many weeks?"
@@ -314,7 +314,7 @@ def feedback(home: Path) -> FeedbackStore:
 
 
 def test_what_is_accepted_is_an_example_with_its_origin(store: ProposalStore, feedback: FeedbackStore) -> None:
-    assert store.accept("1", f"  {HOTEL} ", "cleo", feedback)
+    assert store.accept("1", f"  {HOTEL} ", "cleo")
     (labelled,) = label(feedback.events(), feedback.judgements())
     assert (labelled.question, labelled.relevant, labelled.weight) == (HOTEL, True, 1.0)
     assert (labelled.origin, labelled.judged_by) == ("proposed by asker-1", "cleo")
@@ -326,7 +326,7 @@ def test_what_is_accepted_is_an_example_with_its_origin(store: ProposalStore, fe
 
 def test_the_curator_may_edit_the_question(store: ProposalStore, feedback: FeedbackStore) -> None:
     edited = "How much is a hotel allowed to cost?"
-    assert store.accept("1", edited, "cleo", feedback)
+    assert store.accept("1", edited, "cleo")
     assert [each.question for each in feedback.judgements()] == [edited]
     assert store.proposals()[0].question == edited
 
@@ -336,16 +336,16 @@ def test_an_edited_question_must_have_a_sensible_length(
     store: ProposalStore, feedback: FeedbackStore, question: str
 ) -> None:
     with pytest.raises(ProposalError, match="10 to 200 characters"):
-        store.accept("1", question, "cleo", feedback)
+        store.accept("1", question, "cleo")
     assert store.proposals("open")
     assert not feedback.judgements()
 
 
 def test_what_is_decided_once_stands(store: ProposalStore, feedback: FeedbackStore) -> None:
-    assert store.accept("1", HOTEL, "cleo", feedback)
-    assert not store.accept("1", "Another question for it?", "dan", feedback)
+    assert store.accept("1", HOTEL, "cleo")
+    assert not store.accept("1", "Another question for it?", "dan")
     assert not store.reject("1", "dan")
-    assert not store.accept("no such id", HOTEL, "dan", feedback)
+    assert not store.accept("no such id", HOTEL, "dan")
     assert len(feedback.judgements()) == 1
     assert [(each.state, each.decided_by) for each in store.proposals()] == [("accepted", "cleo")]
 
@@ -353,7 +353,7 @@ def test_what_is_decided_once_stands(store: ProposalStore, feedback: FeedbackSto
 def test_of_many_that_accept_at_once_one_counts(store: ProposalStore, feedback: FeedbackStore) -> None:
     results: list[bool] = []
     threads = [
-        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}", feedback)))
+        threading.Thread(target=lambda n=n: results.append(store.accept("1", f"{HOTEL} ({n})", f"{n}")))
         for n in range(8)
     ]
     for thread in threads:
@@ -373,9 +373,9 @@ def test_where_the_feedback_cannot_be_written_the_proposal_stays_open(
     with monkeypatch.context() as patch:
         patch.setattr(feedback, "judge", fail)
         with pytest.raises(ProposalError, match="no space left"):
-            store.accept("1", HOTEL, "cleo", feedback)
+            store.accept("1", HOTEL, "cleo")
     assert store.proposals("open")
-    assert store.accept("1", HOTEL, "cleo", feedback)
+    assert store.accept("1", HOTEL, "cleo")
 
 
 def test_what_is_open_or_rejected_never_is_training_material(
@@ -389,17 +389,17 @@ def test_what_is_open_or_rejected_never_is_training_material(
     assert readiness(labelled).num_questions == 0
     with pytest.raises(ExchangeError, match="nothing to export"):
         export_bytes("pairs", labelled)
-    assert store.accept(proposed[1].id, proposed[1].question, "cleo", feedback)
+    assert store.accept(proposed[1].id, proposed[1].question, "cleo")
     labelled = label(feedback.events(), feedback.judgements())
     assert [each.question for each in labelled] == [proposed[1].question]
     assert readiness(labelled).num_positives == 1
 
 
-def test_a_damaged_file_is_named(home: Path) -> None:
-    home.mkdir()
-    (home / "proposals.sqlite3").write_text("this is not a database " * 10)
-    with pytest.raises(ProposalError, match=r"proposals\.sqlite3 cannot be used"):
-        ProposalStore(home)
+def test_a_full_disk_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ProposalStore(home)
+    monkeypatch.setattr("ingest.home.database._opened_for_writing", refuse)
+    with pytest.raises(ProposalError, match=r"proposals in the home folder cannot be used: .* disk is full"):
+        store.reject("1", "cleo")
 
 
 # as a job -------------------------------------------------------------------------------------------------
@@ -429,8 +429,8 @@ def test_one_job_at_a_time(home: Path) -> None:
 def test_a_job_whose_process_is_gone_does_not_block_the_next(home: Path) -> None:
     jobs = ProposalJobStore(home)
     dead = jobs.begin(5)
-    with sqlite3.connect(home / "proposals.sqlite3") as connection:
-        connection.execute("UPDATE jobs SET heartbeat_at = '2026-01-01T00:00:00+00:00'")
+    with sqlite3.connect(home / "progress.sqlite3") as connection:
+        connection.execute("UPDATE proposal_jobs SET heartbeat_at = '2026-01-01T00:00:00+00:00'")
     jobs.begin(5)
     assert jobs.job(dead.id).state == "failed"
 

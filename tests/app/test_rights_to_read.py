@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from app.settings import Settings
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest, move, remove
 from ingest.table import ChunkTable
+from tests.app.builders import make_earlier
 from tests.conftest import FakeEmbedder, FakeLanguageModel
 
 ANN = Rights("ann", "reader", frozenset({"handbook"}))
@@ -244,12 +247,14 @@ def test_that_nothing_answers_ends_no_answer_for_who_may_read_more(
 
 
 def test_a_statement_of_an_earlier_version_is_of_all_documents(store: FeedbackStore) -> None:
-    with store._connection() as connection:
-        connection.execute("DROP TABLE statements")
+    home = store._records.path.parent
+    store.check_writable()
+    make_earlier(home, 1, "statements")
+    with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:
         columns = "sequence INTEGER PRIMARY KEY AUTOINCREMENT, question TEXT, user TEXT, at TEXT, shown TEXT, withdrawn"
         connection.execute(f"CREATE TABLE unanswered ({columns} INTEGER)")
         connection.execute("INSERT INTO unanswered VALUES (1, 'Pool?', 'root', '2026-01-01T00:00:00+00:00', '', 0)")
-    assert [each.collections for each in FeedbackStore(store._path.parent).statements()] == [None]
+    assert [each.collections for each in FeedbackStore(home).statements()] == [None]
 
 
 # answers of earlier --------------------------------------------------------------------------------------

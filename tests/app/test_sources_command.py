@@ -77,7 +77,7 @@ def test_a_source_that_is_due_is_queued_once(home: Path, documents: Path, monkey
     monkeypatch.setattr(worker, "start", started.append)
     sources = SourceStore(home)
     worker.queue_due(home)
-    assert not (home / "sources.sqlite3").exists()
+    assert not (home / "citeloop.sqlite3").exists()
     sources.add(new_source(str(documents), "due", every="1h"))
     sources.add(new_source(str(documents / "it"), "by hand"))
     worker.queue_due(home, "fake")

@@ -23,7 +23,6 @@ from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.labels.material import TooLittleFeedbackError
 from app.training.plan import Kind, Plan
 from ingest import CiteloopError
-from ingest.home.database import transaction
 from ingest.home.job_store import StoppedError
 from tests.app.builders import add_model
 from tests.app.gate_builder import make_gate_report
@@ -116,13 +115,6 @@ def test_what_somebody_has_promoted_during_the_training_stays(
     job = run(store, pipeline, monkeypatch, maker(during=promote))
     assert registry.live() == own
     assert (job.state, job.verdict) == ("done", "promote")
-
-
-def test_jobs_of_an_older_version_are_read(store: TrainingJobStore) -> None:
-    job = store.add(Plan(), "ann")
-    with transaction(store.home / "training_jobs.sqlite3") as connection:
-        connection.execute("ALTER TABLE jobs DROP COLUMN learning_since")
-    assert TrainingJobStore(store.home).job(job.id) == job
 
 
 def test_a_cancelled_training_ends_as_such_and_promotes_nothing(

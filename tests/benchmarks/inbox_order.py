@@ -15,9 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -166,7 +168,9 @@ def find_passage(world: World, query_id: str) -> Chunk | None:
 def copy_of(store: FeedbackStore, home: Path) -> FeedbackStore:
     """Return a copy of the feedback, to label."""
     copy = FeedbackStore(home)
-    with store._connection() as source, copy._connection() as target:
+    home.mkdir(parents=True, exist_ok=True)
+    paths = store._records.path, copy._records.path
+    with closing(sqlite3.connect(paths[0])) as source, closing(sqlite3.connect(paths[1])) as target:
         source.backup(target)
     return copy
 

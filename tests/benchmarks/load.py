@@ -27,7 +27,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from tests.benchmarks.timing import machine
 
 _NUM_WORDS, _WORD_SECONDS = 60, 0.05

@@ -92,7 +92,7 @@ def test_people_work_during_a_backup(
         assert len(restored.documents()) == 3
         assert not restored.verify()
         assert all(originals.is_whole(document) for document in restored.documents())
-        with closing(sqlite3.connect(restored.home / "feedback.sqlite3")) as database:
+        with closing(sqlite3.connect(restored.home / "citeloop.sqlite3")) as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
@@ -103,7 +103,7 @@ def test_no_row_names_a_model_that_is_not_in_the_backup(
     first, home, copy = add_model(table.home, "first"), table.home, backup_module._copy_database
 
     def while_copying(path: Path, target: Path) -> None:
-        if path.name != "models.sqlite3":
+        if path.name != "citeloop.sqlite3":
             copy(path, target)
         elif change == "add":
             add_model(home, "second")

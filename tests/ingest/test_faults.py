@@ -352,7 +352,7 @@ def test_disk_that_may_only_be_read_is_said_and_search_goes_on(disk: Path, folde
     reader = ChunkTable(home, EMBEDDER)
     with pytest.raises(CiteloopError, match=r"cannot write in .*: Read-only file system; check the permissions"):
         list(ingest([folder], reader, EMBEDDER))
-    with pytest.raises(CiteloopError, match=r"jobs\.sqlite3 cannot be used: .*permissions"):
+    with pytest.raises(CiteloopError, match=r"the jobs in the home folder cannot be used: .*permissions"):
         store.add("folder", [folder])
     assert len(reader.documents()) == 3
     assert reader.search_text("version0", 5)

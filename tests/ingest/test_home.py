@@ -56,11 +56,11 @@ def test_a_folder_that_is_more_than_a_home_stays_open(tmp_path: Path) -> None:
 
 def test_databases_are_read_by_their_owner_alone(home: Path, open_umask: None) -> None:
     store = FeedbackStore(home)
-    path = home / "feedback.sqlite3"
+    path = home / "citeloop.sqlite3"
     with closing(sqlite3.connect(path)) as held:  # so that the write-ahead log stays
         held.execute("SELECT COUNT(*) FROM answers").fetchone()
         store.save_answer(make_answer(), "talk", "ann")
-        files = sorted(home.glob("feedback.sqlite3*"))
+        files = sorted(home.glob("citeloop.sqlite3*"))
         assert [file.name.removeprefix(path.name) for file in files] == ["", "-shm", "-wal"]
         assert {mode(file) for file in files} == {0o600}
         for file in files:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Text
 
 from ingest import CiteloopError
 from ingest.home import job_store
@@ -23,6 +24,7 @@ from ingest.home.job_store import (
     new_job_id,
     start_process,
 )
+from ingest.home.tables import Names, job_table
 from ingest.jobs import JobStore
 
 
@@ -37,9 +39,17 @@ class Bake(BaseJob):
     loss: float = 0.0
 
 
+_BAKES = job_table(
+    "bakes",
+    MetaData(info={"name": "bakery", "durable": False}),
+    *(Column("settings", Text), Column("flavours", Names), Column("is_vegan", Boolean)),
+    *(Column("step", Integer), Column("loss", Float)),
+)
+
+
 class Bakery(BaseJobStore[Bake]):
-    def __init__(self, home: Path, filename: str = "bakery.sqlite3") -> None:
-        super().__init__(home, Bake, filename)
+    def __init__(self, home: Path, *, in_memory: bool = False) -> None:
+        super().__init__(home, Bake, _BAKES, in_memory=in_memory)
 
     def add(self, *, begin: bool = False) -> Bake:
         job = Bake(id=new_job_id(), created_at=now(), settings='{"a": 1}', flavours=("größe", "b"), is_vegan=True)
@@ -226,7 +236,7 @@ def test_damaged_database_makes_way_for_a_new_one(home: Path) -> None:
 
 
 def test_jobs_in_memory_leave_nothing_on_the_disk(home: Path) -> None:
-    store = Bakery(home, "")
+    store = Bakery(home, in_memory=True)
     job = store.add()
     store.update(job.id, step=2)
     assert [each.step for each in store.jobs()] == [2]

@@ -10,10 +10,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from app.access.limits import KeyStoreError
 from app.registry import Registry
 from app.training.jobs import TrainingJobStore
 from ingest.home.database import transaction
@@ -82,9 +83,9 @@ def clock_back(here: Installation, _: FaultyServer) -> None:
     here.change()
     job_id = _kill_worker(here)
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    with transaction(here.home / "jobs.sqlite3") as connection:
+    with transaction(here.home / "progress.sqlite3") as connection:
         condition = "id = ? AND heartbeat_at IS NOT NULL AND state IN ('queued', 'running')"
-        connection.execute(f"UPDATE jobs SET heartbeat_at = ? WHERE {condition}", (ahead, job_id))
+        connection.execute(f"UPDATE ingest_jobs SET heartbeat_at = ? WHERE {condition}", (ahead, job_id))
     _expect_ingested(here)
 
 
@@ -156,17 +157,20 @@ def flipped_table(here: Installation, _: FaultyServer) -> None:
 def flipped_database(here: Installation, _: FaultyServer) -> None:
     """Flip bytes of the databases while the server is down; it starts and answers. The files are put back."""
     here.kill()
-    kept, answers, votes = here.root / "kept", set(here.answers), set(here.votes)
+    kept, answers, votes, key = here.root / "kept", set(here.answers), set(here.votes), here.key
     shutil.copytree(here.home, kept, ignore=lambda _, names: [name for name in names if ".sqlite3" not in name])
-    _flip(here, [path for path in here.home.glob("*.sqlite3") if path.name != "keys.sqlite3"])
+    _flip(here, list(here.home.glob("*.sqlite3")))
     here.start()
+    for name in ("second", "third"):
+        with suppress(KeyStoreError):  # the first one may find the damage
+            here.key = here.new_key(name)  # the damage may have taken the key
     assert here.ask(), "it does not answer with damaged databases"
     here.kill()
     for path in here.home.glob("*.sqlite3*"):
         path.unlink()
     shutil.copytree(kept, here.home, dirs_exist_ok=True)
     shutil.rmtree(kept)
-    here.answers, here.votes = answers, votes
+    here.answers, here.votes, here.key = answers, votes, key
     here.start()
 
 

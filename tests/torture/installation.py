@@ -24,7 +24,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from app.access.keys import KeyStore, Limits
+from app.access.keys import KeyStore
+from app.access.limits import Limits
 from app.feedback import FeedbackStore, Judgement
 from ingest.jobs import JobStore
 from ingest.table import stored_documents
@@ -61,7 +62,7 @@ class Installation:
     def begin(self) -> None:
         """Add documents and judgements, and start the server."""
         self.folder.mkdir(parents=True)
-        self.key = KeyStore(self.home).create("torture", Limits(num_users=20, rate=10_000))
+        self.key = self.new_key("torture")
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         for _ in range(_NUM_DOCUMENTS):
@@ -146,6 +147,10 @@ class Installation:
         assert self._server
         return self._server.pid
 
+    def new_key(self, name: str) -> str:
+        """Make a key for the API."""
+        return KeyStore(self.home).create(name, Limits(num_users=20, rate=10_000))
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         begun = time.monotonic()
@@ -202,7 +207,7 @@ class Installation:
 
     def check_answers(self) -> None:
         """Check that no acknowledged answer or vote is lost."""
-        with closing(sqlite3.connect(self.home / "feedback.sqlite3")) as database:
+        with closing(sqlite3.connect(self.home / "citeloop.sqlite3")) as database:
             for table, acknowledged in (("answers", self.answers), ("events", self.votes)):
                 lost = acknowledged - {row[0] for row in database.execute(f"SELECT id FROM {table}")}
                 assert not lost, f"{len(lost)} of {len(acknowledged)} acknowledged {table} are lost"

@@ -138,6 +138,6 @@ def test_a_page_left_open_can_do_nothing_after_the_role_is_gone(visit: Visit, po
     page = visit("cur@example.org", "training")
     policy.write_text(policy.read_text().replace("cur@", "somebody@"))
     page.toggle[0].set_value(True).run()  # its callback runs before the page
-    assert not (settings.home / "audit.sqlite3").exists() or AuditLog(settings.home).entries()[0].user == ""
+    assert {entry.user for entry in AuditLog(settings.home).entries()} <= {""}
     assert title(page) == "Ask your documents"
     assert FeedbackStore(settings.home).events() == []

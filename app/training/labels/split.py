@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from sqlalchemy import Connection, insert, select
 
 from app.feedback import question_key
+from ingest import CiteloopError
 from ingest.embed.embedder import Embedder, Vectors, likeness
-from ingest.home.database import transaction
-from ingest.home.folder import make_home
+from ingest.home.records import Records, unusable
+from ingest.home.tables import MADE, question_parts
 
 Part = Literal["train", "validation", "gate", "asked again", "left out"]
 
@@ -39,32 +41,39 @@ _LARGE_SHARE, _LARGE = 0.1, 8
 _BLOCK = 1024
 """Questions compared with all others at a time."""
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS parts (question TEXT PRIMARY KEY, part TEXT NOT NULL)"
-
 
 def parts_of(questions: Sequence[str], home: Path, embedder: Embedder) -> dict[str, Part]:
     """Return question -> permanent part; new questions are assigned and stored in the home folder."""
     by_key = {question_key(question): question for question in questions}
-    make_home(home)
-    path, vectors = home / "training.sqlite3", dict[str, Vectors]()
-    while True:
-        with transaction(path) as connection:
-            connection.execute(_SCHEMA)
-            connection.execute("BEGIN IMMEDIATE")
-            known = {key: cast(Part, part) for key, part in connection.execute("SELECT question, part FROM parts")}
-            keys = list({**known, **by_key})
-            if len(keys) == len(known):
-                break
-            if all(key in vectors for key in keys):
-                parts = assign(keys, np.stack([vectors[key] for key in keys]), known, embedder.name)
-                new = [(key, parts[key]) for key in keys if key not in known]
-                connection.executemany("INSERT INTO parts VALUES (?, ?)", new)
-                known = parts
-                break
-        # Embed outside the transaction, since it may take minutes; the next round sees what others stored meanwhile.
+    records, vectors = Records(home, MADE, unusable(CiteloopError, "the parts of questions")), dict[str, Vectors]()
+    known = _known(records)
+    while missing := [key for key in by_key if key not in known]:
+        keys = list({**known, **by_key})
         unseen = [key for key in keys if key not in vectors]
         vectors |= dict(zip(unseen, embedder.embed([by_key.get(key, key) for key in unseen]), strict=True))
+        parts = assign(keys, np.stack([vectors[key] for key in keys]), known, embedder.name)
+        # Outside the transaction, since it may take minutes; the next round sees what others stored meanwhile.
+        known = _keep({key: parts[key] for key in missing}, known, records)
     return {question: known[question_key(question)] for question in questions}
+
+
+def _known(records: Records) -> dict[str, Part]:
+    with records.reading() as connection:
+        return _stored(connection)
+
+
+def _keep(new: Mapping[str, Part], known: Mapping[str, Part], records: Records) -> dict[str, Part]:
+    """Store new parts unless others were stored since `known` was read; return what is stored."""
+    with records.writing() as connection:
+        stored = _stored(connection)
+        if stored != known:
+            return stored
+        connection.execute(insert(question_parts), [{"question": key, "part": part} for key, part in new.items()])
+        return {**stored, **new}
+
+
+def _stored(connection: Connection) -> dict[str, Part]:
+    return {key: cast(Part, part) for key, part in connection.execute(select(question_parts))}
 
 
 def assign(keys: Sequence[str], vectors: Vectors, known: Mapping[str, Part], embedder: str = "") -> dict[str, Part]:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import delete
+
 from app.pipeline import Pipeline
 from app.training.proposals.propose import Refusal, propose, refusal_words
-from app.training.proposals.store import FILE, Proposal
+from app.training.proposals.store import Proposal
 from ingest.home.database import now
 from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError, at_work, new_job_id
+from ingest.home.tables import proposal_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class ProposalJobStore(BaseJobStore[ProposalJob]):
     """The proposal jobs of a home folder."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home, ProposalJob, FILE)
+        super().__init__(home, ProposalJob, proposal_jobs)
 
     def begin(self, count: int, seed: int | None = None) -> ProposalJob:
         """Start a job. Raises JobError while another one runs, since both would pick the same passages.
@@ -43,8 +46,8 @@ class ProposalJobStore(BaseJobStore[ProposalJob]):
         self.fail_dead()
         job = self.put(ProposalJob(id=new_job_id(), created_at=now(), count=count, seed=seed), begin=True)
         if [other.id for other in self.jobs() if other.is_open][-1] != job.id:  # the older one stays
-            with self._connection() as connection:
-                connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            with self._records.writing() as connection:
+                connection.execute(delete(proposal_jobs).where(proposal_jobs.c.id == job.id))
             raise JobError("questions are being proposed already; wait until that is done, or stop it")
         return job
 

@@ -1,23 +1,22 @@
 """Proposal: a language model's question about a passage, which counts only after a curator accepts it.
 
-Proposals are in a separate file that no training reads. Accepting one adds a Judgement.
+No training reads proposals. Accepting one adds a Judgement in the same transaction.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
-from app.feedback import FeedbackStore, Judgement
-from ingest import CiteloopError
-from ingest.home.database import transaction
-from ingest.home.folder import make_home
+from sqlalchemy import Connection, insert, select, update
 
-FILE = "proposals.sqlite3"
+from app.feedback import Judgement
+from app.feedback.store import append_judgement
+from ingest import CiteloopError
+from ingest.home.records import Records, unusable
+from ingest.home.tables import MADE, proposals
+
 MIN_CHARACTERS, MAX_CHARACTERS = 10, 200
 """Limits of a question."""
 State = Literal["open", "accepted", "rejected"]
@@ -46,8 +45,7 @@ class Proposal:
     decided_by: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Proposal))
-_SCHEMA = f"CREATE TABLE IF NOT EXISTS proposals ({', '.join(_COLUMNS)}, PRIMARY KEY (id))"
+_PROPOSALS = select(*(proposals.c[field.name] for field in fields(Proposal))).order_by(proposals.c.sequence)
 
 
 class ProposalError(CiteloopError):
@@ -61,25 +59,21 @@ class ProposalStore:
     """
 
     def __init__(self, home: Path) -> None:
-        make_home(home)
-        self._path = home / FILE
-        with self._connection() as connection:
-            connection.execute(_SCHEMA)
+        self._records = Records(home, MADE, unusable(ProposalError, "the proposals"))
 
     def add(self, proposal: Proposal) -> None:
         """Store a checked proposal."""
-        marks = ", ".join("?" * len(_COLUMNS))
-        with self._connection() as connection:
-            connection.execute(f"INSERT INTO proposals VALUES ({marks})", astuple(proposal))
+        with self._records.writing() as connection:
+            connection.execute(insert(proposals), asdict(proposal))
 
     def proposals(self, state: State | None = None) -> list[Proposal]:
         """Return the proposals in this state, by default all, oldest first."""
-        condition, parameters = ("", ()) if state is None else ("WHERE state = ?", (state,))
-        with self._connection() as connection:
-            return _select(connection, condition, *parameters)
+        query = _PROPOSALS if state is None else _PROPOSALS.where(proposals.c.state == state)
+        with self._records.reading() as connection:
+            return [Proposal(**row) for row in connection.execute(query).mappings()]
 
-    def accept(self, proposal_id: str, question: str, user: str, feedback: FeedbackStore) -> bool:
-        """Add a judgement to the feedback that the passage answers the question, as proposed or edited.
+    def accept(self, proposal_id: str, question: str, user: str) -> bool:
+        """Add a judgement that the passage answers the question, as proposed or edited.
 
         Returns False if it was decided before. Raises ProposalError when the question is too short or too long.
         """
@@ -88,48 +82,24 @@ class ProposalStore:
             raise ProposalError(
                 f"the question must have {MIN_CHARACTERS} to {MAX_CHARACTERS} characters, but has {len(question)}"
             )
-        with self._deciding(proposal_id) as (connection, proposal):
-            if proposal:
-                # Feedback first: after a crash in between it is still open, and accepting it again adds nothing.
-                accepted = replace(proposal, question=question)
-                feedback.judge([Judgement.of(accepted, "relevant", user, f"proposed by {proposal.model}")])
-                _decide(connection, replace(accepted, state="accepted", decided_by=user))
-            return proposal is not None
+        with self._records.writing() as connection:
+            accepted = _decide(connection, proposal_id, question=question, state="accepted", decided_by=user)
+            if accepted:
+                origin = f"proposed by {accepted.model}"
+                append_judgement(connection, Judgement.of(accepted, "relevant", user, origin))
+        return accepted is not None
 
     def reject(self, proposal_id: str, user: str) -> bool:
         """Reject a proposal; similar questions are not proposed again. Returns False if it was decided before."""
-        with self._deciding(proposal_id) as (connection, proposal):
-            if proposal:
-                _decide(connection, replace(proposal, state="rejected", decided_by=user))
-            return proposal is not None
-
-    @contextmanager
-    def _deciding(self, proposal_id: str) -> Iterator[tuple[sqlite3.Connection, Proposal | None]]:
-        """Yield the proposal if it is still open, in a transaction that excludes other decisions."""
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            found = _select(connection, "WHERE id = ? AND state = 'open'", proposal_id)
-            yield connection, found[0] if found else None
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with transaction(self._path) as connection:
-                yield connection
-        except sqlite3.DatabaseError as error:
-            raise ProposalError(
-                f"the proposals in {self._path} cannot be used: {error}; check free space and permissions, or "
-                "move the file away to start a new one"
-            ) from error
+        with self._records.writing() as connection:
+            return _decide(connection, proposal_id, state="rejected", decided_by=user) is not None
 
 
-def _select(connection: sqlite3.Connection, condition: str, *parameters: str) -> list[Proposal]:
-    rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM proposals {condition} ORDER BY rowid", parameters)
-    return [Proposal(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
-
-
-def _decide(connection: sqlite3.Connection, proposal: Proposal) -> None:
-    connection.execute(
-        "UPDATE proposals SET question = ?, state = ?, decided_by = ? WHERE id = ?",
-        (proposal.question, proposal.state, proposal.decided_by, proposal.id),
-    )
+def _decide(connection: Connection, proposal_id: str, **changes: str) -> Proposal | None:
+    """Change a proposal and return it, if it is still open."""
+    still_open = _PROPOSALS.where(proposals.c.id == proposal_id, proposals.c.state == "open")
+    row = connection.execute(still_open).mappings().first()
+    if row is None:
+        return None
+    connection.execute(update(proposals).where(proposals.c.id == proposal_id).values(changes))
+    return Proposal(**{**row, **changes})

@@ -25,7 +25,7 @@ from app.ui import links, markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, pipeline, reads_everything
+from app.ui.resources import current_user, pipeline, reads_everything
 from app.ui.who import act_as
 from app.ui.words import ago, counted
 from ingest import CiteloopError
@@ -176,7 +176,7 @@ def _button(label: str, proposal: Proposal, act: Callable[[Proposal], None], ico
 def _accept(proposal: Proposal) -> None:
     question = str(st.session_state[f"question-{proposal.id}"])
     store, user = ProposalStore(read_settings().home), current_user()
-    _decide("accepted", proposal, lambda: store.accept(proposal.id, question, user, feedback_store()))
+    _decide("accepted", proposal, lambda: store.accept(proposal.id, question, user))
 
 
 def _reject(proposal: Proposal) -> None:
