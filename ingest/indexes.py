@@ -102,5 +102,5 @@ def keep_up(table: Any) -> None:
 
 def _vector_index(num_chunks: int) -> IvfSq:
     """Return the index for a table of this size. LanceDB's own number of partitions is so small that all are probed."""
-    sizes = {"num_partitions": math.isqrt(num_chunks), "sample_rate": 64, "max_iterations": 20}
-    return IvfSq(distance_type="cosine", **sizes)
+    num_partitions = math.isqrt(num_chunks)
+    return IvfSq(distance_type="cosine", num_partitions=num_partitions, sample_rate=64, max_iterations=20)
