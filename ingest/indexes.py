@@ -19,12 +19,15 @@ MIN_INDEXED = 20_000
 """With fewer chunks, an exact search takes no longer than one with an index."""
 TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
 """Cuts as usual at spaces and punctuation, and Chinese, Japanese and Thai into words; long compounds are kept."""
-MAX_WAITING = 500
+_MAX_WAITING = 500
+MAX_SCANNED = 2_000
 """Full text cuts each chunk outside its index into words again for every question: some 80 us each."""
-_MIN_URGENT, _MAX_WAITING_SHARE = 2_000, 0.1
+_MAX_WAITING_SHARE = 0.1
 _MAX_FILES = 200
 _MAX_PARTS = 10
 """Each update adds a part to the vector index, which every search reads, and a file that stays apart from others."""
+NUM_PROBES = 150
+"""Partitions that a search compares with the question; there are as many as the square root of the chunks."""
 _SCALAR_INDEXES: Mapping[str, Any] = {"document_id": BTree(), "id": BTree(), "collection": Bitmap()}
 _KEPT = timedelta(hours=1)
 """Older states of the table are deleted; one is needed while something still reads it, and for repair."""
@@ -52,12 +55,12 @@ class IndexState:
     @property
     def is_due(self) -> bool:
         """Return whether upkeep pays once nothing else is written."""
-        return self.is_to_be_built or self.num_waiting > MAX_WAITING or self.num_files > _MAX_FILES
+        return self.is_to_be_built or self.num_waiting > _MAX_WAITING or self.num_files > _MAX_FILES
 
     @property
     def is_urgent(self) -> bool:
         """Return whether upkeep pays amid a long ingest; its share of the time is then the same at any size."""
-        return self.num_waiting > max(_MIN_URGENT, _MAX_WAITING_SHARE * self.num_chunks)
+        return self.num_waiting > max(MAX_SCANNED, _MAX_WAITING_SHARE * self.num_chunks)
 
     def __str__(self) -> str:
         """Return which index there is, why, and what would change it."""
@@ -68,7 +71,7 @@ class IndexState:
         )
         missing = f"exact vector search, though {self.num_chunks:,} chunks are to have a vector index"
         found = indexed if self.num_parts else missing if self.is_large else exact
-        waiting = f"{self.num_waiting:,} chunks wait for the indexes, which are updated above {MAX_WAITING:,}"
+        waiting = f"{self.num_waiting:,} chunks wait for the indexes, which are updated above {_MAX_WAITING:,}"
         due = "; upkeep is due and follows the next change" if self.is_due else ""
         return f"{found}; {waiting}; {self.num_files} files{due}"
 

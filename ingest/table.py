@@ -28,8 +28,8 @@ from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.home.folder import current_name, flush, make_home, write_lock
-from ingest.home.job_store import start_process
-from ingest.indexes import MAX_WAITING, TEXT_INDEX, IndexState, index_state, keep_up
+from ingest.home.job_store import StoppedError, start_process
+from ingest.indexes import MAX_SCANNED, NUM_PROBES, TEXT_INDEX, IndexState, index_state, keep_up
 from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
     CHUNK_COLUMNS,
@@ -250,7 +250,7 @@ class ChunkTable:
         if table is None:
             return []
         query = table.search(query_vector, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(50).refine_factor(5)  # only matters with an index, which is approximate
+        query = query.nprobes(NUM_PROBES).refine_factor(5)  # only matters with an index, which is approximate
         if within is not None:
             query = query.maximum_nprobes(0)  # no limit: probe until enough of these chunks are found
         rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
@@ -275,7 +275,7 @@ class ChunkTable:
     def _matches(self, table: Any, query: str) -> Any:
         """Return a full-text search. Chunks that wait for the index are left out while they would slow it down."""
         match = table.search(MatchQuery(query, "passage"), query_type="fts")
-        return match.fast_search() if self.index_state().num_waiting > MAX_WAITING else match
+        return match.fast_search() if self.index_state().num_waiting > MAX_SCANNED else match
 
     def _holders(
         self, table: Any, query: str, num_results: int, within: Collection[str] | None
@@ -370,8 +370,8 @@ class ChunkTable:
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the write lock of this home; on_wait is called while another process holds it and may raise to give up.
 
-        Switches to the table that is current by then. On success the indexes are updated. Raises TableError when the
-        table was made with another chunking policy.
+        Switches to the table that is current by then. At the end the indexes are updated, if that is due and nothing
+        failed. Raises TableError when the table was made with another chunking policy.
         """
         with write_lock(self.home, on_wait):
             if self.name != (current := current_name(self.home)):
@@ -380,9 +380,12 @@ class ChunkTable:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
             before = self.version
-            yield
-            if self.version != before:
-                self._keep_up_after()
+            try:
+                yield
+            except StoppedError:
+                self._keep_up_after(before)
+                raise
+            self._keep_up_after(before)
 
     def _switch_to(self, name: str) -> None:
         """Switch to the table that has replaced this one. Raises TableError."""
@@ -407,13 +410,13 @@ class ChunkTable:
         if self.index_state().is_urgent:
             self.optimize()
 
-    def _keep_up_after(self) -> None:
-        """Keep up after the last write: in the background if that takes longer than a moment."""
+    def _keep_up_after(self, before: int | None) -> None:
+        """Keep up after the last write, in the background if that takes long; before: the version at the first."""
         state = self.index_state()
-        if not state.is_large:
-            self.optimize()
-        elif state.is_due:
+        if state.is_large and state.is_due:
             start_process("ingest.upkeep", self.home, log="jobs.log")
+        elif not state.is_large and (state.is_due or self.version != before):
+            self.optimize()
 
     def replace(self, documents: Sequence[Embedded]) -> None:
         """Add documents or replace their older versions, in one transaction; call inside `writing()`.

@@ -6,10 +6,12 @@ A write to a large table starts it in the background, with low priority, so that
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from ingest.home.folder import write_lock
 from ingest.home.log import write_log
@@ -21,7 +23,7 @@ def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     write_log()
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)
-    with write_lock(home):
+    with suppress(Timeout), FileLock(home / "upkeep.lock", timeout=0), write_lock(home):  # else another one waits
         keep_current_up(home)
 
 

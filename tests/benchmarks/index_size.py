@@ -22,12 +22,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans  # type: ignore[import-untyped]
 
 from app.search.families import FamilyFinder
 from app.search.search import search
 from ingest.chunk import Chunk
-from ingest.embed.embedder import Embedder, Vectors, load_embedder
+from ingest.embed.embedder import Vectors, load_embedder
 from ingest.parse import Document, Page
 from ingest.rows import Embedded
 from ingest.table import ChunkTable
@@ -134,7 +134,7 @@ def measure(home: Path, sizes: Sequence[int], seed: int) -> Iterator[dict[str, f
     model = load_embedder()
     corpus = Corpus(passages := list(read_passages(Path("data/sample"), model)), model.embed(passages), seed)
     known = {question: model.embed_query(question) for question in questions()}
-    embedder: Embedder = Known(model.name, model.dimension, model.max_tokens, known)
+    embedder = Known(model.name, model.dimension, model.max_tokens, known)
     table = ChunkTable(home, embedder)
     for size in sizes:
         goal = size // _CHUNKS_PER_DOCUMENT
@@ -158,8 +158,8 @@ def grow(table: ChunkTable, corpus: Corpus, first: int, goal: int) -> dict[str, 
     per_write, quarter = _DOCUMENTS_PER_WRITE * _CHUNKS_PER_DOCUMENT, len(seconds) // 4
     ends = {"first": seconds[:quarter], "last": seconds[-quarter:]}
     return {
-        **{f"store_{name}_per_s": per_write / np.median(part) for name, part in ends.items()},
-        **{f"all_{name}_per_s": per_write / np.mean(part) for name, part in ends.items()},
+        **{f"store_{name}_per_s": per_write / float(np.median(part)) for name, part in ends.items()},
+        **{f"all_{name}_per_s": per_write / float(np.mean(part)) for name, part in ends.items()},
         "all_per_s": per_write * len(seconds) / (sum(seconds) + rest),
         "upkeep_max_s": max(*seconds, rest),
     }
@@ -204,7 +204,8 @@ def _recall(table: ChunkTable, embedder: Known) -> float:
 
 
 def change(table: ChunkTable, corpus: Corpus, number: int) -> dict[str, float]:
-    """Return seconds to add one document, to replace it and to remove it, each in a write of its own."""
+    """Return seconds to add a document, to list all then, to replace and to remove it, each in a write of its own."""
+    table.documents()
     document = corpus.document(number + 10**6)
 
     def write(act: Callable[[], None]) -> float:
@@ -216,6 +217,7 @@ def change(table: ChunkTable, corpus: Corpus, number: int) -> dict[str, float]:
 
     return {
         "add_one_s": write(lambda: table.append([document])),
+        "documents_after_s": _seconds(table.documents),
         "replace_one_s": write(lambda: table.replace([document])),
         "remove_one_s": write(lambda: table.remove([document.document.id])),
     }

@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from ingest import upkeep
+from ingest.home.job_store import StoppedError
 from ingest.indexes import IndexState
 from ingest.parse import Document, document_id, parse_text
 from ingest.pipeline import embed_documents
@@ -66,7 +68,7 @@ def test_state_says_which_index_there_is_and_what_would_change_it(large: ChunkTa
 
 
 def test_a_long_ingest_keeps_the_indexes_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.indexes._MIN_URGENT", 30)
+    monkeypatch.setattr("ingest.indexes.MAX_SCANNED", 30)
     table = ChunkTable(home, EMBEDDER)
     with table.writing():
         for number in range(4):
@@ -81,13 +83,39 @@ def test_a_write_to_a_large_table_leaves_upkeep_to_another_process_once_it_pays(
     add(large, "new.md", "zebra")
     assert started == []
     assert large.index_state().num_waiting == 20
-    monkeypatch.setattr("ingest.indexes.MAX_WAITING", 30)
+    monkeypatch.setattr("ingest.indexes._MAX_WAITING", 30)
     add(large, "newer.md", "lion")
     assert started == ["ingest.upkeep"]
     monkeypatch.setattr("os.nice", lambda _: 0)
     upkeep.main(home)
     assert (large.index_state().num_waiting, large.index_state().is_due) == (0, False)
     assert {piece.document for piece, _ in large.search_text("lion", 5)} == {"newer.md"}
+
+
+def stop_amid(table: ChunkTable) -> None:
+    with table.writing():
+        table.append(embed_documents([document("a.md", "zebra")], EMBEDDER))
+        raise StoppedError("stopped")
+
+
+def test_a_stopped_ingest_leaves_no_chunks_waiting(home: Path) -> None:
+    table = ChunkTable(home, EMBEDDER)
+    with pytest.raises(StoppedError):
+        stop_amid(table)
+    assert table.index_state().num_waiting == 0
+
+
+def test_only_one_upkeep_waits_for_the_writer(
+    large: ChunkTable, home: Path, started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    monkeypatch.setattr("ingest.indexes._MAX_WAITING", 10)
+    add(large, "new.md", "zebra")
+    with FileLock(home / "upkeep.lock"):
+        upkeep.main(home)
+    assert large.index_state().is_due
+    upkeep.main(home)
+    assert not large.index_state().is_due
 
 
 def test_upkeep_of_an_empty_home_does_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +130,7 @@ def test_chunks_that_wait_are_found_by_similarity_and_by_words_unless_they_are_m
     add(large, "new.md", "zebra")
     wanted = large.chunks_of(document_id("new.md"))[0]
     assert large.search_text("zebra", 1)
-    monkeypatch.setattr("ingest.table.MAX_WAITING", 10)
+    monkeypatch.setattr("ingest.table.MAX_SCANNED", 10)
     assert not large.has_word("zebra")
     assert large.search_vector(EMBEDDER.embed_query(wanted.passage), 1)[0][0] == wanted
     large.optimize()
@@ -112,13 +140,13 @@ def test_chunks_that_wait_are_found_by_similarity_and_by_words_unless_they_are_m
 def test_a_vector_index_in_many_parts_is_built_again(
     large: ChunkTable, started: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.indexes._MAX_PARTS", 2)
+    monkeypatch.setattr("ingest.indexes._MAX_PARTS", 1)
     parts = []
     for number in range(3):
         add(large, f"new{number}.md", f"zebra{number}")
         large.optimize()
         parts.append(large.index_state().num_parts)
-    assert parts == [2, 1, 2]
+    assert parts == [1, 1, 1]
 
 
 def test_older_states_are_deleted_after_a_while(large: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
