@@ -10,6 +10,8 @@
     embed      Embedder    passages -> unit vectors
     rows       Embedded    chunks and vectors -> rows with digests
     listing    Outline     rows of a table -> its documents, and their headings and openings
+    indexes    IndexState  size of a table -> its indexes, and when their upkeep pays
+    upkeep                 brings indexes and files up to date in a separate process
     table      ChunkTable  rows -> one LanceDB table, one transaction per document
     originals  Original    copies of the ingested files
     pipeline   FileResult  paths -> table, with a result for each file

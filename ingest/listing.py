@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,10 @@ from lancedb.expr import col, lit
 from ingest.collections import Groups, default_collection
 from ingest.rows import COLLECTION
 
-_DOCUMENT_COLUMNS = ["document_id", "document", "title", "source", "sha256", "num_pages", "ingested_at"]
+_DOCUMENT_COLUMNS = ["document", "title", "source", "sha256", "num_pages", "ingested_at"]
 _OPENING_CHARACTERS = 1_000
+_MANY = 1_000
+"""For more changed documents, all rows are read: quicker than finding theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +56,59 @@ class Listing:
     state: tuple[str, int] | None = None
 
 
-def read_listing(table: Any, state: tuple[str, int] | None = None) -> Listing:
-    columns = [*_DOCUMENT_COLUMNS, *({COLLECTION.name} & set(table.schema.names))]
-    rows = table.search().select(columns).to_arrow()
-    first = [(column, "min") for column in columns[1:]]
-    found = rows.group_by("document_id").aggregate([*first, ("document_id", "count")]).to_pylist()
-    documents = [
-        StoredDocument(
-            id=row["document_id"],
-            name=row["document_min"],
-            title=row["title_min"],
-            source=row["source_min"],
-            sha256=row["sha256_min"],
-            num_pages=row["num_pages_min"],
-            num_chunks=row["document_id_count"],
-            ingested_at=row["ingested_at_min"],
-            collection=row.get("collection_min") or default_collection(row["document_min"], row["source_min"]),
-        )
-        for row in found
-    ]
-    stored = ((row["document_id"], name) for row in found if (name := row.get("collection_min")))
-    return Listing(sorted(documents, key=lambda document: document.name), Groups(stored), state)
+def read_listing(table: Any, state: tuple[str, int] | None = None, before: Listing | None = None) -> Listing:
+    """Return the documents of a table. before: an earlier listing; only documents that have changed are read whole."""
+    stored = [COLLECTION.name] if COLLECTION.name in table.schema.names else []
+    known = {document.id: document for document in before.documents} if before else {}
+    if known:
+        rows = _documents(table, ["ingested_at", *stored])
+        changed = [id for id, row in rows.items() if not _is_same(row, known.get(id))]
+    if known and len(changed) < _MANY:
+        new = _documents(table, [*_DOCUMENT_COLUMNS, *stored], changed) if changed else {}
+        documents = [known[id] for id in rows if id not in new] + [_to_document(row) for row in new.values()]
+    else:
+        rows = _documents(table, [*_DOCUMENT_COLUMNS, *stored])
+        documents = [_to_document(row) for row in rows.values()]
+    groups = Groups((id, name) for id, row in rows.items() if (name := row.get("collection_min")))
+    return Listing(sorted(documents, key=lambda document: document.name), groups, state)
+
+
+def _documents(table: Any, columns: Sequence[str], ids: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return document id -> number of chunks and smallest value of each column; ids: only of these documents."""
+    query = table.search() if ids is None else table.search().where(col("document_id").isin(list(ids)))
+    rows = query.select(["document_id", *columns]).to_arrow().group_by("document_id")
+    found = rows.aggregate([*((column, "min") for column in columns), ("document_id", "count")]).to_pylist()
+    return {row["document_id"]: row for row in found}
+
+
+def _is_same(row: Mapping[str, Any], known: StoredDocument | None) -> bool:
+    """Return whether a document was neither written nor moved since."""
+    if known is None or (known.ingested_at, known.num_chunks) != (row["ingested_at_min"], row["document_id_count"]):
+        return False
+    return known.collection == (row.get("collection_min") or default_collection(known.name, known.source))
+
+
+def _to_document(row: Mapping[str, Any]) -> StoredDocument:
+    return StoredDocument(
+        id=row["document_id"],
+        name=row["document_min"],
+        title=row["title_min"],
+        source=row["source_min"],
+        sha256=row["sha256_min"],
+        num_pages=row["num_pages_min"],
+        num_chunks=row["document_id_count"],
+        ingested_at=row["ingested_at_min"],
+        collection=row.get("collection_min") or default_collection(row["document_min"], row["source_min"]),
+    )
 
 
 def read_outlines(table: Any, documents: Sequence[StoredDocument]) -> list[Outline]:
     """Return these documents of a table with headings and opening."""
-    rows = table.search().select(["document_id", "headings"]).to_arrow()
-    first = table.search().where(col("start") < lit(_OPENING_CHARACTERS))
-    openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
+    among = col("document_id").isin([document.id for document in documents]) if len(documents) < _MANY else None
+    rows = (table.search() if among is None else table.search().where(among)).select(["document_id", "headings"])
+    rows, first = rows.to_arrow(), col("start") < lit(_OPENING_CHARACTERS)
+    query = table.search().where(first if among is None else first & among)
+    openings = query.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
     ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
     flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})
     headings = _grouped(flat.group_by(["document_id", "heading"]).aggregate([]))

@@ -22,13 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.expr import Expr, col, func, lit
-from lancedb.index import FTS, BTree, IvfSq
 from lancedb.query import MatchQuery
 
 from ingest import CiteloopError
 from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
 from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.home.folder import current_name, flush, make_home, write_lock
+from ingest.home.job_store import StoppedError, start_process
+from ingest.indexes import MAX_SCANNED, NUM_PROBES, TEXT_INDEX, IndexState, index_state, keep_up
 from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
     CHUNK_COLUMNS,
@@ -47,10 +48,6 @@ _log = logging.getLogger(__name__)
 
 _LANCE_ERRORS = (RuntimeError, OSError, ValueError, pa.ArrowException)
 """LanceDB's errors for a full disk, a read-only folder, or a damaged file."""
-_MIN_INDEXED_ROWS = 20_000
-"""With fewer rows, an exact scan is as fast as an index."""
-_TEXT_INDEX = FTS(base_tokenizer="icu/split", max_token_length=200)
-"""Cuts as usual at spaces and punctuation, and Chinese, Japanese and Thai into words; long compounds are kept."""
 _HELD = 5.0
 """Score of a chunk that holds a query of stop words; one more under a heading of that name."""
 _MAX_HOLDERS = 200
@@ -95,6 +92,18 @@ def stored_documents(home: Path) -> list[StoredDocument]:
         raise TableError(f"the documents of the table in {home} cannot be read: {error}") from error
 
 
+def keep_current_up(home: Path) -> None:
+    """Bring indexes and files of the current table up to date if that is due; call inside the write lock.
+
+    Raises TableError.
+    """
+    table = _open(_connect(home), current_name(home), home)
+    if table is not None and index_state(table).is_due:
+        with _clear_errors(home, "write"):
+            keep_up(table)
+            flush()
+
+
 def drop_others(home: Path, names: set[str]) -> None:
     """Delete replaced and unfinished tables; call inside the write lock. names: the tables to keep."""
     connection = _connect(home)
@@ -122,6 +131,7 @@ class ChunkTable:
         self._identity = Identity(embedder.name, embedder.dimension, policy.name)
         self._connection = _connect(home)
         self._listed: Listing | None = None
+        self._indexed: tuple[tuple[str, int], IndexState] | None = None
         self._opened: Any = None  # lancedb's table class is not part of its typed interface
         self._table()
 
@@ -143,6 +153,16 @@ class ChunkTable:
         table = self._table()
         return None if table is None else int(table.version)
 
+    def index_state(self) -> IndexState:
+        """Return the state of the indexes, read again only after a write."""
+        table = self._table()
+        if table is None:
+            return IndexState()
+        if self._indexed is None or self._indexed[0] != (self.name, int(table.version)):
+            with _clear_errors(self.home, "read"):
+                self._indexed = (self.name, int(table.version)), index_state(table)
+        return self._indexed[1]
+
     def documents(self) -> list[StoredDocument]:
         """Return all documents, sorted by name."""
         return list(self._listing().documents)
@@ -154,17 +174,17 @@ class ChunkTable:
             return Listing()
         version = int(table.version)
         if listed is None or listed.state != (self.name, version):
-            with self._clear_errors("read"):
-                self._listed = listed = read_listing(table, (self.name, version))
+            with _clear_errors(self.home, "read"):
+                self._listed = listed = read_listing(table, (self.name, version), listed)
         return listed
 
-    def outlines(self) -> list[Outline]:
-        """Return all documents with headings and opening, sorted by name."""
+    def outlines(self, documents: Sequence[StoredDocument]) -> list[Outline]:
+        """Return these documents with headings and opening, in their order."""
         table = self._table()
-        if table is None:
+        if table is None or not documents:
             return []
-        with self._clear_errors("read"):
-            return read_outlines(table, self.documents())
+        with _clear_errors(self.home, "read"):
+            return read_outlines(table, documents)
 
     def document(self, document_id: str) -> StoredDocument | None:
         """Return the document with this id, or None."""
@@ -204,7 +224,7 @@ class ChunkTable:
         if table is None or not chunk_ids:
             return set()
         query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(["id"])
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             return set(query.to_arrow()["id"].to_pylist())
 
     def find_texts(self, texts: Collection[str], within: Collection[str] | None = None) -> dict[str, list[Chunk]]:
@@ -230,7 +250,7 @@ class ChunkTable:
         if table is None:
             return []
         query = table.search(query_vector, vector_column_name="vector").distance_type("cosine")
-        query = query.nprobes(50).refine_factor(5)  # only matters with an index, which is approximate
+        query = query.nprobes(NUM_PROBES).refine_factor(5)  # only matters with an index, which is approximate
         if within is not None:
             query = query.maximum_nprobes(0)  # no limit: probe until enough of these chunks are found
         rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
@@ -248,9 +268,14 @@ class ChunkTable:
         table = self._table()
         if table is None:
             return []
-        match = table.search(MatchQuery(query, "passage"), query_type="fts")
+        match = self._matches(table, query)
         rows = self._best(match.select([*CHUNK_COLUMNS, "_score"]), num_results, within)
         return [(to_chunk(row), row["_score"]) for row in rows] or self._holders(table, query, num_results, within)
+
+    def _matches(self, table: Any, query: str) -> Any:
+        """Return a full-text search. Chunks that wait for the index are left out while they would slow it down."""
+        match = table.search(MatchQuery(query, "passage"), query_type="fts")
+        return match.fast_search() if self.index_state().num_waiting > MAX_SCANNED else match
 
     def _holders(
         self, table: Any, query: str, num_results: int, within: Collection[str] | None
@@ -276,8 +301,8 @@ class ChunkTable:
         table = self._table()
         if table is None:
             return False
-        with self._clear_errors("read"):
-            match = table.search(MatchQuery(word, "passage"), query_type="fts").select(["id", "_score"])
+        with _clear_errors(self.home, "read"):
+            match = self._matches(table, word).select(["id", "_score"])
             if within is not None:
                 match = match.where(self._among(within), prefilter=True)
             return bool(match.limit(1).to_list())
@@ -302,7 +327,7 @@ class ChunkTable:
     def _passages(self, within: Collection[str] | None = None) -> Iterator[pa.Array]:
         table = self._table()
         if table is not None:
-            with self._clear_errors("read"):
+            with _clear_errors(self.home, "read"):
                 query = table.search() if within is None else table.search().where(self._among(within))
                 for batch in query.select(["passage"]).to_batches(1024):
                     yield batch["passage"]
@@ -313,7 +338,7 @@ class ChunkTable:
         if table is None or not chunk_ids:
             return {}
         query = table.search().where(col("id").isin(list(chunk_ids))).select(["id", "vector"])
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             rows = query.to_arrow()
         vectors = rows["vector"].combine_chunks().flatten().to_numpy().reshape(len(rows), len(query_vector))
         found = likeness(vectors @ query_vector, self._identity.embedder)
@@ -326,7 +351,7 @@ class ChunkTable:
             return {}
         among = col("id").isin(list(chunk_ids))
         match = table.search(MatchQuery(query, "passage"), query_type="fts").where(among, prefilter=True)
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             rows = match.select(["id", "_score"]).limit(len(chunk_ids)).to_arrow()
         return dict(zip(rows["id"].to_pylist(), rows["_score"].to_pylist(), strict=True))
 
@@ -336,7 +361,7 @@ class ChunkTable:
         if table is None or not document_ids:
             return {}
         query = table.search().where(col("document_id").isin(list(document_ids)))
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             rows = query.select(["passage", "vector", "vector_sha256"]).to_list()
         found = ((row["passage"], np.asarray(row["vector"], np.float32), row["vector_sha256"]) for row in rows)
         return {passage: vector for passage, vector, expected in found if digest(vector.tobytes()) == expected}
@@ -345,8 +370,8 @@ class ChunkTable:
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the write lock of this home; on_wait is called while another process holds it and may raise to give up.
 
-        Switches to the table that is current by then. On success the indexes are updated. Raises TableError when the
-        table was made with another chunking policy.
+        Switches to the table that is current by then. At the end the indexes are updated, if that is due and nothing
+        failed. Raises TableError when the table was made with another chunking policy.
         """
         with write_lock(self.home, on_wait):
             if self.name != (current := current_name(self.home)):
@@ -355,9 +380,12 @@ class ChunkTable:
                 self._check(identity_of(table.schema.metadata), "chunking")
             drop_others(self.home, {self.name})
             before = self.version
-            yield
-            if self.version != before:
-                self.optimize()
+            try:
+                yield
+            except StoppedError:
+                self._keep_up_after(before)
+                raise
+            self._keep_up_after(before)
 
     def _switch_to(self, name: str) -> None:
         """Switch to the table that has replaced this one. Raises TableError."""
@@ -370,19 +398,25 @@ class ChunkTable:
             ) from error
 
     def optimize(self) -> None:
-        """Update the indexes, and build the vector index once the table is large enough."""
+        """Bring indexes and files up to date; takes seconds, of a large table minutes. Call inside `writing()`."""
         table = self._table()
-        if table is None:
-            return
-        with self._clear_errors("write"):
-            table.checkout_latest()
-            indexed = {index.columns[0] for index in table.list_indices()}
-            if "document_id" not in indexed and table.count_rows() >= _MIN_INDEXED_ROWS:
-                table.create_index("document_id", config=BTree())
-                table.create_index("id", config=BTree())
-                table.create_index("vector", config=IvfSq(distance_type="cosine"))
-            table.optimize()
-            flush()
+        if table is not None:
+            with _clear_errors(self.home, "write"):
+                keep_up(table)
+                flush()
+
+    def _keep_up_meanwhile(self) -> None:
+        """Keep up amid a long ingest, so that questions meanwhile stay fast."""
+        if self.index_state().is_urgent:
+            self.optimize()
+
+    def _keep_up_after(self, before: int | None) -> None:
+        """Keep up after the last write, in the background if that takes long; before: the version at the first."""
+        state = self.index_state()
+        if state.is_large and state.is_due:
+            start_process("ingest.upkeep", self.home, log="jobs.log")
+        elif not state.is_large and (state.is_due or self.version != before):
+            self.optimize()
 
     def replace(self, documents: Sequence[Embedded]) -> None:
         """Add documents or replace their older versions, in one transaction; call inside `writing()`.
@@ -398,24 +432,26 @@ class ChunkTable:
             .when_not_matched_insert_all()
             .when_not_matched_by_source_delete(col("document_id").isin([document.id for document, _, _ in documents]))
         )
-        with self._clear_errors("write"):
+        with _clear_errors(self.home, "write"):
             update.execute(to_rows(documents, self._identity))
             flush()  # LanceDB never flushes to the disk
+        self._keep_up_meanwhile()
 
     def append(self, documents: Sequence[Embedded]) -> None:
         """Add new documents in one transaction, faster than `replace`; call inside `writing()`."""
         if not documents:
             return
         table = self._table_to_write()
-        with self._clear_errors("write"):
+        with _clear_errors(self.home, "write"):
             table.add(to_rows(documents, self._identity))
             flush()
+        self._keep_up_meanwhile()
 
     def move(self, document_ids: Sequence[str], collection: str) -> None:
         """Put documents into a collection, in one transaction; call inside `writing()`. Unknown ids are ignored."""
         table = self._table_to_write()
         if document_ids:
-            with self._clear_errors("write"):
+            with _clear_errors(self.home, "write"):
                 table.update(where=col("document_id").isin(list(document_ids)), values={"collection": collection})
                 flush()
 
@@ -423,7 +459,7 @@ class ChunkTable:
         """Remove documents; call inside `writing()`. Unknown ids are ignored."""
         table = self._table()
         if table is not None and document_ids:
-            with self._clear_errors("write"):
+            with _clear_errors(self.home, "write"):
                 table.delete(col("document_id").isin(list(document_ids)))
                 flush()
 
@@ -437,7 +473,7 @@ class ChunkTable:
             return set()
         damaged = set()
         columns = ["document", "text", "text_sha256", "vector", "vector_sha256"]
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             for rows in table.search().select(columns).to_batches(1024):
                 vectors = rows.column("vector").flatten().to_numpy().reshape(len(rows), -1)
                 for row, vector in zip(rows.drop_columns("vector").to_pylist(), vectors, strict=True):
@@ -466,26 +502,14 @@ class ChunkTable:
 
     def _table_to_write(self) -> Any:
         if self._table() is None:
-            with self._clear_errors("write"):
+            with _clear_errors(self.home, "write"):
                 table = self._connection.create_table(self.name, schema=table_schema(self._identity))
-                table.create_index("passage", config=_TEXT_INDEX)
+                table.create_index("passage", config=TEXT_INDEX)
                 self._opened = table
         if COLLECTION.name not in self._opened.schema.names:
-            with self._clear_errors("write"):
+            with _clear_errors(self.home, "write"):
                 self._opened.add_columns(COLLECTION)  # nulls, which change no file
         return self._opened
-
-    @contextmanager
-    def _clear_errors(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except _LANCE_ERRORS as error:
-            advice = (
-                "what was stored before is still there. Check free space and permissions, then try again"
-                if verb == "write"
-                else "one of its files may be damaged; repair it with: citeloop doctor"
-            )
-            raise TableError(f"cannot {verb} the table in {self.home}: {error}; {advice}") from error
 
     def _best(self, query: Any, num_results: int, within: Collection[str] | None) -> list[dict[str, Any]]:
         """Return the best undamaged rows of a search within these documents."""
@@ -514,7 +538,7 @@ class ChunkTable:
 
     def _whole_rows(self, query: Any) -> list[dict[str, Any]]:
         """Return the rows with undamaged text; the documents of others are added to `damaged`."""
-        with self._clear_errors("read"):
+        with _clear_errors(self.home, "read"):
             rows: list[dict[str, Any]] = query.to_list()
         whole = [row for row in rows if text_is_whole(row)]
         if len(whole) < len(rows):
@@ -538,3 +562,16 @@ def _open(connection: Any, name: str, home: Path) -> Any:
         raise TableError(
             f"the table in {home} is damaged and cannot be opened; repair it with: citeloop doctor ({error})"
         ) from error
+
+
+@contextmanager
+def _clear_errors(home: Path, verb: str) -> Iterator[None]:
+    try:
+        yield
+    except _LANCE_ERRORS as error:
+        advice = (
+            "what was stored before is still there. Check free space and permissions, then try again"
+            if verb == "write"
+            else "one of its files may be damaged; repair it with: citeloop doctor"
+        )
+        raise TableError(f"cannot {verb} the table in {home}: {error}; {advice}") from error

@@ -35,6 +35,7 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
         _attempt("embedder", lambda: _embedder(settings)),
         *_documents(settings, repair=repair),
         _attempt("table", lambda: _table(settings)),
+        _attempt("index", lambda: str(Models(settings).table_and_embedder()[0].index_state())),
         _attempt("reranker", lambda: _reranker(settings)),
         _attempt("models", lambda: _models(settings)),
         _attempt("feedback", lambda: _feedback(settings)),

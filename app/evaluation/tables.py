@@ -151,6 +151,7 @@ def _fill(table: ChunkTable, benchmark: Benchmark, embedder: Embedder, track: Tr
                 table.append(batch)
                 batch = []
         table.append(batch)
+        table.optimize()  # here and not in the background, so that every search finds the same
 
 
 def _batches(items: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -19,7 +20,6 @@ from pathlib import Path
 from app.search.corrections import Correction, CorrectionError, CorrectionStore
 from app.search.dates import asked_period, periods_in
 from app.search.versions import Statement, Version, numbers_in
-from ingest.listing import Outline
 from ingest.table import ChunkTable
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ _MAX_VERSIONS = 50
 """More documents with one title are copies of a form, not versions."""
 _MIN_SHARED = 0.5
 """Share of the headings of the longer document that both must have."""
+_MANY_DOCUMENTS = 2_000
+"""Finding the families of more takes so long that questions do not wait for it."""
 _EARLIER = re.compile(
     r"\b(?:old|older|previous|former|earlier|superseded|alten?|bisherigen?|früheren?|vorherigen?|anciennes?|précédentes?)"
     r"\s+(?:\w+\s+){0,3}?(?:versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|regel|fassung|richtlinie"
@@ -101,21 +103,38 @@ class FamilyFinder:
         self._families = find_families(())
         self._state: object = None
         self._finding = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="families")
 
     def families(self, table: ChunkTable) -> Families:
-        """Return the families of the documents in a table. Raises TableError."""
-        state = table.name, table.version, self._corrections()
+        """Return the families of the documents in a table; of many documents, earlier ones while newer are found.
+
+        Raises TableError.
+        """
+        state = self._state_of(table)
+        if state == self._state:
+            return self._families
+        if len(self._versions) > _MANY_DOCUMENTS:
+            if not self._finding.locked():
+                self._thread.submit(self._find, table)  # search itself reports a damaged table
+            return self._families
+        return self._find(table)
+
+    def _find(self, table: ChunkTable) -> Families:
+        """Find the families; read only documents that have changed."""
         with self._finding:
+            state = self._state_of(table)
             if state != self._state:
-                read = map(self._version, table.outlines())
-                self._versions = {version.id: version for version in read}
+                documents = table.documents()
+                known = self._versions
+                same = {each.id for each in documents if each.id in known and known[each.id].outline.document == each}
+                read = map(Version, table.outlines([each for each in documents if each.id not in same]))
+                new = {version.id: version for version in read}
+                self._versions = {each.id: new.get(each.id) or known[each.id] for each in documents}
                 self._families, self._state = find_families(self._versions.values(), state[-1]), state
             return self._families
 
-    def _version(self, outline: Outline) -> Version:
-        """Return what a document says, read again only if it has changed."""
-        known = self._versions.get(outline.document.id)
-        return known if known and known.outline == outline else Version(outline)
+    def _state_of(self, table: ChunkTable) -> tuple[str, int | None, list[Correction]]:
+        return table.name, table.version, self._corrections()
 
     def _corrections(self) -> list[Correction]:
         try:

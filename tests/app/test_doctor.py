@@ -41,12 +41,14 @@ def failed(settings: Settings) -> list[str]:
 
 def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> None:
     found = check(settings)
-    assert " ".join(each.name for each in found) == "embedder documents table reranker models feedback answers"
+    assert " ".join(each.name for each in found) == "embedder documents table index reranker models feedback answers"
     assert all(each.ok for each in found)
     assert [each.detail for each in found] == [
         "fake, 64 dimensions",
         f"{table.num_chunks()} passages of 3 documents are undamaged",
         f"3 documents, {table.num_chunks()} chunks in {settings.home}",
+        f"exact vector search, since {table.num_chunks()} chunks are fewer than 20,000; 0 chunks wait for the indexes, "
+        "which are updated above 500; 1 files",
         "none",
         "shipped is live; none trained yet",
         "0 events",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -287,6 +288,30 @@ def test_a_correction_and_a_new_document_hold_from_the_next_question(
     newest = finder.families(asked.table).newest(old)
     assert newest is not None
     assert newest.title == "Travel policy 2027"
+
+
+def test_questions_do_not_wait_for_the_families_of_many_documents(
+    asked: Pipeline, tmp_path: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = FamilyFinder(asked.settings.home)
+    before = finder.families(asked.table)
+    monkeypatch.setattr("app.search.families._MANY_DOCUMENTS", 0)
+    (tmp_path / "policies" / "travel-2027.md").write_text(NEW.replace("2026", "2027").replace("2024", "2026"))
+    list(ingest([tmp_path / "policies"], asked.table, embedder))
+    read: list[str] = []
+    outlines = ChunkTable.outlines
+
+    def spy(table: ChunkTable, documents: Sequence[StoredDocument]) -> list[Outline]:
+        read.extend(document.name for document in documents)
+        return outlines(table, documents)
+
+    monkeypatch.setattr(ChunkTable, "outlines", spy)
+    with finder._finding:
+        assert finder.families(asked.table) is before
+    finder.families(asked.table)
+    finder._thread.submit(lambda: None).result(20)
+    assert len(finder.families(asked.table).superseded) == len(before.superseded) + 1
+    assert read == ["travel-2027.md"]
 
 
 def test_a_text_in_both_versions_is_cited_from_the_newest(

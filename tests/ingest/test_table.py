@@ -389,7 +389,7 @@ def test_search_within_documents_finds_their_best_as_if_there_were_no_others(
 ) -> None:
     ids = many(empty)
     if indexed:
-        monkeypatch.setattr("ingest.table._MIN_INDEXED_ROWS", 300)
+        monkeypatch.setattr("ingest.indexes.MIN_INDEXED", 300)
         empty.optimize()
     monkeypatch.setattr("ingest.table._MANY_IDS", many_ids)  # with 1, it first looks among all of them
     query = "word7 3 of 07.md text"
@@ -499,10 +499,16 @@ def test_indexes_are_built_where_they_pay_and_find_what_was_found_before(
     put(empty, *(sections(f"{number:02}.md", 20, f"word{number}") for number in range(15)))
     query = EMBEDDER.embed_query("word7 3 of 07.md")
     before = empty.search_vector(query, 3)
-    monkeypatch.setattr("ingest.table._MIN_INDEXED_ROWS", 300)
+    monkeypatch.setattr("ingest.indexes.MIN_INDEXED", 300)
     empty.optimize()
     raw = lancedb.connect(empty.home / "table").open_table("chunks")
-    assert {index.columns[0] for index in raw.list_indices()} == {"passage", "document_id", "id", "vector"}
+    assert {index.columns[0] for index in raw.list_indices()} == {
+        "passage",
+        "document_id",
+        "id",
+        "collection",
+        "vector",
+    }
     ((piece, score), *_) = empty.search_vector(query, 3)
     assert piece == before[0][0]
     assert score == pytest.approx(before[0][1], abs=1e-3)
