@@ -44,6 +44,7 @@ class Describing:
     def __init__(self, home: Path) -> None:
         self._describer = find_describer(home)
         self._num_failures = 0
+        self._known: dict[str, str] = {}
 
     @property
     def is_on(self) -> bool:
@@ -65,12 +66,13 @@ class Describing:
             try:
                 if self._num_failures == _MAX_FAILURES:
                     raise CiteloopError("the vision model failed several times; add the file again later")
-                description = self._describer.describe(figure.picture, figure.caption)
+                if (description := self._known.get(figure.digest)) is None:
+                    description = self._describer.describe(figure.picture, figure.caption)
             except CiteloopError as error:
                 self._num_failures = min(self._num_failures + 1, _MAX_FAILURES)
                 num_missing, reason = num_missing + 1, reason or str(error)
                 continue
-            self._num_failures = 0
+            self._num_failures, self._known[figure.digest] = 0, description
             figures[number] = replace(figure, description=description, described_by=self._describer.name)
         gap = f"{num_missing} of {len(figures)} pictures not described: {reason}" if num_missing else ""
         note = "; ".join(filter(None, (document.note, gap)))

@@ -252,6 +252,14 @@ def test_after_several_failures_no_more_are_asked(
     assert len(model.asked) == 3
 
 
+def test_the_same_picture_is_asked_about_once(table: ChunkTable, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Seeing()
+    monkeypatch.setattr(describe, "find_describer", lambda _: model)
+    page.write_text("# Sales\n\n![x](chart.png)\n\nWords.\n\n![x](chart.png)\n")
+    bring(table, page)
+    assert (len(described(table)), len(model.asked)) == (2, 1)
+
+
 def test_a_decoration_is_asked_about_once(table: ChunkTable, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Seeing(words="")
     monkeypatch.setattr(describe, "find_describer", lambda _: model)
