@@ -77,7 +77,7 @@ class Chunk:
 
     @property
     def shown(self) -> str:
-        """Return the text for people and models, after words that say so if a model wrote it about a picture."""
+        """Return the text for people and models, marked if a model wrote it about a picture."""
         return f"(Picture, described by {self.described_by}:) {self.text}" if self.described_by else self.text
 
     @property

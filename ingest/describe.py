@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ingest.parse import Document
 
 _MAX_FAILURES = 3
-"""After as many in a row, an ingest asks no more."""
+"""Consecutive failures after which an ingest stops asking."""
 
 
 class Describer(Protocol):

@@ -1,4 +1,4 @@
-"""Pictures of documents with their captions and, marked as such, a model's descriptions."""
+"""Pictures of documents, with their captions and with a model's descriptions under its name."""
 
 from __future__ import annotations
 
