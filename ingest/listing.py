@@ -80,7 +80,8 @@ def read_listing(table: Any, state: tuple[str, int] | None = None) -> Listing:
 def read_outlines(table: Any, documents: Sequence[StoredDocument]) -> list[Outline]:
     """Return these documents of a table with headings and opening."""
     rows = table.search().select(["document_id", "headings"]).to_arrow()
-    first = table.search().where(col("start") < lit(_OPENING_CHARACTERS))
+    own_words = col("end") > col("start")  # not a model's description of a picture
+    first = table.search().where((col("start") < lit(_OPENING_CHARACTERS)) & own_words)
     openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
     ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
     flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})

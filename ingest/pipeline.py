@@ -29,6 +29,8 @@ Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skippe
 
 _BATCH_CHARACTERS = 100_000
 """Small documents are embedded and stored together; a batch is one transaction of about this size."""
+_PICTURE_BYTES = 300
+"""Bytes of pictures that count as a character, so that a batch holds about 30 MB of them."""
 _EMBED_CHUNKS = 64
 """Chunks between two progress reports and checks for a request to stop."""
 _NO_VECTORS = np.zeros((0, 0), np.float32)
@@ -211,6 +213,7 @@ class Ingest:
                     continue
                 waiting.append((file_to_read, outcome))
                 num_characters += sum(len(page.text) for page in outcome.pages)
+                num_characters += sum(len(figure.picture) for figure in outcome.figures) // _PICTURE_BYTES
                 if num_characters > _BATCH_CHARACTERS:
                     yield from self._store(waiting)
                     waiting, num_characters = [], 0

@@ -95,8 +95,8 @@ def test_a_model_that_sees_gets_the_pictures(settings: Settings, seen: ChunkTabl
     used = settings.model_copy(update={"vision_model": model.name})
     Pipeline(used, FakeEmbedder(), model, WordScorer()).ask(_QUESTION)
     words, shown = model.messages[1]["content"]
-    assert "in this order: [1]" in words["text"]  # type: ignore[index]
-    assert shown["image_url"]["url"].startswith("data:image/png;base64,")  # type: ignore[index]
+    assert "in this order: [1]" in words["text"]
+    assert shown["image_url"]["url"].startswith("data:image/png;base64,")
 
 
 def test_pictures_take_a_quarter_of_a_small_context_at_most(settings: Settings, seen: ChunkTable) -> None:

@@ -45,7 +45,9 @@ def pdf_with_pictures(pages: Sequence[Sequence[str]], drawn: Sequence[tuple[int,
         objects[name] = writer._add_object(image)
         content = DecodedStreamObject()
         drawing = f"\nq {width} 0 0 {height} {left} {bottom} cm {name} Do Q"
-        content.set_data(page.get_contents().get_data() + drawing.encode())
+        lines = page.get_contents()
+        assert lines
+        content.set_data(lines.get_data() + drawing.encode())
         page[NameObject("/Contents")] = writer._add_object(content)
         page[NameObject("/Resources")] = DictionaryObject(resources)
     buffer = io.BytesIO()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +18,10 @@ from pptx.util import Inches
 from ingest import describe
 from ingest.chunk import Chunk
 from ingest.figures import Figures, KeptFigure, with_chunk
+from ingest.isolation import Limits
 from ingest.listing import StoredDocument
 from ingest.parse import Document, parse
+from ingest.parse import __main__ as parser_process
 from ingest.parse.figures import MAX_FIGURES, label_of, labels
 from ingest.pipeline import FileResult, ingest, remove
 from ingest.reindex import reindex
@@ -155,6 +159,16 @@ def test_a_hostile_picture_costs_only_itself(tmp_path: Path) -> None:
     assert found.note == "pictures left out: 3 damaged, too large, or of an unknown format"
 
 
+def test_a_picture_that_ends_the_process_leaves_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.parse.open_figures", lambda *_: os.abort())
+    path = tmp_path / "a.html"
+    path.write_text(f"<p>Valves</p><img src='{data_address(picture())}'>")
+    limits = Limits(memory_mb=100_000).model_dump()
+    answer = json.loads(parser_process._answer({"path": str(path), "name": "a.html"} | limits))
+    assert answer["document"]["pages"][0]["text"] == "Valves"
+    assert answer["document"]["note"] == "pictures left out: opening one took too long or crashed"
+
+
 def test_more_pictures_than_the_limit_are_named(tmp_path: Path) -> None:
     many = "".join(
         f"<img src='{data_address(picture(f'#{number:06x}', (130, 120)))}'>" for number in range(MAX_FIGURES + 2)
@@ -223,6 +237,7 @@ def test_a_description_is_a_chunk_of_its_own_that_is_found(
     assert chunk.start == chunk.end
     (best, _), *_ = table.search_text("valves fell to 17", 3)
     assert best == chunk
+    assert all(Seeing().words not in outline.opening for outline in table.outlines())
     assert table.verify() == set()
 
 
