@@ -77,7 +77,7 @@ def captions(page: AppTest) -> list[str]:
 def test_the_source_page_shows_pictures_where_they_stand(run_page: Run, plain: list[Chunk]) -> None:
     page = open_source(document=plain[0].document_id)
     assert shown(page) == ["Figure 1: $Valves$"]
-    assert r"Figure 1: \$Valves\$" in captions(page)
+    assert r"Figure 1\: \$Valves\$" in captions(page)
     texts = [element.value for element in page.markdown]
     assert any("17 valves" in text for text in texts)
     assert not any("17 valves" in text and "30 now" in text for text in texts)  # the picture is between them
