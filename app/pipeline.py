@@ -57,7 +57,7 @@ from app.telemetry.stages import count, stage
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
-from ingest.figures import Figures, KeptFigure, with_chunk
+from ingest.figures import Figures, KeptFigure, read_picture, with_chunk
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
@@ -116,7 +116,8 @@ class Pipeline:
         for citation in citations:
             for _, path in self.figures_of(citation.chunk):
                 found.setdefault(path, citation.number)
-        return [(number, path.read_bytes()) for path, number in islice(found.items(), _MAX_PICTURES)]
+        first = islice(found.items(), _MAX_PICTURES)
+        return [(number, picture) for path, number in first if (picture := read_picture(path))]
 
     def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
         """Return the pictures to show with a chunk of the current documents, and their files; the best first."""

@@ -100,7 +100,7 @@ class Figures:
         files = {figure.address: path for path, figure in known if figure.address}
         figures = []
         for figure in document.figures:
-            picture = figure.picture or _bytes(files.get(figure.address))
+            picture = figure.picture or read_picture(files.get(figure.address))
             if picture:
                 found = replace(figure, picture=picture)
                 if before := described.get(found.digest):
@@ -138,7 +138,8 @@ def with_chunk(figures: Sequence[KeptFigure], chunk: Chunk) -> list[KeptFigure]:
 _SHARED = [field.name for field in fields(Figure) if field.name != "picture"]
 
 
-def _bytes(path: Path | None) -> bytes:
+def read_picture(path: Path | None) -> bytes:
+    """Return the bytes of a kept picture, b'' if its document was removed or changed meanwhile."""
     try:
         return path.read_bytes() if path else b""
     except OSError:

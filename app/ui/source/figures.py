@@ -11,7 +11,7 @@ from app.ui import markup
 from app.ui.resources import figures_of
 from app.ui.words import counted
 from ingest.chunk import Chunk
-from ingest.figures import KeptFigure
+from ingest.figures import KeptFigure, read_picture
 
 _NUM_SHOWN = 2
 """Maximum number of pictures beside a passage; the others are one click away."""
@@ -40,7 +40,8 @@ def show_described(chunk: Chunk, figures: Sequence[tuple[KeptFigure, Path]] | No
 
 def show_figure(figure: KeptFigure, path: Path) -> None:
     """Show a picture with its caption and description."""
-    st.image(path.read_bytes(), width=_WIDTH, alt=figure.caption or "Picture without a caption")
+    if picture := read_picture(path):
+        st.image(picture, width=_WIDTH, alt=figure.caption or "Picture without a caption")
     if figure.caption:
         st.caption(markup.plain(figure.caption))
     if figure.description:
