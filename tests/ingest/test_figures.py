@@ -160,7 +160,7 @@ def test_a_hostile_picture_costs_only_itself(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_ends_the_process_leaves_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.parse.open_figures", lambda *_: os.abort())
+    monkeypatch.setattr("ingest.parse.open_figures", lambda *_: os._exit(9))
     path = tmp_path / "a.html"
     path.write_text(f"<p>Valves</p><img src='{data_address(picture())}'>")
     limits = Limits(memory_mb=100_000).model_dump()
