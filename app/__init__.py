@@ -16,6 +16,7 @@
     api                               the same for programs: HTTP below /v1, tools for agents
     ui                                the same in a browser; only it imports streamlit
     commands        `citeloop`        the same from the command line
+    ingest_worker                     the worker of `ingest`, with the vision model
 
 Imports point upstream, from the bottom of this list to its top.
 """

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 from app.access.admission import usual_admission
@@ -55,9 +57,13 @@ from app.telemetry.stages import count, stage
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
+from ingest.figures import Figures, KeptFigure, read_picture, with_chunk
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
+
+_MAX_PICTURES = 3
+"""Pictures that a language model is shown with a question."""
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +107,27 @@ class Pipeline:
             estimate_tokens,
             context_tokens,
             read_prompts(self.settings.home).answer,
+            self._pictures if language_model and language_model.name == self.settings.vision_model else lambda _: [],
         )
+
+    def _pictures(self, citations: Sequence[Citation]) -> list[tuple[int, bytes]]:
+        """Return the pictures beside these citations, with their numbers."""
+        found: dict[Path, int] = {}
+        for citation in citations:
+            for _, path in self.figures_of(citation.chunk):
+                found.setdefault(path, citation.number)
+        first = islice(found.items(), _MAX_PICTURES)
+        return [(number, picture) for path, number in first if (picture := read_picture(path))]
+
+    def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
+        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
+        document = self.table.document(chunk.document_id)
+        figures = Figures(self.settings.home)
+        near = with_chunk(figures.of(document), chunk) if document else []
+        if not (document and near and self.table.find_ids([chunk.id])):  # it may be of an older version
+            return []
+        paths = ((figure, figures.path(document, figure.picture)) for figure in near)
+        return [(figure, path) for figure, path in paths if path.is_file()]
 
     def in_full(
         self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """For Azure's older API, such as 2024-10-21; empty: the newer API, without versions."""
     context_tokens: int = Field(default=DEFAULT_CONTEXT_TOKENS, ge=MIN_CONTEXT_TOKENS)
     """Context size of the language model in tokens, input and output together."""
+    vision_model: str = ""
+    """A model at the same endpoint that sees: pictures of documents are sent to it and described as they are added."""
     lock_settings: bool = False
     """Whether the Settings page is read-only."""
 

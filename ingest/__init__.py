@@ -14,6 +14,8 @@
     upkeep                 brings indexes and files up to date in a separate process
     table      ChunkTable  rows -> one LanceDB table, one transaction per document
     originals  Original    copies of the ingested files
+    figures    KeptFigure  pictures of documents, kept beside those copies
+    describe   Describer   pictures -> their descriptions by a vision model, if one is set
     pipeline   FileResult  paths -> table, with a result for each file
     reindex                the kept files -> a new table that replaces the old one
     repair     Finding     a damaged table -> a repaired one

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from semantic_text_splitter import TextSplitter
 
@@ -47,6 +48,8 @@ class Chunk:
     document: the document's name; headings: outermost first, without the title.
     text: `document.text[start:end]`, below the table's header if it begins inside a table.
     page: where it starts. boxes: its printed lines, if the format has pages and the parser knows them.
+    described_by: the vision model that wrote the text about a picture, '' for the document's own words; such a chunk
+    has start == end, where the picture stands. picture: its digest.
     """
 
     id: str
@@ -59,6 +62,8 @@ class Chunk:
     start: int
     end: int
     boxes: tuple[Box, ...] = ()
+    described_by: str = ""
+    picture: str = ""
 
     @property
     def heading(self) -> str:
@@ -69,6 +74,11 @@ class Chunk:
     def passage(self) -> str:
         """Return title, heading path and text, as embedder, full-text index and reranker read them."""
         return f"{label(self.title, self.headings)}\n{self.text}"
+
+    @property
+    def shown(self) -> str:
+        """Return the text for people and models, marked if a model wrote it about a picture."""
+        return f"(Picture, described by {self.described_by}:) {self.text}" if self.described_by else self.text
 
     @property
     def ref(self) -> PassageRef:
@@ -99,32 +109,46 @@ def chunk(document: Document, count_tokens: CountTokens, max_tokens: int) -> lis
 
     A passage is longer only if title and headings leave the text fewer than 64 word pieces.
     """
-    text = document.text
-    count_tokens = _at_least_by_length(count_tokens)
-    pages = _Pages(document.pages)
-    seen: Counter[str] = Counter()
-    chunks = []
-    for headings, section in _sections(document, text):
-        room = max(max_tokens - count_tokens(label(document.title, headings) + "\n"), _MIN_TEXT_TOKENS)
+    text, pages = document.text, _Pages(document.pages)
+    cutter = _Cutter(document, _at_least_by_length(count_tokens), max_tokens)
+    chunks = [
+        replace(piece, page=pages.number_at(piece.start), boxes=tuple(pages.boxes(piece.start, piece.end)))
+        for headings, section in _sections(document, text)
+        for piece in cutter.cut(headings, text, section)
+    ]
+    for figure in document.figures:
+        words = f"{figure.caption}\n\n{figure.description}".strip() if figure.description else ""
+        here: dict[str, Any] = {
+            "page": figure.page,
+            "start": figure.position,
+            "end": figure.position,
+            "boxes": (figure.box,) if figure.box else (),
+            "described_by": figure.described_by,
+            "picture": figure.digest,
+        }
+        pieces = cutter.cut(_headings_at(document, text, figure.position), words, (0, len(words)))
+        chunks += [replace(piece, **here) for piece in pieces]
+    return chunks
+
+
+class _Cutter:
+    """Makes chunks of one document, each with an id of its own."""
+
+    def __init__(self, document: Document, count_tokens: CountTokens, max_tokens: int) -> None:
+        self._document, self._count_tokens, self._max_tokens = document, count_tokens, max_tokens
+        self._seen: Counter[str] = Counter()
+
+    def cut(self, headings: tuple[str, ...], text: str, section: Span) -> Iterator[Chunk]:
+        """Yield the chunks of a section of a text, without page and boxes."""
+        document, count_tokens = self._document, self._count_tokens
+        room = max(self._max_tokens - count_tokens(label(document.title, headings) + "\n"), _MIN_TEXT_TOKENS)
         for (start, end), table_header in _cut(text, section, count_tokens, room):
             piece = table_header + text[start:end]
             content = "\n".join((document.id, *headings, piece))
-            seen[content] += 1  # the same words twice in one document are two chunks
-            chunks.append(
-                Chunk(
-                    id=hashlib.sha256(f"{content}\n{seen[content]}".encode()).hexdigest()[:16],
-                    document_id=document.id,
-                    document=document.name,
-                    title=document.title,
-                    headings=headings,
-                    text=piece,
-                    page=pages.number_at(start),
-                    start=start,
-                    end=end,
-                    boxes=tuple(pages.boxes(start, end)),
-                )
-            )
-    return chunks
+            self._seen[content] += 1  # the same words twice in one document are two chunks
+            chunk_id = hashlib.sha256(f"{content}\n{self._seen[content]}".encode()).hexdigest()[:16]
+            named = (document.name, document.title, headings)
+            yield Chunk(chunk_id, document.id, *named, piece, None, start, end)
 
 
 def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
@@ -191,6 +215,10 @@ def _sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], 
         path = [outer for outer in path if outer.level < heading.level] + [heading]
         start = heading.end
     yield _titles(path, document.title), (start, len(text))
+
+
+def _headings_at(document: Document, text: str, position: int) -> tuple[str, ...]:
+    return next((path for path, (start, end) in _sections(document, text) if start <= position <= end), ())
 
 
 def _titles(path: list[Heading], title: str) -> tuple[str, ...]:

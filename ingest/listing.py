@@ -106,7 +106,8 @@ def read_outlines(table: Any, documents: Sequence[StoredDocument]) -> list[Outli
     """Return these documents of a table with headings and opening."""
     among = col("document_id").isin([document.id for document in documents]) if len(documents) < _MANY else None
     rows = (table.search() if among is None else table.search().where(among)).select(["document_id", "headings"])
-    rows, first = rows.to_arrow(), col("start") < lit(_OPENING_CHARACTERS)
+    own_words = col("end") > col("start")  # not a model's description of a picture
+    rows, first = rows.to_arrow(), (col("start") < lit(_OPENING_CHARACTERS)) & own_words
     query = table.search().where(first if among is None else first & among)
     openings = query.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
     ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))

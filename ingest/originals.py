@@ -19,6 +19,8 @@ from ingest import CiteloopError
 from ingest.home.folder import create_private
 from ingest.parse import Document, ParseError
 
+FIGURES = ".figures"
+"""Ends the name of the folder with the pictures of a version; see ingest/figures.py."""
 _RECORD = "document.json"
 
 
@@ -96,7 +98,9 @@ class Originals:
         """Delete older versions of a document's file, once the table has the new one."""
         kept = self.path(document)
         for path in kept.parent.iterdir():
-            if path.name not in (kept.name, _RECORD):
+            if path.is_dir() and path.name != f"{document.sha256}{FIGURES}":
+                shutil.rmtree(path)
+            elif path.is_file() and path.name not in (kept.name, _RECORD):
                 path.unlink(missing_ok=True)
 
     def put_aside(self, document: HasFile, folder: Path) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 from ingest import CiteloopError
 from ingest.chunk import chunk
 from ingest.collections import default_collection
+from ingest.describe import Describing
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
+from ingest.figures import Figures
 from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
@@ -27,6 +29,8 @@ Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skippe
 
 _BATCH_CHARACTERS = 100_000
 """Small documents are embedded and stored together; a batch is one transaction of about this size."""
+_PICTURE_BYTES = 300
+"""Bytes of pictures that count as a character, so that a batch holds about 30 MB of them."""
 _EMBED_CHUNKS = 64
 """Chunks between two progress reports and checks for a request to stop."""
 _NO_VECTORS = np.zeros((0, 0), np.float32)
@@ -168,7 +172,8 @@ class Ingest:
         self._again, self._collection, self._gone = again, collection.strip(), gone
         self._table, self._embedder, self._limits = table, embedder, limits
         self._on_progress, self._should_stop = on_progress, should_stop
-        self._originals = Originals(table.home)
+        self._originals, self._figures = Originals(table.home), Figures(table.home)
+        self._describing = Describing(table.home)
         documents = table.documents()
         self._known = {document.source: document for document in documents}
         self._by_id = {document.id: document for document in documents}
@@ -208,6 +213,7 @@ class Ingest:
                     continue
                 waiting.append((file_to_read, outcome))
                 num_characters += sum(len(page.text) for page in outcome.pages)
+                num_characters += sum(len(figure.picture) for figure in outcome.figures) // _PICTURE_BYTES
                 if num_characters > _BATCH_CHARACTERS:
                     yield from self._store(waiting)
                     waiting, num_characters = [], 0
@@ -235,7 +241,7 @@ class Ingest:
         except OSError as error:
             return _failed(file, f"cannot open the file: {error.strerror or error}")
         stays = known and digest == known.sha256 and self._collection in ("", known.collection) and not self._again
-        if known and stays and self._originals.path(known).exists():
+        if known and stays and self._originals.path(known).exists() and not self._lacks_descriptions(known):
             return FileResult(file.name, file.source, "unchanged")
         if known:
             return _ChangedFile(file, known.id, "replaced")
@@ -244,6 +250,9 @@ class Ingest:
         if moved := self._moved.pop(digest, None):
             return _ChangedFile(file, moved.id, "renamed")
         return _ChangedFile(file, self._new_id(file.source), "added")
+
+    def _lacks_descriptions(self, document: StoredDocument) -> bool:
+        return self._describing.is_on and self._figures.lack_descriptions(document)
 
     def _new_id(self, source: str) -> str:
         """Return an id made from the source, made unique if a moved document still has it."""
@@ -262,6 +271,7 @@ class Ingest:
             )
             for file, document in parsed
         ]
+        documents = [self._with_descriptions(document) for document in documents]
         known = self._table.vectors_of([file.document_id for file in files.values() if file.status != "added"])
         kept = []
         for embedded in embed_documents(documents, self._embedder, known, on_embedded=self._report_embedded):
@@ -270,6 +280,7 @@ class Ingest:
                 if not embedded.chunks:
                     raise ParseError("it has headings but no text below them")
                 self._originals.keep(embedded.document, file.path)
+                self._figures.keep(embedded.document)
                 kept.append(embedded)
             except ParseError as error:
                 yield self._done(_failed(file.file, str(error)))
@@ -279,6 +290,12 @@ class Ingest:
             self._originals.keep_only(document)
             file = files[document.id]
             yield self._done(FileResult(file.name, file.file.source, file.status, len(chunks), document.note))
+
+    def _with_descriptions(self, document: Document) -> Document:
+        def report(number: int, num_figures: int) -> None:
+            self._report(current=f"{document.name}: picture {number} of {num_figures}")
+
+        return self._describing.described(self._figures.with_earlier(document), report)
 
     def _collection_of(self, file: _ChangedFile, document: Document) -> str:
         """Return the collection that was chosen now or before, else the default one."""

@@ -17,9 +17,9 @@ from ingest.parse import Box, Document
 
 _SCHEMA_VERSION = "2"
 _CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
-CHUNK_COLUMNS = [*_CHUNK_COLUMNS, "text_sha256"]
-"""Columns that `to_chunk` and `text_is_whole` read."""
 COLLECTION = pa.field("collection", pa.string())
+_OF_PICTURES = ("picture", "described_by")
+ADDED_COLUMNS = [COLLECTION, *(pa.field(name, pa.string()) for name in _OF_PICTURES)]
 """Missing in tables of earlier versions, and null in their rows."""
 
 
@@ -55,7 +55,7 @@ def table_schema(identity: Identity) -> pa.Schema:
             pa.field("boxes", pa.list_(pa.struct(edges))),
             pa.field("ingested_at", pa.timestamp("us", tz="UTC")),
             pa.field("vector", pa.list_(pa.float32(), identity.dimension)),
-            COLLECTION,  # last, as in tables that it was added to
+            *ADDED_COLUMNS,  # last, as in tables that they were added to
         ],
         metadata={key: str(value) for key, value in asdict(identity).items()},
     )
@@ -68,6 +68,8 @@ def to_rows(documents: Sequence[Embedded], identity: Identity) -> pa.Table:
         {name: getattr(chunk, name) for name in _CHUNK_COLUMNS}
         | {
             "boxes": [asdict(box) for box in chunk.boxes],
+            "picture": chunk.picture or None,
+            "described_by": chunk.described_by or None,
             "source": document.source,
             "sha256": document.sha256,
             "collection": document.collection or None,
@@ -95,9 +97,15 @@ def identity_of(metadata: Mapping[bytes, bytes] | None) -> Identity:
     )
 
 
+def chunk_columns(table: Any) -> list[str]:
+    """Return the columns of a LanceDB table that `to_chunk` and `text_is_whole` read."""
+    names = table.schema.names
+    return [*(name for name in _CHUNK_COLUMNS if name not in _OF_PICTURES or name in names), "text_sha256"]
+
+
 def to_chunk(row: Mapping[str, Any]) -> Chunk:
     """Return the chunk of a row."""
-    values = {name: row[name] for name in _CHUNK_COLUMNS}
+    values = {name: row.get(name) or "" if name in _OF_PICTURES else row[name] for name in _CHUNK_COLUMNS}
     boxes = tuple(Box(**box) for box in row["boxes"])
     return Chunk(**values | {"headings": tuple(row["headings"]), "boxes": boxes})
 

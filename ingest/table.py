@@ -32,10 +32,10 @@ from ingest.home.job_store import StoppedError, start_process
 from ingest.indexes import MAX_SCANNED, NUM_PROBES, TEXT_INDEX, IndexState, index_state, keep_up
 from ingest.listing import Listing, Outline, StoredDocument, read_listing, read_outlines
 from ingest.rows import (
-    CHUNK_COLUMNS,
-    COLLECTION,
+    ADDED_COLUMNS,
     Embedded,
     Identity,
+    chunk_columns,
     digest,
     identity_of,
     table_schema,
@@ -200,7 +200,7 @@ class ChunkTable:
         table = self._table()
         if table is None:
             return []
-        query = table.search().where(col("document_id") == lit(document_id)).select(CHUNK_COLUMNS)
+        query = table.search().where(col("document_id") == lit(document_id)).select(chunk_columns(table))
         return sorted(self._whole(query), key=lambda chunk: chunk.start)
 
     def chunk(self, chunk_id: str, within: Collection[str] | None = None) -> Chunk | None:
@@ -215,7 +215,7 @@ class ChunkTable:
         table = self._table()
         if table is None or not chunk_ids:
             return {}
-        query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(CHUNK_COLUMNS)
+        query = table.search().where(self._among(within, col("id").isin(list(chunk_ids)))).select(chunk_columns(table))
         return {chunk.id: chunk for chunk in self._whole(query)}
 
     def find_ids(self, chunk_ids: Collection[str], within: Collection[str] | None = None) -> set[str]:
@@ -235,7 +235,7 @@ class ChunkTable:
         same = col("text_sha256").isin([digest(text.encode()) for text in texts])
         query = table.search().where(self._among(within, same))
         found: dict[str, list[Chunk]] = {}
-        for chunk in self._whole(query.select(CHUNK_COLUMNS)):
+        for chunk in self._whole(query.select(chunk_columns(table))):
             found.setdefault(chunk.text, []).append(chunk)
         return found
 
@@ -253,7 +253,7 @@ class ChunkTable:
         query = query.nprobes(NUM_PROBES).refine_factor(5)  # only matters with an index, which is approximate
         if within is not None:
             query = query.maximum_nprobes(0)  # no limit: probe until enough of these chunks are found
-        rows = self._best(query.select([*CHUNK_COLUMNS, "_distance"]), num_results, within)
+        rows = self._best(query.select([*chunk_columns(table), "_distance"]), num_results, within)
         return [(to_chunk(row), likeness(1.0 - row["_distance"], self._identity.embedder)) for row in rows]
 
     def search_text(
@@ -269,7 +269,7 @@ class ChunkTable:
         if table is None:
             return []
         match = self._matches(table, query)
-        rows = self._best(match.select([*CHUNK_COLUMNS, "_score"]), num_results, within)
+        rows = self._best(match.select([*chunk_columns(table), "_score"]), num_results, within)
         return [(to_chunk(row), row["_score"]) for row in rows] or self._holders(table, query, num_results, within)
 
     def _matches(self, table: Any, query: str) -> Any:
@@ -287,7 +287,7 @@ class ChunkTable:
         in_any_case = func("lower", col("passage")).contains(lit(phrase.lower()))
         for condition in (col("passage").contains(lit(phrase)), in_any_case):
             rows = self._whole(
-                table.search().where(self._among(within, condition)).select(CHUNK_COLUMNS).limit(_MAX_HOLDERS)
+                table.search().where(self._among(within, condition)).select(chunk_columns(table)).limit(_MAX_HOLDERS)
             )
             whole = re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE)
             found = [chunk for chunk in rows if whole.search(chunk.passage)]
@@ -506,9 +506,10 @@ class ChunkTable:
                 table = self._connection.create_table(self.name, schema=table_schema(self._identity))
                 table.create_index("passage", config=TEXT_INDEX)
                 self._opened = table
-        if COLLECTION.name not in self._opened.schema.names:
+        names = self._opened.schema.names
+        if missing := [column for column in ADDED_COLUMNS if column.name not in names]:
             with _clear_errors(self.home, "write"):
-                self._opened.add_columns(COLLECTION)  # nulls, which change no file
+                self._opened.add_columns(missing)  # nulls, which change no file
         return self._opened
 
     def _best(self, query: Any, num_results: int, within: Collection[str] | None) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """`python -m ingest.worker`: run the queued jobs of a home folder in order until none is left.
 
-Queuing a job starts this process in its own session, so that it outlives the page.
+Queuing a job starts a process in its own session, so that it outlives the page: `app.ingest_worker`, which does the
+same and knows the vision model.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def cancel(store: JobStore, job_id: str) -> None:
 
 def start(home: Path) -> None:
     """Run the queued jobs of this home in a separate process, which logs to `jobs.log`."""
-    start_process("ingest.worker", home, log="jobs.log")
+    start_process("app.ingest_worker", home, log="jobs.log")
 
 
 def resume(home: Path) -> None:

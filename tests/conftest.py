@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of a model library: a test that would fetch, fails
 
@@ -75,9 +75,9 @@ class FakeLanguageModel:
 
     def __init__(self, *pieces: str | LanguageModelError) -> None:
         self._pieces = pieces
-        self.messages: list[Mapping[str, str]] = []
+        self.messages: list[Mapping[str, Any]] = []
 
-    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+    def stream(self, messages: Sequence[Mapping[str, Any]], stop: threading.Event | None = None) -> Iterator[str]:
         self.messages = list(messages)
         for piece in self._pieces:
             if stop and stop.is_set():

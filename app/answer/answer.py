@@ -129,6 +129,7 @@ class Answer:
                     "also_in": list(citation.also_in),
                     "superseded_by": citation.superseded_by,
                     "text": citation.chunk.text,
+                    "described_by": citation.chunk.described_by,
                 }
                 for citation in self.citations
             ],

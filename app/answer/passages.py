@@ -11,6 +11,7 @@ from itertools import pairwise
 from app.answer.answer import Citation
 from ingest.chunk import Chunk
 
+_DESCRIBED = " (a model's description of a picture, not the document's words)"
 _MAX_GAP = 4
 """Characters between two passages that touch: line ends, and the mark of a new page."""
 
@@ -71,7 +72,8 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
         twin = next((n for n, (_, other) in enumerate(found) if _say_the_same(other.chunk, chunk)), None)
         if twin is None:
             superseded = f" (superseded by {citation.superseded_by})" if citation.superseded_by else ""
-            above = " > ".join((chunk.title + superseded, *chunk.headings))
+            described = _DESCRIBED if chunk.described_by else ""
+            above = " > ".join((chunk.title + superseded, *chunk.headings)) + described
             found.append((Passage(citation.number, above, chunk.text), citation))
         elif chunk.title not in (found[twin][1].chunk.title, *found[twin][0].also_in):
             passage, other = found[twin]
@@ -109,4 +111,6 @@ def _joined(passages: Sequence[Cited]) -> list[Passage]:
 def _touch(one: Citation, other: Citation) -> bool:
     """Whether nothing but white space stands between them in their document."""
     first, second = sorted((one.chunk, other.chunk), key=lambda chunk: chunk.start)
+    if first.described_by or second.described_by:
+        return False
     return first.document_id == second.document_id and second.start - first.end <= _MAX_GAP

@@ -33,11 +33,23 @@ class Quote:
 def quote(quotes: Sequence[Quote]) -> str:
     """Return quotes as the text of an answer, each above its document, page and citation.
 
-    A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation.
+    A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation. What a model wrote about
+    a picture is no quotation, so the reader is sent to the picture instead, once.
     """
-    texts = [NUMBER.sub(r"(\1)", each.text) for each in quotes]
+    first: dict[object, Quote] = {}
+    for each in quotes:
+        first.setdefault(each.citation.chunk.picture or each, each)
+    quotes = list(first.values())
+    texts = [NUMBER.sub(r"(\1)", _words(each)) for each in quotes]
     sources = [f"{_source(each.citation)} [{each.citation.number}]" for each in quotes]
     return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
+
+
+def _words(quote: Quote) -> str:
+    chunk = quote.citation.chunk
+    if not chunk.described_by:
+        return quote.text
+    return f"See the figure on p. {chunk.page}." if chunk.page else "See the figure."
 
 
 def _source(citation: Citation) -> str:

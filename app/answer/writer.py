@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.answer import (
     EXTRACTIVE,
@@ -32,6 +33,8 @@ from app.search.fusion import exact_terms, holds_term
 
 _MAX_ANSWER_TOKENS = 1024
 """Tokens reserved for the answer, at most a quarter of the context."""
+_PICTURE_TOKENS = 1000
+"""Tokens reserved for a picture; models count 250 to 1,600 for one of 1600 pixels. Pictures get a quarter at most."""
 _MAX_UNKNOWN_TERMS = 2
 _SHOW_SECONDS = 0.05
 """Interval to check and yield a growing text; checks of long ones are slow."""
@@ -45,7 +48,7 @@ class Writer:
 
     language_model: None quotes. sentence_scorer: compares written sentences with passages. quote_scorer: finds what to
     quote. context_tokens: limit of the language model for instructions, passages, question and answer together,
-    counted by count_tokens.
+    counted by count_tokens. pictures: those beside these citations, with their numbers, for a model that sees.
     """
 
     language_model: LanguageModel | None
@@ -54,6 +57,7 @@ class Writer:
     count_tokens: Callable[[str], int]
     context_tokens: int = 8192
     instructions: str = INSTRUCTIONS
+    pictures: Callable[[Sequence[Citation]], list[tuple[int, bytes]]] = lambda _: []
 
     @property
     def name(self) -> str:
@@ -108,11 +112,15 @@ class Writer:
             sentences=self._check(text, citations, numbers) if found else (),
         )
 
-    def _read(self, question: str, citations: Sequence[Citation]) -> tuple[list[dict[str, str]], set[int]]:
+    def _read(self, question: str, citations: Sequence[Citation]) -> tuple[list[dict[str, Any]], set[int]]:
         """Return the messages for the language model and the numbers of their passages."""
+        pictures = self.pictures(citations)[: self.context_tokens // 4 // _PICTURE_TOKENS]
         reserved = self.count_tokens(self.instructions + question) + min(_MAX_ANSWER_TOKENS, self.context_tokens // 4)
+        reserved += _PICTURE_TOKENS * len(pictures)
         passages = choose(citations, max(self.context_tokens - reserved, 64), self.count_tokens)
-        return prompt(question, passages, self.instructions), {passage.number for passage in passages}
+        numbers = {passage.number for passage in passages}
+        pictures = [(number, picture) for number, picture in pictures if number in numbers]
+        return prompt(question, passages, self.instructions, pictures), numbers
 
     def _check(self, text: str, citations: Sequence[Citation], numbers: Collection[int]) -> tuple[CitedSentence, ...]:
         """Return which sentences the passages support; empty without a scorer."""
@@ -145,6 +153,6 @@ class _EchoError(LanguageModelError):
     """The text repeats its instructions, instead of following them."""
 
 
-def _refuse_echo(text: str, messages: Sequence[Mapping[str, str]]) -> None:
+def _refuse_echo(text: str, messages: Sequence[Mapping[str, Any]]) -> None:
     if echoes(text, messages):
         raise _EchoError("the language model repeated its instructions, so the passages are quoted; try another model")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.answer.abstention import ABSTENTION, abstains, may_abstain
 from app.answer.answer import NOT_FOUND
 from app.answer.marks import MARK, in_prose, with_marks, without_half_marks
 from app.answer.passages import Passage
 from app.answer.thoughts import without_thoughts
+from app.language_model.protocol import with_pictures
 from ingest.parse.document import whole_characters
 
 INSTRUCTIONS = f"""\
@@ -36,12 +37,23 @@ class Checked(NamedTuple):
     found: bool
 
 
-def prompt(question: str, passages: Sequence[Passage], instructions: str = INSTRUCTIONS) -> list[dict[str, str]]:
-    """Return the messages for the language model: instructions, passages, question."""
+def prompt(
+    question: str,
+    passages: Sequence[Passage],
+    instructions: str = INSTRUCTIONS,
+    pictures: Sequence[tuple[int, bytes]] = (),
+) -> list[dict[str, Any]]:
+    """Return the messages for the language model: instructions, passages, question.
+
+    pictures: with the number of the passage that each stands beside.
+    """
     quoted = "\n\n".join(str(passage) for passage in passages)
+    beside = ", ".join(f"[{number}]" for number, _ in pictures)
+    shown = f"The pictures stand beside these passages, in this order: {beside}\n\n" if pictures else ""
+    asked = f"Passages:\n\n{quoted}\n\n{shown}Question: {question}"
     return [
         {"role": "system", "content": instructions},
-        {"role": "user", "content": f"Passages:\n\n{quoted}\n\nQuestion: {question}"},
+        with_pictures("user", asked, [picture for _, picture in pictures]),
     ]
 
 
@@ -67,7 +79,7 @@ def checked(text: str, numbers: Collection[int], *, grows: bool = False) -> Chec
     return Checked(text if found else "" if grows else NOT_FOUND, num_dropped, found)
 
 
-def echoes(text: str, messages: Sequence[Mapping[str, str]]) -> bool:
+def echoes(text: str, messages: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a text repeats its instructions, instead of following them."""
     said = " ".join(text.split())
     lines = (" ".join(line.split()) for line in messages[0]["content"].splitlines())

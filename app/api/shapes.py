@@ -74,6 +74,11 @@ class SearchBody(RankingOptions):
     num_results: Annotated[int, Field(ge=1, le=100)] = 10
 
 
+DescribedBy = Annotated[
+    str, Field(description="The vision model that wrote the text about a picture; '' for the document's own words.")
+]
+
+
 class PassageVote(BaseModel):
     """What people said of a passage for the same question or for a like one."""
 
@@ -109,6 +114,7 @@ class Passage(BaseModel):
     vote: PassageVote | None = Field(description="The vote that acts on this passage.")
     superseded_by: str = Field(description="Title of the newest version of its document; '' if it is the newest.")
     text: str
+    described_by: DescribedBy
 
 
 class SearchResult(BaseModel):
@@ -153,6 +159,7 @@ class CitedPassage(BaseModel):
     also_in: list[str]
     superseded_by: str
     text: str
+    described_by: DescribedBy
 
 
 class CuratorStatement(BaseModel):

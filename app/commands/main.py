@@ -35,6 +35,7 @@ from app.commands.recorded import recorded
 from app.commands.replay import replay_command
 from app.commands.sources import sources_cli
 from app.commands.train import train_command
+from ingest import describe
 from ingest.__main__ import run
 from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, show, watch_command
 
@@ -102,6 +103,15 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _find_describer(home: Path) -> describe.Describer | None:
+    from app.language_model.vision import find_describer
+
+    return find_describer(home)
+
+
+describe.find_describer = _find_describer
+
+
 @cli.callback()
 def options(
     show_version: Annotated[
@@ -151,7 +161,7 @@ def ask(
         chunk = citation.chunk
         page = f", page {chunk.page}" if chunk.page else ""
         superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
-        show(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.text)}")
+        show(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.shown)}")
     timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
     searched = f"searched: {answer.query}; " if answer.query else ""
     searched += "as typed: --as-typed; " if answer.corrected_from else ""

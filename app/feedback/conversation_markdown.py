@@ -34,7 +34,7 @@ def _sources(answer: Answer) -> Iterator[str]:
         struck = " (struck out)" if chunk.id in answer.without else ""
         page = f", page {chunk.page}" if chunk.page else ""
         yield f"- [{citation.number}]{struck} {place} ({chunk.document}{page})"
-        yield _quoted(chunk.text, indent="  ")
+        yield _quoted(chunk.shown, indent="  ")
 
 
 def _in_one_line(text: str) -> str:

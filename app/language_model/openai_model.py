@@ -59,7 +59,7 @@ class OpenAILanguageModel:
         self._options: dict[str, Any] = {"temperature": 0}
         self._has_system_role = True
 
-    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+    def stream(self, messages: Sequence[Mapping[str, Any]], stop: threading.Event | None = None) -> Iterator[str]:
         """Yield pieces of the answer, without the model's initial thoughts; see LanguageModel.stream.
 
         Closing the iterator cancels the request.
@@ -84,7 +84,7 @@ class OpenAILanguageModel:
         finally:
             work.cancel()
 
-    async def _answer(self, messages: Sequence[Mapping[str, str]], give: _Give) -> None:
+    async def _answer(self, messages: Sequence[Mapping[str, Any]], give: _Give) -> None:
         """Give each piece as it arrives, then None or an error."""
         text = _Text(give, self._max_characters, self._failures)
         try:
@@ -98,7 +98,7 @@ class OpenAILanguageModel:
     async def _try(
         self,
         client: openai.AsyncOpenAI,
-        messages: Sequence[Mapping[str, str]],
+        messages: Sequence[Mapping[str, Any]],
         text: _Text,
         deadline: asyncio.Timeout,
     ) -> None:
@@ -129,13 +129,16 @@ class OpenAILanguageModel:
             return error.status_code in _TRANSIENT_STATUSES and error.code != "insufficient_quota"
         return isinstance(error, openai.APIConnectionError)
 
-    def _adapted(self, messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    def _adapted(self, messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The messages; where the chat template has no system role, as in Gemma's, all in one of the user."""
         if self._has_system_role:
             return list(messages)
-        return [{"role": "user", "content": "\n\n".join(message["content"] for message in messages)}]
+        parts = [part for message in messages for part in _parts_of(message["content"])]
+        text = "\n\n".join(part["text"] for part in parts if part["type"] == "text")
+        pictures = [part for part in parts if part["type"] != "text"]
+        return [{"role": "user", "content": [{"type": "text", "text": text}, *pictures] if pictures else text}]
 
-    async def _ask(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, str]], text: _Text) -> None:
+    async def _ask(self, client: openai.AsyncOpenAI, messages: Sequence[Mapping[str, Any]], text: _Text) -> None:
         """Send one request and add its pieces to the text. Raises any error, LanguageModelError if it was cut off."""
         async with await client.chat.completions.create(
             model=self.name, messages=cast(Any, self._adapted(messages)), stream=True, **self._options
@@ -165,6 +168,10 @@ class OpenAILanguageModel:
                     text.finish()
                     return choice.finish_reason, refusal
         return "", refusal
+
+
+def _parts_of(content: Any) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _text_of(content: object) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ingest import CiteloopError
 
@@ -19,9 +20,17 @@ class LanguageModel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
+    def stream(self, messages: Sequence[Mapping[str, Any]], stop: threading.Event | None = None) -> Iterator[str]:
         """Yield pieces of the text as they arrive; end at once when `stop` is set.
 
         Raises LanguageModelError when the text is incomplete.
         """
         ...
+
+
+def with_pictures(role: str, text: str, pictures: Sequence[bytes]) -> dict[str, Any]:
+    """Return a message with a text and pictures, which are PNG or JPEG."""
+    kinds = ("image/png" if picture.startswith(b"\x89PNG") else "image/jpeg" for picture in pictures)
+    urls = [f"data:{kind};base64,{b64encode(each).decode()}" for kind, each in zip(kinds, pictures, strict=True)]
+    shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return {"role": role, "content": [{"type": "text", "text": text}, *shown] if shown else text}

@@ -92,6 +92,7 @@ class RankedChunk:
             "vote": self.vote.as_record() if self.vote else None,
             "superseded_by": candidate.superseded_by,
             "text": chunk.text,
+            "described_by": chunk.described_by,
         }
 
 

@@ -36,7 +36,8 @@ from app.ui.who import USER_COOKIE as USER_COOKIE
 from app.ui.who import current_rights, is_logged_in
 from app.ui.who import current_user as current_user
 from ingest import CiteloopError
-from ingest.chunk import PassageRef
+from ingest.chunk import Chunk, PassageRef
+from ingest.figures import KeptFigure
 from ingest.jobs import JobStore
 from ingest.listing import StoredDocument
 from ingest.parse import Box
@@ -246,6 +247,14 @@ def page_picture(
 ) -> PagePicture:
     """Return a page of a stored file with a chunk's passage marked, cached. Raises PictureError."""
     return draw_page(_path, page, _boxes)
+
+
+def figures_of(chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
+    """Return the pictures to show with a chunk and their files, if the current user may read its document."""
+    with suppress(CiteloopError):  # a damaged table; the stored answer is shown without them
+        ids = readable().document_ids(pipeline().table)
+        return pipeline().figures_of(chunk) if ids is None or chunk.document_id in ids else []
+    return []
 
 
 def warm_up() -> None:

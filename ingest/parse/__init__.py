@@ -3,6 +3,7 @@
     document   Document  the types, and a Document from text
     encoding   bytes -> text, whatever the encoding
     archive    zip containers, checked before they are opened
+    figures    Gallery   pictures -> PNG or JPEG with captions, within limits
     marks      raised figures, link addresses and invisible characters -> plain text
     plain, tables, rst, mail, calendars, office    one format or family each
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from ingest.parse.document import (
     UPLOAD,
     Box,
     Document,
+    Figure,
     Heading,
     Line,
     Page,
@@ -34,6 +37,7 @@ from ingest.parse.document import (
     one_line,
     parse_text,
 )
+from ingest.parse.figures import open_figures
 from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
@@ -53,6 +57,7 @@ __all__ = [
     "UPLOAD",
     "Box",
     "Document",
+    "Figure",
     "Heading",
     "Line",
     "Page",
@@ -87,6 +92,7 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 _SCANS = (".pdf", *_PICTURES)
 PARSERS |= dict.fromkeys(_PICTURES, ocr.parse_image)
+_PICTURES_FAILED = "pictures left out: opening one took too long or crashed"
 _DEEPEST_MAIL = 8
 """Mails inside mails that are read, such as a chain of forwarded ones."""
 
@@ -99,9 +105,10 @@ def _parse_mail(data: bytes, depth: int = 1) -> Parsed:
 PARSERS[".eml"] = _parse_mail
 
 
-def parse(path: Path, name: str | None = None) -> Document:
+def parse(path: Path, name: str | None = None, on_text: Callable[[Document], None] = lambda _: None) -> Document:
     """Read one file into a Document.
 
+    on_text: called with the document before its pictures are opened; what it then says of them holds if that fails.
     Raises ParseError when the format is unknown, the file is damaged or locked, or it has no text. Time and memory
     are not limited here; `ingest.isolation` does that.
     """
@@ -121,7 +128,7 @@ def parse(path: Path, name: str | None = None) -> Document:
         raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
     if not any(page.text.strip() for page in parsed.pages):
         raise ocr.no_text() if path.suffix.lower() in _SCANS else ParseError("no text found")
-    return Document(
+    document = Document(
         id=document_id(str(path.resolve())),
         name=name or path.name,
         title=one_line(without_invisible(parsed.title)) or _title_from(path.stem),
@@ -131,6 +138,21 @@ def parse(path: Path, name: str | None = None) -> Document:
         headings=parsed.headings,
         note=parsed.note,
     )
+    if not parsed.figures:
+        on_text(document)
+        return document
+    on_text(replace(document, note=_joined_notes(parsed.note, _PICTURES_FAILED)))
+    gallery = open_figures(parsed.figures, path.parent)
+    return replace(
+        document,
+        note=_joined_notes(parsed.note, gallery.note),
+        figures=tuple(gallery.figures),
+        num_figures_left_out=gallery.num_left_out,
+    )
+
+
+def _joined_notes(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _title_from(stem: str) -> str:

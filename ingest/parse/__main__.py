@@ -1,7 +1,7 @@
 """`python -m ingest.parse`: parse the files named on standard input, each in a forked process with limits.
 
 A request is a line of JSON: path, name and the fields of `ingest.isolation.Limits`. The answer is a line of JSON:
-{"document": ...} or {"error": "why not"}.
+{"document": ...} or {"error": "why not"}. Text comes before pictures: if a picture ends the process, the text stays.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _CONVERTERS = {".rst": "docutils.core", ".pptx": "pptx", ".xlsx": "openpyxl", ".
 
 _WALL_SECONDS_PER_CPU_SECOND = 10
 """On a busy machine parsing waits for the processor; beyond this ratio it hangs."""
+
+_CPU_SECONDS_PER_FIGURE = 1
 
 _DOCUMENT = TypeAdapter(Document)
 
@@ -57,8 +59,9 @@ def _answer(request: Mapping[str, Any]) -> bytes:
         answer = pipe.read()
     _, status, usage = os.wait4(process_id, 0)
     exit_code = os.waitstatus_to_exitcode(status)
-    if exit_code == 0:
-        return answer
+    *whole, _ = answer.split(b"\n")
+    if whole:  # the document, or its text alone where a picture ended the process
+        return whole[-1]
     return _error(_why_stopped(exit_code, usage.ru_utime + usage.ru_stime))
 
 
@@ -68,21 +71,35 @@ def _parse_and_exit(request: Mapping[str, Any], writer: int) -> NoReturn:
     devnull = os.open(os.devnull, os.O_RDWR)
     for standard_stream in range(3):  # converters print, which would garble the answers
         os.dup2(devnull, standard_stream)
-    try:
-        parsed = parse(Path(request["path"]), request["name"])
+
+    def give(answer: bytes) -> None:
+        pipe.write(answer + b"\n")
+        pipe.flush()
+
+    def give_text(parsed: Document) -> None:
+        given.append(parsed)
         num_characters = sum(len(page.text) for page in parsed.pages)
         if num_characters > request["characters"]:
             raise ParseError(
                 f"it has {num_characters:,} characters of text, the limit is {request['characters']:,}; split it"
             )
-        answer = b'{"document":' + _DOCUMENT.dump_json(parsed) + b"}"
+        give(_read(parsed))
+
+    given: list[Document] = []
+    pipe = open(writer, "wb")  # noqa: SIM115  # closed by the exit
+    try:
+        parsed = parse(Path(request["path"]), request["name"], give_text)
+        if parsed is not given[0]:  # it has pictures
+            give(_read(parsed))
     except ParseError as error:
-        answer = _error(str(error))
+        give(_error(str(error)))
     except MemoryError:
-        answer = _error(f"reading it needs more than {request['memory_mb']:,} MB of memory")
-    with open(writer, "wb") as pipe:
-        pipe.write(answer)
+        give(_error(f"reading it needs more than {request['memory_mb']:,} MB of memory"))
     os._exit(0)
+
+
+def _read(parsed: Document) -> bytes:
+    return b'{"document":' + _DOCUMENT.dump_json(parsed) + b"}"
 
 
 class _LimitedEffort(document.Effort):
@@ -106,6 +123,9 @@ class _LimitedEffort(document.Effort):
         if self._num_scans > self._limits["scans"]:
             raise ParseError(f"more than {self._limits['scans']:,} of its pages are scans; split it")
         self._allow(self._limits["cpu_seconds_per_scan"])
+
+    def figure(self) -> None:
+        self._allow(_CPU_SECONDS_PER_FIGURE)
 
     def _allow(self, more_seconds: float) -> None:
         self._seconds += more_seconds

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
+from pydantic import Base64Bytes
 
 from ingest import CiteloopError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 UPLOAD = "upload:"
 """Prefix of the source of a document that was uploaded in the browser."""
@@ -64,6 +70,31 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture of a document: a photo, chart, drawing, or a table that is a picture.
+
+    caption: the document's own words about it, or ''. position: where it stands in `Document.text`. picture: a PNG or
+    JPEG made by this program; b'' if the file at `address`, beside the document, is not there now. address: '' for a
+    picture in the file itself. box: its place on the page, if the format has pages and the parser knows it.
+    description: what a vision model saw, '' for a decoration. described_by: that model, '' before it was asked.
+    """
+
+    caption: str
+    page: int | None
+    position: int
+    picture: Base64Bytes
+    address: str = ""
+    box: Box | None = None
+    description: str = ""
+    described_by: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the picture in hex digits."""
+        return hashlib.sha256(self.picture).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A parsed file.
 
@@ -73,6 +104,7 @@ class Document:
     sha256: hex digest of the file's bytes.
     note: which part could not be read or is hidden, or ''.
     collection: its name; '' for a document that is not to be stored.
+    num_figures_left_out: small ones, such as icons, and ones that repeat, such as logos.
     """
 
     id: str
@@ -84,6 +116,8 @@ class Document:
     headings: tuple[Heading, ...] = ()
     note: str = ""
     collection: str = ""
+    figures: tuple[Figure, ...] = ()
+    num_figures_left_out: int = 0
 
     @property
     def text(self) -> str:
@@ -96,16 +130,35 @@ class ParseError(CiteloopError):
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFigure:
+    """A picture that a parser found and did not open yet; other fields as in Figure.
+
+    key: the same for the same picture, to find logos. load: opens it, given the folder of the document; raises
+    anything for a damaged one, FileNotFoundError if the file at the address is not there. is_small: as printed.
+    """
+
+    caption: str
+    page: int | None
+    position: int
+    key: object
+    load: Callable[[Path], Image]
+    address: str = ""
+    box: Box | None = None
+    is_small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """A parser's result: pages, headings, and the file's own title, or ''.
 
-    note: which part could not be read or is hidden, or ''.
+    note: which part could not be read or is hidden, or ''. figures: their positions refer to the joined pages.
     """
 
     pages: tuple[Page, ...]
     headings: tuple[Heading, ...]
     title: str
     note: str = ""
+    figures: tuple[FoundFigure, ...] = ()
 
 
 class Effort:
@@ -116,6 +169,9 @@ class Effort:
 
     def scan(self) -> None:
         """Count a page for text recognition, which is slow. Raises ParseError if there are too many."""
+
+    def figure(self) -> None:
+        """Count a picture that is about to be opened."""
 
 
 effort = Effort()
@@ -129,6 +185,11 @@ def note_pages(num_pages: int) -> None:
 def note_scan() -> None:
     """Report that a page needs text recognition. Raises ParseError if there are too many."""
     effort.scan()
+
+
+def note_figure() -> None:
+    """Report that a picture is about to be opened."""
+    effort.figure()
 
 
 def parse_text(text: str, name: str, title: str, headings: Iterable[Heading] | None = None) -> Document:
@@ -192,17 +253,20 @@ def hidden_note(number: int, what: str = "passages") -> str:
 
 
 def joined(parts: Iterable[Parsed], title: str, note: str = "") -> Parsed:
-    """Concatenate slides, sheets or chapters, shift the spans of their headings, and join their notes with this one."""
+    """Concatenate slides, sheets or chapters, shift their headings and figures, and join their notes with this one."""
     pages: list[Page] = []
     headings: list[Heading] = []
+    figures: list[FoundFigure] = []
     offset = 0
     notes = [note]
     for part in parts:
         notes.append(part.note)
         headings += [replace(mark, start=mark.start + offset, end=mark.end + offset) for mark in part.headings]
+        figures += [replace(figure, position=figure.position + offset) for figure in part.figures]
         pages += part.pages
         offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
-    return Parsed(tuple(pages), tuple(headings), title, "; ".join(dict.fromkeys(filter(None, notes))))
+    note = "; ".join(dict.fromkeys(filter(None, notes)))
+    return Parsed(tuple(pages), tuple(headings), title, note, tuple(figures))
 
 
 def whole_characters(text: str) -> str:

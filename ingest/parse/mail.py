@@ -56,7 +56,9 @@ def _on_one_page(parts: Iterable[Parsed], title: str) -> Parsed:
     """Join the parts as one page without a number, since a mail has no pages."""
     spaced = [replace(part, pages=tuple(Page(None, page.text + "\n") for page in part.pages)) for part in parts]
     whole = joined((part for part in spaced if any(page.text.strip() for page in part.pages)), title)
-    return replace(whole, pages=(Page(None, "\n".join(page.text for page in whole.pages).rstrip()),))
+    # A mail from outside must not show files that happen to lie beside it.
+    figures = tuple(replace(figure, page=None, box=None) for figure in whole.figures if not figure.address)
+    return replace(whole, pages=(Page(None, "\n".join(page.text for page in whole.pages).rstrip()),), figures=figures)
 
 
 def _top(message: EmailMessage) -> Parsed:

@@ -335,6 +335,7 @@ def test_a_record_has_these_names() -> None:
         "also_in",
         "superseded_by",
         "text",
+        "described_by",
     ]
     assert (first["number"], first["used"], second["number"], second["used"]) == (1, True, 2, False)
     assert json.loads(json.dumps(record)) == record

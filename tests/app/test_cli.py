@@ -44,6 +44,7 @@ ROW = [
     "vote",
     "superseded_by",
     "text",
+    "described_by",
 ]
 RECORD = [
     "question",

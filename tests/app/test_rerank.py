@@ -114,6 +114,7 @@ def test_a_row_has_these_names_and_values() -> None:
         "vote": None,
         "superseded_by": "",
         "text": "Text.",
+        "described_by": "",
     }
 
 

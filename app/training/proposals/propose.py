@@ -107,7 +107,7 @@ def pick(table: ChunkTable, seed: int, taken: Collection[str]) -> Iterator[Chunk
     documents = table.documents()
 
     def passages(document_id: str) -> Iterator[Chunk]:  # a document is read only when needed
-        chunks = table.chunks_of(document_id)
+        chunks = [chunk for chunk in table.chunks_of(document_id) if not chunk.described_by]
         return (chunks[index] for index in rng.permutation(len(chunks)))
 
     waiting = deque(passages(documents[index].id) for index in rng.permutation(len(documents)))

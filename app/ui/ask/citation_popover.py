@@ -29,4 +29,4 @@ def show_passages_on_hover(turn: StoredAnswer) -> None:
 def passage_text(chunk: Chunk) -> dict[str, str]:
     """Return place and text of a passage, as the component shows them."""
     page = f", page {chunk.page}" if chunk.page else ""
-    return {"place": " > ".join((chunk.title, *chunk.headings)) + page, "text": without_table_marks(chunk.text)}
+    return {"place": " > ".join((chunk.title, *chunk.headings)) + page, "text": without_table_marks(chunk.shown)}

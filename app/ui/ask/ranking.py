@@ -70,7 +70,7 @@ def shown_score(ranked: RankedChunk) -> str:
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
-    text = without_table_marks(chunk.text)
+    text = without_table_marks(chunk.shown)
     page = f", p. {chunk.page}" if chunk.page else ""
     return {
         "id": chunk.id,

@@ -18,6 +18,7 @@ from app.ui.ask.options import RANKING_CHANGED
 from app.ui.ask.ranking import shown_score
 from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import collections, current_user, feedback_store
+from app.ui.source.figures import show_beside, show_described
 from app.ui.words import beginning_of, counted
 from ingest import CiteloopError
 
@@ -120,12 +121,16 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
     where = f" · in {markup.plain(collection)}" if collection and not is_named else ""
     st.caption(_place(ranked, used=citation.number in turn.answer.used) + where)
     _show_supported(turn.answer, citation.number)
+    if chunk.described_by:
+        show_described(chunk)
+        return
     if len(chunk.text) <= _PREVIEW_CHARACTERS:
         st.markdown(markup.passage(chunk.text))
     else:
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         with st.expander(f"Show all of [{citation.number}]"):
             st.markdown(markup.passage(chunk.text))
+    show_beside(chunk)
 
 
 def _show_reason(ranked: RankedChunk, reason: str) -> None:

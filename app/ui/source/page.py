@@ -21,13 +21,16 @@ from app.feedback import NotSavedError, StoredAnswer
 from app.ui import links, markup
 from app.ui.messages import show_messages
 from app.ui.resources import answers, current_user, feedback_store, pipeline, readable
+from app.ui.source.figures import show_described
 from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
 from app.ui.source.page_view import show_page
 from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from app.ui.who import current_rights
+from app.ui.words import counted
 from ingest.chunk import Chunk
+from ingest.figures import Figures
 from ingest.files import is_remote
 from ingest.listing import StoredDocument
 from ingest.originals import Originals
@@ -141,7 +144,7 @@ def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
     st.caption(_place(chunk))
     st.markdown("**Passage at the time of the answer**")
     with st.container(key="source-marked"):
-        st.markdown(markup.passage(chunk.text))
+        st.markdown(markup.passage(chunk.shown))
     if document:
         links.to_source("Open current document", document_id=document.id, icon=":material/visibility:")
 
@@ -157,9 +160,13 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
         return
     if not path.is_file():
         st.caption("The original file is not stored; this is its text.")
+    figures = Figures(pipeline().table.home)
     with st.container(key="source-text"):
         if chunks := pipeline().table.chunks_of(document.id):
-            show_text(chunks, chunk)
+            paths = [(figure, figures.path(document, figure.picture)) for figure in figures.of(document)]
+            show_text(chunks, chunk, [(figure, path) for figure, path in paths if path.is_file()])
+    if num_left_out := figures.num_left_out(document):
+        st.caption(f"Not shown: {counted(num_left_out, 'small or repeated picture')}")
 
 
 def address_link(source: str) -> str:
@@ -176,7 +183,11 @@ def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> No
     with left:
         number = show_page(document, path, chunk)
     with right, st.container(key="source-side"):
-        if chunk:
+        if chunk and chunk.described_by:
+            st.markdown("**Cited picture**")
+            with st.container(key="source-marked"):
+                show_described(chunk)
+        elif chunk:
             st.markdown("**Cited passage**")
             with st.container(key="source-marked"):
                 st.markdown(markup.passage(chunk.text))
@@ -191,7 +202,8 @@ def _original(document: StoredDocument) -> Path:
 
 def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
     """Return a page's passages as Markdown, to search and copy; None: the first passages."""
-    here = [chunk for chunk in chunks if number in (None, chunk.page, *(box.page for box in chunk.boxes))]
+    words = (chunk for chunk in chunks if not chunk.described_by)
+    here = [chunk for chunk in words if number in (None, chunk.page, *(box.page for box in chunk.boxes))]
     return as_markdown(here[:_NUM_WORDS]) or "There is no text on this page."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
@@ -12,6 +13,7 @@ from bs4 import BeautifulSoup
 from ingest.parse.archive import checked_zip
 from ingest.parse.document import Parsed, ParseError, joined, one_line
 from ingest.parse.encoding import read_markup
+from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 
 _CONTAINER = "META-INF/container.xml"
@@ -29,7 +31,12 @@ def parse_epub(data: bytes) -> Parsed:
         if _encrypted(book) & set(chapters):
             raise ParseError("the book has copy protection (DRM); add a copy without it")
         names = set(book.namelist())
-        parts = [from_html(read_markup(book.read(chapter))) for chapter in chapters if chapter in names]
+        parts = []
+        for chapter in chapters:
+            if chapter in names:
+                parsed = from_html(read_markup(book.read(chapter)))
+                pictures = in_package(parsed.figures, data, posixpath.dirname(chapter))
+                parts.append(replace(parsed, figures=pictures))
         title = content.find("title")
     return joined((part for part in parts if part.pages[0].text), one_line(title.get_text()) if title else "")
 

@@ -8,14 +8,15 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
 
 from lxml import etree
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import Heading, Page, Parsed, hidden_note, joined, one_line, real_title
+from ingest.parse.document import FoundFigure, Heading, Page, Parsed, hidden_note, joined, one_line, real_title
+from ingest.parse.figures import at_address, in_package
 from ingest.parse.marks import address_of
 from ingest.parse.office.cells import shown
 from ingest.parse.tables import Field, block_text, blocks
@@ -33,7 +34,8 @@ def parse_xlsx(data: bytes) -> Parsed:
     """Parse the visible sheets of a workbook, with the last values of its formulas."""
     import openpyxl
 
-    file = io.BytesIO(office_file(data))
+    package = office_file(data)
+    file = io.BytesIO(package)
     book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     title = real_title(book.properties.title or "")
     cover = [_headed(1, title, "")] if title else []
@@ -45,7 +47,8 @@ def parse_xlsx(data: bytes) -> Parsed:
             if sheet.sheet_state == "visible"
         ]
     counts["hidden sheets"] = sum(sheet.sheet_state != "visible" for sheet in book.worksheets)
-    return joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, _note(counts))
+    parsed = joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, _note(counts))
+    return replace(parsed, figures=in_package(parsed.figures, package))
 
 
 def _note(counts: Mapping[str, int]) -> str:
@@ -62,7 +65,8 @@ def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Par
     counts["formulas"] += len(layout.formulas)
     visible = layout.without_hidden(rows, counts)
     text = "\n\n".join(block_text(block) for block in blocks(visible))
-    return _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
+    parsed = _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
+    return replace(parsed, figures=tuple(layout.pictures))
 
 
 def _headed(level: int, title: str, text: str) -> Parsed:
@@ -90,6 +94,7 @@ class _Layout:
     formulas: dict[Place, str] = field(default_factory=dict)
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+    pictures: list[FoundFigure] = field(default_factory=list)
 
     @classmethod
     def of(cls, parts: zipfile.ZipFile, path: str) -> _Layout:
@@ -122,6 +127,15 @@ class _Layout:
                 for note in etree.fromstring(parts.read(target), _PARSER).iter("{*}comment"):
                     text = one_line("".join(part.text or "" for part in note.iter("{*}t")))
                     self.notes[_place(note.get("ref"))] = text
+            elif kind == "drawing" and target in parts.namelist():
+                self._read_pictures(parts, target)
+
+    def _read_pictures(self, parts: zipfile.ZipFile, path: str) -> None:
+        related = _related(parts, path)
+        for picture in etree.fromstring(parts.read(path), _PARSER).iter("{*}pic"):
+            words = " ".join(tag.get("descr", "") for tag in picture.iter("{*}cNvPr"))
+            names = [str(name) for tag in picture.iter("{*}blip") for name in tag.values()]
+            self.pictures += [at_address(related[name][1], words) for name in names if name in related]
 
     def _read_formulas(self, rows: bytes) -> None:
         for match in _FORMULA.finditer(rows) if b"<f" in rows else ():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from ingest.parse.archive import office_file
 from ingest.parse.document import Page, Parsed, hidden_note, joined, note_pages, one_line, real_title
+from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
@@ -21,7 +24,8 @@ def parse_pptx(data: bytes) -> Parsed:
     """Parse a presentation; its title, from the properties or the first slide, is the outermost heading."""
     from pptx import Presentation
 
-    deck = Presentation(io.BytesIO(office_file(data)))
+    package = office_file(data)
+    deck = Presentation(io.BytesIO(package))
     slides = list(deck.slides)
     note_pages(len(slides))
     title = real_title(deck.core_properties.title or "") or next(
@@ -33,7 +37,8 @@ def parse_pptx(data: bytes) -> Parsed:
         if _is_hidden(slide):
             continue
         parsed = from_html(_slide(slide, title, number))
-        pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, ""))
+        figures = (replace(figure, page=number) for figure in in_package(parsed.figures, package))
+        pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, "", figures=tuple(figures)))
     return joined(pages, title, hidden_note(num_hidden, "slides"))
 
 
@@ -69,7 +74,17 @@ def _shape(shape: Any) -> str:
         return _chart(shape.chart)
     if shape.has_text_frame:
         return "" if _is_running(shape) else _text(shape)
-    return _diagram(shape)
+    return _picture(shape) or _diagram(shape)
+
+
+def _picture(shape: Any) -> str:
+    """Return a picture as <img> with the name of its part of the file, '' for another shape."""
+    name = getattr(shape._element, "blip_rId", None)
+    if not name or name not in shape.part.rels or shape.part.rels[name].is_external:
+        return ""
+    source = quote(str(shape.part.related_part(name).partname).lstrip("/"))
+    words = shape._element.nvPicPr.cNvPr.get("descr", "")
+    return f'<p><img src="{escape(source)}" alt="{escape(words)}"></p>'
 
 
 def _is_running(shape: Any) -> bool:

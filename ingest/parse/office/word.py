@@ -5,18 +5,24 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
 
 import mammoth
 from lxml import etree
 
 from ingest.parse.archive import office_file
 from ingest.parse.document import Parsed, hidden_note
+from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.numbering import Numbering, W, flag, value
 
 _DOCUMENT = "word/document.xml"
-_NOT_TEXT = ("word/media/", "word/embeddings/", "word/fonts/")
+_MEDIA = "word/media/"
+"""Pictures, replaced by their own names while the text is converted."""
+_NOT_TEXT = (_MEDIA, "word/embeddings/", "word/fonts/")
 _MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _SMALLEST = 4
 """Half points; smaller text is not for readers."""
@@ -25,21 +31,32 @@ _SMALLEST = 4
 def parse_docx(data: bytes) -> Parsed:
     """Parse a Word document by its styles; the style Title is the outermost heading."""
     styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
-    no_images = mammoth.images.img_element(lambda _: {})
-    file, num_hidden = _written_out(office_file(data))
-    html = mammoth.convert_to_html(io.BytesIO(file), style_map=styles, convert_image=no_images).value
-    return replace(from_html(html), note=hidden_note(num_hidden))
+    package = office_file(data)
+    file, num_hidden = _written_out(package)
+    pictures = mammoth.images.img_element(lambda image: _source(image) if file is not package else {})
+    html = mammoth.convert_to_html(io.BytesIO(file), style_map=styles, convert_image=pictures).value
+    parsed = from_html(html)
+    return replace(parsed, note=hidden_note(num_hidden), figures=in_package(parsed.figures, package))
+
+
+def _source(image: Any) -> dict[str, str]:
+    """Return the source of a picture: the name of its part of the file, which `_written_out` put in its place."""
+    with suppress(KeyError, UnicodeDecodeError), image.open() as name:  # missing, or elsewhere in the file
+        return {"src": quote(name.read().decode())}
+    return {}
 
 
 def _written_out(data: bytes) -> tuple[bytes, int]:
     """Return the file with all visible text in runs, and how many hidden pieces of text were removed."""
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = {name: package.read(name) for name in package.namelist() if not name.startswith(_NOT_TEXT)}
+        parts |= {name: name.encode() for name in package.namelist() if name.startswith(_MEDIA)}
     if _DOCUMENT not in parts:
         return data, 0
     document = _tree(parts[_DOCUMENT])
     styles, numbering = (_tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
     num_hidden = _remove_hidden(document)
+    _unlink_pictures(document)
     _unwrap_fields(document)
     _write_formulas(document)
     _mark_headers(document, styles)
@@ -82,6 +99,13 @@ def _shaded(run: etree._Element) -> Iterator[etree._Element]:
         if outer.tag in (f"{W}tbl", f"{W}txbxContent"):
             yield outer
         yield from outer.findall(f"{W}pPr/{W}shd")
+
+
+def _unlink_pictures(document: etree._Element) -> None:
+    """Forget the addresses of pictures that are not in the file, so that nothing reads them."""
+    for picture in document.iter("{*}blip", "{*}imagedata"):
+        for name in [name for name in picture.attrib if etree.QName(name).localname == "link"]:
+            del picture.attrib[name]
 
 
 def _unwrap_fields(document: etree._Element) -> None:

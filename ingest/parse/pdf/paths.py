@@ -1,4 +1,4 @@
-"""The painted paths of a PDF page -> their straight lines."""
+"""The objects of a PDF page -> the straight lines of its painted paths, and the places of its pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _MAX_DEPTH = 4  # of nested forms
 
 def segments(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[float, float, float, float]]:
     """Yield both ends (x1, y1, x2, y2) of each straight line. matrix: applied to the page's coordinates."""
-    for path, inner in _paths(page, matrix):
+    for path, inner in _objects(page, matrix, pdfium.FPDF_PAGEOBJ_PATH):
+        if not _is_painted(path):
+            continue
         first = last = (0.0, 0.0)
         for index in range(pdfium.FPDFPath_CountSegments(path)):
             segment = pdfium.FPDFPath_GetPathSegment(path, index)
@@ -36,14 +38,21 @@ def _point(segment: Any, matrix: Matrix) -> tuple[float, float]:
     return moved(matrix, x.value, y.value)
 
 
-def _paths(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, Matrix]]:
-    """Yield the page's painted paths, each with the matrix for its points."""
+def images(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, tuple[float, float, float, float]]]:
+    """Yield each picture with its left, top, right and bottom edge. matrix: applied to the page's coordinates."""
+    for image, (a, b, c, d, e, f) in _objects(page, matrix, pdfium.FPDF_PAGEOBJ_IMAGE):
+        across, down = (e, e + a, e + c, e + a + c), (f, f + b, f + d, f + b + d)  # corners of the unit square
+        yield image, (min(across), min(down), max(across), max(down))
+
+
+def _objects(page: pypdfium2.PdfPage, matrix: Matrix, wanted: int) -> Iterator[tuple[Any, Matrix]]:
+    """Yield the page's objects of a kind, each with the matrix for its points."""
     objects = [(pdfium.FPDFPage_GetObject(page, index), matrix) for index in range(pdfium.FPDFPage_CountObjects(page))]
     for _ in range(_MAX_DEPTH):
         in_forms = []
         for item, outer in objects:
             kind = pdfium.FPDFPageObj_GetType(item)
-            if kind == pdfium.FPDF_PAGEOBJ_PATH and _is_painted(item):
+            if kind == wanted:
                 yield item, _inside(outer, item)
             elif kind == pdfium.FPDF_PAGEOBJ_FORM:
                 inner, count = _inside(outer, item), pdfium.FPDFFormObj_CountObjects(item)

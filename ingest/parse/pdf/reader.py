@@ -25,6 +25,7 @@ from ingest.parse.document import (
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
+from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, with_tables
 
@@ -47,11 +48,13 @@ def parse_pdf(data: bytes) -> Parsed:
         if pdf.get_formtype() != pdfium.FORMTYPE_NONE:
             pdf.init_forms()
         unread: list[int] = []
-        lines = _pages(pdf, unread)
+        placed: list[list[Placed]] = []
+        lines = _pages(pdf, unread, placed)
         if all(page is None for page in lines):
             return _by_pypdf(data)
         parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
-        return replace(parsed, note="; ".join(filter(None, [_unread_note(unread), _attachments_note(pdf)])))
+        note = "; ".join(filter(None, [_unread_note(unread), _attachments_note(pdf)]))
+        return replace(parsed, note=note, figures=figures(data, parsed.pages, placed))
     finally:
         pdf.close()
 
@@ -71,28 +74,36 @@ def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
 # pages -------------------------------------------------------------------------------------------------
 
 
-def _pages(pdf: pypdfium2.PdfDocument, unread: list[int]) -> list[list[Printed] | None]:
-    """Return the lines of each page, None if pdfium cannot load it; unreadable scans are added to unread."""
+def _pages(pdf: pypdfium2.PdfDocument, unread: list[int], placed: list[list[Placed]]) -> list[list[Printed] | None]:
+    """Return the lines of each page, None if pdfium cannot load it.
+
+    Unreadable scans are added to unread, and the places of each page's pictures to placed.
+    """
     pages: list[list[Printed] | None] = []
     for index in range(len(pdf)):
         try:
             page = pdf[index]
         except pypdfium2.PdfiumError:
             pages.append(None)
+            placed.append([])
             continue
-        pages.append(_lines(pdf, page, index + 1, unread))
+        pages.append(_lines(pdf, page, index + 1, unread, placed))
         page.close()
     return pages
 
 
-def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, unread: list[int]) -> list[Printed]:
+def _lines(
+    pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, unread: list[int], placed: list[list[Placed]]
+) -> list[Printed]:
     textpage = page.get_textpage()
     sheet = sheet_of(page, textpage, number)
     chars = char_lines(textpage, sheet)
     text = "".join(text_of(line) for line in chars)
     if not is_readable(text):
         chars, text = [], ""
-    if _is_scan(page, sum(char.isalnum() for char in text)):
+    is_scan = _is_scan(page, sum(char.isalnum() for char in text))
+    placed.append(places(page, sheet, is_read=not is_scan or ocr.available()))
+    if is_scan:
         if ocr.available():
             return ocr.read_page(page, number)
         unread.append(number)
