@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import streamlit as st
 
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.scroll import scroll_here
 from ingest.chunk import Chunk
@@ -28,7 +29,7 @@ def show_text(chunks: Sequence[Chunk], marked: Chunk | None) -> None:
     last = min(max(last, index + 1), len(chunks))
     if first > 0:
         earlier = {first_key: max(first - _NUM_MORE, 0)}
-        st.button("Show earlier", icon=":material/expand_less:", on_click=st.session_state.update, args=(earlier,))
+        st.button(_("Show earlier"), icon=":material/expand_less:", on_click=st.session_state.update, args=(earlier,))
     above = chunks[first - 1] if first else None
     if marked is None:
         st.markdown(as_markdown(chunks[first:last], above))
@@ -36,7 +37,7 @@ def show_text(chunks: Sequence[Chunk], marked: Chunk | None) -> None:
         _show_round(chunks, index, first, last, above)
     if last < len(chunks):
         later = {last_key: min(last + _NUM_MORE, len(chunks))}
-        st.button("Show later", icon=":material/expand_more:", on_click=st.session_state.update, args=(later,))
+        st.button(_("Show later"), icon=":material/expand_more:", on_click=st.session_state.update, args=(later,))
 
 
 def _show_round(chunks: Sequence[Chunk], index: int, first: int, last: int, above: Chunk | None) -> None:
