@@ -11,7 +11,7 @@ from app.downloads.trial import words
 from app.registry import RERANKER_KINDS
 from app.settings import Settings
 from app.training.gate.decision import GateReport
-from app.translation import N_, number
+from app.translation import N_
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import try_to
@@ -72,7 +72,7 @@ def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool
 
 def _described(model: CatalogModel) -> str:
     languages = ", ".join(_(_LANGUAGES.get(code, code)) for code in model.languages)
-    parts = [f"{number(model.mb)} MB", model.license or _("license shown by the hub"), languages, model.published]
+    parts = [_("{n} MB", n=model.mb), model.license or _("license shown by the hub"), languages, model.published]
     return " · ".join(markup.plain(part) for part in parts if part)
 
 

@@ -1,7 +1,8 @@
-"""`make messages`: add new texts of the code to the catalogs, without a translation, and take out those that are gone."""
+"""`make messages`: bring the catalogs up to the texts in the code; new ones get no translation yet."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -14,6 +15,7 @@ APP = Path(__file__).parents[2] / "app"
 _KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None}
 
 
+@cache
 def in_code() -> Catalog:
     """Return every text that is translated, with the file it stands in."""
     catalog = Catalog()

@@ -28,11 +28,11 @@ _STABLE = {
     "not relevant", "left out", "too little data", "no reason given", "wrong page", "not used", "does not answer",
     "decided by a curator", "kept by people", "struck out by people", "struck out as ", "none given",
     "votes counted again", "votes ignored", "sharing stopped", "conversation shared", "source removed",
-    "https://docs.example.com/", "Citeloop",
+    "https://docs.example.com/", "Citeloop", " and \0 more",
 }  # fmt: skip
 """Names in the database and the audit log, and of the product."""
-_TEXT = re.compile(r"[A-Za-z]{2,}[,.:;]? [A-Za-z]{2,}|^[A-Z][a-z]+")
-_DIRECTIVE = re.compile(r":material/\w*:?|:[\w-]+\[|&\w+;|\0")
+_TEXT = re.compile(r"(?:[A-Za-z]{2,}|\0)[,.:;]? [A-Za-z]{2,}|[A-Za-z]{2,}[,.:;]? \0|^[A-Z][a-z]+")
+_DIRECTIVE = re.compile(r":material/\w*:?|:[\w-]+\[|&\w+;")
 
 
 def untranslated() -> list[str]:

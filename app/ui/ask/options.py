@@ -81,7 +81,7 @@ def _show_filters() -> None:
         key="filter-documents",
         placeholder=_("Any"),
     )
-    st.date_input(_("Added since"), key="filter-since", max_value=date.max)
+    st.date_input(_("Added since"), key="filter-since", max_value=date.max, format=_("YYYY/MM/DD"))
     st.session_state["filter"] = _chosen()
 
 

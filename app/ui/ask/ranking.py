@@ -15,7 +15,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
 from app.ui.cells import as_text
-from app.ui.words import on_page, preview, without_table_marks
+from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
@@ -64,6 +64,7 @@ def view_data(answer: Answer) -> dict[str, object]:
     after = sorted(shown, key=lambda ranked: ranked.rank)
     return {
         "reranked": answer.reranker != "none",
+        "in_answer": _("in the answer"),
         "headings": [_("Search"), _("Reranker") if answer.reranker != "none" else _("Shown")],
         "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
         "after": [_row(ranked, ranked.rank, _moved_by(ranked), used) for ranked in after],
@@ -87,17 +88,18 @@ def moved_words(change: int) -> str:
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
     text = without_table_marks(chunk.text)
+    page = _(", p. {page}", page=chunk.page) if chunk.page else ""
     return {
         "id": chunk.id,
         "rank": rank,
-        "title": chunk.title + on_page(chunk.page),
+        "title": chunk.title + page,
         "heading": chunk.headings[-1] if chunk.headings else "",
         "line": preview(text, _LINE_CHARACTERS),
         "text": text,
         "detail": detail,
         "change": ranked.rank_change,
         "moved": moved_words(ranked.rank_change),
-        "used": _("in the answer") if chunk.id in used else "",
+        "used": chunk.id in used,
     }
 
 

@@ -27,7 +27,7 @@ export default function ({ data, parentElement }) {
         const change = row.change > 0 ? ["up", `▲ ${row.moved}`] : row.change < 0 ? ["down", `▼ ${row.moved}`] : ["", `= ${row.moved}`];
         detail.append(make("span", change[0], change[1]), " · ");
       }
-      detail.append(row.detail, row.used && className === "after" ? ` · ${row.used}` : "");
+      detail.append(row.detail, row.used && className === "after" ? ` · ${data.in_answer}` : "");
       const line = make("button", "line", row.line); // a button, so that keys and taps reach the whole text
       const text = make("div", "text", row.text);
       text.id = `${className}-${row.id}`;

@@ -19,7 +19,6 @@ from app.training.proposals import (
     ProposalJob,
     ProposalJobStore,
     ProposalStore,
-    State,
     run,
 )
 from app.translation import N_, ngettext
@@ -37,7 +36,7 @@ _NUM_PROPOSALS = 5
 _MAX_COUNT = 200
 _REFRESH_SECONDS = 1.0
 _COUNT = "proposals-count"
-_STATES: Mapping[State, str] = {
+_STATES: Mapping[str, str] = {
     "open": N_("**{n}** open"),
     "accepted": N_("**{n}** accepted"),
     "rejected": N_("**{n}** rejected"),

@@ -22,7 +22,7 @@ from app.ui.words import day, person
 _NUM_STATEMENTS = 10
 
 
-def show_written(_: Feedback) -> None:
+def show_written(_said: Feedback) -> None:
     """Show the written answers that nobody withdrew."""
     written = [statement for statement in statements() if statement.text]
     if not written:
