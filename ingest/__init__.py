@@ -1,6 +1,7 @@
 """The document side: files become a searchable table.
 
     home                   the home folder: databases, jobs, settings, write lock
+    extras                 parts that an installation may leave out
     files      SourceFile  paths -> the files at and below them
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in separate processes, with limits

@@ -18,6 +18,7 @@ from app.access.identity import EVERYBODY, Identity, address
 from app.access.keys import SCOPES, KeyStore, Limits
 from app.commands.recorded import recorded
 from ingest.commands import HomeOption, JsonOption
+from ingest.extras import needs_extra
 from ingest.home.folder import DEFAULT_HOME
 
 keys_cli = typer.Typer(help="Keys for programs that use the API (citeloop serve --api).", no_args_is_help=True)
@@ -155,7 +156,8 @@ def mcp_command(home: HomeOption = None) -> None:
     Agents start it themselves, for instance: claude mcp add citeloop -- citeloop mcp --home ~/handbook-home
     Example: citeloop mcp
     """
-    from app.api.agents import create_agent_server
+    with needs_extra("api", "an MCP server"):
+        from app.api.agents import create_agent_server
     from app.pipeline import Pipeline
     from app.settings import read_settings
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.telemetry.stages import Counted, Stage, StageName, observe_with
-from ingest import CiteloopError
+from ingest.extras import needs_extra
 from ingest.home.environment import read_environment
 from ingest.home.log import request_id
 
@@ -50,15 +50,13 @@ def start() -> None:
     if settings.is_disabled or not (spans_to or metrics_to):
         return
     os.environ.setdefault("OTEL_SERVICE_NAME", "citeloop")
-    try:
+    with needs_extra("otel", "sending telemetry to OTEL_EXPORTER_OTLP_*"):
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError as error:
-        raise CiteloopError("OTEL_EXPORTER_OTLP_* is set, which needs: pip install 'citeloop[otel]'") from error
     tracers = TracerProvider()  # not the global ones: other libraries could send questions through those
     if spans_to:
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

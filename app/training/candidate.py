@@ -19,7 +19,7 @@ from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import LIVE, folder_of, is_late_interaction, load_reranker, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
-from app.training.fit.trainer import Watch
+from app.training.fit.trainer import Watch, require_libraries
 from app.training.gate.compare import Contender, compare, probe
 from app.training.gate.decision import MAX_SLOW_DOWN, GateReport
 from app.training.labels.examples import TrainingExample
@@ -48,8 +48,9 @@ def make_candidate(
     """Train on the feedback, register the model and compare it. on_step: called at each step.
 
     The live model does not change. Raises TooLittleFeedbackError, RerankerError, RegistryError when the live model is
-    damaged, StoppedError.
+    damaged, StoppedError, CiteloopError without the train extra.
     """
+    require_libraries()
     registry, base = Registry(pipeline.settings.home), base_of(plan, pipeline)  # a missing base is reported first
     on_step("reading the feedback")
     material = gather(pipeline, plan.recipe)

@@ -19,7 +19,7 @@ from app.reranking.names import open_reranker
 from app.reranking.rerank import Blend
 from app.training.fit.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.fit.kinds import EMBEDDER, TRAINERS, base_model
-from app.training.fit.trainer import Recipe, Watch, is_main_process
+from app.training.fit.trainer import Recipe, Watch, is_main_process, require_libraries
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
@@ -60,8 +60,9 @@ def train_from_pairs(
     output: a new folder, named once it is complete. kind: late-interaction, cross-encoder or embedder, which has no
     blend. base: the folder or hub id to start from; empty: the embedder's weights. exclude: sources to leave out.
     Tables of the passages are built below home and kept. Raises CiteloopError when the base or a source is missing, the
-    output cannot be created, or a file is invalid or too small.
+    output cannot be created, a file is invalid or too small, or the train extra is not installed.
     """
+    require_libraries()
     begin = base_model(base, kind)
     with new_folder(output) if is_main_process() else nullcontext(output) as folder:
         collections = _read(files, exclude, 0 if kind == EMBEDDER else _ASIDE_SHARE, recipe.seed)

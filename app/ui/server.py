@@ -40,6 +40,7 @@ from app.ui.resources import answerer, feedback_store, pipeline, warm_up
 from app.ui.streamlit_options import set_options, trust_headers
 from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_login
 from ingest import CiteloopError, worker
+from ingest.extras import needs_extra
 from ingest.home.log import write_log
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -121,8 +122,10 @@ def _api(public_url: str) -> tuple[list[BaseRoute], AbstractAsyncContextManager[
     from app.access.callers import Callers
     from app.access.keys import KeyStore
     from app.access.rates import Rates
-    from app.api import web  # takes a second to import
-    from app.api.agents import agents_over_http
+
+    with needs_extra("api", "serving programs and agents"):
+        from app.api import web  # takes a second to import
+        from app.api.agents import agents_over_http
 
     callers, rates = Callers(KeyStore(read_settings().home), access()), Rates()
     agents, while_serving = agents_over_http(pipeline, callers, rates)

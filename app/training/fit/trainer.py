@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.training.labels.examples import TrainingExample
+from ingest.extras import needs_extra
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -25,6 +26,13 @@ _PATIENCE = 3
 """Validations without gain before it stops."""
 _MIN_VALIDATION = 8
 """With fewer validation examples, the stopping point would be random."""
+
+
+def require_libraries() -> None:
+    """Raise CiteloopError if the libraries that only training needs are not installed."""
+    with needs_extra("train", "training"):
+        import accelerate  # type: ignore[import-untyped]  # noqa: F401
+        import datasets  # noqa: F401
 
 
 @dataclass(frozen=True, slots=True)
