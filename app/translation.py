@@ -54,8 +54,8 @@ def pgettext(context: str, message: str) -> str:
 
 def number(value: float, spec: str = ",d") -> str:
     """Return a number in a format such as `.1f` or `.0%`, with the reader's marks."""
-    marks = gettext(", . %").split(" ")
-    return format(value, spec).translate(str.maketrans(dict(zip(",.%", marks, strict=True))))
+    marks: dict[str, str | int | None] = dict(zip(",.%", gettext(", . %").split(" "), strict=True))
+    return format(value, spec).translate(str.maketrans(marks))
 
 
 def _shown(values: dict[str, object]) -> dict[str, object]:

@@ -196,7 +196,7 @@ def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
     counts["unchanged"] = max(job.num_files_done - sum(count for key, count in counts.items() if key != "removed"), 0)
     parts = [f"{number(counts[status])} {status_words(status)}" for status in get_args(Status) if counts[status]]
     words = ", ".join(parts) or _("nothing to do")
-    state = _("Failed") if job.state == "failed" else _("Cancelled")
+    state = _({"failed": N_("Failed"), "cancelled": N_("Cancelled")}.get(job.state) or N_("Queued"))
     return words if job.state == "done" else f"{state} ({words})" if parts else state
 
 
