@@ -1,5 +1,5 @@
-# make install | run | test | quick | static | check | stress | torture | notice. Needs Python 3.11 or newer; everything else
-# goes into .venv.
+# make install | run | test | quick | static | check | stress | torture | messages | notice. Needs Python 3.11 or newer;
+# everything else goes into .venv.
 PYTHON ?= python3
 PORT ?= 8501
 BIN = .venv/bin
@@ -7,7 +7,7 @@ export TOKENIZERS_PARALLELISM = false
 
 PYTEST = $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: install install-dev run test quick static check stress torture screenshots notice clean
+.PHONY: install install-dev run test quick static check stress torture screenshots messages notice clean
 
 install: .venv/installed
 install-dev: .venv/installed-dev
@@ -64,6 +64,10 @@ torture: install-dev
 # The README's pictures, from this version; needs Chromium.
 screenshots: install-dev
 	$(BIN)/python -m tests.ui.screenshots
+
+# New texts of the pages into the catalogs, where somebody translates them.
+messages: install-dev
+	$(BIN)/python -m tests.ui.catalogs
 
 # The licenses of what is installed; a test compares.
 notice: install-dev

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.translation import Language
 from ingest.home.environment import read_environment
 from ingest.home.folder import DEFAULT_HOME
 
@@ -57,6 +58,8 @@ class Settings(BaseSettings):
     """A model at the same endpoint that sees: pictures of documents are sent to it and described as they are added."""
     lock_settings: bool = False
     """Whether the Settings page is read-only."""
+    language: Language | None = None
+    """Language of the pages; None: that of each browser."""
 
     rerank_url: str | None = None
     """Base URL of a reranking service for the `http` reranker; the path of its shape is appended."""

@@ -11,6 +11,7 @@ import re
 
 from sqlalchemy import Connection, func, select, update
 
+from app.translation import gettext as _
 from ingest.home.tables import answers, events, ignored_users, judgements, shares, statements
 
 _TABLES = (answers, shares, events, judgements, statements, ignored_users)
@@ -23,7 +24,9 @@ def user_of_cookie(cookie: str) -> str:
 
 def shown_name(user: str) -> str:
     """Return a name, or the beginning of a browser's id."""
-    return f"visitor {user[:4]}" if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user) else user or "nobody"
+    if re.fullmatch(r"[0-9a-f]{12}|[0-9a-f]{32}", user):
+        return _("visitor {id}", id=user[:4])
+    return user or _("nobody")
 
 
 def earlier_name(user: str) -> str:

@@ -11,15 +11,16 @@ from app.answer.support import CitedSentence
 from app.memory.votes import Statement
 from app.reranking.rerank import RankedChunk
 from app.search.filters import EVERYTHING, Filter
+from app.translation import N_
 from ingest.chunk import Chunk
 
 EXTRACTIVE = "extractive"
 CURATED = "curator"
-NO_DOCUMENTS = "There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH"
-NOTHING_MATCHES = "Nothing in the documents matches this question."
-NOT_FOUND = "Nothing here clearly answers this. The nearest passages are listed below."
-NOT_CLEAR = "Nothing here clearly answers this. The nearest passages are:"
-ALL_STRUCK_OUT = "All sources of this answer are struck out, so there is nothing left to answer from."
+NO_DOCUMENTS = N_("There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH")
+NOTHING_MATCHES = N_("Nothing in the documents matches this question.")
+NOT_FOUND = N_("Nothing here clearly answers this. The nearest passages are listed below.")
+NOT_CLEAR = N_("Nothing here clearly answers this. The nearest passages are:")
+ALL_STRUCK_OUT = N_("All sources of this answer are struck out, so there is nothing left to answer from.")
 
 NUMBER = re.compile(r"\[(\d+)\]")
 """A citation in a text, or what looks like one."""

@@ -10,6 +10,7 @@ from app.access.users import shown_name
 from app.answer.marks import cited_numbers
 from app.answer.written import checked
 from app.memory.votes import Statement
+from app.translation import gettext as _
 from ingest import CiteloopError
 from ingest.chunk import PassageRef
 
@@ -23,15 +24,18 @@ class CuratedAnswerError(CiteloopError):
 
 def said_by(statement: Statement) -> str:
     """Return who said it and when: `Cora on 3 May 2026`."""
-    return f"{_name(statement)} on {_day(statement)}"
+    return _("{name} on {day}", name=_name(statement), day=_day(statement))
 
 
 def text_of(statement: Statement) -> str:
     """Return a curator's answer, or the sentence that the documents hold none."""
     if statement.text:
         return statement.text
-    said = f"{_name(statement)} said on {_day(statement)} that the documents do not answer this."
-    return f"{said} The nearest passages are listed below."
+    return _(
+        "{name} said on {day} that the documents do not answer this. The nearest passages are listed below.",
+        name=_name(statement),
+        day=_day(statement),
+    )
 
 
 def checked_text(text: str, sources: Sequence[PassageRef]) -> str:
@@ -54,4 +58,4 @@ def _name(statement: Statement) -> str:
 
 
 def _day(statement: Statement) -> str:
-    return f"{datetime.fromisoformat(statement.at):%-d %B %Y}"
+    return datetime.fromisoformat(statement.at).strftime(_("%-d %B %Y"))

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from app.translation import gettext as _
 from ingest import CiteloopError
 
 _FILE = Path(__file__).with_name("catalog.json")
@@ -73,5 +74,6 @@ def license_refusal(license: str) -> str:
     if license in _PERMITTED:
         return ""
     if "-nc" in license:
-        return f"its license, {license}, forbids commercial use"
-    return f"its license, {license or 'not named'}, is none of {', '.join(_PERMITTED)}"
+        return _("its license, {license}, forbids commercial use", license=license)
+    named = license or _("not named")
+    return _("its license, {license}, is none of {permitted}", license=named, permitted=", ".join(_PERMITTED))

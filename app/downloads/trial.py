@@ -19,7 +19,9 @@ from app.reranking.rerank import Reranker
 from app.reranking.similarity import Forgetful
 from app.training.candidate import PROBE, compare_with_live
 from app.training.gate.compare import Contender, Probe, compare
-from app.training.gate.decision import GateReport
+from app.training.gate.decision import GateReport, interval_words, worded
+from app.translation import gettext as _
+from app.translation import number
 
 NUM_PASSAGES = 50
 _CHARACTERS = 620
@@ -67,13 +69,23 @@ def words(report: GateReport) -> list[str]:
     """Return what a trial found, a line each: time, judged questions, the sample's questions."""
     time_taken, live = report.latency_ms["candidate"], report.latency_ms["live"]
     lines = [
-        f"Time on this machine: {time_taken:.0f} ms for {NUM_PASSAGES} passages; {report.live} takes {live:.0f} ms.",
-        f"On your questions: {report.sentence}",
+        _(
+            "Time on this machine: {ms} ms for {n} passages; {live} takes {live_ms} ms.",
+            ms=number(time_taken, ".0f"),
+            n=NUM_PASSAGES,
+            live=report.live,
+            live_ms=number(live, ".0f"),
+        ),
+        _("On your questions: {sentence}", sentence=worded(report)[0]),
     ]
     if (gain := report.probe) is not None:
         lines.append(
-            f"On the sample's questions: {100 * gain.mean:+.1f} points nDCG@10 against {report.live} (95% interval "
-            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})."
+            _(
+                "On the sample's questions: {points} points nDCG@10 against {live} ({interval}).",
+                points=number(100 * gain.mean, "+.1f"),
+                live=report.live,
+                interval=interval_words(gain),
+            )
         )
     return lines
 

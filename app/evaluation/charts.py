@@ -12,6 +12,7 @@ import altair
 from app.evaluation.decision import usual_depth
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import Result
+from app.translation import gettext as _
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
 
@@ -29,7 +30,9 @@ def quality_chart(report: EvaluationReport, measure: str, depth: int | None = No
         tooltip=_tooltip(measure),
     )
     # Bars begin at 0, else small gains would look large.
-    values = altair.X("value:Q", title=f"{measure}, 95% interval", scale=altair.Scale(domain=[0, 1], nice=False))
+    values = altair.X(
+        "value:Q", title=_("{measure}, 95% interval", measure=measure), scale=altair.Scale(domain=[0, 1], nice=False)
+    )
     bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=values)
     intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
     height = _ROW_PIXELS * len(rows) + _AXIS_PIXELS
@@ -45,13 +48,13 @@ def cost_chart(report: EvaluationReport, measure: str = "nDCG@10") -> altair.Lay
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         x=altair.X(
             "milliseconds:Q",
-            title="milliseconds a question, search and reranking of new passages",
+            title=_("milliseconds a question, search and reranking of new passages"),
             scale=altair.Scale(type="log", nice=False, padding=20),
             axis=altair.Axis(tickCount=4),
         ),
         y=altair.Y("value:Q", title=measure, scale=altair.Scale(zero=False, padding=20)),
         color=_color(report, legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1)),
-        tooltip=[*_tooltip(measure), altair.Tooltip("milliseconds:Q", format=".0f")],
+        tooltip=[*_tooltip(measure), altair.Tooltip("milliseconds:Q", title=_("milliseconds"), format=".0f")],
     )
     shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLORS[0], symbolStrokeColor=_COLORS[0])
     lines = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="retriever:N", order="candidates:Q")
@@ -73,9 +76,12 @@ def _quality(result: Result, measure: str) -> dict[str, object]:
 
 def _tooltip(measure: str) -> Sequence[altair.Tooltip]:
     return [
-        *(altair.Tooltip(name) for name in ("retriever:N", "reranker:N", "candidates:Q")),
+        altair.Tooltip("retriever:N", title=_("retriever")),
+        altair.Tooltip("reranker:N", title=_("reranker")),
+        altair.Tooltip("candidates:Q", title=_("candidates")),
         altair.Tooltip("value:Q", title=measure, format=".3f"),
-        *(altair.Tooltip(f"{edge}:Q", format=".3f") for edge in ("low", "high")),
+        altair.Tooltip("low:Q", title=_("low"), format=".3f"),
+        altair.Tooltip("high:Q", title=_("high"), format=".3f"),
     ]
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import NO_RERANKER, Result
+from app.translation import gettext as _
+from app.translation import number
 
 Outcome = Literal[
     "pays", "does not pay", "nothing to win", "too few questions", "nothing to compare", "nothing relevant"
@@ -65,14 +67,16 @@ def verdict(report: EvaluationReport) -> Verdict:
     compared = [result for result in results if result.gain]
     if not compared:
         none = results[0]
-        sentence = f"Nothing to compare: evaluate {NO_RERANKER} and at least one reranker."
+        sentence = _("Nothing to compare: evaluate {none} and at least one reranker.", none=NO_RERANKER)
         return Verdict("nothing to compare", sentence, none.retriever, none.reranker, none.num_candidates)
     best = max(compared, key=lambda result: (result.reranker == USUAL_RERANKER, result.metrics["nDCG@10"].mean))
     none = next(result for result in results if result.reranker == NO_RERANKER)
     if best.oracle["nDCG@10"] == 0:
-        sentence = (
-            f"None of the {best.num_candidates} candidates of {best.retriever} search is relevant to any question, so "
-            "no order can be better; check that the judgements are about these documents."
+        sentence = _(
+            "None of the {n} candidates of {retriever} search is relevant to any question, so no order can be better; "
+            "check that the judgements are about these documents.",
+            n=best.num_candidates,
+            retriever=best.retriever,
         )
         return Verdict("nothing relevant", sentence, best.retriever, best.reranker, best.num_candidates)
     outcome = decide(best.gain, report.num_queries)
@@ -103,16 +107,41 @@ def _is_perfect(result: Result, measure: str) -> bool:
 def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) -> str:
     hits, ndcg = best.gain["hit rate@5"], best.gain["nDCG@10"]
     before, after = none.metrics["hit rate@5"].mean, best.metrics["hit rate@5"].mean
-    ranges = f"95% interval {ndcg.low:+.3f} to {ndcg.high:+.3f}, p = {ndcg.p_value:.2g}"
-    figures = (
-        f"{100 * hits.mean:+.1f} points hit rate@5 (from {100 * before:.1f}% to {100 * after:.1f}%) and "
-        f"{ndcg.mean:+.3f} nDCG@10 ({ranges}) for {best.latency_ms['rerank'].p50:.0f} ms a question"
+    ranges = _(
+        "95% interval {low} to {high}, p = {p}",
+        low=number(ndcg.low, "+.3f"),
+        high=number(ndcg.high, "+.3f"),
+        p=number(ndcg.p_value, ".2g"),
     )
-    already = "has the best order" if _is_perfect(none, "nDCG@10") else "puts a relevant result in the first five"
-    opening = {
-        "pays": "Reranking pays here",
-        "does not pay": "Reranking does not pay here",
-        "nothing to win": f"Nothing to win here (search alone {already} for each of the {num_questions} questions)",
-        "too few questions": f"Too few questions to tell ({num_questions})",
-    }[outcome]
-    return f"{opening}: {figures}, by {best.reranker} on {best.num_candidates} candidates of {best.retriever} search."
+    figures = _(
+        "{hits} points hit rate@5 (from {before} to {after}) and {ndcg} nDCG@10 ({ranges}) for {ms} ms a question",
+        hits=number(100 * hits.mean, "+.1f"),
+        before=number(before, ".1%"),
+        after=number(after, ".1%"),
+        ndcg=number(ndcg.mean, "+.3f"),
+        ranges=ranges,
+        ms=number(best.latency_ms["rerank"].p50, ".0f"),
+    )
+    return _(
+        "{opening}: {figures}, by {reranker} on {n} candidates of {retriever} search.",
+        opening=_opening(outcome, none, num_questions),
+        figures=figures,
+        reranker=best.reranker,
+        n=best.num_candidates,
+        retriever=best.retriever,
+    )
+
+
+def _opening(outcome: Outcome, none: Result, num_questions: int) -> str:
+    if outcome == "pays":
+        return _("Reranking pays here")
+    if outcome == "does not pay":
+        return _("Reranking does not pay here")
+    if outcome == "too few questions":
+        return _("Too few questions to tell ({n})", n=num_questions)
+    if _is_perfect(none, "nDCG@10"):
+        return _("Nothing to win here (search alone has the best order for each of the {n} questions)", n=num_questions)
+    return _(
+        "Nothing to win here (search alone puts a relevant result in the first five for each of the {n} questions)",
+        n=num_questions,
+    )

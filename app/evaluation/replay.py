@@ -20,6 +20,8 @@ from app.feedback.store import Position
 from app.memory.reach import Reach
 from app.reranking.rerank import RankedChunk
 from app.reranking.votes import FindChunks, with_votes
+from app.translation import N_, number
+from app.translation import gettext as _
 
 MIN_QUESTIONS = 20
 """Fewer judged questions say nothing."""
@@ -87,21 +89,27 @@ class Replay:
     def sentence(self) -> str:
         """Return the result in words."""
         if self.is_early:
-            return f"Too early to tell: {self.num_questions} judged questions, and {MIN_QUESTIONS} are needed."
+            return _(
+                "Too early to tell: {n} judged questions, and {needed} are needed.",
+                n=self.num_questions,
+                needed=MIN_QUESTIONS,
+            )
         before, new = self.asked_before.gain, self.new.gain
         if before is None:
-            return "No question has been asked again in other words yet, so votes have had nothing to prove."
-        verb = "gained" if before.mean > 0 else "lost"
-        sure = "" if before.p_value < 0.05 else ", which may be chance"
+            return _("No question has been asked again in other words yet, so votes have had nothing to prove.")
+        gain = (
+            N_("Questions asked before in other words gained {points} points nDCG@10 by votes")
+            if before.mean > 0
+            else N_("Questions asked before in other words lost {points} points nDCG@10 by votes")
+        )
+        chance = "" if before.p_value < 0.05 else _(", which may be chance")
         harm = (
-            "New questions have lost nothing that matters."
+            N_("New questions have lost nothing that matters.")
             if new is None or self.is_harmless
-            else f"Whether new questions lose more than {100 * MAX_LOSS:.1f} points is not certain yet."
+            else N_("Whether new questions lose more than {points} points is not certain yet.")
         )
-        return (
-            f"Questions asked before in other words {verb} {abs(100 * before.mean):.1f} points nDCG@10 by votes{sure}. "
-            f"{harm}"
-        )
+        gained = _(gain, points=number(abs(100 * before.mean), ".1f"))
+        return f"{gained}{chance}. {_(harm, points=number(100 * MAX_LOSS, '.1f'))}"
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line prints, with stable names."""

@@ -14,18 +14,19 @@ from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import Result
 from app.search.search import RETRIEVERS
+from app.translation import N_
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\
 All passages are new to the reranker. In brackets: the time of the median question as a multiple of search alone."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
-HOW_MEASURED = """\
+HOW_MEASURED = N_("""\
 Intervals are 95% bootstrap intervals of the mean over the questions. The gain is the paired difference from no reranker
 on the same candidates; p is how often chance alone would make as large a difference (paired randomization test). The
 best possible order is that of the same candidates. Milliseconds are medians and 95th percentiles over the questions,
 one at a time. A reranker that keeps passages in memory is timed on up to 20 questions, with the memory emptied before
-each; in the app, passages of earlier questions take less."""
+each; in the app, passages of earlier questions take less.""")
 
 
 def sections(report: EvaluationReport) -> list[str]:

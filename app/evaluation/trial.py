@@ -18,6 +18,8 @@ import numpy as np
 from app.evaluation.replay import askings, left_standing
 from app.feedback import FeedbackEvent, FeedbackStore, question_key
 from app.registry import Registry, Trial, TrialOutcome
+from app.translation import N_
+from app.translation import gettext as _
 
 LOOKS = {100: 2.797, 200: 1.977}
 """Number of answers -> least distance of the mean gain from 0, in standard errors; 5% false decisions in total."""
@@ -43,17 +45,23 @@ class Tally:
         """Return the tally in words."""
         model, live = self.trial.model, self.trial.live
         same = self.num_answers - self.num_better - self.num_worse
-        tally = (
-            f"In {self.num_better} answers {model} ranks higher what people left standing, in {self.num_worse} {live} "
-            f"does, in {same} both rank it alike"
+        tally = _(
+            "In {better} answers {model} ranks higher what people left standing, in {worse} {live} does, in {same} "
+            "both rank it alike.",
+            better=self.num_better,
+            model=model,
+            worse=self.num_worse,
+            live=live,
+            same=same,
         )
         ends = {
-            "won": f"{model} has won against {live}",
-            "lost": f"{model} has lost against {live}",
-            "undecided": f"{max(LOOKS)} answers do not tell which of {model} and {live} is better",
-            "": f"{self.num_answers} of {max(LOOKS)} answers with a strike-out",
+            "won": N_("{model} has won against {live}."),
+            "lost": N_("{model} has lost against {live}."),
+            "undecided": N_("{all} answers do not tell which of {model} and {live} is better."),
+            "": N_("{n} of {all} answers with a strike-out."),
         }
-        return f"{ends[self.outcome]}. {tally}."
+        end = _(ends[self.outcome], model=model, live=live, n=self.num_answers, all=max(LOOKS))
+        return f"{end} {tally}"
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line prints, with stable names."""

@@ -16,9 +16,10 @@ from app.feedback.store import FeedbackStore
 from app.reranking.rerank import RankedChunk
 from app.search.families import Families
 from app.search.filters import Filter
+from app.translation import N_
 from ingest.table import ChunkTable
 
-HIDDEN = "This answer used documents that you may no longer read."
+HIDDEN = N_("This answer used documents that you may no longer read.")
 
 
 class ReadableAnswers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.registry.entries import TrialOutcome, Verdict
+from app.translation import gettext as _
 
 
 def objection(name: str, found: Verdict | None, live: str, trial: TrialOutcome = "") -> str:
@@ -12,16 +13,21 @@ def objection(name: str, found: Verdict | None, live: str, trial: TrialOutcome =
     the model's last trial against the live one; it decides where there was too little data.
     """
     if found is None:
-        return f"{name} was not compared with the live model: it may be worse"
+        return _("{name} was not compared with the live model: it may be worse", name=name)
     if found.live and found.live != live:
-        return (
-            f"{name} was compared with {found.live}, but {live} is live now; train again to compare with it, or for a "
-            f"downloaded model run: citeloop models try {name}"
+        return _(
+            "{name} was compared with {compared}, but {live} is live now; train again to compare with it, or for a "
+            "downloaded model run: citeloop models try {name}",
+            name=name,
+            compared=found.live,
+            live=live,
         )
     if trial == "lost":
-        return f"{name} has lost its trial against {live}"
+        return _("{name} has lost its trial against {live}", name=name, live=live)
     if found.verdict == "keep":
-        return f"{name} is not better than {live}, according to the comparison"
+        return _("{name} is not better than {live}, according to the comparison", name=name, live=live)
     if found.verdict == "too little data" and trial != "won":
-        return f"{name} was compared on too little feedback to tell whether it is better than {live}"
+        return _(
+            "{name} was compared on too little feedback to tell whether it is better than {live}", name=name, live=live
+        )
     return ""

@@ -11,15 +11,17 @@ import altair
 
 from app.training.fit.trainer import Loss
 from app.training.gate.decision import GateReport
+from app.translation import N_, number
+from app.translation import gettext as _
 
 MEASURE_TITLES = {
-    "nDCG@10": "Order of the first ten (nDCG@10)",
-    "MRR@10": "Rank of the first relevant source (MRR@10)",
-    "hit rate@5": "A relevant source in the first five (hit rate@5)",
+    "nDCG@10": N_("Order of the first ten (nDCG@10)"),
+    "MRR@10": N_("Rank of the first relevant source (MRR@10)"),
+    "hit rate@5": N_("A relevant source in the first five (hit rate@5)"),
 }
 """Measure of a GateReport -> its title."""
 
-LEARNED, HELD_BACK = "training questions", "validation questions"
+LEARNED, HELD_BACK = N_("training questions"), N_("validation questions")
 _COLORS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
 _ROW_PIXELS, _AXIS_PIXELS = 30, 70
 
@@ -27,21 +29,25 @@ _ROW_PIXELS, _AXIS_PIXELS = 30, 70
 def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
     """Return the loss by step on training and validation questions; lower is better."""
     rows = [
-        {"step": loss.step, "loss": value, "on": name}
+        {"step": loss.step, "loss": value, "on": _(name)}
         for loss in losses
         for name, value in ((LEARNED, loss.training), (HELD_BACK, loss.validation))
         if value is not None
     ]
     num_steps = max((loss.num_steps for loss in losses), default=1)
     base = altair.Chart(altair.InlineData(values=rows)).encode(
-        x=altair.X("step:Q", title="step", scale=altair.Scale(domain=[0, num_steps], nice=False)),
-        y=altair.Y("loss:Q", title="error, lower is better", scale=altair.Scale(zero=False, padding=10)),
+        x=altair.X("step:Q", title=_("step"), scale=altair.Scale(domain=[0, num_steps], nice=False)),
+        y=altair.Y("loss:Q", title=_("error, lower is better"), scale=altair.Scale(zero=False, padding=10)),
         color=altair.Color(
             "on:N",
-            scale=altair.Scale(domain=[LEARNED, HELD_BACK], range=_COLORS[1:]),
+            scale=altair.Scale(domain=[_(LEARNED), _(HELD_BACK)], range=_COLORS[1:]),
             legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1),
         ),
-        tooltip=[altair.Tooltip("on:N", title="on"), "step:Q", altair.Tooltip("loss:Q", title="error", format=".4f")],
+        tooltip=[
+            altair.Tooltip("on:N", title=_("on")),
+            altair.Tooltip("step:Q", title=_("step")),
+            altair.Tooltip("loss:Q", title=_("error"), format=".4f"),
+        ],
     )
     lines = base.mark_line(strokeWidth=2)
     points = base.mark_point(filled=True, opacity=1, size=45)  # a single value has no line
@@ -50,11 +56,11 @@ def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
 
 def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
     """Return a bar with its 95% interval for search alone, the live model and the candidate."""
-    names = {"none": "search alone", "live": report.live, "candidate": report.candidate}
+    names = {"none": _("search alone"), "live": report.live, "candidate": report.candidate}
     rows = [
         {
             "order": name,
-            "row": f"{name}  {100 * value.mean:.1f}",
+            "row": f"{name}  {number(100 * value.mean, '.1f')}",
             "points": 100 * value.mean,
             "low": 100 * value.low,
             "high": 100 * value.high,
@@ -67,12 +73,17 @@ def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
         color=altair.Color(
             "order:N", scale=altair.Scale(domain=list(names.values()), range=list(_COLORS)), legend=None
         ),
-        tooltip=["order:N", *(altair.Tooltip(f"{value}:Q", format=".1f") for value in ("points", "low", "high"))],
+        tooltip=[
+            altair.Tooltip("order:N", title=_("order")),
+            altair.Tooltip("points:Q", title=_("points"), format=".1f"),
+            altair.Tooltip("low:Q", title=_("low"), format=".1f"),
+            altair.Tooltip("high:Q", title=_("high"), format=".1f"),
+        ],
     )
     # Bars begin at 0, else small gains would look large.
     points = altair.X(
         "points:Q",
-        title="points, 95% interval",
+        title=_("points, 95% interval"),
         scale=altair.Scale(domain=[0, 100], nice=False),
         axis=altair.Axis(values=[0, 25, 50, 75, 100]),
     )

@@ -17,6 +17,7 @@
     markup             text of documents and models -> safe Markdown
     cells              tables without formulas, since pages offer them as CSV
     words              numbers, times and names -> words
+    language           the language of the pages
     messages           outcomes of actions, shown on the next run
     paging             a long list, page by page
     scroll             scrolls to a position on the page

@@ -11,6 +11,7 @@ import streamlit as st
 from app.access.audit import AuditLog
 from app.access.users import shown_name
 from app.settings import read_settings
+from app.translation import gettext as _
 from app.ui.cells import as_text
 
 _NUM_SHOWN = 200
@@ -18,29 +19,29 @@ _NUM_SHOWN = 200
 
 def show_audit_log() -> None:
     """Show the newest changes, with a download of all."""
-    st.subheader("Audit log", anchor=False)
+    st.subheader(_("Audit log"), anchor=False)
     log = AuditLog(read_settings().home)
     entries = log.entries(_NUM_SHOWN)
     if not entries:
-        st.caption("No changes yet.")
+        st.caption(_("No changes yet."))
         return
     table = pd.DataFrame(
         {
-            "When": pd.to_datetime([entry.at for entry in entries], utc=True),
-            "Who": [shown_name(entry.user) for entry in entries],
-            "What": [entry.act for entry in entries],
-            "Which": [entry.subject for entry in entries],
-            "From": [entry.address or "this machine" for entry in entries],
+            _("When"): pd.to_datetime([entry.at for entry in entries], utc=True),
+            _("Who"): [shown_name(entry.user) for entry in entries],
+            _("What"): [entry.act for entry in entries],
+            _("Which"): [entry.subject for entry in entries],
+            _("From"): [entry.address or _("this machine") for entry in entries],
         }
     )
     st.dataframe(
-        as_text(table, "Who", "Which"),
+        as_text(table, _("Who"), _("Which")),
         hide_index=True,
-        column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
-        alt="Changes with time, person and address, newest first",
+        column_config={_("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"))},
+        alt=_("Changes with time, person and address, newest first"),
     )
     st.download_button(
-        "Download audit log (.json)",
+        _("Download audit log (.json)"),
         data=lambda: json.dumps([asdict(entry) for entry in log.entries()], ensure_ascii=False),  # called on click
         file_name="citeloop-audit-log.json",
         mime="application/json",

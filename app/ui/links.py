@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from app.translation import gettext as _
+
 
 def to_source(
     label: str, *, chunk_id: str = "", document_id: str = "", answer_id: str = "", share: str = "", icon: str = ""
@@ -16,7 +18,7 @@ def to_source(
     everyone.
     """
     named = {"chunk": chunk_id, "document": document_id, "a": answer_id, "share": share}
-    page = st.Page(_elsewhere, title="Source", url_path="source")
+    page = st.Page(_elsewhere, title=_("Source"), url_path="source")
     st.page_link(page, label=label, icon=icon or None, query_params=_given(named))
 
 
@@ -27,29 +29,31 @@ def source_address(chunk_id: str) -> str:
 
 def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = "") -> None:
     """Show a link to an answer in the user's own or a shared conversation."""
-    page = st.Page(_elsewhere, title="Ask", url_path="ask")
+    page = st.Page(_elsewhere, title=_("Ask"), url_path="ask")
     named = {"c": "" if share else conversation_id, "share": share, "a": answer_id}
     st.page_link(page, label=label, icon=":material/arrow_back:", query_params=_given(named))
 
 
 def to_ask(label: str) -> None:
     """Show a link to the Ask page."""
-    st.page_link(st.Page(_elsewhere, title="Ask", url_path="ask"), label=label, icon=":material/chat:")
+    st.page_link(st.Page(_elsewhere, title=_("Ask"), url_path="ask"), label=label, icon=":material/chat:")
 
 
 def to_documents(label: str, icon: str = ":material/arrow_back:") -> None:
     """Show a link to the Documents page."""
-    st.page_link(st.Page(_elsewhere, title="Documents", url_path="documents"), label=label, icon=icon)
+    st.page_link(st.Page(_elsewhere, title=_("Documents"), url_path="documents"), label=label, icon=icon)
 
 
 def to_feedback(label: str) -> None:
     """Show a link to the Feedback page."""
-    st.page_link(st.Page(_elsewhere, title="Feedback", url_path="feedback"), label=label, icon=":material/thumb_down:")
+    st.page_link(
+        st.Page(_elsewhere, title=_("Feedback"), url_path="feedback"), label=label, icon=":material/thumb_down:"
+    )
 
 
 def to_training(label: str) -> None:
     """Show a link to the Training page."""
-    st.page_link(st.Page(_elsewhere, title="Training", url_path="training"), label=label, icon=":material/school:")
+    st.page_link(st.Page(_elsewhere, title=_("Training"), url_path="training"), label=label, icon=":material/school:")
 
 
 def _given(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -7,10 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from app.access.policy import AccessError
+from app.translation import follow
+from app.translation import gettext as _
 from app.ui import markup, settings_page
 from app.ui.ask import page as ask_page
 from app.ui.documents import page as documents_page
 from app.ui.feedback import page as feedback_page
+from app.ui.language import page_language
 from app.ui.login import show_login, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
@@ -20,22 +23,26 @@ from app.ui.training import page as training_page
 from app.ui.who import NotLoggedInError, current_rights
 from ingest import CiteloopError
 
+follow(page_language)
 # Before the navigation: else the tab gets the page's icon, which Streamlit loads from another site.
 st.set_page_config(page_title="Citeloop", page_icon=str(Path(__file__).with_name("icon.png")))
 
 FOR_READERS = [
-    st.Page(ask_page.show, title="Ask", icon=":material/chat:", url_path="ask", default=True),
-    st.Page(source_page.show, title="Source", url_path="source", visibility="hidden"),
+    st.Page(ask_page.show, title=_("Ask"), icon=":material/chat:", url_path="ask", default=True),
+    st.Page(source_page.show, title=_("Source"), url_path="source", visibility="hidden"),
 ]
 FOR_CURATORS = [
-    st.Page(documents_page.show, title="Documents", icon=":material/folder:", url_path="documents"),
-    st.Page(feedback_page.show, title="Feedback", icon=":material/thumb_down:", url_path="feedback"),
-    st.Page(training_page.show, title="Training", icon=":material/school:", url_path="training"),
-    st.Page(quality_page.show, title="Quality", icon=":material/bar_chart:", url_path="quality"),
+    st.Page(documents_page.show, title=_("Documents"), icon=":material/folder:", url_path="documents"),
+    st.Page(feedback_page.show, title=_("Feedback"), icon=":material/thumb_down:", url_path="feedback"),
+    st.Page(training_page.show, title=_("Training"), icon=":material/school:", url_path="training"),
+    st.Page(quality_page.show, title=_("Quality"), icon=":material/bar_chart:", url_path="quality"),
 ]
-FOR_ADMINS = [st.Page(settings_page.show, title="Settings", icon=":material/settings:", url_path="settings")]
+FOR_ADMINS = [st.Page(settings_page.show, title=_("Settings"), icon=":material/settings:", url_path="settings")]
 
 st.html(f"<style>{STYLE}</style>")
+if (language := page_language()) != "en":  # browsers would offer to translate the page, and read it aloud as English
+    with st.container(key="language"):
+        st.html(f"<script>document.documentElement.lang = '{language}'</script>", unsafe_allow_javascript=True)
 try:
     rights = current_rights()
 except AccessError as error:
@@ -54,7 +61,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(layout="centered" if page.title == "Ask" else "wide")  # tables need the width
+st.set_page_config(layout="centered" if page.url_path == "" else "wide")  # tables need the width
 show_visitor(rights)
 try:
     take_over_earlier_rows()

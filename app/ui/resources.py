@@ -28,6 +28,7 @@ from app.registry import Registry
 from app.search.filters import EVERYTHING, Filter, FilterChoices, choices
 from app.settings import read_settings
 from app.training.jobs import TrainingJobStore
+from app.translation import gettext as _
 from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
 from app.ui.source.page_picture import PagePicture
@@ -49,7 +50,7 @@ P = TypeVar("P", FeedbackEvent, LabeledPassage, PassageRef)
 S = TypeVar("S", Asking, Statement)
 
 
-@st.cache_resource(show_spinner="Loading the models")
+@st.cache_resource(show_spinner=False)
 def pipeline() -> Pipeline:
     """Return the pipeline of the configured home folder."""
     return Pipeline(read_settings())
@@ -163,10 +164,11 @@ def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgem
 
 def replayed() -> Replay:
     """Return what votes were worth; measured again only after new feedback. Raises CiteloopError."""
-    return _replayed(f"{read_settings().home} {feedback_store().position()}")
+    with st.spinner(_("Ranking the judged questions again")):
+        return _replayed(f"{read_settings().home} {feedback_store().position()}")
 
 
-@st.cache_resource(max_entries=4, show_spinner="Ranking the judged questions again")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _replayed(state: str) -> Replay:  # noqa: ARG001
     from app.evaluation.replay import replay  # takes a second to import
 
@@ -177,10 +179,11 @@ def _replayed(state: str) -> Replay:  # noqa: ARG001
 
 def askings() -> list[Asking]:
     """Return what the inbox needs of the answers that the current user may read; new ones appear within a minute."""
-    return only_shown_readable(_askings())
+    with st.spinner(_("Reading the answers")):
+        return only_shown_readable(_askings())
 
 
-@st.cache_resource(ttl=60, show_spinner="Reading the answers")
+@st.cache_resource(ttl=60, show_spinner=False)
 def _askings() -> list[Asking]:
     return feedback_store().askings()
 
@@ -196,12 +199,16 @@ def only_shown_readable(shown: list[S]) -> list[S]:
 
 def inbox() -> list[InboxItem]:
     """Return what a curator should decide next; recomputed after new feedback, answers and documents."""
-    return _inbox(_state(), askings())
+    asked = askings()
+    with st.spinner(_("Comparing the questions")):
+        return _inbox(_state(), asked)
 
 
 def changed() -> Mapping[Wording | str, Changed]:
     """Return what waits since the documents have changed, by wording key; recomputed as the inbox."""
-    return _changed(_state(), askings())
+    asked = askings()
+    with st.spinner(_("Comparing the documents")):
+        return _changed(_state(), asked)
 
 
 def _state() -> str:
@@ -211,7 +218,7 @@ def _state() -> str:
     return f"{read_settings().home} {last} {len(asked)} {newest} {pipeline().table.version} {_readers()}"
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the documents")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]:  # noqa: ARG001
     votes = pipeline().memory.votes()
     may_read = set(only_readable(vote.passage for vote in votes))
@@ -231,7 +238,7 @@ def only_readable_statements(said: list[Statement]) -> list[Statement]:
     return [one for one in said if may_read.issuperset(one.sources)]
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing the questions")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
     return open_items(feedback_store(), pipeline().models.embedder, _asked, feedback().labeled, changed())
 
@@ -271,7 +278,7 @@ def reads_everything() -> bool:
     """Return whether the current user may read all collections; if not, show a message on the page."""
     if current_rights().collections is None:
         return True
-    st.info("This looks at all documents, so it needs the right to read every collection.", icon=":material/lock:")
+    st.info(_("This looks at all documents, so it needs the right to read every collection."), icon=":material/lock:")
     return False
 
 

@@ -11,6 +11,8 @@ from app.downloads.trial import words
 from app.registry import RERANKER_KINDS
 from app.settings import Settings
 from app.training.gate.decision import GateReport
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import try_to
 from app.ui.resources import download_job_store, registry
@@ -18,22 +20,24 @@ from app.ui.training.models import promote_button
 from app.ui.who import act_as
 
 _REFRESH_SECONDS = 1.5
-_STEPS = {"downloading": "Downloading", "trying": "Timing it and comparing it with the live model"}
-_LANGUAGES = {"en": "English", "zh": "Chinese", "many": "many languages"}
+_STEPS = {"downloading": N_("Downloading"), "trying": N_("Timing it and comparing it with the live model")}
+_LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "many": N_("many languages")}
 
 
 def show_models(settings: Settings) -> None:
     """Show the section."""
-    st.subheader("Rerankers to download", anchor=False)
+    st.subheader(_("Rerankers to download"), anchor=False)
     st.markdown(
-        "A downloaded reranker is timed on this machine and compared with the live one on the questions that were "
-        "judged here. You then decide whether to use it."
+        _(
+            "A downloaded reranker is timed on this machine and compared with the live one on the questions that were "
+            "judged here. You then decide whether to use it."
+        )
     )
     last: dict[str, DownloadJob] = {}
     for job in download_job_store().jobs():
         last.setdefault(job.model_id, job)
     if settings.lock_settings:
-        st.info("Downloads are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0.")
+        st.info(_("Downloads are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0."))
     for model in catalog():
         if model.kind in RERANKER_KINDS:
             with st.container(border=True, gap="xsmall", key=f"download-{model.name}"):
@@ -44,7 +48,7 @@ def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool
     st.markdown(f"**{markup.plain(model.name)}**")
     st.caption(_described(model))
     if model.refusal:
-        st.caption(f"Not offered: {markup.plain(model.refusal)}.")
+        st.caption(_("Not offered: {refusal}.", refusal=markup.plain(model.refusal)))
         return
     if job and job.is_open and not job.is_dead:
         st.fragment(_show_progress, run_every=_REFRESH_SECONDS)(job.id)
@@ -56,19 +60,19 @@ def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool
     if name and report:
         st.markdown("\n".join(f"- {markup.plain(line)}" for line in words(report)))
         if name == registry().live():
-            st.markdown(":green-badge[live]")
+            st.markdown(_(":green-badge[live]"))
         elif not is_locked:
             promote_button(name, "settings", is_primary=report.verdict == "promote")
     elif not is_locked:
-        label = f"Try {name}" if name else f"Download {model.name}"
+        label = _("Try {name}", name=name) if name else _("Download {name}", name=model.name)
         st.button(
             markup.plain(label), key=f"get-{model.name}", icon=":material/download:", on_click=_start, args=(model,)
         )
 
 
 def _described(model: CatalogModel) -> str:
-    languages = ", ".join(_LANGUAGES.get(code, code) for code in model.languages)
-    parts = [f"{model.mb:,} MB", model.license or "license shown by the hub", languages, model.published]
+    languages = ", ".join(_(_LANGUAGES.get(code, code)) for code in model.languages)
+    parts = [_("{n} MB", n=model.mb), model.license or _("license shown by the hub"), languages, model.published]
     return " · ".join(markup.plain(part) for part in parts if part)
 
 
@@ -77,12 +81,12 @@ def _show_progress(job_id: str) -> None:
     if not job.is_open or job.is_dead:
         st.rerun()
     share = min(job.num_bytes / job.size, 1.0) if job.size else 0.0
-    label = _STEPS.get(job.current, "Waiting")
+    label = _(_STEPS.get(job.current, N_("Waiting")))
     if job.current == "downloading" and job.size:
-        label += f" ({job.num_bytes / 1e6:,.0f} of {job.size / 1e6:,.0f} MB)"
+        label += _(" ({done} of {size} MB)", done=round(job.num_bytes / 1e6), size=round(job.size / 1e6))
     st.progress(share, label)
     st.button(
-        "Stop download",
+        _("Stop download"),
         key=f"stop-{job.id}",
         icon=":material/stop_circle:",
         on_click=_stop,

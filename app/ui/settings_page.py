@@ -18,6 +18,8 @@ from app.language_model.endpoint import (
     with_kept_key,
 )
 from app.settings import DEFAULT_CONTEXT_TOKENS, MIN_CONTEXT_TOKENS, Settings, read_settings
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.audit_log import show_audit_log
 from app.ui.messages import attempt, show_messages, tell, try_to
@@ -33,7 +35,7 @@ _PRESETS = {
     "llama.cpp": "http://localhost:8080/v1",
     "LM Studio": "http://localhost:1234/v1",
 }
-_OTHER = "Other"
+_OTHER = N_("Other")
 _MAX_CONTEXT_TOKENS = 10_000_000
 _PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT = (
     f"settings-{name}" for name in ("preset", "base-url", "model", "key", "api-version", "context")
@@ -42,7 +44,7 @@ _PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT = (
 
 def show() -> None:
     """The page."""
-    st.title("Settings", anchor=False)
+    st.title(_("Settings"), anchor=False)
     show_messages()
     settings = read_settings()
     _show_language_model(settings)
@@ -53,24 +55,24 @@ def show() -> None:
 
 
 def _show_votes(settings: Settings) -> None:
-    st.subheader("Votes", anchor=False)
-    number = settings.min_agreeing
-    st.markdown(
-        "A source that you strike out disappears from your answers at once. "
-        + (
-            "It disappears from everybody's answers, too. "
-            if number == 1
-            else f"It disappears from other people's answers when {number} people or a curator agree. "
-        )
-        + "To change the number, set CITELOOP_MIN_AGREEING. Without a login, two browsers count as two people."
-    )
+    st.subheader(_("Votes"), anchor=False)
+    sentences = [
+        _("A source that you strike out disappears from your answers at once."),
+        ngettext(
+            "It disappears from everybody's answers, too.",
+            "It disappears from other people's answers when {n} people or a curator agree.",
+            settings.min_agreeing,
+        ),
+        _("To change the number, set CITELOOP_MIN_AGREEING. Without a login, two browsers count as two people."),
+    ]
+    st.markdown(" ".join(sentences))
 
 
 # the language model ---------------------------------------------------------------------------------------
 
 
 def _show_language_model(settings: Settings) -> None:
-    st.subheader("Language model", anchor=False)
+    st.subheader(_("Language model"), anchor=False)
     endpoint, is_saved = None, True
     try:
         endpoint = read_endpoint(settings)
@@ -79,28 +81,34 @@ def _show_language_model(settings: Settings) -> None:
     except EndpointError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
     if settings.lock_settings:
-        st.info("These settings are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0.")
+        st.info(_("These settings are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0."))
         return
     _fill(endpoint)
     _show_form(settings, endpoint)
     if is_saved:
-        label = "Use environment variables" if settings.writes_answers else "Use no language model"
-        st.button(label, icon=":material/undo:", on_click=_clear, help="Deletes the settings and the key saved here.")
+        label = _("Use environment variables") if settings.writes_answers else _("Use no language model")
+        st.button(
+            label, icon=":material/undo:", on_click=_clear, help=_("Deletes the settings and the key saved here.")
+        )
 
 
 def _status(endpoint: Endpoint | None) -> str:
     """Return the current language model, as Markdown."""
     if endpoint is None:
-        return "No language model: answers are quoted from the documents."
-    origin = "saved on this page" if endpoint.saved else "set by environment variables"
-    return (
-        f"**{markup.plain(endpoint.model)}** at `{endpoint.where}` writes the answers ({origin}, "
-        f"{_with_key(endpoint)}). It receives the question, the earlier questions and the passages it may cite."
+        return _("No language model: answers are quoted from the documents.")
+    origin = _("saved on this page") if endpoint.saved else _("set by environment variables")
+    return _(
+        "**{model}** at `{where}` writes the answers ({origin}, {with_key}). It receives the question, the earlier "
+        "questions and the passages it may cite.",
+        model=markup.plain(endpoint.model),
+        where=endpoint.where,
+        origin=origin,
+        with_key=_with_key(endpoint),
     )
 
 
 def _with_key(endpoint: Endpoint) -> str:
-    return "with a key" if endpoint.key else "without a key"
+    return _("with a key") if endpoint.key else _("without a key")
 
 
 def _fill(endpoint: Endpoint | None) -> None:
@@ -123,42 +131,47 @@ def _take_preset() -> None:
 
 
 def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
-    st.selectbox("Service", [*_PRESETS, _OTHER], key=_PRESET, on_change=_take_preset)
+    st.selectbox(_("Service"), [*_PRESETS, _OTHER], key=_PRESET, format_func=_, on_change=_take_preset)
     has_key = endpoint is not None and endpoint.saved and bool(endpoint.key)
     with st.form("settings-endpoint"):
-        st.text_input("Base URL", key=_BASE_URL, max_chars=500, help="Usually ends in /v1.")
+        st.text_input(_("Base URL"), key=_BASE_URL, max_chars=500, help=_("Usually ends in /v1."))
         st.text_input(
-            "Model",
+            _("Model"),
             key=_MODEL,
             max_chars=200,
-            placeholder="Name of the model at the service",
-            help="For Azure, the deployment name. Test connection lists available models.",
+            placeholder=_("Name of the model at the service"),
+            help=_("For Azure, the deployment name. Test connection lists available models."),
         )
         st.text_input(
-            "Key",
+            _("Key"),
             key=_KEY,
             type="password",
             autocomplete="off",
             max_chars=1000,
-            placeholder="Saved; leave empty to keep it" if has_key else "Not needed for local servers",
-            help="Stored in a file that only the owner of this installation can read, and sent only to this base URL. "
-            "Keys in environment variables are not used here.",
+            placeholder=_("Saved; leave empty to keep it") if has_key else _("Not needed for local servers"),
+            help=_(
+                "Stored in a file that only the owner of this installation can read, and sent only to this base URL. "
+                "Keys in environment variables are not used here."
+            ),
         )
         left, right = st.columns(2)
         left.number_input(
-            "Context size in tokens",
+            _("Context size in tokens"),
             min_value=MIN_CONTEXT_TOKENS,
             max_value=_MAX_CONTEXT_TOKENS,
             step=1024,
             key=_CONTEXT,
-            help="Limit for reading and writing at once; passages that do not fit are left out.",
+            help=_("Limit for reading and writing at once; passages that do not fit are left out."),
         )
         right.text_input(
-            "API version", key=_API_VERSION, max_chars=50, help="For older Azure addresses only, such as 2024-10-21."
+            _("API version"),
+            key=_API_VERSION,
+            max_chars=50,
+            help=_("For older Azure addresses only, such as 2024-10-21."),
         )
         with st.container(horizontal=True):
-            st.form_submit_button("Save", type="primary", icon=":material/save:", on_click=_save)
-            tests = st.form_submit_button("Test connection", icon=":material/network_check:")
+            st.form_submit_button(_("Save"), type="primary", icon=":material/save:", on_click=_save)
+            tests = st.form_submit_button(_("Test connection"), icon=":material/network_check:")
     if tests:
         _show_test(with_kept_key(settings.home, _typed()))
 
@@ -186,19 +199,24 @@ def _save() -> None:
         st.session_state[_PRESET] = _preset_of(endpoint.where)
         tell(
             "success",
-            f"Saved: {endpoint.model} at {endpoint.where} writes the answers, {_with_key(endpoint)}.",
+            _(
+                "Saved: {model} at {where} writes the answers, {with_key}.",
+                model=endpoint.model,
+                where=endpoint.where,
+                with_key=_with_key(endpoint),
+            ),
         )
 
 
 def _show_test(endpoint: Endpoint) -> None:
     from app.language_model.connection import try_connection  # half a second to import
 
-    with st.spinner("Testing the connection"):
+    with st.spinner(_("Testing the connection")):
         report = try_connection(endpoint)
     box = st.success if report.works else st.error
     box(markup.plain(report.message))
     if report.models:
-        with st.expander(f"Available models ({len(report.models):,})"):
+        with st.expander(_("Available models ({n})", n=len(report.models))):
             st.markdown("\n".join(f"- {markup.plain(name)}" for name in report.models[:200]))
 
 
@@ -207,15 +225,15 @@ def _clear() -> None:
     if try_to(lambda: act_as("admin", "language model settings removed", act)):
         for name in (_PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT):
             st.session_state.pop(name, None)
-        tell("success", "Deleted the settings and the key saved here.")
+        tell("success", _("Deleted the settings and the key saved here."))
 
 
 # the instructions -----------------------------------------------------------------------------------------
 
 
 def _show_instructions(settings: Settings) -> None:
-    st.subheader("Instructions", anchor=False)
-    st.markdown("Instructions for the language model to answer, to rewrite follow-ups and to propose questions.")
+    st.subheader(_("Instructions"), anchor=False)
+    st.markdown(_("Instructions for the language model to answer, to rewrite follow-ups and to propose questions."))
     prompts = Prompts()
     try:
         prompts = read_prompts(settings.home)
@@ -227,13 +245,13 @@ def _show_instructions(settings: Settings) -> None:
         st.code(prompts.proposal, language=None, wrap_lines=True)
         return
     with st.form("settings-instructions"):
-        answer = st.text_area("For answers", prompts.answer, height=230)
-        follow_up = st.text_area("For follow-up questions", prompts.follow_up, height=160)
-        proposal = st.text_area("For proposed questions", prompts.proposal, height=160)
+        answer = st.text_area(_("For answers"), prompts.answer, height=230)
+        follow_up = st.text_area(_("For follow-up questions"), prompts.follow_up, height=160)
+        proposal = st.text_area(_("For proposed questions"), prompts.proposal, height=160)
         with st.container(horizontal=True):
-            saved = st.form_submit_button("Save instructions")
-            reset = st.form_submit_button("Restore defaults")
+            saved = st.form_submit_button(_("Save instructions"))
+            reset = st.form_submit_button(_("Restore defaults"))
     if saved or reset:
         wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
         act = partial(save_prompts, settings.home, wanted)
-        attempt(lambda: act_as("admin", "instructions changed", act), "Saved. Used from the next question on.")
+        attempt(lambda: act_as("admin", "instructions changed", act), _("Saved. Used from the next question on."))

@@ -9,5 +9,6 @@ STYLE = f"""
 [data-testid='stCaptionContainer'] {{ opacity: {CAPTION_OPACITY} !important; }}
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
+.st-key-language, :has(> .st-key-language) {{ display: none !important; }}
 """
-"""On a phone, a wide table scrolls inside the page; the padding clears the top bar."""
+"""On a phone, a wide table scrolls inside the page; the padding clears the top bar; a script takes no room."""

@@ -18,6 +18,8 @@ from app.access.rights import Rights, Role
 from app.access.users import user_of_cookie
 from app.feedback import new_id
 from app.settings import read_settings
+from app.translation import N_
+from app.translation import gettext as _
 
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ def current_rights() -> Rights:
         claims = {}
     identity = access().identity_of(claims)
     if identity is None:
-        raise NotLoggedInError("log in first")
+        raise NotLoggedInError(_("log in first"))
     return access().rights_of(identity)
 
 
@@ -89,8 +91,19 @@ def required(role: Role) -> Rights:
     """Return the visitor's rights. Raises AccessError unless they include those of the role."""
     rights = current_rights()
     if not rights.may_act_as(role):
-        raise AccessError(f"This needs the role {role}, and yours is {rights.role}. Ask an administrator.")
+        raise AccessError(
+            _(
+                "This needs the role {role}, and yours is {own}. Ask an administrator.",
+                role=role_name(role),
+                own=role_name(rights.role),
+            )
+        )
     return rights
+
+
+def role_name(role: Role) -> str:
+    """Return a role in the reader's language."""
+    return _({"reader": N_("reader"), "curator": N_("curator"), "admin": N_("admin")}[role])
 
 
 def act_as(role: Role, what: str, act: Callable[[], T], subject: str = "") -> T:

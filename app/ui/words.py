@@ -7,30 +7,50 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.access.users import shown_name
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 
 _NUM_LISTED = 5
+_UNITS = (
+    (86_400, N_("{n} days"), N_("{n} days ago")),
+    (3_600, N_("{n} h"), N_("{n} h ago")),
+    (60, N_("{n} min"), N_("{n} min ago")),
+    (1, N_("{n} s"), N_("{n} s ago")),
+)
+"""Seconds of a unit, and the texts for a duration and a time ago."""
+_REASONS = {
+    "not relevant": N_("not relevant"),
+    "outdated": N_("outdated"),
+    "duplicate": N_("duplicate"),
+    "wrong page": N_("wrong page"),
+    "other": N_("other"),
+    "no reason given": N_("no reason given"),
+}
+_ORIGINS = {
+    "undone": N_("undone"),
+    "users contradict each other": N_("users contradict each other"),
+    "decided by a curator": N_("decided by a curator"),
+    "kept by people": N_("kept by people"),
+    "struck out by people": N_("struck out by people"),
+}
+_STRUCK_OUT_AS = "struck out as "
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural with s."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def people(number: int) -> str:
     """Return a number of people."""
-    return "1 person" if number == 1 else f"{number:,} people"
+    return ngettext("{n} person", "{n} people", number)
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return the first names and the number of others."""
+    """Return the first names and the number of others, in English, for the audit log."""
     more = f" and {len(names) - _NUM_LISTED:,} more" if len(names) > _NUM_LISTED else ""
     return ", ".join(names[:_NUM_LISTED]) + more
 
 
 def times(number: int) -> str:
     """Return `once`, `twice` or `N times`."""
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+    return {1: _("once"), 2: _("twice")}.get(number) or _("{n} times", n=number)
 
 
 def beginning_of(text: str, num_characters: int) -> str:
@@ -65,15 +85,13 @@ def without_table_marks(text: str) -> str:
 
 def passages_that_answer(number: int) -> str:
     """Return `N passages that answer`."""
-    return "1 passage that answers" if number == 1 else f"{number:,} passages that answer"
+    return ngettext("{n} passage that answers", "{n} passages that answer", number)
 
 
 def duration(seconds: float) -> str:
     """Return a duration in its largest sensible unit."""
-    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    n, lasting, _ago = _in_largest_unit(seconds)
+    return _(lasting, n=n)
 
 
 def age(at: str | None) -> timedelta:
@@ -83,20 +101,54 @@ def age(at: str | None) -> timedelta:
 
 def ago(at: str | None) -> str:
     """Return the time since `at` in words."""
-    seconds = age(at).total_seconds()
-    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+    n, _lasting, ago = _in_largest_unit(seconds := age(at).total_seconds())
+    return _("just now") if seconds < 10 else _(ago, n=n)
+
+
+def _in_largest_unit(seconds: float) -> tuple[int, str, str]:
+    """Return a number, and the texts for a duration and a time ago."""
+    size, lasting, ago = next(unit for unit in _UNITS if seconds >= 2 * unit[0] or unit[0] == 1)
+    return round(seconds / size), lasting, ago
 
 
 def moment(at: str) -> str:
     """Return date and time to the minute; at: ISO 8601 in UTC."""
-    return f"{datetime.fromisoformat(at):%-d %b %Y, %H:%M} UTC"
+    return datetime.fromisoformat(at).strftime(_("%-d %b %Y, %H:%M UTC"))
 
 
 def day(at: str) -> str:
     """Return the date; at: ISO 8601 in UTC."""
-    return f"{datetime.fromisoformat(at):%-d %b %Y}"
+    return date_words(datetime.fromisoformat(at))
+
+
+def date_words(date: datetime) -> str:
+    """Return the date."""
+    return date.strftime(_("%-d %b %Y"))
 
 
 def person(user: str, me: str) -> str:
     """Return `you`, a name, or the beginning of a browser id."""
-    return "you" if user == me else shown_name(user)
+    return _("you") if user == me else shown_name(user)
+
+
+def by_person(user: str, me: str) -> str:
+    """Return `by you` or `by` and the name; some languages inflect it."""
+    return _("by you") if user == me else _("by {name}", name=shown_name(user))
+
+
+def reason_words(reason: str) -> str:
+    """Return a reason for striking out; '' and unknown ones stay."""
+    return _(_REASONS.get(reason, reason)) if reason else ""
+
+
+def origin_words(origin: str) -> str:
+    """Return where a label comes from, as `app.feedback.rules` words it."""
+    if origin.startswith(_STRUCK_OUT_AS):
+        reasons = origin.removeprefix(_STRUCK_OUT_AS).split(", ")
+        return _("struck out as {reason}", reason=", ".join(map(reason_words, reasons)))
+    return _(_ORIGINS.get(origin, origin))
+
+
+def on_page(number: int | None) -> str:
+    """Return `, page N`, '' without a number."""
+    return _(", page {number}", number=number) if number else ""

@@ -39,7 +39,7 @@ def test_a_passage_from_far_down_is_in_both_lists() -> None:
     data = view_data(answer_with(new_ranks))
     assert rows(data, "before")[-1] | {"detail": ""} == {
         "id": "c30", "rank": 30, "title": "C30, p. 3", "heading": "H", "line": "text of c30", "text": "text of c30",
-        "detail": "", "change": 29, "used": True,
+        "detail": "", "change": 29, "moved": "up 29", "used": True,
     }  # fmt: skip
     assert len(rows(data, "after")) == 11  # the first ten, and the old tenth that fell to eleven
 

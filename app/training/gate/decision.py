@@ -14,6 +14,8 @@ from app.evaluation.metrics import Difference, Interval
 from app.evaluation.slices import MAX_LOSS, Slice
 from app.registry import Decision
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
+from app.translation import N_, number
+from app.translation import gettext as _
 from ingest.home.database import now
 
 USEFUL_GAIN = 0.01
@@ -135,24 +137,61 @@ def decide(found: Comparison, candidate: str, live: str) -> tuple[Decision, str,
     """
     against = _objections(found, candidate, live)
     gain = found.gain["nDCG@10"]
-    different = f" ({found.num_different} different ones)" if found.num_different < found.num_questions else ""
-    facts = (
-        f"{100 * gain.mean:+.1f} points nDCG@10 against {live} on {found.num_questions} questions{different} never "
-        f"used for training (95% interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p = {gain.p_value:.2g})"
-    )
+    facts = _facts(found, live)
     if against:
-        return "keep", f"Keep {live}: {against[0]}", (*against, facts)
+        return "keep", _("Keep {live}: {reason}", live=live, reason=against[0]), (*against, facts)
     if found.new.num_questions < MIN_GATE_QUESTIONS:
-        needed = f"{found.new.num_questions} new questions for comparing, but needs at least {MIN_GATE_QUESTIONS}"
-        return "too little data", f"Too little data to tell: the feedback has {needed}.", (facts,)
+        needed = _(
+            "Too little data to tell: the feedback has {n} new questions for comparing, but needs at least {needed}.",
+            n=found.new.num_questions,
+            needed=MIN_GATE_QUESTIONS,
+        )
+        return "too little data", needed, (facts,)
     if _is_useful(found.new):
-        return "promote", f"Promote {candidate}: {facts}.", _assurances(found)
+        return "promote", _("Promote {candidate}: {facts}.", candidate=candidate, facts=facts), _assurances(found)
     if _is_useful(found.asked_before) and found.new.is_harmless:
-        where = f"{facts}; the gain is on questions asked before in other words, and new ones lose nothing that matters"
-        return "promote", f"Promote {candidate}: {where}.", _assurances(found)
+        where = _(
+            "Promote {candidate}: {facts}; the gain is on questions asked before in other words, and new ones lose "
+            "nothing that matters.",
+            candidate=candidate,
+            facts=facts,
+        )
+        return "promote", where, _assurances(found)
     if gain.high < USEFUL_GAIN and not _is_useful(found.asked_before):
-        return "keep", f"Keep {live}: {candidate} is not better by a point. {facts}.", (facts,)
-    return "too little data", f"Too little data to tell: {facts}.", (facts,)
+        no_better = _(
+            "Keep {live}: {candidate} is not better by a point. {facts}.", live=live, candidate=candidate, facts=facts
+        )
+        return "keep", no_better, (facts,)
+    return "too little data", _("Too little data to tell: {facts}.", facts=facts), (facts,)
+
+
+def worded(report: GateReport) -> tuple[str, tuple[str, ...]]:
+    """Return sentence and reasons in the reader's language; as stored if today's rules decide otherwise."""
+    verdict, sentence, reasons = decide(report, report.candidate, report.live)
+    return (sentence, reasons) if verdict == report.verdict else (report.sentence, report.reasons)
+
+
+def interval_words(gain: Difference) -> str:
+    """Return interval and p-value of a gain in nDCG@10, in points."""
+    return _(
+        "95% interval {low} to {high}, p = {p}",
+        low=number(100 * gain.low, "+.1f"),
+        high=number(100 * gain.high, "+.1f"),
+        p=number(gain.p_value, ".2g"),
+    )
+
+
+def _facts(found: Comparison, live: str) -> str:
+    gain = found.gain["nDCG@10"]
+    is_repeated = found.num_different < found.num_questions
+    return _(
+        "{points} points nDCG@10 against {live} on {n} questions{different} never used for training ({interval})",
+        points=number(100 * gain.mean, "+.1f"),
+        live=live,
+        n=found.num_questions,
+        different=_(" ({n} different ones)", n=found.num_different) if is_repeated else "",
+        interval=interval_words(gain),
+    )
 
 
 def _is_useful(part: Slice) -> bool:
@@ -165,36 +204,61 @@ def _objections(found: Comparison, candidate: str, live: str) -> list[str]:
     against = []
     if found.probe and found.probe.mean < -MAX_FORGOTTEN:
         against.append(
-            f"{candidate} is worse on other documents' questions: {100 * found.probe.mean:+.1f} points nDCG@10."
+            _(
+                "{candidate} is worse on other documents' questions: {points}.",
+                candidate=candidate,
+                points=_points(found.probe),
+            )
         )
-    if found.shown_gain.mean < 0 and found.shown_gain.p_value < _P_VALUE:
+    shown = found.shown_gain
+    if shown.mean < 0 and shown.p_value < _P_VALUE:
+        hits = _("{points} points hit rate@5", points=number(100 * shown.mean, "+.1f"))
         against.append(
-            f"{candidate} pushes answers out of the first five: {100 * found.shown_gain.mean:+.1f} points hit rate@5."
+            _("{candidate} pushes answers out of the first five: {points}.", candidate=candidate, points=hits)
         )
-    for part, name in ((found.new, "new questions"), (found.asked_before, "questions asked before in other words")):
+    for part, worse in (
+        (found.new, N_("{candidate} ranks new questions worse: {points}.")),
+        (found.asked_before, N_("{candidate} ranks questions asked before in other words worse: {points}.")),
+    ):
         if part.gain and part.gain.mean < -MAX_LOSS and part.gain.p_value < _P_VALUE:
-            against.append(f"{candidate} ranks {name} worse: {100 * part.gain.mean:+.1f} points nDCG@10.")
+            against.append(_(worse, candidate=candidate, points=_points(part.gain)))
     over_none = found.gain_over_none["nDCG@10"]
     # Struck-out passages are mistakes of the live model, so search alone looks better than it is: require a
     # significant loss.
     if over_none.mean < 0 and over_none.p_value < _P_VALUE and found.num_different >= MIN_GATE_QUESTIONS:
-        against.append(f"{candidate} ranks worse than search alone: {100 * over_none.mean:+.1f} points nDCG@10.")
+        against.append(
+            _("{candidate} ranks worse than search alone: {points}.", candidate=candidate, points=_points(over_none))
+        )
     new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
     if new > found.budget_ms or (old and found.max_slow_down and new > found.max_slow_down * old):
-        and_factor = f" and {found.max_slow_down} times {live}" if found.max_slow_down else ""
-        against.append(
-            f"{candidate} is too slow: {new:.0f} ms a question, {live} {old:.0f} ms, the budget is "
-            f"{found.budget_ms:.0f} ms{and_factor}."
-        )
+        against.append(_too_slow(found, candidate, live, new, old))
     return against
+
+
+def _too_slow(found: Comparison, candidate: str, live: str, new: float, old: float) -> str:
+    factor = _(" and {n} times {live}", n=number(found.max_slow_down, "g"), live=live) if found.max_slow_down else ""
+    return _(
+        "{candidate} is too slow: {new} ms a question, {live} {old} ms, the budget is {budget} ms{factor}.",
+        candidate=candidate,
+        new=number(new, ".0f"),
+        live=live,
+        old=number(old, ".0f"),
+        budget=number(found.budget_ms, ".0f"),
+        factor=factor,
+    )
+
+
+def _points(gain: Difference) -> str:
+    return _("{points} points nDCG@10", points=number(100 * gain.mean, "+.1f"))
 
 
 def _assurances(found: Comparison) -> tuple[str, ...]:
     """Return the other checks that passed."""
     over_none = found.gain_over_none["nDCG@10"]
-    reasons = [f"{100 * over_none.mean:+.1f} points nDCG@10 against search alone"]
+    reasons = [_("{points} against search alone", points=_points(over_none))]
     if found.probe:
-        reasons.append(f"{100 * found.probe.mean:+.1f} points nDCG@10 on questions about other documents")
+        reasons.append(_("{points} on questions about other documents", points=_points(found.probe)))
     if found.latency_ms:
-        reasons.append(f"{found.latency_ms['candidate']:.0f} ms a question, was {found.latency_ms['live']:.0f} ms")
+        new, old = (number(found.latency_ms[name], ".0f") for name in ("candidate", "live"))
+        reasons.append(_("{new} ms a question, was {old} ms", new=new, old=old))
     return tuple(reasons)

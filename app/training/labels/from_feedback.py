@@ -15,6 +15,8 @@ from app.feedback.rules import LabeledPassage, decided
 from app.search.search import Candidate, search
 from app.training.labels.examples import NEAR_DUPLICATE, TrainingExample
 from app.training.labels.split import COMPARED, SHARES, TAUGHT, Part, parts_of
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.table import ChunkTable
@@ -38,7 +40,7 @@ _FIRST_REPLAYED = 3
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The amount of feedback, and what is needed before training, a sentence each.
+    """The amount of feedback.
 
     num_comparable: questions answered by a passage of the documents, so that they can compare models.
     """
@@ -50,7 +52,31 @@ class Readiness:
     num_without_positive: int
     num_comparable: int
     num_users: int
-    missing: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return what is needed before training, a sentence each."""
+        usable, needed, missing = self.num_questions - self.num_without_positive, questions_needed(), []
+        if usable < needed:
+            more = N_("{more} more questions with an answering passage (now {n})")
+            missing.append(_(more, more=needed - usable, n=usable))
+        if missing and self.num_without_positive:
+            missing.append(
+                ngettext(
+                    "{n} question with only struck-out sources: add an answering passage to each",
+                    "{n} questions with only struck-out sources: add an answering passage to each",
+                    self.num_without_positive,
+                )
+            )
+        if self.num_comparable < needed <= usable:
+            more = N_(
+                "{more} more questions that a passage of the documents answers, to compare models (now {n}; for "
+                "imported answers that are in no document, choose the passage on the Feedback page)"
+            )
+            missing.append(_(more, more=needed - self.num_comparable, n=self.num_comparable))
+        if not self.num_negatives:
+            missing.append(_("struck-out sources: there are none yet"))
+        return tuple(missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +96,15 @@ def readiness(labeled: Iterable[LabeledPassage]) -> Readiness:
     labeled = list(labeled)
     questions = decided(labeled)
     usable = [question for question, passages in questions.items() if any(label.relevant for label in passages)]
-    needed = questions_needed()
-    without = len(questions) - len(usable)
-    missing = []
-    if len(usable) < needed:
-        missing.append(f"{needed - len(usable)} more questions with an answering passage (now {len(usable)})")
-    if missing and without:
-        plural = f"{without} question{'s' * (without > 1)}"
-        missing.append(f"{plural} with only struck-out sources: add an answering passage to each")
     comparable = sum(any(label.relevant and label.chunk_id for label in questions[question]) for question in usable)
-    if comparable < needed <= len(usable):
-        missing.append(
-            f"{needed - comparable} more questions that a passage of the documents answers, to compare models (now "
-            f"{comparable}; for imported answers that are in no document, choose the passage on the Feedback page)"
-        )
-    if not any(label.relevant is False for label in labeled):
-        missing.append("struck-out sources: there are none yet")
     return Readiness(
         num_positives=sum(label.relevant is True for label in labeled),
         num_negatives=sum(label.relevant is False for label in labeled),
         num_contradictions=sum(label.needs_decision for label in labeled),
         num_questions=len(questions),
-        num_without_positive=without,
+        num_without_positive=len(questions) - len(usable),
         num_comparable=comparable,
         num_users=len(set(chain.from_iterable((*one.struck_by, *one.kept_by) for one in labeled))),
-        missing=tuple(missing),
     )
 
 
@@ -184,7 +194,7 @@ class _Miner:
 
     def _random(self, target: Vectors, known: Collection[str]) -> list[str]:
         """Return a random unjudged passage that is not similar to the answering one, or []."""
-        for _ in range(_RANDOM_TRIES if self._document_ids else 0):
+        for _try in range(_RANDOM_TRIES if self._document_ids else 0):
             chunk = _draw(self._table, self._document_ids, self._rng)
             vector = self._table.vectors_of([chunk.document_id]).get(chunk.passage) if chunk else None
             if chunk and vector is not None and chunk.text not in known and self._differs(vector, target):
@@ -219,7 +229,7 @@ def replay_examples(
     rng = np.random.default_rng(seed)
     document_ids = [document.id for document in table.documents()]
     examples: list[TrainingExample] = []
-    for _ in range(4 * num_examples if document_ids else 0):  # some lack a long sentence or negatives
+    for _try in range(4 * num_examples if document_ids else 0):  # some lack a long sentence or negatives
         chunk = _draw(table, document_ids, rng)
         if chunk is None:
             continue

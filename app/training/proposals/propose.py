@@ -19,6 +19,7 @@ from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.pipeline import Pipeline
 from app.training.labels.split import SAME_QUESTION
 from app.training.proposals.store import MAX_CHARACTERS, MIN_CHARACTERS, Proposal, ProposalError, ProposalStore
+from app.translation import N_
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, likeness
 from ingest.home.database import now
@@ -36,7 +37,7 @@ Refusal = Literal[
 
 _MAX_READ_CHARACTERS = 3 * MAX_CHARACTERS
 """A longer text is not a single question, so reading stops."""
-NO_LANGUAGE_MODEL = (
+NO_LANGUAGE_MODEL = N_(
     "no language model is set to write questions: set one on the Settings page, or by OPENAI_BASE_URL and OPENAI_MODEL"
 )
 _MIN_PASSAGE_CHARACTERS = 60

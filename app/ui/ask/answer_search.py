@@ -9,36 +9,40 @@ import streamlit as st
 from app.access.admission import BusyError
 from app.feedback import Judgement, question_key
 from app.reranking.rerank import RankedChunk
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, feedback_store, pipeline, readable
 from app.ui.who import act_as
-from app.ui.words import beginning_of
+from app.ui.words import beginning_of, on_page
 from ingest.chunk import Chunk
 
 _NUM_FOUND = 10
 _PREVIEW_CHARACTERS = 500
 
 
-@st.dialog("Find the answering passage", width="large")
 def find_answer(question: str, wordings: Sequence[str] = ()) -> None:
-    """Search, by default for the question, and pick a passage.
+    """Open a dialog to search, by default for the question, and pick a passage.
 
     question: '' to enter one first. wordings: other questions that the passage answers too.
     """
+    st.dialog(_("Find the answering passage"), width="large")(_find_answer)(question, wordings)
+
+
+def _find_answer(question: str, wordings: Sequence[str]) -> None:
     if question:
         st.markdown(f"**{markup.plain(question)}**")
     else:
-        question = st.text_input("Question", key="answer-question", max_chars=2000).strip()
-    words = st.text_input("Search", value=question, key=f"answer-words-{question}", max_chars=2000).strip()
+        question = st.text_input(_("Question"), key="answer-question", max_chars=2000).strip()
+    words = st.text_input(_("Search"), value=question, key=f"answer-words-{question}", max_chars=2000).strip()
     if not (question and words):
-        st.caption("Enter the question as a user would ask it, then pick the passage that answers it.")
+        st.caption(_("Enter the question as a user would ask it, then pick the passage that answers it."))
         return
     found = find_passages(words)
     if found is None:
         return
     if not found:
-        st.info("No matches. Try other words, or add the document first.")
+        st.info(_("No matches. Try other words, or add the document first."))
     answering = {
         each.text
         for each in feedback_store().judgements()
@@ -69,17 +73,19 @@ def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: boo
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(title_and_heading(chunk), width="content")
             if is_chosen:
-                st.markdown(":green-badge[answers]", width="content")
+                st.markdown(_(":green-badge[answers]"), width="content")
             elif st.button(
-                f"Pick passage {ranked.rank}",
+                _("Pick passage {rank}", rank=ranked.rank),
                 key=f"answers-{chunk.id}",
                 icon=":material/check:",
             ):
-                attempt(lambda: _record(questions, chunk), f"Saved: {chunk.title} answers “{questions[0]}”")
-        page = f", page {chunk.page}" if chunk.page else ""
-        st.caption(f"{markup.plain(chunk.document)}{page}")
+                attempt(
+                    lambda: _record(questions, chunk),
+                    _("Saved: {title} answers “{question}”", title=chunk.title, question=questions[0]),
+                )
+        st.caption(f"{markup.plain(chunk.document)}{on_page(chunk.page)}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
-        links.to_source("Open in document", chunk_id=chunk.id, icon=":material/visibility:")
+        links.to_source(_("Open in document"), chunk_id=chunk.id, icon=":material/visibility:")
 
 
 def _record(questions: Sequence[str], chunk: Chunk) -> None:

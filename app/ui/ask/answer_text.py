@@ -5,23 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from app.answer import EXTRACTIVE, Answer
+from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOT_CLEAR, NOT_FOUND, NOTHING_MATCHES, Answer
+from app.answer.curated import text_of
 from app.reranking.live import NONE
+from app.translation import gettext as _
+from app.translation import number
 from app.ui import markup
 
 _CITATIONS = re.compile(r"[. \t]*(?:\[\d+\])+\.?|")
 _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
 """End of the last cell of a table row; tables do not show text after it."""
 _MARK = "\ue000"
-"""Placeholder for _NOT_FOUND during conversion; no text contains it."""
-_NOT_FOUND = " :orange-badge[:material/help: not found in the sources]"
+"""Placeholder for a badge during conversion; no text contains it."""
+_OWN_SENTENCES = (NOT_CLEAR, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, ALL_STRUCK_OUT)
+_UNKNOWN_TERM = re.compile(r"^(\S+) does not occur in the documents\.$", re.MULTILINE)
 
 
 def answer_markdown(answer: Answer, address: Callable[[int], str]) -> str:
     """Return the answer, with each citation linked to the address of its number and unsupported sentences marked."""
     if answer.answered_by == EXTRACTIVE:
-        return markup.with_citation_links(markup.passage(answer.text), address)
-    return markup.with_citation_links(markup.written(_marked(answer)), address).replace(_MARK, _NOT_FOUND)
+        return markup.with_citation_links(markup.passage(shown_text(answer)), address)
+    badge = _(" :orange-badge[:material/help: not found in the sources]")
+    text = _marked(answer) if answer.sentences else shown_text(answer)
+    return markup.with_citation_links(markup.written(text), address).replace(_MARK, badge)
+
+
+def shown_text(answer: Answer) -> str:
+    """Return the text with this program's own sentences in the reader's language; they are stored in English."""
+    if answer.found:
+        return answer.text
+    if answer.shown_statement and not answer.shown_statement.text:
+        return text_of(answer.shown_statement)
+    text = _UNKNOWN_TERM.sub(lambda unknown: _("{term} does not occur in the documents.", term=unknown[1]), answer.text)
+    for sentence in _OWN_SENTENCES:
+        text = text.replace(sentence, _(sentence))
+    return text
 
 
 def card_of(answer_id: str) -> Callable[[int], str]:
@@ -48,13 +66,15 @@ def _marked(answer: Answer) -> str:
 
 def timings_line(answer: Answer) -> str:
     """Return the steps of an answer and their times, as Markdown."""
-    milliseconds = {step: f"{value:.0f} ms" for step, value in answer.timings_ms.items()}
-    parts = [f"searched {milliseconds.get('search', '')}"]
+    milliseconds = {step: _("{n} ms", n=number(value, ".0f")) for step, value in answer.timings_ms.items()}
+    parts = [_("searched {time}", time=milliseconds.get("search", ""))]
     if answer.reranker != NONE:
         reranker = markup.plain(answer.reranker)
-        parts.append(f"reranked {len(answer.ranking)} candidates {milliseconds.get('rerank', '')} ({reranker})")
+        n, time = len(answer.ranking), milliseconds.get("rerank", "")
+        parts.append(_("reranked {n} candidates {time} ({reranker})", n=n, time=time, reranker=reranker))
     else:
-        parts.append(f"{len(answer.ranking)} candidates, not reranked")
+        parts.append(_("{n} candidates, not reranked", n=len(answer.ranking)))
     if "answer" in milliseconds:
-        parts.append(f"answered {milliseconds['answer']} ({markup.plain(answer.answered_by)})")
+        by = _("extractive") if answer.answered_by == EXTRACTIVE else markup.plain(answer.answered_by)
+        parts.append(_("answered {time} ({by})", time=milliseconds["answer"], by=by))
     return " · ".join(parts)

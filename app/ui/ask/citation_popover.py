@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.feedback import StoredAnswer
 from app.ui.ask.answer_text import card_of
-from app.ui.words import without_table_marks
+from app.ui.words import on_page, without_table_marks
 from ingest.chunk import Chunk
 
 _HERE = Path(__file__).parent
@@ -28,5 +28,7 @@ def show_passages_on_hover(turn: StoredAnswer) -> None:
 
 def passage_text(chunk: Chunk) -> dict[str, str]:
     """Return place and text of a passage, as the component shows them."""
-    page = f", page {chunk.page}" if chunk.page else ""
-    return {"place": " > ".join((chunk.title, *chunk.headings)) + page, "text": without_table_marks(chunk.shown)}
+    return {
+        "place": " > ".join((chunk.title, *chunk.headings)) + on_page(chunk.page),
+        "text": without_table_marks(chunk.shown),
+    }

@@ -10,15 +10,19 @@ from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
 from app.reranking.names import LIVE
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
 from app.ui.resources import pipeline, readable
 from ingest import CiteloopError
 
 
-@st.dialog("With and without the reranker", width="large")
 def compare(turn: StoredAnswer) -> None:
     """Show the answer on the left and the one from the other ranking on the right; nothing is stored."""
+    st.dialog(_("With and without the reranker"), width="large")(_show)(turn)
+
+
+def _show(turn: StoredAnswer) -> None:
     st.markdown(f"**{markup.plain(turn.answer.searched)}**")
     try:
         _compare(turn.answer)
@@ -48,7 +52,8 @@ def _compare(answer: Answer) -> None:
 
 
 def _show_title(answer: Answer) -> None:
-    st.subheader("Not reranked" if answer.reranker == NONE else f"Reranked ({markup.plain(answer.reranker)})")
+    name = markup.plain(answer.reranker)
+    st.subheader(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")
@@ -61,13 +66,15 @@ def _show_sources(answer: Answer, other: Answer) -> None:
     for citation in answer.citations:
         chunk = citation.chunk
         place = " > ".join((chunk.title, *chunk.headings))
-        there = places.get(chunk.id)
-        badge = (
-            ""
-            if chunk.id in theirs
-            else f" :blue-badge[Not in the other list{f' (rank {there} there)' if there else ''}]"
-        )
+        badge = "" if chunk.id in theirs else _missing_badge(places.get(chunk.id))
         st.markdown(f"[\\[{citation.number}\\] {markup.plain(place)}]({links.source_address(chunk.id)}){badge}")
+
+
+def _missing_badge(rank: int | None) -> str:
+    """Return a badge for a source that is missing in the other answer. rank: in its ranking, if it is there."""
+    if rank:
+        return _(" :blue-badge[Not in the other list (rank {rank} there)]", rank=rank)
+    return _(" :blue-badge[Not in the other list]")
 
 
 def _source_of(answer: Answer) -> Callable[[int], str]:

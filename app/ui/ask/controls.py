@@ -6,9 +6,11 @@ import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
-from app.ui.ask.answer_text import timings_line
+from app.translation import gettext as _
+from app.ui.ask.answer_text import shown_text, timings_line
 from app.ui.ask.conversations import show_sharing
 from app.ui.resources import current_user
+from app.ui.words import on_page
 
 _copy = st.components.v2.component(
     "citeloop_copy",
@@ -22,15 +24,15 @@ _copy = st.components.v2.component(
     js="""export default ({ data, parentElement }) => {
         const button = parentElement.querySelector("button");
         const show = (label) => { button.lastElementChild.textContent = label; };
-        show("Copy");
+        show(data.copy);
         button.onclick = async () => {
             try {
                 await navigator.clipboard.writeText(data.text);
-                show("Copied");
+                show(data.copied);
             } catch {  // browsers allow it only on https and localhost
-                show("Copying is blocked by the browser");
+                show(data.blocked);
             }
-            setTimeout(() => show("Copy"), 2000);
+            setTimeout(() => show(data.copy), 2000);
         };
     }""",
 )
@@ -41,19 +43,20 @@ def show_controls(turn: StoredAnswer) -> None:
     answer, is_own = turn.answer, turn.user == current_user()
     with st.container(horizontal=True, vertical_alignment="center"):
         if answer.text:
-            _copy(data={"text": as_text(answer)}, key=f"copy-{turn.id}", width="content")
-        if is_own and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:", type="tertiary"):
+            words = {"copy": _("Copy"), "copied": _("Copied"), "blocked": _("Copying is blocked by the browser")}
+            _copy(data={"text": as_text(answer), **words}, key=f"copy-{turn.id}", width="content")
+        if is_own and st.button(_("Ask again"), key=f"again-{turn.id}", icon=":material/refresh:", type="tertiary"):
             ask(answer.question, instead_of=turn.id)
         if is_own:
-            with st.popover("Edit question", icon=":material/edit:", type="tertiary"):
-                question = st.text_area("Question", answer.question, key=f"edit-{turn.id}", max_chars=2000)
-                if st.button("Ask edited question", key=f"ask-edited-{turn.id}"):
+            with st.popover(_("Edit question"), icon=":material/edit:", type="tertiary"):
+                question = st.text_area(_("Question"), answer.question, key=f"edit-{turn.id}", max_chars=2000)
+                if st.button(_("Ask edited question"), key=f"ask-edited-{turn.id}"):
                     ask(question, instead_of=turn.id)
         if is_own and answer.citations:
-            with st.popover("Share", icon=":material/link:", type="tertiary"):
+            with st.popover(_("Share"), icon=":material/link:", type="tertiary"):
                 show_sharing(turn.conversation_id, turn.id)
         if answer.citations:
-            with st.popover("Details", icon=":material/info:", type="tertiary"):
+            with st.popover(_("Details"), icon=":material/info:", type="tertiary"):
                 st.caption(timings_line(answer))
 
 
@@ -68,10 +71,10 @@ def ask(question: str, *, as_typed: bool = False, instead_of: str = "") -> None:
 
 def as_text(answer: Answer) -> str:
     """Return the answer and the sources it cites as plain text, to paste elsewhere."""
-    lines = [answer.text, "", "Sources:"] if answer.used else [answer.text]
+    lines = [shown_text(answer), *(["", _("Sources:")] if answer.used else [])]
     for citation in answer.citations:
         if citation.number in answer.used:
             chunk = citation.chunk
-            page = f", page {chunk.page}" if chunk.page else ""
-            lines.append(f"[{citation.number}] {' > '.join((chunk.title, *chunk.headings))} ({chunk.document}{page})")
+            where = f"{chunk.document}{on_page(chunk.page)}"
+            lines.append(f"[{citation.number}] {' > '.join((chunk.title, *chunk.headings))} ({where})")
     return "\n".join(lines)

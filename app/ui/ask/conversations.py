@@ -12,11 +12,13 @@ import streamlit as st
 from app.feedback import StoredAnswer, new_id
 from app.feedback.answers import SHARE_DAYS
 from app.feedback.conversation_markdown import as_markdown
+from app.translation import gettext as _
+from app.translation import ngettext
 from app.ui import markup
 from app.ui.messages import try_to
 from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
 from app.ui.who import act_as, current_rights, is_logged_in
-from app.ui.words import ago, counted
+from app.ui.words import ago, date_words
 
 _NUM_LISTED = 40
 _MAX_TITLE_CHARACTERS = 60
@@ -25,11 +27,11 @@ _MAX_TITLE_CHARACTERS = 60
 def show_conversations(current_id: str) -> None:
     """Show the conversations in the sidebar, newest first, filtered by the search words."""
     with st.sidebar:
-        st.button("New conversation", icon=":material/add:", on_click=_open, args=("",), width="stretch", key="new")
+        st.button(_("New conversation"), icon=":material/add:", on_click=_open, args=("",), width="stretch", key="new")
         words = st.text_input(
-            "Search conversations",
+            _("Search conversations"),
             key="conversation-words",
-            placeholder="Search conversations",
+            placeholder=_("Search conversations"),
             label_visibility="collapsed",
             icon=":material/search:",
         )
@@ -39,29 +41,34 @@ def show_conversations(current_id: str) -> None:
                 markup.plain(_shortened(each.title)),
                 key=f"conversation-{each.id}",
                 type="secondary" if each.id == current_id else "tertiary",
-                help=f"{counted(each.num_questions, 'question')}, last {ago(each.last_asked_at)}",
+                help=ngettext(
+                    "{n} question, last {ago}",
+                    "{n} questions, last {ago}",
+                    each.num_questions,
+                    ago=ago(each.last_asked_at),
+                ),
                 on_click=_open,
                 args=(each.id,),
                 width="stretch",
             )
         if not found:
-            st.caption("No conversations match." if words else "No conversations yet.")
+            st.caption(_("No conversations match.") if words else _("No conversations yet."))
 
 
 def show_actions(conversation_id: str) -> None:
     """Show a menu for the open conversation: share, export, rename, remove."""
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
-        st.popover("Conversation", icon=":material/more_horiz:", type="tertiary"),
+        st.popover(_("Conversation"), icon=":material/more_horiz:", type="tertiary"),
     ):
         show_sharing(conversation_id)
         _show_exports(conversation_id, current_user())
         title = feedback_store().title(conversation_id, current_user())
         key = f"title-{conversation_id}"
-        st.text_input("Title", title, key=key, max_chars=200, placeholder="The first question")
-        st.button("Rename", icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
-        if st.checkbox("Remove this conversation", help="Your feedback on its sources is kept."):
-            st.button("Remove conversation", icon=":material/delete:", on_click=_remove, args=(conversation_id,))
+        st.text_input(_("Title"), title, key=key, max_chars=200, placeholder=_("The first question"))
+        st.button(_("Rename"), icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
+        if st.checkbox(_("Remove this conversation"), help=_("Your feedback on its sources is kept.")):
+            st.button(_("Remove conversation"), icon=":material/delete:", on_click=_remove, args=(conversation_id,))
 
 
 def show_sharing(conversation_id: str, answer_id: str = "") -> None:
@@ -71,10 +78,15 @@ def show_sharing(conversation_id: str, answer_id: str = "") -> None:
     if token:
         st.caption(_who_may_read(store.shared_until(token)))
         st.code(_link_to(token, answer_id), language=None, wrap_lines=True)
-        label, icon = "Stop sharing", ":material/link_off:"
+        label, icon = _("Stop sharing"), ":material/link_off:"
     else:
-        st.caption(f"Only you can open this conversation. A link works for {SHARE_DAYS} days, or until you stop it.")
-        label, icon = "Share conversation", ":material/link:"
+        st.caption(
+            _(
+                "Only you can open this conversation. A link works for {n} days, or until you stop it.",
+                n=SHARE_DAYS,
+            )
+        )
+        label, icon = _("Share conversation"), ":material/link:"
     if st.button(label, key=f"{label}-{conversation_id}-{answer_id}", icon=icon):
         what, act = ("sharing stopped", store.stop_sharing) if token else ("conversation shared", store.share)
         try_to(lambda: act_as("reader", what, partial(act, conversation_id, user), conversation_id))
@@ -82,9 +94,10 @@ def show_sharing(conversation_id: str, answer_id: str = "") -> None:
 
 
 def _who_may_read(until: datetime | None) -> str:
-    who = "Anyone who can log in here and has this link" if is_logged_in() else "Anyone with this link"
-    end = f" until {until:%-d %b %Y}" if until else ""
-    return f"{who} can read this conversation, including later questions{end}:"
+    who = _("Anyone who can log in here and has this link") if is_logged_in() else _("Anyone with this link")
+    if until is None:
+        return _("{who} can read this conversation, including later questions:", who=who)
+    return _("{who} can read this conversation, including later questions until {day}:", who=who, day=date_words(until))
 
 
 def _link_to(token: str, answer_id: str) -> str:
@@ -101,7 +114,7 @@ def _show_exports(conversation_id: str, user: str) -> None:
         return pipeline().readable_answers(feedback_store(), rights).conversation(conversation_id, user)
 
     st.download_button(
-        "Export as Markdown",
+        _("Export as Markdown"),
         lambda: as_markdown(turns()),
         "conversation.md",
         "text/markdown",
@@ -109,7 +122,7 @@ def _show_exports(conversation_id: str, user: str) -> None:
         on_click="ignore",
     )
     st.download_button(
-        "Export as JSON",
+        _("Export as JSON"),
         lambda: json.dumps([turn.answer.as_record() for turn in turns()], ensure_ascii=False, indent=1),
         "conversation.json",
         "application/json",

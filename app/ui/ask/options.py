@@ -11,8 +11,9 @@ import streamlit as st
 from app.reranking.live import NONE
 from app.reranking.names import shown_name
 from app.search.filters import EVERYTHING, Filter
+from app.translation import gettext as _
+from app.translation import ngettext
 from app.ui.resources import filter_choices, pipeline
-from app.ui.words import counted
 
 _FIELDS = ("collections", "types", "documents", "since")
 
@@ -39,12 +40,12 @@ def choose_options() -> Options:
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
     on = st.toggle(
-        "Reranker", value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,)
+        _("Reranker"), value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,)
     )
-    label = counted(num_filters, "filter") if num_filters else "All documents"
+    label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
     with st.popover(label, icon=":material/tune:", key="options"):
         reranker = st.selectbox(
-            "Reranker",
+            _("Reranker"),
             names,
             key="reranker-name",
             disabled=not on,
@@ -53,14 +54,14 @@ def choose_options() -> Options:
             args=(changed,),
         )
         ignore_votes = st.toggle(
-            "Ignore what people said",
+            _("Ignore what people said"),
             key="ignore-votes",
-            help="Ranks as if nobody had struck out, kept or named a source.",
+            help=_("Ranks as if nobody had struck out, kept or named a source."),
             on_change=st.session_state.update,
             args=(changed,),
         )
         _show_filters()
-        st.button("Clear filters", on_click=_clear_filters, disabled=not num_filters)
+        st.button(_("Clear filters"), on_click=_clear_filters, disabled=not num_filters)
     return Options(reranker if on and reranker else NONE, _chosen(), ignore_votes)
 
 
@@ -71,16 +72,16 @@ def _show_filters() -> None:
         value = getattr(kept, field)
         st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
     collections, types = _with(found.collections, kept.collections), _with(found.types, kept.types)
-    st.multiselect("Collection", collections, key="filter-collections", placeholder="Any")
-    st.multiselect("Type", types, key="filter-types", placeholder="Any")
+    st.multiselect(_("Collection"), collections, key="filter-collections", placeholder=_("Any"))
+    st.multiselect(_("Type"), types, key="filter-types", placeholder=_("Any"))
     st.multiselect(
-        "Document",
+        _("Document"),
         _with(found.documents, kept.documents),
-        format_func=lambda id: found.documents.get(id, "removed"),
+        format_func=lambda id: found.documents.get(id, _("removed")),
         key="filter-documents",
-        placeholder="Any",
+        placeholder=_("Any"),
     )
-    st.date_input("Added since", key="filter-since", max_value=date.max)
+    st.date_input(_("Added since"), key="filter-since", max_value=date.max, format=_("YYYY/MM/DD"))
     st.session_state["filter"] = _chosen()
 
 

@@ -9,6 +9,8 @@ from itertools import takewhile
 import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer, new_id
+from app.translation import gettext as _
+from app.translation import ngettext
 from app.ui import links, markup
 from app.ui.ask.conversations import show_actions, show_conversations
 from app.ui.ask.options import RANKING_CHANGED, choose_options
@@ -20,12 +22,12 @@ from app.ui.resources import (
     current_user,
     examples,
     feedback_store,
+    pipeline,
     readable,
     readable_documents,
 )
 from app.ui.scroll import scroll_here
 from app.ui.who import current_rights
-from app.ui.words import counted
 
 NUM_SHOWN_TURNS = 10
 """Older turns are hidden: drawing them all slows every click."""
@@ -35,6 +37,8 @@ _PATIENCE_SECONDS = 60.0
 
 def show() -> None:
     """The page. What the visitor asks is searched while the earlier turns are drawn."""
+    with st.spinner(_("Loading the models")):
+        pipeline()
     show_messages()
     turns = shared = _shared_turns()
     conversation_id = "" if shared else _conversation_id()
@@ -46,7 +50,7 @@ def show() -> None:
         st.rerun()  # in the conversation that the question began
     show_conversations(conversation_id)
     if shared:
-        st.info("This conversation was shared with you. Your question starts a new one.", icon=":material/link:")
+        st.info(_("This conversation was shared with you. Your question starts a new one."), icon=":material/link:")
     elif turns:
         show_actions(conversation_id)
     welcome = st.empty()
@@ -64,7 +68,7 @@ def _take_question(conversation_id: str, turns: Sequence[StoredAnswer], *, is_sh
     with st.bottom:  # elsewhere it scrolls to the last source after every answer
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             options = choose_options()
-        typed = st.chat_input("Ask about your documents", max_chars=2000, submit_mode="disable", key="question")
+        typed = st.chat_input(_("Ask about your documents"), max_chars=2000, submit_mode="disable", key="question")
     asked, is_whole = st.session_state.pop("asked", None), st.session_state.pop("asked-as-it-is", False)
     instead_of = st.session_state.pop("asked-instead-of", "")
     is_ranked_again = st.session_state.pop(RANKING_CHANGED, False)
@@ -105,9 +109,9 @@ def _show_asked(question: str, answer_id: str, *, is_first: bool) -> None:
         with st.chat_message("user", avatar=":material/person:"):
             st.markdown(markup.plain(question))
         with st.chat_message("assistant", avatar=":material/search:"):
-            status = st.status(STEP_LABELS[""], type="compact")
+            status = st.status(_(STEP_LABELS[""]), type="compact")
             for step in answerer().watch(answer_id, _PATIENCE_SECONDS):
-                status.update(label=STEP_LABELS.get(step, STEP_LABELS[""]))
+                status.update(label=_(STEP_LABELS.get(step, STEP_LABELS[""])))
     turn = answers().answer(answer_id, current_user())
     if is_first or turn is None:
         st.rerun()  # the conversation has a name now
@@ -124,7 +128,9 @@ def _shared_turns() -> Sequence[StoredAnswer]:
     if turns:
         st.query_params["c"] = turns[0].conversation_id
     elif token:
-        st.info("This link is not valid. Its time is over, or its owner stopped sharing.", icon=":material/link_off:")
+        st.info(
+            _("This link is not valid. Its time is over, or its owner stopped sharing."), icon=":material/link_off:"
+        )
     st.query_params.pop("share", None)
     return []
 
@@ -155,7 +161,7 @@ def _shown_turns(conversation_id: str) -> Sequence[StoredAnswer]:
     if is_earlier or st.session_state.get("shown-whole") == conversation_id:
         return answers().conversation(conversation_id, current_user())
     wanted = {"shown-whole": conversation_id}
-    st.button("Show earlier questions", icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
+    st.button(_("Show earlier questions"), icon=":material/history:", on_click=st.session_state.update, args=(wanted,))
     return turns[1:]
 
 
@@ -173,18 +179,23 @@ def _start_conversation() -> str:
 
 
 def _welcome() -> None:
-    st.title("Ask your documents")
+    st.title(_("Ask your documents"))
     documents = readable_documents()
     if not documents:
         if current_rights().may_act_as("curator"):
-            st.markdown("No documents yet. Add some, then ask about them here.")
-            links.to_documents("Add documents", icon=":material/upload:")
+            st.markdown(_("No documents yet. Add some, then ask about them here."))
+            links.to_documents(_("Add documents"), icon=":material/upload:")
         else:
-            st.markdown("No documents yet.")
+            st.markdown(_("No documents yet."))
         return
     st.markdown(
-        f"Answers quote your {counted(len(documents), 'document')} and show why each source ranks where it does. "
-        "Strike out a wrong source; the ranking learns from it."
+        ngettext(
+            "Answers quote your {n} document and show why each source ranks where it does. "
+            "Strike out a wrong source; the ranking learns from it.",
+            "Answers quote your {n} documents and show why each source ranks where it does. "
+            "Strike out a wrong source; the ranking learns from it.",
+            len(documents),
+        )
     )
     for number, example in enumerate(examples(documents)):
         st.button(

@@ -10,6 +10,8 @@ import streamlit as st
 from app.answer import Answer
 from app.feedback import StoredAnswer
 from app.reranking.rerank import RankedChunk
+from app.translation import N_, number
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
 from app.ui.cells import as_text
@@ -19,7 +21,7 @@ NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
 
 _LINE_CHARACTERS = 120
-_MATCHES = ((0.3, "strong"), (0.1, "fair"), (0.0, "weak"))
+_MATCHES = ((0.3, N_("strong match")), (0.1, N_("fair match")), (0.0, N_("weak match")))
 """Minimum probability and label; of passages at .3 to .4, 36% answer."""
 _HERE = Path(__file__).parent
 _lists = st.components.v2.component(
@@ -30,21 +32,27 @@ _lists = st.components.v2.component(
 )
 
 
-@st.dialog("How these sources were chosen", position="right", width="medium")
 def show_ranking(turn: StoredAnswer) -> None:
     """Show both rankings of an answer's candidates, each linked to its document."""
+    st.dialog(_("How these sources were chosen"), position="right", width="medium")(_show_ranking)(turn)
+
+
+def _show_ranking(turn: StoredAnswer) -> None:
     answer = turn.answer
     reranked = answer.reranker != "none"
     if reranked:
         st.markdown(
-            f"Left: the {len(answer.ranking)} candidates as search ranked them. "
-            f"Right: as reranked by {markup.plain(answer.reranker)} and moved by what people said. "
-            "A border marks the sources used in the answer."
+            _(
+                "Left: the {n} candidates as search ranked them. Right: as reranked by {reranker} and moved by what "
+                "people said. A border marks the sources used in the answer.",
+                n=len(answer.ranking),
+                reranker=markup.plain(answer.reranker),
+            )
         )
     else:
-        st.markdown("The reranker was off, so this is the order of search. Turn it on and ask again to compare.")
+        st.markdown(_("The reranker was off, so this is the order of search. Turn it on and ask again to compare."))
     _lists(data={**view_data(answer), "answer_id": turn.id}, key="ranking-lists")
-    with st.expander("As a table"):
+    with st.expander(_("As a table")):
         st.dataframe(_table(answer), hide_index=True)
 
 
@@ -56,6 +64,8 @@ def view_data(answer: Answer) -> dict[str, object]:
     after = sorted(shown, key=lambda ranked: ranked.rank)
     return {
         "reranked": answer.reranker != "none",
+        "in_answer": _("in the answer"),
+        "headings": [_("Search"), _("Reranker") if answer.reranker != "none" else _("Shown")],
         "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
         "after": [_row(ranked, ranked.rank, _moved_by(ranked), used) for ranked in after],
     }
@@ -64,14 +74,21 @@ def view_data(answer: Answer) -> dict[str, object]:
 def shown_score(ranked: RankedChunk) -> str:
     """Return the score in words if the reranker is calibrated, else as a number."""
     if not ranked.is_probability:
-        return f"score {ranked.score:.2f}"
-    return next(f"{word} match" for least, word in _MATCHES if ranked.score >= least)
+        return _("score {score}", score=number(ranked.score, ".2f"))
+    return next(_(words) for least, words in _MATCHES if ranked.score >= least)
+
+
+def moved_words(change: int) -> str:
+    """Return by how many ranks a passage moved."""
+    if not change:
+        return _("same")
+    return _("up {n}", n=change) if change > 0 else _("down {n}", n=-change)
 
 
 def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
     text = without_table_marks(chunk.shown)
-    page = f", p. {chunk.page}" if chunk.page else ""
+    page = _(", p. {page}", page=chunk.page) if chunk.page else ""
     return {
         "id": chunk.id,
         "rank": rank,
@@ -81,39 +98,46 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "text": text,
         "detail": detail,
         "change": ranked.rank_change,
+        "moved": moved_words(ranked.rank_change),
         "used": chunk.id in used,
     }
 
 
 def _moved_by(ranked: RankedChunk) -> str:
     newest = ranked.candidate.superseded_by
-    notes = [f"superseded by {newest}" if newest else "", vote_words(ranked.vote) if ranked.vote else ""]
+    notes = [
+        _("superseded by {newest}", newest=newest) if newest else "",
+        vote_words(ranked.vote) if ranked.vote else "",
+    ]
     return ", ".join(filter(None, (shown_score(ranked), *notes)))
 
 
 def _found_by(ranked: RankedChunk) -> str:
     candidate = ranked.candidate
-    places = [("meaning", candidate.vector_rank), ("words", candidate.text_rank)]
-    return ", ".join(f"{name} #{rank}" for name, rank in places if rank)
+    by_meaning = _("meaning #{rank}", rank=candidate.vector_rank) if candidate.vector_rank else ""
+    by_words = _("words #{rank}", rank=candidate.text_rank) if candidate.text_rank else ""
+    return ", ".join(filter(None, (by_meaning, by_words)))
 
 
 def _table(answer: Answer) -> pd.DataFrame:
     rows = pd.DataFrame([ranked.as_row() for ranked in answer.ranking])
     columns = {
-        "rank": "after",
-        "fused_rank": "before",
-        "rank_change": "moved",
-        "unvoted_rank": "without votes",
-        "superseded_by": "superseded by",
-        "title": "title",
-        "heading": "heading",
-        "page": "page",
-        "score": "score",
-        "reranker_score": "reranker",
-        "fused_score": "fused",
-        "vector_rank": "meaning rank",
-        "vector_score": "similarity",
-        "text_rank": "words rank",
-        "text_score": "BM25",
+        "rank": _("after"),
+        "fused_rank": _("before"),
+        "rank_change": _("moved"),
+        "unvoted_rank": _("without votes"),
+        "superseded_by": _("superseded by"),
+        "title": _("title"),
+        "heading": _("heading"),
+        "page": _("page"),
+        "score": _("score"),
+        "reranker_score": _("reranker"),
+        "fused_score": _("fused"),
+        "vector_rank": _("meaning rank"),
+        "vector_score": _("similarity"),
+        "text_rank": _("words rank"),
+        "text_score": _("BM25"),
     }
-    return as_text(rows[list(columns)].rename(columns=columns), "superseded by", "title", "heading")
+    return as_text(
+        rows[list(columns)].rename(columns=columns), columns["superseded_by"], columns["title"], columns["heading"]
+    )

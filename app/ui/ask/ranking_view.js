@@ -24,10 +24,10 @@ export default function ({ data, parentElement }) {
       const heading = make("span", "detail", row.heading);
       const detail = make("span", "detail");
       if (className === "after" && data.reranked) {
-        const change = row.change > 0 ? ["up", `▲ up ${row.change}`] : row.change < 0 ? ["down", `▼ down ${-row.change}`] : ["", "= same"];
+        const change = row.change > 0 ? ["up", `▲ ${row.moved}`] : row.change < 0 ? ["down", `▼ ${row.moved}`] : ["", `= ${row.moved}`];
         detail.append(make("span", change[0], change[1]), " · ");
       }
-      detail.append(row.detail, row.used && className === "after" ? " · in the answer" : "");
+      detail.append(row.detail, row.used && className === "after" ? ` · ${data.in_answer}` : "");
       const line = make("button", "line", row.line); // a button, so that keys and taps reach the whole text
       const text = make("div", "text", row.text);
       text.id = `${className}-${row.id}`;
@@ -50,7 +50,7 @@ export default function ({ data, parentElement }) {
     return section;
   };
   const lists = make("div", "lists");
-  lists.append(list("Search", "before", data.before), make("div"), list(data.reranked ? "Reranker" : "Shown", "after", data.after));
+  lists.append(list(data.headings[0], "before", data.before), make("div"), list(data.headings[1], "after", data.after));
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("aria-hidden", "true");
   root.replaceChildren(lists, svg);

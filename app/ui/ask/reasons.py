@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from app.memory.votes import Recall
 from app.reranking.rerank import RankedChunk
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui.words import people
 
-_DONE = {"kept": "left standing", "struck out": "struck out"}
+_DONE = {"kept": N_("left standing"), "struck out": N_("struck out")}
 
 
 def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
@@ -14,42 +16,43 @@ def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
     voted = upper.vote is not None or lower.vote is not None
     if voted and (upper.unvoted_rank or 0) > (lower.unvoted_rank or 0):
         if upper.vote and upper.vote.vote.is_for:
-            return f"above the next one because it was {vote_words(upper.vote)}"
+            return _("above the next one because it was {vote}", vote=vote_words(upper.vote))
         if lower.vote and not lower.vote.vote.is_for:
-            return f"above the next one because that was {vote_words(lower.vote)}"
+            return _("above the next one because that was {vote}", vote=vote_words(lower.vote))
     if lower.candidate.superseded_by and not upper.candidate.superseded_by:
-        return "above the next one because that is of an older version"
+        return _("above the next one because that is of an older version")
     if upper.ranks and lower.ranks and upper.ranks[0] > lower.ranks[0]:
-        return "above the next one because a model on trial ranks it higher"
+        return _("above the next one because a model on trial ranks it higher")
     if upper.reranker_score is None or lower.reranker_score is None:
         return _by_search(upper, lower)
     reads_better = upper.reranker_score >= lower.reranker_score
     found_first = upper.candidate.fused_rank < lower.candidate.fused_rank
     if reads_better and found_first:
-        return "above the next one because search and the reranker agree on it"
+        return _("above the next one because search and the reranker agree on it")
     if reads_better:
-        return "above the next one because the reranker finds that it answers better, though search ranked it lower"
-    return "above the next one because search ranks it higher, and the reranker sees little difference"
+        return _("above the next one because the reranker finds that it answers better, though search ranked it lower")
+    return _("above the next one because search ranks it higher, and the reranker sees little difference")
 
 
 def vote_words(recall: Recall) -> str:
     """Return the vote in words: `struck out for "..." by 3 people`."""
     vote = recall.vote
-    question = "this question" if recall.is_same else f"“{vote.question}”"
+    question = _("this question") if recall.is_same else _("“{question}”", question=vote.question)
     if vote.curator:
-        said = "named as the answer" if vote.is_for else "rejected"
-        return f"{said} by a curator for {question}"
-    who = "you" if vote.own else people(vote.num_people)
-    return f"{_DONE[vote.kind]} for {question} by {who}"
+        said = _("named as the answer") if vote.is_for else _("rejected")
+        return _("{said} by a curator for {question}", said=said, question=question)
+    by = _("by you") if vote.own else _("by {name}", name=people(vote.num_people))
+    return _("{done} for {question} {by}", done=_(_DONE[vote.kind]), question=question, by=by)
 
 
 def _by_search(upper: RankedChunk, lower: RankedChunk) -> str:
     """Return why search ranks one above the other."""
     pairs = [
-        ("meaning", upper.candidate.vector_score, lower.candidate.vector_score),
-        ("words", upper.candidate.text_score, lower.candidate.text_score),
+        (_("meaning"), upper.candidate.vector_score, lower.candidate.vector_score),
+        (_("words"), upper.candidate.text_score, lower.candidate.text_score),
     ]
     better = [name for name, mine, other in pairs if mine is not None and mine > (other or 0.0)]
     if not better:
-        return "above the next one by the order of search"
-    return f"above the next one because it is nearer to the question by {' and '.join(better)}"
+        return _("above the next one by the order of search")
+    names = _(" and ").join(better)
+    return _("above the next one because it is nearer to the question by {names}", names=names)

@@ -13,13 +13,15 @@ from app.answer import NUMBER, Answer, Citation
 from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.memory.votes import Vote
 from app.reranking.rerank import RankedChunk
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.options import RANKING_CHANGED
-from app.ui.ask.ranking import shown_score
+from app.ui.ask.ranking import moved_words, shown_score
 from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import collections, current_user, feedback_store
 from app.ui.source.figures import show_beside, show_described
-from app.ui.words import beginning_of, counted
+from app.ui.words import beginning_of, reason_words
 from ingest import CiteloopError
 
 _PREVIEW_CHARACTERS = 420
@@ -65,7 +67,13 @@ def _show_left_out(turn: StoredAnswer) -> None:
     left_out = [ranked for ranked in turn.answer.ranking if ranked.is_struck_out]
     if not left_out:
         return
-    with st.expander(f"Left out: {counted(len(left_out), 'passage')} struck out for this question before"):
+    with st.expander(
+        ngettext(
+            "Left out: {n} passage struck out for this question before",
+            "Left out: {n} passages struck out for this question before",
+            len(left_out),
+        )
+    ):
         for ranked in left_out:
             vote = ranked.vote
             if vote is None:
@@ -74,7 +82,7 @@ def _show_left_out(turn: StoredAnswer) -> None:
                 st.markdown(f"{_place(ranked, used=False)} · {markup.plain(vote_words(vote))}", width="content")
                 if vote.vote.own and turn.user == current_user():
                     st.button(
-                        "Bring back",
+                        _("Bring back"),
                         key=f"back-{turn.id}-{ranked.chunk.id}",
                         icon=":material/undo:",
                         on_click=_take_back,
@@ -87,7 +95,7 @@ def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
         feedback_store().take_back(vote.question, vote.passage.text, current_user())
         drawn.is_done = True
         st.session_state[RANKING_CHANGED] = True
-        st.session_state[f"toast-{turn.id}"] = "Brought back"
+        st.session_state[f"toast-{turn.id}"] = _("Brought back")
 
     if not drawn.is_done:
         _try_to(turn, take_back)
@@ -103,7 +111,7 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
             links.to_source(
-                f"Open \\[{citation.number}\\]",
+                _("Open \\[{number}\\]", number=citation.number),
                 chunk_id=chunk.id,
                 answer_id=turn.id,
                 share=st.query_params.get("share", ""),
@@ -111,14 +119,14 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
             )
             if turn.user == current_user():
                 st.button(
-                    f"Strike out [{citation.number}]",
+                    _("Strike out [{number}]", number=citation.number),
                     key=f"strike-{turn.id}-{citation.number}",
                     icon=":material/thumb_down:",
                     on_click=_record,
                     args=(turn, chunk.id, "deleted", _Drawn()),
                 )
     is_named = chunk.document.startswith(f"{collection}/")  # its folder
-    where = f" · in {markup.plain(collection)}" if collection and not is_named else ""
+    where = " · " + _("in {collection}", collection=markup.plain(collection)) if collection and not is_named else ""
     st.caption(_place(ranked, used=citation.number in turn.answer.used) + where)
     _show_supported(turn.answer, citation.number)
     if chunk.described_by:
@@ -128,7 +136,7 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
         st.markdown(markup.passage(chunk.text))
     else:
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
-        with st.expander(f"Show all of [{citation.number}]"):
+        with st.expander(_("Show all of [{number}]", number=citation.number)):
             st.markdown(markup.passage(chunk.text))
     show_beside(chunk)
 
@@ -136,7 +144,7 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
 def _show_reason(ranked: RankedChunk, reason: str) -> None:
     """Show what people said of the passage, and why it stands above the next one."""
     if ranked.vote:
-        icon, moved = ("arrow_upward", "Raised") if ranked.vote.vote.is_for else ("arrow_downward", "Lowered")
+        icon, moved = ("arrow_upward", _("Raised")) if ranked.vote.vote.is_for else ("arrow_downward", _("Lowered"))
         st.caption(f":material/{icon}: **{moved}**: {markup.plain(vote_words(ranked.vote))}")
     if reason:
         st.caption(markup.plain(f"{reason[0].upper()}{reason[1:]}."))
@@ -147,7 +155,7 @@ def _show_supported(answer: Answer, number: int) -> None:
     for sentence in answer.sentences:
         if number in sentence.numbers:
             words = re.sub(r" ([.,;:!?])", r"\1", " ".join(NUMBER.sub("", sentence.text).split()))
-            verdict = "Supports" if sentence.is_supported else ":orange[Not found here]"
+            verdict = _("Supports") if sentence.is_supported else _(":orange[Not found here]")
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 
 
@@ -155,12 +163,16 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
     drawn = _Drawn()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         title = f"~~\\[{citation.number}\\] {markup.plain(citation.chunk.title)}~~"
-        reason = f" as {event.reason}" if event.reason else ""
-        st.subheader(f"{title} struck out{reason}", anchor=f"{turn.id}-s{citation.number}", width="content")
+        words = (
+            _("{title} struck out as {reason}", title=title, reason=reason_words(event.reason))
+            if event.reason
+            else _("{title} struck out", title=title)
+        )
+        st.subheader(words, anchor=f"{turn.id}-s{citation.number}", width="content")
         if turn.user != current_user():
             return
         st.button(
-            f"Undo [{citation.number}]",
+            _("Undo [{number}]", number=citation.number),
             key=f"undo-{turn.id}-{citation.number}",
             icon=":material/undo:",
             on_click=_record,
@@ -179,9 +191,10 @@ def choose_reason(turn: StoredAnswer, number: int, event: FeedbackEvent, record:
             record(reason)
 
     st.pills(
-        f"Why is [{number}] wrong? (optional)",
+        _("Why is [{number}] wrong? (optional)", number=number),
         REASONS,
         key=key,
+        format_func=reason_words,
         required=event.reason is not None,
         on_change=choose,
     )
@@ -192,8 +205,8 @@ def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) ->
         event = feedback_store().record(turn, chunk_id, action, current_user())
         drawn.is_done = True
         if event:  # last: Streamlit may leave the callback here
-            words = "struck out" if action == "deleted" else "restored"
-            st.session_state.update({f"toast-{turn.id}": f"Source {event.number} {words}", "scroll-to": turn.id})
+            done = N_("Source {number} struck out") if action == "deleted" else N_("Source {number} restored")
+            st.session_state.update({f"toast-{turn.id}": _(done, number=event.number), "scroll-to": turn.id})
 
     if not drawn.is_done:
         _try_to(turn, record)
@@ -214,26 +227,27 @@ def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
 
 def also_in(documents: Sequence[str]) -> str:
     """Return how many other documents have the same text, '' if none."""
-    return f"also in {len(documents)} other document{'s' * (len(documents) > 1)}" if documents else ""
+    if not documents:
+        return ""
+    return ngettext("also in {n} other document", "also in {n} other documents", len(documents))
 
 
 def superseded_by(ranked: RankedChunk) -> str:
     """Return which document replaces the passage's, '' if none does."""
     newest = ranked.candidate.superseded_by
-    return f":orange[superseded by {markup.plain(newest)}]" if newest else ""
+    return _(":orange[superseded by {newest}]", newest=markup.plain(newest)) if newest else ""
 
 
 def _place(ranked: RankedChunk, *, used: bool) -> str:
     chunk = ranked.chunk
-    moved = f"up {ranked.rank_change}" if ranked.rank_change > 0 else f"down {-ranked.rank_change}"
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
         markup.plain(chunk.document),
-        f"page {chunk.page}" if chunk.page else "",
+        _("page {number}", number=chunk.page) if chunk.page else "",
         shown_score(ranked),
-        moved if ranked.rank_change else "",
+        moved_words(ranked.rank_change) if ranked.rank_change else "",
         also_in(ranked.candidate.also_in),
         superseded_by(ranked),
-        "**in the answer**" if used else "",
+        _("**in the answer**") if used else "",
     ]
     return " · ".join(part for part in parts if part)

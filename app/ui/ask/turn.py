@@ -12,6 +12,8 @@ from app.answering import AnswerJob
 from app.feedback import StoredAnswer
 from app.feedback.reading import HIDDEN
 from app.reranking.live import NONE
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.answer_text import answer_markdown, card_of
 from app.ui.ask.citation_popover import show_passages_on_hover
@@ -22,7 +24,6 @@ from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
 from app.ui.who import current_rights
-from app.ui.words import counted
 from ingest import CiteloopError
 
 _LOOK_SECONDS = 0.5
@@ -31,12 +32,12 @@ _PATIENCE_SECONDS = 1.0
 """How long the page waits for a complete answer before it streams; quotes take less."""
 
 STEP_LABELS = {
-    "": "Waiting",
-    "wait": "Waiting",
-    "understand": "Understanding the question",
-    "search": "Searching the documents",
-    "rerank": "Reranking the candidates",
-    "answer": "Writing the answer",
+    "": N_("Waiting"),
+    "wait": N_("Waiting"),
+    "understand": N_("Understanding the question"),
+    "search": N_("Searching the documents"),
+    "rerank": N_("Reranking the candidates"),
+    "answer": N_("Writing the answer"),
 }
 
 
@@ -91,8 +92,8 @@ def _show_hidden(turn: StoredAnswer) -> None:
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(turn.answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
-        st.info(HIDDEN, icon=":material/lock:")
-        if turn.user == current_user() and st.button("Ask again", key=f"again-{turn.id}", icon=":material/refresh:"):
+        st.info(_(HIDDEN), icon=":material/lock:")
+        if turn.user == current_user() and st.button(_("Ask again"), key=f"again-{turn.id}", icon=":material/refresh:"):
             ask(turn.answer.question, instead_of=turn.id)
 
 
@@ -112,11 +113,15 @@ def _show_growing(turn: StoredAnswer, *, with_sources: bool) -> None:
     numbers = _numbers(turn.answer, job.without)
     with st.container(horizontal=True, vertical_alignment="center"):
         is_rewriting = numbers and job.current in ("", "answer")
-        label = f"Rewriting without {', '.join(numbers)}" if is_rewriting else STEP_LABELS.get(job.current, "Working")
+        label = (
+            _("Rewriting without {numbers}", numbers=", ".join(numbers))
+            if is_rewriting
+            else _(STEP_LABELS.get(job.current, N_("Working")))
+        )
         st.status(label, type="compact", width=225)
         if turn.user == current_user():
             st.button(
-                "Stop",
+                _("Stop"),
                 key=f"stop-{turn.id}",
                 icon=":material/stop_circle:",
                 type="tertiary",
@@ -145,13 +150,18 @@ def _show_query(turn: StoredAnswer) -> None:
     is_corrected = turn.answer.corrected_from == turn.answer.question
     query = markup.plain(turn.answer.query)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Showing results for **{query}**" if is_corrected else f"Understood as: {query}", width="content")
+        st.caption(
+            _("Showing results for **{query}**", query=query)
+            if is_corrected
+            else _("Understood as: {query}", query=query),
+            width="content",
+        )
         if turn.user == current_user():
-            with st.popover("Change", type="tertiary"):
-                question = st.text_area("Full question", turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
-                if st.button("Ask question", key=f"ask-{turn.id}"):
+            with st.popover(_("Change"), type="tertiary"):
+                question = st.text_area(_("Full question"), turn.answer.query, key=f"query-{turn.id}", max_chars=2000)
+                if st.button(_("Ask question"), key=f"ask-{turn.id}"):
                     ask(question, as_typed=True)
-            as_typed = "Search as typed" if is_corrected else "Ask as typed"
+            as_typed = _("Search as typed") if is_corrected else _("Ask as typed")
             if st.button(as_typed, key=f"as-typed-{turn.id}", type="tertiary"):
                 ask(turn.answer.question, as_typed=True)
 
@@ -162,24 +172,26 @@ def _show_text(turn: StoredAnswer) -> None:
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")
     if answer.stopped:
-        st.warning("This answer was stopped.", icon=":material/stop_circle:")
+        st.warning(_("This answer was stopped."), icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
-        st.warning("This answer was cut off. Ask again for a complete one.", icon=":material/warning:")
-    captions = ["Quoted from the documents"] if answer.found and answer.answered_by == EXTRACTIVE else []
+        st.warning(_("This answer was cut off. Ask again for a complete one."), icon=":material/warning:")
+    captions = [_("Quoted from the documents")] if answer.found and answer.answered_by == EXTRACTIVE else []
     if answer.ignores_votes:
-        captions.append("Without what people said")
+        captions.append(_("Without what people said"))
     if numbers := _numbers(answer, answer.without):
-        captions.append(markup.plain(f"Rewritten without {', '.join(numbers)}"))
+        captions.append(markup.plain(_("Rewritten without {numbers}", numbers=", ".join(numbers))))
     if answer.answered_by == CURATED and answer.statement:
-        for_question = f" for “{answer.statement.question}”" if answer.statement.question != answer.searched else ""
+        question = answer.statement.question
+        for_question = _(" for “{question}”", question=question) if question != answer.searched else ""
         by = markup.plain(said_by(answer.statement))
-        st.markdown(f":blue-badge[:material/person: Answered by {by}]{markup.plain(for_question)}")
+        badge = _(":blue-badge[:material/person: Answered by {by}]", by=by)
+        st.markdown(f"{badge}{markup.plain(for_question)}")
     if captions:
         st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, card_of(turn.id)))
     if answer.shown_statement and turn.user == current_user():
         st.button(
-            "Show what the documents say",
+            _("Show what the documents say"),
             key=f"documents-{turn.id}",
             icon=":material/article:",
             type="tertiary",
@@ -187,7 +199,7 @@ def _show_text(turn: StoredAnswer) -> None:
             args=(turn,),
         )
     if answer.num_dropped:
-        st.caption(f"Removed {counted(answer.num_dropped, 'made-up citation')}.")
+        st.caption(ngettext("Removed {n} made-up citation.", "Removed {n} made-up citations.", answer.num_dropped))
 
 
 def _show_documents(turn: StoredAnswer) -> None:
@@ -200,11 +212,11 @@ def _show_documents(turn: StoredAnswer) -> None:
 def _show_tools(turn: StoredAnswer) -> None:
     answer = turn.answer
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Sources** ({len(answer.citations)})", width="content")
-        label = "Before and after reranking" if answer.reranker != NONE else "How these were ranked"
+        st.markdown(_("**Sources** ({n})", n=len(answer.citations)), width="content")
+        label = _("Before and after reranking") if answer.reranker != NONE else _("How these were ranked")
         if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
             show_ranking(turn)
-        label = "Compare without reranker" if answer.reranker != NONE else "Compare with reranker"
+        label = _("Compare without reranker") if answer.reranker != NONE else _("Compare with reranker")
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
         show_passages_on_hover(turn)

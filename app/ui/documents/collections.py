@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from app.translation import gettext as _
 from app.ui.resources import filter_choices
 from app.ui.who import current_rights
 from ingest import CiteloopError
@@ -16,13 +17,13 @@ def choose_collection(key: str) -> str:
     """Show the collections that the user may add to, and return the chosen or typed one; '' if none."""
     names, rights = filter_choices().collections, current_rights()
     chosen = st.selectbox(
-        "Collection",
+        _("Collection"),
         sorted({*names, *(rights.collections or ())}),
         index=None,
         accept_new_options=rights.collections is None,
-        placeholder="Choose one" if rights.collections is not None else "Choose one or type a new name",
+        placeholder=_("Choose one") if rights.collections is not None else _("Choose one or type a new name"),
         key=key,
-        help="The collection decides who may read a document. Questions can be limited to one collection.",
+        help=_("The collection decides who may read a document. Questions can be limited to one collection."),
     )
     return (chosen or "").strip()
 
@@ -30,9 +31,9 @@ def choose_collection(key: str) -> str:
 def check_may_add(collection: str) -> None:
     """Raise CiteloopError for a collection that the user may not read; the page offers none."""
     if not current_rights().may_read(collection or UPLOADS):
-        raise CiteloopError("choose a collection that you may read")
+        raise CiteloopError(_("choose a collection that you may read"))
 
 
 def give_up() -> NoReturn:
     """Refuse to wait for another writer. Raises CiteloopError."""
-    raise CiteloopError("Nothing was changed because an ingest is running. Try again when it has ended.")
+    raise CiteloopError(_("Nothing was changed because an ingest is running. Try again when it has ended."))

@@ -12,10 +12,12 @@ import streamlit as st
 
 from app.access.policy import AccessError
 from app.settings import read_settings
+from app.translation import N_, ngettext, number
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.resources import job_store
 from app.ui.who import act_as, current_rights
-from app.ui.words import age, ago, counted, duration
+from app.ui.words import age, ago, duration
 from ingest import worker
 from ingest.home.job_store import JobError
 from ingest.jobs import Job
@@ -41,7 +43,7 @@ def show_jobs() -> None:
     ended = [job for job in jobs if not job.is_open]
     latest = [job for job in ended if age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
     if open_ids or latest:
-        st.subheader("Ingest jobs", anchor=False)
+        st.subheader(_("Ingest jobs"), anchor=False)
     if open_ids:
         # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
@@ -49,7 +51,7 @@ def show_jobs() -> None:
     for job in latest:
         _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
     if earlier := [job for job in ended if job not in latest]:
-        with st.expander("Earlier jobs", icon=":material/history:"):
+        with st.expander(_("Earlier jobs"), icon=":material/history:"):
             for job in earlier:
                 _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
 
@@ -86,9 +88,9 @@ def _show_progress(job: Job, *, is_stuck: bool) -> None:
         st.markdown(f"**{markup.plain(title(job))}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
-                _button("Resume", job, _resume, icon=":material/play_arrow:", kind="primary")
+                _button(N_("Resume"), job, _resume, icon=":material/play_arrow:", kind="primary")
             if not job.cancel_requested or is_stuck:
-                _button("Cancel", job, _cancel, icon=":material/close:")
+                _button(N_("Cancel"), job, _cancel, icon=":material/close:")
     if job.state == "running":
         st.progress(min(job.num_files_done / max(job.num_files, 1), 1.0), text=progress_words(job))
     st.caption(" · ".join(markup.plain(part) for part in (state_words(job), *_pace(job, num_changed)) if part))
@@ -97,44 +99,49 @@ def _show_progress(job: Job, *, is_stuck: bool) -> None:
 def title(job: Job, results: Sequence[FileResult] = ()) -> str:
     """Return the title of a job."""
     if job.kind == "reindex":
-        return "Reindex of all documents"
+        return _("Reindex of all documents")
     if job.kind == "source":
-        return f"Sync of {job.source}"
+        return _("Sync of {source}", source=job.source)
     if job.kind == "folder":
-        return "Ingest of " + ", ".join(Path(path).name or path for path in job.paths)
+        return _("Ingest of {names}", names=", ".join(Path(path).name or path for path in job.paths))
     names = [result.name for result in results] or _waiting_files(job)
     num_files = job.num_files or len(names)
     if names and len(names) == num_files <= 2:
-        return "Upload of " + " and ".join(names)
-    return f"Upload of {counted(num_files, 'file')}" if num_files else "Upload"
+        return _("Upload of {names}", names=_(" and ").join(names))
+    return ngettext("Upload of {n} file", "Upload of {n} files", num_files) if num_files else _("Upload")
 
 
 def state_words(job: Job) -> str:
     """Return the state of an open job; '' if the progress bar shows it."""
     if job.is_dead:
-        return "Stopped: its process was killed. Finished files are stored."
+        return _("Stopped: its process was killed. Finished files are stored.")
     if job.cancel_requested:
-        return "Stopping"
+        return _("Stopping")
     if job.message:
-        return "Waiting: another process is writing"
+        return _("Waiting: another process is writing")
     if job.state == "queued":
-        return "Starting" if job.heartbeat_at else "Queued"
+        return _("Starting") if job.heartbeat_at else _("Queued")
     return job.current
 
 
 def progress_words(job: Job) -> str:
     """Return the number of finished files."""
-    return f"{job.num_files_done:,} of {counted(job.num_files, 'file')}" if job.num_files else "Looking at the files"
+    if not job.num_files:
+        return _("Looking at the files")
+    return ngettext("{done} of {n} file", "{done} of {n} files", job.num_files, done=job.num_files_done)
 
 
 def _pace(job: Job, num_changed: int) -> list[str]:
     """Return passages, their rate, and the remaining time if known."""
     if job.state != "running" or job.is_dead or not job.num_chunks_done or job.seconds < _SECONDS_TO_TELL:
         return []
-    parts = [counted(job.num_chunks_done, "passage"), f"{job.chunks_per_second:.0f} per second"]
+    parts = [
+        ngettext("{n} passage", "{n} passages", job.num_chunks_done),
+        _("{n} per second", n=round(job.chunks_per_second)),
+    ]
     remaining = job.num_files - job.num_files_done
     if num_changed >= 3 and remaining:  # unchanged files come first and take no time
-        parts.append(f"about {duration(job.seconds / num_changed * remaining)} left")
+        parts.append(_("about {time} left", time=duration(job.seconds / num_changed * remaining)))
     return parts
 
 
@@ -150,6 +157,15 @@ _ICONS = {
     "failed": ":red[:material/error:]",
     "cancelled": ":gray[:material/cancel:]",
 }
+_STATUSES: dict[str, str] = {
+    "added": N_("added"),
+    "replaced": N_("replaced"),
+    "renamed": N_("renamed"),
+    "unchanged": N_("unchanged"),
+    "removed": N_("removed"),
+    "skipped": N_("skipped"),
+    "failed": N_("failed"),
+}
 _FAILURES: tuple[Status, ...] = ("failed", "skipped")
 
 
@@ -161,16 +177,16 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
             icon = ":orange[:material/warning:]" if job.state == "done" and failed else _ICONS[job.state]
             st.markdown(f"{icon} **{markup.plain(title(job, results))}**", width="content")
             if can_sync:
-                _button("Sync again", job, _sync_again, icon=":material/sync:")
+                _button(N_("Sync again"), job, _sync_again, icon=":material/sync:")
             elif job.state != "done" and _has_files(job):
-                _button("Run again", job, _resume, icon=":material/replay:")
+                _button(N_("Run again"), job, _resume, icon=":material/replay:")
         st.caption(" · ".join((outcome_words(job, results), ago(job.ended_at))))
         if job.message and job.state == "failed":
             st.markdown(f":red[{_inline(job.message)}]")
         if lines := result_lines(results):
             st.markdown(lines)
         if failures := [result for result in results if result.status in _FAILURES][_NUM_FAILURES:]:
-            with st.expander(f"{len(failures):,} more that failed or were skipped"):
+            with st.expander(_("{n} more that failed or were skipped", n=len(failures))):
                 st.markdown("\n".join(_line(result) for result in failures[:_MAX_FAILURES]))
 
 
@@ -178,9 +194,10 @@ def outcome_words(job: Job, results: Sequence[FileResult]) -> str:
     """Return the outcome of a job and the number of files by status."""
     counts = Counter[str](result.status for result in results)
     counts["unchanged"] = max(job.num_files_done - sum(count for key, count in counts.items() if key != "removed"), 0)
-    parts = [f"{counts[status]:,} {status}" for status in get_args(Status) if counts[status]]
-    words = ", ".join(parts) or "nothing to do"
-    return words if job.state == "done" else f"{job.state.capitalize()} ({words})" if parts else job.state.capitalize()
+    parts = [f"{number(counts[status])} {status_words(status)}" for status in get_args(Status) if counts[status]]
+    words = ", ".join(parts) or _("nothing to do")
+    state = _({"failed": N_("Failed"), "cancelled": N_("Cancelled")}.get(job.state) or N_("Queued"))
+    return words if job.state == "done" else f"{state} ({words})" if parts else state
 
 
 def result_lines(results: Sequence[FileResult]) -> str:
@@ -194,16 +211,15 @@ def result_lines(results: Sequence[FileResult]) -> str:
 
 
 def _line(result: FileResult) -> str:
-    detail = (
-        f": {result.reason}"
-        if result.reason
-        else f", {counted(result.num_chunks, 'passage')}"
-        if result.num_chunks
-        else ""
-    )
-    words = f"{result.status}{detail}"
+    passages = ngettext("{n} passage", "{n} passages", result.num_chunks)
+    detail = f": {result.reason}" if result.reason else f", {passages}" if result.num_chunks else ""
     color = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
-    return f"- **{_inline(result.name)}** :{color}[{result.status}]{_inline(words.removeprefix(result.status))}"
+    return f"- **{_inline(result.name)}** :{color}[{status_words(result.status)}]{_inline(detail)}"
+
+
+def status_words(status: str) -> str:
+    """Return a status of a file in words."""
+    return _(_STATUSES.get(status, status))
 
 
 def _inline(text: str) -> str:
@@ -224,7 +240,7 @@ def _has_files(job: Job) -> bool:
 
 
 def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
-    if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
+    if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
         try:
             act_as("curator", f"ingest: {label.lower()}", lambda: act(job), title(job))
         except (AccessError, JobError) as error:  # the job ended before the click arrived

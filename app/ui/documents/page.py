@@ -12,6 +12,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.cells import as_text
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
@@ -33,12 +35,12 @@ from ingest.table import ChunkTable
 from ingest.worker import uploads_folder
 
 _MAX_UPLOAD_MB = 200
-_FORMATS = "PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and pictures"
+_FORMATS = N_("PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and pictures")
 
 
 def show() -> None:
     """The page."""
-    st.title("Documents", anchor=False)
+    st.title(_("Documents"), anchor=False)
     if hint := pipeline().models.hint:
         st.info(markup.plain(hint), icon=":material/info:")
     _show_upload()
@@ -48,30 +50,32 @@ def show() -> None:
     show_jobs()
     documents = readable_documents()
     if not documents:
-        st.info("No documents yet. Add some above, or run `citeloop ingest FOLDER`.")
+        st.info(_("No documents yet. Add some above, or run `citeloop ingest FOLDER`."))
         return
     num_chunks = sum(document.num_chunks for document in documents)
-    st.markdown(f"**{_count(documents)}**, {num_chunks:,} passages")
+    st.markdown(_("**{documents}**, {n} passages", documents=_count(documents), n=num_chunks))
     show_families()
     chosen = _choose(documents)
     if not chosen:
-        st.caption("Select documents in the table to open, correct, move or remove them.")
+        st.caption(_("Select documents in the table to open, correct, move or remove them."))
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             name = markup.plain(PurePosixPath(chosen[0].name).name)
-            links.to_source(f"Open {name}", document_id=chosen[0].id, icon=":material/visibility:")
+            links.to_source(_("Open {name}", name=name), document_id=chosen[0].id, icon=":material/visibility:")
             show_correction(chosen[0])
         _show_move(chosen)
-        with st.popover(f"Remove {_count(chosen)}", icon=":material/delete:"):
+        with st.popover(_("Remove {documents}", documents=_count(chosen)), icon=":material/delete:"):
             st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
-            st.caption("Feedback on them is kept. Files outside Citeloop's folder are not deleted.")
-            st.button("Remove", type="primary", on_click=_remove, args=(chosen,))
+            st.caption(_("Feedback on them is kept. Files outside Citeloop's folder are not deleted."))
+            st.button(_("Remove"), type="primary", on_click=_remove, args=(chosen,))
 
 
 def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
     """Show the list with its search box; return the selected documents."""
-    wanted = st.text_input("Find a document", placeholder="Part of a name or title", key="document-filter").lower()
+    wanted = st.text_input(
+        _("Find a document"), placeholder=_("Part of a name or title"), key="document-filter"
+    ).lower()
     shown = [document for document in documents if wanted in f"{document.name} {document.title}".lower()]
     selection = st.dataframe(
         _table(shown),
@@ -80,10 +84,10 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
         selection_mode="multi-row",
         key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
         column_config={
-            "Pages": st.column_config.TextColumn(alignment="right"),
-            "Added": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+            _("Pages"): st.column_config.TextColumn(alignment="right"),
+            _("Added"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm")),
         },
-        alt="Documents with title, collection, pages, passages and time added",
+        alt=_("Documents with title, collection, pages, passages and time added"),
     )
     return [shown[row] for row in selection["selection"]["rows"] if row < len(shown)]
 
@@ -104,7 +108,7 @@ def _show_upload() -> None:
     collection = choose_collection("upload-collection")
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
-        f"Add files ({_FORMATS})",
+        _("Add files ({formats})", formats=_(_FORMATS)),
         type=sorted(PARSERS),
         accept_multiple_files=True,
         max_upload_size=_MAX_UPLOAD_MB,
@@ -125,7 +129,9 @@ def _add(key: str, collection: str) -> None:
     files = []
     for file in dropped:
         if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
-            messages.append(("info", f"{file.name} is in already, as {name}. It was not added again."))
+            messages.append(
+                ("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
+            )
         else:
             files.append(file)
     if not files:
@@ -139,7 +145,7 @@ def _add(key: str, collection: str) -> None:
             listed([file.name for file in files]),
         )
     except CiteloopError as error:
-        messages.append(("error", f"Nothing was added: {error}"))
+        messages.append(("error", _("Nothing was added: {error}", error=error)))
 
 
 def _queue(files: Sequence[UploadedFile], home: Path, collection: str = "") -> None:
@@ -162,7 +168,7 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
     """Write files to a folder in the new folder of an upload. Raises UploadError for equal and unwritable names."""
     names = [safe_name(file.name) for file in files]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
-        raise UploadError(f"two files are called {', '.join(twice)}; rename one and try again")
+        raise UploadError(_("two files are called {names}; rename one and try again", names=", ".join(twice)))
     try:
         uploads.mkdir(mode=0o700, parents=True)
         (uploads / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -178,9 +184,9 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
 
 
 def _show_move(documents: Sequence[StoredDocument]) -> None:
-    with st.popover(f"Move {_count(documents)}", icon=":material/drive_file_move:"):
+    with st.popover(_("Move {documents}", documents=_count(documents)), icon=":material/drive_file_move:"):
         collection = choose_collection("move-collection")
-        st.button("Move", type="primary", on_click=_move, args=(documents, collection), disabled=not collection)
+        st.button(_("Move"), type="primary", on_click=_move, args=(documents, collection), disabled=not collection)
 
 
 def _move(documents: Sequence[StoredDocument], collection: str) -> None:
@@ -188,11 +194,17 @@ def _move(documents: Sequence[StoredDocument], collection: str) -> None:
         check_may_add(collection)
         move(documents, collection, table)
 
-    _write(act, f"documents moved to {collection}", documents, f"{_count(documents)} moved to {collection}")
+    _write(
+        act,
+        f"documents moved to {collection}",
+        documents,
+        _("{documents} moved to {collection}", documents=_count(documents), collection=collection),
+    )
 
 
 def _remove(documents: Sequence[StoredDocument]) -> None:
-    _write(lambda table: remove(documents, table), "documents removed", documents, f"{_count(documents)} removed")
+    done = _("{documents} removed", documents=_count(documents))
+    _write(lambda table: remove(documents, table), "documents removed", documents, done)
 
 
 def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[StoredDocument], done: str) -> None:
@@ -212,18 +224,18 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:
-    return f"{len(documents):,} document{'' if len(documents) == 1 else 's'}"
+    return ngettext("{n} document", "{n} documents", len(documents))
 
 
 def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            "Document": [document.name for document in documents],
-            "Title": [document.title for document in documents],
-            "Collection": [document.collection for document in documents],
-            "Pages": [str(document.num_pages or "") for document in documents],
-            "Passages": [document.num_chunks for document in documents],
-            "Added": [document.ingested_at for document in documents],
+            _("Document"): [document.name for document in documents],
+            _("Title"): [document.title for document in documents],
+            _("Collection"): [document.collection for document in documents],
+            _("Pages"): [str(document.num_pages or "") for document in documents],
+            _("Passages"): [document.num_chunks for document in documents],
+            _("Added"): [document.ingested_at for document in documents],
         }
     )
-    return as_text(table, "Document", "Title", "Collection")
+    return as_text(table, _("Document"), _("Title"), _("Collection"))

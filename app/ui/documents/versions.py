@@ -9,6 +9,7 @@ import streamlit as st
 from app.search.corrections import CorrectionStore
 from app.search.families import Families
 from app.search.versions import Version
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.resources import current_user, pipeline, readable
 from app.ui.who import act_as
@@ -19,33 +20,33 @@ from ingest.listing import StoredDocument
 def show_families() -> None:
     """List the families, each on a line."""
     if families := pipeline().families_for(readable()).all():
-        with st.expander(f"Versions of the same document ({len(families)})"):
+        with st.expander(_("Versions of the same document ({n})", n=len(families))):
             st.markdown("\n".join(f"- {_line(family)}" for family in families))
-            st.caption("Answers use the newest. Select a document in the table to correct its versions.")
+            st.caption(_("Answers use the newest. Select a document in the table to correct its versions."))
 
 
 def show_correction(document: StoredDocument) -> None:
     """Show what a document is a version of, with a form to correct it."""
     families = pipeline().families_for(readable())
     family = families.family(document.id)
-    with st.popover("Versions", icon=":material/history:"):
-        st.markdown(_line(family) if family else "No other version of it was found.")
+    with st.popover(_("Versions"), icon=":material/history:"):
+        st.markdown(_line(family) if family else _("No other version of it was found."))
         _show_newer(document, families)
         if family:
             others = ", ".join(other.full_name for other in family if other.id != document.id)
-            if st.button(f"Not a version of {markup.plain(others)}"):
+            if st.button(_("Not a version of {others}", others=markup.plain(others))):
                 _correct(document, lambda: _store().separate(document.id, [each.id for each in family], current_user()))
         corrected = _store().others(document.id) & families.versions.keys()  # those that the user may read
-        if corrected and st.button("Remove corrections"):
+        if corrected and st.button(_("Remove corrections")):
             _correct(document, lambda: _store().forget(document.id, corrected))
 
 
 def _show_newer(document: StoredDocument, families: Families) -> None:
     names = {id: version.name for id, version in families.versions.items() if id != document.id}
     newer = st.selectbox(
-        "Replaced by", sorted(names, key=names.__getitem__), index=None, format_func=names.__getitem__, key="newer"
+        _("Replaced by"), sorted(names, key=names.__getitem__), index=None, format_func=names.__getitem__, key="newer"
     )
-    if st.button("Save version", disabled=newer is None) and newer:
+    if st.button(_("Save version"), disabled=newer is None) and newer:
         _correct(document, lambda: _store().replaced_by(document.id, newer, current_user()))
 
 
@@ -56,7 +57,7 @@ def _store() -> CorrectionStore:
 def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
     try:
         act_as("curator", "versions corrected", act, document.name)
-        message = ("success", "Saved. Used from the next question on.")
+        message = ("success", _("Saved. Used from the next question on."))
     except CiteloopError as error:
         message = ("error", str(error))
     st.session_state["documents-messages"] = [message]
@@ -65,7 +66,7 @@ def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
 
 def _line(family: list[Version]) -> str:
     newest, *older = family
-    labels = [f"{newest.label} (newest)", *(_name(each, newest) for each in older)]
+    labels = [_("{label} (newest)", label=newest.label), *(_name(each, newest) for each in older)]
     return f"**{markup.plain(newest.title)}**: {markup.plain(', '.join(labels))}"
 
 

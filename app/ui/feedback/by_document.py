@@ -8,11 +8,13 @@ from dataclasses import replace
 import streamlit as st
 
 from app.feedback import FeedbackEvent
+from app.translation import gettext as _
+from app.translation import ngettext
 from app.ui import links, markup
 from app.ui.feedback.counts import CARE_REASONS, DocumentFeedback, Feedback, by_document, struck_out
 from app.ui.paging import page_of
 from app.ui.resources import pipeline, readable, readable_documents
-from app.ui.words import counted, people, preview, times
+from app.ui.words import people, preview, reason_words, times
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
 _PREVIEW_CHARACTERS = 160
@@ -22,15 +24,23 @@ def show_documents(said: Feedback) -> None:
     """Show the documents with struck-out passages, most often struck out first."""
     documents = by_document(_as_named_now(struck_out(said.events)))
     if not documents:
-        st.caption("No source is struck out.")
+        st.caption(_("No source is struck out."))
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", placeholder="Part of a document's name", key="documents-feedback-filter").lower()
-        only_care = st.toggle("Only documents to check", key="documents-feedback-care")
+        words = st.text_input(
+            _("Find"), placeholder=_("Part of a document's name"), key="documents-feedback-filter"
+        ).lower()
+        only_care = st.toggle(_("Only documents to check"), key="documents-feedback-care")
     chosen = [each for each in documents if words in each.document.lower() and (each.needs_care or not only_care)]
     st.caption(
-        f"**{counted(len(chosen), 'document')}** with struck-out sources. The reasons {_joined(CARE_REASONS)} "
-        "do not train the ranking; check the document itself."
+        ngettext(
+            "**{n} document** with struck-out sources. The reasons {reasons} do not train the ranking; check the "
+            "document itself.",
+            "**{n} documents** with struck-out sources. The reasons {reasons} do not train the ranking; check the "
+            "document itself.",
+            len(chosen),
+            reasons=", ".join(map(reason_words, CARE_REASONS)),
+        )
     )
     ids = {document.name: document.id for document in readable_documents()}
     for document in page_of(chosen, _NUM_DOCUMENTS, "documents-feedback-page"):
@@ -49,28 +59,38 @@ def _as_named_now(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
 def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            care = " &nbsp;:orange-badge[:material/warning: check document]" if document.needs_care else ""
-            st.markdown(f"**{markup.plain(document.document or 'No document')}**{care}", width="content")
+            care = _(" &nbsp;:orange-badge[:material/warning: check document]") if document.needs_care else ""
+            no_document = _("No document")
+            st.markdown(f"**{markup.plain(document.document or no_document)}**{care}", width="content")
             if document_id := ids.get(document.document):
-                links.to_source("Open document", document_id=document_id, icon=":material/visibility:")
+                links.to_source(_("Open document"), document_id=document_id, icon=":material/visibility:")
             else:
-                st.caption("document removed", width="content")
+                st.caption(_("document removed"), width="content")
         st.caption(document_words(document))
-        with st.expander(f"{counted(len(document.passages), 'passage')} struck out"):
+        with st.expander(ngettext("{n} passage struck out", "{n} passages struck out", len(document.passages))):
             for event, number in document.passages[:_NUM_PASSAGES]:
                 where = markup.plain(" > ".join(filter(None, (event.title, event.heading))))
                 text = markup.plain(preview(event.text, _PREVIEW_CHARACTERS))
-                st.markdown(f"**{where}**, {times(number)}  \n{text}  \nLast asked: {markup.plain(event.question)}")
-                links.to_source("Open in document", chunk_id=event.chunk_id, icon=":material/visibility:")
+                st.markdown(
+                    _(
+                        "**{where}**, {times}  \n{text}  \nLast asked: {question}",
+                        where=where,
+                        times=times(number),
+                        text=text,
+                        question=markup.plain(event.question),
+                    )
+                )
+                links.to_source(_("Open in document"), chunk_id=event.chunk_id, icon=":material/visibility:")
             if rest := document.passages[_NUM_PASSAGES:]:
-                st.caption(f"and {counted(len(rest), 'more passage')}")
+                st.caption(ngettext("and {n} more passage", "and {n} more passages", len(rest)))
 
 
 def document_words(document: DocumentFeedback) -> str:
     """Return how often its passages were struck out, by how many people, and why."""
-    reasons = ", ".join(f"{reason} {number:,}" for reason, number in document.reasons.most_common())
-    return f"Struck out {times(document.num_struck_out)} by {people(document.num_users)}: {reasons}"
-
-
-def _joined(words: tuple[str, ...]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    reasons = ", ".join(f"{reason_words(reason)} {number:,}" for reason, number in document.reasons.most_common())
+    return _(
+        "Struck out {times} by {people}: {reasons}",
+        times=times(document.num_struck_out),
+        people=people(document.num_users),
+        reasons=reasons,
+    )

@@ -11,6 +11,8 @@ import streamlit as st
 
 from app.feedback import Judgement, Label, is_imported
 from app.feedback.rules import LabeledPassage
+from app.translation import N_, ngettext, number
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.counts import (
@@ -25,39 +27,45 @@ from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
 from app.ui.who import act_as
-from app.ui.words import counted, person, preview
+from app.ui.words import by_person, on_page, origin_words, preview, reason_words
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
 _PREVIEW_CHARACTERS = 180
 _HARDLY = 0.05
 """Smaller weights come from votes that nearly cancel, or from users with very many votes."""
 _SHOWN: Mapping[str, str] = {
-    "all": "All",
-    "contradicted": "Conflicting feedback",
-    "unanswered": "No answering passage",
-    "judged": "Decided by a curator",
+    "all": N_("All"),
+    "contradicted": N_("Conflicting feedback"),
+    "unanswered": N_("No answering passage"),
+    "judged": N_("Decided by a curator"),
 }
-_WORDS: Mapping[Label, str] = {"relevant": "Relevant", "not relevant": "Not relevant", "left out": "Leave out"}
+_WORDS: Mapping[Label, str] = {
+    "relevant": N_("Relevant"),
+    "not relevant": N_("Not relevant"),
+    "left out": N_("Leave out"),
+}
 
 
 def show_questions(said: Feedback) -> None:
     """Show ten questions per page, those with conflicting feedback first."""
     questions = questions_of(said.labeled)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", placeholder="Part of a question, document or passage", key="questions-filter")
+        words = st.text_input(
+            _("Find"), placeholder=_("Part of a question, document or passage"), key="questions-filter"
+        )
         shown = st.selectbox(
-            "Show",
+            _("Show"),
             list(_SHOWN),
-            format_func=lambda name: f"{_SHOWN[name]} ({sum(_is_shown(each, name) for each in questions):,})",
+            format_func=lambda name: f"{_(_SHOWN[name])} ({sum(_is_shown(each, name) for each in questions):,})",
             key="questions-shown",
             width=300,
         )
-        if st.button("Add question and answer", icon=":material/add:"):
+        if st.button(_("Add question and answer"), icon=":material/add:"):
             find_answer("")
     chosen = [each for each in questions if _is_shown(each, shown) and _has_words(each, words.lower())]
     if not chosen:
-        st.caption("No questions match.")
-    st.caption("Your decision overrides user feedback. The log is kept.")
+        st.caption(_("No questions match."))
+    st.caption(_("Your decision overrides user feedback. The log is kept."))
     for question in page_of(chosen, _NUM_QUESTIONS, "questions-page"):
         _show_question(question, said.reasons)
 
@@ -82,12 +90,12 @@ def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Coun
     with st.container(border=True, gap="small", key=f"question-{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{markup.plain(question.question)}**", width="content")
-            if st.button("Add answering passage", key=f"add-{key}", icon=":material/add:", type="tertiary"):
+            if st.button(_("Add answering passage"), key=f"add-{key}", icon=":material/add:", type="tertiary"):
                 find_answer(question.question)
-            if st.button("Write the answer", key=f"write-{key}", icon=":material/edit_note:", type="tertiary"):
+            if st.button(_("Write the answer"), key=f"write-{key}", icon=":material/edit_note:", type="tertiary"):
                 write_answer(question.question)
         if not question.is_answered:
-            st.caption(":orange[:material/help:] No answering passage yet, so not used for training.")
+            st.caption(_(":orange[:material/help:] No answering passage yet, so not used for training."))
         for passage in question.passages[:_NUM_PASSAGES]:
             _show_passage(passage, reasons.get(key_of(passage), Counter()))
         if rest := question.passages[_NUM_PASSAGES:]:
@@ -95,7 +103,7 @@ def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Coun
 
 
 def _show_rest(rest: Sequence[LabeledPassage], reasons: Mapping[PassageKey, Counter[str]], key: str) -> None:
-    if st.toggle(f"Show {counted(len(rest), 'more passage')}", key=f"rest-{key}"):
+    if st.toggle(ngettext("Show {n} more passage", "Show {n} more passages", len(rest)), key=f"rest-{key}"):
         for passage in rest:
             _show_passage(passage, reasons.get(key_of(passage), Counter()))
 
@@ -108,14 +116,14 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
         beginning = markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
         st.markdown(f"{mark_of(passage)} {_place(passage)}  \n{beginning}")
         if passage.chunk_id:
-            links.to_source("Open in document", chunk_id=passage.chunk_id, icon=":material/visibility:")
+            links.to_source(_("Open in document"), chunk_id=passage.chunk_id, icon=":material/visibility:")
     with right:
         st.caption("  \n".join(filter(None, (people_words(passage, reasons), counts_as(passage, current_user())))))
         st.segmented_control(
-            "Your decision",
+            _("Your decision"),
             list(_WORDS),
             default=word,
-            format_func=_WORDS.__getitem__,
+            format_func=lambda label: _(_WORDS[label]),
             required=bool(word),  # a decision can be changed, not withdrawn
             key=key,
             on_change=_judge,
@@ -127,38 +135,36 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
 def mark_of(passage: LabeledPassage) -> str:
     """Return its label as a badge."""
     if passage.needs_decision:
-        return ":orange-badge[:material/warning: conflict]"
+        return _(":orange-badge[:material/warning: conflict]")
     if passage.relevant is None:
-        return ":gray-badge[not used]"
-    return ":green-badge[answers]" if passage.relevant else ":red-badge[does not answer]"
+        return _(":gray-badge[not used]")
+    return _(":green-badge[answers]") if passage.relevant else _(":red-badge[does not answer]")
 
 
 def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
     """Return what people did with it, as Markdown."""
-    parts = [
-        f"{act} by {len(users)}"
-        for act, users in (
-            ("struck out", passage.struck_by),
-            ("kept", passage.kept_by),
-        )
-        if users
-    ]
-    given = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
-    words = ", ".join(parts) or ("struck out for another reason" if reasons else "")
-    return f"People: {words}{f' (reasons: {given})' if given else ''}" if words else ""
+    struck = _("struck out by {n}", n=len(passage.struck_by)) if passage.struck_by else ""
+    kept = _("kept by {n}", n=len(passage.kept_by)) if passage.kept_by else ""
+    words = ", ".join(filter(None, (struck, kept))) or (_("struck out for another reason") if reasons else "")
+    given = ", ".join(f"{reason_words(reason)} {number}" for reason, number in sorted(reasons.items()))
+    if not (words and given):
+        return _("People: {words}", words=words) if words else ""
+    return _("People: {words} (reasons: {reasons})", words=words, reasons=given)
 
 
 def counts_as(passage: LabeledPassage, me: str) -> str:
     """Return its label and weight, as Markdown."""
     if passage.judged_by:
-        who, imported = person(passage.judged_by, me), is_imported(passage.origin)
-        said = "not used" if passage.relevant is None else "answers" if passage.relevant else "does not answer"
-        return f"Decided by {markup.plain(who)}: {said}{f', {markup.plain(passage.origin)}' * imported}"
+        by = markup.plain(by_person(passage.judged_by, me))
+        said = _("not used") if passage.relevant is None else _("answers") if passage.relevant else _("does not answer")
+        imported = f", {markup.plain(passage.origin)}" if is_imported(passage.origin) else ""
+        return _("Decided {by}: {said}", by=by, said=said) + imported
     if passage.relevant is None:
-        return f"Not used: {markup.plain(passage.origin)}"
+        return _("Not used: {origin}", origin=markup.plain(origin_words(passage.origin)))
     if passage.weight < _HARDLY:
-        return "Weight near 0"
-    return f"Counted as {'right' if passage.relevant else 'wrong'} (weight {passage.weight:.2g})"
+        return _("Weight near 0")
+    counted = N_("Counted as right (weight {weight})") if passage.relevant else N_("Counted as wrong (weight {weight})")
+    return _(counted, weight=number(passage.weight, ".2g"))
 
 
 def _decision(passage: LabeledPassage) -> Label | None:
@@ -178,7 +184,6 @@ def _judge(passage: LabeledPassage, key: str) -> None:
 
 
 def _place(passage: LabeledPassage) -> str:
-    where = markup.plain(" > ".join(filter(None, (passage.title, passage.heading))) or "Passage")
-    page = f", page {passage.page}" if passage.page else ""
-    document = f" · {markup.plain(passage.document)}{page}" if passage.document else ""
+    where = markup.plain(" > ".join(filter(None, (passage.title, passage.heading))) or _("Passage"))
+    document = f" · {markup.plain(passage.document)}{on_page(passage.page)}" if passage.document else ""
     return f"**{where}**{document}"

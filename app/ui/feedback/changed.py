@@ -12,6 +12,7 @@ from app.answer.curated import said_by
 from app.feedback import Judgement, Label
 from app.feedback.changed import Changed
 from app.memory.votes import Recall, Statement, Vote
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
 from app.ui.feedback.statements import withdraw
@@ -39,46 +40,61 @@ def show_changed(changed: Changed, questions: Sequence[str]) -> None:
 
 
 def _show_written(statement: Statement, sources: Sequence[Chunk | None], questions: Sequence[str]) -> None:
-    st.markdown(f":orange-badge[changed since] Answered by {markup.plain(said_by(statement))}")
+    st.markdown(_(":orange-badge[changed since] Answered by {by}", by=markup.plain(said_by(statement))))
     st.markdown(markup.written(statement.text))
     for number, (then, now) in enumerate(zip(statement.sources, sources, strict=True), 1):
         if now is None:
-            st.markdown(f"\\[{number}\\] {markup.plain(then.document)} is gone. It said:  \n{_quoted(then)}")
+            st.markdown(
+                _(
+                    "\\[{number}\\] {document} is gone. It said:  \n{text}",
+                    number=number,
+                    document=markup.plain(then.document),
+                    text=_quoted(then),
+                )
+            )
         elif now.text != then.text:
-            st.markdown(f"\\[{number}\\] said before:  \n{_quoted(then)}")
-            st.markdown(f"{markup.plain(now.document)} now says:  \n{_quoted(now)}")
+            st.markdown(_("\\[{number}\\] said before:  \n{text}", number=number, text=_quoted(then)))
+            st.markdown(_("{document} now says:  \n{text}", document=markup.plain(now.document), text=_quoted(now)))
     refs = tuple(chunk.ref for chunk in sources if chunk)
     with st.container(horizontal=True):
         if len(refs) == len(sources):
             kept = replace(statement, sources=refs)
-            st.button("Keep the answer", icon=":material/check:", on_click=_keep, args=(kept, questions))
-        if st.button("Edit the answer", icon=":material/edit:"):
+            st.button(_("Keep the answer"), icon=":material/check:", on_click=_keep, args=(kept, questions))
+        if st.button(_("Edit the answer"), icon=":material/edit:"):
             others = [each for each in questions if each != statement.question]
             write_answer(statement.question, others, text=statement.text, sources=refs)
         st.button(
-            "Withdraw the answer", icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
+            _("Withdraw the answer"),
+            icon=":material/close:",
+            on_click=withdraw,
+            args=(questions, statement.collections),
         )
 
 
 def _show_overtaken(statement: Statement, questions: Sequence[str]) -> None:
     st.markdown(
-        f":orange-badge[changed since] “Nothing here answers this”, by {markup.plain(said_by(statement))}. Documents "
-        "were added or changed since, and one of their passages is among the first for this question."
+        _(
+            ":orange-badge[changed since] “Nothing here answers this”, by {by}. Documents were added or changed since, "
+            "and one of their passages is among the first for this question.",
+            by=markup.plain(said_by(statement)),
+        )
     )
     st.button(
-        "Withdraw the statement", icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
+        _("Withdraw the statement"), icon=":material/close:", on_click=withdraw, args=(questions, statement.collections)
     )
 
 
 def _show_vote(vote: Vote, chunk: Chunk) -> None:
-    st.markdown(f":orange-badge[changed since] {markup.plain(_said(vote))}  \n{_quoted(vote.passage)}")
-    st.markdown(f"{markup.plain(chunk.document)} now says:  \n{_quoted(chunk)}")
+    st.markdown(
+        _(":orange-badge[changed since] {vote}  \n{text}", vote=markup.plain(_said(vote)), text=_quoted(vote.passage))
+    )
+    st.markdown(_("{document} now says:  \n{text}", document=markup.plain(chunk.document), text=_quoted(chunk)))
     key = f"{chunk.id}-{vote.passage.chunk_id}"
     with st.container(horizontal=True):
         st.button(
-            "Keep for the new text", key=f"keep-{key}", icon=":material/check:", on_click=_judge, args=(vote, chunk)
+            _("Keep for the new text"), key=f"keep-{key}", icon=":material/check:", on_click=_judge, args=(vote, chunk)
         )
-        st.button("Drop the vote", key=f"drop-{key}", icon=":material/close:", on_click=_judge, args=(vote, None))
+        st.button(_("Drop the vote"), key=f"drop-{key}", icon=":material/close:", on_click=_judge, args=(vote, None))
 
 
 def _said(vote: Vote) -> str:
@@ -94,7 +110,10 @@ def _keep(statement: Statement, questions: Sequence[str]) -> None:
     user = current_user()
     said = [replace(statement, question=question, user=user, withdrawn=False) for question in questions]
     if try_to(lambda: act_as("curator", "written answer kept", partial(feedback_store().say, said))):
-        tell("success", f"Saved: the answer to “{questions[0]}” stays, with its sources as they are now.")
+        tell(
+            "success",
+            _("Saved: the answer to “{question}” stays, with its sources as they are now.", question=questions[0]),
+        )
 
 
 def _judge(vote: Vote, chunk: Chunk | None) -> None:
@@ -106,4 +125,5 @@ def _judge(vote: Vote, chunk: Chunk | None) -> None:
         judgements.append(Judgement.of_chunk(vote.question, chunk, label, user))
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"vote {'kept' if chunk else 'dropped'}", act, vote.passage.document)):
-        tell("success", f"Saved: the vote {'counts for the new text' if chunk else 'no longer counts'}.")
+        done = _("Saved: the vote counts for the new text.") if chunk else _("Saved: the vote no longer counts.")
+        tell("success", done)

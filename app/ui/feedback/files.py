@@ -24,20 +24,21 @@ from app.training.exchange.exports import (
     needs_both,
 )
 from app.training.exchange.imports import ImportResult, import_labels
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui.documents.uploads import safe_name
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell
 from app.ui.resources import current_user, feedback_store, reads_everything
 from app.ui.who import act_as
-from app.ui.words import counted
 from ingest import CiteloopError
 
 _MAX_UPLOAD_MB = 50
 _MAX_UNPACKED_BYTES = 200_000_000
 _FORMATS: Mapping[ExportFormat, tuple[str, str, str]] = {
-    "triplets": ("Triplets", "question, answering passage, other passage: sentence-transformers", "jsonl"),
-    "pairs": ("Pairs", "question, passage and label: sentence-transformers", "jsonl"),
-    "beir": ("BEIR", "documents, questions and judgements: `citeloop evaluate` and other tools", "zip"),
+    "triplets": (N_("Triplets"), N_("Question, answering passage, other passage: sentence-transformers"), "jsonl"),
+    "pairs": (N_("Pairs"), N_("Question, passage and label: sentence-transformers"), "jsonl"),
+    "beir": ("BEIR", N_("Documents, questions and judgements: `citeloop evaluate` and other tools"), "zip"),
 }
 """Format -> name, contents and user, file suffix."""
 _BEIR_FILES = {
@@ -68,20 +69,20 @@ def show_files(said: Feedback) -> None:
     with left:
         _show_exports(said)
     with right:
-        st.subheader("Import", anchor=False)
+        st.subheader(_("Import"), anchor=False)
         if reads_everything():  # it says how many passages are in the documents
             _show_import()
 
 
 def _show_exports(said: Feedback) -> None:
     """Keep outside fragments: a rerun during a click would lose the file."""
-    st.subheader("Export", anchor=False)
+    st.subheader(_("Export"), anchor=False)
     questions = judged_questions(said.labeled)
     for export_format, (name, holds, ending) in _FORMATS.items():
         num_used = sum(each.has_both or not needs_both(export_format) for each in questions)
         with st.container(gap="xsmall"):
             st.download_button(
-                f"{name} (.{ending})",
+                f"{_(name)} (.{ending})",
                 data=partial(_bytes, export_format, said),  # called on click
                 file_name=f"citeloop-{export_format}.{ending}",
                 mime="application/octet-stream",
@@ -90,8 +91,8 @@ def _show_exports(said: Feedback) -> None:
                 disabled=not num_used,
                 key=f"export-{export_format}",
             )
-            st.caption(f"{holds[0].upper()}{holds[1:]}. {used_words(export_format, questions)}")
-    st.caption("Export the log in its own view.")
+            st.caption(f"{_(holds)}. {used_words(export_format, questions)}")
+    st.caption(_("Export the log in its own view."))
 
 
 def _bytes(export_format: ExportFormat, said: Feedback) -> bytes:
@@ -102,27 +103,34 @@ def used_words(export_format: ExportFormat, questions: Sequence[JudgedQuestion])
     """Return how many questions an export holds, and why not all."""
     num_used = sum(each.has_both or not needs_both(export_format) for each in questions)
     if num_used == len(questions):
-        return f"Holds {counted(num_used, 'question')}."
-    return f"Holds {num_used:,} of {counted(len(questions), 'question')}: those with both kinds of passages."
+        return ngettext("Holds {n} question.", "Holds {n} questions.", num_used)
+    return ngettext(
+        "Holds {num_used} of {n} question: those with both kinds of passages.",
+        "Holds {num_used} of {n} questions: those with both kinds of passages.",
+        len(questions),
+        num_used=num_used,
+    )
 
 
 def _show_import() -> None:
     st.markdown(
-        "Import a CSV with the columns `question`, `answer` and optionally `label` (yes or no), or any export except "
-        "the log. Its labels count as a curator's decisions. Importing a file twice adds nothing. A file with an "
-        "error is not imported."
+        _(
+            "Import a CSV with the columns `question`, `answer` and optionally `label` (yes or no), or any export "
+            "except the log. Its labels count as a curator's decisions. Importing a file twice adds nothing. A file "
+            "with an error is not imported."
+        )
     )
     with st.form("import", clear_on_submit=True):
-        file = st.file_uploader("File", type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
-        submitted = st.form_submit_button("Import", type="primary", icon=":material/upload:")
+        file = st.file_uploader(_("File"), type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
+        submitted = st.form_submit_button(_("Import"), type="primary", icon=":material/upload:")
     if submitted and not file:
-        st.warning("Choose a file first.")
+        st.warning(_("Choose a file first."))
     elif submitted and file:
         try:
             result = act_as("curator", "decisions imported", lambda: _import(file), file.name)
             tell("success", import_words(file.name, result))
         except CiteloopError as error:
-            tell("error", f"Nothing was imported: {error}")
+            tell("error", _("Nothing was imported: {error}", error=error))
         st.rerun()
 
 
@@ -140,7 +148,9 @@ def _import(file: UploadedFile) -> ImportResult:
         except CiteloopError as error:
             raise ExchangeError(str(error).replace(f"{scratch}/", "")) from error
         except OSError as error:
-            raise ExchangeError(f"{path.name} cannot be saved: {error.strerror or error}") from error
+            raise ExchangeError(
+                _("{name} cannot be saved: {error}", name=path.name, error=error.strerror or error)
+            ) from error
 
 
 def _unpacked(path: Path) -> Path:
@@ -152,21 +162,33 @@ def _unpacked(path: Path) -> Path:
             entries = {name: each for each in archive.infolist() if (name := PurePosixPath(each.filename).name)}
             wanted = {target: entries[name] for name, target in _BEIR_FILES.items() if name in entries}
             if sum(each.file_size for each in wanted.values()) > _MAX_UNPACKED_BYTES:
-                raise ExchangeError(f"{path.name} unpacks to more than {_MAX_UNPACKED_BYTES // 10**6} MB")
+                raise ExchangeError(
+                    _("{name} unpacks to more than {n} MB", name=path.name, n=_MAX_UNPACKED_BYTES // 10**6)
+                )
             for target, entry in wanted.items():
                 with archive.open(entry) as source, (folder / target).open("wb") as copy:
                     shutil.copyfileobj(source, copy)
     except _NOT_UNPACKED as error:
-        raise ExchangeError(f"{path.name} cannot be unpacked: {error}") from error
+        raise ExchangeError(_("{name} cannot be unpacked: {error}", name=path.name, error=error)) from error
     return folder
 
 
 def import_words(name: str, result: ImportResult) -> str:
     """Return the outcome of an import."""
     num_known = result.num_read - result.num_new - result.num_overruled
-    words = f"{name}: {counted(result.num_read, 'label')} read, {result.num_new:,} new, {num_known:,} already there"
+    words = ngettext(
+        "{name}: {n} label read, {num_new} new, {num_known} already there",
+        "{name}: {n} labels read, {num_new} new, {num_known} already there",
+        result.num_read,
+        name=name,
+        num_new=result.num_new,
+        num_known=num_known,
+    )
     if result.num_located < result.num_read:
-        words += f"; {result.num_read - result.num_located:,} are in no document and only used for training"
+        words += _(
+            "; {n} are in no document and only used for training",
+            n=result.num_read - result.num_located,
+        )
     if result.num_overruled:
-        words += f", {result.num_overruled:,} skipped because a curator decided otherwise"
+        words += _(", {n} skipped because a curator decided otherwise", n=result.num_overruled)
     return words

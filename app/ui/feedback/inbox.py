@@ -13,6 +13,8 @@ from app.feedback.inbox import InboxItem, Trouble
 from app.feedback.judgements import wording_key
 from app.feedback.rules import LabeledPassage
 from app.memory.votes import Statement
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.by_question import mark_of, people_words
@@ -23,22 +25,22 @@ from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import answers, changed, current_user, feedback_store, inbox
 from app.ui.who import act_as, current_rights
-from app.ui.words import ago, beginning_of, day, people, times
+from app.ui.words import ago, beginning_of, day, on_page, people, times
 from ingest.chunk import Chunk
 
 _PREVIEW_CHARACTERS = 400
 _MAX_WORDINGS = 20
 _REASONS: Mapping[Trouble, str] = {
-    "not answered": "Not answered",
-    "all sources struck out": "All sources struck out",
-    "struck out again": "Struck out again after the answer was rewritten",
-    "people contradict each other": "People contradict each other",
-    "near tie": "The best passages are nearly tied",
-    "weak best passage": "The best passage is a weak match",
-    "written answer struck out": "A source of the written answer was struck out",
-    "source changed": "A source of the written answer has changed",
-    "documents added": "Documents were added since a curator said that nothing answers this",
-    "passage changed": "A passage that people judged has changed",
+    "not answered": N_("Not answered"),
+    "all sources struck out": N_("All sources struck out"),
+    "struck out again": N_("Struck out again after the answer was rewritten"),
+    "people contradict each other": N_("People contradict each other"),
+    "near tie": N_("The best passages are nearly tied"),
+    "weak best passage": N_("The best passage is a weak match"),
+    "written answer struck out": N_("A source of the written answer was struck out"),
+    "source changed": N_("A source of the written answer has changed"),
+    "documents added": N_("Documents were added since a curator said that nothing answers this"),
+    "passage changed": N_("A passage that people judged has changed"),
 }
 
 
@@ -46,18 +48,23 @@ def show_inbox(said: Feedback) -> None:
     """Show the item with the most expected gain; a decision brings up the next one."""
     items = inbox()
     if not items:
-        st.caption("Nothing to decide. Questions that were not answered well come up here.")
+        st.caption(_("Nothing to decide. Questions that were not answered well come up here."))
         return
-    st.caption("What helps most comes first. One decision closes a question and acts on the next answer.")
+    st.caption(_("What helps most comes first. One decision closes a question and acts on the next answer."))
     for item in page_of(items, 1, "inbox-page"):
         _show_item(item, said)
 
 
 def item_words(item: InboxItem) -> str:
     """Return why it is in the inbox, how often it was asked, by how many people and since when."""
-    last = f", last {ago(item.last_asked_at)}" if item.num_asked > 1 else ""
-    asked = f"asked {times(item.num_asked)} by {people(item.num_people)} since {day(item.since)}"
-    return f"{_REASONS[item.trouble]} · {asked}{last}"
+    asked = _(
+        "asked {times} by {people} since {day}",
+        times=times(item.num_asked),
+        people=people(item.num_people),
+        day=day(item.since),
+    )
+    last = _(", last {ago}", ago=ago(item.last_asked_at)) if item.num_asked > 1 else ""
+    return f"{_(_REASONS[item.trouble])} · {asked}{last}"
 
 
 def _show_item(item: InboxItem, said: Feedback) -> None:
@@ -67,20 +74,20 @@ def _show_item(item: InboxItem, said: Feedback) -> None:
         st.caption(item_words(item))
         questions = _chosen(item)
         with st.container(horizontal=True):
-            if st.button("Find the answering passage", icon=":material/search:", type="primary"):
+            if st.button(_("Find the answering passage"), icon=":material/search:", type="primary"):
                 find_answer(item.question, [each for each in questions if each != item.question])
             shown = tuple(each.chunk.id for each in stored.answer.citations) if stored else ()
             st.button(
-                "Nothing here answers this",
+                _("Nothing here answers this"),
                 icon=":material/block:",
                 on_click=_say_unanswered,
                 args=(questions, shown),
-                help="Like questions are told so at once, with your name and the date.",
+                help=_("Like questions are told so at once, with your name and the date."),
             )
             if st.button(
-                "Write the answer",
+                _("Write the answer"),
                 icon=":material/edit_note:",
-                help="Like questions get your text first, with your name, the date and its sources.",
+                help=_("Like questions get your text first, with your name, the date and its sources."),
             ):
                 write_answer(item.question, [each for each in questions if each != item.question])
         if waiting := changed().get(wording_key(item.question)):
@@ -94,13 +101,13 @@ def _chosen(item: InboxItem) -> Sequence[str]:
     if len(item.wordings) == 1:
         return item.wordings
     wordings = item.wordings[:_MAX_WORDINGS]
-    chosen = st.multiselect("The decision is for", wordings, wordings, key=f"inbox-wordings-{item.answer_id}")
+    chosen = st.multiselect(_("The decision is for"), wordings, wordings, key=f"inbox-wordings-{item.answer_id}")
     return chosen or [item.question]
 
 
 def _show_passages(answer: Answer, questions: Sequence[str], said: Feedback) -> None:
     if answer.citations:
-        st.markdown("**Shown last**")
+        st.markdown(_("**Shown last**"))
     key = question_key(answer.searched)
     labeled = {each.text: each for each in said.labeled if question_key(each.question) == key}
     for citation in answer.citations:
@@ -109,17 +116,16 @@ def _show_passages(answer: Answer, questions: Sequence[str], said: Feedback) -> 
 
 def _show_passage(chunk: Chunk, questions: Sequence[str], labeled: LabeledPassage | None, said: Feedback) -> None:
     with st.container(border=True, gap="xsmall"):
-        where = markup.plain(" > ".join(filter(None, (chunk.title, chunk.heading))) or "Passage")
-        page = f", page {chunk.page}" if chunk.page else ""
+        where = markup.plain(" > ".join(filter(None, (chunk.title, chunk.heading))) or _("Passage"))
         mark = f"{mark_of(labeled)} " if labeled else ""
-        st.markdown(f"{mark}**{where}** · {markup.plain(chunk.document)}{page}")
+        st.markdown(f"{mark}**{where}** · {markup.plain(chunk.document)}{on_page(chunk.page)}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         if labeled and (words := people_words(labeled, said.reasons.get(key_of(labeled), {}))):
             st.caption(words)
         with st.container(horizontal=True, vertical_alignment="center"):
-            _judge_button("This answers", ":material/check:", "relevant", questions, chunk)
-            _judge_button("Does not answer", ":material/close:", "not relevant", questions, chunk)
-            links.to_source("Open in document", chunk_id=chunk.id, icon=":material/visibility:")
+            _judge_button(_("This answers"), ":material/check:", "relevant", questions, chunk)
+            _judge_button(_("Does not answer"), ":material/close:", "not relevant", questions, chunk)
+            links.to_source(_("Open in document"), chunk_id=chunk.id, icon=":material/visibility:")
 
 
 def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str], chunk: Chunk) -> None:
@@ -128,10 +134,13 @@ def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str],
 
 def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
     judgements = [Judgement.of_chunk(question, chunk, label, current_user()) for question in questions]
-    said = "answers" if label == "relevant" else "does not answer"
+    done = {
+        "relevant": N_("Saved: {title} answers “{question}”"),
+        "not relevant": N_("Saved: {title} does not answer “{question}”"),
+    }[label]
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"decided: {label}", act, chunk.document)):
-        tell("success", f"Saved: {chunk.title} {said} “{questions[0]}”")
+        tell("success", _(done, title=chunk.title, question=questions[0]))
 
 
 def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
@@ -140,4 +149,10 @@ def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
     statements = [Statement(each, current_user(), shown=shown, collections=collections) for each in questions]
     act = partial(feedback_store().say, statements)
     if try_to(lambda: act_as("curator", "decided: not in the documents", act)):
-        tell("success", f"Saved: the documents do not answer “{questions[0]}”. Withdraw it under Unanswered.")
+        tell(
+            "success",
+            _(
+                "Saved: the documents do not answer “{question}”. Withdraw it under Unanswered.",
+                question=questions[0],
+            ),
+        )

@@ -9,28 +9,44 @@ import streamlit as st
 
 from app.feedback import ACTIONS, REASONS, FeedbackEvent
 from app.training.exchange.exports import event_lines
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable
+from app.ui.words import reason_words
+
+_ACTIONS = {
+    "all": N_("all"),
+    "deleted": N_("deleted"),
+    "undone": N_("undone"),
+    "kept": N_("kept"),
+    "opened": N_("opened"),
+}
 
 
 def show_log(_said: Feedback) -> None:
     """Show all events, newest first, also of people who are ignored."""
     events = only_readable(feedback_store().events(everyone=True))[::-1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        words = st.text_input("Find", placeholder="Part of a question, document or passage", key="feedback-filter")
-        action = st.selectbox("Action", ["all", *ACTIONS], key="feedback-action", width=160)
-        reason = st.selectbox("Reason", ["all", "none given", *REASONS], key="feedback-reason", width=180)
+        words = st.text_input(
+            _("Find"), placeholder=_("Part of a question, document or passage"), key="feedback-filter"
+        )
+        action = st.selectbox(
+            _("Action"), ["all", *ACTIONS], format_func=_action_words, key="feedback-action", width=160
+        )
+        reasons = ["all", "none given", *REASONS]
+        reason = st.selectbox(_("Reason"), reasons, format_func=_reason_words, key="feedback-reason", width=180)
     shown = [event for event in events if _matches(event, words.lower(), action, reason)]
-    st.markdown(f"**{len(shown):,}** of {len(events):,} events, newest first")
+    st.markdown(_("**{n}** of {total} events, newest first", n=len(shown), total=len(events)))
     st.dataframe(
         _table(shown),
         hide_index=True,
-        column_config={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
-        alt="Feedback events: time, action, question, passage and rank",
+        column_config={_("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"))},
+        alt=_("Feedback events: time, action, question, passage and rank"),
     )
     st.download_button(
-        "Export events (.jsonl)",
+        _("Export events (.jsonl)"),
         data=lambda: event_lines(reversed(shown)).encode(),  # called on click
         file_name="citeloop-feedback.jsonl",
         mime="application/jsonl",
@@ -38,6 +54,14 @@ def show_log(_said: Feedback) -> None:
         icon=":material/download:",
         disabled=not shown,
     )
+
+
+def _action_words(action: str) -> str:
+    return _(_ACTIONS[action])
+
+
+def _reason_words(choice: str) -> str:
+    return {"all": _("all"), "none given": _("none given")}.get(choice) or reason_words(choice)
 
 
 def _matches(event: FeedbackEvent, words: str, action: str, reason: str) -> bool:
@@ -51,17 +75,17 @@ def _matches(event: FeedbackEvent, words: str, action: str, reason: str) -> bool
 def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            "When": pd.to_datetime([event.at for event in events], utc=True),
-            "Action": [event.action for event in events],
-            "Reason": [event.reason or "" for event in events],
-            "Question": [event.question for event in events],
-            "Document": [event.document for event in events],
-            "Heading": [event.heading for event in events],
-            "Passage": [event.text for event in events],
-            "Rank": [event.rank for event in events],
-            "Before": [event.fused_rank for event in events],
-            "Reranker": [event.reranker for event in events],
-            "By": [event.user for event in events],
+            _("When"): pd.to_datetime([event.at for event in events], utc=True),
+            _("Action"): [_action_words(event.action) for event in events],
+            _("Reason"): [reason_words(event.reason or "") for event in events],
+            _("Question"): [event.question for event in events],
+            _("Document"): [event.document for event in events],
+            _("Heading"): [event.heading for event in events],
+            _("Passage"): [event.text for event in events],
+            _("Rank"): [event.rank for event in events],
+            _("Before"): [event.fused_rank for event in events],
+            _("Reranker"): [event.reranker for event in events],
+            _("By"): [event.user for event in events],
         }
     )
-    return as_text(table, "Question", "Document", "Heading", "Passage", "By")
+    return as_text(table, _("Question"), _("Document"), _("Heading"), _("Passage"), _("By"))

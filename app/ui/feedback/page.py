@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from app.settings import read_settings
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.by_document import show_documents
@@ -21,25 +23,25 @@ from app.ui.feedback.statements import show_written
 from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
 from app.ui.resources import askings, feedback, feedback_store
-from app.ui.words import counted, passages_that_answer
+from app.ui.words import passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 
 _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
-    "Inbox": show_inbox,
-    "By question": show_questions,
-    "By document": show_documents,
-    "Unanswered": show_unanswered,
-    "Written answers": show_written,
-    "Proposed questions": show_proposals,
-    "Log": show_log,
-    "Files": show_files,
-    "People": show_people,
+    N_("Inbox"): show_inbox,
+    N_("By question"): show_questions,
+    N_("By document"): show_documents,
+    N_("Unanswered"): show_unanswered,
+    N_("Written answers"): show_written,
+    N_("Proposed questions"): show_proposals,
+    N_("Log"): show_log,
+    N_("Files"): show_files,
+    N_("People"): show_people,
 }
 
 
 def show() -> None:
     """The page."""
-    st.title("Feedback", anchor=False)
+    st.title(_("Feedback"), anchor=False)
     show_messages()
     _show_damage()
     said = feedback()
@@ -47,10 +49,11 @@ def show() -> None:
         _show_empty(said)
         return
     st.markdown(count_words(said))
-    links.to_training("See training data" if said.ready.missing else "Train the reranker")
+    links.to_training(_("See training data") if said.ready.missing else _("Train the reranker"))
     view = st.segmented_control(
-        "View",
+        _("View"),
         list(_VIEWS),
+        format_func=_,
         default="Inbox",
         required=True,
         key="feedback-view",
@@ -62,22 +65,24 @@ def show() -> None:
 def _show_damage() -> None:
     if damaged := damaged_databases(read_settings().home):
         st.warning(
-            f"A damaged database was replaced; its readable rows were copied. The old file is kept: "
-            f"{markup.plain(', '.join(str(path) for path in damaged))}",
+            _(
+                "A damaged database was replaced; its readable rows were copied. The old file is kept: {files}",
+                files=markup.plain(", ".join(str(path) for path in damaged)),
+            ),
             icon=":material/warning:",
         )
 
 
 def _show_empty(said: Feedback) -> None:
     st.info(
-        "No feedback yet. Strike out a wrong source below an answer, or add questions with known answers.",
+        _("No feedback yet. Strike out a wrong source below an answer, or add questions with known answers."),
         icon=":material/info:",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Add question and answer", icon=":material/add:", type="primary"):
+        if st.button(_("Add question and answer"), icon=":material/add:", type="primary"):
             find_answer("")
-        links.to_ask("Ask a question")
-    st.subheader("Proposed questions", anchor=False)
+        links.to_ask(_("Ask a question"))
+    st.subheader(_("Proposed questions"), anchor=False)
     show_proposals(said)
     show_files(said)
 
@@ -85,11 +90,14 @@ def _show_empty(said: Feedback) -> None:
 def count_words(said: Feedback) -> str:
     """Return the numbers and what is needed before training, as Markdown."""
     ready = said.ready
-    words = (
-        f"**{counted(ready.num_questions, 'question')}**: {passages_that_answer(ready.num_positives)}, "
-        f"{ready.num_negatives:,} that do not"
+    words = ngettext(
+        "**{n} question**: {passages_that_answer}, {num_negatives} that do not",
+        "**{n} questions**: {passages_that_answer}, {num_negatives} that do not",
+        ready.num_questions,
+        passages_that_answer=passages_that_answer(ready.num_positives),
+        num_negatives=ready.num_negatives,
     )
     if said.ready.num_contradictions:
-        words += f", {said.ready.num_contradictions:,} with conflicting feedback"
-    missing = f" Needed before training: {'; '.join(ready.missing)}." if ready.missing else ""
+        words += _(", {n} with conflicting feedback", n=said.ready.num_contradictions)
+    missing = _(" Needed before training: {missing}.", missing="; ".join(ready.missing)) if ready.missing else ""
     return f"{words}.{missing}"

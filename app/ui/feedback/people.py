@@ -8,13 +8,15 @@ import streamlit as st
 
 from app.feedback.people import Voter, voters
 from app.settings import read_settings
+from app.translation import gettext as _
+from app.translation import ngettext, number
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store, reads_everything
 from app.ui.who import act_as
-from app.ui.words import counted, day, person
+from app.ui.words import by_person, day, person
 
 _NUM_PEOPLE = 20
 
@@ -24,15 +26,17 @@ def show_people(_said: Feedback) -> None:
     if not reads_everything():
         return
     st.caption(
-        "Ignoring somebody takes back all that person's votes and decisions at once, and later ones too. The log is "
-        "kept. Without a login, the same person in another browser is somebody else."
+        _(
+            "Ignoring somebody takes back all that person's votes and decisions at once, and later ones too. The log "
+            "is kept. Without a login, the same person in another browser is somebody else."
+        )
     )
     for voter in page_of(voters(feedback_store(), read_settings().min_agreeing), _NUM_PEOPLE, "people-page"):
         with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             name = markup.plain(person(voter.user, current_user()))
             st.markdown(f"**{name}**  \n:small[{markup.plain(voter_words(voter))}]", width="content")
             st.button(
-                "Count again" if voter.ignored else "Ignore this person's votes",
+                _("Count again") if voter.ignored else _("Ignore this person's votes"),
                 key=f"ignore-{voter.user}",
                 on_click=_ignore,
                 args=(voter,),
@@ -43,16 +47,26 @@ def voter_words(voter: Voter) -> str:
     """Return how many votes, how many act, and how often others agree."""
     parts = []
     if voter.ignored:
-        by = person(voter.ignored.decided_by, current_user())
-        parts.append(f"ignored by {by} since {day(voter.ignored.at)}")
+        by = by_person(voter.ignored.decided_by, current_user())
+        parts.append(_("ignored {by} since {day}", by=by, day=day(voter.ignored.at)))
     if voter.num_votes:
-        acting = round(100 * voter.num_acting / voter.num_votes)
-        parts.append(f"{counted(voter.num_votes, 'vote')}, {acting}% act for others")
+        share = number(voter.num_acting / voter.num_votes, ".0%")
+        parts.append(
+            ngettext(
+                "{n} vote, {share} act for others", "{n} votes, {share} act for others", voter.num_votes, share=share
+            )
+        )
     if voter.num_compared:
-        parts.append(f"others agree with {voter.num_agreeing:,} of {voter.num_compared:,}")
+        parts.append(
+            _(
+                "others agree with {num_agreeing} of {num_compared}",
+                num_agreeing=voter.num_agreeing,
+                num_compared=voter.num_compared,
+            )
+        )
     if voter.num_decisions:
-        parts.append(counted(voter.num_decisions, "decision") + " as a curator")
-    return " · ".join(parts) or "no votes that count"
+        parts.append(ngettext("{n} decision as a curator", "{n} decisions as a curator", voter.num_decisions))
+    return " · ".join(parts) or _("no votes that count")
 
 
 def _ignore(voter: Voter) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from threading import Thread
@@ -21,19 +21,35 @@ from app.training.proposals import (
     ProposalStore,
     run,
 )
+from app.translation import N_, ngettext
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, pipeline, reads_everything
 from app.ui.who import act_as
-from app.ui.words import ago, counted
+from app.ui.words import ago, on_page
 from ingest import CiteloopError
 
 _NUM_PROPOSALS = 5
 _MAX_COUNT = 200
 _REFRESH_SECONDS = 1.0
 _COUNT = "proposals-count"
+_STATES: Mapping[str, str] = {
+    "open": N_("**{n}** open"),
+    "accepted": N_("**{n}** accepted"),
+    "rejected": N_("**{n}** rejected"),
+}
+_REFUSALS = (
+    N_("refused"),
+    N_("no single question of 10 to 200 characters"),
+    N_("repeats its instructions"),
+    N_("copies the passage"),
+    N_("known already"),
+    N_("search does not find the passage"),
+    N_("not answered by the passage"),
+)
 
 
 def show_proposals(_said: Feedback) -> None:
@@ -41,8 +57,10 @@ def show_proposals(_said: Feedback) -> None:
     if not reads_everything():
         return
     st.caption(
-        "A language model writes a question for each passage that has none. A question is dropped if search does not "
-        "find its passage. Only the ones that you accept are used."
+        _(
+            "A language model writes a question for each passage that has none. A question is dropped if search does "
+            "not find its passage. Only the ones that you accept are used."
+        )
     )
     jobs = ProposalJobStore(read_settings().home)
     last = next(iter(jobs.jobs(1)), None)
@@ -65,16 +83,17 @@ def _show_start() -> None:
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
     if language_model is None:
-        st.info(f"{NO_LANGUAGE_MODEL[:1].upper()}{NO_LANGUAGE_MODEL[1:]}.", icon=":material/info:")
+        text = _(NO_LANGUAGE_MODEL)
+        st.info(f"{text[:1].upper()}{text[1:]}.", icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Number of passages", 1, _MAX_COUNT, 20, key=_COUNT, width=180)
+        st.number_input(_("Number of passages"), 1, _MAX_COUNT, 20, key=_COUNT, width=180)
         st.button(
-            "Propose questions",
+            _("Propose questions"),
             icon=":material/auto_awesome:",
             type="primary",
             on_click=_start,
-            help=f"Each passage is sent to {markup.plain(language_model.name)}; you can leave this page.",
+            help=_("Each passage is sent to {name}; you can leave this page.", name=markup.plain(language_model.name)),
         )
 
 
@@ -104,9 +123,9 @@ def _show_progress(job_id: str) -> None:
     with st.container(border=True, gap="xsmall"):
         st.progress(min(job.num_done / job.count, 1.0), text=progress_words(job))
         if job.refused:
-            st.caption(job.refused.capitalize())
+            st.caption(_refused_words(job.refused).capitalize())
         if not job.cancel_requested:
-            st.button("Stop", icon=":material/stop_circle:", on_click=_stop, args=(job_id,))
+            st.button(_("Stop"), icon=":material/stop_circle:", on_click=_stop, args=(job_id,))
 
 
 def _stop(job_id: str) -> None:
@@ -117,9 +136,20 @@ def _stop(job_id: str) -> None:
 def progress_words(job: ProposalJob) -> str:
     """Return the progress in words."""
     if job.cancel_requested:
-        return "Stopping. Proposed questions are kept"
-    done = f"{job.num_done:,} of {counted(job.count, 'passage')} read"
-    return f"{done}, {counted(job.num_proposed, 'question')} proposed"
+        return _("Stopping. Proposed questions are kept")
+    done = ngettext("{done} of {n} passage read", "{done} of {n} passages read", job.count, done=job.num_done)
+    return f"{done}, {_proposed_words(job)}"
+
+
+def _proposed_words(job: ProposalJob) -> str:
+    return ngettext("{n} question proposed", "{n} questions proposed", job.num_proposed)
+
+
+def _refused_words(refused: str) -> str:
+    """Return the stored English words on refusals in the reader's language."""
+    for words in _REFUSALS:
+        refused = refused.replace(words, _(words))
+    return refused
 
 
 def _show_ended(job: ProposalJob) -> None:
@@ -129,14 +159,15 @@ def _show_ended(job: ProposalJob) -> None:
 def ended_words(job: ProposalJob) -> str:
     """Return the outcome of a job in words."""
     if not job.num_done and job.state == "done":
-        return "No passages left: each has a question or is too short."
-    counts = f"{counted(job.num_done, 'passage')} read, {counted(job.num_proposed, 'question')} proposed"
-    words = "; ".join(filter(None, (counts, job.refused)))
+        return _("No passages left: each has a question or is too short.")
+    read = ngettext("{n} passage read", "{n} passages read", job.num_done)
+    words = "; ".join(filter(None, (f"{read}, {_proposed_words(job)}", _refused_words(job.refused))))
     if job.state == "done":
         return f"{words} ({ago(job.ended_at)})"
     if job.state == "cancelled":
-        return f"{words}. Stopped."
-    return f"{words}. Ended early: {'the server was stopped' if job.is_dead else job.message}"
+        return _("{words}. Stopped.", words=words)
+    why = _("the server was stopped") if job.is_dead else job.message
+    return _("{words}. Ended early: {why}", words=words, why=why)
 
 
 # deciding -------------------------------------------------------------------------------------------------
@@ -147,30 +178,29 @@ def _show_open(store: ProposalStore) -> None:
     counts = {state: sum(each.state == state for each in proposals) for state in STATES}
     if not proposals:
         return
-    st.markdown(", ".join(f"**{number:,}** {state}" for state, number in counts.items()))
+    st.markdown(", ".join(_(_STATES[state], n=number) for state, number in counts.items()))
     for proposal in page_of([each for each in proposals if each.state == "open"], _NUM_PROPOSALS, "proposals-page"):
         _show_proposal(proposal)
 
 
 def _show_proposal(proposal: Proposal) -> None:
     with st.container(border=True, gap="small", key=f"proposal-{proposal.id}"):
-        st.text_input("Question", proposal.question, key=f"question-{proposal.id}", max_chars=MAX_CHARACTERS)
+        st.text_input(_("Question"), proposal.question, key=f"question-{proposal.id}", max_chars=MAX_CHARACTERS)
         where = " > ".join(filter(None, (proposal.title, proposal.heading)))
-        page = f", page {proposal.page}" if proposal.page else ""
-        st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{page}")
+        st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{on_page(proposal.page)}")
         st.markdown(markup.passage(proposal.text))  # in full: accepting it confirms that it answers
         if pipeline().table.chunk(proposal.chunk_id):
-            links.to_source("Open in document", chunk_id=proposal.chunk_id, icon=":material/visibility:")
+            links.to_source(_("Open in document"), chunk_id=proposal.chunk_id, icon=":material/visibility:")
         else:
-            st.caption(":orange[:material/history:] The passage was changed or removed; this is its earlier text.")
-        st.caption(f"Proposed by {markup.plain(proposal.model)}, {ago(proposal.at)}")
+            st.caption(_(":orange[:material/history:] The passage was changed or removed; this is its earlier text."))
+        st.caption(_("Proposed by {model}, {ago}", model=markup.plain(proposal.model), ago=ago(proposal.at)))
         with st.container(horizontal=True):
-            _button("Accept", proposal, _accept, ":material/check:")
-            _button("Reject", proposal, _reject, ":material/close:")
+            _button(N_("Accept"), proposal, _accept, ":material/check:")
+            _button(N_("Reject"), proposal, _reject, ":material/close:")
 
 
 def _button(label: str, proposal: Proposal, act: Callable[[Proposal], None], icon: str) -> None:
-    st.button(label, key=f"{label}-{proposal.id}", icon=icon, on_click=act, args=(proposal,))
+    st.button(_(label), key=f"{label}-{proposal.id}", icon=icon, on_click=act, args=(proposal,))
 
 
 def _accept(proposal: Proposal) -> None:
@@ -187,6 +217,6 @@ def _reject(proposal: Proposal) -> None:
 def _decide(what: str, proposal: Proposal, act: Callable[[], bool]) -> None:
     def tell_if_late() -> None:
         if not act_as("curator", f"proposed question {what}", act, proposal.document):
-            tell("info", "Another user has already decided on this question.")
+            tell("info", _("Another user has already decided on this question."))
 
     try_to(tell_if_late)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.feedback.statements import withdrawn
 from app.memory.votes import Statement
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.write_answer import write_answer
@@ -21,11 +22,11 @@ from app.ui.words import day, person
 _NUM_STATEMENTS = 10
 
 
-def show_written(_: Feedback) -> None:
+def show_written(_said: Feedback) -> None:
     """Show the written answers that nobody withdrew."""
     written = [statement for statement in statements() if statement.text]
     if not written:
-        st.caption("No written answers. Write one in the inbox, or for a question under By question.")
+        st.caption(_("No written answers. Write one in the inbox, or for a question under By question."))
     show_statements(written)
 
 
@@ -38,10 +39,10 @@ def show_statements(said: Sequence[Statement]) -> None:
                 words = f"{markup.plain(statement.question)}  \n:small[{who}, {day(statement.at)}]"
                 st.markdown(words, width="content")
                 with st.container(horizontal=True, width="content"):
-                    if statement.text and st.button("Edit", key=f"edit-{statement.question}-{statement.at}"):
+                    if statement.text and st.button(_("Edit"), key=f"edit-{statement.question}-{statement.at}"):
                         write_answer(statement.question, text=statement.text, sources=statement.sources)
                     st.button(
-                        "Withdraw",
+                        _("Withdraw"),
                         key=f"withdraw-{statement.question}-{statement.at}",
                         on_click=withdraw,
                         args=([statement.question], statement.collections),

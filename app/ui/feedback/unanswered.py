@@ -9,6 +9,8 @@ import streamlit as st
 
 from app.feedback.inbox import troubles
 from app.feedback.unanswered import UnansweredQuestion, by_week, unanswered_questions
+from app.translation import gettext as _
+from app.translation import pgettext
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.statements import show_statements
@@ -20,27 +22,28 @@ def show_unanswered(said: Feedback) -> None:
     asked = askings()
     trouble_of = troubles(asked, said.events)
     weeks = by_week(asked, trouble_of)
-    st.caption("Not answered: nothing found, all sources struck out, or struck out again after a rewrite.")
+    share = pgettext("column", "Share")
+    st.caption(_("Not answered: nothing found, all sources struck out, or struck out again after a rewrite."))
     st.dataframe(
         pd.DataFrame(
             {
-                "Week from": [week.begins for week in weeks],
-                "Questions": [week.num_asked for week in weeks],
-                "Not answered": [week.num_unanswered for week in weeks],
-                "Share": [week.num_unanswered / week.num_asked for week in weeks],
+                _("Week from"): [week.begins for week in weeks],
+                _("Questions"): [week.num_asked for week in weeks],
+                _("Not answered"): [week.num_unanswered for week in weeks],
+                share: [week.num_unanswered / week.num_asked for week in weeks],
             }
         ),
         hide_index=True,
         width="content",
         column_config={
-            "Week from": st.column_config.DateColumn(format="D MMM YYYY"),
-            "Share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            _("Week from"): st.column_config.DateColumn(format=_("D MMM YYYY")),
+            share: st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
         },
-        alt="Questions asked and not answered, by week",
+        alt=_("Questions asked and not answered, by week"),
     )
     questions = unanswered_questions(asked, trouble_of)
     st.download_button(
-        "Download questions (.csv)",
+        _("Download questions (.csv)"),
         data=lambda: csv_of(questions),  # called on click
         file_name="citeloop-unanswered.csv",
         mime="text/csv",
@@ -49,7 +52,7 @@ def show_unanswered(said: Feedback) -> None:
         disabled=not questions,
     )
     if said_unanswered := [one for one in statements() if not one.text]:
-        st.subheader("Not in the documents, says a curator", anchor=False)
+        st.subheader(_("Not in the documents, says a curator"), anchor=False)
         show_statements(said_unanswered)
 
 

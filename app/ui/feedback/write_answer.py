@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.answer.curated import MAX_CHARACTERS, MAX_SOURCES, checked_text
 from app.memory.votes import Statement
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.answer_search import find_passages, title_and_heading
 from app.ui.messages import tell
@@ -20,29 +21,37 @@ from ingest.chunk import PassageRef
 _PREVIEW_CHARACTERS = 300
 
 
-@st.dialog("Write the answer", width="large")
 def write_answer(
     question: str, wordings: Sequence[str] = (), *, text: str = "", sources: Sequence[PassageRef] = ()
 ) -> None:
-    """Pick sources and write a text that cites them; a draft stays until it is saved.
+    """Open a dialog to pick sources and write a text that cites them; a draft stays until it is saved.
 
     wordings: other questions that it answers too. text, sources: of an answer to edit.
     """
+    st.dialog(_("Write the answer"), width="large")(_write_answer)(question, wordings, text, sources)
+
+
+def _write_answer(question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef]) -> None:
     st.markdown(f"**{markup.plain(question)}**")
     picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(sources))
     for number, source in enumerate(picked, 1):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             words = markup.plain(preview(source.text, _PREVIEW_CHARACTERS))
             st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}**  \n{words}", width="content")
-            st.button(f"Remove [{number}]", key=f"remove-source-{number}", on_click=picked.remove, args=(source,))
+            st.button(
+                _("Remove [{number}]", number=number),
+                key=f"remove-source-{number}",
+                on_click=picked.remove,
+                args=(source,),
+            )
     typed = st.text_area(
-        "Answer",
+        _("Answer"),
         text,
         key=f"written-{question}",
         max_chars=MAX_CHARACTERS,
-        placeholder="A few sentences, each with its source: The key is in the safe [1].",
+        placeholder=_("A few sentences, each with its source: The key is in the safe [1]."),
     )
-    if st.button("Save answer", type="primary", icon=":material/check:"):
+    if st.button(_("Save answer"), type="primary", icon=":material/check:"):
         _save(question, wordings, typed, picked)
     if len(picked) < MAX_SOURCES:
         _find_sources(question, picked)
@@ -66,12 +75,15 @@ def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[P
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
     st.session_state.pop(_key(question), None)
-    tell("success", f"Saved: your answer to “{question}”. Edit or withdraw it under Written answers.")
+    tell(
+        "success",
+        _("Saved: your answer to “{question}”. Edit or withdraw it under Written answers.", question=question),
+    )
     st.rerun()
 
 
 def _find_sources(question: str, picked: list[PassageRef]) -> None:
-    words = st.text_input("Find sources", value=question, key=f"find-sources-{question}", max_chars=2000).strip()
+    words = st.text_input(_("Find sources"), value=question, key=f"find-sources-{question}", max_chars=2000).strip()
     if not words:
         return
     texts = {source.text for source in picked}
@@ -83,7 +95,7 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 st.markdown(title_and_heading(chunk), width="content")
                 st.button(
-                    f"Cite as [{len(picked) + 1}]",
+                    _("Cite as [{number}]", number=len(picked) + 1),
                     key=f"cite-{chunk.id}",
                     icon=":material/add:",
                     on_click=picked.append,

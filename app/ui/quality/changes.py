@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.evaluation.changes import Place, QuestionChange
+from app.translation import gettext as _
+from app.translation import number
 from app.ui import markup
+from app.ui.words import on_page
 
 
 def show_changes(changes: Sequence[QuestionChange], *, before: str, after: str, in_points: bool = False) -> None:
@@ -16,8 +19,8 @@ def show_changes(changes: Sequence[QuestionChange], *, before: str, after: str, 
     in_points: show quality in points of 100, without the measure's name.
     """
     parts = {
-        "Gained": [change for change in changes if change.gain > 0],
-        "Lost": [change for change in changes if change.gain < 0],
+        _("Gained"): [change for change in changes if change.gain > 0],
+        _("Lost"): [change for change in changes if change.gain < 0],
     }
     tabs = st.tabs([f"{label} ({len(part)})" for label, part in parts.items()])
     for tab, part in zip(tabs, parts.values(), strict=True):
@@ -25,19 +28,33 @@ def show_changes(changes: Sequence[QuestionChange], *, before: str, after: str, 
             for change in part:
                 _show_change(change, before, after, in_points=in_points)
             if not part:
-                st.caption("None.")
+                st.caption(_("None."))
 
 
 def _show_change(change: QuestionChange, before: str, after: str, *, in_points: bool) -> None:
-    gain = f"{100 * change.gain:+.0f} points" if in_points else f"{change.gain:+.2f}"
+    gain = number(change.gain, "+.2f")
+    if in_points:
+        gain = _("{gain} points", gain=number(100 * change.gain, "+.0f"))
     with st.expander(f"{gain}  {markup.plain(change.question)}"):
         if in_points:
-            st.caption(f"From {100 * change.before:.0f} to {100 * change.after:.0f} points; ✓ marks what answers")
+            st.caption(
+                _(
+                    "From {before} to {after} points; ✓ marks what answers",
+                    before=number(100 * change.before, ".0f"),
+                    after=number(100 * change.after, ".0f"),
+                )
+            )
         else:
-            st.caption(f"nDCG@10 from {change.before:.3f} to {change.after:.3f}; ✓ marks what is relevant")
+            st.caption(
+                _(
+                    "nDCG@10 from {before} to {after}; ✓ marks what is relevant",
+                    before=number(change.before, ".3f"),
+                    after=number(change.after, ".3f"),
+                )
+            )
         left, right = st.columns(2)
-        left.markdown(f"**Before**, {markup.plain(before)}\n\n{_places(change.places_before)}")
-        right.markdown(f"**After**, {markup.plain(after)}\n\n{_places(change.places_after)}")
+        left.markdown(_("**Before**, {name}", name=markup.plain(before)) + f"\n\n{_places(change.places_before)}")
+        right.markdown(_("**After**, {name}", name=markup.plain(after)) + f"\n\n{_places(change.places_after)}")
 
 
 def _places(places: Sequence[Place]) -> str:
@@ -46,6 +63,5 @@ def _places(places: Sequence[Place]) -> str:
 
 def _place(place: Place) -> str:
     where = markup.plain(" > ".join(filter(None, (place.title, place.heading))))
-    page = f", page {place.page}" if place.page else ""
-    mark = ":green-background[✓ relevant] " if place.relevant else ""
-    return f"{mark}**{where}**{page}  \n   {markup.plain(place.text)}"
+    mark = _(":green-background[✓ relevant] ") if place.relevant else ""
+    return f"{mark}**{where}**{on_page(place.page)}  \n   {markup.plain(place.text)}"

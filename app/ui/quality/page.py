@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
 from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
 from app.evaluation.decision import Outcome, usual_depth, verdict
+from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
 from app.evaluation.report_files import SavedReport, read_reports
 from app.evaluation.report_text import HOW_MEASURED
 from app.evaluation.results import Result
 from app.settings import read_settings
+from app.translation import N_, number
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.quality.changes import show_changes
 from app.ui.resources import reads_everything
+from app.ui.words import moment
 
 _ICONS: dict[Outcome, str] = {
     "pays": ":material/trending_up:",
@@ -27,23 +30,25 @@ _ICONS: dict[Outcome, str] = {
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",
 }
-_NO_REPORT = "No report yet. It needs questions whose answers are known: 50 or more."
-_HOW_TO_MEASURE = """Write the questions into a CSV with the columns `question`, `document` (the name as on the
+_NO_REPORT = N_("No report yet. It needs questions whose answers are known: 50 or more.")
+_HOW_TO_MEASURE = N_("""Write the questions into a CSV with the columns `question`, `document` (the name as on the
 Documents page) and `quote` (the text in the document that answers the question), and run
 
-    citeloop evaluate questions.csv"""
+    citeloop evaluate questions.csv""")
 
 
 def show() -> None:
     """The page."""
-    st.title("Quality", anchor=False)
+    st.title(_("Quality"), anchor=False)
     if not reads_everything():
         return
     reports = {saved.folder.name: saved for saved in read_reports(read_settings().home)}
     if not reports:
         _show_empty()
         return
-    name = st.selectbox("Report", list(reports), format_func=lambda name: _label(reports[name]), key="quality-report")
+    name = st.selectbox(
+        _("Report"), list(reports), format_func=lambda name: _label(reports[name]), key="quality-report"
+    )
     chosen = reports[name]
     report = chosen.report
     decided = verdict(report)
@@ -53,32 +58,38 @@ def show() -> None:
     depth = _choose_depth(report)
     for column, measure in zip(st.columns(2), CHART_MEASURES, strict=True):
         column.altair_chart(quality_chart(report, measure, depth))
-    st.subheader("Quality against time", anchor=False)
+    st.subheader(_("Quality against time"), anchor=False)
     st.altair_chart(cost_chart(report))
     _show_table(report, depth)
     _show_changes([result for result in report.results if result.num_candidates == depth and result.changes])
-    with st.expander("How this was measured"):
-        st.markdown(HOW_MEASURED)
-        st.markdown("\n".join(f"- left out: {markup.plain(line)}" for line in report.left_out))
-        st.caption(markup.plain(f"Files of this report, with TREC runs: {chosen.folder}"))
+    with st.expander(_("How this was measured")):
+        st.markdown(_(HOW_MEASURED))
+        st.markdown("\n".join(_("- left out: {line}", line=markup.plain(line)) for line in report.left_out))
+        st.caption(markup.plain(_("Files of this report, with TREC runs: {folder}", folder=chosen.folder)))
 
 
 def _show_empty() -> None:
-    st.info(_NO_REPORT, icon=":material/info:")
-    links.to_feedback("Collect questions with known answers")
-    with st.expander("How the administrator makes a report"):
-        st.markdown(_HOW_TO_MEASURE)
+    st.info(_(_NO_REPORT), icon=":material/info:")
+    links.to_feedback(_("Collect questions with known answers"))
+    with st.expander(_("How the administrator makes a report")):
+        st.markdown(_(_HOW_TO_MEASURE))
 
 
 def _label(saved: SavedReport) -> str:
-    at = datetime.fromisoformat(saved.report.evaluated_at)
-    return f"{saved.report.benchmark}, {at:%-d %b %Y, %H:%M} UTC, {saved.report.num_queries} questions"
+    report = saved.report
+    at = moment(report.evaluated_at)
+    return _("{name}, {moment}, {n} questions", name=report.benchmark, moment=at, n=report.num_queries)
 
 
 def _facts(report: EvaluationReport) -> str:
-    return (
-        f"{report.num_queries} questions judged by {report.judged} on {report.num_documents} documents in "
-        f"{report.num_chunks:,} passages, embedded with {report.embedder}."
+    return _(
+        "{num_queries} questions judged by {judged} on {num_documents} documents in {num_chunks} passages, embedded "
+        "with {embedder}.",
+        num_queries=report.num_queries,
+        judged=report.judged,
+        num_documents=report.num_documents,
+        num_chunks=report.num_chunks,
+        embedder=report.embedder,
     )
 
 
@@ -88,7 +99,7 @@ def _choose_depth(report: EvaluationReport) -> int:
     if len(report.num_candidates) == 1:
         return depth
     chosen = st.segmented_control(
-        "Candidates", report.num_candidates, default=depth, required=True, key=f"quality-depth-{report.evaluated_at}"
+        _("Candidates"), report.num_candidates, default=depth, required=True, key=f"quality-depth-{report.evaluated_at}"
     )
     return chosen or depth
 
@@ -98,29 +109,34 @@ def _choose_depth(report: EvaluationReport) -> int:
 
 def _show_table(report: EvaluationReport, depth: int) -> None:
     shown = [result for result in report.results if result.num_candidates == depth]
-    st.subheader(f"All figures, {depth} candidates", anchor=False)
+    st.subheader(_("All figures, {depth} candidates", depth=depth), anchor=False)
     st.dataframe(
         pd.DataFrame([_row(result) for result in shown]),
         hide_index=True,
-        alt="Quality and milliseconds of each retriever and reranker",
+        alt=_("Quality and milliseconds of each retriever and reranker"),
     )
 
 
 def _row(result: Result) -> dict[str, object]:
     gain = result.gain.get("nDCG@10")
-    quality = {name: f"{value.mean:.3f}" for name, value in result.metrics.items()}
+    quality = {name: number(value.mean, ".3f") for name, value in result.metrics.items()}
     return {
-        "Retriever": result.retriever,
-        "Reranker": result.reranker,
+        _("Retriever"): result.retriever,
+        _("Reranker"): result.reranker,
         **quality,
-        "Gain in nDCG@10": f"{gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})" if gain else "",
-        "p": f"{gain.p_value:.2g}" if gain else "",
-        "Best possible nDCG@10": f"{result.oracle['nDCG@10']:.3f}",
-        "Search ms": round(result.latency_ms["search"].p50),
-        "Reranking ms": round(result.latency_ms["rerank"].p50),
-        "95th percentile": round(result.latency_ms["rerank"].p95),
-        "Times as long": f"{result.slow_down:.1f}" if result.slow_down else "",
+        _("Gain in nDCG@10"): _gain_words(gain) if gain else "",
+        "p": number(gain.p_value, ".2g") if gain else "",
+        _("Best possible nDCG@10"): number(result.oracle["nDCG@10"], ".3f"),
+        _("Search ms"): round(result.latency_ms["search"].p50),
+        _("Reranking ms"): round(result.latency_ms["rerank"].p50),
+        _("95th percentile"): round(result.latency_ms["rerank"].p95),
+        _("Times as long"): number(result.slow_down, ".1f") if result.slow_down else "",
     }
+
+
+def _gain_words(gain: Difference) -> str:
+    mean, low, high = (number(value, "+.3f") for value in (gain.mean, gain.low, gain.high))
+    return _("{mean} ({low} to {high})", mean=mean, low=low, high=high)
 
 
 # the questions -------------------------------------------------------------------------------------------
@@ -129,9 +145,12 @@ def _row(result: Result) -> dict[str, object]:
 def _show_changes(results: Sequence[Result]) -> None:
     if not results:
         return
-    st.subheader("Questions that changed most", anchor=False)
-    by_name = {f"{result.reranker} on {result.retriever} search": result for result in results}
+    st.subheader(_("Questions that changed most"), anchor=False)
+    by_name = {
+        _("{reranker} on {retriever} search", reranker=result.reranker, retriever=result.retriever): result
+        for result in results
+    }
     usual = max(by_name, key=lambda name: (by_name[name].retriever == "hybrid", by_name[name].metrics["nDCG@10"].mean))
-    chosen = st.selectbox("Reranker", list(by_name), index=list(by_name).index(usual), key="quality-changes")
+    chosen = st.selectbox(_("Reranker"), list(by_name), index=list(by_name).index(usual), key="quality-changes")
     result = by_name[chosen]
-    show_changes(result.changes, before="search alone", after="reranked")
+    show_changes(result.changes, before=_("search alone"), after=_("reranked"))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.translation import gettext as _
+from app.translation import ngettext
 from app.ui import markup
 from app.ui.resources import figures_of
-from app.ui.words import counted
 from ingest.chunk import Chunk
 from ingest.figures import KeptFigure, read_picture
 
@@ -24,7 +25,7 @@ def show_beside(chunk: Chunk) -> None:
     for figure, path in found[:_NUM_SHOWN]:
         show_figure(figure, path)
     if more := found[_NUM_SHOWN:]:
-        with st.expander(f"{counted(len(more), 'more picture')}"):
+        with st.expander(ngettext("{n} more picture", "{n} more pictures", len(more))):
             for figure, path in more:
                 show_figure(figure, path)
 
@@ -34,16 +35,16 @@ def show_described(chunk: Chunk, figures: Sequence[tuple[KeptFigure, Path]] | No
     for figure, path in figures_of(chunk) if figures is None else figures:
         show_figure(figure, path)
         return
-    st.caption(f"Described by {markup.plain(chunk.described_by)}")
+    st.caption(_("Described by {model}", model=markup.plain(chunk.described_by)))
     st.markdown(markup.passage(chunk.text))
 
 
 def show_figure(figure: KeptFigure, path: Path) -> None:
     """Show a picture with its caption and description."""
     if picture := read_picture(path):
-        st.image(picture, width=_WIDTH, alt=figure.caption or "Picture without a caption")
+        st.image(picture, width=_WIDTH, alt=figure.caption or _("Picture without a caption"))
     if figure.caption:
         st.caption(markup.plain(figure.caption))
     if figure.description:
-        with st.expander(f"Described by {markup.plain(figure.described_by)}"):
+        with st.expander(_("Described by {model}", model=markup.plain(figure.described_by))):
             st.markdown(markup.passage(figure.description))

@@ -18,6 +18,8 @@ from urllib.parse import quote
 import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.messages import show_messages
 from app.ui.resources import answers, current_user, feedback_store, pipeline, readable
@@ -28,7 +30,6 @@ from app.ui.source.page_view import show_page
 from app.ui.source.strike import show_strike
 from app.ui.source.text_view import as_markdown, show_text
 from app.ui.who import current_rights
-from app.ui.words import counted
 from ingest.chunk import Chunk
 from ingest.figures import Figures
 from ingest.files import is_remote
@@ -73,15 +74,15 @@ def show() -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if source.answer:
             links.to_answer(
-                "Back to the answer",
+                _("Back to the answer"),
                 conversation_id=source.answer.conversation_id,
                 answer_id=source.answer.id,
                 share=named["share"],
             )
         elif current_rights().may_act_as("curator"):
-            links.to_documents("All documents")
+            links.to_documents(_("All documents"))
         else:
-            links.to_ask("Ask a question")
+            links.to_ask(_("Ask a question"))
         if source.document:
             _show_download(source.document)
     show_messages()
@@ -129,44 +130,50 @@ def _record_opened(source: _Source) -> None:
 
 
 def _show_nothing(*, is_named: bool) -> None:
-    st.title("Source", anchor=False)
+    st.title(_("Source"), anchor=False)
     if is_named:
-        st.info("Passage not found. It may have been changed or removed.")
+        st.info(_("Passage not found. It may have been changed or removed."))
     else:
-        st.info("Open a source below an answer.")
+        st.info(_("Open a source below an answer."))
 
 
 def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
     name = markup.plain(chunk.document)
     st.title(markup.plain(chunk.title), anchor=False)
-    became = "has changed" if document else "was removed"
-    st.warning(f"This passage is no longer in the documents: {name} {became}.", icon=":material/history:")
+    gone = (
+        N_("This passage is no longer in the documents: {name} has changed.")
+        if document
+        else N_("This passage is no longer in the documents: {name} was removed.")
+    )
+    st.warning(_(gone, name=name), icon=":material/history:")
     st.caption(_place(chunk))
-    st.markdown("**Passage at the time of the answer**")
+    st.markdown(_("**Passage at the time of the answer**"))
     with st.container(key="source-marked"):
         st.markdown(markup.passage(chunk.shown))
     if document:
-        links.to_source("Open current document", document_id=document.id, icon=":material/visibility:")
+        links.to_source(_("Open current document"), document_id=document.id, icon=":material/visibility:")
 
 
 def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
     st.title(markup.plain(document.title), anchor=False)
     st.caption(_place(chunk) if chunk else markup.plain(document.name))
     if is_remote(document.source):
-        st.caption(f"From {address_link(document.source)}")
+        st.caption(_("From {source}", source=address_link(document.source)))
     path = _original(document)
     if path.suffix in SUFFIXES and path.is_file():
         _show_paged(document, path, chunk)
         return
     if not path.is_file():
-        st.caption("The original file is not stored; this is its text.")
+        st.caption(_("The original file is not stored; this is its text."))
     figures = Figures(pipeline().table.home)
     with st.container(key="source-text"):
         if chunks := pipeline().table.chunks_of(document.id):
             paths = [(figure, figures.path(document, figure.picture)) for figure in figures.of(document)]
             show_text(chunks, chunk, [(figure, path) for figure, path in paths if path.is_file()])
     if num_left_out := figures.num_left_out(document):
-        st.caption(f"Not shown: {counted(num_left_out, 'small or repeated picture')}")
+        st.caption(ngettext(
+                "Not shown: {n} small or repeated picture", "Not shown: {n} small or repeated pictures", num_left_out
+            ))
 
 
 def address_link(source: str) -> str:
@@ -184,15 +191,15 @@ def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> No
         number = show_page(document, path, chunk)
     with right, st.container(key="source-side"):
         if chunk and chunk.described_by:
-            st.markdown("**Cited picture**")
+            st.markdown(_("**Cited picture**"))
             with st.container(key="source-marked"):
                 show_described(chunk)
         elif chunk:
-            st.markdown("**Cited passage**")
+            st.markdown(_("**Cited passage**"))
             with st.container(key="source-marked"):
                 st.markdown(markup.passage(chunk.text))
         else:
-            st.markdown("**Text of this page**" if number else "**Text**")
+            st.markdown(_("**Text of this page**") if number else _("**Text**"))
             st.markdown(_words_of(pipeline().table.chunks_of(document.id), number))
 
 
@@ -204,7 +211,7 @@ def _words_of(chunks: Sequence[Chunk], number: int | None) -> str:
     """Return a page's passages as Markdown, to search and copy; None: the first passages."""
     words = (chunk for chunk in chunks if not chunk.described_by)
     here = [chunk for chunk in words if number in (None, chunk.page, *(box.page for box in chunk.boxes))]
-    return as_markdown(here[:_NUM_WORDS]) or "There is no text on this page."
+    return as_markdown(here[:_NUM_WORDS]) or _("There is no text on this page.")
 
 
 def _show_download(document: StoredDocument) -> None:
@@ -217,7 +224,7 @@ def _show_download(document: StoredDocument) -> None:
         return path.open("rb")
 
     st.download_button(
-        "Download original",
+        _("Download original"),
         data=opened,  # called on click, so drawing the page reads no bytes
         file_name=download_name(document.name),
         mime="application/octet-stream",  # keeps the browser from showing it as a page of this site
@@ -248,5 +255,6 @@ def _place(chunk: Chunk) -> str:
 def _pages(chunk: Chunk) -> str:
     numbers = sorted({box.page for box in chunk.boxes})
     if len(numbers) > 1:
-        return f"pages {numbers[0]} and {numbers[-1]}" if len(numbers) == 2 else f"pages {numbers[0]} to {numbers[-1]}"
-    return f"page {chunk.page}" if chunk.page else ""
+        pages = N_("pages {first} and {last}") if len(numbers) == 2 else N_("pages {first} to {last}")
+        return _(pages, first=numbers[0], last=numbers[-1])
+    return _("page {number}", number=chunk.page) if chunk.page else ""

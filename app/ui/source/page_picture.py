@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pypdfium2
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from app.translation import N_
 from ingest import CiteloopError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def page_picture(path: Path, page: int, boxes: Sequence[Box]) -> PagePicture:
             )
             answer = json.loads(done.stdout)
         except (subprocess.SubprocessError, OSError, ValueError) as error:
-            raise PictureError("this page cannot be shown as a picture; its text is below") from error
+            raise PictureError(N_("this page cannot be shown as a picture; its text is below")) from error
     return PagePicture(b64decode(answer["whole"]), b64decode(answer["part"]), answer["middle"], answer["num_pages"])
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.translation import N_
+from app.translation import gettext as _
 from app.ui.resources import page_picture
 from app.ui.scroll import scroll_here
 from app.ui.source.page_picture import PagePicture, PictureError
@@ -36,7 +38,7 @@ def show_page(document: StoredDocument, path: Path, marked: Chunk | None) -> int
             document.id, document.sha256, number, marked.id if marked else "", path, marked.boxes if marked else ()
         )
     except PictureError as error:
-        st.warning(str(error), icon=":material/image_not_supported:")
+        st.warning(_(str(error)), icon=":material/image_not_supported:")
         return None
     number = min(number, picture.num_pages)
     on_passage = {home, *(box.page for box in marked.boxes)} if marked else set()
@@ -50,12 +52,12 @@ def _turn_pages(key: str, number: int, num_pages: int, home: int | None) -> None
     if num_pages == 1:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _turn("Previous", key, number - 1, num_pages, icon=":material/chevron_left:")
-        st.markdown(f"page {number} of {num_pages}", width="content")
-        _turn("Next", key, number + 1, num_pages, icon=":material/chevron_right:")
+        _turn(N_("Previous"), key, number - 1, num_pages, icon=":material/chevron_left:")
+        st.markdown(_("page {number} of {num_pages}", number=number, num_pages=num_pages), width="content")
+        _turn(N_("Next"), key, number + 1, num_pages, icon=":material/chevron_right:")
         if home is not None:
             st.button(
-                "Back to the passage",
+                _("Back to the passage"),
                 icon=":material/my_location:",
                 type="tertiary",
                 on_click=st.session_state.update,
@@ -65,7 +67,7 @@ def _turn_pages(key: str, number: int, num_pages: int, home: int | None) -> None
 
 def _turn(label: str, key: str, to: int, num_pages: int, *, icon: str) -> None:
     st.button(
-        label,
+        _(label),
         icon=icon,
         icon_position="right" if label == "Next" else "left",
         key=f"{label}-{key}",
@@ -76,13 +78,13 @@ def _turn(label: str, key: str, to: int, num_pages: int, *, icon: str) -> None:
 
 
 def _show_picture(document: StoredDocument, number: int, picture: PagePicture) -> None:
-    alt = f"Page {number} of {picture.num_pages} of {document.name}"
-    whole = bool(picture.part) and st.toggle("Whole page", key="page-toggle")
+    alt = _("Page {number} of {num_pages} of {name}", number=number, num_pages=picture.num_pages, name=document.name)
+    whole = bool(picture.part) and st.toggle(_("Whole page"), key="page-toggle")
     with st.container(key="page-whole-wide" if picture.part and not whole else "page-whole"):
-        st.image(picture.whole, width="stretch", alt=alt + (", the passage marked" if picture.part else ""))
+        st.image(picture.whole, width="stretch", alt=alt + (_(", the passage marked") if picture.part else ""))
         if picture.part:
             st.html(f"<style>.st-key-scroll-to-middle {{ top: {picture.middle:.1%}; }}</style>")
             scroll_here(key="scroll-to-middle", block="center")
     if picture.part and not whole:
         with st.container(key="page-part"):
-            st.image(picture.part, width="stretch", alt=f"{alt}: the part with the passage, marked")
+            st.image(picture.part, width="stretch", alt=_("{alt}: the part with the passage, marked", alt=alt))

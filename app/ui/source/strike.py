@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.feedback import Action, Reason, StoredAnswer
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.source_cards import choose_reason
 from app.ui.messages import try_to
@@ -23,7 +24,7 @@ def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
     event = feedback_store().deleted(answer.id, answer.user).get(chunk_id)
     if event is None:
         st.button(
-            f"Strike out [{number}]",
+            _("Strike out [{number}]", number=number),
             icon=":material/thumb_down:",
             on_click=_record,
             args=(answer, chunk_id, "deleted"),
@@ -31,8 +32,13 @@ def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         title = markup.plain(answer.answer.searched)
-        st.markdown(f"\\[{number}\\] is struck out for “{title}”.", width="content")
-        st.button(f"Undo [{number}]", icon=":material/undo:", on_click=_record, args=(answer, chunk_id, "undone"))
+        st.markdown(_("\\[{number}\\] is struck out for “{title}”.", number=number, title=title), width="content")
+        st.button(
+            _("Undo [{number}]", number=number),
+            icon=":material/undo:",
+            on_click=_record,
+            args=(answer, chunk_id, "undone"),
+        )
     choose_reason(answer, number, event, lambda reason: _record(answer, chunk_id, "deleted", reason))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.scroll import scroll_here
 from app.ui.source.figures import show_described, show_figure
@@ -36,7 +37,7 @@ def show_text(chunks: Sequence[Chunk], marked: Chunk | None, figures: Sequence[t
     last = min(max(last, index + 1), len(words))
     if first > 0:
         earlier = {first_key: max(first - _NUM_MORE, 0)}
-        st.button("Show earlier", icon=":material/expand_less:", on_click=st.session_state.update, args=(earlier,))
+        st.button(_("Show earlier"), icon=":material/expand_less:", on_click=st.session_state.update, args=(earlier,))
     above = words[first - 1] if first else None
     if marked is None:
         _show(words[first:last], above, shown)
@@ -44,7 +45,7 @@ def show_text(chunks: Sequence[Chunk], marked: Chunk | None, figures: Sequence[t
         _show_round(words[first:last], index - first, marked, above, shown)
     if last < len(words):
         later = {last_key: min(last + _NUM_MORE, len(words))}
-        st.button("Show later", icon=":material/expand_more:", on_click=st.session_state.update, args=(later,))
+        st.button(_("Show later"), icon=":material/expand_more:", on_click=st.session_state.update, args=(later,))
 
 
 def _index_of(marked: Chunk | None, words: Sequence[Chunk]) -> int:

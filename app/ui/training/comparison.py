@@ -12,23 +12,25 @@ import streamlit as st
 from app.evaluation.metrics import Difference
 from app.evaluation.slices import MAX_LOSS
 from app.training.charts import MEASURE_TITLES, comparison_chart
-from app.training.gate.decision import MAX_FORGOTTEN, MAX_SLOW_DOWN, USEFUL_GAIN, GateReport
+from app.training.gate.decision import MAX_FORGOTTEN, MAX_SLOW_DOWN, USEFUL_GAIN, GateReport, worded
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
+from app.translation import N_, ngettext, number, pgettext
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.quality.changes import show_changes
-from app.ui.words import counted, moment
+from app.ui.words import moment
 
 VERDICTS: Mapping[str, str] = {
-    "promote": "better, can go live",
-    "keep": "not better, keep the live model",
-    "too little data": "too little feedback to tell",
+    "promote": N_("better, can go live"),
+    "keep": N_("not better, keep the live model"),
+    "too little data": N_("too little feedback to tell"),
 }
 """Verdict of the gate -> its meaning for people."""
 
 CHOSEN = "training-comparison"
 """Session key: name of the model whose comparison is shown."""
 
-_EXPLANATION = f"""\
+_EXPLANATION = N_("""\
 Feedback is split by question: most questions are used for training, the others only to compare models. On these, each
 ranking is checked against the passages that people judged. Passages without a judgement are ignored.
 
@@ -37,13 +39,13 @@ ranking is checked against the passages that people judged. Passages without a j
   (MRR@10). _A right one among the first five_ is the share of such questions (hit rate@5).
 - **The interval** is where the points of similar questions would lie 95 times in 100. **p** is the probability of such
   a difference by chance alone; below 0.05, chance is unlikely.
-- **Better** means at least {100 * USEFUL_GAIN:g} point more, unlikely by chance, with at most
-  {100 * MAX_FORGOTTEN:g} points lost on other documents and at most {MAX_SLOW_DOWN:g} times the time.
+- **Better** means at least {useful_gain} point more, unlikely by chance, with at most
+  {forgotten} points lost on other documents and at most {slow_down} times the time.
 - **Asked before** are questions that ask in other words what the training saw; the others are **new**. A model is also
-  better if only questions asked before gain, and new ones have certainly lost no more than {100 * MAX_LOSS:.1f} points.
-- **Fewer than {MIN_GATE_QUESTIONS} new questions** are too few for a verdict.
+  better if only questions asked before gain, and new ones have certainly lost no more than {loss} points.
+- **Fewer than {questions} new questions** are too few for a verdict.
 - **Other documents** come with Citeloop. A model that gets worse on them has memorized your documents and reads
-  others less well."""
+  others less well.""")
 
 
 def choose_comparison(name: str) -> None:
@@ -55,31 +57,52 @@ def choose_comparison(name: str) -> None:
 def headline(report: GateReport) -> str:
     """Return the verdict in one sentence without jargon."""
     candidate, live = report.candidate, report.live
-    number = report.num_counted
-    if not report.metrics or number < MIN_GATE_QUESTIONS:
+    num_counted = report.num_counted
+    if not report.metrics or num_counted < MIN_GATE_QUESTIONS:
         if objections(report):
-            return f"Keep {live}; see below what speaks against {candidate}."
-        return (
-            f"Too early to tell whether {candidate} is better than {live}: "
-            f"{number} of {MIN_GATE_QUESTIONS} questions needed for a comparison."
+            return _("Keep {live}; see below what speaks against {candidate}.", live=live, candidate=candidate)
+        return _(
+            "Too early to tell whether {candidate} is better than {live}: {number} of {needed} questions needed for a "
+            "comparison.",
+            candidate=candidate,
+            live=live,
+            number=num_counted,
+            needed=MIN_GATE_QUESTIONS,
         )
-    means = {name: f"{100 * each['nDCG@10'].mean:.1f}" for name, each in report.metrics.items()}
-    figures = (
-        f"{means['candidate']} of 100 points, {live} has {means['live']} and search alone {means['none']}, "
-        f"on {report.num_questions} questions not used for training"
+    means = {name: number(100 * each["nDCG@10"].mean, ".1f") for name, each in report.metrics.items()}
+    figures = _(
+        "{points} of 100 points, {live} has {live_points} and search alone {search_points}, on {n} questions not used "
+        "for training",
+        points=means["candidate"],
+        live=live,
+        live_points=means["live"],
+        search_points=means["none"],
+        n=report.num_questions,
     )
     if report.verdict == "promote":
-        return f"{candidate} ranks passages better than {live}: {figures}."
+        return _(
+            "{candidate} ranks passages better than {live}: {figures}.", candidate=candidate, live=live, figures=figures
+        )
     if report.verdict == "too little data":
-        return f"Too early to tell whether {candidate} is better than {live}; it may be chance: {figures}."
+        return _(
+            "Too early to tell whether {candidate} is better than {live}; it may be chance: {figures}.",
+            candidate=candidate,
+            live=live,
+            figures=figures,
+        )
     if objections(report):
-        return f"Keep {live}; see below what speaks against {candidate}. It has {figures}."
-    return f"Keep {live}; {candidate} gains too little: {figures}."
+        return _(
+            "Keep {live}; see below what speaks against {candidate}. It has {figures}.",
+            live=live,
+            candidate=candidate,
+            figures=figures,
+        )
+    return _("Keep {live}; {candidate} gains too little: {figures}.", live=live, candidate=candidate, figures=figures)
 
 
 def objections(report: GateReport) -> tuple[str, ...]:
     """Objections to the candidate regardless of its gain, one sentence each."""
-    return report.reasons[:-1] if report.verdict == "keep" else ()
+    return worded(report)[1][:-1] if report.verdict == "keep" else ()
 
 
 def show_report(report: GateReport, folder: Path) -> None:
@@ -88,23 +111,35 @@ def show_report(report: GateReport, folder: Path) -> None:
     box(markup.plain(headline(report)), icon=_ICONS[report.verdict])
     if against := objections(report):
         st.markdown("\n".join(f"- {markup.plain(line)}" for line in against))
-    st.caption(f"Compared with {markup.plain(report.live)} on {moment(report.decided_at)}")
+    st.caption(_("Compared with {live} on {moment}", live=markup.plain(report.live), moment=moment(report.decided_at)))
     _show_figures(report)
     if report.metrics:
         for column, measure in zip(st.columns(3), MEASURE_TITLES, strict=True):
-            column.markdown(f"**{MEASURE_TITLES[measure]}**")
+            column.markdown(f"**{_(MEASURE_TITLES[measure])}**")
             column.altair_chart(comparison_chart(report, measure), alt=_in_words(report, measure))
     _show_groups(report)
     if report.changes:
-        st.markdown("**Questions that changed most**")
+        st.markdown(_("**Questions that changed most**"))
         show_changes(report.changes, before=report.live, after=report.candidate, in_points=True)
-    with st.expander("How points and verdict are computed", icon=":material/help:"):
-        st.markdown(_EXPLANATION)
-        reasons = [reason for reason in report.reasons if reason not in report.sentence]
-        st.markdown("**Decision**")
-        st.markdown("\n".join(f"- {markup.plain(line)}" for line in (report.sentence, *reasons)))
+    with st.expander(_("How points and verdict are computed"), icon=":material/help:"):
+        st.markdown(
+            _(
+                _EXPLANATION,
+                useful_gain=number(100 * USEFUL_GAIN, "g"),
+                forgotten=number(100 * MAX_FORGOTTEN, "g"),
+                slow_down=number(MAX_SLOW_DOWN, "g"),
+                loss=number(100 * MAX_LOSS, ".1f"),
+                questions=MIN_GATE_QUESTIONS,
+            )
+        )
+        sentence, reasons = worded(report)
+        reasons = tuple(reason for reason in reasons if reason not in sentence)
+        st.markdown(_("**Decision**"))
+        st.markdown("\n".join(f"- {markup.plain(line)}" for line in (sentence, *reasons)))
     if card := card_markdown(folder):
-        with st.expander(f"Training data of {markup.plain(report.candidate)}", icon=":material/description:"):
+        with st.expander(
+            _("Training data of {candidate}", candidate=markup.plain(report.candidate)), icon=":material/description:"
+        ):
             st.markdown(card)
 
 
@@ -119,25 +154,27 @@ def _show_figures(report: GateReport) -> None:
     """Show the figures behind the verdict."""
     live, candidate = report.latency_ms.get("live"), report.latency_ms.get("candidate")
     with st.container(horizontal=True, gap="small"):
-        _figure(f"Gain over {report.live}", report.gain.get("nDCG@10"))
-        for label, part in (("Asked before", report.asked_before), ("New questions", report.new)):
-            _figure(label, part.gain, f", {counted(part.num_questions, 'question')}")
-        _figure("Gain over search alone", report.gain_over_none.get("nDCG@10"))
-        _figure("Other documents", report.probe)
+        _figure(_("Gain over {live}", live=report.live), report.gain.get("nDCG@10"))
+        for label, part in ((_("Asked before"), report.asked_before), (_("New questions"), report.new)):
+            questions = ngettext("{n} question", "{n} questions", part.num_questions)
+            _figure(label, part.gain, f", {questions}")
+        _figure(_("Gain over search alone"), report.gain_over_none.get("nDCG@10"))
+        _figure(_("Other documents"), report.probe)
         if candidate is not None:
-            was = f"before {live:.0f} ms" if live is not None else ""
-            _metric("Time per question", f"{candidate:.0f} ms", was)
+            was = _("before {n} ms", n=round(live)) if live is not None else ""
+            _metric(_("Time per question"), _("{n} ms", n=round(candidate)), was)
 
 
 def _figure(label: str, gain: Difference | None, more: str = "") -> None:
     if gain:
-        _metric(label, f"{points(gain.mean)} points", f"{points(gain.low)} to {points(gain.high)}{more}")
+        interval = _("{low} to {high}", low=points(gain.low), high=points(gain.high))
+        _metric(label, _("{gain} points", gain=points(gain.mean)), f"{interval}{more}")
 
 
 def points(gain: float) -> str:
     """Return a difference in points with its sign; zero has none."""
     rounded = round(100 * gain, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"
+    return number(rounded, "+.1f") if rounded else number(0.0, ".1f")
 
 
 def _metric(label: str, value: str, below: str) -> None:
@@ -147,31 +184,36 @@ def _metric(label: str, value: str, below: str) -> None:
 
 
 def _in_words(report: GateReport, measure: str) -> str:
-    means = {name: f"{100 * report.metrics[name][measure].mean:.1f}" for name in ("none", "live", "candidate")}
-    return (
-        f"{MEASURE_TITLES[measure]}: search alone {means['none']}, {report.live} {means['live']}, "
-        f"{report.candidate} {means['candidate']} points"
+    means = {name: number(100 * report.metrics[name][measure].mean, ".1f") for name in ("none", "live", "candidate")}
+    return _(
+        "{measure}: search alone {search_points}, {live} {live_points}, {candidate} {points} points",
+        measure=_(MEASURE_TITLES[measure]),
+        search_points=means["none"],
+        live=report.live,
+        live_points=means["live"],
+        candidate=report.candidate,
+        points=means["candidate"],
     )
 
 
 def _show_groups(report: GateReport) -> None:
     if len(report.groups) < 2:
         return
-    st.markdown("**By folder of the documents**")
+    st.markdown(_("**By folder of the documents**"))
     rows = [
         {
-            "Folder": group.name,
-            "Questions": group.num_questions,
-            f"{report.live}, points": f"{100 * group.live:.1f}",
-            f"{report.candidate}, points": f"{100 * group.candidate:.1f}",
-            "Change": points(group.candidate - group.live),
+            _("Folder"): group.name,
+            _("Questions"): group.num_questions,
+            _("{name}, points", name=report.live): number(100 * group.live, ".1f"),
+            _("{name}, points", name=report.candidate): number(100 * group.candidate, ".1f"),
+            pgettext("column", "Change"): points(group.candidate - group.live),
         }
         for group in report.groups
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Points by folder, before and after")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("Points by folder, before and after"))
     few = [group for group in report.groups if group.num_questions < MIN_GATE_QUESTIONS]
     if few:
-        st.caption(f"A folder with fewer than {counted(MIN_GATE_QUESTIONS, 'question')} is too small to judge alone.")
+        st.caption(_("A folder with fewer than {n} questions is too small to judge alone.", n=MIN_GATE_QUESTIONS))
 
 
 def card_markdown(folder: Path) -> str:

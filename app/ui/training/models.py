@@ -8,11 +8,13 @@ from itertools import takewhile
 
 import streamlit as st
 
-from app.feedback.deletion_rates import DeletionRates, deletion_rates_of
+from app.feedback.deletion_rates import DeletionRate, DeletionRates, deletion_rates_of
 from app.registry import RERANKER_KINDS, SHIPPED, Promotion, RegistryError, TrainedModel
 from app.reranking.names import shown_name
 from app.settings import read_settings
 from app.training.gate.decision import GateReport
+from app.translation import N_, ngettext, number
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import attempt, try_to
 from app.ui.resources import current_user, registry
@@ -20,13 +22,13 @@ from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
 from app.ui.training.trial import trial_button
 from app.ui.who import act_as
-from app.ui.words import counted, moment, person
+from app.ui.words import by_person, moment
 
 _NUM_HISTORY = 50
 _KINDS = {
-    "late-interaction": "compares word by word",
-    "cross-encoder": "reads question and passage together",
-    "embedder": "finds passages by meaning",
+    "late-interaction": N_("compares word by word"),
+    "cross-encoder": N_("reads question and passage together"),
+    "embedder": N_("finds passages by meaning"),
 }
 
 # the live model --------------------------------------------------------------------------------------------
@@ -35,30 +37,32 @@ _KINDS = {
 def show_live() -> None:
     """Show the live reranker, since when and why, the strike-out rates and the rollback."""
     live, history = registry().live(), registry().history()
-    st.subheader("Live model", anchor=False)
-    source = "comes with Citeloop" if live == SHIPPED else "downloaded or trained here"
+    st.subheader(_("Live model"), anchor=False)
+    source = _("comes with Citeloop") if live == SHIPPED else _("downloaded or trained here")
     st.markdown(f"**{markup.plain(live)}**, {source}")
     st.caption(_since(live, history))
     configured = read_settings().reranker
     if configured != "live":
         st.info(
-            f"Answers here use {markup.plain(shown_name(configured))}, set by CITELOOP_RERANKER. Unset it to use the "
-            "live model.",
+            _(
+                "Answers here use {configured}, set by CITELOOP_RERANKER. Unset it to use the live model.",
+                configured=markup.plain(shown_name(configured)),
+            ),
             icon=":material/info:",
         )
     since = takewhile(lambda each: each.action == "fallback", history)
     if failed := next((each for each in since if each.previous == live), None):
-        words = f"{live} failed, so {failed.model} was used instead: {failed.why}"
+        words = _("{live} failed, so {model} was used instead: {why}", live=live, model=failed.model, why=failed.why)
         st.error(f"{moment(failed.at)}: {markup.plain(words)}", icon=":material/error:")
     _show_rates()
     if target := registry().rollback_target():
         _show_rollback(live, target)
     st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # another user may have switched it
     st.toggle(
-        "Promote automatically if the comparison is in favor",
+        _("Promote automatically if the comparison is in favor"),
         key="promotes-by-itself",
         on_change=_switch,
-        help="Off: you promote trained models here. On: a better model goes live at once.",
+        help=_("Off: you promote trained models here. On: a better model goes live at once."),
     )
 
 
@@ -66,42 +70,65 @@ def _since(live: str, history: Sequence[Promotion]) -> str:
     """Return since when, by whom and why, as Markdown."""
     change = next((each for each in history if each.action != "fallback"), None)
     if change is None:
-        return "Live from the start; nothing promoted yet."
-    how = "Live" if change.action == "promote" else "Live again"
+        return _("Live from the start; nothing promoted yet.")
+    live_since = (
+        N_("Live since {moment}, {by}") if change.action == "promote" else N_("Live again since {moment}, {by}")
+    )
+    by = markup.plain(by_person(change.who, current_user()))
     why = f": {markup.plain(change.why)}" if change.why else ""
-    before = f". Previously: {markup.plain(change.previous)}" if change.previous != live else ""
-    return f"{how} since {moment(change.at)}, by {markup.plain(person(change.who, current_user()))}{why}{before}"
+    before = _(". Previously: {name}", name=markup.plain(change.previous)) if change.previous != live else ""
+    return f"{_(live_since, moment=moment(change.at), by=by)}{why}{before}"
 
 
 def _show_rates() -> None:
     rates = deletion_rates_of(read_settings().home)
     if rates and rates.is_rising:
         st.warning(
-            f"**People strike out more** since {markup.plain(rates.after.reranker)} is live: {rate_words(rates)}. "
-            "Chance is unlikely. Check the Feedback page, or roll back.",
+            _(
+                "**People strike out more** since {reranker} is live: {rates}. Chance is unlikely. Check the Feedback "
+                "page, or roll back.",
+                reranker=markup.plain(rates.after.reranker),
+                rates=rate_words(rates),
+            ),
             icon=":material/flag:",
         )
     elif rates and rates.after.num_answers:
-        st.caption(f"Sources since then: {rate_words(rates)}.")
+        st.caption(_("Sources since then: {rates}.", rates=rate_words(rates)))
 
 
 def rate_words(rates: DeletionRates) -> str:
     """Return the share struck out after the last change and before it, as Markdown."""
     after, before = rates.after, rates.before
-    words = f"{after.share:.0%} struck out ({counted(after.num_answers, 'answer')})"
+    words = _("{share} struck out ({answers})", share=number(after.share, ".0%"), answers=_answers(after))
     if before.num_answers:
-        name, answers = markup.plain(before.reranker), counted(before.num_answers, "answer")
-        words += f", with {name} {before.share:.0%} ({answers})"
+        words += _(
+            ", with {name} {share} ({answers})",
+            name=markup.plain(before.reranker),
+            share=number(before.share, ".0%"),
+            answers=_answers(before),
+        )
     return words
 
 
+def _answers(rate: DeletionRate) -> str:
+    return ngettext("{n} answer", "{n} answers", rate.num_answers)
+
+
 def _show_rollback(live: str, target: str) -> None:
-    with st.popover("Roll back", icon=":material/undo:"), st.form(f"rollback-{live}", border=False):
-        st.markdown(f"{markup.plain(target)} replaces {markup.plain(live)} from the next question on.")
-        why = st.text_input("Reason (optional)", key="rollback-why", max_chars=500)
-        if st.form_submit_button(f"Roll back to {markup.plain(target)}", type="primary"):
+    with st.popover(_("Roll back"), icon=":material/undo:"), st.form(f"rollback-{live}", border=False):
+        st.markdown(
+            _(
+                "{target} replaces {live} from the next question on.",
+                target=markup.plain(target),
+                live=markup.plain(live),
+            )
+        )
+        why = st.text_input(_("Reason (optional)"), key="rollback-why", max_chars=500)
+        if st.form_submit_button(_("Roll back to {target}", target=markup.plain(target)), type="primary"):
             act = partial(registry().rollback, current_user(), why)
-            attempt(lambda: act_as("curator", "model rolled back", act, target), f"{target} is live again")
+            attempt(
+                lambda: act_as("curator", "model rolled back", act, target), _("{target} is live again", target=target)
+            )
 
 
 def _switch() -> None:
@@ -120,22 +147,22 @@ def show_comparison() -> None:
         return
     if st.session_state.pop("scroll-to-comparison", False):
         scroll_here(key=f"scroll-to-{st.session_state.get(CHOSEN)}")
-    st.subheader("Comparison", anchor=False)
+    st.subheader(_("Comparison"), anchor=False)
     if st.session_state.get(CHOSEN) not in reports:  # removed in the meantime
         st.session_state.pop(CHOSEN, None)
-    name = st.selectbox("Model", list(reports), key=CHOSEN, width=320) if len(reports) > 1 else next(iter(reports))
+    name = st.selectbox(_("Model"), list(reports), key=CHOSEN, width=320) if len(reports) > 1 else next(iter(reports))
     report = reports[name]
     show_report(report, registry().folder(name))
     live = registry().live()
     if name == live:
-        st.caption(f"{markup.plain(name)} is live.")
+        st.caption(_("{name} is live.", name=markup.plain(name)))
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         promote_button(name, "comparison", is_primary=report.verdict == "promote")
         trial_button(name)
-        if st.button(f"Keep {markup.plain(live)}", key=f"keep-{name}", icon=":material/check:"):
-            st.toast(f"Nothing changed: {markup.plain(live)} stays live.")
-        st.caption("Keeping it changes nothing; you can promote later.", width="content")
+        if st.button(_("Keep {live}", live=markup.plain(live)), key=f"keep-{name}", icon=":material/check:"):
+            st.toast(_("Nothing changed: {live} stays live.", live=markup.plain(live)))
+        st.caption(_("Keeping it changes nothing; you can promote later."), width="content")
 
 
 def _report(model: TrainedModel) -> GateReport | None:
@@ -148,7 +175,7 @@ def _report(model: TrainedModel) -> GateReport | None:
 
 def show_models() -> None:
     """Show all models, newest first, the shipped one last; then the history."""
-    st.subheader("All models", anchor=False)
+    st.subheader(_("All models"), anchor=False)
     live = registry().live()
     for model in registry().models():
         _show_model(model, live)
@@ -157,9 +184,9 @@ def show_models() -> None:
             st.markdown(f"**{SHIPPED}**{_live_mark(SHIPPED, live)}", width="content")
             if live != SHIPPED:
                 promote_button(SHIPPED, "list")
-        st.caption("Comes with Citeloop; trained on public documentation, not on your feedback.")
+        st.caption(_("Comes with Citeloop; trained on public documentation, not on your feedback."))
     if history := registry().history():
-        with st.expander("History", icon=":material/history:"):
+        with st.expander(_("History"), icon=":material/history:"):
             st.markdown("\n".join(f"- {history_line(each, current_user())}" for each in history[:_NUM_HISTORY]))
 
 
@@ -171,7 +198,7 @@ def _show_model(model: TrainedModel, live: str) -> None:
             with st.container(horizontal=True, width="content", vertical_alignment="center"):
                 if report:
                     st.button(
-                        f"Show comparison of {markup.plain(model.name)}",
+                        _("Show comparison of {name}", name=markup.plain(model.name)),
                         key=f"open-{model.name}",
                         icon=":material/bar_chart:",
                         on_click=choose_comparison,
@@ -181,16 +208,17 @@ def _show_model(model: TrainedModel, live: str) -> None:
                     if model.kind in RERANKER_KINDS:
                         promote_button(model.name, "list")
                     _remove_button(model.name)
-        verdict = VERDICTS[report.verdict] if report else "not compared"
-        against = f" (compared with {markup.plain(report.live)})" if report else ""
+        verdict = _(VERDICTS[report.verdict] if report else N_("not compared"))
+        against = _(" (compared with {live})", live=markup.plain(report.live)) if report else ""
         st.markdown(f"{verdict[0].upper()}{verdict[1:]}{against}")
         base = model.base.rstrip("/").rpartition("/")[2]
-        kind = _KINDS.get(model.kind, model.kind)
-        st.caption(f"{moment(model.created_at)} · from {markup.plain(base)} · {markup.plain(kind)}")
+        kind = _(_KINDS.get(model.kind, model.kind))
+        words = _("from {base}", base=markup.plain(base))
+        st.caption(f"{moment(model.created_at)} · {words} · {markup.plain(kind)}")
 
 
 def _live_mark(name: str, live: str) -> str:
-    return " &nbsp;:green-badge[live]" if name == live else ""
+    return _(" &nbsp;:green-badge[live]") if name == live else ""
 
 
 def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
@@ -199,7 +227,7 @@ def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     key = f"{place}-{name}"
     with (
         st.popover(
-            f"Promote {markup.plain(name)}",
+            _("Promote {name}", name=markup.plain(name)),
             icon=":material/publish:",
             type="primary" if is_primary else "secondary",
             key=f"promote-{key}",
@@ -208,14 +236,16 @@ def promote_button(name: str, place: str, *, is_primary: bool = False) -> None:
     ):
         if warning:
             st.warning(markup.plain(f"{warning}."), icon=":material/warning:")
-        st.markdown(f"{markup.plain(name)} goes live with the next question. You can roll back at any time.")
-        label = "Reason for overriding (required)" if warning else "Reason (optional)"
+        st.markdown(
+            _("{name} goes live with the next question. You can roll back at any time.", name=markup.plain(name))
+        )
+        label = _("Reason for overriding (required)") if warning else _("Reason (optional)")
         why = st.text_input(label, key=f"promote-why-{key}", max_chars=500).strip()
-        if st.form_submit_button(f"Promote {markup.plain(name)} now", type="primary"):
+        if st.form_submit_button(_("Promote {name} now", name=markup.plain(name)), type="primary"):
             if warning and not why:
-                st.error("Enter a reason; the history shows it to others.")
+                st.error(_("Enter a reason; the history shows it to others."))
             else:
-                attempt(lambda: _promote(name, why, override=bool(warning)), f"{name} is live")
+                attempt(lambda: _promote(name, why, override=bool(warning)), _("{name} is live", name=name))
 
 
 def _promote(name: str, why: str, *, override: bool) -> None:
@@ -232,22 +262,22 @@ def _objection(name: str) -> str:
 
 
 def _remove_button(name: str) -> None:
-    with st.popover("Remove", icon=":material/delete:", key=f"remove-{name}"):
-        st.markdown(f"{markup.plain(name)} and its files will be deleted. The history is kept.")
-        if st.button(f"Remove {markup.plain(name)}", key=f"remove-now-{name}", type="primary"):
+    with st.popover(_("Remove"), icon=":material/delete:", key=f"remove-{name}"):
+        st.markdown(_("{name} and its files will be deleted. The history is kept.", name=markup.plain(name)))
+        if st.button(_("Remove {name}", name=markup.plain(name)), key=f"remove-now-{name}", type="primary"):
             act = partial(registry().remove, name)
-            attempt(lambda: act_as("curator", "model removed", act, name), f"{name} removed")
+            attempt(lambda: act_as("curator", "model removed", act, name), _("{name} removed", name=name))
 
 
 def history_line(line: Promotion, me: str) -> str:
     """Return one line of the history as Markdown."""
     model, previous = markup.plain(line.model), markup.plain(line.previous)
     what = {
-        "promote": f"**{model}** replaced {previous}",
-        "rollback": f"rolled back from {previous} to **{model}**",
-        "fallback": f"{previous} failed, **{model}** was used instead",
+        "promote": _("**{model}** replaced {previous}", model=model, previous=previous),
+        "rollback": _("rolled back from {previous} to **{model}**", previous=previous, model=model),
+        "fallback": _("{previous} failed, **{model}** was used instead", previous=previous, model=model),
     }[line.action]
-    who = f" · by {markup.plain(person(line.who, me))}" if line.who else ""
-    against = " · against the comparison" if line.verdict in ("keep", "too little data") else ""
+    who = f" · {markup.plain(by_person(line.who, me))}" if line.who else ""
+    against = _(" · against the comparison") if line.verdict in ("keep", "too little data") else ""
     why = f" · {markup.plain(' '.join(line.why.split()))}" if line.why else ""
     return f"{moment(line.at)} · {what}{who}{against}{why}"

@@ -11,6 +11,8 @@ import streamlit as st
 from app.training.labels.from_feedback import Readiness, questions_needed
 from app.training.labels.split import SHARES
 from app.training.plan import Plan
+from app.translation import N_, ngettext, pgettext
+from app.translation import gettext as _
 from app.ui import links
 from app.ui.feedback.counts import Feedback, by_origin
 from app.ui.messages import attempt, show_messages
@@ -20,20 +22,22 @@ from app.ui.training.progress import KINDS, is_training, show_trainings, start
 from app.ui.training.trial import show_trial
 from app.ui.training.votes import show_votes
 from app.ui.who import act_as
-from app.ui.words import counted, passages_that_answer, people
+from app.ui.words import origin_words, passages_that_answer, people
 
 _MAX_SEED = 2**31 - 1
 
 
 def show() -> None:
     """The page."""
-    st.title("Training", anchor=False)
+    st.title(_("Training"), anchor=False)
     if not reads_everything():
         return
     st.markdown(
-        "Strike-outs and other votes act at once, without training. Training improves the reranker itself. It pays "
-        "when people use code names and other words that no model knows. You decide what goes live, and can always "
-        "roll back."
+        _(
+            "Strike-outs and other votes act at once, without training. Training improves the reranker itself. It pays "
+            "when people use code names and other words that no model knows. You decide what goes live, and can always "
+            "roll back."
+        )
     )
     show_messages()
     left, right = st.columns(2, gap="large")
@@ -50,28 +54,34 @@ def show() -> None:
 
 def _show_training_data(said: Feedback) -> None:
     ready = said.ready
-    st.subheader("Training data", anchor=False)
+    st.subheader(_("Training data"), anchor=False)
     num_usable, num_needed = ready.num_questions - ready.num_without_positive, questions_needed()
     if not said.labeled:
         st.info(
-            "No training data yet. Ask questions, then open or strike out sources below the answers, or import "
-            "questions with answers on the Feedback page.",
+            _(
+                "No training data yet. Ask questions, then open or strike out sources below the answers, or import "
+                "questions with answers on the Feedback page."
+            ),
             icon=":material/info:",
         )
     share = min(num_usable / num_needed, 1.0)
-    have = f"{num_usable} questions" if share == 1 else f"{num_usable} of {num_needed} questions needed"
-    st.progress(share, text=f"{have}, each with a passage that answers")
+    have = (
+        N_("{n} questions, each with a passage that answers")
+        if share == 1
+        else N_("{n} of {needed} questions needed, each with a passage that answers")
+    )
+    st.progress(share, text=_(have, n=num_usable, needed=num_needed))
     if ready.num_questions:
         st.markdown(ready_words(said))
     if ready.missing:
-        st.markdown("**Needed before training**\n\n" + "\n".join(f"- {line}" for line in ready.missing))
-    links.to_feedback("Review feedback")
+        st.markdown(_("**Needed before training**") + "\n\n" + "\n".join(f"- {line}" for line in ready.missing))
+    links.to_feedback(_("Review feedback"))
     if ready.num_questions:
-        with st.expander("Origins"):
+        with st.expander(_("Origins")):
             st.dataframe(
                 origin_table(by_origin(said.labeled)),
                 hide_index=True,
-                alt="Passages by origin",
+                alt=_("Passages by origin"),
             )
     _show_start(ready)
 
@@ -80,16 +90,24 @@ def ready_words(said: Feedback) -> str:
     """Return the numbers of questions and passages, as Markdown."""
     ready = said.ready
     num_usable = ready.num_questions - ready.num_without_positive
-    by_people = f" by {people(ready.num_users)}" if ready.num_users else ""
+    by_people = _(" by {people}", people=people(ready.num_users)) if ready.num_users else ""
     disagree = (
-        f" {counted(said.ready.num_contradictions, 'passage')} with conflicting feedback."
-        if said.ready.num_contradictions
+        ngettext(
+            " {n} passage with conflicting feedback.",
+            " {n} passages with conflicting feedback.",
+            ready.num_contradictions,
+        )
+        if ready.num_contradictions
         else ""
     )
+    questions = ngettext("{n} question", "{n} questions", ready.num_questions)
+    passages = passages_that_answer(ready.num_positives)
+    kept = round(SHARES["gate"] * num_usable)
     return (
-        f"{counted(ready.num_questions, 'question')}{by_people}: {passages_that_answer(ready.num_positives)}, "
-        f"{ready.num_negatives:,} that do not.{disagree} About {round(SHARES['gate'] * num_usable)} of the "
-        "questions are set aside to compare models."
+        f"{questions}{by_people}: "
+        + _("{passages}, {n} that do not.", passages=passages, n=ready.num_negatives)
+        + disagree
+        + _(" About {n} of the questions are set aside to compare models.", n=kept)
     )
 
 
@@ -97,44 +115,46 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
     """One row per origin: number of positive, negative and unused passages."""
     return pd.DataFrame(
         {
-            "From": [f"{origin[0].upper()}{origin[1:]}" for origin in origins],
-            "Answer": [counts["answers"] for counts in origins.values()],
-            "Do not answer": [counts["does not answer"] for counts in origins.values()],
-            "Not used": [counts["not used"] for counts in origins.values()],
+            _("From"): [f"{words[0].upper()}{words[1:]}" for words in map(origin_words, origins)],
+            pgettext("column", "Answer"): [counts["answers"] for counts in origins.values()],
+            _("Do not answer"): [counts["does not answer"] for counts in origins.values()],
+            _("Not used"): [counts["not used"] for counts in origins.values()],
         }
     )
 
 
 def _show_start(ready: Readiness) -> None:
-    with st.expander("Details", icon=":material/tune:"):
-        kind = st.radio("Model to train", list(KINDS), format_func=KINDS.__getitem__, key="training-kind")
+    with st.expander(_("Details"), icon=":material/tune:"):
+        kind = st.radio(_("Model to train"), list(KINDS), format_func=lambda kind: _(KINDS[kind]), key="training-kind")
         base = ""
         if kind != "reranker":  # that one continues from the live model
             base = st.text_input(
-                "Base model",
-                placeholder="A folder or a Hugging Face model name",
-                help="If empty, the embedder that comes with Citeloop.",
+                _("Base model"),
+                placeholder=_("A folder or a Hugging Face model name"),
+                help=_("If empty, the embedder that comes with Citeloop."),
                 key="training-base",
                 max_chars=300,
             )
         seed = st.number_input(
-            "Random seed",
+            _("Random seed"),
             min_value=0,
             max_value=_MAX_SEED,
             step=1,
-            help="The same number repeats the random choices of a training.",
+            help=_("The same number repeats the random choices of a training."),
             key="training-seed",
         )
     waits = is_training()
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=bool(ready.missing) or waits):
+    if st.button(
+        _("Start training"), type="primary", icon=":material/play_arrow:", disabled=bool(ready.missing) or waits
+    ):
         attempt(
             lambda: _start(Plan(kind, base.strip(), int(seed))),
-            "Training started. You can leave this page",
+            _("Training started. You can leave this page"),
         )
     if waits:
-        st.caption("A training is running. Start the next one when it has ended.")
+        st.caption(_("A training is running. Start the next one when it has ended."))
     elif ready.missing:
-        st.caption("There is too little training data yet.")
+        st.caption(_("There is too little training data yet."))
 
 
 def _start(plan: Plan) -> None:

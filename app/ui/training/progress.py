@@ -12,30 +12,32 @@ from app.training.charts import loss_chart
 from app.training.gate.decision import GateReport
 from app.training.jobs import TrainingJob
 from app.training.plan import Kind, Step
+from app.translation import N_, number
+from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.who import act_as
-from app.ui.words import age, ago, duration, moment, person
+from app.ui.words import age, ago, by_person, duration, moment
 
 KINDS: dict[Kind, str] = {
-    "reranker": "Continue from the live reranker",
-    "late-interaction": "New reranker that compares word by word (late interaction)",
-    "cross-encoder": "New reranker that reads question and passage together (cross-encoder)",
+    "reranker": N_("Continue from the live reranker"),
+    "late-interaction": N_("New reranker that compares word by word (late interaction)"),
+    "cross-encoder": N_("New reranker that reads question and passage together (cross-encoder)"),
 }
 """Kind of a plan -> its name for people."""
 
 _STEPS: dict[Step, str] = {
-    "reading the feedback": "Reading the feedback",
-    "training": "Training",
-    "comparing it with the live one": "Comparing it with the live model",
+    "reading the feedback": N_("Reading the feedback"),
+    "training": N_("Training"),
+    "comparing it with the live one": N_("Comparing it with the live model"),
 }
 _NUM_JOBS = 50
 _REFRESH_SECONDS = 1.5
 _JUST_ENDED = timedelta(minutes=30)
 _QUEUED_FOR_LONG = timedelta(seconds=30)
-_CURVES = (
+_CURVES = N_(
     "A lower line means fewer errors. Training stops when the error on held-back questions no longer falls; the best "
     "state is kept."
 )
@@ -53,7 +55,7 @@ def show_trainings() -> None:
     ended = [job for job in trainings if not job.is_open]
     latest = [job for job in ended[:1] if not open_ids and age(job.ended_at) < _JUST_ENDED]
     if open_ids or latest:
-        st.subheader("Current training" if open_ids else "Last training", anchor=False)
+        st.subheader(_("Current training") if open_ids else _("Last training"), anchor=False)
     if open_ids:
         # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-training-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")
@@ -61,7 +63,7 @@ def show_trainings() -> None:
     for job in latest:
         _show_ended(job)
     if earlier := [job for job in ended if job not in latest]:
-        with st.expander("Earlier trainings", icon=":material/history:"):
+        with st.expander(_("Earlier trainings"), icon=":material/history:"):
             for job in earlier:
                 _show_ended(job)
 
@@ -82,48 +84,49 @@ def _show_open(shown: Sequence[str]) -> None:
 def _show_progress(job: TrainingJob) -> None:
     is_stuck = job.is_dead or (job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{KINDS.get(job.kind, job.kind)}**", width="content")
+        st.markdown(f"**{_(KINDS.get(job.kind, job.kind))}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
-                _button("Resume", job, _resume, "Training restarted", ":material/play_arrow:")
+                _button(N_("Resume"), job, _resume, _("Training restarted"), ":material/play_arrow:")
             if not job.cancel_requested or is_stuck:
-                _button("Cancel", job, _cancel, "Stopping. The live model stays", ":material/close:")
+                _button(N_("Cancel"), job, _cancel, _("Stopping. The live model stays"), ":material/close:")
     if job.is_dead:
-        st.warning("Stopped: its process is gone. Resume restarts this training.")
+        st.warning(_("Stopped: its process is gone. Resume restarts this training."))
     with st.container(horizontal=True, gap="small"):  # on a phone, lines break between steps
         for step in steps_of(job):
             st.markdown(step, width="content")
     if job.num_steps:
         st.progress(min(job.step / job.num_steps, 1.0), text=progress_words(job))
     _show_curves(job)
-    st.caption(f"Started by {markup.plain(person(job.user, current_user()))}, {ago(job.created_at)}")
+    by = markup.plain(by_person(job.user, current_user()))
+    st.caption(_("Started {by}, {ago}", by=by, ago=ago(job.created_at)))
 
 
 def steps_of(job: TrainingJob) -> list[str]:
     """Return the steps as Markdown, marked as done, current or open."""
     if job.cancel_requested and not job.is_dead:
-        return ["Stopping"]
+        return [_("Stopping")]
     if job.message:
         return [markup.plain(job.message.capitalize())]
     if not job.current:
-        return ["Starting" if job.heartbeat_at else "Queued"]
+        return [_("Starting") if job.heartbeat_at else _("Queued")]
     if job.current not in _STEPS:
         return [markup.plain(job.current.capitalize())]
     at = list(_STEPS).index(job.current)
     marks = [":green[:material/check_circle:]"] * at + [":blue[:material/arrow_circle_right:]"]
     marks += [":gray[:material/circle:]"] * (len(_STEPS) - at - 1)
-    names = list(_STEPS.values())
+    names = [_(name) for name in _STEPS.values()]
     names[at] = f"**{names[at]}**"
     return [f"{mark} {name}" for mark, name in zip(marks, names, strict=True)]
 
 
 def progress_words(job: TrainingJob) -> str:
     """Return the progress, with the remaining time if known."""
-    words = f"Step {job.step:,} of {job.num_steps:,}"
+    words = _("Step {step} of {num_steps}", step=job.step, num_steps=job.num_steps)
     left = job.seconds_left
     if left is None or job.is_dead or job.current != "training":  # past training, which may have stopped early
         return words
-    return f"{words}, about {duration(left)} left, then the comparison"
+    return _("{words}, about {time} left, then the comparison", words=words, time=duration(left))
 
 
 def _show_curves(job: TrainingJob) -> None:
@@ -131,9 +134,11 @@ def _show_curves(job: TrainingJob) -> None:
         st.altair_chart(
             loss_chart(losses),
             key=f"curves-{job.id}",
-            alt=f"Error by step, last {losses[-1].training or losses[-1].validation or 0:.3f}",
+            alt=_(
+                "Error by step, last {error}", error=number(losses[-1].training or losses[-1].validation or 0, ".3f")
+            ),
         )
-        st.caption(_CURVES)
+        st.caption(_(_CURVES))
 
 
 # ended trainings -----------------------------------------------------------------------------------------
@@ -151,30 +156,30 @@ def _show_ended(job: TrainingJob) -> None:
             st.markdown(f"{_ICONS[job.state]} **{outcome_words(job)}**", width="content")
             if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may be removed
                 st.button(
-                    "Show comparison",
+                    _("Show comparison"),
                     key=f"comparison-{job.id}",
                     on_click=choose_comparison,
                     args=(job.model,),
                     icon=":material/bar_chart:",
                 )
             elif job.state != "done":
-                _button("Run again", job, _resume, "Training restarted", ":material/replay:")
-        took = f" · took {duration(job.seconds)}" if job.started_at else ""
+                _button(N_("Run again"), job, _resume, _("Training restarted"), ":material/replay:")
+        took = _(" · took {time}", time=duration(job.seconds)) if job.started_at else ""
         when = moment(job.ended_at) if job.ended_at else ""
-        kind = KINDS.get(job.kind, job.kind)  # older versions had more kinds
-        st.caption(f"{kind} · {when}{took} · by {markup.plain(person(job.user, current_user()))}")
+        kind = _(KINDS.get(job.kind, job.kind))  # older versions had more kinds
+        st.caption(f"{kind} · {when}{took} · {markup.plain(by_person(job.user, current_user()))}")
         if job.message and job.state == "failed":
             st.markdown(f":red[{markup.plain(' '.join(job.message.split()))}]")
         if training_job_store().losses(job.id):
-            with st.expander("Error by step"):
+            with st.expander(_("Error by step")):
                 _show_curves(job)
 
 
 def outcome_words(job: TrainingJob) -> str:
     """Return the outcome of a training as Markdown."""
     if job.state != "done":
-        return job.state.capitalize()
-    verdict = VERDICTS.get(job.verdict, job.verdict)
+        return _("Failed") if job.state == "failed" else _("Cancelled")
+    verdict = _(VERDICTS.get(job.verdict, job.verdict))
     return f"{markup.plain(job.model)}: {markup.plain(verdict)}"
 
 
@@ -192,7 +197,7 @@ def start(job_id: str = "") -> None:
 
 
 def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:
-    if st.button(label, key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
+    if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
         attempt(lambda: act_as("curator", f"training: {label.lower()}", lambda: act(job), job.kind), message)
 
 
