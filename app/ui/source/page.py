@@ -18,7 +18,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from app.feedback import NotSavedError, StoredAnswer
-from app.translation import N_
+from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.messages import show_messages
@@ -171,9 +171,11 @@ def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
             paths = [(figure, figures.path(document, figure.picture)) for figure in figures.of(document)]
             show_text(chunks, chunk, [(figure, path) for figure, path in paths if path.is_file()])
     if num_left_out := figures.num_left_out(document):
-        st.caption(ngettext(
+        st.caption(
+            ngettext(
                 "Not shown: {n} small or repeated picture", "Not shown: {n} small or repeated pictures", num_left_out
-            ))
+            )
+        )
 
 
 def address_link(source: str) -> str:
