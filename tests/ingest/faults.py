@@ -25,7 +25,7 @@ from ingest import isolation
 from ingest.parse import Document, ParseError, parse
 from ingest.pipeline import FileResult, ingest
 from ingest.reindex import reindex
-from ingest.table import ChunkTable
+from ingest.table import ChunkTable, keep_current_up
 from tests.conftest import FakeEmbedder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,8 +59,15 @@ def small_steps() -> dict[str, object]:
     return {
         "ingest.pipeline.ParserPool": InProcessParsers,
         "ingest.pipeline._BATCH_CHARACTERS": 500,
-        "ingest.table._MIN_INDEXED_ROWS": 50,
+        "ingest.indexes.MIN_INDEXED": 50,
+        "ingest.indexes._MAX_WAITING": 0,
+        "ingest.table.start_process": upkeep_here,
     }
+
+
+def upkeep_here(_module: str, home: Path, *, log: str) -> None:
+    """Keep up inside the process that writes, and that is killed."""
+    keep_current_up(home)
 
 
 def carry_out(order: dict[str, Any]) -> Iterator[FileResult]:
