@@ -70,7 +70,19 @@ RECORD = [
     "embedder",
     "timings_ms",
 ]
-CITATION = ["number", "chunk_id", "document", "title", "heading", "page", "used", "also_in", "superseded_by", "text"]
+CITATION = [
+    "number",
+    "chunk_id",
+    "document",
+    "title",
+    "heading",
+    "page",
+    "used",
+    "also_in",
+    "superseded_by",
+    "text",
+    "described_by",
+]
 
 pytestmark = pytest.mark.usefixtures("fake_models")
 

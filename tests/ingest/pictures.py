@@ -46,7 +46,7 @@ def pdf_with_pictures(pages: Sequence[Sequence[str]], drawn: Sequence[tuple[int,
         content = DecodedStreamObject()
         drawing = f"\nq {width} 0 0 {height} {left} {bottom} cm {name} Do Q"
         lines = page.get_contents()
-        assert lines
+        assert lines is not None
         content.set_data(lines.get_data() + drawing.encode())
         page[NameObject("/Contents")] = writer._add_object(content)
         page[NameObject("/Resources")] = DictionaryObject(resources)
