@@ -237,7 +237,7 @@ def test_a_description_is_a_chunk_of_its_own_that_is_found(
     assert chunk.start == chunk.end
     (best, _), *_ = table.search_text("valves fell to 17", 3)
     assert best == chunk
-    assert all(Seeing().words not in outline.opening for outline in table.outlines())
+    assert all(Seeing().words not in outline.opening for outline in table.outlines(table.documents()))
     assert table.verify() == set()
 
 
