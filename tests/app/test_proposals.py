@@ -364,14 +364,14 @@ def test_of_many_that_accept_at_once_one_counts(store: ProposalStore, feedback: 
     assert len(feedback.judgements()) == 1
 
 
-def test_where_the_feedback_cannot_be_written_the_proposal_stays_open(
-    store: ProposalStore, feedback: FeedbackStore, monkeypatch: pytest.MonkeyPatch
+def test_where_the_judgement_cannot_be_written_the_proposal_stays_open(
+    store: ProposalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> int:
+    def fail(*_: object) -> None:
         raise ProposalError("no space left on the device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(feedback, "judge", fail)
+        patch.setattr("app.training.proposals.store.append_judgement", fail)
         with pytest.raises(ProposalError, match="no space left"):
             store.accept("1", HOTEL, "cleo")
     assert store.proposals("open")
