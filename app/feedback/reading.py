@@ -40,7 +40,7 @@ class ReadableAnswers:
         stored = self._store.answer(answer_id, user)
         return self._closed(stored) if stored else None
 
-    def conversation(self, conversation_id: str, user: str, last: int = -1) -> list[StoredAnswer]:
+    def conversation(self, conversation_id: str, user: str, last: int | None = None) -> list[StoredAnswer]:
         """Return the last answers of a user's conversation, by default all, oldest first."""
         return [self._closed(stored) for stored in self._store.conversation(conversation_id, user, last)]
 

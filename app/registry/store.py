@@ -222,10 +222,10 @@ class Registry:
         """Put a model on trial against the live one. Raises RegistryError if it cannot rank, or one is on trial."""
         self._expect_ranker(name)
         with self._records.writing() as connection:
-            _model(connection, name)
             live = _standing(connection)[0]
             if name == live:
                 raise RegistryError(f"{name} is live; put another model on trial")
+            _model(connection, name)
             if trial := _trial(connection):
                 raise RegistryError(f"{trial.model} is on trial; stop that trial first")
             trial = Trial(name, live, now(), who)

@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import MetaData
 
-from app.access.keys import KeyStore
 from app.feedback import FeedbackStore
 from app.language_model.endpoint import Endpoint, save_endpoint
+from ingest import CiteloopError
 from ingest.home.folder import make_home
-from ingest.jobs import JobStore
+from ingest.home.records import Records, unusable
+from ingest.home.tables import JOBS, MADE
 from ingest.table import ChunkTable
 from tests.app.builders import make_answer
 
@@ -35,10 +37,13 @@ def test_only_its_owner_comes_into_a_home(home: Path, open_umask: None) -> None:
     assert mode(home) == 0o700
 
 
-@pytest.mark.parametrize("open_it", [FeedbackStore, KeyStore, JobStore])
-def test_a_home_that_exists_already_is_closed_when_it_is_opened(open_it: type, home: Path, open_umask: None) -> None:
+@pytest.mark.parametrize("tables", [MADE, JOBS])
+def test_a_home_that_exists_already_is_closed_when_it_is_written(
+    tables: MetaData, home: Path, open_umask: None
+) -> None:
     home.mkdir(mode=0o755)
-    open_it(home)
+    with Records(home, tables, unusable(CiteloopError, "the rows")).writing():
+        pass
     assert mode(home) == 0o700
 
 
@@ -56,6 +61,7 @@ def test_a_folder_that_is_more_than_a_home_stays_open(tmp_path: Path) -> None:
 
 def test_databases_are_read_by_their_owner_alone(home: Path, open_umask: None) -> None:
     store = FeedbackStore(home)
+    store.check_writable()
     path = home / "citeloop.sqlite3"
     with closing(sqlite3.connect(path)) as held:  # so that the write-ahead log stays
         held.execute("SELECT COUNT(*) FROM answers").fetchone()
