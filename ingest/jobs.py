@@ -119,4 +119,4 @@ class JobStore(BaseJobStore[Job]):
         status = ingest_results.c.status
         query = select(status, func.count()).where(ingest_results.c.job_id == job_id).group_by(status).order_by(status)
         with self._records.reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())

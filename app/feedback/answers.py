@@ -297,7 +297,7 @@ def _said(connection: Connection, user: str, may_read: Callable[[Collection[str]
 
 def _first_questions(connection: Connection, conversation_ids: Collection[str]) -> dict[str, str]:
     asked = select(answers.c.conversation_id, _ASKED).where(answers.c.conversation_id.in_(conversation_ids))
-    return dict(connection.execute(asked.order_by(answers.c.asked_at.desc())).tuples().all())
+    return dict(connection.execute(asked.order_by(answers.c.asked_at.desc())).all())
 
 
 def _require_own(connection: Connection, conversation_id: str, user: str) -> None:
