@@ -38,9 +38,9 @@ run: install
 test: install-dev
 	OMP_NUM_THREADS=1 $(PYTEST)
 
-# Reading, search, ranking, answers, feedback and commands; without real models, training, pages and HTTP.
+# Reading, ranking, answers, feedback and commands; without tables, real models, training, pages and HTTP.
 quick: install-dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow" tests/app tests/ingest
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not table" tests/app tests/ingest
 
 static: install-dev
 	$(BIN)/ruff check

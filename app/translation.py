@@ -1,4 +1,4 @@
-"""English text -> the same text in the language of whoever reads it.
+"""English text -> the same text in the reader's language.
 
 The English texts are the keys of gettext catalogs in `locale/`; a text without an entry stays English. Outside the
 pages (commands, API, files) every text stays English.

@@ -102,6 +102,13 @@ DOCUMENTS = {
 }
 
 
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests that ingest documents into a table, which takes longer than most tests."""
+    for item in items:
+        if {"table", "pipeline"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("table")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_parsers() -> Iterator[None]:
     """One pool of parsers for every ingest in this process, since each would take half a second to start its own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block
@@ -31,7 +32,7 @@ class Quote:
 
 
 def quote(quotes: Sequence[Quote]) -> str:
-    """Return quotes as the text of an answer, each above its document, page and citation.
+    """Return quotes as the text of an answer, those of one passage above its document, page and citation.
 
     A footnote mark such as [2] in a passage becomes (2): in an answer it would be a citation. What a model wrote about
     a picture is no quotation, so the reader is sent to the picture instead, once.
@@ -39,10 +40,11 @@ def quote(quotes: Sequence[Quote]) -> str:
     first: dict[object, Quote] = {}
     for each in quotes:
         first.setdefault(each.citation.chunk.picture or each, each)
-    quotes = list(first.values())
-    texts = [NUMBER.sub(r"(\1)", _words(each)) for each in quotes]
-    sources = [f"{_source(each.citation)} [{each.citation.number}]" for each in quotes]
-    return "\n\n".join(f"{text}\n\n— {source}" for text, source in zip(texts, sources, strict=True))
+    lines: list[str] = []
+    for citation, same in groupby(first.values(), lambda each: each.citation):
+        lines += [NUMBER.sub(r"(\1)", _words(each)) for each in same]
+        lines.append(f"— {_source(citation)} [{citation.number}]")
+    return "\n\n".join(lines)
 
 
 def _words(quote: Quote) -> str:

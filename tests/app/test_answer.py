@@ -276,6 +276,13 @@ def test_a_quote_names_its_document_with_year_and_page() -> None:
     assert quote([Quote("Thirty days.", Citation(2, policy))]) == "Thirty days.\n\n— Leave policy (2026), p. 3 [2]"
 
 
+def test_quotes_of_one_passage_name_it_once() -> None:
+    leave, travel = citations("Thirty days. Forty days.", "Trains come first.")
+    text = quote([Quote("Thirty days.", leave), Quote("Forty days.", leave), Quote("Trains come first.", travel)])
+    lines = [line.partition(" ")[0] for line in text.split("\n\n")]
+    assert lines == ["Thirty", "Forty", "—", "Trains", "—"]
+
+
 # Citations and the finished answer -------------------------------------------------------------------
 
 
