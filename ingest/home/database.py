@@ -6,6 +6,7 @@ A damaged file is set aside and replaced. If the disk cannot be written, the row
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from ingest.home.folder import make_home
 
 _BUSY_SECONDS = 30.0
 """How long a transaction waits for those of others."""
+_FULL_BYTES = 2**20
+"""With less space than this, an error of reading or writing is one of a full disk."""
 _REFUSALS = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_READONLY,
@@ -53,20 +56,30 @@ def transaction(
 
 
 def after_error(error: sqlite3.DatabaseError, path: Path, make_tables: MakeTables | None) -> sqlite3.DatabaseError:
-    """Set a damaged file aside for the next transaction; return the error to raise: why the file is read-only."""
+    """Set a damaged file aside for the next transaction; return the error to raise: why the file is read-only, or that
+    the disk is full, which SQLite calls an I/O error where its log does not fit.
+    """
     if make_tables and is_damage(error):
         set_aside(path, make_tables)
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+    if _code(error) == sqlite3.SQLITE_READONLY:
         try:
             _opened_for_writing(path, make_tables).close()
-        except sqlite3.DatabaseError as cause:  # such as a full disk
-            return cause
+        except sqlite3.DatabaseError as cause:
+            error = cause
+    if _code(error) == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _FULL_BYTES:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
     return error
 
 
 def is_refusal(error: Exception) -> bool:
     """Return whether an error says that the disk is full or cannot be written."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSALS
+    return _code(error) in _REFUSALS
+
+
+def _code(error: Exception) -> int:
+    """Return SQLite's primary code of an error, 0 if it has none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def open_file(path: Path, make_tables: MakeTables | None) -> sqlite3.Connection:

@@ -248,6 +248,7 @@ def test_jobs_survive_the_store(store: JobStore, home: Path, tmp_path: Path) -> 
 
 
 def test_database_that_another_one_holds_for_a_moment_is_waited_for(store: JobStore, tmp_path: Path) -> None:
+    store.add("folder", [tmp_path])  # makes the database
     other = sqlite3.connect(store.home / "progress.sqlite3", check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as threads:
