@@ -199,6 +199,7 @@ def test_results_that_nobody_goes_on_with_are_deleted_after_a_month(
 # The command --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_evaluate_goes_on_where_it_was_stopped_and_then_begins_again(
     citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +218,7 @@ def test_evaluate_goes_on_where_it_was_stopped_and_then_begins_again(
     assert "rerank (hybrid, 50, shipped)" in anew.stderr
 
 
+@pytest.mark.slow
 def test_after_a_reranker_that_failed_evaluate_measures_only_what_is_missing(
     citeloop: Citeloop, benchmark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

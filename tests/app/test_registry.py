@@ -407,6 +407,7 @@ def check_all(home: Path, live: set[str]) -> Registry:
     return registry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["promote", "rollback"])
 def test_killed_promotion_leaves_a_working_model_live(homes: Path, action: str) -> None:
     after = {"promote": "reranker-2", "rollback": "shipped"}[action]
@@ -423,6 +424,7 @@ def test_killed_promotion_leaves_a_working_model_live(homes: Path, action: str) 
     assert found == {"reranker-1", after}  # kills before and after the one moment
 
 
+@pytest.mark.slow
 def test_killed_addition_leaves_a_model_with_all_its_files_or_none(homes: Path) -> None:
     numbers = set()
     for home in killed(homes, "add"):
@@ -435,6 +437,7 @@ def test_killed_addition_leaves_a_model_with_all_its_files_or_none(homes: Path) 
     assert numbers == {3, 4}
 
 
+@pytest.mark.slow
 def test_killed_removal_leaves_the_others_and_the_next_addition_tidies_up(homes: Path) -> None:
     for home in killed(homes, "remove"):
         registry = check_all(home, {"reranker-1"})
@@ -472,6 +475,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_promotion_that_is_killed_at_any_time_leaves_a_working_model_live(homes: Path) -> None:
     command = [sys.executable, "-c", KILLED_ANY_TIME, str(homes / "home"), str(NUM_KILLS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from app.evaluation import read_benchmark, write_corpus
 from app.evaluation.benchmark import resolve_evidence
 from ingest.chunk import chunk
@@ -17,6 +19,7 @@ SAMPLE = DATA / "sample"
 BENCHMARK = DATA / "eval" / "sample"
 
 
+@pytest.mark.slow
 def test_the_corpus_is_what_parsing_the_documents_gives_today(tmp_path: Path) -> None:
     write_corpus((parse(file.path, file.name) for file in find_files([SAMPLE])), tmp_path / "corpus.jsonl")
     again = "make it again: python -m app.evaluation data/sample data/eval/sample/corpus.jsonl"
@@ -41,6 +44,7 @@ def test_the_benchmark_has_enough_questions_of_every_kind() -> None:
     assert all(bool(row["metadata"]["evidence"]) != (row["metadata"]["kind"] == "unanswerable") for row in rows)
 
 
+@pytest.mark.slow
 def test_the_documents_are_of_every_format_and_long_enough() -> None:
     documents = [parse(file.path, file.name) for file in find_files([SAMPLE])]
     assert len(documents) >= 25

@@ -14,6 +14,7 @@ from tests.app.conftest import Citeloop
 pytestmark = pytest.mark.usefixtures("fake_models")
 
 
+@pytest.mark.slow
 def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Path, home: Path) -> None:
     assert citeloop("sources", "list").stdout == "no sources yet; to add one: citeloop sources add ADDRESS\n"
     added = citeloop("sources", "add", documents, "--every", "1h", "--name", "wiki", "--collection", "staff")
@@ -43,6 +44,7 @@ def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Pat
     assert acts[-3:] == [("sources synced", "wiki"), ("sources synced", ""), ("source added", str(documents))]
 
 
+@pytest.mark.slow
 def test_the_documents_can_be_removed_with_the_source(citeloop: Citeloop, documents: Path, home: Path) -> None:
     citeloop("sources", "add", documents, "--name", "wiki")
     citeloop("sources", "sync")

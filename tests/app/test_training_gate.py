@@ -207,6 +207,7 @@ def test_models_are_compared_on_what_people_judged(
     assert GateReport.load(tmp_path) == report
 
 
+@pytest.mark.slow
 def test_too_few_questions_tell_nothing(gate_table: ChunkTable) -> None:
     gold, tin = FakeReranker({"gold": 1.0}), FakeReranker({"tin": 1.0})
     for number in (0, MIN_GATE_QUESTIONS - 1):

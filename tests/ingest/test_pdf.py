@@ -412,6 +412,7 @@ def test_picture_is_read_whichever_way_up_it_is(turns: int) -> None:
     assert (outside > 160).all()
 
 
+@pytest.mark.slow
 def test_pages_of_a_tiff_are_pages() -> None:
     pytest.importorskip("rapidocr")
     from PIL import Image
