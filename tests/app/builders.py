@@ -17,6 +17,45 @@ from app.search.search import Candidate
 from ingest.chunk import Chunk
 from tests.conftest import FakeEmbedder
 
+ANSWER_RECORD = [
+    "question",
+    "answer",
+    "answered_by",
+    "found",
+    "complete",
+    "stopped",
+    "struck_out",
+    "query",
+    "corrected_from",
+    "within",
+    "num_dropped_citations",
+    "sentences",
+    "note",
+    "ignores_votes",
+    "said_unanswered",
+    "statement",
+    "citations",
+    "ranking",
+    "reranker",
+    "reranker_version",
+    "embedder",
+    "timings_ms",
+]
+CITATION_RECORD = [
+    "number",
+    "chunk_id",
+    "document",
+    "title",
+    "heading",
+    "page",
+    "used",
+    "also_in",
+    "superseded_by",
+    "text",
+    "described_by",
+]
+"""Names of an answer's record and of its citations, in order: people's scripts rely on them."""
+
 
 class WordScorer:
     """Finds sentences by the words that they share with the question: the cosine of the fake embedder."""

@@ -26,7 +26,7 @@ from app.answer import (
 from app.reranking.rerank import rerank
 from ingest.chunk import chunk
 from ingest.parse import parse
-from tests.app.builders import make_answer, make_candidates, make_chunk
+from tests.app.builders import ANSWER_RECORD, CITATION_RECORD, make_answer, make_candidates, make_chunk
 from tests.conftest import FakeEmbedder
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -306,44 +306,9 @@ def test_a_footnote_mark_inside_a_quotation_is_no_citation() -> None:
 
 def test_a_record_has_these_names() -> None:
     record: dict[str, Any] = make_answer("Thirty days [1].").as_record()
-    assert list(record) == [
-        "question",
-        "answer",
-        "answered_by",
-        "found",
-        "complete",
-        "stopped",
-        "struck_out",
-        "query",
-        "corrected_from",
-        "within",
-        "num_dropped_citations",
-        "sentences",
-        "note",
-        "ignores_votes",
-        "said_unanswered",
-        "statement",
-        "citations",
-        "ranking",
-        "reranker",
-        "reranker_version",
-        "embedder",
-        "timings_ms",
-    ]
+    assert list(record) == ANSWER_RECORD
     first, second = record["citations"]
-    assert list(first) == [
-        "number",
-        "chunk_id",
-        "document",
-        "title",
-        "heading",
-        "page",
-        "used",
-        "also_in",
-        "superseded_by",
-        "text",
-        "described_by",
-    ]
+    assert list(first) == CITATION_RECORD
     assert (first["number"], first["used"], second["number"], second["used"]) == (1, True, 2, False)
     assert json.loads(json.dumps(record)) == record
 

@@ -20,7 +20,7 @@ from app.feedback import FeedbackStore
 from ingest.home.damaged_database import damaged_databases
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
-from tests.app.builders import make_answer
+from tests.app.builders import ANSWER_RECORD, CITATION_RECORD, make_answer
 from tests.app.conftest import Citeloop, Outcome
 from tests.conftest import FakeEmbedder
 
@@ -46,44 +46,6 @@ ROW = [
     "text",
     "described_by",
 ]
-RECORD = [
-    "question",
-    "answer",
-    "answered_by",
-    "found",
-    "complete",
-    "stopped",
-    "struck_out",
-    "query",
-    "corrected_from",
-    "within",
-    "num_dropped_citations",
-    "sentences",
-    "note",
-    "ignores_votes",
-    "said_unanswered",
-    "statement",
-    "citations",
-    "ranking",
-    "reranker",
-    "reranker_version",
-    "embedder",
-    "timings_ms",
-]
-CITATION = [
-    "number",
-    "chunk_id",
-    "document",
-    "title",
-    "heading",
-    "page",
-    "used",
-    "also_in",
-    "superseded_by",
-    "text",
-    "described_by",
-]
-
 pytestmark = pytest.mark.usefixtures("fake_models")
 
 # Help and wrong usage --------------------------------------------------------------------------------
@@ -300,9 +262,9 @@ def test_ask_prints_one_json_record_with_these_names(citeloop: Citeloop, table: 
     outcome = citeloop("ask", "How many days of leave a year?", "--json")
     assert (outcome.status, outcome.stderr) == (0, "")
     record = outcome.json
-    assert list(record) == RECORD
+    assert list(record) == ANSWER_RECORD
     assert record["citations"]
-    assert all(list(citation) == CITATION for citation in record["citations"])
+    assert all(list(citation) == CITATION_RECORD for citation in record["citations"])
     assert all(list(row) == ROW for row in record["ranking"])
     assert list(record["timings_ms"]) == ["search", "rerank", "answer"]
     assert record["found"] is True
