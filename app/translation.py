@@ -37,7 +37,7 @@ def N_(message: str) -> str:  # noqa: N802  # gettext's usual name
 
 def gettext(message: str, **values: object) -> str:
     """Return a text in the reader's language; values replace {name}, and whole numbers are grouped."""
-    text = _catalog(_language_of_reader()).gettext(message)
+    text = _catalog(_language_of_reader()).gettext(message) if message else ""  # a catalog has its header under ""
     return text.format(**_shown(values)) if values else text
 
 

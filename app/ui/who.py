@@ -101,9 +101,13 @@ def required(role: Role) -> Rights:
     return rights
 
 
+_ROLES = (N_("reader"), N_("curator"), N_("admin"))
+"""Here for the catalogs."""
+
+
 def role_name(role: Role) -> str:
     """Return a role in the reader's language."""
-    return _({"reader": N_("reader"), "curator": N_("curator"), "admin": N_("admin")}[role])
+    return _(role)
 
 
 def act_as(role: Role, what: str, act: Callable[[], T], subject: str = "") -> T:

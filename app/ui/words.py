@@ -18,21 +18,12 @@ _UNITS = (
     (1, N_("{n} s"), N_("{n} s ago")),
 )
 """Seconds of a unit, and the texts for a duration and a time ago."""
-_REASONS = {
-    "not relevant": N_("not relevant"),
-    "outdated": N_("outdated"),
-    "duplicate": N_("duplicate"),
-    "wrong page": N_("wrong page"),
-    "other": N_("other"),
-    "no reason given": N_("no reason given"),
-}
-_ORIGINS = {
-    "undone": N_("undone"),
-    "users contradict each other": N_("users contradict each other"),
-    "decided by a curator": N_("decided by a curator"),
-    "kept by people": N_("kept by people"),
-    "struck out by people": N_("struck out by people"),
-}
+_STORED = (
+    *(N_("not relevant"), N_("outdated"), N_("duplicate"), N_("wrong page"), N_("other"), N_("no reason given")),
+    *(N_("undone"), N_("users contradict each other"), N_("decided by a curator")),
+    *(N_("kept by people"), N_("struck out by people")),
+)
+"""Reasons and origins as they are stored; here for the catalogs."""
 _STRUCK_OUT_AS = "struck out as "
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
 
@@ -138,7 +129,7 @@ def by_person(user: str, me: str) -> str:
 
 def reason_words(reason: str) -> str:
     """Return a reason for striking out; '' and unknown ones stay."""
-    return _(_REASONS.get(reason, reason)) if reason else ""
+    return _(reason)
 
 
 def origin_words(origin: str) -> str:
@@ -146,7 +137,7 @@ def origin_words(origin: str) -> str:
     if origin.startswith(_STRUCK_OUT_AS):
         reasons = origin.removeprefix(_STRUCK_OUT_AS).split(", ")
         return _("struck out as {reason}", reason=", ".join(map(reason_words, reasons)))
-    return _(_ORIGINS.get(origin, origin))
+    return _(origin)
 
 
 def on_page(number: int | None) -> str:

@@ -157,15 +157,11 @@ _ICONS = {
     "failed": ":red[:material/error:]",
     "cancelled": ":gray[:material/cancel:]",
 }
-_STATUSES: dict[str, str] = {
-    "added": N_("added"),
-    "replaced": N_("replaced"),
-    "renamed": N_("renamed"),
-    "unchanged": N_("unchanged"),
-    "removed": N_("removed"),
-    "skipped": N_("skipped"),
-    "failed": N_("failed"),
-}
+_STATUSES = (
+    *(N_("added"), N_("replaced"), N_("renamed"), N_("unchanged"), N_("removed")),
+    *(N_("skipped"), N_("failed")),
+)
+"""As they are stored; here for the catalogs."""
 _FAILURES: tuple[Status, ...] = ("failed", "skipped")
 
 
@@ -219,7 +215,7 @@ def _line(result: FileResult) -> str:
 
 def status_words(status: str) -> str:
     """Return a status of a file in words."""
-    return _(_STATUSES.get(status, status))
+    return _(status)
 
 
 def _inline(text: str) -> str:

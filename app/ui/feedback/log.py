@@ -16,13 +16,8 @@ from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable
 from app.ui.words import reason_words
 
-_ACTIONS = {
-    "all": N_("all"),
-    "deleted": N_("deleted"),
-    "undone": N_("undone"),
-    "kept": N_("kept"),
-    "opened": N_("opened"),
-}
+_ACTIONS = (N_("deleted"), N_("undone"), N_("kept"), N_("opened"))
+"""As they are stored; here for the catalogs."""
 
 
 def show_log(_said: Feedback) -> None:
@@ -32,9 +27,7 @@ def show_log(_said: Feedback) -> None:
         words = st.text_input(
             _("Find"), placeholder=_("Part of a question, document or passage"), key="feedback-filter"
         )
-        action = st.selectbox(
-            _("Action"), ["all", *ACTIONS], format_func=_action_words, key="feedback-action", width=160
-        )
+        action = st.selectbox(_("Action"), ["all", *ACTIONS], format_func=_, key="feedback-action", width=160)
         reasons = ["all", "none given", *REASONS]
         reason = st.selectbox(_("Reason"), reasons, format_func=_reason_words, key="feedback-reason", width=180)
     shown = [event for event in events if _matches(event, words.lower(), action, reason)]
@@ -56,10 +49,6 @@ def show_log(_said: Feedback) -> None:
     )
 
 
-def _action_words(action: str) -> str:
-    return _(_ACTIONS[action])
-
-
 def _reason_words(choice: str) -> str:
     return {"all": _("all"), "none given": _("none given")}.get(choice) or reason_words(choice)
 
@@ -76,7 +65,7 @@ def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             _("When"): pd.to_datetime([event.at for event in events], utc=True),
-            _("Action"): [_action_words(event.action) for event in events],
+            _("Action"): [_(event.action) for event in events],
             _("Reason"): [reason_words(event.reason or "") for event in events],
             _("Question"): [event.question for event in events],
             _("Document"): [event.document for event in events],
