@@ -58,6 +58,8 @@ class Describing:
         """
         if self._describer is None:
             return document
+        from ingest.parse.document import joined_notes  # here, so that `--help` is quick
+
         figures, num_missing, reason = list(document.figures), 0, ""
         for number, figure in enumerate(figures):
             if figure.described_by:
@@ -75,5 +77,4 @@ class Describing:
             self._num_failures, self._known[figure.digest] = 0, description
             figures[number] = replace(figure, description=description, described_by=self._describer.name)
         gap = f"{num_missing} of {len(figures)} pictures not described: {reason}" if num_missing else ""
-        note = "; ".join(filter(None, (document.note, gap)))
-        return replace(document, figures=tuple(figures), note=note)
+        return replace(document, figures=tuple(figures), note=joined_notes(document.note, gap))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.expr import col, lit
+from lancedb.expr import Expr, col, lit
 
 from ingest.collections import Groups, default_collection
 from ingest.rows import COLLECTION
@@ -75,10 +75,15 @@ def read_listing(table: Any, state: tuple[str, int] | None = None, before: Listi
 
 def _documents(table: Any, columns: Sequence[str], ids: Collection[str] | None = None) -> dict[str, dict[str, Any]]:
     """Return document id -> number of chunks and smallest value of each column; ids: only of these documents."""
-    query = table.search() if ids is None else table.search().where(col("document_id").isin(list(ids)))
-    rows = query.select(["document_id", *columns]).to_arrow().group_by("document_id")
+    rows = _of_documents(table, ids).select(["document_id", *columns]).to_arrow().group_by("document_id")
     found = rows.aggregate([*((column, "min") for column in columns), ("document_id", "count")]).to_pylist()
     return {row["document_id"]: row for row in found}
+
+
+def _of_documents(table: Any, ids: Collection[str] | None, condition: Expr | None = None) -> Any:
+    """Return a query for the rows of these documents, None for all, that meet a condition."""
+    query = table.search() if ids is None else table.search().where(col("document_id").isin(list(ids)))
+    return query if condition is None else query.where(condition)
 
 
 def _is_same(row: Mapping[str, Any], known: StoredDocument | None) -> bool:
@@ -104,12 +109,11 @@ def _to_document(row: Mapping[str, Any]) -> StoredDocument:
 
 def read_outlines(table: Any, documents: Sequence[StoredDocument]) -> list[Outline]:
     """Return these documents of a table with headings and opening."""
-    among = col("document_id").isin([document.id for document in documents]) if len(documents) < _MANY else None
-    rows = (table.search() if among is None else table.search().where(among)).select(["document_id", "headings"])
+    among = [document.id for document in documents] if len(documents) < _MANY else None
+    rows = _of_documents(table, among).select(["document_id", "headings"]).to_arrow()
     own_words = col("end") > col("start")  # not a model's description of a picture
-    rows, first = rows.to_arrow(), (col("start") < lit(_OPENING_CHARACTERS)) & own_words
-    query = table.search().where(first if among is None else first & among)
-    openings = query.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
+    first = _of_documents(table, among, (col("start") < lit(_OPENING_CHARACTERS)) & own_words)
+    openings = first.select(["document_id", "start", "text"]).to_arrow().sort_by("start")
     ids = pc.take(rows["document_id"], pc.list_parent_indices(rows["headings"]))
     flat = pa.table({"document_id": ids, "heading": pc.list_flatten(rows["headings"])})
     headings = _grouped(flat.group_by(["document_id", "heading"]).aggregate([]))

@@ -34,6 +34,7 @@ from ingest.parse.document import (
     Parsed,
     ParseError,
     document_id,
+    joined_notes,
     one_line,
     parse_text,
 )
@@ -141,18 +142,14 @@ def parse(path: Path, name: str | None = None, on_text: Callable[[Document], Non
     if not parsed.figures:
         on_text(document)
         return document
-    on_text(replace(document, note=_joined_notes(parsed.note, _PICTURES_FAILED)))
+    on_text(replace(document, note=joined_notes(parsed.note, _PICTURES_FAILED)))
     gallery = open_figures(parsed.figures, path.parent)
     return replace(
         document,
-        note=_joined_notes(parsed.note, gallery.note),
+        note=joined_notes(parsed.note, gallery.note),
         figures=tuple(gallery.figures),
         num_figures_left_out=gallery.num_left_out,
     )
-
-
-def _joined_notes(*notes: str) -> str:
-    return "; ".join(filter(None, notes))
 
 
 def _title_from(stem: str) -> str:

@@ -252,6 +252,11 @@ def hidden_note(number: int, what: str = "passages") -> str:
     return f"left out, since hidden: {number:,} {what.removesuffix('s') if number == 1 else what}" if number else ""
 
 
+def joined_notes(*notes: str) -> str:
+    """Return the notes as one, each once, without empty ones."""
+    return "; ".join(dict.fromkeys(filter(None, notes)))
+
+
 def joined(parts: Iterable[Parsed], title: str, note: str = "") -> Parsed:
     """Concatenate slides, sheets or chapters, shift their headings and figures, and join their notes with this one."""
     pages: list[Page] = []
@@ -265,8 +270,7 @@ def joined(parts: Iterable[Parsed], title: str, note: str = "") -> Parsed:
         figures += [replace(figure, position=figure.position + offset) for figure in part.figures]
         pages += part.pages
         offset += sum(len(page.text) + len(PAGE_BREAK) for page in part.pages)
-    note = "; ".join(dict.fromkeys(filter(None, notes)))
-    return Parsed(tuple(pages), tuple(headings), title, note, tuple(figures))
+    return Parsed(tuple(pages), tuple(headings), title, joined_notes(*notes), tuple(figures))
 
 
 def whole_characters(text: str) -> str:

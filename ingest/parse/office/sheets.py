@@ -15,7 +15,17 @@ from typing import Any
 from lxml import etree
 
 from ingest.parse.archive import office_file
-from ingest.parse.document import FoundFigure, Heading, Page, Parsed, hidden_note, joined, one_line, real_title
+from ingest.parse.document import (
+    FoundFigure,
+    Heading,
+    Page,
+    Parsed,
+    hidden_note,
+    joined,
+    joined_notes,
+    one_line,
+    real_title,
+)
 from ingest.parse.figures import at_address, in_package
 from ingest.parse.marks import address_of
 from ingest.parse.office.cells import shown
@@ -55,7 +65,7 @@ def _note(counts: Mapping[str, int]) -> str:
     formulas = counts["formulas"]
     no_value = f"{formulas:,} formulas have no stored value; open the file in Excel and save it" if formulas else ""
     hidden = [hidden_note(counts[f"hidden {what}"], what) for what in ("sheets", "rows", "columns")]
-    return "; ".join(filter(None, [no_value, *hidden]))
+    return joined_notes(no_value, *hidden)
 
 
 def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:

@@ -37,9 +37,10 @@ def parse_pptx(data: bytes) -> Parsed:
         if _is_hidden(slide):
             continue
         parsed = from_html(_slide(slide, title, number))
-        figures = (replace(figure, page=number) for figure in in_package(parsed.figures, package))
+        figures = (replace(figure, page=number) for figure in parsed.figures)
         pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, "", figures=tuple(figures)))
-    return joined(pages, title, hidden_note(num_hidden, "slides"))
+    whole = joined(pages, title, hidden_note(num_hidden, "slides"))
+    return replace(whole, figures=in_package(whole.figures, package))
 
 
 def _is_hidden(slide: Any) -> bool:

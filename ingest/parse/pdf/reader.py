@@ -17,6 +17,7 @@ from ingest.parse.document import (
     PAGE_BREAK,
     Parsed,
     ParseError,
+    joined_notes,
     note_pages,
     one_line,
     real_title,
@@ -53,7 +54,7 @@ def parse_pdf(data: bytes) -> Parsed:
         if all(page is None for page in lines):
             return _by_pypdf(data)
         parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
-        note = "; ".join(filter(None, [_unread_note(unread), _attachments_note(pdf)]))
+        note = joined_notes(_unread_note(unread), _attachments_note(pdf))
         return replace(parsed, note=note, figures=figures(data, parsed.pages, placed))
     finally:
         pdf.close()
