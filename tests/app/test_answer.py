@@ -289,7 +289,7 @@ def test_items_behind_one_that_ends_in_a_colon_belong_to_it() -> None:
 
 def test_what_introduces_something_else_is_a_poor_answer() -> None:
     shown = citations("How to add a calendar:", "Open the settings and choose Holidays.")
-    similar = {"How to add a calendar:": 0.6, "Open the settings and choose Holidays.": 0.64}
+    similar = {"How to add a calendar:": 0.6, "Open the settings and choose Holidays.": 0.66}
     assert [number for _, number in extracted(shown, similar)] == [2]
 
 
