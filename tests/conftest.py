@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import zlib
@@ -140,7 +141,10 @@ def rare_words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def documents(tmp_path: Path) -> Path:
     """A folder with three small documents."""
-    folder = tmp_path / "documents"
+    return _write_documents(tmp_path / "documents")
+
+
+def _write_documents(folder: Path) -> Path:
     for name, text in DOCUMENTS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -152,12 +156,20 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the three documents, made once for all tests of this process, which get copies."""
+    folder, embedder = tmp_path_factory.mktemp("filled"), FakeEmbedder()
+    results = ingest([_write_documents(folder / "documents")], ChunkTable(folder / "home", embedder), embedder)
+    assert {result.status for result in results} == {"added"}
+    return folder / "home"
+
+
 @pytest.fixture
-def table(home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
+def table(home: Path, filled_home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
     """A table with the three documents in it."""
-    table = ChunkTable(home, embedder)
-    assert {result.status for result in ingest([documents], table, embedder)} == {"added"}
-    return table
+    shutil.copytree(filled_home, home, dirs_exist_ok=True)
+    return ChunkTable(home, embedder)
 
 
 @pytest.fixture
