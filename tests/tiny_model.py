@@ -29,7 +29,9 @@ def write_tiny_embedder(folder: Path) -> Path:
     config = json.loads((folder / "config.json").read_text()) | _CONFIG
     (folder / "config.json").write_text(json.dumps(config))
     pooling = json.loads((folder / "1_Pooling" / "config.json").read_text())
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling | {"word_embedding_dimension": config["hidden_size"]}))
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps(pooling | {"word_embedding_dimension": config["hidden_size"]})
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = BertModel(BertConfig(**config))

@@ -14,7 +14,8 @@ import pytest
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import Registry, fingerprint
+from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import MODELS_FOLDER
 from app.reranking.rerank import Blend, RerankerError
 from app.settings import Settings
@@ -31,6 +32,7 @@ from ingest.home.job_store import StoppedError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import write_benchmark
+from tests.app.test_from_pairs import write_pairs
 from tests.tiny_model import write_tiny_embedder
 
 THINGS = ("crane", "canteen", "gate", "ferry", "tug", "dock", "buoy", "pilot", "barge", "winch")
@@ -134,21 +136,28 @@ def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path, tiny: P
 
 
 @pytest.mark.slow
-def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+@pytest.mark.timeout(900)
+def test_two_processes_train_together_and_one_writes(filled: Path, tiny: Path, tmp_path: Path) -> None:
+    home, output = tmp_path / "home", tmp_path / "model"
     shutil.copytree(filled, home)
     before = [model.name for model in Registry(home).models()]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    from_feedback = ["train", "--home", str(home), "--json"]
+    from_pairs = [*from_feedback, "--from-pairs", str(write_pairs(tmp_path / "port.jsonl")), "--base", str(tiny)]
+    commands = (from_feedback, [*from_pairs, "--output", str(output)])
     done = subprocess.run(
-        [*torchrun, "-m", "app.commands.main", "train", "--home", str(home), "--json"],
+        [*torchrun, "-m", "tests.app.two_trainings", *map(json.dumps, commands)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=850,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [model.name for model in Registry(home).models()] == [json.loads(line)["model"], *before]
+    candidate, summary = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    assert [model.name for model in Registry(home).models()] == [candidate["model"], *before]
+    assert summary["fingerprint"] == fingerprint(output)
+    scores = LateInteractionReranker(str(output)).score("Who looks after the crane?", ["The crane.", "Soup."])
+    assert scores[0] > scores[1]
 
 
 @pytest.mark.slow
