@@ -166,10 +166,15 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def table(home: Path, filled_home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
-    """A table with the three documents in it."""
-    shutil.copytree(filled_home, home, dirs_exist_ok=True)
-    return ChunkTable(home, embedder)
+def table(request: pytest.FixtureRequest, home: Path, filled_home: Path, embedder: FakeEmbedder) -> ChunkTable:
+    """A table with the three documents in it: those of the test's own folder, if it uses that."""
+    if "documents" not in request.fixturenames:
+        shutil.copytree(filled_home, home, dirs_exist_ok=True)
+        return ChunkTable(home, embedder)
+    table = ChunkTable(home, embedder)
+    results = ingest([request.getfixturevalue("documents")], table, embedder)
+    assert {result.status for result in results} == {"added"}
+    return table
 
 
 @pytest.fixture
