@@ -177,11 +177,11 @@ class Pipeline:
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; as_typed: correct no typos; within: which documents to look at, of those that the asker
-        may read; nothing else has an effect. user: who asks, whose
-        own votes act at once; ignore_votes: rank as if nobody had said anything of the passages. fall_back: when the
-        reranker fails, show the order of search with a note instead of raising RerankerError. `live` names no reranker,
-        so that it always falls back, to what was live before. on_step is called as a step begins, and again and again
-        while this waits for others; when it raises, that ends the work. Raises BusyError when too many wait already.
+        may read; nothing else has an effect. user: who asks, whose own votes act at once; ignore_votes: rank as if
+        nobody had said anything of the passages. fall_back: when the reranker fails, show the order of search with a
+        note instead of raising RerankerError; `live` always falls back, to what was live before. on_step: called as a
+        step begins and repeatedly while this waits for others; when it raises, that ends the work. Raises BusyError
+        when too many wait already.
         """
         question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
         searched = typed = as_query(query or question)
@@ -199,11 +199,7 @@ class Pipeline:
             note = _damage(self.table, within)
             with stage("rerank", timings) as current:
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-                ranking, statement = list(reranked.ranking), None
-                if not ignore_votes:
-                    ranking, statement = self._voted(searched, ranking, user, within)
-                ranking = newest_first(ranking, self.families_for(within), searched, within)
-                ranking, statement = with_statement(ranking, statement)
+                ranking, statement = self._as_shown(searched, reranked.ranking, user, within, ignore_votes=ignore_votes)
                 current.fields["reranker"] = current.model = reranked.reranker
                 current.query, current.passages = searched, ((each.chunk, each.score) for each in ranking)
         num_sources = len(statement.sources) if statement else 0
@@ -226,6 +222,15 @@ class Pipeline:
             ignores_votes=ignore_votes,
             statement=statement,
         )
+
+    def _as_shown(
+        self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter, *, ignore_votes: bool
+    ) -> tuple[list[RankedChunk], Statement | None]:
+        """Return the ranking as votes, newer versions and a curator's answer move it, and that answer."""
+        statement = None
+        if not ignore_votes:
+            ranking, statement = self._voted(query, ranking, user, within)
+        return with_statement(newest_first(ranking, self.families_for(within), query, within), statement)
 
     def _voted(
         self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import zlib
@@ -140,7 +141,10 @@ def rare_words(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def documents(tmp_path: Path) -> Path:
     """A folder with three small documents."""
-    folder = tmp_path / "documents"
+    return _write_documents(tmp_path / "documents")
+
+
+def _write_documents(folder: Path) -> Path:
     for name, text in DOCUMENTS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
@@ -152,11 +156,24 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with the three documents, made once for all tests of this process, which get copies."""
+    folder, embedder = tmp_path_factory.mktemp("filled"), FakeEmbedder()
+    results = ingest([_write_documents(folder / "documents")], ChunkTable(folder / "home", embedder), embedder)
+    assert {result.status for result in results} == {"added"}
+    return folder / "home"
+
+
 @pytest.fixture
-def table(home: Path, documents: Path, embedder: FakeEmbedder) -> ChunkTable:
-    """A table with the three documents in it."""
+def table(request: pytest.FixtureRequest, home: Path, filled_home: Path, embedder: FakeEmbedder) -> ChunkTable:
+    """A table with the three documents in it: those of the test's own folder, if it uses that."""
+    if "documents" not in request.fixturenames:
+        shutil.copytree(filled_home, home, dirs_exist_ok=True)
+        return ChunkTable(home, embedder)
     table = ChunkTable(home, embedder)
-    assert {result.status for result in ingest([documents], table, embedder)} == {"added"}
+    results = ingest([request.getfixturevalue("documents")], table, embedder)
+    assert {result.status for result in results} == {"added"}
     return table
 
 

@@ -31,6 +31,7 @@ _ASIDE_SHARE = 0.15
 _PASSAGES_PER_QUESTION = 2
 """Passages per question to search in the same file; more give harder negatives."""
 _NUM_SHOWN = 5
+_NUM_BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +172,7 @@ class _Collection:
         return {"name": self.name, "num_questions": len(self.pairs), "num_aside": len(self.aside)}
 
 
-def reliability(
-    scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend, num_bins: int = 10
-) -> list[dict[str, float]]:
+def reliability(scored: Mapping[str, Sequence[ScoredQuery]], blend: Blend) -> list[dict[str, float]]:
     """Return, per bin of predicted probability, the number of candidates, mean probability and relevant share."""
     predicted: list[float] = []
     true: list[bool] = []
@@ -181,13 +180,13 @@ def reliability(
         predicted += probabilities(query, blend)
         true += query.relevant
     probability, relevant = np.array(predicted), np.array(true)
-    bins = np.minimum((probability * num_bins).astype(int), num_bins - 1)
+    bins = np.minimum((probability * _NUM_BINS).astype(int), _NUM_BINS - 1)
     return [
         {
             "candidates": int((bins == number).sum()),
             "said": round(float(probability[bins == number].mean()), 4),
             "relevant": round(float(relevant[bins == number].mean()), 4),
         }
-        for number in range(num_bins)
+        for number in range(_NUM_BINS)
         if (bins == number).any()
     ]

@@ -1,4 +1,4 @@
-"""From stored clicks to a candidate in the registry, with the real embedder and reranker on a small table."""
+"""From stored clicks to a candidate in the registry, with a tiny embedder and reranker on a small table."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ import pytest
 
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
-from app.registry import Registry
+from app.registry import Registry, fingerprint
+from app.reranking.late_interaction import LateInteractionReranker
+from app.reranking.names import MODELS_FOLDER
 from app.reranking.rerank import Blend, RerankerError
 from app.settings import Settings
 from app.training import candidate as module
 from app.training import plan as plans
 from app.training.candidate import make_candidate
-from app.training.fit.trainer import Loss, Recipe, Watch
+from app.training.fit import late_interaction
+from app.training.fit.trainer import Loss, Recipe, Watch, save
 from app.training.gate.decision import GateReport
 from app.training.labels.split import COMPARED, parts_of
-from app.training.plan import Kind, Plan
+from app.training.plan import Plan
 from ingest.embed.embedder import load_embedder
 from ingest.home.job_store import StoppedError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import write_benchmark
+from tests.app.test_from_pairs import write_pairs
+from tests.tiny_model import write_tiny_embedder
 
 THINGS = ("crane", "canteen", "gate", "ferry", "tug", "dock", "buoy", "pilot", "barge", "winch")
 PLACES = ("north", "south", "east", "west", "upper", "lower", "old", "new")
@@ -40,15 +45,20 @@ def question_of(place: str, thing: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder with eighty documents and a click of two users on each of eighty answers."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_embedder(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="module")
+def filled(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with eighty documents and a click of two users on each of eighty answers; a tiny model is live."""
     folder, home = tmp_path_factory.mktemp("port"), tmp_path_factory.mktemp("home")
     for number, (place, thing) in enumerate((place, thing) for place in PLACES for thing in THINGS):
         text = (
             f"# The {place} {thing}\n\nTeam {number} looks after the {place} {thing} of the port, but not on Sundays.\n"
         )
         (folder / f"{place}-{thing}.md").write_text(text)
-    embedder = load_embedder()
+    embedder = load_embedder(str(tiny))
     assert {each.status for each in ingest([folder], ChunkTable(home, embedder), embedder)} == {"added"}
     pipeline, store = Pipeline(Settings(home=home)), FeedbackStore(home)
     for number, (place, thing) in enumerate((place, thing) for place in PLACES for thing in THINGS):
@@ -61,6 +71,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if citation.chunk.document != f"{place}-{thing}.md":
                 store.record(answer, citation.chunk.id, "deleted", user)
         store.record_kept(answer, user)
+    registry = Registry(home)
+    with registry.unfinished() as unfinished:
+        save(late_interaction.load(str(tiny)), unfinished)
+        shutil.copy(MODELS_FOLDER / "shipped" / "blend.json", unfinished)
+        name = registry.add(unfinished, kind="late-interaction", base=str(tiny)).name
+    registry.promote(name, "ann", "a live model that trains in a moment", override=True)
     return home
 
 
@@ -75,19 +91,20 @@ def home(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return filled
 
 
-def made(home: Path, kind: Kind, watch: Watch = Watch()) -> tuple[str, GateReport]:  # noqa: B008  # frozen
-    found = make_candidate(Plan(kind), Pipeline(Settings(home=home)), "ann", "a job", watch)
+def made(home: Path, plan: Plan, watch: Watch = Watch()) -> tuple[str, GateReport]:  # noqa: B008  # frozen
+    found = make_candidate(plan, Pipeline(Settings(home=home)), "ann", "a job", watch)
     return found.name, found.report
 
 
 @pytest.mark.slow
-def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None:
+def test_a_candidate_is_registered_with_all_that_explains_it(home: Path, tiny: Path) -> None:
     told: list[Loss] = []
-    name, report = made(home, "reranker", Watch(told.append))
     registry = Registry(home)
+    live = registry.live()
+    name, report = made(home, Plan(), Watch(told.append))
     folder = registry.folder(name)
     assert registry.model(name).kind == "late-interaction"
-    assert registry.live() == "shipped", "it is only a candidate"
+    assert registry.live() == live, "it is only a candidate"
     assert GateReport.load(folder) == report
     assert told
     record = json.loads((folder / "training.json").read_text())
@@ -96,7 +113,7 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
     assert all("mined" in evidence and "random" in evidence for evidence in record["evidence"])
     assert name in (folder / "README.md").read_text()
     questions = {question_of(place, thing) for place in PLACES for thing in THINGS}
-    parts = parts_of(sorted(questions), home, load_embedder())
+    parts = parts_of(sorted(questions), home, load_embedder(str(tiny)))
     assert report.num_questions == sum(part in COMPARED for part in parts.values())
     blend = Blend.load(folder)
     assert blend
@@ -106,8 +123,8 @@ def test_a_candidate_is_registered_with_all_that_explains_it(home: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path) -> None:
-    name, report = made(home, "cross-encoder")
+def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path, tiny: Path) -> None:
+    name, report = made(home, Plan("cross-encoder", base=str(tiny)))
     registry = Registry(home)
     assert registry.model(name).kind == "cross-encoder"
     assert report.num_questions >= 20
@@ -120,28 +137,34 @@ def test_a_new_cross_encoder_is_trained_and_compared_as_well(home: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_processes_train_on_feedback_and_one_makes_the_candidate(filled: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
+def test_two_processes_train_together_and_one_writes(filled: Path, tiny: Path, tmp_path: Path) -> None:
+    home, output = tmp_path / "home", tmp_path / "model"
     shutil.copytree(filled, home)
     before = [model.name for model in Registry(home).models()]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    from_feedback = ["train", "--home", str(home), "--json"]
+    from_pairs = [*from_feedback, "--from-pairs", str(write_pairs(tmp_path / "port.jsonl")), "--base", str(tiny)]
+    commands = (from_feedback, [*from_pairs, "--output", str(output)])
     done = subprocess.run(
-        [*torchrun, "-m", "app.commands.main", "train", "--home", str(home), "--json"],
+        [*torchrun, "-m", "tests.app.two_trainings", *map(json.dumps, commands)],
         capture_output=True,
         text=True,
         timeout=850,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [model.name for model in Registry(home).models()] == [json.loads(line)["model"], *before]
+    candidate, summary = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    assert [model.name for model in Registry(home).models()] == [candidate["model"], *before]
+    assert summary["fingerprint"] == fingerprint(output)
+    scores = LateInteractionReranker(str(output)).score("Who looks after the crane?", ["The crane.", "Soup."])
+    assert scores[0] > scores[1]
 
 
 @pytest.mark.slow
 def test_a_training_that_is_cancelled_leaves_nothing(home: Path) -> None:
     before = [model.name for model in Registry(home).models()]
     with pytest.raises(StoppedError):
-        made(home, "reranker", Watch(should_stop=lambda: True))
+        made(home, Plan(), Watch(should_stop=lambda: True))
     assert [model.name for model in Registry(home).models()] == before
     assert not list(Registry(home).models_folder.glob(".unfinished-*"))
 

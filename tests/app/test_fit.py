@@ -12,13 +12,12 @@ from safetensors.numpy import load_file
 from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
 from app.training.fit import cross_encoder, embedder, late_interaction
-from app.training.fit.trainer import Loss, Recipe, Watch, drawn
+from app.training.fit.trainer import Loss, Recipe, Watch, drawn, save
 from app.training.labels.examples import TrainingExample
-from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder, open_embedder
+from ingest.embed.embedder import Embedder, open_embedder
+from tests.tiny_model import write_tiny_embedder
 
-pytestmark = pytest.mark.timeout(900)  # trainings, beside other tests
-
-CODE_NAMES = ("Osprey", "Lapwing", "Bittern", "Dunlin", "Plover", "Curlew", "Godwit", "Avocet")
+CODE_NAMES = ("Falcon", "Eagle", "Swan", "Robin", "Hawk", "Crow", "Dove", "Owl")  # a word piece each
 THINGS = (
     "the crane",
     "the canteen",
@@ -52,8 +51,8 @@ def code_name_examples() -> list[TrainingExample]:
     ]
 
 
-NEW_QUESTION, NEW_PASSAGES = "Where can I find the Lapwing?", [passage_of(thing, 999) for thing in THINGS]
-ASKED_FOR = CODE_NAMES.index("Lapwing")
+NEW_QUESTION, NEW_PASSAGES = "Where can I find the Eagle?", [passage_of(thing, 999) for thing in THINGS]
+ASKED_FOR = CODE_NAMES.index("Eagle")
 
 
 def lead(scores: Sequence[float]) -> float:
@@ -72,46 +71,68 @@ def test_an_example_of_half_the_weight_is_seen_half_as_often() -> None:
     assert drawn([unsure] * 9, 1, seed=3) == drawn([unsure] * 9, 1, seed=3)
 
 
-RECIPE = Recipe(num_epochs=8, batch_size=8, num_negatives=2, learning_rate=1e-4, max_tokens=32)
-BASE = str(default_embedder_path())
+RECIPE = Recipe(num_epochs=8, batch_size=8, num_negatives=2, learning_rate=1e-2, max_tokens=32)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_tiny_embedder(tmp_path_factory.mktemp("tiny") / "base"))
+
+
+@pytest.fixture(scope="module")
+def untrained(base: str, tmp_path_factory: pytest.TempPathFactory) -> LateInteractionReranker:
+    folder = tmp_path_factory.mktemp("untrained")
+    save(late_interaction.load(base), folder)
+    return LateInteractionReranker(str(folder))
+
+
+@pytest.fixture(scope="module")
+def trained(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A late-interaction model that knows the code names."""
+    folder = tmp_path_factory.mktemp("trained")
+    late_interaction.train(code_name_examples(), base, folder, RECIPE)
+    return folder
 
 
 @pytest.mark.slow
-def test_late_interaction_learns_code_names_and_says_how_it_goes(tmp_path: Path) -> None:
+def test_late_interaction_learns_code_names_and_says_how_it_goes(
+    base: str, untrained: LateInteractionReranker, tmp_path: Path
+) -> None:
     told: list[Loss] = []
     examples = code_name_examples()
-    late_interaction.train(examples, BASE, tmp_path / "a", RECIPE, examples[:8], Watch(told.append))
+    late_interaction.train(examples, base, tmp_path / "a", RECIPE, examples[:8], Watch(told.append))
     training = [loss.training for loss in told if loss.training is not None]
     validation = [loss.validation for loss in told if loss.validation is not None]
     assert training[-1] < training[0]
     assert min(validation[1:]) < validation[0]
     assert told[-1].step <= told[-1].num_steps
-    before = LateInteractionReranker().score(NEW_QUESTION, NEW_PASSAGES)
+    before = untrained.score(NEW_QUESTION, NEW_PASSAGES)
     after = LateInteractionReranker(str(tmp_path / "a")).score(NEW_QUESTION, NEW_PASSAGES)
     assert lead(before) < 0 < lead(after)
-    late_interaction.train(examples, BASE, tmp_path / "b", RECIPE, examples[:8])
+    late_interaction.train(examples, base, tmp_path / "b", RECIPE, examples[:8])
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("a", "b"))
     assert all((first[name] == second[name]).all() for name in first), "the same seed gives the same model"
 
 
 @pytest.mark.slow
-def test_a_training_that_makes_the_validation_worse_stops_and_keeps_the_best_moment(tmp_path: Path) -> None:
+def test_a_training_that_makes_the_validation_worse_stops_and_keeps_the_best_moment(
+    base: str, trained: Path, tmp_path: Path
+) -> None:
     examples = code_name_examples()
     opposite = [replace(each, positives=each.negatives[:1], negatives=each.positives * 2) for each in examples[:8]]
     told: list[Loss] = []
-    late_interaction.train(examples, BASE, tmp_path / "stopped", RECIPE, opposite, Watch(told.append))
+    late_interaction.train(examples, base, tmp_path, RECIPE, opposite, Watch(told.append))
     assert told[-1].step < told[-1].num_steps
-    late_interaction.train(examples, BASE, tmp_path / "whole", RECIPE)
-    leads = {
-        name: lead(LateInteractionReranker(str(tmp_path / name)).score(NEW_QUESTION, NEW_PASSAGES))
-        for name in ("stopped", "whole")
-    }
-    assert leads["stopped"] < 0 < leads["whole"]
+    stopped, whole = (
+        lead(LateInteractionReranker(str(folder)).score(NEW_QUESTION, NEW_PASSAGES)) for folder in (tmp_path, trained)
+    )
+    assert stopped < 0 < whole
 
 
 @pytest.mark.slow
-def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(tmp_path: Path) -> None:
-    teacher = LateInteractionReranker()
+def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(
+    base: str, untrained: LateInteractionReranker, trained: Path, tmp_path: Path
+) -> None:
 
     def scores(reranker: LateInteractionReranker, each: TrainingExample) -> tuple[float, ...]:
         return tuple(reranker.score(each.query, [*each.positives, *each.negatives]))
@@ -120,41 +141,40 @@ def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(tmp_path:
         TrainingExample(f"Is the {name} a bird?", (f"The {name} is a bird.",), (f"{name} Street.", f"{name} Ltd."))
         for name in CODE_NAMES
     ]
-    replayed = [replace(each, origin="replay", scores=scores(teacher, each)) for each in others]
-    late_interaction.train(code_name_examples(), BASE, tmp_path / "plain", RECIPE)
-    late_interaction.train([*code_name_examples(), *replayed], BASE, tmp_path / "near", RECIPE)
+    replayed = [replace(each, origin="replay", scores=scores(untrained, each)) for each in others]
+    late_interaction.train([*code_name_examples(), *replayed], base, tmp_path, RECIPE)
 
     def moved(folder: Path) -> float:
         """How far the lead of the first passage has moved, over all."""
         reranker = LateInteractionReranker(str(folder))
-        pairs = [(scores(teacher, each), scores(reranker, each)) for each in others]
+        pairs = [(scores(untrained, each), scores(reranker, each)) for each in others]
         return sum(abs((after[0] - after[1]) - (before[0] - before[1])) for before, after in pairs)
 
-    assert moved(tmp_path / "near") < moved(tmp_path / "plain")
+    assert moved(tmp_path) < moved(trained)
 
 
 @pytest.mark.slow
-def test_a_training_can_be_stopped(tmp_path: Path) -> None:
+def test_a_training_can_be_stopped(base: str, tmp_path: Path) -> None:
     told: list[Loss] = []
     watch = Watch(told.append, lambda: len(told) >= 2)
-    late_interaction.train(code_name_examples(), BASE, tmp_path, RECIPE, watch=watch)
+    late_interaction.train(code_name_examples(), base, tmp_path, RECIPE, watch=watch)
     assert told[-1].step < told[-1].num_steps
 
 
 @pytest.mark.slow
-def test_a_cross_encoder_learns_from_a_plain_encoder(tmp_path: Path) -> None:
+def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) -> None:
     examples = code_name_examples()
-    cross_encoder.train(examples, BASE, tmp_path, replace(RECIPE, num_epochs=30, learning_rate=3e-4))
+    cross_encoder.train(examples, base, tmp_path, replace(RECIPE, num_epochs=20))
     trained = CrossEncoderReranker(str(tmp_path))
     right = [trained.score(each.query, [*each.positives, *each.negatives]) for each in examples]
     assert sum(scores[0] == max(scores) for scores in right) > 0.9 * len(right), "of three, by chance one in three"
 
 
 @pytest.mark.slow
-def test_an_embedder_learns(tmp_path: Path) -> None:
-    embedder.train(code_name_examples(), BASE, tmp_path, replace(RECIPE, temperature=0.05))
+def test_an_embedder_learns(base: str, tmp_path: Path) -> None:
+    embedder.train(code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
     trained = open_embedder(tmp_path, "trained")
-    usual = load_embedder()
+    usual = open_embedder(Path(base), "tiny")
     assert trained.max_tokens == usual.max_tokens, "the cut of the training is not the model's"
 
     def scores(model: Embedder) -> list[float]:

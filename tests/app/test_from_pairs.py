@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
@@ -19,14 +16,17 @@ from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import MODELS_FOLDER, load_reranker
 from app.reranking.rerank import Blend
 from app.settings import Settings
+from app.training.fit import late_interaction
 from app.training.fit.kinds import TRAINERS, base_model
-from app.training.fit.trainer import Loss, Recipe, Watch
+from app.training.fit.trainer import Loss, Recipe, Watch, save
 from app.training.from_pairs import PairsFile, train_from_pairs
 from app.training.labels.examples import TrainingExample
 from app.training.labels.pairs import read_pairs, split_by_source, spread
 from ingest import CiteloopError
-from ingest.embed.embedder import Embedder, default_embedder_path, load_embedder
+from ingest.embed.embedder import Embedder, load_embedder
 from tests.app.conftest import Citeloop
+from tests.conftest import FakeEmbedder
+from tests.tiny_model import write_tiny_embedder
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,26 @@ def plain(items: Collection[T], label: str) -> Iterable[T]:
     return items
 
 
-RECIPE = Recipe(batch_size=8, num_negatives=2)
+RECIPE = Recipe(batch_size=8, num_negatives=2, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_embedder(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="module")
+def late_tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("late-tiny")
+    save(late_interaction.load(str(tiny)), folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mine with a fake embedder and train a tiny model, unless a test names another base."""
+    monkeypatch.setattr("app.training.from_pairs.load_embedder", FakeEmbedder)
+    monkeypatch.setattr("app.training.fit.kinds.default_embedder_path", lambda: tiny)
 
 
 def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Path) -> None:
@@ -124,13 +143,13 @@ def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> 
     assert first != second  # it was trained on pairs that are cut before that
 
 
-def test_an_embedder_comes_out_of_pairs_without_a_blend(tmp_path: Path) -> None:
+def test_an_embedder_comes_out_of_pairs_without_a_blend(tiny: Path, tmp_path: Path) -> None:
     pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
     summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
     assert (summary["kind"], summary["fingerprint"]) == ("embedder", fingerprint(output))
     assert Blend.load(output) is None
-    trained, base = load_embedder(str(output)), load_embedder()
+    trained, base = load_embedder(str(output)), load_embedder(str(tiny))
     assert trained.max_tokens == base.max_tokens
     questions, passages = zip(*[(row["question"], row["passage"]) for row in read_rows(pairs.path)], strict=True)
     assert told_apart(trained, questions, passages) > told_apart(base, questions, passages)
@@ -163,20 +182,20 @@ def test_an_embedder_is_trained_from_pairs_only(citeloop: Citeloop) -> None:
 class _StubbedTraining:
     """Stands for what trains: notes what it is given, and breaks off or leaves a folder that can be loaded."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
+    def __init__(self, model: Path, error: BaseException | None = None) -> None:
         self.examples: list[TrainingExample] = []
-        self._error = error
+        self._model, self._error = model, error
 
     def __call__(self, examples: Sequence[TrainingExample], _base: str, output: Path, *_: object, **__: object) -> None:
         self.examples.extend(examples)
-        shutil.copytree(MODELS_FOLDER / "shipped", output, dirs_exist_ok=True)
+        shutil.copytree(self._model, output, dirs_exist_ok=True)
         if self._error:
             raise self._error
 
 
 @pytest.fixture
-def stubbed(monkeypatch: pytest.MonkeyPatch) -> _StubbedTraining:
-    training = _StubbedTraining()
+def stubbed(late_tiny: Path, monkeypatch: pytest.MonkeyPatch) -> _StubbedTraining:
+    training = _StubbedTraining(late_tiny)
     for kind in TRAINERS:
         monkeypatch.setitem(cast(dict[str, object], TRAINERS), kind, training)
     return training
@@ -223,8 +242,10 @@ def test_an_embedder_learns_from_all_sources(tmp_path: Path, stubbed: _StubbedTr
     assert stubbed.examples
 
 
-def test_a_training_that_breaks_off_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = _StubbedTraining(KeyboardInterrupt())
+def test_a_training_that_breaks_off_leaves_no_folder(
+    late_tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = _StubbedTraining(late_tiny, KeyboardInterrupt())
     monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", broken)
     file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
     with pytest.raises(KeyboardInterrupt):
@@ -258,8 +279,8 @@ def test_a_base_of_another_kind_is_said_first(base: str, tmp_path: Path) -> None
         train_from_pairs([file], tmp_path / "m", tmp_path / "home", RECIPE, kind=kind, base=str(folder), track=plain)
 
 
-def test_the_default_embedder_is_a_base_by_its_name(tmp_path: Path) -> None:
-    assert base_model("all-MiniLM-L6-v2", "cross-encoder") == base_model("", "embedder") == str(default_embedder_path())
+def test_the_default_embedder_is_a_base_by_its_name(tiny: Path) -> None:
+    assert base_model("all-MiniLM-L6-v2", "cross-encoder") == base_model("", "embedder") == str(tiny)
 
 
 def test_a_file_of_pairs_may_say_how_many_questions(tmp_path: Path) -> None:
@@ -295,23 +316,3 @@ def test_options_for_pairs_alone_are_wrong_usage(citeloop: Citeloop) -> None:
     for option in (["--output", "x"], ["--exclude", "x"], ["--max-tokens", 192]):
         outcome = citeloop("train", *option)
         assert (outcome.status, outcome.stdout) == (2, "")
-
-
-def test_two_processes_train_together_and_one_writes(tmp_path: Path) -> None:
-    pairs = write_pairs(tmp_path / "port.jsonl", num_sources=20)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    options = ["--from-pairs", str(pairs), "--output", str(tmp_path / "model"), "--home", str(tmp_path), "--json"]
-    done = subprocess.run(
-        [*torchrun, "-m", "app.commands.main", "train", *options],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    assert json.loads(line)["fingerprint"] == fingerprint(tmp_path / "model")
-    scores = LateInteractionReranker(str(tmp_path / "model")).score(
-        "Who looks after the crane?", ["The crane.", "Soup."]
-    )
-    assert scores[0] > scores[1]

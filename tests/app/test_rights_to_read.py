@@ -90,7 +90,7 @@ def test_what_may_not_be_read_is_never_fetched(pipeline: Pipeline, monkeypatch: 
         return rows
 
     monkeypatch.setattr(ChunkTable, "_whole_rows", watched)
-    monkeypatch.setattr("ingest.table._MANY_IDS", 0)  # also where it looks deeper first
+    monkeypatch.setattr("ingest.table.searching._MANY_IDS", 0)  # also where it looks deeper first
     for within in (Filter(), Filter(documents=("handbook/leave.md",)), Filter(types=("md",))):
         pipeline.rank(QUESTION, within=within.read_by(ANN))
     assert fetched

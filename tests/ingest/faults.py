@@ -61,7 +61,7 @@ def small_steps() -> dict[str, object]:
         "ingest.pipeline._BATCH_CHARACTERS": 500,
         "ingest.indexes.MIN_INDEXED": 50,
         "ingest.indexes._MAX_WAITING": 0,
-        "ingest.table.start_process": upkeep_here,
+        "ingest.table.writing.start_process": upkeep_here,
     }
 
 

@@ -103,7 +103,7 @@ def test_reading_is_limited_to_the_documents(
     many_ids: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ingest.table._MANY_IDS", many_ids)
+    monkeypatch.setattr("ingest.table.searching._MANY_IDS", many_ids)
     table = upgrade(table)
     within = ids(table, *names)
     chunks = [chunk for document in table.documents() for chunk in table.chunks_of(document.id)]

@@ -31,7 +31,7 @@ def large(home: Path, monkeypatch: pytest.MonkeyPatch) -> ChunkTable:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The modules that were started in processes of their own; none is."""
     modules: list[str] = []
-    monkeypatch.setattr("ingest.table.start_process", lambda module, home, log: modules.append(module))
+    monkeypatch.setattr("ingest.table.writing.start_process", lambda module, home, log: modules.append(module))
     return modules
 
 
@@ -130,7 +130,7 @@ def test_chunks_that_wait_are_found_by_similarity_and_by_words_unless_they_are_m
     add(large, "new.md", "zebra")
     wanted = large.chunks_of(document_id("new.md"))[0]
     assert large.search_text("zebra", 1)
-    monkeypatch.setattr("ingest.table.MAX_SCANNED", 10)
+    monkeypatch.setattr("ingest.table.searching.MAX_SCANNED", 10)
     assert not large.has_word("zebra")
     assert large.search_vector(EMBEDDER.embed_query(wanted.passage), 1)[0][0] == wanted
     large.optimize()

@@ -391,7 +391,7 @@ def test_search_within_documents_finds_their_best_as_if_there_were_no_others(
     if indexed:
         monkeypatch.setattr("ingest.indexes.MIN_INDEXED", 300)
         empty.optimize()
-    monkeypatch.setattr("ingest.table._MANY_IDS", many_ids)  # with 1, it first looks among all of them
+    monkeypatch.setattr("ingest.table.searching._MANY_IDS", many_ids)  # with 1, it first looks among all of them
     query = "word7 3 of 07.md text"
     for wanted in ([ids[3]], ids[3:6], ids[:7] + ids[8:], ids):
         for results, everywhere in (

@@ -59,14 +59,13 @@ def judged_queries(
     benchmark: Benchmark,
     table: ChunkTable,
     embedder: Embedder,
-    num_candidates: int = 50,
     track: Track = untracked,
 ) -> list[JudgedQuery]:
     """Search every query of a benchmark with document judgements."""
     return [
         JudgedQuery(
             benchmark.queries[query_id],
-            tuple(search(benchmark.queries[query_id], table, embedder, num_candidates=num_candidates)),
+            tuple(search(benchmark.queries[query_id], table, embedder)),
             frozenset(benchmark.qrels[query_id]),
         )
         for query_id in track(benchmark.queries, f"search ({benchmark.name})")

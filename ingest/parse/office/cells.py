@@ -10,8 +10,6 @@ from typing import Any
 from ingest.parse.document import one_line
 from ingest.parse.marks import without_invisible
 
-_DAY_SECONDS = 86_400
-
 
 def shown(cell: Any) -> str:
     """Return the text of an openpyxl cell, '' for errors."""
