@@ -5,12 +5,20 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import pairwise
 from typing import Any
 
 from ingest.parse.document import one_line
 from ingest.parse.marks import without_invisible
 
-_DAY_SECONDS = 86_400
+_PARTS = re.compile(
+    r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|(?P<space>_.|\* )|\*.|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[(?P<rule>[^\]]*)\]'
+    r"|(?P<digits>[#0?][#0?,]*(?:\.[#0?]*,*)?(?:E[+-]0+)?|\.[#0?]+|General|@)|(?P<mark>.)",
+    re.IGNORECASE,
+)
+"""What a number format is made of; `_x` is a space as wide as x, and `*x` fills the cell with x."""
 
 
 def shown(cell: Any) -> str:
@@ -71,27 +79,52 @@ def _clock(seconds: float, codes: str) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    """Format a number with the digits, percent sign and currency of its format's first section.
+    """Format a number as its format does: digits and the words between them, percent, thousands; rounded half up.
 
-    Unformatted if the format is more complex: fractions, conditions, scaling by thousands, digits in groups.
+    Negative numbers have a minus instead of a format of their own. Unformatted if the format has fractions, powers of ten or conditions.
     """
     if not math.isfinite(value):
         return ""
-    shape = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of Excel's accounting format
-    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
-    # literal text masked, length unchanged: quoted, escaped, as wide as a space, or repeated to fill the cell
-    marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
-    digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
-    if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
+    parts = _section(value, number_format)
+    runs = [text for kind, text in parts if kind == "digits"]
+    marks = "".join(text for kind, text in parts if kind == "mark")
+    is_date = not runs and re.search("[a-z]", marks, re.IGNORECASE)
+    is_fraction = len(runs) > 1 and ("/" in marks or re.search("[.,]", "".join(runs[:-1])))
+    if is_date or is_fraction or any(kind == "rule" and text[:1] in "<=>" for kind, text in parts):
         return _plain(value)
-    percent = 100 if "%" in marks else 1
-    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, all digits are shown
-    number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
-    before, after = (
-        re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)
-        for part in (shape[: digits.start()], shape[digits.end() : len(marks)])
-    )
-    return one_line(f"{before}{number}{after}")
+    filled = iter(_filled(value * (100 if "%" in marks else 1), runs))
+    return one_line("".join(next(filled) if kind == "digits" else text * (kind != "rule") for kind, text in parts))
+
+
+def _section(value: float, number_format: str) -> list[tuple[str, str]]:
+    """Return the parts of a format for this value, each with its kind; the first section's if others have digits."""
+    sections: list[list[tuple[str, str]]] = [[]]
+    for match in _PARTS.finditer(number_format.replace("_)_(", "_);_(")):  # as openpyxl gives Excel's accounting formats
+        kind = match.lastgroup or ""
+        if match[0] == ";":
+            sections.append([])
+        elif kind:
+            sections[-1].append((kind, " " if kind == "space" else match[kind]))
+    own = 2 if value == 0 else int(value < 0)
+    is_text = 0 < own < len(sections) and sections[own] and not any(kind == "digits" for kind, _ in sections[own])
+    return sections[own if is_text else 0]
+
+
+def _filled(value: float, runs: Sequence[str]) -> list[str]:
+    """Return the number's text for each run of digits in a format; the first one takes what does not fit."""
+    if not runs or "E" in runs[0].upper() or "@" in runs:  # General, scientific
+        return [_plain(value)] * len(runs)
+    whole, _, decimals = "".join(runs).partition(".")
+    thousands = len(whole) - len(whole.rstrip(",")) + decimals.count(",")
+    places, fixed = len(decimals.strip(",")), len(decimals.rstrip("#?,"))
+    width = len(whole.rstrip(",").lstrip("#?,")) + (value < 0) + (places + 1 if places else 0)
+    number = Decimal(f"{value:.15g}") / 1000**thousands
+    with localcontext(rounding=ROUND_HALF_UP):
+        text = f"{number:0{width}{',' * (',' in whole.rstrip(','))}.{places}f}"
+    if fixed < places:
+        text = (text[: fixed - places] + text[fixed - places :].rstrip("0")).rstrip(".")
+    cuts = [-sum(map(len, runs[number:])) for number in range(1, len(runs))]
+    return [text[start:end] for start, end in pairwise([None, *cuts, None])]
 
 
 def _plain(value: float) -> str:
