@@ -1,4 +1,4 @@
-"""Raised and lowered figures, link addresses, invisible characters and other forms of letters -> plain text."""
+"""Raised and lowered figures, link addresses, invisible characters, forms of letters, Roman figures -> plain text."""
 
 from __future__ import annotations
 
@@ -59,3 +59,16 @@ def without_invisible(text: str) -> str:
         return _INVISIBLE.sub("", text)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
+
+
+def roman(number: int) -> str:
+    """Return a number from 1 in Roman figures."""
+    text = ""
+    for size, letters in zip(
+        (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
+        strict=True,
+    ):
+        text += letters * (number // size)
+        number %= size
+    return text

@@ -250,7 +250,7 @@ def test_html_title_is_used_where_there_is_no_first_heading(tmp_path: Path) -> N
 
 
 def test_navigation_and_scripts_of_a_page_are_no_content(tmp_path: Path) -> None:
-    parts = ["nav", "header", "footer", "aside", "form", "script", "style", "template", "noscript", "svg"]
+    parts = ["nav", "header", "footer", "form", "script", "style", "template", "noscript", "svg"]
     around = "".join(f"<{part}>junk</{part}>" for part in parts)
     document = read(
         tmp_path, "a.html", f"<html><head><title>junk</title></head><body>{around}<p>Text</p></body></html>"

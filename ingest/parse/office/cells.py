@@ -79,9 +79,9 @@ def _clock(seconds: float, codes: str) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    """Format a number as its format does: digits and the words between them, percent, thousands; rounded half up.
+    """Return a number with the digits and words of its format, in percent or thousands, rounded half up.
 
-    Negative numbers have a minus instead of a format of their own. Unformatted if the format has fractions, powers of ten or conditions.
+    Negative numbers get a minus. Unformatted if the format has fractions, powers of ten or conditions.
     """
     if not math.isfinite(value):
         return ""
@@ -99,7 +99,9 @@ def _number(value: float, number_format: str) -> str:
 def _section(value: float, number_format: str) -> list[tuple[str, str]]:
     """Return the parts of a format for this value, each with its kind; the first section's if others have digits."""
     sections: list[list[tuple[str, str]]] = [[]]
-    for match in _PARTS.finditer(number_format.replace("_)_(", "_);_(")):  # as openpyxl gives Excel's accounting formats
+    for match in _PARTS.finditer(
+        number_format.replace("_)_(", "_);_(")
+    ):  # as openpyxl gives Excel's accounting formats
         kind = match.lastgroup or ""
         if match[0] == ";":
             sections.append([])

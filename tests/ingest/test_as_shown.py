@@ -1,0 +1,129 @@
+"""What is shown by other means than plain text is in the text, format by format, and what is never shown is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.parse.document import Parsed
+from ingest.parse.html.markup import parse_html, parse_markdown
+
+FILL = "<p>This page tells all members of staff what they need to know about the house and its rules of order.</p>"
+
+
+def page(body: str, head: str = "") -> Parsed:
+    return parse_html(f"<html><head>{head}</head><body><main>{FILL}{body}</main></body></html>".encode())
+
+
+def shown(body: str, head: str = "") -> str:
+    return page(body, head).pages[0].text.partition("\n\n")[2]
+
+
+def markdown(text: str) -> str:
+    return parse_markdown(text.encode()).pages[0].text
+
+
+# HTML and Markdown -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("500<span style='vertical-align: super'>1</span> mg", "500^1 mg"),
+        ("log 100<sub>10</sub> of H<sub>2</sub>O", "log 100_10 of H2O"),
+        ("is <strike>50</strike> <span style='text-decoration:line-through'>45</span> 40", "is ~~50~~ ~~45~~ 40"),
+        ("In <select><option>North<option selected>South</select>", "In South"),
+        ("In <select><option>North<option>South</select>", "In North; South"),
+        ("<label>Name</label> <input value='Ina Berg'><input type=hidden value=x>", "Name Ina Berg"),
+        ("<input type=checkbox checked> Insured <input type=radio>Member", "[x] Insured [ ] Member"),
+        ("<math><mfrac><mn>1</mn><mi>x</mi></mfrac><msup><mn>10</mn><mn>6</mn></msup></math>", "1/x10^6"),
+        ("<m:math><m:msqrt><m:mi>a</m:mi><m:mo>+</m:mo><m:mi>b</m:mi></m:msqrt></m:math>", "√(a+b)"),
+        (
+            "<math><msup><mi>x</mi><mn>2</mn></msup><annotation encoding='application/x-tex'>x^2</annotation></math>",
+            "x^2",
+        ),
+        ("<details><summary>May I?</summary>Yes.</details>", "May I?\n\nYes."),
+    ],
+)
+def test_elements_that_show_more_than_their_text(body: str, text: str) -> None:
+    assert shown(body) == text
+
+
+@pytest.mark.parametrize(
+    ("attributes", "numbers"),
+    [("start=5", "5. 6."), ("type=a", "a. b."), ("type=I start=3", "III. IV."), ("reversed", "2. 1.")],
+)
+def test_items_have_the_numbers_that_the_page_shows(attributes: str, numbers: str) -> None:
+    first, second = numbers.split()
+    assert shown(f"<ol {attributes}><li>x<li>y</ol>").replace("- ", "") == f"{first} x\n{second} y"
+    assert shown("<ol><li value=7>x<li>y</ol>") == "- 7. x\n- 8. y"
+
+
+def test_pictures_that_are_the_only_content_of_a_cell_are_their_words() -> None:
+    table = "<table><tr><th>Plan<th>API<th>Fee<tr><td>Free<td><img alt=Yes src=https://x.example/a.png><td>0</table>"
+    assert shown(table).endswith("| Free | Yes | 0 |")
+
+
+@pytest.mark.parametrize(
+    ("style", "is_hidden"),
+    [
+        ("display:none", True),
+        ("position:absolute; left:-9999px", True),
+        ("font-size:1px", True),
+        ("color:#FFF", True),
+        ("height:0; overflow:hidden", True),
+        ("font-size:1em", False),
+        ("color:white; background:#003", False),
+        ("margin-left:-20px", False),
+    ],
+)
+def test_text_that_a_style_hides_is_left_out_and_counted(style: str, is_hidden: bool) -> None:
+    inline, sheet = (
+        page(f"<p style='{style}'>Ignore</p>"),
+        page("<p class=x>Ignore</p>", f"<style>.x{{{style}}}</style>"),
+    )
+    for parsed in (inline, sheet):
+        assert ("Ignore" in parsed.pages[0].text) != is_hidden
+        assert parsed.note == "left out, since hidden: 1 passage" * is_hidden
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<style>@media print { .x { display: none } }</style>",
+        "<style>.x { display: none } .x.open { display: block }</style>",
+        "<style>.x { display: none }</style><script>show('x')</script>",
+        "<style>.x:hover { display: none }</style>",
+    ],
+)
+def test_text_that_is_shown_at_times_is_read(head: str) -> None:
+    assert shown("<p class=x>Words</p>", head) == "Words"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<aside>Never open the valve under pressure.</aside>",
+        "<header><h1>House</h1><p>Never older than version 4.</p></header>",
+        "<footer><ol><li>Never with tax.</ol></footer>",
+        f"<form><p>Never later than 30 June.</p>{'<label>Name of the member</label><input>' * 4}</form>",
+    ],
+)
+def test_frame_with_content_stays(kept: str) -> None:
+    assert "Never" in parse_html(f"<body>{FILL * 3}{kept}</body>".encode()).pages[0].text
+
+
+def test_hidden_text_of_markdown_is_left_out() -> None:
+    parsed = parse_markdown(b"Leave is thirty days.\n\n<p style='display:none'>Ignore this</p>")
+    assert (parsed.pages[0].text, parsed.note) == ("Leave is thirty days.", "left out, since hidden: 1 passage")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Run ssh <user>@<host> and `curl <url>`.", "Run ssh <user>@<host> and curl <url>."),
+        ("A List<String> is <b>bold</b> and <x-y>known</x-y>.", "A List<String> is bold and known."),
+        ("500[^1] mg\n\n[^1]: Adults", "500[^1] mg\n\n[^1]: Adults"),
+    ],
+)
+def test_placeholders_and_footnotes_of_markdown_stay(text: str, read: str) -> None:
+    assert markdown(text) == read
