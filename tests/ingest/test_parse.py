@@ -419,7 +419,7 @@ def with_running_lines(num_pages: int) -> bytes:
 def test_running_headers_and_footers_go(tmp_path: Path) -> None:
     text = read(tmp_path, "a.pdf", with_running_lines(4)).text
     assert "Page" not in text
-    assert "Handbook 20" not in text
+    assert text.count("Handbook 20") == 1
     assert all(f"Body {word}" in text and f"More {word}" in text for word in "abcd")
 
 

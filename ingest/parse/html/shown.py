@@ -1,4 +1,4 @@
-"""What a page shows by its elements rather than their text -> text: form fields, formulas, list numbers, raised marks."""
+"""What elements of a page show besides their text -> text: form fields, formulas, list numbers, raised marks."""
 
 from __future__ import annotations
 
