@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pypdf
 import pytest
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from ingest.parse.document import Parsed
 from ingest.parse.html.markup import parse_html, parse_markdown
 from ingest.parse.pdf.reader import parse_pdf
 from tests.ingest.samples import make_pdf
+from tests.ingest.test_nothing_vanishes import area, field_of, with_annotations
 from tests.ingest.test_pdf import drawn, put, rules
 
 FILL = "<p>This page tells all members of staff what they need to know about the house and its rules of order.</p>"
@@ -209,3 +212,37 @@ def test_running_line_that_says_more_than_the_page_is_kept_once(foot: str, is_ke
     text = "\n".join(page.text for page in parse_pdf(make_pdf(list(lines))).pages)
     assert text.count(foot[:8].format(4)) == is_kept
     assert text.endswith(foot.format(4)) == is_kept
+
+
+def test_lowered_figure_of_a_printed_page_does_not_join_the_one_before() -> None:
+    small = "BT /F 11 Tf 50 200 Td (log 100) Tj /F 7 Tf -3 Ts (10) Tj /F 11 Tf 0 Ts ( of H) Tj /F 7 Tf -3 Ts (2) Tj ET "
+    assert parse_pdf(drawn(small)).pages[0].text == "log 100_10 of H2"
+
+
+def noted(kind: str, text: str, **more: Any) -> dict[str, Any]:
+    entries = {"/Subtype": NameObject(kind), "/Rect": area(50, 245, 120, 260), "/Contents": TextStringObject(text)}
+    return entries | more
+
+
+def test_remarks_on_a_page_are_below_its_text_and_attached_files_are_named() -> None:
+    file = DictionaryObject(
+        {NameObject("/Type"): NameObject("/Filespec"), NameObject("/F"): TextStringObject("a.xlsx")}
+    )
+    notes = (noted("/Highlight", "Now 300"), noted("/Stamp", "Paid"), noted("/FileAttachment", "", **{"/FS": file}))
+    parsed = parse_pdf(with_annotations(drawn(SEEN), *notes))
+    assert parsed.pages[0].text.endswith("for all. (Note: Now 300)\n(Note: Paid)")
+    assert parsed.note == "attachments not read: a.xlsx"
+
+
+def test_fields_in_a_line_stand_between_its_labels() -> None:
+    page = drawn(put("Yes", 80, 200) + put("No", 140, 200) + put("Region", 50, 150) + put("PIN", 50, 100))
+    on, off = NameObject("/Yes"), NameObject("/Off")
+    options = ArrayObject([ArrayObject([TextStringObject("s1"), TextStringObject("South")])])
+    fields = (
+        field_of("/Btn", on, 60, 197, 72, 210, **{"/AS": on}),
+        field_of("/Btn", off, 120, 197, 132, 210, **{"/AS": off}),
+        field_of("/Ch", TextStringObject("s1"), 100, 145, 200, 162, **{"/Opt": options, "/Ff": NumberObject(1 << 17)}),
+        field_of("/Tx", TextStringObject("4711"), 100, 95, 200, 112, **{"/Ff": NumberObject(1 << 13)}),
+    )
+    text = parse_pdf(with_annotations(page, *fields, form=True)).pages[0].text
+    assert text.split("\n") == ["checked Yes not checked No", "Region South", "PIN"]

@@ -26,7 +26,7 @@ from ingest.parse.document import (
 )
 from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
-from ingest.parse.pdf.annotations import with_addresses, with_fields
+from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
 from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
@@ -57,7 +57,9 @@ def parse_pdf(data: bytes) -> Parsed:
         if all(page is None for page in lines):
             return _by_pypdf(data)
         parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
-        note = joined_notes(_unread_note(found.unread), _attachments_note(pdf), hidden_note(found.num_hidden))
+        note = joined_notes(
+            _unread_note(found.unread), _attachments_note(pdf, found.attached), hidden_note(found.num_hidden)
+        )
         return replace(parsed, note=note, figures=figures(data, parsed.pages, found.placed))
     finally:
         pdf.close()
@@ -80,10 +82,11 @@ def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
 
 @dataclass(slots=True)
 class _Found:
-    """Besides lines: numbers of scans that cannot be read, places of pictures per page, number of hidden texts."""
+    """Besides lines: numbers of unread scans, places of pictures per page, names of attached files, hidden texts."""
 
     unread: list[int] = field(default_factory=list)
     placed: list[list[Placed]] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
     num_hidden: int = 0
 
 
@@ -118,6 +121,7 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
     chars, num_hidden = without_unseen(chars, page, sheet)
     found.num_hidden += num_hidden
     if pdfium.FPDFPage_GetAnnotCount(page):
+        found.attached += attached_files(pdf, page)
         chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
     return with_marks(with_tables(chars, grids(page, sheet), sheet))
 
@@ -129,10 +133,11 @@ def _unread_note(unread: list[int]) -> str:
     return f'scanned and not read: page {pages}; text recognition (OCR) needs: pip install "citeloop[ocr]"'
 
 
-def _attachments_note(pdf: pypdfium2.PdfDocument) -> str:
-    number = pdf.count_attachments()
-    names = [one_line(pdf.get_attachment(index).get_name()) for index in range(min(number, _MOST_NAMED))]
-    return f"attachments not read: {', '.join(names)}{', ...' * (number > _MOST_NAMED)}" if names else ""
+def _attachments_note(pdf: pypdfium2.PdfDocument, on_pages: list[str]) -> str:
+    number = min(pdf.count_attachments(), _MOST_NAMED + 1)
+    names = [*(pdf.get_attachment(index).get_name() for index in range(number)), *on_pages]
+    named = ", ".join(map(one_line, names[:_MOST_NAMED])) + ", ..." * (len(names) > _MOST_NAMED)
+    return f"attachments not read: {named}" if names else ""
 
 
 def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
