@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import pairwise
 from typing import Any
 
 from ingest.parse.document import one_line
-from ingest.parse.marks import without_invisible
+from ingest.parse.marks import lowered, raised, without_invisible
 
 _PARTS = re.compile(
     r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|(?P<space>_.|\* )|\*.|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[(?P<rule>[^\]]*)\]'
@@ -26,8 +26,10 @@ def shown(cell: Any) -> str:
     value = cell.value
     if value is None or cell.data_type == "e":
         return ""
+    if isinstance(value, list):  # a rich text
+        return without_invisible(_unescaped(_marked(value)))
     if isinstance(value, str):
-        return without_invisible(value)
+        return without_invisible(_unescaped(value))
     if isinstance(value, bool):
         return str(value).upper()
     number_format = str(cell.number_format or "General")
@@ -40,6 +42,23 @@ def shown(cell: Any) -> str:
     if isinstance(value, datetime.time):
         return _clock(_seconds(value), _codes(number_format))
     return str(value)
+
+
+def _unescaped(text: str) -> str:
+    """Return the text with characters that XML cannot hold, which Excel writes as _x000D_."""
+    return re.sub("_x([0-9A-F]{4})_", lambda code: chr(int(code[1], 16)), text) if "_x" in text else text
+
+
+def _marked(parts: Iterable[Any]) -> str:
+    """Return a rich text with marks for what is raised, lowered or struck out."""
+    text = ""
+    for part in parts:
+        words, font = str(part), getattr(part, "font", None)
+        position = getattr(font, "vertAlign", None)
+        if position in ("superscript", "subscript"):
+            words = (raised if position == "superscript" else lowered)(words, text)
+        text += f"~~{words}~~" if getattr(font, "strike", None) else words
+    return text
 
 
 def _codes(number_format: str) -> str:

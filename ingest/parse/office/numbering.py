@@ -146,7 +146,11 @@ def value(element: etree._Element | None, name: str) -> str:
 
 def flag(element: etree._Element, name: str) -> bool:
     """Return whether a property is switched on."""
-    found = element.find(f"{W}{name}")
+    return is_on(element.find(f"{W}{name}"))
+
+
+def is_on(found: etree._Element | None) -> bool:
+    """Return whether a property is there and not switched off."""
     return found is not None and found.get(f"{W}val", "1") not in ("0", "false", "off")
 
 
