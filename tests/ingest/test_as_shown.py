@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from email.message import EmailMessage
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +23,12 @@ from pptx.util import Inches, Pt
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from ingest.parse.archive import embedded_note
+from ingest.parse.calendars import parse_calendar
 from ingest.parse.document import Parsed
+from ingest.parse.encoding import decode
+from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import from_html, parse_html, parse_markdown
+from ingest.parse.marks import without_invisible
 from ingest.parse.office.cells import shown as cell_text
 from ingest.parse.office.charts import chart_html
 from ingest.parse.office.formulas import MATH, formula_text
@@ -30,9 +36,11 @@ from ingest.parse.office.sheets import parse_xlsx
 from ingest.parse.office.slides import parse_pptx
 from ingest.parse.office.word import parse_docx
 from ingest.parse.pdf.reader import parse_pdf
+from ingest.parse.rst import parse_rst
 from ingest.parse.tables import blocks, has_header, parse_csv
-from tests.ingest.samples import make_pdf, zipped
+from tests.ingest.samples import make_epub, make_pdf, zipped
 from tests.ingest.test_nothing_vanishes import area, docx, field_of, paragraph, saved, with_annotations, workbook
+from tests.ingest.test_parse import read
 from tests.ingest.test_pdf import drawn, put, rules
 
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -527,3 +535,58 @@ def test_first_row_of_the_same_kind_as_the_others_is_no_header() -> None:
     rows = [["2025-01-02", "Rent", "12.50"], ["2025-01-03", "Tea", "1.00"], ["2025-01-04", "Tea", "2.00"]]
     assert not has_header(rows)
     assert has_header([["Site", "2024", "2023"], ["Bonn", "12", "14"], ["Kiel", "13", "15"]])
+
+
+# mails, calendars, books, plain text -----------------------------------------------------------------
+
+
+def test_attachments_without_a_name_are_read_or_noted(tmp_path: Path) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["Reply-To"] = "a@tarn.example", "desk@tarn.example"
+    mail.set_content("Hello")
+    mail.add_attachment(b"a,b,c\n1,2,3\n", maintype="text", subtype="csv")
+    mail.add_attachment(b"\0", maintype="application", subtype="octet-stream")
+    document = read(tmp_path, "a.eml", mail.as_bytes())
+    assert "Reply-To: desk@tarn.example" in document.text
+    assert "| 1 | 2 | 3 |" in document.text
+    assert document.note == "attachments not read: attachment.bin"
+
+
+def test_duration_exceptions_and_journals_of_a_calendar() -> None:
+    event = (
+        "BEGIN:VEVENT\nDURATION:PT1H30M\nEXDATE:20250519T090000Z,20250526T090000Z\n"
+        "BEGIN:VALARM\nDESCRIPTION:Reminder\nEND:VALARM\nEND:VEVENT\nBEGIN:VJOURNAL\nDESCRIPTION:Done\nEND:VJOURNAL\n"
+    )
+    text = parse_calendar(f"BEGIN:VCALENDAR\n{event}END:VCALENDAR".encode()).pages[0].text
+    assert text == "Duration: 1 h 30 min\n\nExcept: 19 May 2025, 09:00 UTC; 26 May 2025, 09:00 UTC\n\nDone"
+
+
+def test_hidden_text_and_note_marks_of_a_book() -> None:
+    body = "<p>The dose is 500<a epub:type='noteref'>1</a> mg.</p><p style='display:none'>Ignore</p>"
+    parsed = parse_epub(make_epub({"a.xhtml": body}))
+    assert (parsed.pages[0].text, parsed.note) == ("The dose is 500^1 mg.", "left out, since hidden: 1 passage")
+
+
+def test_files_that_a_text_includes_are_noted() -> None:
+    assert parse_rst(b"Text :math:`a_1`\n\n.. include:: other.rst\n").note == "included files not read: other.rst"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Zażółć gęślą jaźń, wniosek należy złożyć.", "cp1250"),
+        ("Die Prüfung ist jährlich fällig.", "cp850"),
+        ("Die Prüfung ist jährlich fällig, l\u2019été, 40 m².", "cp1252"),
+    ],
+)
+def test_encoding_is_the_one_without_signs_amid_words(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+def test_utf_8_with_a_broken_byte_stays_utf_8() -> None:
+    assert decode("Die Prüfung kostet 40 €. ".encode() * 9 + b"\xff").startswith("Die Prüfung kostet 40 €.")
+
+
+@pytest.mark.parametrize("written", ["Pru\u0308fung o\ufb03ce \uff10\uff13", "Prüfung office 03"])
+def test_letters_that_look_the_same_are_spelled_the_same(written: str) -> None:
+    assert without_invisible(written) == "Prüfung office 03"

@@ -39,7 +39,8 @@ def _write_marks(body: Tag) -> None:
     """Write raised and lowered text so that it does not join the figure before it, and mark what is struck out."""
     for mark in body(["sup", "sub", "strike", "span", "a", "font"]):
         style = style_of(mark) if mark.has_attr("style") else {}
-        position = {"sup": "super"}.get(mark.name, mark.name)
+        is_reference = "noteref" in f"{mark.get('epub:type')}{mark.get('role')}"  # raised by the style of most books
+        position = "super" if mark.name == "sup" or is_reference else mark.name
         position = style.get("vertical-align", position)
         if position in ("super", "sub"):
             before = str(mark.find_previous(string=True) or "")
