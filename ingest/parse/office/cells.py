@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 
 from ingest.parse.document import one_line
 from ingest.parse.marks import lowered, raised, without_invisible
+from ingest.parse.tables import Field
 
 _PARTS = re.compile(
     r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|(?P<space>_.|\* )|\*.|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[(?P<rule>[^\]]*)\]'
@@ -21,15 +23,40 @@ _PARTS = re.compile(
 """What a number format is made of; `_x` is a space as wide as x, and `*x` fills the cell with x."""
 
 
+class Looks:
+    """Fonts of cells by their style: whether they are bold, struck out, and white without a color behind."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+        self._known: dict[int, tuple[bool, bool, bool]] = {}
+
+    def field(self, cell: Any) -> str:
+        """Return a cell's text, '' if it is white; that is counted."""
+        text = shown(cell)
+        if not text or not cell._style_id:
+            return text
+        bold, struck, white = self._known.get(cell._style_id) or self._of(cell)
+        self._counts["hidden cells"] += white
+        text = "" if white else f"~~{text}~~" if struck else text
+        return Field(text, strong=True) if bold and text else text
+
+    def _of(self, cell: Any) -> tuple[bool, bool, bool]:
+        font, color = cell.font, cell.font.color if cell.font else None
+        is_white = color is not None and (color.rgb == "FFFFFFFF" or (color.type == "theme" and color.theme == 0))
+        white = is_white and cell.fill.fill_type is None
+        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white)
+        return self._known[cell._style_id]
+
+
 def shown(cell: Any) -> str:
     """Return the text of an openpyxl cell, '' for errors."""
     value = cell.value
     if value is None or cell.data_type == "e":
         return ""
-    if isinstance(value, list):  # a rich text
-        return without_invisible(_unescaped(_marked(value)))
     if isinstance(value, str):
         return without_invisible(_unescaped(value))
+    if isinstance(value, list):  # a rich text
+        return without_invisible(_unescaped(_marked(value)))
     if isinstance(value, bool):
         return str(value).upper()
     number_format = str(cell.number_format or "General")

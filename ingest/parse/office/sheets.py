@@ -29,7 +29,7 @@ from ingest.parse.document import (
 from ingest.parse.figures import at_address, in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.marks import address_of
-from ingest.parse.office.cells import shown
+from ingest.parse.office.cells import Looks
 from ingest.parse.office.charts import chart_html, chart_titles, words_of
 from ingest.parse.tables import Field, block_text, blocks
 
@@ -87,7 +87,7 @@ def _note(counts: Mapping[str, int]) -> str:
 
 def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:
     sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
-    looks = _Looks(counts)
+    looks = Looks(counts)
     rows = [[looks.field(cell) for cell in row] for row in sheet.iter_rows()]
     layout.write_into(rows)
     counts["formulas"] += len(layout.formulas)
@@ -100,31 +100,6 @@ def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Par
 def _headed(level: int, title: str, text: str) -> Parsed:
     line = "#" * level + " " + title
     return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
-
-
-class _Looks:
-    """Fonts of cells by their style: whether they are bold, struck out, and white without a color behind."""
-
-    def __init__(self, counts: Counter[str]) -> None:
-        self._counts = counts
-        self._known: dict[int, tuple[bool, bool, bool]] = {0: (False, False, False)}
-
-    def field(self, cell: Any) -> str:
-        """Return a cell's text, '' if it is white; that is counted."""
-        text = shown(cell)
-        if not text:
-            return text
-        bold, struck, white = self._known.get(cell._style_id) or self._of(cell)
-        self._counts["hidden cells"] += white
-        text = "" if white else f"~~{text}~~" if struck else text
-        return Field(text, strong=True) if bold and text else text
-
-    def _of(self, cell: Any) -> tuple[bool, bool, bool]:
-        font, color = cell.font, cell.font.color if cell.font else None
-        is_white = color is not None and (color.rgb == "FFFFFFFF" or (color.type == "theme" and color.theme == 0))
-        white = is_white and cell.fill.fill_type is None
-        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white)
-        return self._known[cell._style_id]
 
 
 @dataclass(slots=True)
