@@ -486,11 +486,14 @@ def test_titles_of_charts_boxes_and_printed_edges_are_below_the_cells() -> None:
         page.set_column(7, 7, 0)
         page.insert_textbox(4, 1, "Prices exclude tax.")
         page.set_header("&CRates, version 4&RPage &P")
-        for add in (lambda chart: page.insert_chart("E2", chart), lambda chart: book.add_chartsheet().set_chart(chart)):
+        for in_sheet in (True, False):
             chart = book.add_chart({"type": "column"})
             chart.add_series({"values": "=Data!$B$2:$B$2"})
             chart.set_title({"name": "Sales of the depot"})
-            add(chart)
+            if in_sheet:
+                page.insert_chart("E2", chart)
+            else:
+                book.add_chartsheet().set_chart(chart)
     text = "\n".join(page.text for page in parse_xlsx(buffer.getvalue()).pages)
     assert text.count("Sales of the depot") == 2
     assert "\n\nRates, version 4 Page" in text

@@ -130,7 +130,7 @@ def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes]) -> Iter
     targets = {link.get("Id"): posixpath.normpath(f"word/{link.get('Target')}") for link in relations}
     number = 0
     for drawing in document.iter("{*}chart", "{*}relIds"):
-        name = next((targets.get(text) for key, text in drawing.attrib.items() if key.endswith(("}id", "}dm"))), None)
+        name = next((targets.get(text, "") for key, text in drawing.attrib.items() if key.endswith(("}id", "}dm"))), "")
         outer = next(drawing.iterancestors(f"{W}p"), None)
         if name in parts and outer is not None:
             mark = etree.Element(f"{W}p")

@@ -121,7 +121,7 @@ def _shown(pdf: pypdfium2.PdfDocument, note: Any) -> tuple[str, bool]:
     if field not in _VALUES or is_secret:
         return "", False
     chosen = [
-        _string(lambda *space, option=option: pdfium.FPDFAnnot_GetOptionLabel(pdf.formenv, note, option, *space))  # type: ignore[misc]
+        _string(lambda *space, option=option: pdfium.FPDFAnnot_GetOptionLabel(pdf.formenv, note, option, *space))
         for option in range(min(pdfium.FPDFAnnot_GetOptionCount(pdf.formenv, note), _MOST))
         if pdfium.FPDFAnnot_IsOptionSelected(pdf.formenv, note, option)
     ]
