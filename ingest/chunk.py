@@ -26,6 +26,18 @@ _MIN_TEXT_TOKENS = 64
 """Word pieces always reserved for the text, however long the title and headings are."""
 _MAX_CHARACTERS_PER_TOKEN = 12
 _BLOCK_CHARACTERS = 20_000
+_LONGEST_KEY = 60  # characters
+_TABLE = re.compile(
+    r"(?P<title>(?:(?<=\n\n)|(?<![^\n]))[^\n#|>*.!?-][^\n|]{0,118}[^\n.!?|]\n\n)?"
+    r"^(?P<header>\|.*\n\|[ :|-]+\|[ \t]*\n)(?:\|.*(?:\n|\Z))+",
+    re.MULTILINE,
+)
+"""A table with two header lines, and a line above it that is no sentence, such as what its figures count."""
+_ITEM = r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t].*(?:\n|\Z)"
+_LIST = re.compile(
+    rf"^(?P<intro>[^\n#|*+-][^\n]{{0,298}}:)[ \t]*\n\n?{_ITEM}(?:\n?{_ITEM}|[ \t]+\S.*(?:\n|\Z))*", re.MULTILINE
+)
+"""A list and the line that introduces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Chunk:
 
     id: 16 hex digits made from document, headings and text, so that re-ingest does not change it.
     document: the document's name; headings: outermost first, without the title.
-    text: `document.text[start:end]`, below the table's header if it begins inside a table.
+    text: `document.text[start:end]`, below a table's header or a list's intro if it begins inside one.
     page: where it starts. boxes: its printed lines, if the format has pages and the parser knows them.
     described_by: the vision model that wrote the text about a picture, '' for the document's own words; such a chunk
     has start == end, where the picture stands. picture: its digest.
@@ -96,7 +108,7 @@ class Policy:
     name: str
 
 
-DEFAULT_POLICY = Policy("heading-sentence/3")
+DEFAULT_POLICY = Policy("heading-sentence/4")
 
 
 def label(title: str, headings: tuple[str, ...]) -> str:
@@ -157,19 +169,28 @@ def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
 
 
 def _cut(text: str, section: Span, count_tokens: CountTokens, room: int) -> Iterator[tuple[Span, str]]:
-    """Yield spans of at most `room` word pieces, each with the header of the table that it continues, or ''.
+    """Yield spans of at most `room` word pieces, each with what its first lines need from above, or ''.
 
-    A span that is too long with that header is cut again.
+    That is the header of a table, with the line above it, or the line that introduces a list; for the rest of a row
+    that is cut, its first cell. A span that is too long with it is cut again.
     """
-    headers = _table_headers(text, section)
+    needs = _needs(text, section)
+
+    def needed(start: int) -> str:
+        line = text[text.rfind("\n", 0, start) + 1 : start]
+        if line.startswith("| "):
+            return line[2:].split(" | ")[0][:_LONGEST_KEY] + " … "
+        return next((above for (first, last), above in needs if first < start < last), "")
+
     for start, end in _spans(text, section, count_tokens, room):
-        header = next((header for (first, last), header in headers if first < start < last), "")
-        rest = room - count_tokens(header)
-        if not header or count_tokens(text[start:end]) <= rest:
-            yield (start, end), header
-        elif rest >= _MIN_TEXT_TOKENS // 2:
-            yield from ((span, header) for span in _spans(text, (start, end), count_tokens, rest))
-        else:  # the header leaves no room for rows
+        above = needed(start)
+        if not above or count_tokens(above + text[start:end]) <= room:
+            yield (start, end), above
+            continue
+        rest = room - max(map(count_tokens, (above, needed(end - 1))))
+        if rest >= _MIN_TEXT_TOKENS // 2:
+            yield from ((span, needed(span[0])) for span in _spans(text, (start, end), count_tokens, rest))
+        else:  # it leaves no room for rows
             yield (start, end), ""
 
 
@@ -200,10 +221,14 @@ def _blocks(content: str) -> Iterator[tuple[int, str]]:
     yield start, content[start:]
 
 
-def _table_headers(text: str, section: Span) -> list[tuple[Span, str]]:
-    """Return (span, two header lines) of each Markdown table in a section."""
-    pattern = re.compile(r"^(\|.*\n\|[ :|-]+\|[ \t]*\n)(?:\|.*(?:\n|\Z))+", re.MULTILINE)
-    return [(match.span(), match[1]) for match in pattern.finditer(text, *section)]
+def _needs(text: str, section: Span) -> list[tuple[Span, str]]:
+    """Return (span, what a chunk needs that begins inside it) for the tables and lists of a section."""
+    needs = []
+    for match in _TABLE.finditer(text, *section):
+        above = match["title"] or ""
+        needs += [((match.start("header"), match.end()), above + match["header"])]
+        needs += [((match.start(), match.start("header") + 1), above)] if above else []
+    return needs + [(match.span(), match["intro"] + "\n") for match in _LIST.finditer(text, *section)]
 
 
 def _sections(document: Document, text: str) -> Iterator[tuple[tuple[str, ...], Span]]:

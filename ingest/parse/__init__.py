@@ -4,7 +4,7 @@
     encoding   bytes -> text, whatever the encoding
     archive    zip containers, checked before they are opened
     figures    Gallery   pictures -> PNG or JPEG with captions, within limits
-    marks      raised figures, link addresses and invisible characters -> plain text
+    marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
     plain, tables, rst, mail, calendars, office    one format or family each
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures

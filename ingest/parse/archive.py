@@ -55,5 +55,25 @@ def office_file(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def embedded_note(data: bytes) -> str:
+    """Return a note on the files that an Office file embeds, '' for none; a chart's own numbers are read."""
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        parts = {name: package.read(name) for name in package.namelist() if name.endswith(".rels")}
+    links = [
+        link
+        for name, part in parts.items()
+        if "/charts/" not in name
+        for link in re.findall(rb"<Relationship [^>]*>", part)
+    ]
+    targets = [
+        target
+        for link in links
+        if b"TargetMode" not in link
+        for target in re.findall(rb'Target="([^"]*embeddings/[^"]*)"', link)
+    ]
+    names = ", ".join(sorted({target.decode(errors="replace").rpartition("/")[2] for target in targets}))
+    return f"embedded files not read: {names}" if names else ""
+
+
 def _usual_namespaces(part: bytes) -> bytes:
     return re.sub(rb"http://purl\.oclc\.org/ooxml/(\w+)/", rb"http://schemas.openxmlformats.org/\1/2006/", part)

@@ -15,12 +15,15 @@ _SHOWN = {
     "DTSTART": "Start",
     "DTEND": "End",
     "DUE": "Due",
+    "DURATION": "Duration",
     "RRULE": "Repeats",
+    "EXDATE": "Except",
     "LOCATION": "Place",
     "ORGANIZER": "Organizer",
     "ATTENDEE": "Attendee",
     "STATUS": "Status",
     "DESCRIPTION": "",
+    "COMMENT": "",
     "URL": "Link",
 }
 
@@ -30,7 +33,8 @@ def parse_calendar(data: bytes) -> Parsed:
     text = re.sub(r"\n[ \t]", "", read_text(data))  # long lines are folded
     if not text.lstrip().upper().startswith("BEGIN:VCALENDAR"):
         raise ParseError("this is not a calendar: it does not begin with BEGIN:VCALENDAR")
-    entries = re.findall(r"(?ms)^BEGIN:(?:VEVENT|VTODO)\s*?\n(.*?)^END:(?:VEVENT|VTODO)", text)
+    text = re.sub(r"(?ms)^BEGIN:VALARM.*?^END:VALARM", "", text)  # repeats the event's text
+    entries = re.findall(r"(?ms)^BEGIN:(?:VEVENT|VTODO|VJOURNAL)\s*?\n(.*?)^END:(?:VEVENT|VTODO|VJOURNAL)", text)
     return from_html("".join("".join(_entry(entry)) for entry in entries))
 
 
@@ -49,9 +53,12 @@ def _entry(text: str) -> Iterator[str]:
 
 
 def _value(name: str, parameters: str, value: str) -> str:
-    if name in ("DTSTART", "DTEND", "DUE"):
+    if name in ("DTSTART", "DTEND", "DUE", "EXDATE"):
         zone = re.search(r'(?i)TZID="?([^;":]+)', parameters)
-        return _time(value.strip(), zone[1] if zone else "")
+        return "; ".join(_time(time.strip(), zone[1] if zone else "") for time in value.split(","))
+    if name == "DURATION":
+        units = {"W": "weeks", "D": "days", "H": "h", "M": "min", "S": "s"}
+        return " ".join(f"{number} {units[unit]}" for number, unit in re.findall(r"(\d+)([WDHMS])", value))
     if name in ("ORGANIZER", "ATTENDEE"):
         known = re.search(r'(?i)CN=(?:"([^"]*)"|([^;:]*))', parameters)
         address = re.sub("(?i)^mailto:", "", value.strip())

@@ -10,6 +10,10 @@ from charset_normalizer import from_bytes
 from ingest.parse.document import ParseError
 from ingest.parse.marks import without_invisible
 
+_SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])(?:[^\w\s\0-\x7f\u2019\u2018\xb4\u2013\u2014…]|[¹²³¼½¾])(?=[^\W\d_])")
+"""In the middle of a word only where the encoding is another one, such as za¿ó³æ."""
+_SAMPLE = 100_000  # characters
+
 
 def read_text(data: bytes) -> str:
     """Return the text with newlines as line breaks. Raises ParseError for binary data."""
@@ -74,13 +78,22 @@ def _binary() -> ParseError:
     return ParseError("this is binary data, not text in a known encoding; check the file name")
 
 
+def _western(data: bytes) -> str:
+    """Return the text in the encoding with the fewest signs amid words; or as UTF-8 if little of it is broken."""
+    text = data.decode("utf-8", errors="replace")
+    if 10 * text.count("\ufffd") < sum(char > "\x7f" for char in text):
+        return text
+    texts = [data.decode(encoding, errors="replace") for encoding in ("cp1252", "cp1250", "cp850", "mac_roman")]
+    return min(texts, key=lambda text: len(_SIGN_IN_WORD.findall(text[:_SAMPLE])))
+
+
 def decode(data: bytes) -> str:
     """Return the visible text with newlines as line breaks: by the byte order mark, as UTF-8, or else by a guess."""
     try:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
         if sum(byte > 127 for byte in data) < 0.2 * len(data):  # few accents and quotes: Western text
-            text = data.decode("cp1252", errors="replace")
+            text = _western(data)
         elif best := from_bytes(data).best():
             text = str(best)
         else:

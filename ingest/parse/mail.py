@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import mimetypes
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from email import policy
@@ -64,7 +65,9 @@ def _on_one_page(parts: Iterable[Parsed], title: str) -> Parsed:
 def _top(message: EmailMessage) -> Parsed:
     """Return the subject as a heading, then sender, recipients and date."""
     subject = _header(message, "Subject")
-    lines = [f"{name}: {value}" for name in ("From", "To", "Cc", "Date") if (value := _header(message, name))]
+    lines = [
+        f"{name}: {value}" for name in ("From", "Reply-To", "To", "Cc", "Date") if (value := _header(message, name))
+    ]
     heading = f"<h1>{escape(subject)}</h1>" if subject else ""
     return from_html(heading + "".join(f"<p>{escape(line)}</p>" for line in lines))
 
@@ -122,8 +125,7 @@ def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple
     """
     for part in message.iter_parts() if message.is_multipart() else []:
         is_mail = part.get_content_type() == "message/rfc822"
-        unnamed = {"message/rfc822": "mail.eml", "text/calendar": "invite.ics"}.get(part.get_content_type(), "")
-        name = PurePath(one_line(part.get_filename() or unnamed)).name
+        name = PurePath(one_line(part.get_filename() or _usual_name(part))).name
         in_text = part.get_content_maintype() == "image" and (
             part["Content-ID"] is not None or part.get_content_disposition() == "inline"
         )
@@ -131,6 +133,15 @@ def _other_parts(message: MIMEPart, body: EmailMessage | None) -> Iterator[tuple
             yield from _other_parts(part, body)
         elif part is not body and not in_text and (name or _continues_text(message, part)):
             yield name, part
+
+
+def _usual_name(part: MIMEPart) -> str:
+    """Return a name for an attachment without one, '' for text, pictures and signatures."""
+    kind = part.get_content_type()
+    if kind in ("text/plain", "text/html") or kind.startswith(("image/", "multipart/")) or kind.endswith("signature"):
+        return ""
+    known = {"message/rfc822": "mail.eml", "text/calendar": "invite.ics"}
+    return known.get(kind) or f"attachment{mimetypes.guess_extension(kind) or '.bin'}"
 
 
 def _continues_text(container: MIMEPart, part: MIMEPart) -> bool:

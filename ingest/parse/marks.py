@@ -1,8 +1,9 @@
-"""Raised figures, link addresses and invisible characters -> plain text."""
+"""Raised and lowered figures, link addresses, invisible characters, forms of letters, Roman figures -> plain text."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from urllib.parse import unquote
 
 FIGURES = "0123456789+-\u2212\u2013"
@@ -15,6 +16,8 @@ _INVISIBLE = re.compile(
 
 Also what changes a terminal, or shows letters in another order than they are read.
 """
+_OTHER_FORMS = re.compile("[\ufb00-\ufb06\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
+"""Ligatures, and letters and figures as wide as Chinese characters."""
 _LONGEST_ADDRESS = 200
 
 
@@ -42,6 +45,30 @@ def address_of(link: str, shown: str) -> str:
     return "" if "".join(core.lower().split()) in "".join(shown.lower().split()) else address
 
 
+def lowered(text: str, before: str) -> str:
+    """Return a lowered text so that a figure does not join the one before it: H2O, but 100_10, which is not 10010."""
+    return f"_{text}" if before[-1:].isdigit() and text[:1].isdigit() else text
+
+
 def without_invisible(text: str) -> str:
-    """Return the text without characters that no reader sees."""
-    return _INVISIBLE.sub("", text)
+    """Return the text without characters that no reader sees, and with one spelling of letters that look the same.
+
+    Search would take u and two dots, or a ligature, for another letter than ü and fi.
+    """
+    if text.isascii():
+        return _INVISIBLE.sub("", text)
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
+
+
+def roman(number: int) -> str:
+    """Return a number from 1 in Roman figures."""
+    text = ""
+    for size, letters in zip(
+        (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
+        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
+        strict=True,
+    ):
+        text += letters * (number // size)
+        number %= size
+    return text

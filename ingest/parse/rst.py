@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -27,6 +28,7 @@ _SETTINGS = {
     "halt_level": 5,
     "syntax_highlight": "none",
     "embed_stylesheet": False,
+    "math_output": "LaTeX",
     "stylesheet_path": None,
     "_disable_config": True,
     "line_length_limit": 1_000_000,
@@ -39,7 +41,10 @@ def parse_rst(data: bytes) -> Parsed:
 
     text = read_text(data)
     _accept_unknown(text)
-    return from_html(publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["html_body"], _without_messages)
+    html = publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["html_body"]
+    included = re.findall(r"^[ \t]*\.\. (?:literal)?include::[ \t]*(\S+)", text, re.MULTILINE)
+    note = f"included files not read: {', '.join(included)}" if included else ""
+    return replace(from_html(html, _without_messages), note=note)
 
 
 def _without_messages(soup: BeautifulSoup, _hidden: list[str]) -> Tag:

@@ -7,12 +7,15 @@ import io
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain, takewhile
+from itertools import chain, dropwhile, groupby, takewhile
 
 from ingest.parse.document import Page, Parsed, ParseError, one_line
 from ingest.parse.encoding import read_text
 
 Row = Sequence[str]
+_SAMPLE = 8192  # characters
+_LONGEST_SHEET = 30  # rows of labels and values; longer files have a header
+_LEAST_APART = 2  # rows by which two tables side by side differ in height
 
 
 class Field(str):
@@ -114,14 +117,17 @@ def _names_columns_of(groups: Row, names: Row) -> bool:
 def has_header(rows: Sequence[Row], doubtful: bool = False) -> bool:
     """Return whether the first row of a table names its columns; rows are of one width.
 
-    If the file sets neither the first row nor the first column apart, only a table of two columns is in doubt: its
-    left column may name the rows. Then the first row is a header if it has words above figures of one kind.
+    If the file sets neither the first row nor the first column apart, a row with a date, amount or the like above more
+    of the same kind is data. A table of two columns is in doubt too: its left column may name the rows. Then the first
+    row is a header if it has words above figures of one kind.
     doubtful: the result where this does not show.
     """
     first, *rest = rows or [()]
     if all(map(_is_strong, first)) and not all(map(_is_strong, chain(*rest))):
         return True
     if all(_is_strong(row[0]) for row in rows) and not any(_is_strong(cell) for row in rows for cell in row[1:]):
+        return False
+    if any(_is_one_of(first[column], [row[column] for row in rest]) for column in range(len(first))):
         return False
     if len(first) != 2:
         return True
@@ -137,6 +143,12 @@ def has_header(rows: Sequence[Row], doubtful: bool = False) -> bool:
 def _is_strong(cell: str) -> bool:
     """Return whether it is a field set apart; an empty one may be anything."""
     return not cell.strip() or (isinstance(cell, Field) and cell.strong)
+
+
+def _is_one_of(cell: str, below: Sequence[str]) -> bool:
+    """Return whether a figure, other than a whole number such as a year, is of the same kind as all below it."""
+    kinds = {re.sub(r"\d+", "0", value.strip()) for value in (cell, *below)}
+    return len(below) > 1 and _is_figure(cell) and len(kinds) == 1 and "".join(kinds) != "0"
 
 
 def _is_figure(text: str) -> bool:
@@ -156,16 +168,27 @@ def without_empty_columns(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
-    """Yield the tables of a sheet, which empty rows separate, each without empty columns."""
-    block: list[Row] = []
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            block.append(row)
-        elif block:
-            yield without_empty_columns(block)
-            block = []
-    if block:
-        yield without_empty_columns(block)
+    """Yield the tables of a sheet, which empty rows or columns separate, each without empty columns."""
+    for filled, group in groupby(rows, lambda row: any(cell.strip() for cell in row)):
+        if filled:
+            yield from map(without_empty_columns, _side_by_side(list(group)))
+
+
+def _side_by_side(rows: list[Row]) -> list[list[Row]]:
+    """Return the tables of rows with empty columns between; a column between parts of equal height only spaces them."""
+    width = max(map(len, rows))
+    whole = [[*row, *[""] * (width - len(row))] for row in rows]
+    used = [any(row[column].strip() for row in whole) for column in range(width)]
+    runs = [[column for column, _ in run] for filled, run in groupby(enumerate(used), lambda pair: pair[1]) if filled]
+    parts = [[row[run[0] : run[-1] + 1] for row in whole] for run in runs]
+    heights = [max(index for index, row in enumerate(part) if any(cell.strip() for cell in row)) + 1 for part in parts]
+    has_gaps = any(
+        not any(map(str.strip, row)) for part, height in zip(parts, heights, strict=True) for row in part[:height]
+    )
+    apart = max(heights) - min(heights) >= _LEAST_APART and min(map(len, runs)) > 1 and min(heights) > 1
+    if len(parts) == 1 or not apart or has_gaps:
+        return [rows]
+    return [list(part[:height]) for part, height in zip(parts, heights, strict=True)]
 
 
 def block_text(rows: list[list[str]]) -> str:
@@ -183,25 +206,32 @@ def _is_line(rows: Sequence[Row]) -> bool:
 
 
 def parse_csv(data: bytes) -> Parsed:
-    """Parse comma, semicolon, tab or bar separated values as one table with the first row as header."""
+    """Parse comma, semicolon, tab or bar separated values as one table, below the lines of text before it."""
     text = read_text(data)
     delimiter = _delimiter(text)
     text = re.sub(r"\Asep=.\n", "", text)  # Excel's delimiter line
+    padded = bool(re.search(f'(?m)^[^"\n]*{re.escape(delimiter)} "', text[:_SAMPLE]))
     try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=padded))
     except csv.Error:  # a lone quotation mark swallowed the rest: ignore quotes
         try:
             rows = list(csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE))
         except csv.Error as error:
             raise ParseError(f"not a table of separated values: {error}") from error
-    return Parsed((Page(None, markdown_table(without_empty_columns([row for row in rows if any(row)]))),), (), "")
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    above = list(takewhile(lambda row: len(list(filter(str.strip, row))) == 1, rows))
+    if len(above) == len(rows):  # a list of one column
+        above = []
+    lines = [one_line("".join(row)) for row in above]
+    parts = [*lines, table_text(without_empty_columns(rows[len(above) :]), doubtful=len(rows) > _LONGEST_SHEET)]
+    return Parsed((Page(None, "\n\n".join(filter(None, parts))),), (), "")
 
 
 def _delimiter(text: str) -> str:
     """Return the delimiter that Excel's first line names, else the one that gives the most evenly wide rows."""
     if named := re.match(r"sep=(.)\n", text):
         return named[1]
-    return max(",;\t|", key=lambda mark: _evenness(text[:8192], mark))
+    return max(",;\t|", key=lambda mark: _evenness(text[:_SAMPLE], mark))
 
 
 def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
@@ -210,5 +240,6 @@ def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
         widths = [len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
     except csv.Error:
         return 0, 0
-    width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
-    return (count / len(widths), width) if width > 1 and widths[0] > 1 else (0, 0)
+    table = list(dropwhile(lambda width: width == 1, widths))  # below lines of text
+    width, count = Counter(table).most_common(1)[0] if table else (0, 0)
+    return (count / len(widths), width) if width > 1 else (0, 0)

@@ -292,6 +292,28 @@ def test_header_that_leaves_no_room_for_rows_is_not_repeated() -> None:
     assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
 
 
+def test_line_above_a_table_and_the_intro_of_a_list_go_with_every_part() -> None:
+    title, intro = "Rates in thousand euros", "The following are not reimbursed:"
+    items = "".join(f"- item {number} with some words about it\n" for number in range(60))
+    chunks = cut(parse_text(f"{title}\n\n{table(60)}\n# Limits\n\n{intro}\n\n{items}", "a.md", "T"))
+    rows, listed = ([piece for piece in chunks if word in piece.text] for word in ("euros |", "- item"))
+    assert len(rows) > 3
+    assert len(listed) > 3
+    assert all(piece.text.startswith((f"{title}\n\n{HEADER}", HEADER)) for piece in rows[1:])
+    assert all(piece.text.startswith(f"{intro}\n") for piece in listed)
+    assert all(title in piece.text and HEADER in piece.text for piece in rows)
+    assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
+
+
+def test_rest_of_a_row_that_is_cut_begins_with_its_first_cell() -> None:
+    row = f"| ZX-1 | {' '.join(f'word{number}' for number in range(200))} | R1-7 |\n"
+    chunks = cut(parse_text(f"| Part | Remark | Bin |\n| --- | --- | --- |\n{row}", "a.md", "T"))
+    assert all(
+        piece.text.startswith("ZX-1 … word") for piece in chunks if "word0" not in piece.text and "word" in piece.text
+    )
+    assert "R1-7" in chunks[-1].text
+
+
 @pytest.mark.parametrize("word", ["| Day |", "| --- |", "Day | Rate\n--- | ---\n1 | 2"])
 def test_bars_alone_are_no_table(word: str) -> None:
     chunks = cut(parse_text(f"{word}\n\n" + "Text goes on. " * 100, "a.md", "T"))

@@ -250,7 +250,7 @@ def test_html_title_is_used_where_there_is_no_first_heading(tmp_path: Path) -> N
 
 
 def test_navigation_and_scripts_of_a_page_are_no_content(tmp_path: Path) -> None:
-    parts = ["nav", "header", "footer", "aside", "form", "script", "style", "template", "noscript", "svg"]
+    parts = ["nav", "header", "footer", "form", "script", "style", "template", "noscript", "svg"]
     around = "".join(f"<{part}>junk</{part}>" for part in parts)
     document = read(
         tmp_path, "a.html", f"<html><head><title>junk</title></head><body>{around}<p>Text</p></body></html>"
@@ -419,7 +419,7 @@ def with_running_lines(num_pages: int) -> bytes:
 def test_running_headers_and_footers_go(tmp_path: Path) -> None:
     text = read(tmp_path, "a.pdf", with_running_lines(4)).text
     assert "Page" not in text
-    assert "Handbook 20" not in text
+    assert text.count("Handbook 20") == 1
     assert all(f"Body {word}" in text and f"More {word}" in text for word in "abcd")
 
 

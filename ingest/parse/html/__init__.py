@@ -1,1 +1,1 @@
-"""HTML, Markdown and EPUB -> Markdown text: markup.py converts; boilerplate.py removes menus and banners."""
+"""HTML, Markdown and EPUB -> Markdown text: markup.py converts, boilerplate.py and hidden.py leave out."""

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
+from ingest.parse.html.hidden import is_aria_hidden, is_hidden
+
 _ROLES = {"navigation", "search", "menu", "menubar", "banner", "contentinfo", "dialog", "alertdialog"}
 _LAYOUT = re.compile(r"^(has|with|no|without|is|show|hide|toggle)[-_]")  # class names about other elements
 _LINKS = {"nav", "navbar", "navigation", "menu", "sidebar", "toc", "share", "sharing", "social", "pagination", "pager"}
 _COOKIES = re.compile(r"cookies?[-_]?(banner|bar|consent|notice|notification|popup|modal|message|law|dialog|overlay)")
 _CONSENT = re.compile(r"^(onetrust|cookiebot|cc-window|cc-banner|gdpr|consent-banner)")
-_HIDING = re.compile(
-    r"display:none|visibility:hidden|(?:font-size:0(?:px|pt|r?em|%)?|opacity:0(?:\.0+)?|text-indent:-\d{3,}\w*)(?:[;!]|$)"
-)
 _SKIP = re.compile(
     r"^\s*(skip|jump|go)\s+(straight\s+)?to\s+(the\s+)?(main\s+)?(content|navigation|search)", re.IGNORECASE
 )
@@ -51,24 +50,11 @@ def _without(soup: BeautifulSoup, rules: tuple[Callable[[Tag], bool], ...], hidd
     for element in page.find_all(True):
         if any(rule(element) for rule in rules) and _size(element) <= half:
             element.extract()
-        elif _is_hidden(element, expandable) and _size(element) <= half:
-            if element.get_text(strip=True) and page in element.parents and not _is_aria_hidden(element):
+        elif is_hidden(element, expandable) and _size(element) <= half:
+            if element.get_text(strip=True) and page in element.parents and not is_aria_hidden(element):
                 hidden.append(element.get_text())
             element.extract()
     return page
-
-
-def _is_hidden(element: Tag, expandable: set[str]) -> bool:
-    """Return whether it is always hidden; what a button expands, such as an answer below its question, is content."""
-    style = str(element.get("style", "")).replace(" ", "").lower()
-    if element.has_attr("hidden") or _HIDING.search(style):
-        return element.get("role") != "tabpanel" and element.get("id") not in expandable
-    return _is_aria_hidden(element)
-
-
-def _is_aria_hidden(element: Tag) -> bool:
-    """Return whether it is an ornament that a screen reader skips."""
-    return str(element.get("aria-hidden")).lower() == "true"
 
 
 def _has_role(element: Tag) -> bool:
@@ -76,10 +62,17 @@ def _has_role(element: Tag) -> bool:
 
 
 def _is_outside_the_article(element: Tag) -> bool:
-    """Return whether it is a header or footer of the page; those of an article have its title and notes."""
-    if element.name in ("header", "aside"):
+    """Return whether it is a frame of the page; an article's header and footer have its title and notes."""
+    if element.name == "header" and not element.find("h1"):
         return not element.find_parent(["main", "article"]) or _is_mostly_links(element)
-    return element.name in ("footer", "form")
+    if element.name == "footer":
+        return not element.find("ol") or _is_mostly_links(element)
+    return element.name in ("aside", "header") and _is_mostly_links(element)
+
+
+def _is_small_form(element: Tag) -> bool:
+    """Return whether it is for searching, signing in or a newsletter, not a form that people fill in."""
+    return element.name == "form" and _size(element) < 100 and len(element(["input", "select", "textarea"])) < 4
 
 
 def _is_named_menu(element: Tag) -> bool:
@@ -110,6 +103,7 @@ def _is_skip_link(element: Tag) -> bool:
 _RULES: tuple[Callable[[Tag], bool], ...] = (
     _has_role,
     _is_outside_the_article,
+    _is_small_form,
     _is_named_menu,
     _is_named_breadcrumb,
     _is_named_footer,

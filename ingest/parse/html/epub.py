@@ -14,6 +14,7 @@ from ingest.parse.archive import checked_zip
 from ingest.parse.document import Parsed, ParseError, joined, one_line
 from ingest.parse.encoding import read_markup
 from ingest.parse.figures import in_package
+from ingest.parse.html.boilerplate import visible_part_of
 from ingest.parse.html.markup import from_html
 
 _CONTAINER = "META-INF/container.xml"
@@ -34,7 +35,7 @@ def parse_epub(data: bytes) -> Parsed:
         parts = []
         for chapter in chapters:
             if chapter in names:
-                parsed = from_html(read_markup(book.read(chapter)))
+                parsed = from_html(read_markup(book.read(chapter)), visible_part_of)
                 pictures = in_package(parsed.figures, data, posixpath.dirname(chapter))
                 parts.append(replace(parsed, figures=pictures))
         title = content.find("title")

@@ -10,23 +10,35 @@ from dataclasses import replace
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.element import NavigableString, Tag
+from lxml.html.defs import tags as lxml_tags
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
 
 from ingest.parse.document import FoundFigure, Heading, Page, Parsed, hidden_note, one_line
 from ingest.parse.encoding import read_markup, read_text
-from ingest.parse.html.boilerplate import content_of
+from ingest.parse.html.boilerplate import content_of, visible_part_of
+from ingest.parse.html.hidden import apply_style_sheet
 from ingest.parse.html.pictures import MARK, pictures_of
+from ingest.parse.html.shown import write_shown
 from ingest.parse.html.tables import table_of, unwrap_layout
 from ingest.parse.html.templates import outside_code_blocks, without_tags
-from ingest.parse.marks import address_of, raised, without_invisible
+from ingest.parse.marks import address_of, without_invisible
 
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
 
 
 def parse_markdown(data: bytes) -> Parsed:
-    """Parse Markdown without a site generator's tags; the title comes from the front matter."""
-    return _from_markdown(*_front_matter(read_text(data)))
+    """Parse Markdown without a site generator's tags; the title comes from the front matter.
+
+    What looks like a tag and is none, as in `ssh <user>@<host>`, is text.
+    """
+    title, body = _front_matter(read_text(data))
+    return _from_markdown(title, outside_code_blocks(body, _with_placeholders))
+
+
+def _with_placeholders(text: str) -> str:
+    tags = _TAGS | set(re.findall(r"</([\w-]+)", text))
+    return _PLACEHOLDER.sub(lambda mark: mark[0] if (mark["name"] or "br") in tags else f"&lt;{mark[0][1:]}", text)
 
 
 def parse_mdx(data: bytes) -> Parsed:
@@ -41,8 +53,10 @@ def parse_mdx(data: bytes) -> Parsed:
 
 
 def _from_markdown(title: str | None, body: str) -> Parsed:
-    body = outside_code_blocks(body, lambda part: without_tags(part, of_site=title is not None))
-    parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body))
+    body = outside_code_blocks(
+        body, lambda part: _FOOTNOTE.sub(r"\\[\1]", without_tags(part, of_site=title is not None))
+    )
+    parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body), visible_part_of)
     return replace(parsed, title=title or parsed.title)
 
 
@@ -71,6 +85,10 @@ def parse_html(data: bytes) -> Parsed:
     return replace(parsed, title=title or parsed.title)
 
 
+_FOOTNOTE = re.compile(r"(?<!\\)\[(\^[\w-]+)\]")
+"""Markdown would take the text of a footnote of one word for the address of a link."""
+_PLACEHOLDER = re.compile(r"`+[^`]+`+|<(?P<name>[A-Za-z][\w-]*)(?: [\w .|-]*)?>")
+_TAGS = {*lxml_tags, "main", "picture", "template", "dialog", "bdi", "data", "slot"}
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]
 _MAX_DEPTH = 100
 _HEADING = re.compile("^h[1-6]$")
@@ -92,6 +110,7 @@ def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | No
     """
     soup = BeautifulSoup(re.sub(f"[{_HEADING_MARK}{MARK}]", "", html), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
+    apply_style_sheet(soup)
     for element in soup(_NOT_CONTENT):
         element.extract()
     hidden: list[str] = []
@@ -99,7 +118,7 @@ def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | No
     _flatten(body)
     _plain_strings(body)
     _write_links(body)
-    _write_raised(body)
+    write_shown(body)
     unwrap_layout(body)
     for element in body(_HEADING):
         _mark_heading(element)
@@ -145,12 +164,6 @@ def _paragraph(text: str) -> Tag:
     paragraph = Tag(name="p")
     paragraph.string = text
     return paragraph
-
-
-def _write_raised(body: Tag) -> None:
-    for mark in body("sup"):
-        before = mark.find_previous(string=True) or ""
-        mark.replace_with(raised(one_line(mark.get_text()), str(before)))
 
 
 def _flatten(body: Tag) -> None:

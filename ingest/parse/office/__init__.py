@@ -1,1 +1,1 @@
-"""DOCX, PPTX and XLSX -> text: word (with numbering), slides and sheets; cells formats numbers, dates and times."""
+"""DOCX, PPTX and XLSX -> text: word (with numbering, runs), slides, sheets; cells, charts, formulas."""

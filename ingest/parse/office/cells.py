@@ -5,10 +5,47 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import pairwise
 from typing import Any
 
 from ingest.parse.document import one_line
-from ingest.parse.marks import without_invisible
+from ingest.parse.marks import lowered, raised, without_invisible
+from ingest.parse.tables import Field
+
+_PARTS = re.compile(
+    r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|(?P<space>_.|\* )|\*.|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[(?P<rule>[^\]]*)\]'
+    r"|(?P<digits>[#0?][#0?,]*(?:\.[#0?]*,*)?(?:E[+-]0+)?|\.[#0?]+|General|@)|(?P<mark>.)",
+    re.IGNORECASE,
+)
+"""What a number format is made of; `_x` is a space as wide as x, and `*x` fills the cell with x."""
+
+
+class Looks:
+    """Fonts of cells by their style: whether they are bold, struck out, and white without a color behind."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+        self._known: dict[int, tuple[bool, bool, bool]] = {}
+
+    def field(self, cell: Any) -> str:
+        """Return a cell's text, '' if it is white; that is counted."""
+        text = shown(cell)
+        if not text or not cell._style_id:
+            return text
+        bold, struck, white = self._known.get(cell._style_id) or self._of(cell)
+        self._counts["hidden cells"] += white
+        text = "" if white else f"~~{text}~~" if struck else text
+        return Field(text, strong=True) if bold and text else text
+
+    def _of(self, cell: Any) -> tuple[bool, bool, bool]:
+        font, color = cell.font, cell.font.color if cell.font else None
+        is_white = color is not None and (color.rgb == "FFFFFFFF" or (color.type == "theme" and color.theme == 0))
+        white = is_white and cell.fill.fill_type is None
+        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white)
+        return self._known[cell._style_id]
 
 
 def shown(cell: Any) -> str:
@@ -17,7 +54,9 @@ def shown(cell: Any) -> str:
     if value is None or cell.data_type == "e":
         return ""
     if isinstance(value, str):
-        return without_invisible(value)
+        return without_invisible(_unescaped(value))
+    if isinstance(value, list):  # a rich text
+        return without_invisible(_unescaped(_marked(value)))
     if isinstance(value, bool):
         return str(value).upper()
     number_format = str(cell.number_format or "General")
@@ -30,6 +69,23 @@ def shown(cell: Any) -> str:
     if isinstance(value, datetime.time):
         return _clock(_seconds(value), _codes(number_format))
     return str(value)
+
+
+def _unescaped(text: str) -> str:
+    """Return the text with characters that XML cannot hold, which Excel writes as _x000D_."""
+    return re.sub("_x([0-9A-F]{4})_", lambda code: chr(int(code[1], 16)), text) if "_x" in text else text
+
+
+def _marked(parts: Iterable[Any]) -> str:
+    """Return a rich text with marks for what is raised, lowered or struck out."""
+    text = ""
+    for part in parts:
+        words, font = str(part), getattr(part, "font", None)
+        position = getattr(font, "vertAlign", None)
+        if position in ("superscript", "subscript"):
+            words = (raised if position == "superscript" else lowered)(words, text)
+        text += f"~~{words}~~" if getattr(font, "strike", None) else words
+    return text
 
 
 def _codes(number_format: str) -> str:
@@ -69,27 +125,54 @@ def _clock(seconds: float, codes: str) -> str:
 
 
 def _number(value: float, number_format: str) -> str:
-    """Format a number with the digits, percent sign and currency of its format's first section.
+    """Return a number with the digits and words of its format, in percent or thousands, rounded half up.
 
-    Unformatted if the format is more complex: fractions, conditions, scaling by thousands, digits in groups.
+    Negative numbers get a minus. Unformatted if the format has fractions, powers of ten or conditions.
     """
     if not math.isfinite(value):
         return ""
-    shape = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of Excel's accounting format
-    shape = re.sub(r"\[(?:\$([^\]-]*)[^\]]*|[^<=>\]]*)\]", r'"\1"', shape)  # [$€-407] is a €, [Red] is nothing
-    # literal text masked, length unchanged: quoted, escaped, as wide as a space, or repeated to fill the cell
-    marks = re.sub(r'"[^"]*"|\\.|_.|\*.', lambda text: "x" * len(text[0]), shape).split(";")[0]
-    digits = re.search(r"(?=\.?[#0?])(?:[#0?,]*[#0?])?(?:\.(0+))?", marks)
-    if digits is None or re.search(r"\[[<=>]|[#0?]\s*/", marks) or re.search("[#0?,]", marks[digits.end() :]):
+    parts = _section(value, number_format)
+    runs = [text for kind, text in parts if kind == "digits"]
+    marks = "".join(text for kind, text in parts if kind == "mark")
+    is_date = not runs and re.search("[a-z]", marks, re.IGNORECASE)
+    is_fraction = len(runs) > 1 and ("/" in marks or re.search("[.,]", "".join(runs[:-1])))
+    if is_date or is_fraction or any(kind == "rule" and text[:1] in "<=>" for kind, text in parts):
         return _plain(value)
-    percent = 100 if "%" in marks else 1
-    width = len(digits[0].lstrip("#?,")) + (value < 0)  # from its first 0 on, all digits are shown
-    number = f"{value * percent:0{width}{',' if ',' in digits[0] else ''}.{len(digits[1] or '')}f}"
-    before, after = (
-        re.sub(r"_.|\*\S|[^\w€$£¥%° /]", "", part)
-        for part in (shape[: digits.start()], shape[digits.end() : len(marks)])
-    )
-    return one_line(f"{before}{number}{after}")
+    filled = iter(_filled(value * (100 if "%" in marks else 1), runs))
+    return one_line("".join(next(filled) if kind == "digits" else text * (kind != "rule") for kind, text in parts))
+
+
+def _section(value: float, number_format: str) -> list[tuple[str, str]]:
+    """Return the parts of a format for this value, each with its kind; the first section's if others have digits."""
+    sections: list[list[tuple[str, str]]] = [[]]
+    for match in _PARTS.finditer(
+        number_format.replace("_)_(", "_);_(")
+    ):  # as openpyxl gives Excel's accounting formats
+        kind = match.lastgroup or ""
+        if match[0] == ";":
+            sections.append([])
+        elif kind:
+            sections[-1].append((kind, " " if kind == "space" else match[kind]))
+    own = 2 if value == 0 else int(value < 0)
+    is_text = 0 < own < len(sections) and sections[own] and not any(kind == "digits" for kind, _ in sections[own])
+    return sections[own if is_text else 0]
+
+
+def _filled(value: float, runs: Sequence[str]) -> list[str]:
+    """Return the number's text for each run of digits in a format; the first one takes what does not fit."""
+    if not runs or "E" in runs[0].upper() or "@" in runs:  # General, scientific
+        return [_plain(value)] * len(runs)
+    whole, _, decimals = "".join(runs).partition(".")
+    thousands = len(whole) - len(whole.rstrip(",")) + decimals.count(",")
+    places, fixed = len(decimals.strip(",")), len(decimals.rstrip("#?,"))
+    width = len(whole.rstrip(",").lstrip("#?,")) + (value < 0) + (places + 1 if places else 0)
+    number = Decimal(f"{value:.15g}") / 1000**thousands
+    with localcontext(rounding=ROUND_HALF_UP):
+        text = f"{number:0{width}{',' * (',' in whole.rstrip(','))}.{places}f}"
+    if fixed < places:
+        text = (text[: fixed - places] + text[fixed - places :].rstrip("0")).rstrip(".")
+    cuts = [-sum(map(len, runs[number:])) for number in range(1, len(runs))]
+    return [text[start:end] for start, end in pairwise([None, *cuts, None])]
 
 
 def _plain(value: float) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from ingest.parse.marks import roman
+
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
@@ -144,7 +146,11 @@ def value(element: etree._Element | None, name: str) -> str:
 
 def flag(element: etree._Element, name: str) -> bool:
     """Return whether a property is switched on."""
-    found = element.find(f"{W}{name}")
+    return is_on(element.find(f"{W}{name}"))
+
+
+def is_on(found: etree._Element | None) -> bool:
+    """Return whether a property is there and not switched off."""
     return found is not None and found.get(f"{W}val", "1") not in ("0", "false", "off")
 
 
@@ -175,23 +181,11 @@ def _write(paragraph: etree._Element, number: str) -> None:
 
 def _figure(number: int, kind: str) -> str:
     if kind in ("upperRoman", "lowerRoman"):
-        roman = _roman(number)
-        return roman if kind == "upperRoman" else roman.lower()
+        figure = roman(number)
+        return figure if kind == "upperRoman" else figure.lower()
     if kind in ("upperLetter", "lowerLetter"):
         letter = chr(ord("A") + (number - 1) % 26) * ((number - 1) // 26 + 1)
         return letter if kind == "upperLetter" else letter.lower()
     if kind == "none":
         return ""
     return f"{number:02}" if kind == "decimalZero" else str(number)
-
-
-def _roman(number: int) -> str:
-    text = ""
-    for size, letters in zip(
-        (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),
-        ("M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"),
-        strict=True,
-    ):
-        text += letters * (number // size)
-        number %= size
-    return text

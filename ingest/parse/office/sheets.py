@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from ingest.parse.archive import office_file
+from ingest.parse.archive import embedded_note, office_file
 from ingest.parse.document import (
     FoundFigure,
     Heading,
@@ -27,8 +27,10 @@ from ingest.parse.document import (
     real_title,
 )
 from ingest.parse.figures import at_address, in_package
+from ingest.parse.html.markup import from_html
 from ingest.parse.marks import address_of
-from ingest.parse.office.cells import shown
+from ingest.parse.office.cells import Looks
+from ingest.parse.office.charts import chart_html, chart_titles, words_of
 from ingest.parse.tables import Field, block_text, blocks
 
 Place = tuple[int, int]
@@ -37,6 +39,9 @@ Place = tuple[int, int]
 _MOST_MERGED = 1_000_000
 """Fields of merged cells that are filled per sheet; a sheet may claim to have billions."""
 _FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"([^>]*)>\s*<f\b[^>]*?(?:/>|>([^<]*)</f>)\s*(<v\s*/>|<v>\s*</v>)?\s*(</c>)?')
+_EDGE_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])')
+_FEWEST_LETTERS = 8
+"""A header or footer of printed pages with fewer letters and figures says nothing."""
 _LINK_FORMULA = re.compile(r'(?i)HYPERLINK\(\s*"([^"]+)"')
 
 
@@ -46,7 +51,7 @@ def parse_xlsx(data: bytes) -> Parsed:
 
     package = office_file(data)
     file = io.BytesIO(package)
-    book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True, rich_text=True)
     title = real_title(book.properties.title or "")
     cover = [_headed(1, title, "")] if title else []
     counts: Counter[str] = Counter()
@@ -56,25 +61,38 @@ def parse_xlsx(data: bytes) -> Parsed:
             for sheet in book.worksheets
             if sheet.sheet_state == "visible"
         ]
+        sheets += _chart_sheets(parts)
     counts["hidden sheets"] = sum(sheet.sheet_state != "visible" for sheet in book.worksheets)
-    parsed = joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, _note(counts))
+    note = joined_notes(_note(counts), embedded_note(package))
+    parsed = joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, note)
     return replace(parsed, figures=in_package(parsed.figures, package))
+
+
+def _chart_sheets(parts: zipfile.ZipFile) -> Iterator[Parsed]:
+    """Yield the charts that have a sheet of their own, with their numbers."""
+    names = set(parts.namelist())
+    for path in filter(re.compile(r"xl/chartsheets/\w+\.xml").fullmatch, parts.namelist()):
+        for drawing in (target for _, target in _related(parts, path).values() if target in names):
+            for kind, target in _related(parts, drawing).values():
+                if kind == "chart" and target in names:
+                    yield from_html(chart_html(parts.read(target)))
 
 
 def _note(counts: Mapping[str, int]) -> str:
     formulas = counts["formulas"]
     no_value = f"{formulas:,} formulas have no stored value; open the file in Excel and save it" if formulas else ""
-    hidden = [hidden_note(counts[f"hidden {what}"], what) for what in ("sheets", "rows", "columns")]
+    hidden = [hidden_note(counts[f"hidden {what}"], what) for what in ("sheets", "rows", "columns", "cells")]
     return joined_notes(no_value, *hidden)
 
 
 def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:
     sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
-    rows = [[_field(cell) for cell in row] for row in sheet.iter_rows()]
+    looks = Looks(counts)
+    rows = [[looks.field(cell) for cell in row] for row in sheet.iter_rows()]
     layout.write_into(rows)
     counts["formulas"] += len(layout.formulas)
     visible = layout.without_hidden(rows, counts)
-    text = "\n\n".join(block_text(block) for block in blocks(visible))
+    text = "\n\n".join([*map(block_text, blocks(visible)), *layout.texts])
     parsed = _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
     return replace(parsed, figures=tuple(layout.pictures))
 
@@ -84,17 +102,12 @@ def _headed(level: int, title: str, text: str) -> Parsed:
     return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
 
 
-def _field(cell: Any) -> str:
-    text = shown(cell)
-    return Field(text, strong=True) if text and cell._style_id and cell.font and cell.font.bold else text
-
-
 @dataclass(slots=True)
 class _Layout:
     """What a sheet's part of the file says besides values.
 
     merged and headers: ranges as (left, top, right, bottom). links: addresses. notes: comments. formulas: those without
-    a stored value. hidden: numbers of rows and columns.
+    a stored value. hidden: numbers of rows and columns. texts: in boxes, titles of charts, what is printed at edges.
     """
 
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -105,6 +118,7 @@ class _Layout:
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     pictures: list[FoundFigure] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, parts: zipfile.ZipFile, path: str) -> _Layout:
@@ -119,6 +133,9 @@ class _Layout:
         if b"<filterColumn" not in tail and b'hidden="' in rest:  # a reader can clear a filter
             layout.hidden_rows = {int(tag["r"]) for tag in _tags(rest, "row") if _is_hidden(tag) and "r" in tag}
         layout._read_related(parts, path, tail)
+        edges = re.findall(rb"<(?:\w+:)?odd(?:Header|Footer)>([^<]*)<", tail)
+        lines = (one_line(_EDGE_CODE.sub(" ", unescape(unescape(edge.decode())))) for edge in edges)
+        layout.texts += [line for line in lines if len(re.findall(r"[^\W_]", line)) >= _FEWEST_LETTERS]
         layout._read_formulas(rest)
         return layout
 
@@ -138,11 +155,17 @@ class _Layout:
                     text = one_line("".join(part.text or "" for part in note.iter("{*}t")))
                     self.notes[_place(note.get("ref"))] = text
             elif kind == "drawing" and target in parts.namelist():
-                self._read_pictures(parts, target)
+                self._read_drawing(parts, target)
 
-    def _read_pictures(self, parts: zipfile.ZipFile, path: str) -> None:
-        related = _related(parts, path)
-        for picture in etree.fromstring(parts.read(path), _PARSER).iter("{*}pic"):
+    def _read_drawing(self, parts: zipfile.ZipFile, path: str) -> None:
+        related, drawing = _related(parts, path), etree.fromstring(parts.read(path), _PARSER)
+        for box in drawing.iter("{*}txBody"):
+            self.texts.append(one_line(" ".join(words_of(paragraph) for paragraph in box.iter("{*}p"))))
+        for kind, target in related.values():
+            if kind == "chart" and target in parts.namelist():
+                self.texts += chart_titles(parts.read(target))
+        self.texts = [text for text in self.texts if text]
+        for picture in drawing.iter("{*}pic"):
             words = " ".join(tag.get("descr", "") for tag in picture.iter("{*}cNvPr"))
             names = [str(name) for tag in picture.iter("{*}blip") for name in tag.values()]
             self.pictures += [at_address(related[name][1], words) for name in names if name in related]
@@ -235,7 +258,8 @@ def _range(reference: str) -> tuple[int, int, int, int]:
 
 def _is_hidden(tag: Mapping[str, str]) -> bool:
     """Return whether a row or column is hidden, and not only a folded group that a reader can open."""
-    return tag.get("hidden") in ("1", "true") and tag.get("outlineLevel", "0") == "0"
+    is_flat = tag.get("width") in ("0", "0.0") or tag.get("ht") in ("0", "0.0")
+    return (is_flat or tag.get("hidden") in ("1", "true")) and tag.get("outlineLevel", "0") == "0"
 
 
 def _related(parts: zipfile.ZipFile, path: str) -> dict[str, tuple[str, str]]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from ingest.parse.archive import office_file
-from ingest.parse.document import Page, Parsed, hidden_note, joined, note_pages, one_line, real_title
+from lxml import etree
+
+from ingest.parse.archive import embedded_note, office_file
+from ingest.parse.document import Page, Parsed, hidden_note, joined, joined_notes, note_pages, one_line, real_title
 from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
+from ingest.parse.marks import roman
+from ingest.parse.office.charts import chart_html, diagram_html
+from ingest.parse.office.formulas import MATH, formula_text
 
+_SMALLEST = 200  # hundredths of a point
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_DIAGRAM = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
@@ -33,18 +39,63 @@ def parse_pptx(data: bytes) -> Parsed:
     )
     pages = []
     num_hidden = sum(_is_hidden(slide) for slide in slides)
+    num_unseen = 0
     for number, slide in enumerate(slides, 1):
         if _is_hidden(slide):
             continue
+        num_unseen += _prepare(slide, deck.slide_width)
         parsed = from_html(_slide(slide, title, number))
         figures = (replace(figure, page=number) for figure in parsed.figures)
         pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, "", figures=tuple(figures)))
-    whole = joined(pages, title, hidden_note(num_hidden, "slides"))
+    whole = joined(
+        pages, title, joined_notes(hidden_note(num_hidden, "slides"), hidden_note(num_unseen), embedded_note(package))
+    )
     return replace(whole, figures=in_package(whole.figures, package))
 
 
 def _is_hidden(slide: Any) -> bool:
     return slide._element.get("show") in ("0", "false")
+
+
+def _prepare(slide: Any, width: int) -> int:
+    """Put alternative content and formulas where python-pptx reads them; remove and count texts that are not shown."""
+    for choice in list(slide._element.iter("{*}AlternateContent")):
+        for child in list(choice.find("{*}Choice") if choice.find("{*}Choice") is not None else ()):
+            choice.addprevious(child)
+        choice.getparent().remove(choice)
+    for formula in list(slide._element.iter(f"{MATH}oMath")):
+        run = etree.SubElement(etree.Element(f"{_DRAWING}p"), f"{_DRAWING}r")
+        etree.SubElement(run, f"{_DRAWING}t").text = formula_text(formula)
+        formula.getparent().replace(formula, run)
+    unseen = [shape._element for shape in slide.shapes if _is_unseen(shape, width)]
+    looks = slide._element.iter(f"{_DRAWING}rPr")
+    unseen += [look.getparent() for look in looks if int(look.get("sz", "1800")) < _SMALLEST]
+    if _is_white(slide):
+        color = f"{_DRAWING}rPr/{_DRAWING}solidFill/{_DRAWING}srgbClr[@val='FFFFFF']"
+        unseen += [run for run in slide._element.iter(f"{_DRAWING}r") if run.find(color) is not None]
+    for element in unseen:
+        element.getparent().remove(element)
+    return sum(bool("".join(element.itertext()).strip()) for element in unseen)
+
+
+def _is_unseen(shape: Any, width: int) -> bool:
+    """Return whether a shape is hidden or beside the slide."""
+    named = next(shape._element.iter("{*}cNvPr"), None)
+    left, right = shape.left or 0, (shape.left or 0) + (shape.width or 0)
+    return (named is not None and named.get("hidden") in ("1", "true")) or right < 0 or left > width
+
+
+def _is_white(slide: Any) -> bool:
+    """Return whether nothing on the slide or behind it has a color."""
+    layout = slide.slide_layout
+    parts = [part._element for part in (slide, layout, layout.slide_master)]
+    colored = ("{*}pic", "{*}blipFill", "{*}gradFill", "{*}style", "{*}graphicFrame")
+    filled = f"{{*}}spPr/{_DRAWING}solidFill", f"{{*}}bgPr/{_DRAWING}solidFill"
+    return (
+        not any(True for part in parts for _ in part.iter(*colored))
+        and not any(part.find(f".//{path}") is not None for part in parts for path in filled)
+        and all(color.get("val") == "bg1" for part in parts for color in part.iterfind(".//{*}bgRef/{*}schemeClr"))
+    )
 
 
 def _title(slide: Any) -> str:
@@ -71,11 +122,9 @@ def _shape(shape: Any) -> str:
         return "".join(map(_shape, _in_order(shape.shapes)))
     if getattr(shape, "has_table", False):
         return _cells(shape.table)
-    if getattr(shape, "has_chart", False):
-        return _chart(shape.chart)
     if shape.has_text_frame:
         return "" if _is_running(shape) else _text(shape)
-    return _picture(shape) or _diagram(shape)
+    return _picture(shape) or "".join(_related(shape))
 
 
 def _picture(shape: Any) -> str:
@@ -100,9 +149,12 @@ def _text(shape: Any) -> str:
     paragraphs = [paragraph for paragraph in shape.text_frame.paragraphs if paragraph.text.strip()]
     body = shape.is_placeholder and len(paragraphs) > 1
     bullets = any(paragraph.level or _has_bullet(paragraph) for paragraph in paragraphs)
+    link = next(shape._element.iter("{*}cNvPr")).find(f"{_DRAWING}hlinkClick")
+    address = _address(shape.part, link.get(_LINK)) if link is not None else ""
+    below = f'<p><a href="{escape(address)}">Link</a></p>' if address and paragraphs else ""
     if not (body or bullets):
-        return "".join(f"<p>{_words(paragraph)}</p>" for paragraph in paragraphs)
-    return "".join(_list(paragraphs))
+        return "".join(f"<p>{_words(paragraph)}</p>" for paragraph in paragraphs) + below
+    return "".join(_list(paragraphs)) + below
 
 
 def _list(paragraphs: list[Any]) -> Iterator[str]:
@@ -110,9 +162,31 @@ def _list(paragraphs: list[Any]) -> Iterator[str]:
     for paragraph in paragraphs:
         level = min(paragraph.level + 1, depth + 1)  # a list begins at its outermost level
         yield "<ul>" if level > depth else "</li>" + "</ul></li>" * (depth - level)
-        yield f"<li>{_words(paragraph)}"
+        yield f"<li>{_number(paragraph)}{_words(paragraph)}"
         depth = level
     yield "</li></ul>" * depth
+
+
+def _number(paragraph: Any) -> str:
+    """Return the automatic number of a paragraph, counted from the first of its kind in a row, '' without one."""
+    kind = _numbering(paragraph._p)
+    if kind is None:
+        return ""
+    count, level = 0, paragraph._p.pPr.get("lvl", "0")
+    for before in paragraph._p.itersiblings(f"{_DRAWING}p", preceding=True):
+        depth = before.pPr.get("lvl", "0") if before.pPr is not None else "0"
+        if depth < level or (depth == level and (_numbering(before) is None or before.pPr is None)):
+            break
+        count += depth == level
+    number, style = int(kind.get("startAt", "1")) + count, kind.get("type", "")
+    letter = chr(ord("a") + (number - 1) % 26)
+    figure = letter if style.startswith("alpha") else roman(number) if style.startswith("roman") else str(number)
+    figure = figure.upper() if "Uc" in style else figure.lower()
+    return f"({figure}) " if "ParenBoth" in style else f"{figure}) " if "Paren" in style else f"{figure}. "
+
+
+def _numbering(paragraph: Any) -> Any:
+    return None if paragraph.pPr is None else paragraph.pPr.find(f"{_DRAWING}buAutoNum")
 
 
 def _has_bullet(paragraph: Any) -> bool:
@@ -134,8 +208,9 @@ def _run(part: Any, paragraph: Any) -> str:
     look = part.find(f"{_DRAWING}rPr")
     if look is None or not text:
         return text
-    if int(look.get("baseline", "0").rstrip("%") or 0) > 0:
-        text = f"<sup>{text}</sup>"
+    position = int(look.get("baseline", "0").rstrip("%") or 0)
+    for name, applies in (("sup", position > 0), ("sub", position < 0), ("s", "Strike" in look.get("strike", "no"))):
+        text = f"<{name}>{text}</{name}>" if applies else text
     link = look.find(f"{_DRAWING}hlinkClick")
     address = _address(paragraph.part, link.get(_LINK) if link is not None else None)
     return f'<a href="{escape(address)}">{text}</a>' if address else text
@@ -162,43 +237,25 @@ def _cells(table: Any) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
-    cells = ("".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows)
-    names = "".join(f"<th>{escape(str(cell))}</th>" for cell in header)
-    return f"<table><tr>{names}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
-
-
-def _chart(chart: Any) -> str:
-    """Return the chart's title and, if it has categories, its numbers as a table."""
-    title = chart.chart_title.text_frame.text if chart.has_title and chart.chart_title.has_text_frame else ""
-    try:
-        plot = chart.plots[0]
-        series = [(line.name, list(line.values)) for line in plot.series]
-        rows = [[category, *(values[row] for _, values in series)] for row, category in enumerate(plot.categories)]
-    except (IndexError, KeyError, NotImplementedError, ValueError):  # this kind of chart has no categories
-        return f"<p>{escape(title)}</p>"
-    header = ["", *(name for name, _ in series)]
-    shown = [
-        ["" if cell is None else f"{cell:.15g}" if isinstance(cell, float) else cell for cell in row] for row in rows
-    ]
-    return f"<p>{escape(title)}</p>" + (_table(header, shown) if rows else "")
-
-
-def _diagram(shape: Any) -> str:
-    """Return the words of a SmartArt diagram, which are in a separate part of the file."""
-    from lxml import etree
-
-    frame = etree.tostring(shape._element).decode()
-    words = []
-    for name in re.findall(r'r:dm="(\w+)"', frame):
-        part = shape.part.related_part(name)
-        tree = etree.fromstring(part.blob, etree.XMLParser(resolve_entities=False))
-        for paragraph in tree.iter(f"{_DRAWING}p"):
-            words.append("".join(text.text or "" for text in paragraph.iter(f"{_DRAWING}t")))
-    return "<ul>" + "".join(f"<li>{escape(one_line(word))}</li>" for word in words if word.strip()) + "</ul>"
+def _related(shape: Any) -> Iterator[str]:
+    """Yield the charts and diagrams of a frame, which are in separate parts of the file."""
+    for element in shape._element.iter("{*}chart", "{*}relIds"):
+        for name in (name for key, name in element.attrib.items() if key in (_LINK, _DIAGRAM)):
+            if name in shape.part.rels and not shape.part.rels[name].is_external:
+                read = chart_html if element.tag.endswith("}chart") else diagram_html
+                yield read(shape.part.related_part(name).blob)
 
 
 def _notes(slide: Any) -> str:
     frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     words = one_line(frame.text) if frame is not None else ""
-    return f"<p>Notes: {escape(words)}</p>" if words else ""
+    return (f"<p>Notes: {escape(words)}</p>" if words else "") + "".join(_comments(slide.part))
+
+
+def _comments(part: Any) -> Iterator[str]:
+    for relation in part.rels.values():
+        if relation.reltype.endswith("/comments") and not relation.is_external:
+            comments = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False))
+            for comment in comments.iter("{*}cm"):
+                words = one_line(" ".join(text.text or "" for text in comment.iter("{*}text", "{*}t")))
+                yield f"<p>(Comment: {escape(words)})</p>"

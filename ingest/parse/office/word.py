@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import io
+import posixpath
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 import mammoth
 from lxml import etree
 
-from ingest.parse.archive import office_file
-from ingest.parse.document import Parsed, hidden_note
+from ingest.parse.archive import embedded_note, office_file
+from ingest.parse.document import Parsed, hidden_note, joined_notes, one_line
 from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
-from ingest.parse.office.numbering import Numbering, W, flag, value
+from ingest.parse.office.charts import chart_html, diagram_html
+from ingest.parse.office.formulas import MATH, formula_text
+from ingest.parse.office.numbering import Numbering, W, value
+from ingest.parse.office.runs import Looks
 
 _DOCUMENT = "word/document.xml"
 _MEDIA = "word/media/"
 """Pictures, replaced by their own names while the text is converted."""
 _NOT_TEXT = (_MEDIA, "word/embeddings/", "word/fonts/")
-_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-_SMALLEST = 4
-"""Half points; smaller text is not for readers."""
+_HAS_TEXT = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
+_AT_EDGE = re.compile(r"word/(header|footer)")
+_FEWEST_LETTERS = 8
+"""A header or footer with fewer letters and figures is a page's number."""
+_DRAWING_MARK = "\ue002"
+"""A private character, stands for a chart or diagram while the text is converted."""
 
 
 def parse_docx(data: bytes) -> Parsed:
     """Parse a Word document by its styles; the style Title is the outermost heading."""
-    styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh"
+    styles = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => p:fresh\ncomment-reference => sup"
     package = office_file(data)
-    file, num_hidden = _written_out(package)
-    pictures = mammoth.images.img_element(lambda image: _source(image) if file is not package else {})
-    html = mammoth.convert_to_html(io.BytesIO(file), style_map=styles, convert_image=pictures).value
+    written = _written_out(package)
+    pictures = mammoth.images.img_element(lambda image: _source(image) if written.file is not package else {})
+    html = mammoth.convert_to_html(io.BytesIO(written.file), style_map=styles, convert_image=pictures).value
+    html = re.sub(r'\s*<a href="#[\w-]+-ref-\w+">↑</a>', "", html)  # links back from notes
+    for number, drawing in enumerate(written.drawings):
+        html = html.replace(f"<p>{_DRAWING_MARK}{number}.</p>", drawing)
+    note = joined_notes(hidden_note(written.num_hidden), embedded_note(package))
     parsed = from_html(html)
-    return replace(parsed, note=hidden_note(num_hidden), figures=in_package(parsed.figures, package))
+    return replace(parsed, note=note, figures=in_package(parsed.figures, package))
 
 
 def _source(image: Any) -> dict[str, str]:
@@ -46,59 +58,102 @@ def _source(image: Any) -> dict[str, str]:
     return {}
 
 
-def _written_out(data: bytes) -> tuple[bytes, int]:
-    """Return the file with all visible text in runs, and how many hidden pieces of text were removed."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A file with all visible text in runs: its charts and diagrams as HTML, and how many hidden texts it had."""
+
+    file: bytes
+    drawings: Sequence[str] = ()
+    num_hidden: int = 0
+
+
+def _written_out(data: bytes) -> _Written:
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = {name: package.read(name) for name in package.namelist() if not name.startswith(_NOT_TEXT)}
         parts |= {name: name.encode() for name in package.namelist() if name.startswith(_MEDIA)}
     if _DOCUMENT not in parts:
-        return data, 0
-    document = _tree(parts[_DOCUMENT])
+        return _Written(data)
+    trees = {name: _tree(part) for name, part in parts.items() if _HAS_TEXT.fullmatch(name)}
+    document = trees[_DOCUMENT]
     styles, numbering = (_tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
-    num_hidden = _remove_hidden(document)
-    _unlink_pictures(document)
-    _unwrap_fields(document)
-    _write_formulas(document)
+    looks = Looks(styles)
+    num_hidden = 0
+    for tree in trees.values():
+        _move_text_boxes(tree)
+        _unwrap(tree)
+        _write_formulas(tree)
+        num_hidden += looks.write_into(tree)
+        _unlink_pictures(tree)
+    drawings = list(_mark_drawings(document, parts))
     _mark_headers(document, styles)
     Numbering(styles, numbering).write_into(document)
-    parts[_DOCUMENT] = etree.tostring(document, encoding="utf-8")
+    for line in dict.fromkeys(line for name, tree in trees.items() if _AT_EDGE.match(name) for line in _lines(tree)):
+        _append(document, line)
+    parts |= {name: etree.tostring(tree, encoding="utf-8") for name, tree in trees.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
         for name, part in parts.items():
             package.writestr(name, part)
-    return buffer.getvalue(), num_hidden
+    return _Written(buffer.getvalue(), drawings, num_hidden)
+
+
+def _lines(part: etree._Element) -> Iterator[str]:
+    """Yield the paragraphs of a header or footer that say more than the number of the page."""
+    for paragraph in part.iter(f"{W}p"):
+        words, depth, is_number = "", 0, False
+        for element in paragraph.iter(f"{W}fldChar", f"{W}instrText", f"{W}t", f"{W}tab"):
+            if element.tag == f"{W}fldChar":
+                depth += {"begin": 1, "end": -1}.get(element.get(f"{W}fldCharType", ""), 0)
+                is_number = is_number and depth > 0
+            elif element.tag == f"{W}instrText":
+                is_number = is_number or re.search("PAGE", element.text or "") is not None
+            elif not is_number:
+                words += element.text or " "
+        if len(re.findall(r"[^\W_]", words)) >= _FEWEST_LETTERS:
+            yield one_line(words)
+
+
+def _append(document: etree._Element, text: str) -> None:
+    paragraph = etree.Element(f"{W}p")
+    paragraph.append(_run(text))
+    body = document.find(f"{W}body")
+    section = None if body is None else body.find(f"{W}sectPr")
+    if section is not None:
+        section.addprevious(paragraph)
+    elif body is not None:
+        body.append(paragraph)
+
+
+def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield charts and diagrams as HTML, and put a mark for each below the paragraph that it is in."""
+    relations = _tree(parts.get("word/_rels/document.xml.rels", b"<none/>"))
+    targets = {link.get("Id"): posixpath.normpath(f"word/{link.get('Target')}") for link in relations}
+    number = 0
+    for drawing in document.iter("{*}chart", "{*}relIds"):
+        name = next((targets.get(text, "") for key, text in drawing.attrib.items() if key.endswith(("}id", "}dm"))), "")
+        outer = next(drawing.iterancestors(f"{W}p"), None)
+        if name in parts and outer is not None:
+            mark = etree.Element(f"{W}p")
+            mark.append(_run(f"{_DRAWING_MARK}{number}."))
+            outer.addnext(mark)
+            number += 1
+            yield (chart_html if drawing.tag.endswith("}chart") else diagram_html)(parts[name])
+
+
+def _move_text_boxes(document: etree._Element) -> None:
+    """Put text boxes that mammoth does not read below the paragraph that they are anchored in."""
+    for box in list(document.iter(f"{W}txbxContent")):
+        choice = next(box.iterancestors("{*}AlternateContent", "{*}pict"), None)
+        outer = next(box.iterancestors(f"{W}p"), None)
+        if outer is not None and (
+            choice is None or (choice.tag.endswith("Content") and choice.find("{*}Fallback") is None)
+        ):
+            for paragraph in reversed(box):
+                outer.addnext(paragraph)
 
 
 def _tree(xml: bytes) -> etree._Element:
     return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
-
-
-def _remove_hidden(document: etree._Element) -> int:
-    """Remove runs that are hidden, tiny, or white on the page; returns how many had text."""
-    hidden = [run for run in document.iter(f"{W}r") if _is_hidden(run)]
-    for run in hidden:
-        run.getparent().remove(run)
-    return sum(bool("".join(run.itertext()).strip()) for run in hidden)
-
-
-def _is_hidden(run: etree._Element) -> bool:
-    look = run.find(f"{W}rPr")
-    if look is None:
-        return False
-    size = value(look, "sz")
-    tiny = size.isdigit() and int(size) < _SMALLEST
-    white = value(look, "color").upper() == "FFFFFF" and not any(True for _ in _shaded(run))
-    return flag(look, "vanish") or tiny or white
-
-
-def _shaded(run: etree._Element) -> Iterator[etree._Element]:
-    """Yield what may make the ground of a run dark: shades, highlights, tables and drawings around it."""
-    yield from run.findall(f"{W}rPr/{W}shd")
-    yield from run.findall(f"{W}rPr/{W}highlight")
-    for outer in run.iterancestors():
-        if outer.tag in (f"{W}tbl", f"{W}txbxContent"):
-            yield outer
-        yield from outer.findall(f"{W}pPr/{W}shd")
 
 
 def _unlink_pictures(document: etree._Element) -> None:
@@ -108,31 +163,25 @@ def _unlink_pictures(document: etree._Element) -> None:
             del picture.attrib[name]
 
 
-def _unwrap_fields(document: etree._Element) -> None:
-    """Put the result of simple fields, such as a reference, where the field is; mammoth does not read these."""
-    for simple in list(document.iter(f"{W}fldSimple")):
-        for child in list(simple):
-            simple.addprevious(child)
-        simple.getparent().remove(simple)
+def _unwrap(document: etree._Element) -> None:
+    """Put what mammoth does not read where it stands: results of fields, chosen entries, words below their reading."""
+    for ruby in list(document.iter(f"{W}ruby")):
+        base, reading = ("".join(ruby.find(f"{W}{name}").itertext(f"{W}t")) for name in ("rubyBase", "rt"))
+        ruby.getparent().replace(ruby, _run(f"{base}({reading})").find(f"{W}t"))
+    for entries in document.iter(f"{W}ddList"):
+        options, run = entries.findall(f"{W}listEntry"), next(entries.iterancestors(f"{W}r"), None)
+        chosen = value(entries, "result") or value(entries, "default") or "0"
+        if run is not None and int(chosen) < len(options):
+            run.addprevious(_run(options[int(chosen)].get(f"{W}val", "")))
+    for wrapper in list(document.iter(*(f"{W}{name}" for name in ("fldSimple", "bdo", "dir")))):
+        for child in list(wrapper):
+            wrapper.addprevious(child)
+        wrapper.getparent().remove(wrapper)
 
 
 def _write_formulas(document: etree._Element) -> None:
-    for formula in list(document.iter(f"{_MATH}oMath")):
-        text = _formula_text(formula)
-        formula.addprevious(_run(text))
-        formula.getparent().remove(formula)
-
-
-def _formula_text(element: etree._Element) -> str:
-    """Return a formula in one line, with / for fractions, ^ and _ for raised and lowered parts."""
-    name = element.tag.removeprefix(_MATH) if isinstance(element.tag, str) else ""
-    if name == "t":
-        return element.text or ""
-    inner = "".join(map(_formula_text, element))
-    marks = {"sup": "^", "sub": "_", "den": "/"}
-    if name in (*marks, "num") and len(inner) > 1 and not inner.isalnum():
-        inner = f"({inner})"
-    return marks.get(name, "") + inner
+    for formula in list(document.iter(f"{MATH}oMath")):
+        formula.getparent().replace(formula, _run(formula_text(formula)))
 
 
 def _run(text: str) -> etree._Element:

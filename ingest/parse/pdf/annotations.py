@@ -19,6 +19,15 @@ _MOST = 2000
 _LONGEST_VALUE = 10_000
 _BESIDE = 20.0  # points between a check box and the label to its right
 _NOT_SHOWN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
+_NOTE = "(Note: "
+_NOTES = (
+    pdfium.FPDF_ANNOT_TEXT,
+    pdfium.FPDF_ANNOT_HIGHLIGHT,
+    pdfium.FPDF_ANNOT_UNDERLINE,
+    pdfium.FPDF_ANNOT_STRIKEOUT,
+    pdfium.FPDF_ANNOT_CARET,
+    pdfium.FPDF_ANNOT_STAMP,
+)
 _VALUES = (pdfium.FPDF_FORMFIELD_TEXTFIELD, pdfium.FPDF_FORMFIELD_COMBOBOX, pdfium.FPDF_FORMFIELD_LISTBOX)
 _CHECKS = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
 
@@ -55,19 +64,25 @@ def with_fields(
 ) -> list[list[Char]]:
     """Return the lines with the values of the page's form fields behind their labels, and its text notes."""
     result = [list(line) for line in lines]
+    notes = []
     for area in _fields(pdf, page, sheet):
-        _place(area, result)
-    return result
+        if area.text.startswith(_NOTE):
+            notes.append(area.chars())  # below all text, since it may lie on the middle of a sentence
+        else:
+            _place(area, result)
+    return result + notes
 
 
 def _place(area: _Area, lines: list[list[Char]]) -> None:
-    """Add the area's text behind the line to its left, a check's before the label to its right, or as a line."""
+    """Add the area's text where it stands in its line, a check's before the label to its right, or as a line."""
     level = [line for line in lines if _is_level(area, line)]
-    if before := [line for line in level if line[-1].right <= area.left + 1]:
-        nearest = max(before, key=lambda line: line[-1].right)
-        nearest += [Char(" ", area.left, area.top, area.left, area.bottom), *area.chars()]
+    space = Char(" ", area.left, area.top, area.left, area.bottom)
+    if within := [line for line in level if line[0].left < area.left]:
+        line = max(within, key=lambda line: max(char.right for char in line if char.left < area.left))
+        index = next((index for index, char in enumerate(line) if char.left >= area.left), len(line))
+        before = [] if line[index - 1].text.isspace() else [space]
+        line[index:index] = [*before, *area.chars(), *([space] if index < len(line) else [])]
     elif beside := [line for line in level if area.check and 0 <= line[0].left - area.right < _BESIDE]:
-        space = Char(" ", area.right, area.top, area.right, area.bottom)
         beside[0][:0] = [*area.chars(), space]
     else:
         below = (index for index, line in enumerate(lines) if min(char.top for char in line) > area.top)
@@ -93,16 +108,35 @@ def _fields(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, sheet: Sheet) -
 def _shown(pdf: pypdfium2.PdfDocument, note: Any) -> tuple[str, bool]:
     """Return the text that an annotation shows on the page, '' for none, and whether it is a check."""
     kind = pdfium.FPDFAnnot_GetSubtype(note)
-    if kind == pdfium.FPDF_ANNOT_FREETEXT:
-        return _string(lambda *space: pdfium.FPDFAnnot_GetStringValue(note, b"Contents", *space)), False
+    if kind in (pdfium.FPDF_ANNOT_FREETEXT, *_NOTES):
+        text = _string(lambda *space: pdfium.FPDFAnnot_GetStringValue(note, b"Contents", *space))
+        return f"{_NOTE}{text})" if text and kind in _NOTES else text, False
     if kind != pdfium.FPDF_ANNOT_WIDGET or pdf.formenv is None:
         return "", False
     field = pdfium.FPDFAnnot_GetFormFieldType(pdf.formenv, note)
     if field in _CHECKS:
         return "checked" if pdfium.FPDFAnnot_IsChecked(pdf.formenv, note) else "not checked", True
-    if field not in _VALUES:
+    flags = pdfium.FPDFAnnot_GetFormFieldFlags(pdf.formenv, note)
+    is_secret = field == pdfium.FPDF_FORMFIELD_TEXTFIELD and flags & pdfium.FPDF_FORMFLAG_TEXT_PASSWORD
+    if field not in _VALUES or is_secret:
         return "", False
-    return _string(lambda *space: pdfium.FPDFAnnot_GetFormFieldValue(pdf.formenv, note, *space)), False
+    chosen = [
+        _string(lambda *space, option=option: pdfium.FPDFAnnot_GetOptionLabel(pdf.formenv, note, option, *space))
+        for option in range(min(pdfium.FPDFAnnot_GetOptionCount(pdf.formenv, note), _MOST))
+        if pdfium.FPDFAnnot_IsOptionSelected(pdf.formenv, note, option)
+    ]
+    return ", ".join(chosen) or _string(
+        lambda *space: pdfium.FPDFAnnot_GetFormFieldValue(pdf.formenv, note, *space)
+    ), False
+
+
+def attached_files(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage) -> Iterator[str]:
+    """Yield the names of the files that are attached to places on the page."""
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MOST)):
+        note = pdfium.FPDFPage_GetAnnot(page, index)
+        if pdfium.FPDFAnnot_GetSubtype(note) == pdfium.FPDF_ANNOT_FILEATTACHMENT:
+            yield pypdfium2.PdfAttachment(pdfium.FPDFAnnot_GetFileAttachment(note), pdf).get_name()
+        pdfium.FPDFPage_CloseAnnot(note)
 
 
 def _string(read: Callable[[Any, int], int]) -> str:

@@ -195,9 +195,23 @@ def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
             last = char
             yield char._replace(text="^" * is_first + char.text if after_figure else char.text.translate(RAISED))
             continue
+        if char.text.isdigit() and base[1].text.isdigit() and _is_lowered(textpage, sheet, (index, char), base):
+            yield char._replace(text=f"_{char.text}")
+        else:
+            yield char
         if not char.text.isspace():
             base, last = (index, char), char
-        yield char
+
+
+def _is_lowered(
+    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char]
+) -> bool:
+    """Return whether it is small, follows the base character, and stands below its line."""
+    (index, char), size = numbered, base[1].bottom - base[1].top
+    if not -1 < char.left - base[1].right < 2 or not 0.1 * size < char.bottom - base[1].bottom < size:
+        return False
+    is_small = char.bottom - char.top < 0.9 * size
+    return is_small and _line_at(textpage, sheet, index) - _line_at(textpage, sheet, base[0]) > 0.1 * size
 
 
 def _is_raised(

@@ -12,6 +12,7 @@ import pypdfium2.raw as pdfium
 from ingest.parse.pdf.layout import Matrix, moved
 
 _MAX_DEPTH = 4  # of nested forms
+_SAME: Matrix = (1, 0, 0, 1, 0, 0)
 
 
 def segments(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[float, float, float, float]]:
@@ -43,6 +44,18 @@ def images(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, tuple
     for image, (a, b, c, d, e, f) in _objects(page, matrix, pdfium.FPDF_PAGEOBJ_IMAGE):
         across, down = (e, e + a, e + c, e + a + c), (f, f + b, f + d, f + b + d)  # corners of the unit square
         yield image, (min(across), min(down), max(across), max(down))
+
+
+def is_picture(page: pypdfium2.PdfPage) -> bool:
+    """Return whether a picture covers most of the page, as on a scan."""
+    width, height = page.get_size()
+    placed = (edges for _, edges in images(page, _SAME))
+    return any((right - left) * (bottom - top) > 0.6 * width * height for left, top, right, bottom in placed)
+
+
+def text_objects(page: pypdfium2.PdfPage) -> Iterator[Any]:
+    """Yield each text object."""
+    return (text for text, _ in _objects(page, _SAME, pdfium.FPDF_PAGEOBJ_TEXT))
 
 
 def _objects(page: pypdfium2.PdfPage, matrix: Matrix, wanted: int) -> Iterator[tuple[Any, Matrix]]:

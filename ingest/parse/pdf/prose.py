@@ -14,6 +14,7 @@ from statistics import median
 from typing import NamedTuple
 
 from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
+from ingest.parse.pdf.continued import with_headers
 from ingest.parse.pdf.layout import SPREAD, Printed, is_compound
 
 _ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
@@ -25,6 +26,9 @@ _PAGE_WORD = re.compile(
 )
 _OPENS_NUMBER = re.compile(r"(^|[|·•\u2013\u2014-])\s*$")
 _CLOSES_NUMBER = re.compile(r"\s*($|[|·•/\u2013\u2014-]|(of|von|de|di|av|z)\s*\d)")
+_NUMBER_OF_PAGE = re.compile(r"#-?\d+(\s*(/|of|von|de|di|av|z)\s*\d+)?")
+_FEWEST_WORDS = 5
+"""A running line with fewer words and no figures is a name, such as a company's."""
 _FARTHEST = 1000
 """Largest distance of a page's number to its place in the file, as in an extract."""
 _REPEATS = 3
@@ -42,18 +46,21 @@ class Bookmark:
 
 def prose(pages: Sequence[Sequence[Printed]], titles: Collection[str]) -> tuple[Page, ...]:
     """Return the pages' text. titles: of the outline; each stays a separate line."""
-    kept = _without_running_lines(pages, set(titles))
-    return tuple(Page(number, *_unwrapped(lines, set(titles))) for number, lines in enumerate(kept, 1))
+    kept, apart = _without_running_lines(pages, set(titles))
+    return tuple(Page(number, *_unwrapped(lines, apart)) for number, lines in enumerate(with_headers(kept), 1))
 
 
-def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str]) -> list[list[Printed]]:
+def _without_running_lines(
+    pages: Sequence[Sequence[Printed]], titles: set[str]
+) -> tuple[list[list[Printed]], set[str]]:
     """Drop headers and footers: first and last lines that most pages share, but for the number of the page.
 
     Other figures may differ if they repeat, as a chapter's does; else they are content, such as an invoice's number.
-    A header that is also a title is kept once, where it first appears.
+    A header that is also a title is kept once, where it first appears; one that says more than the page's number, such
+    as a version, once at the end of the last page that has it. Returns the lines, and those that stay separate lines.
     """
     if len(pages) < 3:
-        return [list(lines) for lines in pages]
+        return [list(lines) for lines in pages], titles
     edges = [_edges(lines, number) for number, lines in enumerate(pages)]
     running = _running(edges)
     placed: set[str] = set()
@@ -65,7 +72,25 @@ def _without_running_lines(pages: Sequence[Sequence[Printed]], titles: set[str])
             return True
         return False
 
-    return [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
+    kept = [[line for index, line in enumerate(lines) if stays(page, index)] for page, lines in enumerate(pages)]
+    telling = [(page, pages[page][index]) for page, index in _telling(edges, running)]
+    telling = [(page, line) for page, line in telling if one_line(line.text) not in placed]
+    for page, line in telling:
+        kept[page].append(line)
+    return kept, titles | {one_line(line.text) for _, line in telling}
+
+
+def _telling(edges: Sequence[Mapping[int, _Edge]], running: set[str]) -> Iterator[tuple[int, int]]:
+    """Yield (page, index) of the last of each running line that is the same everywhere and says more than the page."""
+    last = {edge.shape: (page, index) for page, lines in enumerate(edges) for index, edge in lines.items()}
+    variants = defaultdict[str, set[str]](set)
+    for lines in edges:
+        for edge in lines.values():
+            variants[edge.shape].add(edge.numbered)
+    for shape in sorted(running, key=last.__getitem__):
+        words = _NUMBER_OF_PAGE.sub("", next(iter(variants[shape])))
+        if len(variants[shape]) == 1 and (re.search(r"\d", words) or len(words.split()) >= _FEWEST_WORDS):
+            yield last[shape]
 
 
 class _Edge(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pypdf
@@ -17,18 +17,22 @@ from ingest.parse.document import (
     PAGE_BREAK,
     Parsed,
     ParseError,
+    hidden_note,
     joined_notes,
     note_pages,
     one_line,
     real_title,
     whole_characters,
 )
+from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
-from ingest.parse.pdf.annotations import with_addresses, with_fields
+from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
+from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, with_tables
+from ingest.parse.pdf.unseen import without_unseen
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates
 logging.getLogger("pypdfium2").setLevel(logging.ERROR)
@@ -48,14 +52,15 @@ def parse_pdf(data: bytes) -> Parsed:
         note_pages(len(pdf))
         if pdf.get_formtype() != pdfium.FORMTYPE_NONE:
             pdf.init_forms()
-        unread: list[int] = []
-        placed: list[list[Placed]] = []
-        lines = _pages(pdf, unread, placed)
+        found = _Found()
+        lines = _pages(pdf, found)
         if all(page is None for page in lines):
             return _by_pypdf(data)
         parsed = _parsed([page or [] for page in lines], list(_bookmarks(pdf)), pdf.get_metadata_value("Title"))
-        note = joined_notes(_unread_note(unread), _attachments_note(pdf))
-        return replace(parsed, note=note, figures=figures(data, parsed.pages, placed))
+        note = joined_notes(
+            _unread_note(found.unread), _attachments_note(pdf, found.attached), hidden_note(found.num_hidden)
+        )
+        return replace(parsed, note=note, figures=figures(data, parsed.pages, found.placed))
     finally:
         pdf.close()
 
@@ -69,33 +74,38 @@ def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
     for entry in pdf.get_toc():
         target = entry.get_dest()
         page = target.get_index() if target else None
-        yield Bookmark(entry.level + 1, one_line(entry.get_title()), -1 if page is None else page)
+        yield Bookmark(entry.level + 1, one_line(without_invisible(entry.get_title())), -1 if page is None else page)
 
 
 # pages -------------------------------------------------------------------------------------------------
 
 
-def _pages(pdf: pypdfium2.PdfDocument, unread: list[int], placed: list[list[Placed]]) -> list[list[Printed] | None]:
-    """Return the lines of each page, None if pdfium cannot load it.
+@dataclass(slots=True)
+class _Found:
+    """Besides lines: numbers of unread scans, places of pictures per page, names of attached files, hidden texts."""
 
-    Unreadable scans are added to unread, and the places of each page's pictures to placed.
-    """
+    unread: list[int] = field(default_factory=list)
+    placed: list[list[Placed]] = field(default_factory=list)
+    attached: list[str] = field(default_factory=list)
+    num_hidden: int = 0
+
+
+def _pages(pdf: pypdfium2.PdfDocument, found: _Found) -> list[list[Printed] | None]:
+    """Return the lines of each page, None if pdfium cannot load it, and add to what is found."""
     pages: list[list[Printed] | None] = []
     for index in range(len(pdf)):
         try:
             page = pdf[index]
         except pypdfium2.PdfiumError:
             pages.append(None)
-            placed.append([])
+            found.placed.append([])
             continue
-        pages.append(_lines(pdf, page, index + 1, unread, placed))
+        pages.append(_lines(pdf, page, index + 1, found))
         page.close()
     return pages
 
 
-def _lines(
-    pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, unread: list[int], placed: list[list[Placed]]
-) -> list[Printed]:
+def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, found: _Found) -> list[Printed]:
     textpage = page.get_textpage()
     sheet = sheet_of(page, textpage, number)
     chars = char_lines(textpage, sheet)
@@ -103,12 +113,15 @@ def _lines(
     if not is_readable(text):
         chars, text = [], ""
     is_scan = _is_scan(page, sum(char.isalnum() for char in text))
-    placed.append(places(page, sheet, is_read=not is_scan or ocr.available()))
+    found.placed.append(places(page, sheet, is_read=not is_scan or ocr.available()))
     if is_scan:
         if ocr.available():
             return ocr.read_page(page, number)
-        unread.append(number)
+        found.unread.append(number)
+    chars, num_hidden = without_unseen(chars, page, sheet)
+    found.num_hidden += num_hidden
     if pdfium.FPDFPage_GetAnnotCount(page):
+        found.attached += attached_files(pdf, page)
         chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
     return with_marks(with_tables(chars, grids(page, sheet), sheet))
 
@@ -120,10 +133,11 @@ def _unread_note(unread: list[int]) -> str:
     return f'scanned and not read: page {pages}; text recognition (OCR) needs: pip install "citeloop[ocr]"'
 
 
-def _attachments_note(pdf: pypdfium2.PdfDocument) -> str:
-    number = pdf.count_attachments()
-    names = [one_line(pdf.get_attachment(index).get_name()) for index in range(min(number, _MOST_NAMED))]
-    return f"attachments not read: {', '.join(names)}{', ...' * (number > _MOST_NAMED)}" if names else ""
+def _attachments_note(pdf: pypdfium2.PdfDocument, on_pages: list[str]) -> str:
+    number = min(pdf.count_attachments(), _MOST_NAMED + 1)
+    names = [*(pdf.get_attachment(index).get_name() for index in range(number)), *on_pages]
+    named = ", ".join(map(one_line, names[:_MOST_NAMED])) + ", ..." * (len(names) > _MOST_NAMED)
+    return f"attachments not read: {named}" if names else ""
 
 
 def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
@@ -132,10 +146,7 @@ def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
         return False
     if num_letters == 0:
         return bool(pdfium.FPDFPage_CountObjects(page) > 0)
-    width, height = page.get_size()
-    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3)
-    edges = (picture.get_bounds() for picture in pictures)
-    return any((right - left) * (top - bottom) > 0.6 * width * height for left, bottom, right, top in edges)
+    return is_picture(page)
 
 
 # pypdf -------------------------------------------------------------------------------------------------

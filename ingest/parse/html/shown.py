@@ -1,0 +1,107 @@
+"""What elements of a page show besides their text -> text: form fields, formulas, list numbers, raised marks."""
+
+from __future__ import annotations
+
+import re
+
+from bs4.element import NavigableString, Tag
+
+from ingest.parse.document import one_line
+from ingest.parse.html.hidden import style_of
+from ingest.parse.marks import lowered, raised, roman
+
+_NO_VALUE = {"hidden", "submit", "button", "image", "reset", "file", "password"}
+_FORMULA = re.compile(r"^(\w+:)?math$")
+
+
+def write_shown(body: Tag) -> None:
+    """Write out all of it; `body` changes."""
+    for formula in body(_FORMULA):
+        formula.replace_with(_formula(formula))
+    for field in body(["input", "select"]):
+        value, after = _value(field), field.next_sibling
+        if value.startswith("[") and isinstance(after, NavigableString):
+            after.replace_with(f" {after.lstrip()}")
+        field.replace_with(value)
+    for ordered in body("ol"):
+        _write_numbers(ordered)
+    for picture in body("img", alt=True):
+        if (cell := picture.find_parent("td")) and not cell.get_text(strip=True):
+            cell.append(str(picture["alt"]))
+    for summary in body("summary"):
+        summary.name = "p"
+    for foot in body("tfoot"):
+        foot.parent.append(foot)  # type: ignore[union-attr]
+    _write_marks(body)
+
+
+def _write_marks(body: Tag) -> None:
+    """Write raised and lowered text so that it does not join the figure before it, and mark what is struck out."""
+    for mark in body(["sup", "sub", "strike", "span", "a", "font"]):
+        style = style_of(mark) if mark.has_attr("style") else {}
+        is_reference = "noteref" in f"{mark.get('epub:type')}{mark.get('role')}"  # raised by the style of most books
+        position = "super" if mark.name == "sup" or is_reference else mark.name
+        position = style.get("vertical-align", position)
+        if position in ("super", "sub"):
+            before = str(mark.find_previous(string=True) or "")
+            mark.replace_with((raised if position == "super" else lowered)(one_line(mark.get_text()), before))
+        elif mark.name == "strike" or "line-through" in style.get("text-decoration", ""):
+            mark.name = "s"
+
+
+def _value(field: Tag) -> str:
+    """Return what a form field shows: a check mark, the chosen options, or else all of them."""
+    if field.name == "select":
+        options = field("option", selected=True) or field("option")
+        return "; ".join(one_line(option.get_text()) for option in options)
+    kind = str(field.get("type", "text")).lower()
+    if kind in ("checkbox", "radio"):
+        return "[x]" if field.has_attr("checked") else "[ ]"
+    return "" if kind in _NO_VALUE else str(field.get("value", ""))
+
+
+def _write_numbers(ordered: Tag) -> None:
+    """Write the numbers of items into their text if Markdown would count otherwise."""
+    items = ordered.find_all("li", recursive=False)
+    kind, backwards = str(ordered.get("type", "1")), ordered.has_attr("reversed")
+    if kind not in "aAiI" and not backwards and not any(item.has_attr("value") for item in items):
+        return
+    number = _whole(ordered.get("start"), len(items) if backwards else 1)
+    for item in items:
+        number = _whole(item.get("value"), number)
+        item.insert(0, f"{_figure(number, kind)}. ")
+        number += -1 if backwards else 1
+    ordered.name = "ul"
+
+
+def _whole(value: object, otherwise: int) -> int:
+    return int(str(value)) if re.fullmatch(r"-?\d{1,6}", str(value)) else otherwise
+
+
+def _figure(number: int, kind: str) -> str:
+    if kind in "aA" and 0 < number <= 26:
+        return chr(ord(kind) + number - 1)
+    return (roman(number) if kind == "I" else roman(number).lower()) if kind in "iI" and number > 0 else str(number)
+
+
+def _formula(element: Tag) -> str:
+    """Return MathML in one line: as its own TeX, or with / for fractions, ^ and _ for raised and lowered parts."""
+    if tex := element.find(encoding="application/x-tex"):
+        return one_line(tex.get_text())
+    name = element.name.rpartition(":")[2]
+    inner = [child for child in element.children if isinstance(child, Tag)]
+    if not inner:
+        return one_line("".join(text for text in element.find_all(string=True, recursive=False)))
+    parts = [_formula(child) for child in inner]
+    grouped = [part if part.isalnum() else f"({part})" for part in parts]
+    marks = {"mfrac": "/", "msup": "^", "msub": "_", "mover": "^", "munder": "_"}
+    if name in marks and len(parts) == 2:
+        return f"{parts[0] if name != 'mfrac' else grouped[0]}{marks[name]}{grouped[1]}"
+    if name in ("msubsup", "munderover") and len(parts) == 3:
+        return f"{parts[0]}_{grouped[1]}^{grouped[2]}"
+    if name == "msqrt":
+        whole = "".join(parts)
+        return f"√{whole}" if whole.isalnum() else f"√({whole})"
+    if name == "mroot" and len(parts) == 2:
+        return f"({grouped[1]})√{grouped[0]}"
+    return {"mtable": "; ", "mtr": ", ", "mfenced": ", "}.get(name, "").join(parts)

@@ -1,0 +1,85 @@
+"""Charts and diagrams of Office files -> HTML: titles, and the stored numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from html import escape
+from types import SimpleNamespace
+
+from lxml import etree
+
+from ingest.parse.document import one_line
+from ingest.parse.office.cells import shown
+
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+_FIRST_DAY = datetime(1899, 12, 30)
+_MOST_POINTS = 1000
+
+
+def chart_html(xml: bytes) -> str:
+    """Return a chart's titles, and its categories and series as a table."""
+    chart = etree.fromstring(xml, _PARSER)
+    titles = chart_titles(xml)
+    series = [(_name(one), _points(one, "cat", "xVal"), _points(one, "val", "yVal")) for one in chart.iter("{*}ser")]
+    categories = {number: text for _, names, _ in series for number, text in names.items()}
+    numbers = sorted({number for _, names, values in series for number in (*names, *values)})
+    header = ["", *(name for name, _, _ in series)]
+    rows = [[categories.get(number, ""), *(values.get(number, "") for _, _, values in series)] for number in numbers]
+    return "".join(f"<p>{escape(title)}</p>" for title in titles) + (_table(header, rows) if rows else "")
+
+
+def chart_titles(xml: bytes) -> list[str]:
+    """Return the titles of a chart and its axes."""
+    return [text for title in etree.fromstring(xml, _PARSER).iter("{*}title") if (text := words_of(title))]
+
+
+def diagram_html(xml: bytes) -> str:
+    """Return the words of a SmartArt diagram as a list."""
+    paragraphs = etree.fromstring(xml, _PARSER).iter("{http://schemas.openxmlformats.org/drawingml/2006/main}p")
+    words = (words_of(paragraph) for paragraph in paragraphs)
+    return "<ul>" + "".join(f"<li>{escape(word)}</li>" for word in words if word) + "</ul>"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    names = "".join(f"<th>{escape(name)}</th>" for name in header)
+    cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    return f"<table><tr>{names}</tr>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def words_of(element: etree._Element) -> str:
+    """Return the text of a title, name or paragraph in one line."""
+    texts = element.iter("{http://schemas.openxmlformats.org/drawingml/2006/main}t", "{*}v")
+    return one_line("".join(text.text or "" for text in texts))
+
+
+def _name(series: etree._Element) -> str:
+    name = series.find("{*}tx")
+    return "" if name is None else words_of(name)
+
+
+def _points(series: etree._Element, *names: str) -> dict[int, str]:
+    """Return index -> text of the categories or values."""
+    found = next((part for name in names if (part := series.find(f"{{*}}{name}")) is not None), None)
+    return {} if found is None else dict(_texts(found))
+
+
+def _texts(values: etree._Element) -> Iterator[tuple[int, str]]:
+    code = values.findtext(".//{*}formatCode") or "General"
+    for point in list(values.iter("{*}pt"))[:_MOST_POINTS]:
+        text = one_line(point.findtext("{*}v") or "")
+        yield int(point.get("idx", "0")), _formatted(text, point.get("formatCode", code))
+
+
+def _formatted(text: str, code: str) -> str:
+    """Return a stored number as its format shows it; other text as it is."""
+    from openpyxl.styles.numbers import is_date_format
+
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    value = (
+        _FIRST_DAY + timedelta(days=number) if is_date_format(code) else int(number) if number.is_integer() else number
+    )
+    return shown(SimpleNamespace(value=value, data_type="n", number_format=code))

@@ -1,0 +1,91 @@
+"""Runs of a Word document as their styles show them: hidden ones removed, raised and struck out ones marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from ingest.parse.office.numbering import W, is_on, value
+
+_SMALLEST = 4
+"""Half points; smaller text is not for readers."""
+_RAISED = 4
+"""Half points above the line; less is for looks."""
+
+
+class Looks:
+    """Properties of runs: their own, or those of the styles of the run or its paragraph."""
+
+    def __init__(self, styles: etree._Element) -> None:
+        self._styles = {style.get(f"{W}styleId"): style for style in styles.iter(f"{W}style")}
+
+    def write_into(self, part: etree._Element) -> int:
+        """Remove hidden runs and mark raised and struck out ones for mammoth; returns how many hidden had text."""
+        num_hidden = 0
+        for run in list(part.iter(f"{W}r")):
+            if self._is_hidden(run):
+                num_hidden += bool("".join(run.itertext()).strip())
+                run.getparent().remove(run)
+            else:
+                self._mark(run)
+        return num_hidden
+
+    def _is_hidden(self, run: etree._Element) -> bool:
+        size = self._value(run, "sz")
+        if is_on(self._find(run, "vanish")) or (size.isdigit() and int(size) < _SMALLEST):
+            return True
+        return self._value(run, "color").upper() == "FFFFFF" and not any(True for _ in self._shaded(run))
+
+    def _mark(self, run: etree._Element) -> None:
+        height = self._value(run, "position").lstrip("+")
+        is_raised = self._value(run, "vertAlign") == "superscript" or (height.isdigit() and int(height) >= _RAISED)
+        marks = [("vertAlign", "superscript")] if is_raised else []
+        marks += [("strike", "1")] if is_on(self._find(run, "dstrike")) or is_on(self._find(run, "strike")) else []
+        if not marks:
+            return
+        look = run.find(f"{W}rPr")
+        if look is None:
+            look = etree.Element(f"{W}rPr")
+            run.insert(0, look)
+        for name, text in marks:
+            for old in look.findall(f"{W}{name}"):
+                look.remove(old)
+            etree.SubElement(look, f"{W}{name}").set(f"{W}val", text)
+
+    def _value(self, run: etree._Element, name: str) -> str:
+        found = self._find(run, name)
+        return "" if found is None else found.get(f"{W}val", "")
+
+    def _find(self, run: etree._Element, name: str) -> etree._Element | None:
+        looks = (found for look in self._looks(run) if (found := look.find(f"{W}{name}")) is not None)
+        return next(looks, None)
+
+    def _looks(self, run: etree._Element) -> Iterator[etree._Element]:
+        own = run.find(f"{W}rPr")
+        if own is not None:
+            yield own
+            yield from self._of_style(value(own, "rStyle"))
+        paragraph = next(run.iterancestors(f"{W}p"), None)
+        if paragraph is not None:
+            yield from self._of_style(value(paragraph.find(f"{W}pPr"), "pStyle"))
+
+    def _of_style(self, style: str) -> Iterator[etree._Element]:
+        seen: set[str] = set()
+        while style in self._styles and style not in seen:
+            seen.add(style)
+            look = self._styles[style].find(f"{W}rPr")
+            if look is not None:
+                yield look
+            style = value(self._styles[style], "basedOn")
+
+    def _shaded(self, run: etree._Element) -> Iterator[etree._Element]:
+        """Yield what may make the ground of a run dark: shades, highlights, tables and drawings around it."""
+        for look in self._looks(run):
+            yield from (*look.findall(f"{W}shd"), *look.findall(f"{W}highlight"))
+        for outer in run.iterancestors():
+            if outer.tag in (f"{W}tbl", f"{W}txbxContent"):
+                yield outer
+            yield from outer.findall(f"{W}pPr/{W}shd")
+            style = self._styles.get(value(outer.find(f"{W}pPr"), "pStyle"))
+            yield from [] if style is None else style.findall(f"{W}pPr/{W}shd")
