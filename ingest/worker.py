@@ -158,12 +158,20 @@ def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Ite
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued jobs of a home folder until none is left."""
+    run_all(home)
+
+
+def run_all(home: Path, on_end: Callable[[Job], object] = lambda _: None) -> None:
+    """Run the queued jobs of a home folder until none is left. on_end: called after each job, also one that failed."""
     write_log()
     store = JobStore(home)
 
     def run_whole(job: Job) -> None:
-        for _ in run(store, job, lambda: embedder_for(home, job.embedder)):
-            pass
+        try:
+            for _ in run(store, job, lambda: embedder_for(home, job.embedder)):
+                pass
+        finally:
+            on_end(job)
 
     run_queued(store, run_whole)
 

@@ -137,7 +137,7 @@ def test_a_share_link_does_not_show_a_text_whose_sources_are_not_known_yet(
 def test_a_curator_withdraws_what_they_may_read(
     run_page: Run, settings: Settings, stored: StoredAnswer, become: Become
 ) -> None:
-    from app.ui.feedback.statements import withdraw
+    from app.ui.feedback.say import withdraw
 
     run_page(lambda: None)
     store = FeedbackStore(settings.home)
@@ -147,6 +147,26 @@ def test_a_curator_withdraws_what_they_may_read(
     become(Rights("ann", "curator", frozenset({"it"})))
     withdraw(["Where is the tunnel?"], None)
     assert [each.question for each in store.statements() if each.withdrawn] == ["Where is the tunnel?"]
+
+
+def test_a_curators_answer_replaces_none_that_they_cannot_see(
+    run_page: Run, settings: Settings, stored: StoredAnswer, table: ChunkTable, become: Become
+) -> None:
+    from app.ui.feedback.say import say
+
+    run_page(lambda: None)
+    store, question = FeedbackStore(settings.home), "Where is the tunnel?"
+    leave = next(document for document in table.documents() if document.name == "handbook/leave.md")
+    source = table.chunks_of(leave.id)[0].ref
+    become(READER)
+    say([Statement(question, "", text="In no handbook [1].", sources=(source,))])
+    said = {each.user: each for each in resources.standing(store.statements()) if each.question == question}
+    own = said["ann"]
+    assert (said["ben"].text, own.collections) == ("Below the tunnel [1].", ("handbook",))
+    become(Rights("ann"))
+    say([replace(own, text="It is in none [1].")], instead_of=own)
+    texts = {each.text for each in resources.standing(store.statements()) if each.question == question}
+    assert texts == {"It is in none [1]."}, "who reads everything replaces both: the one edited and their own"
 
 
 def test_who_has_lost_access_strikes_nothing_on_an_open_page(
