@@ -16,7 +16,7 @@ from ingest.collections import default_collection
 from ingest.describe import Describing
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.figures import Figures
-from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
+from ingest.files import UPLOAD, SourceFile, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
@@ -85,10 +85,28 @@ def ingest(
     check_paths(paths)  # report bad paths before waiting
     with table.writing(on_wait):
         files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
+        if uploaded and collection:
+            files = _beside_others(files, table.documents(), collection)
         run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop, collection=collection)
         yield from run.store(files)
         if prune:
             yield from _prune(paths, {file.source for file in files}, table)
+
+
+def _beside_others(
+    files: Iterable[SourceFile], documents: Iterable[StoredDocument], collection: str
+) -> list[SourceFile]:
+    """Return uploaded files, with a source of their own where a document of another collection has it.
+
+    Who uploads may not be able to see that document, so it is not replaced.
+    """
+    found = {document.source: document.collection for document in documents}
+    return [
+        file
+        if found.get(file.source, collection) == collection
+        else replace(file, source=f"{file.source}#{collection}")
+        for file in files
+    ]
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
@@ -247,7 +265,8 @@ class Ingest:
             return _ChangedFile(file, known.id, "replaced")
         if file.document_id:
             return _ChangedFile(file, file.document_id, "replaced" if file.document_id in self._ids else "added")
-        if moved := self._moved.pop(digest, None):
+        is_upload = file.source.startswith(UPLOAD)  # which takes over no document of a folder
+        if not is_upload and (moved := self._moved.pop(digest, None)):
             return _ChangedFile(file, moved.id, "renamed")
         return _ChangedFile(file, self._new_id(file.source), "added")
 

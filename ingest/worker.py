@@ -7,7 +7,7 @@ same and knows the vision model.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -75,15 +75,24 @@ def queue_due(home: Path, embedder: str = "") -> None:
 
 
 def remove_source(
-    table: ChunkTable, source: Source, *, with_documents: bool, on_wait: Callable[[], None] = lambda: None
+    table: ChunkTable,
+    source: Source,
+    *,
+    with_documents: bool,
+    within: Collection[str] | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> int:
     """Stop following a source; returns how many documents it has. with_documents: remove them too.
 
-    on_wait: called while another process is writing; it may raise to give up.
+    within: ids of the documents that may be removed; None: all. on_wait: called while another process is writing; it may raise to give up.
     """
     sources = SourceStore(table.home)
     own = sources.seen(source.name)
-    documents = [document for document in table.documents() if document.source in own]
+    documents = [
+        document
+        for document in table.documents()
+        if document.source in own and (within is None or document.id in within)
+    ]
     if with_documents:
         with table.writing(on_wait):
             remove(documents, table)

@@ -235,6 +235,9 @@ def test_the_documents_page_lists_adds_and_moves_within_what_may_be_read(
 
     module._move([leave], "it")
     assert {document.collection for document in table.documents() if document.id == leave.id} == {"handbook"}
+    before = table.documents()
+    module._remove([document for document in before if document.name == "it/vpn.md"])  # of a page opened long ago
+    assert table.documents() == before
 
 
 def test_a_correction_with_what_may_not_be_read_does_not_show_and_stays(
@@ -295,6 +298,8 @@ def test_no_view_of_the_feedback_shows_what_may_not_be_read(
     assert not leaks(page)
     if name in ("By question", "By document", "Log"):
         assert "leave.md" in shown(page)
+    if name == "Log":
+        assert set(page.dataframe[0].value["Rank"]) == {0}, "ranks among passages of which some may be hidden"
 
 
 def test_what_may_be_read_is_cached_for_those_who_may_read_it(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,8 +16,10 @@ from app.translation import gettext as _
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable
+from app.ui.who import current_rights
 from app.ui.words import reason_words
 
+_RANKS: Any = ("number", "rank", "fused_rank", "vector_rank", "text_rank")
 _ACTIONS = (N_("deleted"), N_("undone"), N_("kept"), N_("opened"))
 """As they are stored; here for the catalogs."""
 
@@ -23,6 +27,8 @@ _ACTIONS = (N_("deleted"), N_("undone"), N_("kept"), N_("opened"))
 def show_log(_said: Feedback) -> None:
     """Show all events, newest first, also of people who are ignored."""
     events = only_readable(feedback_store().events(everyone=True))[::-1]
+    if current_rights().collections is not None:  # these tell of passages that may be hidden
+        events = [replace(each, shown="", **dict.fromkeys(_RANKS, 0)) for each in events]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             _("Find"), placeholder=_("Part of a question, document or passage"), key="feedback-filter"
