@@ -100,13 +100,8 @@ def _beside_others(
 
     Who uploads may not be able to see that document, so it is not replaced.
     """
-    found = {document.source: document.collection for document in documents}
-    return [
-        file
-        if found.get(file.source, collection) == collection
-        else replace(file, source=f"{file.source}#{collection}")
-        for file in files
-    ]
+    taken = {document.source for document in documents if document.collection != collection}
+    return [replace(each, source=f"{each.source}#{collection}") if each.source in taken else each for each in files]
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:

@@ -84,15 +84,14 @@ def remove_source(
 ) -> int:
     """Stop following a source; returns how many documents it has. with_documents: remove them too.
 
-    within: ids of the documents that may be removed; None: all. on_wait: called while another process is writing; it may raise to give up.
+    within: ids of the documents that may be removed; None: all. on_wait: called while another process is writing; it
+    may raise to give up.
     """
     sources = SourceStore(table.home)
     own = sources.seen(source.name)
-    documents = [
-        document
-        for document in table.documents()
-        if document.source in own and (within is None or document.id in within)
-    ]
+    documents = [document for document in table.documents() if document.source in own]
+    if within is not None:
+        documents = [document for document in documents if document.id in within]
     if with_documents:
         with table.writing(on_wait):
             remove(documents, table)
