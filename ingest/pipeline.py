@@ -16,12 +16,12 @@ from ingest.collections import default_collection
 from ingest.describe import Describing
 from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
 from ingest.figures import Figures
-from ingest.files import UPLOAD, SourceFile, check_paths, find_files, is_gone, path_text
+from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
-from ingest.parse import PARSERS, Document, ParseError, document_id
+from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
 from ingest.rows import Embedded
 from ingest.table import ChunkTable
 

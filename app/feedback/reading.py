@@ -6,9 +6,9 @@ hidden, and so are documents that are gone, since nobody knows who may read thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.answer import EXTRACTIVE, Answer, Citation
 from app.feedback.answers import Conversation
@@ -104,20 +104,19 @@ class ReadableAnswers:
 
 def _without_gaps(ranking: Sequence[RankedChunk]) -> list[RankedChunk]:
     """Return a ranking with all its ranks counted again, since a gap tells that something is hidden there."""
+    candidates = _counted_again([each.candidate for each in ranking], "fused_rank", "vector_rank", "text_rank")
+    ranked = _counted_again(ranking, "rank", "unvoted_rank")
+    return [replace(each, candidate=candidate) for each, candidate in zip(ranked, candidates, strict=True)]
 
-    def counted(ranks: Iterable[int | None]) -> dict[int | None, int | None]:
-        return {None: None, **{rank: new for new, rank in enumerate(sorted(set(filter(None, ranks))), 1)}}
 
-    of_ranked = {name: counted(getattr(each, name) for each in ranking) for name in ("rank", "unvoted_rank")}
-    of_candidate = {
-        name: counted(getattr(each.candidate, name) for each in ranking)
-        for name in ("fused_rank", "vector_rank", "text_rank")
-    }
-
-    def again(thing: T, new: Mapping[str, Mapping[int | None, int | None]]) -> T:
-        return replace(thing, **{name: ranks[getattr(thing, name)] for name, ranks in new.items()})
-
-    return [replace(again(each, of_ranked), candidate=again(each.candidate, of_candidate)) for each in ranking]
+def _counted_again(things: Sequence[T], *names: str) -> list[T]:
+    for name in names:
+        ranks = sorted({getattr(each, name) for each in things} - {None})
+        new: list[dict[str, Any]] = [
+            {name: ranks.index(rank) + 1 if (rank := getattr(each, name)) else None} for each in things
+        ]
+        things = [replace(each, **changes) for each, changes in zip(things, new, strict=True)]
+    return list(things)
 
 
 def _hidden(answer: Answer) -> Answer:

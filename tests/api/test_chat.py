@@ -97,8 +97,9 @@ def test_an_answer_ends_with_its_sources_and_annotates_each_number(chat: OpenAI,
     named = {name: value for name, (value,) in parse_qs(link.query).items()}
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{PUBLIC}/source"
     assert named == {"chunk": kept.citations[0].chunk.id, "a": answer.id}
-    conversation = api.store.answer(answer.id, "api:helpdesk").conversation_id
-    assert api.store.share_token(conversation, "api:helpdesk") == "", "nobody asked to share it"
+    stored = api.store.answer(answer.id, "api:helpdesk")
+    assert stored
+    assert api.store.share_token(stored.conversation_id, "api:helpdesk") == "", "nobody asked to share it"
 
 
 def test_usage_is_that_of_messages_and_answer(chat: OpenAI) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import typer
 
+from app import ingest_worker
 from app.access.access import Access, NoAccessError
 from app.access.audit import AuditLog
 from app.access.identity import Identity, identity_of
 from app.access.policy import AccessError, Proxy, read_policy
 from app.access.rights import Rights, Role
 from app.commands.main import cli
+from ingest.jobs import JobStore
+from ingest.pipeline import FileResult
 from tests.app.conftest import Citeloop
 from tests.conftest import refuse
 
@@ -236,6 +239,15 @@ def test_where_the_log_cannot_be_written_the_servers_log_has_the_change(
     monkeypatch.setattr("ingest.home.database._opened_for_writing", refuse)
     AuditLog(home).add("ann@example.org", "model promoted", "reranker-1")
     assert "reranker-1" in caplog.text
+
+
+def test_what_a_sync_changed_is_in_the_log(home: Path) -> None:
+    jobs = JobStore(home)
+    quiet, changing = (jobs.add("source", [], source="wiki", begin=True) for _ in range(2))
+    jobs.record(changing.id, FileResult("leave.md", "https://example.org/leave.md", "added"))
+    for job in (quiet, changing):
+        ingest_worker._record(home, job)
+    assert [(each.act, each.subject) for each in AuditLog(home).entries()] == [("documents synced", "wiki: 1 added")]
 
 
 # Commands --------------------------------------------------------------------------------------------

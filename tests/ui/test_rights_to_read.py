@@ -14,6 +14,7 @@ from app.access.rights import Rights
 from app.answering import AnswerJobStore
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.feedback.reading import HIDDEN
+from app.feedback.statements import standing
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.search.corrections import CorrectionStore
@@ -160,12 +161,12 @@ def test_a_curators_answer_replaces_none_that_they_cannot_see(
     source = table.chunks_of(leave.id)[0].ref
     become(READER)
     say([Statement(question, "", text="In no handbook [1].", sources=(source,))])
-    said = {each.user: each for each in resources.standing(store.statements()) if each.question == question}
+    said = {each.user: each for each in standing(store.statements()) if each.question == question}
     own = said["ann"]
     assert (said["ben"].text, own.collections) == ("Below the tunnel [1].", ("handbook",))
     become(Rights("ann"))
     say([replace(own, text="It is in none [1].")], instead_of=own)
-    texts = {each.text for each in resources.standing(store.statements()) if each.question == question}
+    texts = {each.text for each in standing(store.statements()) if each.question == question}
     assert texts == {"It is in none [1]."}, "who reads everything replaces both: the one edited and their own"
 
 
