@@ -216,7 +216,7 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
         table = pipeline().table
         with table.writing(on_wait=give_up):
             if not {each.id for each in documents} <= {each.id for each in readable_documents()}:
-                raise CiteloopError("nothing was changed, since some of these documents are gone; select them again")
+                raise CiteloopError(_("Some of these documents are gone, so nothing was changed. Select them again."))
             act(table)
 
     try:
