@@ -239,7 +239,7 @@ class Pipeline:
         memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
         recalls = memory.recall(query, user, found)
         moved = with_votes(ranking, recalls, partial(self.find_passages, within=within))
-        statement = memory.statement(query, found, partial(self._is_for, within))
+        statement = memory.statement(query, found, partial(self._is_for, within), partial(self._only_readable, within))
         return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
 
     def _is_for(self, within: Filter, statement: Statement) -> bool:
@@ -256,6 +256,10 @@ class Pipeline:
             return False
         ids = self.table.find_ids(statement.shown, may_read.document_ids(self.table))
         return ids == self.table.find_ids(statement.shown)
+
+    def _only_readable(self, within: Filter, passages: Collection[PassageRef]) -> Collection[PassageRef]:
+        """Return the passages that the asker may read, also those that are gone for who may read all."""
+        return passages if within.readable is None else self.find_passages(passages, within.all_readable)
 
     def is_overtaken(self, statement: Statement, within: Filter = EVERYTHING) -> bool:
         """Return whether documents that were added or changed since may answer what a curator called unanswered."""

@@ -21,7 +21,7 @@ from ingest.home.job_store import StoppedError
 from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
-from ingest.parse import PARSERS, Document, ParseError, document_id
+from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
 from ingest.rows import Embedded
 from ingest.table import ChunkTable
 
@@ -85,10 +85,23 @@ def ingest(
     check_paths(paths)  # report bad paths before waiting
     with table.writing(on_wait):
         files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
+        if uploaded and collection:
+            files = _beside_others(files, table.documents(), collection)
         run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop, collection=collection)
         yield from run.store(files)
         if prune:
             yield from _prune(paths, {file.source for file in files}, table)
+
+
+def _beside_others(
+    files: Iterable[SourceFile], documents: Iterable[StoredDocument], collection: str
+) -> list[SourceFile]:
+    """Return uploaded files, with a source of their own where a document of another collection has it.
+
+    Who uploads may not be able to see that document, so it is not replaced.
+    """
+    taken = {document.source for document in documents if document.collection != collection}
+    return [replace(each, source=f"{each.source}#{collection}") if each.source in taken else each for each in files]
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
@@ -247,7 +260,8 @@ class Ingest:
             return _ChangedFile(file, known.id, "replaced")
         if file.document_id:
             return _ChangedFile(file, file.document_id, "replaced" if file.document_id in self._ids else "added")
-        if moved := self._moved.pop(digest, None):
+        is_upload = file.source.startswith(UPLOAD)  # which takes over no document of a folder
+        if not is_upload and (moved := self._moved.pop(digest, None)):
             return _ChangedFile(file, moved.id, "renamed")
         return _ChangedFile(file, self._new_id(file.source), "added")
 

@@ -7,7 +7,7 @@ same and knows the vision model.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -75,15 +75,23 @@ def queue_due(home: Path, embedder: str = "") -> None:
 
 
 def remove_source(
-    table: ChunkTable, source: Source, *, with_documents: bool, on_wait: Callable[[], None] = lambda: None
+    table: ChunkTable,
+    source: Source,
+    *,
+    with_documents: bool,
+    within: Collection[str] | None = None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> int:
     """Stop following a source; returns how many documents it has. with_documents: remove them too.
 
-    on_wait: called while another process is writing; it may raise to give up.
+    within: ids of the documents that may be removed; None: all. on_wait: called while another process is writing; it
+    may raise to give up.
     """
     sources = SourceStore(table.home)
     own = sources.seen(source.name)
     documents = [document for document in table.documents() if document.source in own]
+    if within is not None:
+        documents = [document for document in documents if document.id in within]
     if with_documents:
         with table.writing(on_wait):
             remove(documents, table)
@@ -158,12 +166,20 @@ def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Ite
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     """Run the queued jobs of a home folder until none is left."""
+    run_all(home)
+
+
+def run_all(home: Path, on_end: Callable[[Job], object] = lambda _: None) -> None:
+    """Run the queued jobs of a home folder until none is left. on_end: called after each job, also one that failed."""
     write_log()
     store = JobStore(home)
 
     def run_whole(job: Job) -> None:
-        for _ in run(store, job, lambda: embedder_for(home, job.embedder)):
-            pass
+        try:
+            for _ in run(store, job, lambda: embedder_for(home, job.embedder)):
+                pass
+        finally:
+            on_end(job)
 
     run_queued(store, run_whole)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -21,7 +19,6 @@ from app.api.chat_text import CitationRecord, closing, rest_of, source_address, 
 from app.api.guard import error_record, explained
 from app.api.shapes import AskBody, ErrorAnswer
 from app.api.streams import event_stream
-from app.feedback import FeedbackError
 from app.language_model.tokens import estimate_tokens
 from app.reranking.live import NONE
 from app.search.follow_up import NUM_EARLIER, rewrite
@@ -37,16 +34,15 @@ data: [DONE]
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """An answer on its way to a client. site: address of the pages. share: token of its conversation, or ''."""
+    """An answer on its way to a client. site: address of the pages."""
 
     asked: Asked
     body: ChatBody
     site: str
-    share: str
     created: int
 
     def address(self, citation: CitationRecord) -> str:
-        return source_address(self.site, citation["chunk_id"], self.asked.answer_id, self.share)
+        return source_address(self.site, citation["chunk_id"], self.asked.answer_id)
 
     def usage(self, content: str) -> ChatUsage:
         read, written = (
@@ -149,8 +145,7 @@ def chat_routes(asking: Asking, public_url: str) -> APIRouter:
             _in_full(before),
         )
         site = public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
-        share = await to_thread.run_sync(_share, asking, asked)
-        reply = _Reply(asked, body, site, share, int(time.time()))
+        reply = _Reply(asked, body, site, int(time.time()))
         if body.stream:
             return event_stream(reply.chunks(asking))
         final = await asking.final(asked, request)
@@ -172,13 +167,6 @@ def _in_full(questions: list[str]) -> list[str]:
     for question in questions[-NUM_EARLIER:]:
         searched.append(rewrite(question, searched))
     return searched
-
-
-def _share(asking: Asking, asked: Asked) -> str:
-    """Return the token that lets links open the answer, '' if it cannot be kept now."""
-    with suppress(FeedbackError):
-        return asking.feedback().share(asked.conversation_id, asked.user)
-    return ""
 
 
 def _finish_reason(record: Mapping[str, Any]) -> str:

@@ -63,10 +63,9 @@ def url_citations(
     ]
 
 
-def source_address(site: str, chunk_id: str, answer_id: str, share: str) -> str:
-    """Return the address of a source's page, where it can be struck out. share: token of the conversation, or ''."""
-    named = {"chunk": chunk_id, "a": answer_id, "share": share} if share else {"chunk": chunk_id}
-    return f"{site}/source?{urlencode(named)}"
+def source_address(site: str, chunk_id: str, answer_id: str) -> str:
+    """Return the address of a source's page, where it can be struck out."""
+    return f"{site}/source?{urlencode({'chunk': chunk_id, 'a': answer_id})}"
 
 
 def _shown(citations: Sequence[CitationRecord]) -> Sequence[CitationRecord]:

@@ -40,8 +40,8 @@ _KINDS = {
     429: "rate_limit_error",
 }
 """Status -> type of error, as OpenAI-compatible services name them."""
-_SCOPES = {"chat/completions": "ask", "models": "ask"}
-"""Path -> scope, where they differ."""
+_SCOPES = {"chat": "ask", "models": "ask"}
+"""First part of a path -> scope, where they differ."""
 _STATUS = {UnknownError: 404, WrongValueError: 422, UserLimitError: 403, NoAccessError: 403, TokenError: 401}
 _ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
 
@@ -90,7 +90,7 @@ class KeyRequired:
         except CiteloopError as error:  # the error handlers are further inside and would not see it
             await _refused(error)(scope, receive, send)
             return
-        action = path.strip("/")
+        action = path.strip("/").partition("/")[0]
         refusal = self._refusal(caller, _SCOPES.get(action, action))
         if refusal:
             count("refusals", reason=str(refusal.status_code))

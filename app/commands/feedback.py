@@ -141,6 +141,7 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @feedback_cli.command("propose")
+@recorded("questions proposed")
 def propose_command(
     count: Annotated[int, typer.Option(min=1, help="Maximum number of passages to ask about.")] = 20,
     seed: Annotated[

@@ -37,7 +37,17 @@ from app.commands.sources import sources_cli
 from app.commands.train import train_command
 from ingest import describe
 from ingest.__main__ import run
-from ingest.commands import HomeOption, JsonOption, ingest_command, jobs_cli, reindex_command, show, watch_command
+from ingest.commands import (
+    HomeOption,
+    JsonOption,
+    cancel,
+    ingest_command,
+    jobs_cli,
+    reindex_command,
+    resume,
+    show,
+    watch_command,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +85,9 @@ models_cli.command("import")(recorded("model imported", "path")(import_command))
 cli.command("backup")(recorded("home folder backed up", "file")(backup_command))
 cli.command("restore")(recorded("home folder restored", "file")(restore_command))
 cli.command("mcp")(mcp_command)
+for each in jobs_cli.registered_commands:  # the document side has no audit log
+    if each.callback in (cancel, resume):
+        each.callback = recorded(f"ingest: {each.callback.__name__}", "job_id")(each.callback)
 
 RerankerOption = Annotated[
     str | None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.access.audit import AuditLog
 from app.downloads.catalog import find
 from app.downloads.hub import read_release
 from app.downloads.jobs import DownloadJob, DownloadJobStore
@@ -28,7 +29,10 @@ def run(store: DownloadJobStore, job: DownloadJob, pipeline: Callable[[], Pipeli
     with at_work(store, job) as heart:
         heart.tell(current="downloading")
         registry = Registry(store.home)
-        name = registry.downloaded(job.model_id) or _fetch(job, registry, heart)
+        name = registry.downloaded(job.model_id)
+        if not name:
+            name = _fetch(job, registry, heart)
+            AuditLog(store.home).add("", "model downloaded", name)
         heart.tell(current="trying")
         try_model(name, pipeline())
 

@@ -15,6 +15,7 @@ from datetime import datetime
 
 import numpy as np
 
+from app.access.audit import AuditLog
 from app.evaluation.replay import askings, left_standing
 from app.feedback import FeedbackEvent, FeedbackStore, question_key
 from app.registry import Registry, Trial, TrialOutcome
@@ -77,6 +78,7 @@ def tally(registry: Registry, store: FeedbackStore) -> Tally | None:
     found = outcome_of(gains)
     if found:
         registry.end_trial(found)
+        AuditLog(registry.models_folder.parent).add("", f"trial {found}", trial.model)
     return Tally(trial, len(gains), sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains), found)
 
 

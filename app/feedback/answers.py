@@ -29,6 +29,8 @@ _ASKED = answers.c.answer["question"].as_string()
 _RERANKER = answers.c.answer["reranker"].as_string()
 _NUM_CITATIONS = func.json_array_length(answers.c.answer["citations"])
 _MAX_TITLE_CHARACTERS = 200
+_PROGRAM = "api:"
+"""Start of the users of programs."""
 SHARE_DAYS = 30
 """How long a link to a shared conversation works."""
 _HOW_TO_SAVE = "Free some space on the server's disk or make the home folder writable; no restart is needed."
@@ -114,9 +116,18 @@ class AnswerStore:
 
         A program, `api:NAME`, also has the answers that it asked for on behalf of its users, `api:NAME/USER`.
         """
+        found = self._found(answer_id)
+        return found if found and _is_own(found, user) else None
+
+    def answer_of_program(self, answer_id: str) -> StoredAnswer | None:
+        """Return the answer of this id if a program asked for it: it hands out the id, in links, with the answer."""
+        found = self._found(answer_id)
+        return found if found and found.user.startswith(_PROGRAM) else None
+
+    def _found(self, answer_id: str) -> StoredAnswer | None:
         self._still_unsaved()
         found = self._unsaved.find(answer_id) or self._saved(answer_id)
-        return self._unsaved.shown(found) if found and _is_own(found, user) else None
+        return self._unsaved.shown(found) if found else None
 
     def _saved(self, answer_id: str) -> StoredAnswer | None:
         with self._records.reading() as connection:
@@ -272,7 +283,7 @@ def new_id() -> str:
 
 def _is_own(answer: StoredAnswer, user: str) -> bool:
     """Return whether a user asked for an answer, or the program that asked on behalf of its user."""
-    return answer.user == user or (answer.user.startswith("api:") and answer.user.startswith(f"{user}/"))
+    return answer.user == user or (answer.user.startswith(_PROGRAM) and answer.user.startswith(f"{user}/"))
 
 
 def _holds_all(text: str, words: str) -> bool:

@@ -6,8 +6,9 @@ hidden, and so are documents that are gone, since nobody knows who may read thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from app.answer import EXTRACTIVE, Answer, Citation
 from app.feedback.answers import Conversation
@@ -16,8 +17,11 @@ from app.feedback.store import FeedbackStore
 from app.reranking.rerank import RankedChunk
 from app.search.families import Families
 from app.search.filters import Filter
+from app.search.search import Candidate
 from app.translation import N_
 from ingest.table import ChunkTable
+
+T = TypeVar("T", RankedChunk, Candidate)
 
 HIDDEN = N_("This answer used documents that you may no longer read.")
 
@@ -38,6 +42,11 @@ class ReadableAnswers:
     def answer(self, answer_id: str, user: str) -> StoredAnswer | None:
         """Return the answer of this id, or None if the user did not ask for it."""
         stored = self._store.answer(answer_id, user)
+        return self._closed(stored) if stored else None
+
+    def answer_of_program(self, answer_id: str) -> StoredAnswer | None:
+        """Return the answer of this id if a program asked for it."""
+        stored = self._store.answer_of_program(answer_id)
         return self._closed(stored) if stored else None
 
     def conversation(self, conversation_id: str, user: str, last: int | None = None) -> list[StoredAnswer]:
@@ -62,8 +71,10 @@ class ReadableAnswers:
         if not self._may_read([citation.chunk.document_id for citation in answer.citations]):
             return replace(stored, answer=_hidden(answer))
         citations = tuple(map(self._closed_citation, answer.citations))
-        ranking = tuple(self._closed_ranked(each) for each in answer.ranking if each.chunk.document_id in self._ids)
-        answer = replace(answer, citations=citations, ranking=ranking)
+        ranking = [self._closed_ranked(each) for each in answer.ranking if each.chunk.document_id in self._ids]
+        if len(ranking) < len(answer.ranking):
+            ranking = _without_gaps(ranking)
+        answer = replace(answer, citations=citations, ranking=tuple(ranking))
         if answer.within.readable is None:  # its notes may name any document
             answer = replace(answer, note="", ranking_note="")
         return replace(stored, answer=answer)
@@ -89,6 +100,23 @@ class ReadableAnswers:
     def _newest(self, document_id: str) -> str:
         newest = self._families.newest(document_id)
         return newest.full_name if newest else ""
+
+
+def _without_gaps(ranking: Sequence[RankedChunk]) -> list[RankedChunk]:
+    """Return a ranking with all its ranks counted again, since a gap tells that something is hidden there."""
+    candidates = _counted_again([each.candidate for each in ranking], "fused_rank", "vector_rank", "text_rank")
+    ranked = _counted_again(ranking, "rank", "unvoted_rank")
+    return [replace(each, candidate=candidate) for each, candidate in zip(ranked, candidates, strict=True)]
+
+
+def _counted_again(things: Sequence[T], *names: str) -> list[T]:
+    for name in names:
+        ranks = sorted({getattr(each, name) for each in things} - {None})
+        new: list[dict[str, Any]] = [
+            {name: ranks.index(rank) + 1 if (rank := getattr(each, name)) else None} for each in things
+        ]
+        things = [replace(each, **changes) for each, changes in zip(things, new, strict=True)]
+    return list(things)
 
 
 def _hidden(answer: Answer) -> Answer:

@@ -20,6 +20,7 @@ from app.memory.questions import Questions
 from app.memory.reach import Prediction, Reach
 from app.memory.votes import MIN_LIKENESS, Kind, Recall, Statement, Vote
 from app.memory.wording import Wording, overlap
+from ingest.chunk import PassageRef
 from ingest.embed.embedder import Embedder, Vectors
 
 _NUM_REACH_QUESTIONS = 500
@@ -99,29 +100,36 @@ class Memory:
         return [vote for one in said for vote in one.votes("", self._shares, self._min_people)]
 
     def statement(
-        self, query: str, found: Sequence[str], is_for_asker: Callable[[Statement], bool] = lambda _: True
+        self,
+        query: str,
+        found: Sequence[str],
+        is_for_asker: Callable[[Statement], bool] = lambda _: True,
+        only_readable: Callable[[Collection[PassageRef]], Collection[PassageRef]] = lambda passages: passages,
     ) -> Statement | None:
         """Return what a curator says of this question or a very like one; of the same question, the last statement.
 
         None if a curator named a passage for a question that is more like; one as like ends the statement that nothing
         answers. found: as for `recall`. is_for_asker: whether a statement is about what the asker may read.
+        only_readable: returns those passages that the asker may read; the others do not count as named.
         """
         if not self._has_statements:
             return None
         near = list(self._near(Wording.of(query), self._embed_query(query), found, ()))
-        statements = [
-            (log_odds, statement)
-            for said, log_odds in near
-            for statement in said.statements
-            if self.reach.likeness(log_odds, is_for=bool(statement.text)) >= _MIN_STATEMENT_LIKENESS
-            and is_for_asker(statement)
-        ]
-        if not statements:
+        if not any(self._is_like(log_odds, one) for said, log_odds in near for one in said.statements()):
             return None
-        log_odds, statement = max(statements, key=lambda pair: (pair[0], pair[1].at))
-        named = max((log_odds for said, log_odds in near if said.is_named), default=-math.inf)
-        is_overruled = named > log_odds or (named == log_odds and not statement.text)
-        return None if is_overruled else statement
+        readable = only_readable({passage for said, _ in near for passage in said.named})
+        statements, named = list[tuple[float, Statement]](), -math.inf
+        for said, log_odds in near:
+            held = [one for one in said.statements(readable) if is_for_asker(one)]
+            statements += [(log_odds, one) for one in held if self._is_like(log_odds, one)]
+            if not held and said.is_named(readable):
+                named = max(named, log_odds)
+        log_odds, last = max(statements, key=lambda pair: (pair[0], pair[1].at), default=(-math.inf, None))
+        is_overruled = named > log_odds or (named == log_odds and last is not None and not last.text)
+        return None if is_overruled else last
+
+    def _is_like(self, log_odds: float, statement: Statement) -> bool:
+        return self.reach.likeness(log_odds, is_for=bool(statement.text)) >= _MIN_STATEMENT_LIKENESS
 
     def _near(
         self, asked: Wording, vector: Vectors, found: Sequence[str], without: Collection[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,16 @@ from ingest.chunk import PassageRef
 
 @dataclass(slots=True)
 class PassageVotes:
-    """The feedback on one passage for one question: each user's stance, and a curator's decision."""
+    """The feedback on one passage for one question: each user's stance, and a curator's decision.
+
+    named_at: when a curator last named it, '' if never.
+    """
 
     passage: PassageRef
     stances: dict[str, Stance] = field(default_factory=dict)
     judgement: Judgement | None = None
     since: str = ""
+    named_at: str = ""
 
 
 class QuestionVotes:
@@ -35,7 +39,6 @@ class QuestionVotes:
         """Ids of the chunks last shown for it, best first."""
         self.passages: dict[str, PassageVotes] = {}
         """By text."""
-        self._named_at = ""
         self._statements: dict[tuple[str, ...] | None, Statement] = {}
         """The last one of the curators who could read the same collections."""
 
@@ -53,7 +56,7 @@ class QuestionVotes:
         known.since = said.at
         if isinstance(said, Judgement):
             known.judgement = said
-            self._named_at = max(self._named_at, said.at if said.label == "relevant" else "")
+            known.named_at = said.at if said.label == "relevant" else known.named_at
             return 0.0
         stance = known.stances.setdefault(said.user, Stance())
         before = abs(stance.strength)
@@ -62,21 +65,24 @@ class QuestionVotes:
         return abs(stance.strength) - before
 
     @property
-    def statements(self) -> list[Statement]:
+    def named(self) -> dict[PassageRef, PassageVotes]:
+        """Return the passages that a curator has named for it, also if another decision followed."""
+        return {said.passage: said for said in self.passages.values() if said.named_at}
+
+    def statements(self, readable: Collection[PassageRef] = ()) -> list[Statement]:
         """Return what curators say of it, unless withdrawn.
 
-        Who may not read all collections says nothing for those who read others. A passage named later ends the
-        statement that nothing answers it.
+        A passage named later ends the statement that nothing answers it. readable: the named passages that the asker
+        may read; the others end nothing.
         """
+        named_at = max((said.named_at for passage, said in self.named.items() if passage in readable), default="")
         held = [statement for statement in self._statements.values() if not statement.withdrawn]
-        return [statement for statement in held if statement.text or statement.at >= self._named_at]
+        return [statement for statement in held if statement.text or statement.at >= named_at]
 
-    @property
-    def is_named(self) -> bool:
-        """Return whether a curator has named a passage that answers it, and no statement holds."""
-        return not self.statements and any(
-            said.judgement is not None and said.judgement.label == "relevant" for said in self.passages.values()
-        )
+    def is_named(self, readable: Collection[PassageRef]) -> bool:
+        """Return whether a curator says that one of these passages answers it."""
+        decided = (said.judgement for passage, said in self.named.items() if passage in readable)
+        return any(judgement and judgement.label == "relevant" for judgement in decided)
 
     def votes(self, user: str, shares: Mapping[str, float], min_people: int) -> Iterator[Vote]:
         """Yield the votes that count for a user.

@@ -58,9 +58,10 @@ def run(
         watch = Watch(record, heart.stop_requested.is_set)
         candidate = make_candidate(job.plan, pipeline, job.user, job.id, watch, report)
         heart.tell(model=candidate.name, verdict=candidate.report.verdict)
-        registry = Registry(store.home)
+        registry, log = Registry(store.home), AuditLog(store.home)
+        log.add(job.user, "model trained", candidate.name)
         if registry.promotes_by_itself:
-            _promote(registry, candidate.name, job.user, AuditLog(store.home))
+            _promote(registry, candidate.name, job.user, log)
     return candidate
 
 

@@ -62,6 +62,12 @@ def test_a_key_reads_what_its_owner_may_and_no_more_than_it_was_made_for(
     assert caller.rights == Rights("api:portal", role, None if readable is None else frozenset(readable))
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/citeloop", "/v1/chat/completions", "/v1/ask/"])
+def test_a_scope_holds_for_all_paths_below_it(path: str, client: TestClient, api: Api) -> None:
+    key = api.keys.create("search-only", Limits(scopes=("search",)))
+    assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == 403
+
+
 def test_a_key_without_an_owner_reads_everything_where_no_collection_is_restricted(home: Path) -> None:
     write_policy(home, ROLES)
     keys = KeyStore(home)

@@ -20,7 +20,6 @@ from app.access.keys import KeyStore
 from app.access.limits import Limits
 from app.access.rates import Rates
 from app.api.web import create_api
-from app.feedback import FeedbackError
 from app.language_model.protocol import LanguageModelError
 from app.language_model.tokens import estimate_tokens
 from app.reranking.rerank import RerankerError
@@ -97,9 +96,10 @@ def test_an_answer_ends_with_its_sources_and_annotates_each_number(chat: OpenAI,
     link = urlsplit(first.url_citation.url)
     named = {name: value for name, (value,) in parse_qs(link.query).items()}
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{PUBLIC}/source"
-    assert (named["chunk"], named["a"]) == (kept.citations[0].chunk.id, answer.id)
-    (shared,) = api.store.shared_conversation(named["share"])
-    assert shared.id == answer.id
+    assert named == {"chunk": kept.citations[0].chunk.id, "a": answer.id}
+    stored = api.store.answer(answer.id, "api:helpdesk")
+    assert stored
+    assert api.store.share_token(stored.conversation_id, "api:helpdesk") == "", "nobody asked to share it"
 
 
 def test_usage_is_that_of_messages_and_answer(chat: OpenAI) -> None:
@@ -139,7 +139,7 @@ def test_a_stream_has_the_same_answer_in_pieces(chat: OpenAI, api: Api, make_pip
 
 
 def without_ids(content: str) -> str:
-    return re.sub(r"(a|share)=[\w-]+", "", content)
+    return re.sub(r"a=[\w-]+", "", content)
 
 
 def test_a_text_that_becomes_another_one_is_sent_again(chat: OpenAI, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,17 +268,6 @@ def test_an_answer_that_was_cut_off_says_so(chat: OpenAI, api: Api, make_pipelin
     (choice,) = ask(chat).choices
     assert choice.finish_reason == "length"
     assert choice.message.content.startswith("Thirty days\n\nNote: it [broke] (off); ask again\n\nSources:")
-
-
-def test_an_answer_that_cannot_be_kept_has_links_without_it(
-    chat: OpenAI, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> str:
-        raise FeedbackError("the disk is full")
-
-    monkeypatch.setattr(api.store, "share", full)
-    url = ask(chat).choices[0].message.annotations[0].url_citation.url
-    assert list(parse_qs(urlsplit(url).query)) == ["chunk"]
 
 
 def test_whoever_goes_away_ends_the_stream(chat: OpenAI, api: Api, make_pipeline: MakePipeline) -> None:

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from app import ingest_worker
 from app.access.access import Access, NoAccessError
 from app.access.audit import AuditLog
 from app.access.identity import Identity, identity_of
 from app.access.policy import AccessError, Proxy, read_policy
 from app.access.rights import Rights, Role
+from app.commands.main import cli
+from ingest.jobs import JobStore
+from ingest.pipeline import FileResult
 from tests.app.conftest import Citeloop
 from tests.conftest import refuse
 
@@ -236,6 +241,15 @@ def test_where_the_log_cannot_be_written_the_servers_log_has_the_change(
     assert "reranker-1" in caplog.text
 
 
+def test_what_a_sync_changed_is_in_the_log(home: Path) -> None:
+    jobs = JobStore(home)
+    quiet, changing = (jobs.add("source", [], source="wiki", begin=True) for _ in range(2))
+    jobs.record(changing.id, FileResult("leave.md", "https://example.org/leave.md", "added"))
+    for job in (quiet, changing):
+        ingest_worker._record(home, job)
+    assert [(each.act, each.subject) for each in AuditLog(home).entries()] == [("documents synced", "wiki: 1 added")]
+
+
 # Commands --------------------------------------------------------------------------------------------
 
 
@@ -271,14 +285,28 @@ def test_check_without_a_file_says_so(citeloop: Citeloop) -> None:
 def test_commands_that_change_something_are_in_the_log(citeloop: Citeloop, documents: Path) -> None:
     citeloop("ingest", str(documents))
     citeloop("keys", "add", "portal")
+    citeloop("jobs", "resume")
     citeloop("search", "vpn")
     entries: list[dict[str, str]] = citeloop("access", "log", "--json").json
     assert [(entry["act"], entry["subject"]) for entry in entries] == [
+        ("ingest: resume", ""),
         ("key made", "portal"),
         ("documents ingested", str(documents)),
     ]
     assert all(entry["user"].startswith("command line (") for entry in entries)
-    assert "key made: portal" in citeloop("access", "log", "--last", "1").stdout
+    assert "key made: portal" in citeloop("access", "log", "--last", "2").stdout
+
+
+def test_every_command_that_changes_something_is_in_the_log() -> None:
+    def commands(group: typer.Typer) -> Iterator[Callable[..., object]]:
+        yield from (each.callback for each in group.registered_commands if each.callback)
+        for each in group.registered_groups:
+            assert each.typer_instance
+            yield from commands(each.typer_instance)
+
+    silent = {each.__name__.removesuffix("_command") for each in commands(cli) if not hasattr(each, "__wrapped__")}
+    reading = "ask catalog check doctor evaluate export history inbox list list_jobs log mcp replay search serve try"
+    assert silent == set(reading.split())
 
 
 def test_a_command_that_failed_is_not_in_the_log(citeloop: Citeloop) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.access.audit import AuditLog
 from app.downloads import worker
 from app.downloads.catalog import DownloadError
 from app.downloads.jobs import DownloadJob, DownloadJobStore
@@ -51,6 +52,7 @@ def test_a_job_downloads_and_tries(hub: Hub, home: Path, tried: list[str]) -> No
     assert (job.state, job.message) == ("done", "")
     assert job.num_bytes == job.size > len(FILES["model.safetensors"])
     assert [model.name for model in Registry(home).models()] == tried == ["tiny-reranker"]
+    assert [(each.act, each.subject) for each in AuditLog(home).entries()] == [("model downloaded", "tiny-reranker")]
 
 
 def test_a_model_that_is_here_is_only_tried(hub: Hub, home: Path, tried: list[str]) -> None:

@@ -246,6 +246,18 @@ def test_that_nothing_answers_ends_no_answer_for_who_may_read_more(
     assert [each.user for each in standing(store.statements())] == ["root"]
 
 
+def test_a_passage_named_for_others_does_not_end_that_nothing_answers(
+    pipeline: Pipeline, store: FeedbackStore, secret: Chunk
+) -> None:
+    store.say([Statement("Is there a pool?", "root")])
+    store.judge([Judgement.of_chunk("Is there a pool?", secret, "relevant", "ben")])
+    said = {
+        rights.user: pipeline.rank("Is there a pool?", within=EVERYTHING.read_by(rights)).statement is not None
+        for rights in (ANN, BEN, ALL)
+    }
+    assert said == {"ann": True, "ben": False, "root": False}
+
+
 def test_a_statement_of_an_earlier_version_is_of_all_documents(store: FeedbackStore) -> None:
     home = store._records.path.parent
     store.check_writable()
@@ -315,6 +327,30 @@ def test_what_an_answer_only_ranked_is_left_out(pipeline: Pipeline, store: Feedb
     assert turn is not None
     assert turn.answer.text == full.text
     assert not leaks(turn, turn.answer.as_record())
+
+
+def test_a_ranking_has_no_gap_where_a_passage_is_hidden(
+    pipeline: Pipeline, store: FeedbackStore, secret: Chunk
+) -> None:
+    full = pipeline.ask("How many days of leave are there?")
+    first = sorted(full.ranking, key=lambda each: each.chunk.id != secret.id)
+    ranking = tuple(
+        replace(
+            each,
+            rank=number,
+            unvoted_rank=number,
+            candidate=replace(each.candidate, fused_rank=number, vector_rank=number, text_rank=number + 4),
+        )
+        for number, each in enumerate(first, 1)
+    )
+    cited = tuple(each for each in full.citations if each.chunk.id != secret.id)
+    stored_id = store.save_answer(replace(full, ranking=ranking, citations=cited), "talk", "ann")
+    turn = readable(pipeline, store, ANN).answer(stored_id, "ann")
+    assert turn is not None
+    rows = [ranked.as_row() for ranked in turn.answer.ranking]
+    for name in ("rank", "unvoted_rank", "fused_rank", "vector_rank", "text_rank"):
+        assert [row[name] for row in rows] == [1, 2, 3], name
+    assert readable(pipeline, store, ALL).answer(stored_id, "ann") == store.answer(stored_id, "ann")
 
 
 def test_names_of_copies_and_newer_versions_close_too(pipeline: Pipeline, store: FeedbackStore) -> None:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 from filelock import FileLock
 
+from app.access.audit import AuditLog
 from app.pipeline import Pipeline
 from app.registry import Decision, Registry
 from app.settings import Settings
@@ -85,6 +86,8 @@ def test_a_training_notes_its_curves_and_its_end(
     job = run(store, pipeline, monkeypatch, maker())
     assert (job.state, job.step, job.num_steps, job.model, job.verdict) == ("done", 2, 4, "reranker-1", "promote")
     assert (job.plan, job.user) == (Plan("reranker", "", 3), "ann")
+    (entry,) = AuditLog(store.home).entries()
+    assert (entry.user, entry.act, entry.subject) == ("ann", "model trained", "reranker-1")
     assert store.losses(job.id) == LOSSES
     assert job.learning_since
 

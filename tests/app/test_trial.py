@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.access.audit import AuditLog
 from app.answer import cite
 from app.evaluation import trial as module
 from app.evaluation.trial import LOOKS, outcome_of, tally
@@ -126,6 +127,7 @@ def test_what_is_left_standing_counts_for_the_model_that_ranks_it_higher(
     assert ended.sentence.startswith("reranker-1 has won against shipped. In 3 answers")
     assert registry.trial() is None
     assert tally(registry, FeedbackStore(home)) is None
+    assert [(each.act, each.subject) for each in AuditLog(home).entries()] == [("trial won", "reranker-1")]
 
 
 def test_a_trial_is_decided_at_its_looks_only() -> None:

@@ -72,6 +72,30 @@ def test_an_upload_is_in_its_collection_or_among_the_uploads(home: Path, documen
     assert collections(table) == {"vpn.md": UPLOADS, "leave.md": "staff", "travel.md": "staff"}
 
 
+def test_an_upload_replaces_no_document_of_another_collection(home: Path, documents: Path) -> None:
+    table = ChunkTable(home, FakeEmbedder())
+
+    def upload() -> None:
+        list(ingest([documents / "handbook"], table, FakeEmbedder(), uploaded=True, collection="staff"))
+
+    upload()
+    moved(table, "leave.md", "board")
+    (documents / LEAVE).write_text("# Leave\n\nThere is no leave at all.\n")
+    for _ in range(2):
+        upload()
+    found = sorted((each.name, each.collection) for each in table.documents())
+    assert found == [("leave.md", "board"), ("leave.md", "staff"), ("travel.md", "staff")]
+    assert "30 days" in table.chunks_of(*(each.id for each in table.documents() if each.collection == "board"))[0].text
+
+
+def test_an_upload_takes_over_no_document_whose_file_is_gone(table: ChunkTable, documents: Path) -> None:
+    upload = documents / "upload"
+    upload.mkdir()
+    (documents / VPN).rename(upload / "vpn.md")
+    list(ingest([upload], table, FakeEmbedder(), uploaded=True, collection="staff"))
+    assert collections(table) == {LEAVE: "handbook", TRAVEL: "handbook", VPN: "it", "vpn.md": "staff"}
+
+
 def test_a_moved_document_is_found_only_there(table: ChunkTable, embedder: FakeEmbedder) -> None:
     before = table.chunks_of(*ids(table, VPN))
     moved(table, VPN, "handbook")

@@ -31,8 +31,8 @@ _WHO_ASK_WHO_IT_IS = (
     "feedback.inbox",
     "feedback.people",
     "feedback.changed",
+    "feedback.say",
     "feedback.statements",
-    "feedback.write_answer",
     "feedback.proposals",
     "feedback.by_question",
     "training.models",
@@ -55,7 +55,8 @@ _WHO_ASK_FOR_RIGHTS = (
     "documents.jobs",
     "documents.page",
     "documents.sources",
-    "feedback.inbox",
+    "feedback.log",
+    "feedback.say",
     "who",  # last: the others must not import a fake
 )
 

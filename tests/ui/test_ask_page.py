@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.access.admission import BusyError
+from app.access.audit import AuditLog
 from app.answer import ALL_STRUCK_OUT, Answer
 from app.answer.writer import Writer
 from app.feedback import FeedbackStore, StoredAnswer
@@ -566,6 +567,8 @@ def test_conversations_are_listed_found_renamed_and_removed(run_page: Run, setti
     click(page, "Remove conversation")
     assert "Hotels" not in labels(page)
     assert FeedbackStore(settings.home).conversation(first, "ann") == []
+    acts = [(each.act, each.subject) for each in AuditLog(settings.home).entries()]
+    assert acts == [("conversation removed", first), ("conversation renamed", first)]
 
 
 # Read and not corrected ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from app.access.rights import Rights
 from app.answering import AnswerJobStore
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.feedback.reading import HIDDEN
+from app.feedback.statements import standing
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.search.corrections import CorrectionStore
@@ -137,7 +138,7 @@ def test_a_share_link_does_not_show_a_text_whose_sources_are_not_known_yet(
 def test_a_curator_withdraws_what_they_may_read(
     run_page: Run, settings: Settings, stored: StoredAnswer, become: Become
 ) -> None:
-    from app.ui.feedback.statements import withdraw
+    from app.ui.feedback.say import withdraw
 
     run_page(lambda: None)
     store = FeedbackStore(settings.home)
@@ -147,6 +148,26 @@ def test_a_curator_withdraws_what_they_may_read(
     become(Rights("ann", "curator", frozenset({"it"})))
     withdraw(["Where is the tunnel?"], None)
     assert [each.question for each in store.statements() if each.withdrawn] == ["Where is the tunnel?"]
+
+
+def test_a_curators_answer_replaces_none_that_they_cannot_see(
+    run_page: Run, settings: Settings, stored: StoredAnswer, table: ChunkTable, become: Become
+) -> None:
+    from app.ui.feedback.say import say
+
+    run_page(lambda: None)
+    store, question = FeedbackStore(settings.home), "Where is the tunnel?"
+    leave = next(document for document in table.documents() if document.name == "handbook/leave.md")
+    source = table.chunks_of(leave.id)[0].ref
+    become(READER)
+    say([Statement(question, "", text="In no handbook [1].", sources=(source,))])
+    said = {each.user: each for each in standing(store.statements()) if each.question == question}
+    own = said["ann"]
+    assert (said["ben"].text, own.collections) == ("Below the tunnel [1].", ("handbook",))
+    become(Rights("ann"))
+    say([replace(own, text="It is in none [1].")], instead_of=own)
+    texts = {each.text for each in standing(store.statements()) if each.question == question}
+    assert texts == {"It is in none [1]."}, "who reads everything replaces both: the one edited and their own"
 
 
 def test_who_has_lost_access_strikes_nothing_on_an_open_page(
@@ -215,6 +236,9 @@ def test_the_documents_page_lists_adds_and_moves_within_what_may_be_read(
 
     module._move([leave], "it")
     assert {document.collection for document in table.documents() if document.id == leave.id} == {"handbook"}
+    before = table.documents()
+    module._remove([document for document in before if document.name == "it/vpn.md"])  # of a page opened long ago
+    assert table.documents() == before
 
 
 def test_a_correction_with_what_may_not_be_read_does_not_show_and_stays(
@@ -275,6 +299,8 @@ def test_no_view_of_the_feedback_shows_what_may_not_be_read(
     assert not leaks(page)
     if name in ("By question", "By document", "Log"):
         assert "leave.md" in shown(page)
+    if name == "Log":
+        assert set(page.dataframe[0].value["Rank"]) == {0}, "ranks among passages of which some may be hidden"
 
 
 def test_what_may_be_read_is_cached_for_those_who_may_read_it(

@@ -122,22 +122,23 @@ def test_an_answer_that_is_shared_is_led_back_to(
     assert FeedbackStore(settings.home).events() == []  # who reads a share says nothing
 
 
-def test_a_link_in_a_programs_answer_lets_its_user_strike_out(
+def test_who_has_the_link_of_a_programs_answer_strikes_out_in_their_own_name(
     open_source: Open, settings: Settings, pipeline: Pipeline, table: ChunkTable
 ) -> None:
     answer = asked(settings, pipeline, "How much leave does everybody have?", user="api:webui/ann")
     store, chunk = FeedbackStore(settings.home), only(table, "30 days")
-    page = open_source(chunk=chunk.id, a=answer.id, share=store.share("talk", "api:webui/ann"))
+    page = open_source(chunk=chunk.id, a=answer.id)
+    assert list(links(page)) == ["All documents"], "the conversation stays closed"
     (number,) = (each.number for each in answer.answer.citations if each.chunk.id == chunk.id)
     button(page, f"Strike out [{number}]").click().run()
     assert f"\\[{number}\\] is struck out for “How much leave does everybody have?”" in texts(page)
     page.pills[0].set_value("outdated").run()
     assert [(event.user, event.action, event.reason) for event in store.events()] == [
-        ("api:webui/ann", "deleted", None),
-        ("api:webui/ann", "deleted", "outdated"),
+        ("ann", "deleted", None),
+        ("ann", "deleted", "outdated"),
     ]
     button(page, f"Undo [{number}]").click().run()
-    assert store.deleted(answer.id, "api:webui/ann") == {}
+    assert store.deleted(answer.id, "ann") == {}
     assert button(page, f"Strike out [{number}]")
 
 

@@ -142,7 +142,8 @@ def _open(conversation_id: str) -> None:
 
 
 def _rename(conversation_id: str, key: str) -> None:
-    try_to(lambda: feedback_store().rename_conversation(conversation_id, current_user(), st.session_state[key]))
+    act = partial(feedback_store().rename_conversation, conversation_id, current_user(), st.session_state[key])
+    try_to(lambda: act_as("reader", "conversation renamed", act, conversation_id))
 
 
 def _remove(conversation_id: str) -> None:
@@ -151,5 +152,5 @@ def _remove(conversation_id: str) -> None:
             answerer().stop(turn.id)  # no longer needed
         feedback_store().remove_conversation(conversation_id, current_user())
 
-    if try_to(remove):
+    if try_to(lambda: act_as("reader", "conversation removed", remove, conversation_id)):
         _open("")

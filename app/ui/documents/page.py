@@ -138,6 +138,8 @@ def _add(key: str, collection: str) -> None:
         return
     try:
         check_may_add(collection)
+        if current_rights().collections is not None:
+            collection = collection or UPLOADS  # named, so that no document of another collection is replaced
         act_as(
             "curator",
             "documents uploaded",
@@ -213,6 +215,8 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
     def write() -> None:
         table = pipeline().table
         with table.writing(on_wait=give_up):
+            if not {each.id for each in documents} <= {each.id for each in readable_documents()}:
+                raise CiteloopError(_("Some of these documents are gone, so nothing was changed. Select them again."))
             act(table)
 
     try:

@@ -12,7 +12,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import status_words
-from app.ui.resources import job_store, pipeline
+from app.ui.resources import job_store, pipeline, readable
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, moment
 from ingest import CiteloopError, worker
@@ -108,7 +108,9 @@ def _sync(source: Source) -> None:
 def _remove(source: Source, with_documents: bool) -> None:
     def remove() -> None:
         check_may_add(source.collection)
-        worker.remove_source(pipeline().table, source, with_documents=with_documents, on_wait=give_up)
+        table = pipeline().table
+        within = readable().document_ids(table)  # some may have been moved elsewhere since
+        worker.remove_source(table, source, with_documents=with_documents, within=within, on_wait=give_up)
 
     done = (
         N_("Removed {name}. Its documents were removed.")

@@ -15,7 +15,7 @@ from app.memory.votes import Recall, Statement, Vote
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
-from app.ui.feedback.statements import withdraw
+from app.ui.feedback.say import say, withdraw
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, feedback_store
@@ -62,7 +62,7 @@ def _show_written(statement: Statement, sources: Sequence[Chunk | None], questio
             st.button(_("Keep the answer"), icon=":material/check:", on_click=_keep, args=(kept, questions))
         if st.button(_("Edit the answer"), icon=":material/edit:"):
             others = [each for each in questions if each != statement.question]
-            write_answer(statement.question, others, text=statement.text, sources=refs)
+            write_answer(statement.question, others, earlier=replace(statement, sources=refs))
         st.button(
             _("Withdraw the answer"),
             icon=":material/close:",
@@ -107,9 +107,8 @@ def _quoted(passage: PassageRef | Chunk) -> str:
 
 
 def _keep(statement: Statement, questions: Sequence[str]) -> None:
-    user = current_user()
-    said = [replace(statement, question=question, user=user, withdrawn=False) for question in questions]
-    if try_to(lambda: act_as("curator", "written answer kept", partial(feedback_store().say, said))):
+    said = [replace(statement, question=question) for question in questions]
+    if try_to(lambda: act_as("curator", "written answer kept", partial(say, said, statement))):
         tell(
             "success",
             _("Saved: the answer to “{question}” stays, with its sources as they are now.", question=questions[0]),

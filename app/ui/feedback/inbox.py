@@ -20,11 +20,12 @@ from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.changed import show_changed
 from app.ui.feedback.counts import Feedback, key_of
+from app.ui.feedback.say import say
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import answers, changed, current_user, feedback_store, inbox
-from app.ui.who import act_as, current_rights
+from app.ui.who import act_as
 from app.ui.words import ago, beginning_of, day, on_page, people, times
 from ingest.chunk import Chunk
 
@@ -144,11 +145,8 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
 
 
 def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
-    names = current_rights().collections
-    collections = None if names is None else tuple(sorted(names))
-    statements = [Statement(each, current_user(), shown=shown, collections=collections) for each in questions]
-    act = partial(feedback_store().say, statements)
-    if try_to(lambda: act_as("curator", "decided: not in the documents", act)):
+    said = [Statement(each, "", shown=shown) for each in questions]
+    if try_to(lambda: act_as("curator", "decided: not in the documents", lambda: say(said))):
         tell(
             "success",
             _(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +15,7 @@ from app.translation import gettext as _
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable
+from app.ui.who import current_rights
 from app.ui.words import reason_words
 
 _ACTIONS = (N_("deleted"), N_("undone"), N_("kept"), N_("opened"))
@@ -23,6 +25,9 @@ _ACTIONS = (N_("deleted"), N_("undone"), N_("kept"), N_("opened"))
 def show_log(_said: Feedback) -> None:
     """Show all events, newest first, also of people who are ignored."""
     events = only_readable(feedback_store().events(everyone=True))[::-1]
+    if current_rights().collections is not None:  # these tell of passages that may be hidden
+        hidden = {"number": 0, "rank": 0, "fused_rank": 0, "vector_rank": 0, "text_rank": 0, "shown": ""}
+        events = [replace(each, **hidden) for each in events]  # type: ignore[arg-type]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
             _("Find"), placeholder=_("Part of a question, document or passage"), key="feedback-filter"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import streamlit as st
 
-from app.feedback.statements import withdrawn
 from app.memory.votes import Statement
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
+from app.ui.feedback.say import withdraw
 from app.ui.feedback.write_answer import write_answer
-from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store, only_readable_statements, statements
-from app.ui.who import act_as
+from app.ui.resources import current_user, statements
 from app.ui.words import day, person
 
 _NUM_STATEMENTS = 10
@@ -40,7 +37,7 @@ def show_statements(said: Sequence[Statement]) -> None:
                 st.markdown(words, width="content")
                 with st.container(horizontal=True, width="content"):
                     if statement.text and st.button(_("Edit"), key=f"edit-{statement.question}-{statement.at}"):
-                        write_answer(statement.question, text=statement.text, sources=statement.sources)
+                        write_answer(statement.question, earlier=statement)
                     st.button(
                         _("Withdraw"),
                         key=f"withdraw-{statement.question}-{statement.at}",
@@ -49,14 +46,3 @@ def show_statements(said: Sequence[Statement]) -> None:
                     )
             if statement.text:
                 st.markdown(markup.written(statement.text))
-
-
-def withdraw(questions: Sequence[str], collections: tuple[str, ...] | None) -> None:
-    """Withdraw the statements on questions, in any wording, that the user may read. For a callback.
-
-    collections: as of the statements.
-    """
-    said, user = feedback_store().statements(), current_user()
-    withdrawals = [one for question in questions for one in withdrawn(said, question, user, collections)]
-    act = partial(feedback_store().say, only_readable_statements(withdrawals))
-    try_to(lambda: act_as("curator", "statement withdrawn", act))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -11,8 +12,9 @@ from app.memory.votes import Statement
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.answer_search import find_passages, title_and_heading
+from app.ui.feedback.say import say
 from app.ui.messages import tell
-from app.ui.resources import current_user, feedback_store, pipeline, readable
+from app.ui.resources import pipeline, readable
 from app.ui.who import act_as
 from app.ui.words import preview
 from ingest import CiteloopError
@@ -21,19 +23,17 @@ from ingest.chunk import PassageRef
 _PREVIEW_CHARACTERS = 300
 
 
-def write_answer(
-    question: str, wordings: Sequence[str] = (), *, text: str = "", sources: Sequence[PassageRef] = ()
-) -> None:
+def write_answer(question: str, wordings: Sequence[str] = (), *, earlier: Statement | None = None) -> None:
     """Open a dialog to pick sources and write a text that cites them; a draft stays until it is saved.
 
-    wordings: other questions that it answers too. text, sources: of an answer to edit.
+    wordings: other questions that it answers too. earlier: the answer to edit.
     """
-    st.dialog(_("Write the answer"), width="large")(_write_answer)(question, wordings, text, sources)
+    st.dialog(_("Write the answer"), width="large")(_write_answer)(question, wordings, earlier)
 
 
-def _write_answer(question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef]) -> None:
+def _write_answer(question: str, wordings: Sequence[str], earlier: Statement | None) -> None:
     st.markdown(f"**{markup.plain(question)}**")
-    picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(sources))
+    picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(earlier.sources if earlier else ()))
     for number, source in enumerate(picked, 1):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             words = markup.plain(preview(source.text, _PREVIEW_CHARACTERS))
@@ -46,13 +46,13 @@ def _write_answer(question: str, wordings: Sequence[str], text: str, sources: Se
             )
     typed = st.text_area(
         _("Answer"),
-        text,
+        earlier.text if earlier else "",
         key=f"written-{question}",
         max_chars=MAX_CHARACTERS,
         placeholder=_("A few sentences, each with its source: The key is in the safe [1]."),
     )
     if st.button(_("Save answer"), type="primary", icon=":material/check:"):
-        _save(question, wordings, typed, picked)
+        _save(question, wordings, typed, picked, earlier)
     if len(picked) < MAX_SOURCES:
         _find_sources(question, picked)
 
@@ -61,16 +61,16 @@ def _key(question: str) -> str:
     return f"sources-of-{question}"
 
 
-def _save(question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef]) -> None:
+def _save(
+    question: str, wordings: Sequence[str], text: str, sources: Sequence[PassageRef], earlier: Statement | None
+) -> None:
     try:
         checked = checked_text(text, sources)
-        user = current_user()
         found = pipeline().rank(question, within=readable(), ignore_votes=True, fall_back=True)
         shown = tuple(citation.chunk.id for citation in found.citations)
-        said = [
-            Statement(one, user, shown=shown, text=checked, sources=tuple(sources)) for one in (question, *wordings)
-        ]
-        act_as("curator", "answer written", lambda: feedback_store().say(said))
+        new = Statement(question, "", shown=shown, text=checked, sources=tuple(sources))
+        said = [replace(new, question=one) for one in (question, *wordings)]
+        act_as("curator", "answer written", lambda: say(said, instead_of=earlier))
     except CiteloopError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
         return

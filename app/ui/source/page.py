@@ -1,7 +1,8 @@
 """Source: a passage in its document, on a page of the stored file or in the text.
 
 Opened by a link from a citation or from the list of documents: `source?chunk=...&a=...`, `source?document=...`.
-Only the user who asked can load the answer, or everyone with `&share=...` of a shared conversation.
+Only the user who asked can load the answer, or everyone with `&share=...` of a shared conversation. The answers of
+programs have such links, and no owner who could open them.
 Values in the address are ids to look up, never paths.
 """
 
@@ -72,7 +73,7 @@ def show() -> None:
     source = _find(**named)
     _record_opened(source)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        if source.answer:
+        if source.answer and (named["share"] or source.answer.user == current_user()):
             links.to_answer(
                 _("Back to the answer"),
                 conversation_id=source.answer.conversation_id,
@@ -116,7 +117,7 @@ def _answer(answer_id: str, share: str) -> StoredAnswer | None:
     if share:
         turns = answers().shared_conversation(share)
         return next((turn for turn in turns if turn.id == answer_id), None)
-    return answers().answer(answer_id, current_user()) if answer_id else None
+    return answers().answer(answer_id, current_user()) or answers().answer_of_program(answer_id)
 
 
 def _record_opened(source: _Source) -> None:

@@ -16,12 +16,12 @@ from app.ui.who import current_user
 def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
     """Show the button that strikes a cited passage out, or undoes it with the reasons to choose from.
 
-    Only for the visitor's own answers, and for those of a program, whose user was given the link.
+    Only for the visitor's own answers, and for those of a program, which gave out the link; always as the visitor.
     """
     number = next((each.number for each in answer.answer.citations if each.chunk.id == chunk_id), None)
     if number is None or not _may_strike(answer):
         return
-    event = feedback_store().deleted(answer.id, answer.user).get(chunk_id)
+    event = feedback_store().deleted(answer.id, current_user()).get(chunk_id)
     if event is None:
         st.button(
             _("Strike out [{number}]", number=number),
@@ -49,6 +49,6 @@ def _may_strike(answer: StoredAnswer) -> bool:
 def _record(answer: StoredAnswer, chunk_id: str, action: Action, reason: Reason | None = None) -> None:
     def record() -> None:
         if _may_strike(answer):  # asked again: the page may have been open for long
-            feedback_store().record(answer, chunk_id, action, answer.user, reason)
+            feedback_store().record(answer, chunk_id, action, current_user(), reason)
 
     try_to(record)
