@@ -1,0 +1,40 @@
+"""A source in a drawer: beside the conversation on a wide screen, over it on a narrow one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.feedback import StoredAnswer
+from app.translation import gettext as _
+from app.ui import links, markup
+from app.ui.source.page import STYLE, find_source, record_opened, show_source
+from ingest.chunk import Chunk
+
+_BESIDE = """
+@media (min-width: 1200px) {
+  [data-testid="stDialog"]:has(.st-key-source-drawer) { background: none; }
+  body:has(.st-key-source-drawer) [data-testid="stMain"] { padding-right: 500px; }
+}
+"""
+"""The conversation makes room for the drawer, whose width Streamlit fixes."""
+
+
+def open_source(turn: StoredAnswer, chunk: Chunk) -> None:
+    """Open the document at a passage that this answer cites."""
+    st.dialog(markup.plain(chunk.title), position="right")(_show)(turn.id, chunk.id)
+
+
+def _show(answer_id: str, chunk_id: str) -> None:
+    share = st.query_params.get("share", "")
+    source = find_source(chunk=chunk_id, document="", a=answer_id, share=share)
+    record_opened(source)
+    st.html(f"<style>{STYLE}{_BESIDE}</style>")
+    with st.container(key="source-drawer"):
+        links.to_source(
+            _("Open on its own page"),
+            chunk_id=chunk_id,
+            answer_id=answer_id,
+            share=share,
+            icon=":material/open_in_full:",
+        )
+        show_source(source)
