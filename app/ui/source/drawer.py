@@ -11,7 +11,7 @@ from app.ui.source.page import STYLE, find_source, record_opened, show_source
 from ingest.chunk import Chunk
 
 _BESIDE = """
-@media (min-width: 1200px) {
+@media (min-width: 1280px) {
   [data-testid="stDialog"]:has(.st-key-source-drawer) { background: none; }
   body:has(.st-key-source-drawer) [data-testid="stMain"] { padding-right: 500px; }
 }
