@@ -112,13 +112,14 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
             width="content",
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
-            if st.button(
+            st.button(
                 _("Open [{number}]", number=citation.number),
                 key=f"open-{turn.id}-{citation.number}",
                 icon=":material/visibility:",
                 type="tertiary",
-            ):
-                open_source(turn, chunk)
+                on_click=open_source,
+                args=(turn.id, chunk.id),
+            )
             if turn.user == current_user():
                 st.button(
                     _("Strike out [{number}]", number=citation.number),

@@ -23,6 +23,7 @@ from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
+from app.ui.source.drawer import show_opened
 from app.ui.who import current_rights
 from ingest import CiteloopError
 
@@ -90,6 +91,7 @@ def _show_turn(turn: StoredAnswer, *, is_earlier: bool) -> None:
             else:
                 _show_tools(turn, _sources_title(turn))
                 show_sources(turn, deleted)
+            show_opened(turn)
 
 
 def _show_folded(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:

@@ -36,6 +36,8 @@ from ingest.files import is_remote
 from ingest.listing import StoredDocument
 from ingest.originals import Originals
 
+OPENED = "opened-source"
+"""Key in the session: answer and passage of the open drawer."""
 _NUM_WORDS = 50
 """Maximum number of passages beside a page."""
 
@@ -76,6 +78,7 @@ class Source:
 def show() -> None:
     """The page."""
     st.html(f"<style>{STYLE}</style>")
+    st.session_state.pop(OPENED, None)  # who comes from the drawer has left it
     named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a", "share")}
     source = find_source(**named)
     record_opened(source)
