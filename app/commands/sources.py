@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ingest.sources.source import Source
     from ingest.sources.sync import Plan
 
-sources_cli = typer.Typer(help="Follow folders, cloud storage, websites and Git repositories.", no_args_is_help=True)
+sources_cli = typer.Typer(
+    help="Sync connected folders, cloud storage, websites and Git repositories.", no_args_is_help=True
+)
 
 NameArgument = Annotated[str, typer.Argument(help="As `citeloop sources list` prints it.")]
 

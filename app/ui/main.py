@@ -61,7 +61,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(layout="centered" if page.url_path == "" else "wide")  # tables need the width
+st.set_page_config(layout="centered" if page.url_path in ("", "settings") else "wide")  # tables need the width
 show_visitor(rights)
 try:
     take_over_earlier_rows()

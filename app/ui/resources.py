@@ -31,6 +31,7 @@ from app.training.jobs import TrainingJobStore
 from app.translation import gettext as _
 from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
+from app.ui.language import page_language
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
 from app.ui.who import USER_COOKIE as USER_COOKIE
@@ -141,7 +142,8 @@ def collections() -> dict[str, str]:
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
     """Return example questions that these readable documents answer; made again only after they changed."""
     newest = max(document.ingested_at for document in documents)
-    return _examples(f"{read_settings().home} {len(documents)} {newest} {_readers()}", documents)
+    state = f"{read_settings().home} {len(documents)} {newest} {_readers()} {page_language()}"
+    return _examples(state, documents)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

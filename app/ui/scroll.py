@@ -11,7 +11,13 @@ _place = st.components.v2.component(
     html='<i style="display: block; scroll-margin-top: 5rem"></i>',
     js="""export default ({ parentElement, data }) => {
         const find = () => parentElement.querySelector("i");  // every time: Streamlit may replace it
-        if (data.block === "start") return void setTimeout(() => find()?.scrollIntoView(), 50);
+        if (data.block === "start") {  // again while the page above changes, until the reader takes over
+            const page = new ResizeObserver(() => find()?.scrollIntoView()), stop = () => page.disconnect();
+            page.observe(document.querySelector("[data-testid=stMainBlockContainer]"));
+            for (const act of ["wheel", "touchstart", "pointerdown", "keydown"])
+                addEventListener(act, stop, { capture: true, once: true });
+            return stop;
+        }
         let last, calm = 0, looks = 0;
         const look = () => {  // wait until pictures above have loaded
             const { top } = find()?.getBoundingClientRect() ?? {};

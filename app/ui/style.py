@@ -9,6 +9,12 @@ STYLE = f"""
 [data-testid='stCaptionContainer'] {{ opacity: {CAPTION_OPACITY} !important; }}
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
+[data-testid='stButtonGroup'] button[kind$='Active'] {{ color: inherit; }}
+[class*='st-key-conversation-'] button, [class*='st-key-example-'] button {{
+  justify-content: flex-start; text-align: left; }}
+[class*='st-key-citations-'] {{ position: absolute; }}
+@media (max-width: 640px) {{ [data-testid='stChatMessageAvatarCustom'] {{ display: none; }} }}
 .st-key-language, :has(> .st-key-language) {{ display: none !important; }}
 """
-"""On a phone, a wide table scrolls inside the page; the padding clears the top bar; a script takes no room."""
+"""On a phone, a wide table scrolls inside the page, and an icon would take its room; the padding clears the top bar;
+scripts take no room; a chosen option has the contrast of text."""

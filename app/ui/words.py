@@ -25,6 +25,7 @@ _STORED = (
 )
 """Reasons and origins as they are stored; here for the catalogs."""
 _STRUCK_OUT_AS = "struck out as "
+_HEADER_ALONE = re.compile(r"\s*^\|.*\|\n\|[\s|:-]+\|\Z", re.MULTILINE)
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
 
 
@@ -51,7 +52,8 @@ def beginning_of(text: str, num_characters: int) -> str:
     beginning = text[:num_characters]
     cut = beginning.rfind("\n")
     beginning = _whole_words(beginning) if cut < num_characters // 3 else beginning[:cut]
-    return f"{beginning.rstrip()}\n\n…"
+    beginning = _HEADER_ALONE.sub("", beginning.rstrip())
+    return f"{beginning}\n\n…" if beginning.endswith("|") else f"{beginning} …"
 
 
 def preview(text: str, num_characters: int) -> str:

@@ -87,8 +87,8 @@ def take_source(page: Page, address: str, folder: Path) -> None:
     page.goto(address)
     page.get_by_placeholder("Ask about your documents").fill("What may a hotel cost a night in London?")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="Open [1]").click()
-    expect(page.get_by_role("img", name="the passage marked")).to_be_visible()
+    page.get_by_role("button", name="Open [1]").click()
+    expect(page.get_by_role("img", name="the part with the passage")).to_be_visible()
     shoot(page, folder / "source.png")
 
 

@@ -266,7 +266,8 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     expect(colleague.get_by_role("button", name="Conversation", exact=True)).to_have_count(0)
     expect(colleague.get_by_role("button", name="Strike out [1]")).to_have_count(0)
     expect(colleague.get_by_test_id("stSidebar").get_by_role("button", name=question)).to_have_count(0)
-    colleague.get_by_role("link", name="Open [1]").click()
+    colleague.get_by_role("button", name="Open [1]").click()
+    colleague.get_by_role("link", name="Open on its own page").click()
     colleague.get_by_role("link", name="Back to the answer").click()
     expect_whole(colleague)
     colleague.goto(address)  # the owner's own link

@@ -74,10 +74,12 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
 def test_each_source_opens_where_it_stands(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
     (turn,) = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
-    shown = [(link.proto.label, link.proto.page, link.proto.query_string) for link in page.get("page_link")]
-    assert shown == [
-        (rf"Open \[{each.number}\]", "source", f"chunk={each.chunk.id}&a={turn.id}") for each in turn.answer.citations
-    ]
+    for cited in turn.answer.citations:
+        click(page, f"Open [{cited.number}]")
+        (link,) = page.get("page_link")
+        assert (link.proto.page, link.proto.query_string) == ("source", f"chunk={cited.chunk.id}&a={turn.id}")
+        assert any(cited.chunk.text.splitlines()[0] in shown.value for shown in page.main.markdown)
+    assert {event.action for event in FeedbackStore(settings.home).events()} == {"opened"}
 
 
 def test_who_comes_back_from_a_source_is_led_to_the_answer_once(run_page: Run) -> None:
@@ -539,10 +541,22 @@ def test_earlier_questions_come_at_a_click(run_page: Run, settings: Settings, pi
     assert "Question 0?" in texts(linked)
 
 
+def test_the_sources_of_an_earlier_question_are_drawn_once_they_are_unfolded(run_page: Run, settings: Settings) -> None:
+    page = ask(run_page(ask_page), "How much may a hotel cost a night?")
+    cards = page.subheader.values
+    ask(page, "What does the VPN need?")
+    assert cards[0] in page.subheader.values  # of the last question, over the same documents
+    num_cards = len(page.subheader)
+    earlier, _ = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
+    page.session_state[f"sources-{earlier.id}"] = True
+    page.run()
+    assert len(page.subheader) == num_cards + len(cards)
+
+
 def test_the_other_order_is_shown_beside_the_answer(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Compare without reranker")
-    assert {"Reranked (shipped)", "Not reranked"} <= {element.value for element in page.subheader}
+    assert {"Reranked (shipped)", "Not reranked"} <= {element.value for element in page.header}
     assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 1
 
 
@@ -663,16 +677,14 @@ def test_a_shared_conversation_is_read_and_not_changed(run_page: Run, shared: Sh
     page = open_page(share=shared.token)
     assert "What does the VPN need?" in texts(page)
     assert "~~" in page.subheader[0].value  # as ben struck it out
-    assert set(labels(page)) == {
-        "New conversation",
-        "Clear filters",
-        "How these were ranked",
-        "Compare with reranker",
-    }
+    opened = {f"Open [{each.number}]" for each in shared.turn.answer.citations[1:]}
+    others = {"New conversation", "Clear filters", "How these were ranked", "Compare with reranker"}
+    assert set(labels(page)) == opened | others
     assert not page.pills
     assert not page.get("download_button")
-    query = next(link.proto.query_string for link in page.get("page_link") if "Open" in link.proto.label)
-    assert query == f"chunk={other}&a={shared.turn.id}&share={shared.token}"
+    click(page, "Open [2]")
+    (link,) = page.get("page_link")
+    assert link.proto.query_string == f"chunk={other}&a={shared.turn.id}&share={shared.token}"
     (turn,) = shared.store.conversation("theirs", "ben")
     assert turn.answer.without == ()  # ann's page has nothing written again
 

@@ -59,6 +59,10 @@ def test_no_text_makes_the_page_act_or_call_out(server: str, home: Path, documen
     page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
     save_hostile_answers(home, user_of_cookie(COOKIE))
     page.goto(f"{server}/?c=hostile")
+    earlier = page.locator("[class*=st-key-sources-] summary")
+    expect(earlier).to_have_count(9)
+    for folded in earlier.all():
+        folded.click()
     expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(10)
     expect(page.get_by_text(PAYLOADS[-1]).first).to_be_visible()
     assert page.evaluate(NOT_ONLY_TEXT) == []
@@ -204,7 +208,14 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
     question = page.get_by_placeholder("Ask about your documents")
     question.fill("How fast is the drain pump?")
     question.press("Enter")
-    link = page.get_by_role("link", name="Open [1]")
+    page.get_by_role("button", name="Open [1]").click()
+    part = page.get_by_role("img", name="the part with the passage")
+    expect(part).to_be_visible()
+    drawer, answer = page.get_by_role("dialog").bounding_box(), page.get_by_test_id("stChatMessage").last.bounding_box()
+    assert drawer is not None
+    assert answer is not None
+    assert answer["x"] + answer["width"] <= drawer["x"]  # beside each other
+    link = page.get_by_role("link", name="Open on its own page")
     expect(link).to_have_attribute("href", re.compile(r"^source\?chunk=\w+&a=\w+$"))
     link.click()
     expect(page.get_by_role("heading", name="Manual", exact=True)).to_be_visible()
@@ -228,7 +239,6 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
 
     page.set_viewport_size({"width": 390, "height": 900})
     page.goto(source)  # as a colleague would
-    part = page.get_by_role("img", name="the part with the passage")
     expect(part).to_be_visible()
     expect(whole).to_be_hidden()
     page.get_by_text("Whole page").click()
@@ -280,6 +290,12 @@ def test_a_follow_up_that_is_none_is_asked_as_typed(server: str, page: Page) -> 
     question.fill("and the pump?")
     question.press("Enter")
     expect(page.get_by_text("Understood as")).to_be_visible()
+    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(1)  # earlier sources are folded
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(page.get_by_text("Understood as")).to_be_in_viewport()
+    page.get_by_role("link", name="[1]").first.click()
+    expect(page.get_by_role("button", name="Strike out [1]").first).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(2)
     page.get_by_role("button", name="Ask as typed").click()
     expect(page.get_by_test_id("stChatMessage").filter(has_text="and the pump?")).to_have_count(2)
     expect(page.get_by_text("Understood as")).to_have_count(1)

@@ -10,6 +10,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from app.models import Models
 from app.settings import Settings
+from app.ui.documents import page as page_module
 from app.ui.documents.uploads import safe_folder, safe_name
 from ingest import worker
 from ingest.files import find_files
@@ -71,6 +72,20 @@ def test_an_upload_becomes_a_job_and_its_files_wait_for_it(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"pump.md": b"# Pump", "evil.md": b"# Evil"}
     assert started == [settings.home]
     assert "**Upload of evil.md and pump.md**" in [element.value for element in page.markdown]
+
+
+def test_a_drop_that_the_browser_reports_twice_becomes_one_job(
+    run_page: Run, settings: Settings, started: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = page_module._add
+
+    def twice(key: str, collection: str) -> None:
+        add(key, collection)
+        add(key, collection)
+
+    monkeypatch.setattr(page_module, "_add", twice)
+    upload(run_page(documents), ("pump.md", b"# Pump"), ("leave.md", b"# Leave"))
+    assert len(JobStore(settings.home).jobs()) == 1
 
 
 def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,16 +11,21 @@ WORDS = "word " * 100
 @pytest.mark.parametrize("text", ["Abs " + CHINESE, CHINESE, "See http://example.org/" + "a" * 500])
 def test_of_a_long_text_without_spaces_the_beginning_is_shown(text: str) -> None:
     assert preview(text, 180) == text[:180] + " …"
-    assert beginning_of(text, 420) == text[:420] + "\n\n…"
+    assert beginning_of(text, 420) == text[:420] + " …"
 
 
 def test_a_long_text_is_cut_between_words() -> None:
     assert preview(WORDS, 18) == "word word word …"
-    assert beginning_of(WORDS, 18) == "word word word\n\n…"
+    assert beginning_of(WORDS, 18) == "word word word …"
 
 
 def test_a_long_table_is_cut_between_rows() -> None:
     assert beginning_of("| one | two |\n" * 3, 35) == "| one | two |\n| one | two |\n\n…"
+
+
+def test_a_header_without_a_row_is_left_out() -> None:
+    text = "Codes of the probe.\n\n| code | cause |\n| --- | --- |\n| E-1 | ice |"
+    assert beginning_of(text, 53) == "Codes of the probe. …"
 
 
 def test_a_short_text_is_shown_whole() -> None:

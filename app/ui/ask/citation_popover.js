@@ -24,11 +24,15 @@ export default function ({ data, parentElement }) {
     box.style.top = `${below > box.offsetHeight + 8 || below > top ? bottom + 4 : Math.max(8, top - box.offsetHeight - 4)}px`;
   };
   const click = (event) => {
-    const mark = link(event);
-    if (isTouch && mark && mark !== shown && data.passages[mark.getAttribute("href")]) {
+    const mark = link(event), href = mark?.getAttribute("href");
+    if (isTouch && data.passages[href] && mark !== shown) {
       event.preventDefault(); // the first tap shows the passage, the second goes to its card
       open(event);
-    } else if (!event.composedPath().includes(box)) close();
+      return;
+    }
+    if (!event.composedPath().includes(box)) close();
+    if (data.passages[href] && !document.getElementById(href.slice(1))) // its card is folded
+      document.querySelector(`.st-key-sources-${href.slice(1).split("-s")[0]} summary`)?.click();
   };
   const leave = (event) => { if (link(event) === shown && shown) closeSoon(); };
   const key = (event) => { if (event.key === "Escape") close(); };

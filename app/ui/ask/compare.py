@@ -53,7 +53,7 @@ def _compare(answer: Answer) -> None:
 
 def _show_title(answer: Answer) -> None:
     name = markup.plain(answer.reranker)
-    st.subheader(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
+    st.header(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")

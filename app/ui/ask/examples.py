@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from app.translation import gettext as _
 from ingest.chunk import Chunk
 from ingest.listing import StoredDocument
 
@@ -13,7 +14,6 @@ _NUM_READ = 12
 """Documents to look at; reading all would take long."""
 _MAX_TITLE_CHARACTERS = 60
 _SEVERAL_WORDS = 3
-_QUESTION_WORDS = ("how", "what", "when", "where", "which", "who", "why")
 _NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*[.)]?|[A-Z][.)])\s+")
 _TOPIC = re.compile(r"[^\W\d_].{3,48}")
 """A heading that names a topic: not a number, not a sentence."""
@@ -45,14 +45,6 @@ def _about_heading(chunks: Sequence[Chunk]) -> str:
     headings = (_NUMBERING.sub("", chunk.headings[-1]) for chunk in chunks if chunk.headings)
     topics = [each for each in headings if _TOPIC.fullmatch(each) and each.lower() not in title.lower()]
     if not topics:
-        return f"What is {title} about?"
+        return _("What is “{title}” about?", title=title)
     topic = next((topic for topic in topics if len(topic.split()) >= _SEVERAL_WORDS), topics[0])
-    return f"What does {title} say about {_in_a_sentence(topic, chunks)}?"
-
-
-def _in_a_sentence(heading: str, chunks: Sequence[Chunk]) -> str:
-    """Return the heading with a small first letter if its first word asks, or the document writes it so."""
-    first, rest = heading[0].lower(), heading[1:]
-    word = first + rest.split(maxsplit=1)[0] if rest.split(maxsplit=1) else first
-    is_common = word in _QUESTION_WORDS or any(re.search(rf"\b{re.escape(word)}\b", chunk.text) for chunk in chunks)
-    return first + rest if is_common else heading
+    return _("What does “{title}” say about “{topic}”?", title=title, topic=topic)

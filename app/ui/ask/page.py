@@ -55,7 +55,7 @@ def show() -> None:
         show_actions(conversation_id)
     welcome = st.empty()
     for turn in turns:
-        show_turn(turn)
+        show_turn(turn, is_earlier=bool(answer_id) or turn is not turns[-1])
     if answer_id:
         _show_asked(question, answer_id, is_first=not turns)
     elif not turns:

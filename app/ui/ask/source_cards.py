@@ -10,17 +10,19 @@ from itertools import pairwise
 import streamlit as st
 
 from app.answer import NUMBER, Answer, Citation
-from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
+from app.feedback import Action, FeedbackEvent, Reason, StoredAnswer
 from app.memory.votes import Vote
 from app.reranking.rerank import RankedChunk
 from app.translation import N_, ngettext
 from app.translation import gettext as _
-from app.ui import links, markup
+from app.ui import markup
 from app.ui.ask.options import RANKING_CHANGED
 from app.ui.ask.ranking import moved_words, shown_score
 from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import collections, current_user, feedback_store
+from app.ui.source.drawer import open_source
 from app.ui.source.figures import show_beside, show_described
+from app.ui.source.strike import choose_reason
 from app.ui.words import beginning_of, reason_words
 from ingest import CiteloopError
 
@@ -110,12 +112,13 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
             width="content",
         )
         with st.container(horizontal=True, vertical_alignment="center", width="content", wrap=False):
-            links.to_source(
-                _("Open \\[{number}\\]", number=citation.number),
-                chunk_id=chunk.id,
-                answer_id=turn.id,
-                share=st.query_params.get("share", ""),
+            st.button(
+                _("Open [{number}]", number=citation.number),
+                key=f"open-{turn.id}-{citation.number}",
                 icon=":material/visibility:",
+                type="tertiary",
+                on_click=open_source,
+                args=(turn.id, chunk.id),
             )
             if turn.user == current_user():
                 st.button(
@@ -132,12 +135,7 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
     if chunk.described_by:
         show_described(chunk)
         return
-    if len(chunk.text) <= _PREVIEW_CHARACTERS:
-        st.markdown(markup.passage(chunk.text))
-    else:
-        st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
-        with st.expander(_("Show all of [{number}]", number=citation.number)):
-            st.markdown(markup.passage(chunk.text))
+    st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
     show_beside(chunk)
 
 
@@ -179,25 +177,6 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             args=(turn, citation.chunk.id, "undone", drawn),
         )
     choose_reason(turn, citation.number, event, lambda reason: _record_reason(turn, citation.chunk.id, reason, drawn))
-
-
-def choose_reason(turn: StoredAnswer, number: int, event: FeedbackEvent, record: Callable[[Reason], object]) -> None:
-    """Show the reasons to choose from for a struck-out source. record: called with the chosen one."""
-    key = f"reason-{turn.id}-{number}"
-    st.session_state[key] = event.reason  # it may come from another tab or not be saved
-
-    def choose() -> None:
-        if reason := st.session_state[key]:
-            record(reason)
-
-    st.pills(
-        _("Why is [{number}] wrong? (optional)", number=number),
-        REASONS,
-        key=key,
-        format_func=reason_words,
-        required=event.reason is not None,
-        on_change=choose,
-    )
 
 
 def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
 from app.answer import CURATED, EXTRACTIVE, Answer
 from app.answer.curated import said_by
 from app.answering import AnswerJob
-from app.feedback import StoredAnswer
+from app.feedback import FeedbackEvent, StoredAnswer
 from app.feedback.reading import HIDDEN
 from app.reranking.live import NONE
 from app.translation import N_, ngettext
@@ -23,6 +23,7 @@ from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
 from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
 from app.ui.scroll import scroll_here
+from app.ui.source.drawer import show_opened
 from app.ui.who import current_rights
 from ingest import CiteloopError
 
@@ -42,18 +43,18 @@ STEP_LABELS = {
 
 
 @st.fragment
-def show_turn(turn: StoredAnswer) -> None:
-    """Show a stored question and answer as a fragment.
+def show_turn(turn: StoredAnswer, *, is_earlier: bool = False) -> None:
+    """Show a stored question and answer as a fragment; of an earlier one the sources only once they are unfolded.
 
     Rewrites the answer if its sources were struck out or restored since.
     """
     try:
-        _show_turn(turn)
+        _show_turn(turn, is_earlier=is_earlier)
     except CiteloopError as error:  # here, since a click reruns only this fragment
         st.error(markup.plain(str(error)), icon=":material/error:")
 
 
-def _show_turn(turn: StoredAnswer) -> None:
+def _show_turn(turn: StoredAnswer, *, is_earlier: bool) -> None:
     deleted = feedback_store().deleted(turn.id, turn.user)
     job = answerer().at_work(turn.id)
     turn = answers().answer(turn.id, turn.user) or turn  # read after the job, so it is final if there is no job
@@ -67,9 +68,10 @@ def _show_turn(turn: StoredAnswer) -> None:
     if turn.user == current_user() and cited.intersection(without) != cited.intersection(deleted):
         answerer().write_again(turn, [each.chunk.id for each in turn.answer.citations if each.chunk.id in deleted])
         turn, job = _patiently(turn)
-    if st.session_state.get("scroll-to") == turn.id:
-        made_from = "".join(_numbers(turn.answer, deleted))  # a new key scrolls again
-        scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}")
+    with st.empty():  # else all below moves up, and stays twice on the page until the next answer is complete
+        if st.session_state.get("scroll-to") == turn.id:
+            made_from = "".join(_numbers(turn.answer, deleted))  # a new key scrolls again
+            scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}")
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(turn.answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
@@ -83,8 +85,27 @@ def _show_turn(turn: StoredAnswer) -> None:
         if not job:
             show_controls(turn)
         if turn.answer.citations:
+            show_passages_on_hover(turn)
+            if is_earlier:
+                _show_folded(turn, deleted)
+            else:
+                _show_tools(turn, _sources_title(turn))
+                show_sources(turn, deleted)
+            show_opened(turn)
+
+
+def _show_folded(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> None:
+    """Draw the sources once they are unfolded: the cards of a long conversation would slow each click."""
+    is_named = st.query_params.get("a") == turn.id
+    sources = st.expander(_sources_title(turn), is_named, key=f"sources-{turn.id}", on_change="rerun")
+    if sources.open:
+        with sources:
             _show_tools(turn)
             show_sources(turn, deleted)
+
+
+def _sources_title(turn: StoredAnswer) -> str:
+    return _("**Sources** ({n})", n=len(turn.answer.citations))
 
 
 def _show_hidden(turn: StoredAnswer) -> None:
@@ -209,14 +230,14 @@ def _show_documents(turn: StoredAnswer) -> None:
     answerer().rank_again(turn, reranker, struck, current_rights(), ignore_votes=True)
 
 
-def _show_tools(turn: StoredAnswer) -> None:
+def _show_tools(turn: StoredAnswer, title: str = "") -> None:
     answer = turn.answer
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_("**Sources** ({n})", n=len(answer.citations)), width="content")
+        if title:
+            st.markdown(title, width="content")
         label = _("Before and after reranking") if answer.reranker != NONE else _("How these were ranked")
         if st.button(label, key=f"ranking-{turn.id}", icon=":material/swap_vert:", type="tertiary"):
             show_ranking(turn)
         label = _("Compare without reranker") if answer.reranker != NONE else _("Compare with reranker")
         if st.button(label, key=f"compare-{turn.id}", icon=":material/compare:", type="tertiary"):
             compare(turn)
-        show_passages_on_hover(turn)

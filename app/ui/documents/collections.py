@@ -13,11 +13,11 @@ from ingest import CiteloopError
 from ingest.collections import UPLOADS
 
 
-def choose_collection(key: str) -> str:
+def choose_collection(key: str, label: str) -> str:
     """Show the collections that the user may add to, and return the chosen or typed one; '' if none."""
     names, rights = filter_choices().collections, current_rights()
     chosen = st.selectbox(
-        _("Collection"),
+        label,
         sorted({*names, *(rights.collections or ())}),
         index=None,
         accept_new_options=rights.collections is None,

@@ -105,7 +105,7 @@ class UploadError(CiteloopError):
 
 def _show_upload() -> None:
     """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
-    collection = choose_collection("upload-collection")
+    collection = choose_collection("upload-collection", _("Collection for new files"))
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         _("Add files ({formats})", formats=_(_FORMATS)),
@@ -120,8 +120,13 @@ def _show_upload() -> None:
 
 
 def _add(key: str, collection: str) -> None:
-    """Queue the dropped files, except those that are in already."""
-    dropped = st.session_state[key]
+    """Queue the dropped files, except those that are in already.
+
+    Streamlit can call it twice for one drop, since several files arrive one after the other.
+    """
+    taken: set[str] = st.session_state.setdefault("documents-taken", set())
+    dropped = [file for file in st.session_state[key] if file.file_id not in taken]
+    taken.update(file.file_id for file in dropped)
     st.session_state[_NUM_UPLOADS] = st.session_state.get(_NUM_UPLOADS, 0) + 1
     messages = st.session_state.setdefault("documents-messages", [])
     table = pipeline().table
@@ -187,7 +192,7 @@ def _save(files: Sequence[UploadedFile], uploads: Path, folder: PurePosixPath) -
 
 def _show_move(documents: Sequence[StoredDocument]) -> None:
     with st.popover(_("Move {documents}", documents=_count(documents)), icon=":material/drive_file_move:"):
-        collection = choose_collection("move-collection")
+        collection = choose_collection("move-collection", _("Collection"))
         st.button(_("Move"), type="primary", on_click=_move, args=(documents, collection), disabled=not collection)
 
 

@@ -70,7 +70,7 @@ def _show_form() -> None:
             _("A website, a sitemap, a Git repository, a folder of this machine, s3://, webdavs://, sftp:// and others")
         )
         st.checkbox(_("In the company's network"), key="source-inner")
-    choose_collection("source-collection")
+    choose_collection("source-collection", _("Collection"))
     st.selectbox(
         _("Sync"), list(_INTERVALS), format_func=lambda every: _(_INTERVALS[every]), index=2, key="source-every"
     )

@@ -30,7 +30,10 @@ _ICONS: dict[Outcome, str] = {
     "nothing to compare": ":material/help:",
     "nothing relevant": ":material/help:",
 }
-_NO_REPORT = N_("No report yet. It needs questions whose answers are known: 50 or more.")
+_NO_REPORT = N_(
+    "No report yet. A report says whether reranking pays on your documents, for which questions, and how much time it "
+    "takes. It needs at least 50 questions whose answers are known."
+)
 _HOW_TO_MEASURE = N_("""Write the questions into a CSV with the columns `question`, `document` (the name as on the
 Documents page) and `quote` (the text in the document that answers the question), and run
 

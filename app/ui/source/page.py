@@ -37,25 +37,35 @@ from ingest.files import is_remote
 from ingest.listing import StoredDocument
 from ingest.originals import Originals
 
+OPENED = "opened-source"
+"""Key in the session: answer and passage of the open drawer."""
 _NUM_WORDS = 50
 """Maximum number of passages beside a page."""
 
-_STYLE = """
+STYLE = (
+    """
+.st-key-source-body { container-type: inline-size; }
 .st-key-source-marked { position: relative; padding: 0.75rem 1rem; border-radius: 0.25rem;
   background: rgba(255, 215, 64, 0.22); border-left: 4px solid rgb(214, 158, 0); }
-@media (min-width: 641px) {
+@container (min-width: 641px) {
   [data-testid="stColumn"]:has(.st-key-source-side) { position: sticky; top: 4.5rem; align-self: flex-start;
     max-height: calc(100vh - 6rem); overflow-y: auto; }
+}
+@container (max-width: 640px) {
+  [data-testid="stColumn"] { min-width: 100%; }
 }
 .st-key-source-side [data-testid="stMarkdownContainer"] { font-size: 0.9rem; }
 .st-key-source-text { max-width: 48rem; }
 [class*="st-key-scroll-to"] { position: absolute; }
 """
+    + PAGE_STYLE
+)
+"""The width of the body decides, since a drawer is narrow on a wide screen."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """Objects named in the address: document, passage, and the answer that ranked it; None if missing.
+class Source:
+    """What ids name: document, passage, and the answer that ranked it; None if missing.
 
     is_gone: the passage is in the answer but no longer in the documents.
     """
@@ -68,10 +78,11 @@ class _Source:
 
 def show() -> None:
     """The page."""
-    st.html(f"<style>{_STYLE}{PAGE_STYLE}</style>")
+    st.html(f"<style>{STYLE}</style>")
+    st.session_state.pop(OPENED, None)  # who comes from the drawer has left it
     named = {key: str(st.query_params.get(key, "")) for key in ("chunk", "document", "a", "share")}
-    source = _find(**named)
-    _record_opened(source)
+    source = find_source(**named)
+    record_opened(source)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if source.answer and (named["share"] or source.answer.user == current_user()):
             links.to_answer(
@@ -90,16 +101,16 @@ def show() -> None:
     if source.answer and source.chunk:
         with st.container(key="source-strike"):  # keeps its place while the page changes below it
             show_strike(source.answer, source.chunk.id)
-    if source.is_gone and source.chunk:
-        _show_gone(source.chunk, source.document)
-    elif source.document is None:
-        _show_nothing(is_named=any(named.values()))
+    shown = source.document or source.chunk
+    st.title(markup.plain(shown.title) if shown else _("Source"), anchor=False)
+    if any(named.values()):
+        show_source(source)
     else:
-        _show_source(source.document, source.chunk)
+        st.info(_("Open a source below an answer."))
 
 
-def _find(chunk: str, document: str, a: str, share: str) -> _Source:
-    """Look up the ids in the address."""
+def find_source(chunk: str, document: str, a: str, share: str) -> Source:
+    """Look up ids, as they stand in the address; a: of the answer."""
     table = pipeline().table
     within = readable().document_ids(table)
     answer = _answer(a, share)
@@ -110,7 +121,7 @@ def _find(chunk: str, document: str, a: str, share: str) -> _Source:
     document_id = passage.document_id if passage else document
     is_readable = within is None or document_id in within
     stored = table.document(document_id) if document_id and is_readable else None
-    return _Source(stored, passage, answer, is_gone=found is None and ranked is not None)
+    return Source(stored, passage, answer, is_gone=found is None and ranked is not None)
 
 
 def _answer(answer_id: str, share: str) -> StoredAnswer | None:
@@ -120,7 +131,7 @@ def _answer(answer_id: str, share: str) -> StoredAnswer | None:
     return answers().answer(answer_id, current_user()) or answers().answer_of_program(answer_id)
 
 
-def _record_opened(source: _Source) -> None:
+def record_opened(source: Source) -> None:
     """Record once that the user opened a passage of their answer."""
     answer = source.answer
     if answer is None or answer.user != current_user() or source.chunk is None:
@@ -130,17 +141,19 @@ def _record_opened(source: _Source) -> None:
             feedback_store().record(answer, source.chunk.id, "opened", current_user())
 
 
-def _show_nothing(*, is_named: bool) -> None:
-    st.title(_("Source"), anchor=False)
-    if is_named:
-        st.info(_("Passage not found. It may have been changed or removed."))
-    else:
-        st.info(_("Open a source below an answer."))
+def show_source(source: Source) -> None:
+    """Show the document at the passage, or say that it is gone."""
+    with st.container(key="source-body"):
+        if source.is_gone and source.chunk:
+            _show_gone(source.chunk, source.document)
+        elif source.document:
+            _show_document(source.document, source.chunk)
+        else:
+            st.info(_("Passage not found. It may have been changed or removed."))
 
 
 def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
     name = markup.plain(chunk.document)
-    st.title(markup.plain(chunk.title), anchor=False)
     gone = (
         N_("This passage is no longer in the documents: {name} has changed.")
         if document
@@ -155,8 +168,7 @@ def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:
         links.to_source(_("Open current document"), document_id=document.id, icon=":material/visibility:")
 
 
-def _show_source(document: StoredDocument, chunk: Chunk | None) -> None:
-    st.title(markup.plain(document.title), anchor=False)
+def _show_document(document: StoredDocument, chunk: Chunk | None) -> None:
     st.caption(_place(chunk) if chunk else markup.plain(document.name))
     if is_remote(document.source):
         st.caption(_("From {source}", source=address_link(document.source)))

@@ -18,14 +18,14 @@ STYLE = """
 .st-key-page-whole, .st-key-page-whole-wide { position: relative; }
 .st-key-page-whole img, .st-key-page-whole-wide img, .st-key-page-part img {
   border: 1px solid rgba(128, 128, 128, 0.4); background: white; }
-@media (min-width: 641px) {
+@container (min-width: 641px) {
   .st-key-page-part, :has(> .st-key-page-part), .st-key-page-toggle { display: none !important; }
 }
-@media (max-width: 640px) {
+@container (max-width: 640px) {
   .st-key-page-whole-wide, :has(> .st-key-page-whole-wide) { display: none !important; }
 }
 """
-"""A narrow window shows the crop around the passage unless the whole page is chosen."""
+"""A narrow body shows the crop around the passage unless the whole page is chosen."""
 
 
 def show_page(document: StoredDocument, path: Path, marked: Chunk | None) -> int | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from app.feedback import Action, Reason, StoredAnswer
+from app.feedback import REASONS, Action, FeedbackEvent, Reason, StoredAnswer
 from app.translation import gettext as _
 from app.ui import markup
-from app.ui.ask.source_cards import choose_reason
 from app.ui.messages import try_to
 from app.ui.resources import feedback_store
 from app.ui.who import current_user
+from app.ui.words import reason_words
 
 
 def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
@@ -40,6 +42,25 @@ def show_strike(answer: StoredAnswer, chunk_id: str) -> None:
             args=(answer, chunk_id, "undone"),
         )
     choose_reason(answer, number, event, lambda reason: _record(answer, chunk_id, "deleted", reason))
+
+
+def choose_reason(turn: StoredAnswer, number: int, event: FeedbackEvent, record: Callable[[Reason], object]) -> None:
+    """Show the reasons to choose from for a struck-out source. record: called with the chosen one."""
+    key = f"reason-{turn.id}-{number}"
+    st.session_state[key] = event.reason  # it may come from another tab or not be saved
+
+    def choose() -> None:
+        if reason := st.session_state[key]:
+            record(reason)
+
+    st.pills(
+        _("Why is [{number}] wrong? (optional)", number=number),
+        REASONS,
+        key=key,
+        format_func=reason_words,
+        required=event.reason is not None,
+        on_change=choose,
+    )
 
 
 def _may_strike(answer: StoredAnswer) -> bool:
