@@ -1,10 +1,9 @@
 """This program beside others: python -m tests.benchmarks.peers
 
 Ours, plain sentence-transformers with LanceDB, LanceDB's own embedding function and reranker, and LlamaIndex, each in a
-process of its own with the same weights, on the same passages. The first 636 are embedded by all; the rest is drawn
-like them with given vectors (see index_size), so that storing, indexing and searching are timed at any size. "Known"
-passages have token vectors on disk, which only we keep. The sides take turns. Nothing is asserted: a time is a fact
-about a machine.
+process of its own with the same weights, on the same passages. All embed those of the folder; the rest is drawn like
+them with given vectors (see index_size), so that storing and searching are timed at any size. Known passages have
+token vectors on disk, which only we keep. The sides take turns. Nothing is asserted: a time is a fact about a machine.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def main() -> None:
 def _measure(options: argparse.Namespace, folder: Path) -> Found:
     pythons = {side: make_python(side, options.environments) for side in ENVIRONMENTS}
     untrained_cross_encoder(folder / "cross-encoder")
-    stand = Stand({}, pythons, folder, default_embedder_path(), options.rounds)
+    stand = Stand({}, pythons, folder, default_embedder_path(), options.folder, options.rounds)
     with ExitStack() as stack:
         for side, python in pythons.items():
             stand.workers[side] = stack.enter_context(started(side, python, stand.folders(side)))
@@ -55,6 +54,7 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("data/sample"), help="documents to ingest")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000], help="chunks, ascending")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
     parser.add_argument("--asked", type=int, default=8, help="questions that are also reranked, at each size")

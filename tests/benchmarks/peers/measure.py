@@ -14,9 +14,10 @@ from ingest.embed.embedder import load_embedder
 from tests.benchmarks.load import questions
 from tests.benchmarks.peers.workers import Reply, Worker, started
 
-SAMPLE = "data/sample"
 DEPTHS = (20, 50, 100)
 NUM_CANDIDATES = 50
+KNOWN, CROSS_ENCODER = "ours, known", "ours, cross-encoder"
+"""Our other ways to rerank: passages with token vectors on disk, and the others' cross-encoder run by us."""
 _NUM_EMBEDDED = 128
 _NUM_ASKED_COLD = 3
 
@@ -29,6 +30,7 @@ class Stand:
     pythons: Mapping[str, str]
     folder: Path
     embedder: Path
+    documents: Path
     rounds: int
 
     def folders(self, side: str) -> tuple[Path, Path, Path]:
@@ -60,7 +62,7 @@ class Found:
 def measure_all(stand: Stand, sizes: Sequence[int], num_asked: int) -> Found:
     """Measure everything; num_asked: questions that are also reranked, at each size."""
     found, ours = Found(), stand.workers["ours"]
-    ours.ask("ingest", SAMPLE)
+    ours.ask("ingest", str(stand.documents))
     passages = ours.ask("passages").result
     (texts := stand.folder / "passages.json").write_text(json.dumps(passages))
     _measure_ingest(found, stand, texts, passages)
@@ -74,7 +76,7 @@ def measure_all(stand: Stand, sizes: Sequence[int], num_asked: int) -> Found:
 
 
 def _measure_ingest(found: Found, stand: Stand, texts: Path, passages: list[str]) -> None:
-    sources = {side: SAMPLE if side == "ours" else str(texts) for side in stand.workers}
+    sources = {side: str(stand.documents if side == "ours" else texts) for side in stand.workers}
     some = passages[:: max(1, len(passages) // _NUM_EMBEDDED)][:_NUM_EMBEDDED]
     encoders = {side: stand.workers[side] for side in ("ours", "plain")}
     for worker in encoders.values():
@@ -96,14 +98,11 @@ def _measure_reranking(found: Found, stand: Stand, passages: list[str]) -> None:
         some = passages[:: len(passages) // depth][:depth]
         for number, question in enumerate(questions()[: stand.rounds]):
             calls = {side: partial(_seconds, worker, "rerank", question, some) for side, worker in others.items()}
-            new = {"ours": partial(_seconds, ours, "rerank_new", question, some)}
-            cross = {"ours, cross-encoder": partial(_seconds, ours, "cross_encode", question, some)}
-            found.take_turns(f"rerank {depth} new", number, new | cross | calls)
-            found.take_turns(
-                f"rerank {depth} known", number, {"ours": partial(_seconds, ours, "rerank", question, some)} | calls
-            )
+            here = {"ours": "rerank_new", KNOWN: "rerank", CROSS_ENCODER: "cross_encode"}
+            calls |= {side: partial(_seconds, ours, method, question, some) for side, method in here.items()}
+            found.take_turns(f"rerank {depth}", number, calls)
             found.peaks.append(ours.ask("peak").result)
-        found.operations[f"rerank {depth} new"] = _operations(some)
+        found.operations[f"rerank {depth}"] = _operations(some)
 
 
 def _grow(found: Found, stand: Stand, size: int) -> None:
@@ -130,9 +129,8 @@ def _measure_questions(found: Found, stand: Stand, size: int, asked: list[str]) 
         worker.ask("ask", "Is this warm?")
     for number, question in enumerate(asked):
         calls = {side: partial(_seconds, worker, "ask", question) for side, worker in stand.workers.items()}
-        new = calls | {"ours": partial(_seconds, stand.workers["ours"], "ask_new", question)}
-        found.take_turns(f"question {size} known", number, calls)
-        found.take_turns(f"question {size} new", number, new)
+        new = partial(_seconds, stand.workers["ours"], "ask_new", question)
+        found.take_turns(f"question {size}", number, calls | {"ours": new, KNOWN: calls["ours"]})
 
 
 def _measure_start(found: Found, stand: Stand, size: int) -> None:
