@@ -34,7 +34,7 @@ def as_markdown(found: Found) -> str:
     """Return the table, and the operations a second next to the peak."""
     lines = [f"| | {' | '.join(TITLES.values())} |", "|---" * (len(TITLES) + 1) + "|"]
     for row in rows(found):
-        cells = (f"{_number(row.values[side])} ({row.times[side]:.2g})" for side in _OTHERS)
+        cells = (f"{_number(row.values[side])} ({_number(row.times[side], 2)})" for side in _OTHERS)
         lines.append(f"| {row.title} | {_number(row.values['ours'])} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *_work(found)])
 
@@ -120,5 +120,6 @@ def _work(found: Found) -> Iterator[str]:
             yield f"| {measure}, {side} | {speed / 1e9:.0f} | {speed / peak:.0%} |"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+def _number(value: float, num_decimals: int = 1) -> str:
+    """Return a number with decimals only if it is small."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.{num_decimals}f}"
