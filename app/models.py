@@ -9,12 +9,13 @@ from cachetools import LRUCache
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.registry import SHIPPED, Registry, RegistryError
+from app.reranking.any_language import AnyLanguage
 from app.reranking.kept_vectors import KeptVectors
 from app.reranking.names import LIVE, load_reranker, name_in_answers, name_of, version_of
 from app.reranking.rerank import Reranker, RerankerError
 from app.reranking.similarity import Preparable, Similarity
 from app.settings import Settings
-from ingest.embed.embedder import Embedder, load_embedder, recorded_name
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER, Embedder, load_embedder, recorded_name
 from ingest.home.folder import current_name
 from ingest.table import ChunkTable, read_identity
 
@@ -94,8 +95,14 @@ class Models:
 
     @property
     def quote_scorer(self) -> Similarity:
-        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
-        return self._given_sentence_scorer or self._similarity(SHIPPED)
+        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to.
+
+        A multilingual embedder takes its place in languages that it cannot read.
+        """
+        if self._given_sentence_scorer:
+            return self._given_sentence_scorer
+        shipped = self._similarity(SHIPPED)
+        return AnyLanguage(shipped, self.embedder) if self.embedder.name == MULTILINGUAL_EMBEDDER else shipped
 
     def _similarity(self, name: str) -> Similarity:
         reranker = self.reranker(name)

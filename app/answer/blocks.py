@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 from markdown_it import MarkdownIt
@@ -113,7 +113,8 @@ def split_blocks(text: str) -> list[Block]:
             content = tokens[index + 1].content if token.type == "paragraph_open" else token.content
             _add(blocks, Block("paragraph", tuple(_sentence_units(content))))
         elif token.type in ("bullet_list_open", "ordered_list_open"):
-            _add(blocks, Block("list", tuple(_items(tokens[index:], lines)), _take_intro(blocks)))
+            items = _below_intros(list(_items(tokens[index:], lines)))
+            _add(blocks, Block("list", tuple(items), _take_intro(blocks)))
         elif token.type == "table_open":
             _add_table(blocks, lines[slice(*token.map)])
     return blocks
@@ -175,12 +176,16 @@ def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
 
 
 def _take_intro(blocks: list[Block]) -> str:
-    """Take the last sentence of the paragraph above a list where it ends in a colon."""
-    if not blocks or blocks[-1].kind != "paragraph" or not _INTRODUCES.search(blocks[-1].units[-1].text):
+    """Take what introduces a list: a sentence that ends in a colon, and a paragraph between it and the list."""
+    above = blocks[-2:]
+    while above and (above[0].kind != "paragraph" or not _INTRODUCES.search(above[0].units[-1].text)):
+        above.pop(0)
+    if not above or above[-1].kind != "paragraph":
         return ""
-    *rest, intro = blocks.pop().units
+    del blocks[-len(above) :]
+    *rest, intro = above[0].units
     _add(blocks, Block("paragraph", tuple(rest)))
-    return intro.text
+    return " ".join([intro.text, *(unit.text for block in above[1:] for unit in block.units)])
 
 
 def _sentence_units(content: str) -> Iterator[Unit]:
@@ -217,6 +222,19 @@ def _items(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[Unit]:
             mark = _LIST_MARK.match(lines[token.map[0]])
             shown = f"{mark[0].strip()} {text}" if mark else f"  {text}"
             yield Unit("  " * depth + shown, text, depth if mark else depth + 1)
+
+
+def _below_intros(items: list[Unit]) -> Iterator[Unit]:
+    """Yield the items; one that ends in a colon holds those that follow, though the author did not indent them."""
+    intro: Unit | None = None
+    for item, following in zip_longest(items, items[1:]):
+        if intro and item.depth < intro.depth:
+            intro = None
+        if _INTRODUCES.search(item.plain):
+            intro = item if following and following.depth == item.depth else None
+        elif intro:
+            item = Unit(f"  {item.text}", item.plain, item.depth + 1)
+        yield item
 
 
 def _cells(line: str) -> list[str]:

@@ -8,43 +8,46 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 
 from app.answer.answer import Citation
 from app.answer.blocks import Block, split_blocks
 from app.answer.question import asked_value, figures_in, parts_of
-from app.answer.quotes import INTRO, Quote, with_context
+from app.answer.quotes import WHOLE, Quote, with_context
 from app.reranking.similarity import Similarity
 from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
 from ingest.chunk import Chunk
 
-_ALONE, _BLOCK, _PASSAGE = 6.3, 4.5, 8.5
+_ALONE, _BLOCK, _PASSAGE = 14.5, 9.2, 4.9
 """Log-odds of one unit of similarity between the question and a unit, its block and its passage."""
-_RANK, _QUESTION, _LENGTH = -0.48, -3.2, 2.4
-"""Log-odds of each rank below the first, of being a question, and of a length of 60 words or more.
+_RANK, _INCOMPLETE, _LENGTH, _ROW = -0.34, -1.5, -1.1, 2.1
+"""Log-odds of each rank below the first, of saying nothing alone, of 60 words or more, and of being a table's row.
 
-All six were fitted on 136 questions of three kinds of documentation, as written and reworded as employees ask; a large
-language model marked the sentences that answer (docs/benchmarks.md, "Quoted answers").
+All seven were fitted on 296 questions about the handbooks of four companies, in the everyday words of employees; a
+large language model wrote them, with the text that answers (docs/benchmarks.md, "Quoted answers").
 """
-_FIGURES = 1.0
+_FIGURES = 1.5
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
-_NAMES = 1.5
+_NAMES = 3.0
 """Log-odds of a table's row that holds all names of the question, such as Berlin; not fitted."""
-_ASKED_VALUE = 1.5
+_ASKED_VALUE = 2.25
 """Log-odds of holding a value of the kind that the question asks for, such as a phone number; not fitted."""
 _SHARE_OF_PART = 0.75
 """Weight of a part of the question, against the whole question, in choosing the quote for that part."""
-MIN_VALUE = 9.2
+MIN_VALUE = 10.8
 """Below this value of the best unit, nothing clearly answers.
 
-5% of the questions with an answer are below it, and 31% of the same questions without their answering passages.
+5% of these questions are below it.
 """
-_MARGIN = 1.0
+_MARGIN = 2.0
 """Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
+_MAX_WORDS = 120
+"""Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
@@ -70,9 +73,10 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """Sentence, item, row or list intro of a cited passage.
+    """Sentence, item, row or whole list of a cited passage.
 
-    position: its number in the block. surroundings: title, headings and the whole block as sentences.
+    position: its number in the block. text: of a whole list, its lead-in, '' if it has none. surroundings: title,
+    headings and the whole block as sentences.
     """
 
     citation: Citation
@@ -135,33 +139,41 @@ def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
     for citation in citations:
         for block in split_blocks(citation.chunk.text):
             surroundings = f"{_label(citation.chunk)}\n{' '.join(block.sentences)}"
-            for position, text in enumerate(block.sentences, INTRO if block.lead_in else 0):
-                yield _Unit(citation, block, position, text, surroundings)
+            if block.kind == "list":
+                yield _Unit(citation, block, WHOLE, block.lead_in, surroundings)
+            for position, unit in enumerate(block.units):
+                yield _Unit(citation, block, position, unit.plain, surroundings)
 
 
 def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[float]:
     """Return the value of each unit: the log-odds that it answers, up to a constant."""
-    texts = [unit.text for unit in units]
+    texts = [unit.text or unit.surroundings for unit in units]
     blocks = [unit.surroundings for unit in units]
     passages = [unit.citation.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
     similarity = dict(zip(every, scorer.similarities(question, every), strict=True))
     wanted, names = figures_in(question), _shared_names(question, texts)
     return [
-        _ALONE * similarity[text]
+        _ALONE * max(similarity[text], similarity[block] if unit.position == WHOLE else similarity[text])
         + _BLOCK * similarity[block]
         + _PASSAGE * similarity[passage]
         + _RANK * (unit.citation.number - 1)
-        + _QUESTION * text.rstrip().endswith("?")
+        + _INCOMPLETE * _is_incomplete(unit)
         + _LENGTH * min(len(text.split()), _FULL_LENGTH) / _FULL_LENGTH
+        + _ROW * _is_row(unit)
         + (_FIGURES * len(wanted & figures_in(text)) / len(wanted) if wanted else 0.0)
         + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and _is_row(unit) else 0.0)
         for unit, text, block, passage in zip(units, texts, blocks, passages, strict=True)
     ]
 
 
+def _is_incomplete(unit: _Unit) -> bool:
+    """Return whether a unit is a question, or introduces what is not in its block."""
+    return unit.text.rstrip().endswith(("?",) if unit.position == WHOLE else ("?", ":"))
+
+
 def _is_row(unit: _Unit) -> bool:
-    return unit.block.kind == "table" and unit.position != INTRO
+    return unit.block.kind == "table"
 
 
 def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
@@ -203,7 +215,7 @@ def _is_below(chunk: Chunk, term: str) -> bool:
 
 
 def _is_about_another(unit: _Unit, term: str) -> bool:
-    return unit.position == INTRO or _shape(term) in map(_shape, exact_terms(unit.text))
+    return unit.position == WHOLE or _shape(term) in map(_shape, exact_terms(unit.text))
 
 
 def _shape(term: str) -> str:
@@ -236,7 +248,7 @@ def _undated(unit: _Unit) -> str:
 
 
 def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> tuple[Quote, ...]:
-    """Return one quote for each block that has a chosen unit, in the order of the citations."""
+    """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer."""
     by_block: dict[int, list[int]] = {}
     for number in chosen:
         by_block.setdefault(id(units[number].block), []).append(number)
@@ -248,4 +260,6 @@ def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[fl
         }
         kept = with_context(first.block, {units[number].position for number in numbers}, of_block)
         quotes.append(Quote(first.block.quote(kept), first.citation))
-    return tuple(sorted(quotes, key=lambda quote: quote.citation.number))
+    num_words = accumulate(len(quote.text.split()) for quote in quotes)
+    num_fitting = bisect_right(list(num_words), _MAX_WORDS)
+    return tuple(sorted(quotes[: max(1, num_fitting)], key=lambda quote: quote.citation.number))

@@ -11,12 +11,12 @@ from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block
 from ingest.chunk import Chunk
 
-INTRO = -1
-"""Position of a list's intro; its items are counted from 0."""
+WHOLE = -1
+"""Position of a list as a whole; its items are counted from 0."""
 _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
-_MAX_PARAGRAPH_WORDS = 40
-_SHORT_LIST_WORDS = 40
+_MAX_PARAGRAPH_WORDS = 30
+_SHORT_LIST_WORDS = 60
 """Lists up to this size are quoted in full."""
 _MAX_LIST_WORDS = 110
 _MAX_ITEMS = 5
@@ -73,9 +73,9 @@ def with_context(block: Block, chosen: set[int], values: Mapping[int, float]) ->
         is_form = not re.search(r"\w", block.intro)
         return every if is_form and _num_words(block, every) <= _MAX_LIST_WORDS else chosen
     if block.kind == "list":
-        if _num_words(block, every) <= _SHORT_LIST_WORDS or INTRO in chosen:
+        if _num_words(block, every) <= _SHORT_LIST_WORDS or WHOLE in chosen or len(chosen) > 1:
             best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]
-            return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {INTRO})}
+            return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {WHOLE})}
         return chosen
     kept = set(range(min(chosen), max(chosen) + 1))
     if _num_words(block, kept) > _MAX_PARAGRAPH_WORDS:
