@@ -64,7 +64,7 @@ def test_an_id_of_somebody_else_looks_like_one_that_does_not_exist(
 
 def test_the_same_addresses_open_it_for_its_owner(ids: dict[str, str], visit: Visit) -> None:
     assert f"Is {SECRET} open?" in texts(visit("ann@example.org", "ask", c=ids["c"]))
-    assert SECRET in texts(visit("ann@example.org", "source", chunk=ids["chunk"], a=ids["a"]))
+    assert f"{SECRET} is closed." in texts(visit("ann@example.org", "source", chunk=ids["chunk"], a=ids["a"]))
 
 
 def test_a_shared_conversation_opens_for_people_with_a_role_only(
