@@ -47,7 +47,7 @@ MIN_VALUE = 9.8
 _MARGIN = 1.5
 """Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
-_MAX_WORDS = 120
+_MAX_WORDS = 100
 """Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
 _WORD = re.compile(r"[^\W\d_]{3,}")
