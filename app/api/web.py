@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware import Middleware
 from fastapi.responses import JSONResponse, Response
 
@@ -95,15 +95,22 @@ def create_api(
     writing = ThreadPoolExecutor(_MAX_ANSWERS, thread_name_prefix="write")
     asking = Asking(pipeline, feedback, callers, searching, writing)
     api.include_router(chat_routes(asking, public_url))
+    api.include_router(_routes(asking))
+    return api
 
-    @api.post("/search")
+
+def _routes(asking: Asking) -> APIRouter:
+    pipeline, feedback, callers, searching = asking.pipeline, asking.feedback, asking.callers, asking.searching
+    routes = APIRouter()
+
+    @routes.post("/search")
     async def search(body: SearchBody, caller: CalledBy, request: Request) -> SearchResult:
         """Rank passages for a query."""
         return await wait_for(
             searching, lambda stop: answers.search(body, pipeline(), stop, caller.rights), request, SEARCH_SECONDS
         )
 
-    @api.post("/rerank", response_model_exclude_none=True)
+    @routes.post("/rerank", response_model_exclude_none=True)
     async def rerank(body: RerankBody, _caller: CalledBy, request: Request) -> RerankAnswer:
         """Score any texts with a reranker of this server, with the API of Cohere and Jina.
 
@@ -111,7 +118,7 @@ def create_api(
         """
         return await wait_for(searching, lambda stop: _reranked(body, pipeline(), stop), request, SEARCH_SECONDS)
 
-    @api.post(
+    @routes.post(
         "/ask",
         response_model=AskResult,
         responses={
@@ -130,7 +137,7 @@ def create_api(
             return event_stream(server_sent(asking.events(asked)))
         return JSONResponse((await asking.final(asked, request)).data)
 
-    @api.post("/feedback", responses={404: {"model": ErrorAnswer}})
+    @routes.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
         user = callers.user_of(caller, body.user)
@@ -138,7 +145,7 @@ def create_api(
         event = answers.record_feedback(body, caller.rights.user, user, readable, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
-    return api
+    return routes
 
 
 def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> RerankAnswer:

@@ -81,15 +81,8 @@ def compare(
     """
     questions = gate_questions(gate, table, embedder)
     judged = questions.judged
-    candidates = {query_id: search(query) for query_id, query in judged.queries.items()}
     rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}
-    rankings = {
-        name: {
-            query_id: rerank(query, candidates[query_id], reranker, embedder.name)
-            for query_id, query in judged.queries.items()
-        }
-        for name, reranker in rerankers.items()
-    }
+    rankings = _rankings(judged.queries, search, rerankers, embedder.name)
     by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}
     values = {name: _by_group(measured, questions.groups) for name, measured in by_query.items()}
     shown = {name: _by_group(measure(judged.qrels, _run(by_id)), questions.groups) for name, by_id in rankings.items()}
@@ -97,11 +90,7 @@ def compare(
         query_id: (by_query["live"][CHANGE_MEASURE][query_id], by_query["candidate"][CHANGE_MEASURE][query_id])
         for query_id in judged.queries
     }
-    again = {
-        query_id
-        for query_id, query in judged.queries.items()
-        if taught and is_asked_before(taught.recall(query, "", [one.chunk.id for one in rankings["live"][query_id]]))
-    }
+    again = _asked_before(judged.queries, rankings["live"], taught) if taught else frozenset()
     comparison = Comparison(
         num_questions=len(judged.queries),
         num_different=len(set(questions.groups.values())),
@@ -123,6 +112,28 @@ def compare(
         groups=_groups(questions.folders, compared),
         changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
     )
+
+
+def _rankings(
+    queries: Mapping[str, str],
+    search: Callable[[str], Sequence[Candidate]],
+    rerankers: Mapping[str, Reranker | None],
+    embedder: str,
+) -> dict[str, dict[str, list[RankedChunk]]]:
+    """Return reranker -> id of the query -> its ranking, all of the same candidates."""
+    candidates = {query_id: search(query) for query_id, query in queries.items()}
+    return {
+        name: {query_id: rerank(query, candidates[query_id], reranker, embedder) for query_id, query in queries.items()}
+        for name, reranker in rerankers.items()
+    }
+
+
+def _asked_before(
+    queries: Mapping[str, str], rankings: Mapping[str, Sequence[RankedChunk]], taught: Memory
+) -> frozenset[str]:
+    """Return the ids of the queries that people asked before, maybe in other words."""
+    shown = {query_id: [ranked.chunk.id for ranked in rankings[query_id]] for query_id in queries}
+    return frozenset(id for id, query in queries.items() if is_asked_before(taught.recall(query, "", shown[id])))
 
 
 # measures ------------------------------------------------------------------------------------------------
