@@ -72,6 +72,7 @@ def _documents(settings: Settings, *, repair: bool) -> list[Check]:
 
 def _table(settings: Settings) -> str:
     table, _ = Models(settings).table_and_embedder()
+    table.check_chunking()
     documents = table.documents()
     hint = "" if documents else "; add some with: citeloop ingest PATH"
     return f"{len(documents)} documents, {table.num_chunks()} chunks in {settings.home}{hint}"

@@ -23,6 +23,11 @@ from ingest.table.searching import TableSearcher
 class ChunkTable(TableSearcher):
     """The chunk table of a home folder. Reading needs no lock; write inside `writing()`."""
 
+    def check_chunking(self) -> None:
+        """Raise MismatchError when the table was made with another chunking policy, so nothing can be added to it."""
+        if (table := self._table()) is not None:
+            self._check(identity_of(table.schema.metadata), "chunking")
+
     @contextmanager
     def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the write lock of this home; on_wait is called while another process holds it and may raise to give up.
@@ -33,8 +38,7 @@ class ChunkTable(TableSearcher):
         with write_lock(self.home, on_wait):
             if self.name != (current := current_name(self.home)):
                 self._switch_to(current)
-            if (table := self._table()) is not None:
-                self._check(identity_of(table.schema.metadata), "chunking")
+            self.check_chunking()
             drop_others(self.home, {self.name})
             before = self.version
             try:

@@ -14,7 +14,9 @@ from app.registry import Registry
 from app.reranking.names import MODELS_FOLDER
 from app.settings import Settings
 from ingest import CiteloopError
+from ingest.chunk import Policy
 from ingest.embed.embedder import Vectors
+from ingest.pipeline import ingest
 from ingest.table import ChunkTable, read_identity
 from tests.app.builders import add_model
 from tests.conftest import FakeEmbedder, FakeReranker
@@ -202,3 +204,11 @@ def test_a_damaged_shipped_reranker_is_found(
     assert not found["reranker"].ok
     assert f"cannot load {folder}: it is neither a folder with" in found["reranker"].detail
     assert found["answers"].ok
+
+
+def test_a_table_that_takes_no_documents_is_said(settings: Settings, documents: Path, embedder: FakeEmbedder) -> None:
+    list(ingest([documents], ChunkTable(settings.home, embedder, Policy("window/2")), embedder))
+    found = checks(settings)["table"]
+    assert not found.ok
+    assert "was made with chunking window/2" in found.detail
+    assert "citeloop reindex" in found.detail
