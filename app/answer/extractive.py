@@ -155,7 +155,7 @@ def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[f
     similarity = dict(zip(every, scorer.similarities(question, every), strict=True))
     wanted, names = figures_in(question), _shared_names(question, texts)
     return [
-        _ALONE * max(similarity[text], similarity[block] if unit.position == WHOLE else similarity[text])
+        _ALONE * (max(similarity[text], similarity[block]) if unit.position == WHOLE else similarity[text])
         + _BLOCK * similarity[block]
         + _PASSAGE * similarity[passage]
         + _RANK * (unit.citation.number - 1)

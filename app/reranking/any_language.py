@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.reranking.similarity import Monolingual, Similarity
+from app.reranking.similarity import Similarity, can_read
 from ingest.embed.embedder import Embedder, likeness
 
 _OFFSET = 0.04
 """What the likeness of the embedder's vectors is below a similarity of the shipped model, for the same texts."""
-_NUM_READ = 10
-"""Texts that tell the language."""
 
 
 class AnyLanguage:
@@ -28,7 +26,7 @@ class AnyLanguage:
 
     def similarities(self, text: str, texts: Sequence[str]) -> list[float]:
         """Return how alike the text is to each of the texts, on the scale of the token vectors."""
-        if not isinstance(self._tokens, Monolingual) or self._tokens.reads([text, *texts[:_NUM_READ]]):
+        if can_read(self._tokens, text, texts):
             return self._tokens.similarities(text, texts)
         if new := [each for each in dict.fromkeys(texts) if each not in self._vectors]:
             self._vectors.update(zip(new, self._embedder.embed(new), strict=True))

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from app.memory.reach import logistic
 from app.memory.votes import Recall
-from app.reranking.similarity import Monolingual
+from app.reranking.similarity import can_read
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
 from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 
-_NUM_READ = 10
-"""First candidates that show the language of the documents."""
 _MARGIN = 1e-3
 """Score gap between passages with and without an exact term."""
 
@@ -215,7 +213,7 @@ def rerank(
     passage.
     """
     passages = [candidate.chunk.passage for candidate in candidates]
-    is_blind = embedder == MULTILINGUAL_EMBEDDER and not _reads(reranker, [query, *passages[:_NUM_READ]])
+    is_blind = embedder == MULTILINGUAL_EMBEDDER and not can_read(reranker, query, passages)
     if reranker is None or not candidates or is_blind:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
     raw = reranker.score(query, passages)
@@ -232,10 +230,6 @@ def rerank(
         RankedChunk(candidates[index], rank, scores[index], own[index], calibration is not None)
         for rank, index in enumerate(order, 1)
     ]
-
-
-def _reads(reranker: Reranker | None, texts: Sequence[str]) -> bool:
-    return not isinstance(reranker, Monolingual) or reranker.reads(texts)
 
 
 def _lifted(values: NDArray[np.float64], query: str, passages: Sequence[str]) -> NDArray[np.float64]:

@@ -7,6 +7,9 @@ from typing import Protocol, runtime_checkable
 
 from app.reranking.kept_vectors import KeptVectors
 
+_NUM_READ = 10
+"""Passages that show the language of the documents."""
+
 
 @runtime_checkable
 class Similarity(Protocol):
@@ -27,6 +30,11 @@ class Monolingual(Protocol):
     def reads(self, texts: Sequence[str]) -> bool:
         """Return whether texts that belong together are in its language."""
         ...
+
+
+def can_read(model: object, query: str, passages: Sequence[str]) -> bool:
+    """Return whether a model reads the language of a query and its first passages; True if it tells no language."""
+    return not isinstance(model, Monolingual) or model.reads([query, *passages[:_NUM_READ]])
 
 
 @runtime_checkable

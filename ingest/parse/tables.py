@@ -15,7 +15,7 @@ from ingest.parse.encoding import read_text
 Row = Sequence[str]
 _SAMPLE = 8192  # characters
 _LONGEST_SHEET = 30  # rows of labels and values; longer files have a header
-_LEAST_APART = 2  # rows by which two tables side by side differ in height
+_LEAST_APART = 2  # rows that one of two tables side by side has more than the other
 
 
 class Field(str):

@@ -122,7 +122,7 @@ def _show_upload() -> None:
 def _add(key: str, collection: str) -> None:
     """Queue the dropped files, except those that are in already.
 
-    Streamlit can call it twice for one drop, since several files arrive one after the other.
+    Streamlit can call it twice for one drop, since each file arrives on its own.
     """
     taken: set[str] = st.session_state.setdefault("documents-taken", set())
     dropped = [file for file in st.session_state[key] if file.file_id not in taken]

@@ -1,1 +1,1 @@
-"""DOCX, PPTX and XLSX -> text: word (with numbering, runs), slides, sheets; cells, charts, formulas."""
+"""DOCX, PPTX and XLSX -> text: word (with numbering, runs), slides, sheets; cells, charts, formulas, parts."""

@@ -145,9 +145,8 @@ def _number(value: float, number_format: str) -> str:
 def _section(value: float, number_format: str) -> list[tuple[str, str]]:
     """Return the parts of a format for this value, each with its kind; the first section's if others have digits."""
     sections: list[list[tuple[str, str]]] = [[]]
-    for match in _PARTS.finditer(
-        number_format.replace("_)_(", "_);_(")
-    ):  # as openpyxl gives Excel's accounting formats
+    number_format = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of the accounting formats
+    for match in _PARTS.finditer(number_format):
         kind = match.lastgroup or ""
         if match[0] == ";":
             sections.append([])

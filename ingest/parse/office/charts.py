@@ -11,32 +11,35 @@ from lxml import etree
 
 from ingest.parse.document import one_line
 from ingest.parse.office.cells import shown
+from ingest.parse.office.parts import tree
 
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _FIRST_DAY = datetime(1899, 12, 30)
 _MOST_POINTS = 1000
 
 
 def chart_html(xml: bytes) -> str:
     """Return a chart's titles, and its categories and series as a table."""
-    chart = etree.fromstring(xml, _PARSER)
-    titles = chart_titles(xml)
+    chart = tree(xml)
     series = [(_name(one), _points(one, "cat", "xVal"), _points(one, "val", "yVal")) for one in chart.iter("{*}ser")]
     categories = {number: text for _, names, _ in series for number, text in names.items()}
     numbers = sorted({number for _, names, values in series for number in (*names, *values)})
     header = ["", *(name for name, _, _ in series)]
     rows = [[categories.get(number, ""), *(values.get(number, "") for _, _, values in series)] for number in numbers]
-    return "".join(f"<p>{escape(title)}</p>" for title in titles) + (_table(header, rows) if rows else "")
+    return "".join(f"<p>{escape(title)}</p>" for title in _titles(chart)) + (_table(header, rows) if rows else "")
 
 
 def chart_titles(xml: bytes) -> list[str]:
     """Return the titles of a chart and its axes."""
-    return [text for title in etree.fromstring(xml, _PARSER).iter("{*}title") if (text := words_of(title))]
+    return _titles(tree(xml))
+
+
+def _titles(chart: etree._Element) -> list[str]:
+    return [text for title in chart.iter("{*}title") if (text := words_of(title))]
 
 
 def diagram_html(xml: bytes) -> str:
     """Return the words of a SmartArt diagram as a list."""
-    paragraphs = etree.fromstring(xml, _PARSER).iter("{http://schemas.openxmlformats.org/drawingml/2006/main}p")
+    paragraphs = tree(xml).iter("{http://schemas.openxmlformats.org/drawingml/2006/main}p")
     words = (words_of(paragraph) for paragraph in paragraphs)
     return "<ul>" + "".join(f"<li>{escape(word)}</li>" for word in words if word) + "</ul>"
 
@@ -79,7 +82,8 @@ def _formatted(text: str, code: str) -> str:
         number = float(text)
     except ValueError:
         return text
-    value = (
-        _FIRST_DAY + timedelta(days=number) if is_date_format(code) else int(number) if number.is_integer() else number
-    )
+    if is_date_format(code):
+        value: object = _FIRST_DAY + timedelta(days=number)
+    else:
+        value = int(number) if number.is_integer() else number
     return shown(SimpleNamespace(value=value, data_type="n", number_format=code))

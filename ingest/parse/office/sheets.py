@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
 
-from lxml import etree
-
 from ingest.parse.archive import embedded_note, office_file
 from ingest.parse.document import (
     FoundFigure,
@@ -31,6 +29,7 @@ from ingest.parse.html.markup import from_html
 from ingest.parse.marks import address_of
 from ingest.parse.office.cells import Looks
 from ingest.parse.office.charts import chart_html, chart_titles, words_of
+from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.tables import Field, block_text, blocks
 
 Place = tuple[int, int]
@@ -40,8 +39,6 @@ _MOST_MERGED = 1_000_000
 """Fields of merged cells that are filled per sheet; a sheet may claim to have billions."""
 _FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"([^>]*)>\s*<f\b[^>]*?(?:/>|>([^<]*)</f>)\s*(<v\s*/>|<v>\s*</v>)?\s*(</c>)?')
 _EDGE_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])')
-_FEWEST_LETTERS = 8
-"""A header or footer of printed pages with fewer letters and figures says nothing."""
 _LINK_FORMULA = re.compile(r'(?i)HYPERLINK\(\s*"([^"]+)"')
 
 
@@ -135,7 +132,7 @@ class _Layout:
         layout._read_related(parts, path, tail)
         edges = re.findall(rb"<(?:\w+:)?odd(?:Header|Footer)>([^<]*)<", tail)
         lines = (one_line(_EDGE_CODE.sub(" ", unescape(unescape(edge.decode())))) for edge in edges)
-        layout.texts += [line for line in lines if len(re.findall(r"[^\W_]", line)) >= _FEWEST_LETTERS]
+        layout.texts += filter(is_telling, lines)
         layout._read_formulas(rest)
         return layout
 
@@ -147,18 +144,18 @@ class _Layout:
                 self.links[_place(tag["ref"])] = target
         for kind, target in related.values():
             if kind == "table" and target in parts.namelist():
-                table = etree.fromstring(parts.read(target), _PARSER)
+                table = tree(parts.read(target))
                 if table.get("headerRowCount") != "0":
                     self.headers.append(_range(table.get("ref")))
             elif kind == "comments" and target in parts.namelist():
-                for note in etree.fromstring(parts.read(target), _PARSER).iter("{*}comment"):
+                for note in tree(parts.read(target)).iter("{*}comment"):
                     text = one_line("".join(part.text or "" for part in note.iter("{*}t")))
                     self.notes[_place(note.get("ref"))] = text
             elif kind == "drawing" and target in parts.namelist():
                 self._read_drawing(parts, target)
 
     def _read_drawing(self, parts: zipfile.ZipFile, path: str) -> None:
-        related, drawing = _related(parts, path), etree.fromstring(parts.read(path), _PARSER)
+        related, drawing = _related(parts, path), tree(parts.read(path))
         for box in drawing.iter("{*}txBody"):
             self.texts.append(one_line(" ".join(words_of(paragraph) for paragraph in box.iter("{*}p"))))
         for kind, target in related.values():
@@ -217,9 +214,6 @@ class _Layout:
         for y, row in enumerate(rows, 1):
             if y not in self.hidden_rows:
                 yield [cell for x, cell in enumerate(row, 1) if x not in columns]
-
-
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 def _at(rows: list[list[str]], place: Place) -> str:

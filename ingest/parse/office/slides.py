@@ -18,6 +18,7 @@ from ingest.parse.html.markup import from_html
 from ingest.parse.marks import roman
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
+from ingest.parse.office.parts import tree
 
 _SMALLEST = 200  # hundredths of a point
 _ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
@@ -60,7 +61,7 @@ def _is_hidden(slide: Any) -> bool:
 def _prepare(slide: Any, width: int) -> int:
     """Put alternative content and formulas where python-pptx reads them; remove and count texts that are not shown."""
     for choice in list(slide._element.iter("{*}AlternateContent")):
-        for child in list(choice.find("{*}Choice") if choice.find("{*}Choice") is not None else ()):
+        for child in choice.findall("{*}Choice[1]/*"):
             choice.addprevious(child)
         choice.getparent().remove(choice)
     for formula in list(slide._element.iter(f"{MATH}oMath")):
@@ -168,7 +169,7 @@ def _list(paragraphs: list[Any]) -> Iterator[str]:
 
 
 def _number(paragraph: Any) -> str:
-    """Return the automatic number of a paragraph, counted from the first of its kind in a row, '' without one."""
+    """Return the automatic number of a paragraph, counted from the first of its kind in sequence, '' without one."""
     kind = _numbering(paragraph._p)
     if kind is None:
         return ""
@@ -255,7 +256,6 @@ def _notes(slide: Any) -> str:
 def _comments(part: Any) -> Iterator[str]:
     for relation in part.rels.values():
         if relation.reltype.endswith("/comments") and not relation.is_external:
-            comments = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False))
-            for comment in comments.iter("{*}cm"):
+            for comment in tree(relation.target_part.blob).iter("{*}cm"):
                 words = one_line(" ".join(text.text or "" for text in comment.iter("{*}text", "{*}t")))
                 yield f"<p>(Comment: {escape(words)})</p>"

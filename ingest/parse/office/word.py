@@ -22,6 +22,7 @@ from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.numbering import Numbering, W, value
+from ingest.parse.office.parts import is_telling
 from ingest.parse.office.runs import Looks
 
 _DOCUMENT = "word/document.xml"
@@ -30,8 +31,6 @@ _MEDIA = "word/media/"
 _NOT_TEXT = (_MEDIA, "word/embeddings/", "word/fonts/")
 _HAS_TEXT = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
 _AT_EDGE = re.compile(r"word/(header|footer)")
-_FEWEST_LETTERS = 8
-"""A header or footer with fewer letters and figures is a page's number."""
 _DRAWING_MARK = "\ue002"
 """A private character, stands for a chart or diagram while the text is converted."""
 
@@ -109,7 +108,7 @@ def _lines(part: etree._Element) -> Iterator[str]:
                 is_number = is_number or re.search("PAGE", element.text or "") is not None
             elif not is_number:
                 words += element.text or " "
-        if len(re.findall(r"[^\W_]", words)) >= _FEWEST_LETTERS:
+        if is_telling(words):
             yield one_line(words)
 
 

@@ -23,7 +23,7 @@ from ingest.parse.pdf.paths import is_picture, text_objects
 _LIGHTEST = 240
 _LEAST_CONTRAST = 24  # of 255
 _SMALLEST = 1.5  # points: letters of a lower line are not for readers
-_FEWEST = 3  # characters in a row
+_FEWEST = 3  # characters side by side
 _MOST_PIXELS = 4_000_000
 _MOST_FILLS = 300
 _THIN = 4.0  # points: rules and underlines
