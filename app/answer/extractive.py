@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, zip_longest
 
 from app.answer.answer import Citation
 from app.answer.blocks import Block, split_blocks
@@ -100,7 +100,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity) ->
     exact = _with_exact_terms(question, units)
     allowed = _of_period(question, units, exact, whole)
     parts = parts_of(question)
-    chosen: list[int] = []
+    of_parts: list[list[int]] = []
     for part in parts:
         values: Sequence[float] = whole
         if len(parts) > 1:
@@ -109,7 +109,8 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity) ->
         values = _with_asked_value(part, units, values, allowed)
         ranked = sorted(allowed, key=lambda number: -values[number])
         near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN / len(parts)]
-        chosen += near[:_MAX_QUOTES]
+        of_parts.append(near[:_MAX_QUOTES])
+    chosen = [number for best in zip_longest(*of_parts) for number in best if number is not None]  # one for each first
     headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
     is_named = len(exact) < len(units) or question.casefold() in headings
     value = math.inf if is_named else max(whole[number] for number in chosen)

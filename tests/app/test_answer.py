@@ -213,6 +213,18 @@ def test_each_part_of_a_question_gets_a_quote() -> None:
     assert [each.citation.number for each in found.quotes] == [1, 3]
 
 
+def test_the_second_part_of_a_question_is_not_dropped_for_another_quote_of_the_first() -> None:
+    class ByPart(ScriptedScorer):
+        def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
+            word = "days" if "get" in text else "manager"
+            return [float(word in passage) for passage in passages]
+
+    days = [f"Thirty days a year{', and then some more' * 11} {place}." for place in ("here", "there")]
+    shown = citations(*days, "Your manager approves it.")
+    found = extract("What do I get, and who approves it?", shown, ByPart({}))
+    assert [each.citation.number for each in found.quotes] == [1, 3]
+
+
 def test_a_part_of_a_question_may_get_two_quotes_that_are_nearly_as_good() -> None:
     shown = citations("Thirty days a year.", "Forty days a year.", "Your manager approves it.")
     similar = {"Thirty days a year.": 0.8, "Forty days a year.": 0.8}
