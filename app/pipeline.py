@@ -57,7 +57,7 @@ from app.telemetry.stages import count, stage
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
-from ingest.figures import Figures, KeptFigure, read_picture, with_chunk
+from ingest.figures import Figures, KeptFigure, read_picture
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
@@ -121,13 +121,7 @@ class Pipeline:
 
     def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
         """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
-        document = self.table.document(chunk.document_id)
-        figures = Figures(self.settings.home)
-        near = with_chunk(figures.of(document), chunk) if document else []
-        if not (document and near and self.table.find_ids([chunk.id])):  # it may be of an older version
-            return []
-        paths = ((figure, figures.path(document, figure.picture)) for figure in near)
-        return [(figure, path) for figure, path in paths if path.is_file()]
+        return Figures(self.settings.home).shown_with(chunk, self.table)
 
     def in_full(
         self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True

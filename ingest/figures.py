@@ -17,6 +17,7 @@ from ingest.home.folder import write_whole
 from ingest.originals import FIGURES, HasFile, OriginalError
 from ingest.parse import Box, Document, Figure
 from ingest.parse.figures import label_of, labels
+from ingest.table import ChunkTable
 
 _RECORD = "figures.json"
 
@@ -65,6 +66,15 @@ class Figures:
     def lack_descriptions(self, document: HasFile) -> bool:
         """Return whether a vision model has not described a picture yet."""
         return any(not figure.described_by for figure in self.of(document))
+
+    def shown_with(self, chunk: Chunk, table: ChunkTable) -> list[tuple[KeptFigure, Path]]:
+        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
+        document = table.document(chunk.document_id)
+        near = with_chunk(self.of(document), chunk) if document else []
+        if not (document and near and table.find_ids([chunk.id])):  # it may be of an older version
+            return []
+        paths = ((figure, self.path(document, figure.picture)) for figure in near)
+        return [(figure, path) for figure, path in paths if path.is_file()]
 
     def keep(self, document: Document) -> None:
         """Write a document's pictures; older versions' stay until `Originals.keep_only`. Raises OriginalError."""
