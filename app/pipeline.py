@@ -87,9 +87,8 @@ class Pipeline:
         self._family_finder = FamilyFinder(settings.home)
         self._live = LiveReranker(self._registry, self.models.reranker)
         self.admission = usual_admission()
-        self._memory: tuple[Embedder, LiveMemory] | None = None
+        self._memory = LiveMemory(settings.home, settings.min_agreeing)
         self._spelling = Spelling()
-        self._loading = threading.Lock()
 
     @property
     def table(self) -> ChunkTable:
@@ -271,11 +270,7 @@ class Pipeline:
     @property
     def memory(self) -> Memory:
         """Return what people have said of passages until now."""
-        embedder = self.models.embedder
-        with self._loading:
-            if self._memory is None or self._memory[0] is not embedder:
-                self._memory = embedder, LiveMemory(self.settings.home, embedder, self.settings.min_agreeing)
-        return self._memory[1].current()
+        return self._memory.current(self.models.embedder)
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:

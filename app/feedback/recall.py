@@ -171,34 +171,36 @@ class LiveMemory:
     A log that cannot be read leaves the memory as it was.
     """
 
-    def __init__(self, home: Path, embedder: Embedder, min_people: int) -> None:
-        self._embedder, self._min_people = embedder, min_people
-        self._memory = Memory(embedder, min_people)
-        self._store = FeedbackStore(home)
-        self._position = Position()
-        self._num_learned = 0
+    def __init__(self, home: Path, min_people: int) -> None:
+        self._store, self._min_people = FeedbackStore(home), min_people
+        self._embedder: Embedder | None = None
         self._lock = threading.Lock()
 
-    def current(self) -> Memory:
-        """Return the memory with everything that has been said until now."""
+    def current(self, embedder: Embedder) -> Memory:
+        """Return the memory with everything that has been said until now; another embedder begins a new one."""
         with self._lock:
+            if embedder is not self._embedder:
+                self._begin(embedder)
             try:
-                self._read_on()
+                self._read_on(embedder)
             except FeedbackError as error:
                 _log.warning("%s", error)
             return self._memory
 
-    def _read_on(self) -> None:
+    def _begin(self, embedder: Embedder) -> None:
+        self._embedder, self._memory = embedder, Memory(embedder, self._min_people)
+        self._position, self._num_learned = Position(), 0
+
+    def _read_on(self, embedder: Embedder) -> None:
         position = self._store.position()
         if position == self._position:
             return
         if position.ignored != self._position.ignored:  # somebody's votes count no more, or again
-            self._memory, self._num_learned = Memory(self._embedder, self._min_people), 0
-            self._position = Position()
+            self._begin(embedder)
         said, reached = self._store.entries_after(self._position)
         self._position = replace(reached, ignored=position.ignored)  # a later change is seen next time
         new = self._memory.new_questions(said)
-        self._memory.take(said, question_vectors(new, self._store, self._embedder))
+        self._memory.take(said, question_vectors(new, self._store, embedder))
         if len(self._memory) >= self._num_learned + REACH_STEP:
             self._num_learned = len(self._memory)
             threading.Thread(target=self._memory.learn_reach, daemon=True).start()

@@ -865,7 +865,7 @@ def test_what_a_killed_writer_has_told_is_there_whole_and_once(home: Path, store
     assert told_statements
     assert told_statements <= statements.keys() == {question for question in judged if question[:8] == "written "}
     assert set(statements.values()) == {2}
-    memory = LiveMemory(home, FakeEmbedder(), min_people=1).current()
+    memory = LiveMemory(home, min_people=1).current(FakeEmbedder())
     named = {vote.question for vote in memory.votes() if vote.kind == "named"}
     assert named == set(judged), "whatever was said acts after a restart"
     with closing(sqlite3.connect(home / "citeloop.sqlite3")) as connection:

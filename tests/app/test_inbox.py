@@ -461,14 +461,14 @@ def test_a_running_memory_follows_at_once(home: Path, store: FeedbackStore) -> N
     stored = ask(store, LEAVE)
     strike(store, stored, 0, user="mal")
     strike(store, stored, 0, user="eve")
-    memory = LiveMemory(home, FakeEmbedder(), 2)
+    memory, embedder = LiveMemory(home, 2), FakeEmbedder()
     found = [citation.chunk.id for citation in stored.answer.citations]
-    assert memory.current().recall(LEAVE, "", found)
+    assert memory.current(embedder).recall(LEAVE, "", found)
     store.ignore("mal", "cora")
-    assert memory.current().recall(LEAVE, "", found) == []
-    assert memory.current().recall(LEAVE, "mal", found) == []
+    assert memory.current(embedder).recall(LEAVE, "", found) == []
+    assert memory.current(embedder).recall(LEAVE, "mal", found) == []
     store.ignore("mal", "cora", ignored=False)
-    assert memory.current().recall(LEAVE, "", found)
+    assert memory.current(embedder).recall(LEAVE, "", found)
 
 
 def test_who_is_ignored_stays_so_under_a_new_name(store: FeedbackStore) -> None:

@@ -334,7 +334,7 @@ def asked(table: ChunkTable) -> tuple[Pipeline, FeedbackStore]:
 
 
 def test_a_search_alone_makes_no_database(tmp_path: Path) -> None:
-    assert len(LiveMemory(tmp_path, FakeEmbedder(), 2).current()) == 0
+    assert len(LiveMemory(tmp_path, 2).current(FakeEmbedder())) == 0
     assert list(tmp_path.iterdir()) == []
 
 
