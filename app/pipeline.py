@@ -27,6 +27,7 @@ from app.answer.curated import text_of
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
 from app.feedback import FeedbackStore
+from app.feedback.asker import Asker
 from app.feedback.changed import Changed, changed_since
 from app.feedback.curators import Asking
 from app.feedback.reading import ReadableAnswers
@@ -44,7 +45,6 @@ from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, RerankerError, rerank
 from app.reranking.similarity import Similarity
 from app.reranking.statements import is_overtaken, with_statement
-from app.reranking.votes import with_votes
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import rewrite
@@ -192,7 +192,8 @@ class Pipeline:
             note = _damage(self.table, within)
             with stage("rerank", timings) as current:
                 reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-                ranking, statement = self._as_shown(searched, reranked.ranking, user, within, ignore_votes=ignore_votes)
+                asker = Asker(self.table, within, user)
+                ranking, statement = self._voted(searched, reranked.ranking, asker, ignore_votes=ignore_votes)
                 current.fields["reranker"] = current.model = reranked.reranker
                 current.query, current.passages = searched, ((each.chunk, each.score) for each in ranking)
         num_sources = len(statement.sources) if statement else 0
@@ -216,52 +217,23 @@ class Pipeline:
             statement=statement,
         )
 
-    def _as_shown(
-        self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter, *, ignore_votes: bool
+    def _voted(
+        self, query: str, ranking: Sequence[RankedChunk], asker: Asker, *, ignore_votes: bool
     ) -> tuple[list[RankedChunk], Statement | None]:
         """Return the ranking as votes, newer versions and a curator's answer move it, and that answer."""
         statement = None
         if not ignore_votes:
-            ranking, statement = self._voted(query, ranking, user, within)
-        return with_statement(newest_first(ranking, self.families_for(within), query, within), statement)
-
-    def _voted(
-        self, query: str, ranking: Sequence[RankedChunk], user: str, within: Filter
-    ) -> tuple[list[RankedChunk], Statement | None]:
-        """Return the ranking as votes move it, and what a curator says of the question."""
-        memory, found = self.memory, [ranked.chunk.id for ranked in ranking]
-        recalls = memory.recall(query, user, found)
-        moved = with_votes(ranking, recalls, partial(self.find_passages, within=within))
-        statement = memory.statement(query, found, partial(self._is_for, within), partial(self._only_readable, within))
-        return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
-
-    def _is_for(self, within: Filter, statement: Statement) -> bool:
-        """Return whether a statement is for the asker, who may read what it rests on.
-
-        That nothing answers can only be said by a curator who may read no less.
-        """
-        if within.readable is None:
-            return statement.collections is None or bool(statement.text)
-        may_read = within.all_readable
-        if statement.text:
-            return self.find_passages(statement.sources, may_read).keys() == set(statement.sources)
-        if statement.collections is not None and not within.readable.issubset(statement.collections):
-            return False
-        ids = self.table.find_ids(statement.shown, may_read.document_ids(self.table))
-        return ids == self.table.find_ids(statement.shown)
-
-    def _only_readable(self, within: Filter, passages: Collection[PassageRef]) -> Collection[PassageRef]:
-        """Return the passages that the asker may read, also those that are gone for who may read all."""
-        return passages if within.readable is None else self.find_passages(passages, within.all_readable)
+            ranking, statement = asker.voted(query, ranking, self.memory)
+        return with_statement(newest_first(ranking, self.families_for(asker.within), query, asker.within), statement)
 
     def is_overtaken(self, statement: Statement, within: Filter = EVERYTHING) -> bool:
         """Return whether documents that were added or changed since may answer what a curator called unanswered."""
         ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
         return is_overtaken(statement, ranking, self.table.document)
 
-    def find_passages(self, passages: Collection[PassageRef], within: Filter = EVERYTHING) -> dict[PassageRef, Chunk]:
-        """Return passage -> chunk with the same text; those that these documents do not hold are left out."""
-        return find_passages(passages, self.table, within.document_ids(self.table))
+    def find_passages(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        """Return passage -> chunk with the same text; those that are gone are left out."""
+        return find_passages(passages, self.table)
 
     def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
         """Return the answers of a store as somebody with these rights may read them."""

@@ -1,0 +1,66 @@
+"""ranking -> the same as votes move it, with what a curator says of the question, as far as the asker may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from app.feedback.recall import Memory
+from app.memory.votes import Statement
+from app.reranking.rerank import RankedChunk
+from app.reranking.statements import is_overtaken
+from app.reranking.votes import with_votes
+from app.search.filters import Filter
+from app.search.passages import find_passages
+from ingest.chunk import Chunk, PassageRef
+from ingest.table import ChunkTable
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks about the documents of a table.
+
+    within: which documents to look at, of those that the asker may read. user: whose own votes act at once; '' for
+    nobody in particular.
+    """
+
+    table: ChunkTable
+    within: Filter
+    user: str
+
+    def voted(
+        self, query: str, ranking: Sequence[RankedChunk], memory: Memory
+    ) -> tuple[list[RankedChunk], Statement | None]:
+        """Return the ranking as votes move it, and what a curator says of the question, if it still holds."""
+        found = [ranked.chunk.id for ranked in ranking]
+        moved = with_votes(ranking, memory.recall(query, self.user, found), self._find)
+        statement = memory.statement(query, found, self._may_be_told, self._only_readable)
+        return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
+
+    def _find(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        return find_passages(passages, self.table, self.within.document_ids(self.table))
+
+    @property
+    def _readable_ids(self) -> frozenset[str] | None:
+        return self.within.all_readable.document_ids(self.table)
+
+    def _may_be_told(self, statement: Statement) -> bool:
+        """Return whether a statement is for the asker, who may read what it rests on.
+
+        That nothing answers can only be said by a curator who may read no less.
+        """
+        readable = self.within.readable
+        if readable is None:
+            return statement.collections is None or bool(statement.text)
+        if statement.text:
+            return find_passages(statement.sources, self.table, self._readable_ids).keys() == set(statement.sources)
+        if statement.collections is not None and not readable.issubset(statement.collections):
+            return False
+        ids = self.table.find_ids(statement.shown, self._readable_ids)
+        return ids == self.table.find_ids(statement.shown)
+
+    def _only_readable(self, passages: Collection[PassageRef]) -> Collection[PassageRef]:
+        """Return the passages that the asker may read, also those that are gone for who may read all."""
+        if self.within.readable is None:
+            return passages
+        return find_passages(passages, self.table, self._readable_ids)
