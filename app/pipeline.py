@@ -38,9 +38,8 @@ from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.models import Models
 from app.registry import Registry
-from app.reranking.draft import drafted
-from app.reranking.live import NONE, LiveReranker, Reranked, used
-from app.reranking.names import LIVE, name_in_answers, name_of
+from app.reranking.live import NONE, LiveReranker, Reranked, left_out, used
+from app.reranking.names import LIVE, name_in_answers
 from app.reranking.newest import newest_first
 from app.reranking.rerank import RankedChunk, RerankerError, rerank
 from app.reranking.similarity import Similarity
@@ -83,9 +82,8 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.models = Models(settings, embedder, language_model, sentence_scorer)
-        self._registry = Registry(settings.home)
         self._family_finder = FamilyFinder(settings.home)
-        self._live = LiveReranker(self._registry, self.models.reranker)
+        self._live = LiveReranker(Registry(settings.home), self.models.reranker, settings.num_citations)
         self.admission = usual_admission()
         self._memory = LiveMemory(settings.home, settings.min_agreeing)
         self._spelling = Spelling()
@@ -246,29 +244,16 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            live = self._live.rerank(question, candidates, self.models.embedder.name)
-            return self._on_trial(question, candidates, live)
+            return self._live.rerank(question, candidates, self.models.embedder.name)
         try:
             ranking = rerank(question, candidates, self.models.reranker(name), self.models.embedder.name)
             shown = name_in_answers(name)
-            return Reranked(used(shown, ranking), ranking, _left_out(ranking, shown))
+            return Reranked(used(shown, ranking), ranking, left_out(shown, ranking))
         except RerankerError as error:
             if not fall_back:
                 raise
             note = f"Reranker {name_in_answers(name)} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
-
-    def _on_trial(self, question: str, candidates: Sequence[Candidate], found: Reranked) -> Reranked:
-        """Draft the first places from the live ranking and that of a model on trial; if that one fails, they stay."""
-        try:
-            trial = self._registry.trial()
-            if trial is None or trial.live != found.reranker:
-                return found
-            other = rerank(question, candidates, self.models.reranker(name_of(trial.model)), self.models.embedder.name)
-        except Exception as error:  # damaged weights make the libraries raise anything
-            _log.warning("the trial could not rank: %s", error)
-            return found
-        return replace(found, ranking=drafted(found.ranking, other, self.settings.num_citations, question))
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
         """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.
@@ -370,14 +355,6 @@ def changed_questions(
 def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:
     """Return whether all sources of a curator's answer are among the citations; they have the first numbers."""
     return {citation.number for citation in citations} >= set(range(1, len(statement.sources) + 1))
-
-
-def _left_out(ranking: Sequence[RankedChunk], reranker: str) -> str:
-    """Return a note on passages that the reranker left out."""
-    num_scored, num_all = sum(ranked.reranker_score is not None for ranked in ranking), len(ranking)
-    if num_scored in (0, num_all):
-        return ""
-    return f"Reranker {reranker} scored {num_scored} of {num_all} passages; the others follow in the order of search."
 
 
 def _damage(table: ChunkTable, within: Filter) -> str:

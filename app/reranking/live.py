@@ -1,4 +1,4 @@
-"""candidates -> Reranked by the live model or, if that fails, by its predecessor.
+"""candidates -> Reranked by the live model, with one on trial, or, if the live one fails, by its predecessor.
 
 Load does not change the ranking: app/access/admission.py decides who waits and who is turned away.
 
@@ -11,9 +11,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.registry import SHIPPED, Registry, RegistryError
+from app.reranking.draft import drafted
 from app.reranking.names import name_of
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
@@ -46,16 +47,18 @@ class _Failure:
 class LiveReranker:
     """Ranks with the live model of a registry; safe to share between threads.
 
-    load: returns a loaded reranker by name. clock: returns seconds.
+    load: returns a loaded reranker by name. num_drafted: first places that a model on trial helps to fill. clock:
+    returns seconds.
     """
 
     def __init__(
         self,
         registry: Registry,
         load: Callable[[str], Reranker | None],
+        num_drafted: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._registry, self._load, self._clock = registry, load, clock
+        self._registry, self._load, self._num_drafted, self._clock = registry, load, num_drafted, clock
         self._standing = [SHIPPED]
         self._failures: dict[str, _Failure] = {}
         self._reported: set[tuple[str, str]] = set()
@@ -76,9 +79,22 @@ class LiveReranker:
                     why = _reason(error)
                     self._give_up(model, why)
                 else:
-                    return Reranked(used(model, ranking), ranking, self._note(failed, model))
+                    found = Reranked(used(model, ranking), ranking, self._note(failed, model))
+                    return self._with_trial(found, query, candidates, embedder)
             failed[model] = why
         return Reranked(NONE, rerank(query, candidates, None), self._note(failed, NONE))
+
+    def _with_trial(self, found: Reranked, query: str, candidates: Sequence[Candidate], embedder: str) -> Reranked:
+        """Draft the first places from this ranking and that of a model on trial; if that one fails, they stay."""
+        try:
+            trial = self._registry.trial()
+            if trial is None or trial.live != found.reranker:
+                return found
+            other = rerank(query, candidates, self._load(name_of(trial.model)), embedder)
+        except Exception as error:  # damaged weights make the libraries raise anything
+            _log.warning("the trial could not rank: %s", error)
+            return found
+        return replace(found, ranking=drafted(found.ranking, other, self._num_drafted, query))
 
     def _models(self) -> list[str]:
         """Return the live model and its fallbacks; the last known ones if the registry cannot be read."""
@@ -122,6 +138,14 @@ class LiveReranker:
 def used(reranker: str, ranking: Sequence[RankedChunk]) -> str:
     """Return the reranker's name, or `none` if it scored no passage and left the order of search."""
     return reranker if not ranking or any(ranked.reranker_score is not None for ranked in ranking) else NONE
+
+
+def left_out(reranker: str, ranking: Sequence[RankedChunk]) -> str:
+    """Return a note on passages that the reranker left out, or ''."""
+    num_scored, num_all = sum(ranked.reranker_score is not None for ranked in ranking), len(ranking)
+    if num_scored in (0, num_all):
+        return ""
+    return f"Reranker {reranker} scored {num_scored} of {num_all} passages; the others follow in the order of search."
 
 
 def _joined(failed: Mapping[str, str]) -> list[str]:

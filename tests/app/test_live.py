@@ -64,7 +64,7 @@ class World:
             "trained:reranker-2": self.second,
         }
         self.loads: list[str] = []
-        self.live = LiveReranker(self.registry, self.load, self.clock)
+        self.live = LiveReranker(self.registry, self.load, 5, self.clock)
 
     def load(self, name: str) -> Reranker:
         self.loads.append(name)
@@ -102,7 +102,7 @@ def test_a_model_that_cannot_read_the_language_did_not_rank(home: Path) -> None:
         def reads(self, _texts: Sequence[str]) -> bool:
             return False
 
-    live = LiveReranker(Registry(home), {"shipped": English({"gold": 1.0})}.__getitem__)
+    live = LiveReranker(Registry(home), {"shipped": English({"gold": 1.0})}.__getitem__, 5)
     assert live.rerank("q", CANDIDATES, "all-MiniLM-L6-v2").reranker == "shipped"
     done = live.rerank("q", CANDIDATES, MULTILINGUAL_EMBEDDER)
     assert (done.reranker, done.note) == ("none", "")
@@ -207,7 +207,7 @@ def test_registry_that_was_never_read_leaves_the_shipped_one(home: Path) -> None
     home.mkdir()
     (home / "citeloop.sqlite3").write_text("this is no database " * 100)
     shipped = FakeReranker({"gold": 1.0})
-    done = LiveReranker(Registry(home), {"shipped": shipped}.__getitem__).rerank("q", CANDIDATES)
+    done = LiveReranker(Registry(home), {"shipped": shipped}.__getitem__, 5).rerank("q", CANDIDATES)
     assert (done.reranker, done.ranking[0].chunk.text) == ("shipped", "gold")
 
 

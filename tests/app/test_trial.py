@@ -205,7 +205,6 @@ def test_answers_are_drafted_while_a_model_is_on_trial(
         "shipped": FakeReranker({"pool": 1.0}),
         "trained:reranker-1": FakeReranker({"sauna": 1}),
     }
-    monkeypatch.setattr(pipeline.models, "reranker", known.get)
     monkeypatch.setattr(pipeline._live, "_load", known.__getitem__)
     before = pipeline.rank("hotel", "live")
     assert all(one.ranks is None for one in before.ranking)
@@ -220,5 +219,4 @@ def test_answers_are_drafted_while_a_model_is_on_trial(
     assert stored
     assert stored.answer.ranking == after.ranking
     del known["trained:reranker-1"]
-    monkeypatch.setattr(pipeline.models, "reranker", known.__getitem__)
     assert pipeline.rank("hotel", "live").ranking == before.ranking, "a model that fails changes nothing"
