@@ -10,6 +10,7 @@
     answer          Answer            ranking -> text with citations, quoted or written, and checked
     feedback        FeedbackEvent     answers shown, users' actions, and their meaning
     evaluation      EvaluationReport  judged questions -> ranking quality, and whether the reranker pays
+    writing         Writing           ranked answer -> its text: a curator's, a language model's, or quotes
     pipeline        Pipeline          search, rerank and write, with loaded models and timings
     answering       Answerer          question -> stored answer, made outside the page
     training        TrainingExample   feedback or files of pairs -> a candidate that must pass a gate

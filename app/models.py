@@ -36,7 +36,7 @@ class Models:
         language_model: LanguageModel | None = None,
         sentence_scorer: Similarity | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._given_embedder = embedder
         self._opened: tuple[ChunkTable, Embedder] | None = None
         self._given_language_model = language_model
@@ -47,6 +47,11 @@ class Models:
         self._loading = threading.Lock()
 
     @property
+    def table(self) -> ChunkTable:
+        """Return the table in use. Raises TableError if it is damaged or of another version."""
+        return self.table_and_embedder()[0]
+
+    @property
     def embedder(self) -> Embedder:
         """Return the embedder of the table, else that of the settings. Raises CiteloopError."""
         return self.table_and_embedder()[1]
@@ -54,27 +59,27 @@ class Models:
     @property
     def hint(self) -> str:
         """Return what the curator should do about the table, or ''."""
-        made_with, wanted = self.embedder.name, self._settings.embedder
+        made_with, wanted = self.embedder.name, self.settings.embedder
         if self._given_embedder or not wanted or made_with == recorded_name(wanted):
             return ""
         return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
 
     def table_and_embedder(self) -> tuple[ChunkTable, Embedder]:
         """Return the table with its embedder; reopened after it is created or replaced. Raises CiteloopError."""
-        home = self._settings.home
+        home = self.settings.home
         with self._loading:
             if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
                 made_with = read_identity(home)
-                name = made_with.embedder if made_with else self._settings.embedder
+                name = made_with.embedder if made_with else self.settings.embedder
                 embedder = self._given_embedder or load_embedder(name)
                 self._opened = ChunkTable(home, embedder), embedder
             return self._opened
 
     def connection(self) -> tuple[LanguageModel | None, int]:
         """Return the language model, None to quote, and its context size in tokens. Raises EndpointError."""
-        endpoint = None if self._given_language_model else read_endpoint(self._settings)
+        endpoint = None if self._given_language_model else read_endpoint(self.settings)
         if endpoint is None:
-            return self._given_language_model, self._settings.context_tokens
+            return self._given_language_model, self.settings.context_tokens
         check_endpoint(endpoint)
         from app.language_model.openai_model import OpenAILanguageModel  # takes half a second to import
 
@@ -114,14 +119,14 @@ class Models:
         """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
         if name == LIVE:
             try:
-                name = name_of(Registry(self._settings.home).live())
+                name = name_of(Registry(self.settings.home).live())
             except RegistryError as error:
                 raise RerankerError(str(error)) from error
         with self._loading:
             if name not in self._rerankers:
-                loaded, version = load_reranker(name, self._settings), version_of(name, self._settings)
+                loaded, version = load_reranker(name, self.settings), version_of(name, self.settings)
                 if version and isinstance(loaded, Preparable):
-                    loaded.kept = KeptVectors(self._settings.home, version)
+                    loaded.kept = KeptVectors(self.settings.home, version)
                 self._rerankers[name], self._versions[name_in_answers(name)] = loaded, version
             return self._rerankers[name]
 

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from app.access.admission import usual_admission
 from app.access.rights import Rights
-from app.answer import (
-    ALL_STRUCK_OUT,
-    CURATED,
-    EXTRACTIVE,
-    NO_DOCUMENTS,
-    NOTHING_MATCHES,
-    Answer,
-    Citation,
-    cite,
-)
-from app.answer.curated import text_of
+from app.answer import EXTRACTIVE, Answer, cite
 from app.answer.prompts import read_prompts
-from app.answer.writer import Writer
 from app.feedback import FeedbackStore
 from app.feedback.asker import Asker
 from app.feedback.changed import Changed, changed_since
@@ -33,7 +20,6 @@ from app.feedback.curators import Asking
 from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.protocol import LanguageModel
-from app.language_model.tokens import estimate_tokens
 from app.memory.votes import Statement, Vote
 from app.memory.wording import Wording
 from app.models import Models
@@ -53,18 +39,14 @@ from app.search.search import Candidate, search
 from app.search.spelling import Spelling
 from app.settings import Settings
 from app.telemetry.stages import count, stage
+from app.writing import Writing
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
-from ingest.figures import Figures, KeptFigure, read_picture
+from ingest.figures import Figures, KeptFigure
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
-
-_MAX_PICTURES = 3
-"""Pictures that a language model is shown with a question."""
-
-_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -83,6 +65,7 @@ class Pipeline:
         self.settings = settings
         self.models = Models(settings, embedder, language_model, sentence_scorer)
         self._family_finder = FamilyFinder(settings.home)
+        self._writing = Writing(self.models)
         self._live = LiveReranker(Registry(settings.home), self.models.reranker, settings.num_citations)
         self.admission = usual_admission()
         self._memory = LiveMemory(settings.home, settings.min_agreeing)
@@ -91,30 +74,7 @@ class Pipeline:
     @property
     def table(self) -> ChunkTable:
         """Return the table in use. Raises TableError if it is damaged or of another version."""
-        return self.models.table_and_embedder()[0]
-
-    @property
-    def writer(self) -> Writer:
-        """Return a writer for the current endpoint, or one that quotes. Raises EndpointError."""
-        language_model, context_tokens = self.models.connection()
-        return Writer(
-            language_model,
-            lambda: self.models.sentence_scorer,  # loaded on first use
-            lambda: self.models.quote_scorer,
-            estimate_tokens,
-            context_tokens,
-            read_prompts(self.settings.home).answer,
-            self._pictures if language_model and language_model.name == self.settings.vision_model else lambda _: [],
-        )
-
-    def _pictures(self, citations: Sequence[Citation]) -> list[tuple[int, bytes]]:
-        """Return the pictures beside these citations, with their numbers."""
-        found: dict[Path, int] = {}
-        for citation in citations:
-            for _, path in self.figures_of(citation.chunk):
-                found.setdefault(path, citation.number)
-        first = islice(found.items(), _MAX_PICTURES)
-        return [(number, picture) for path, number in first if (picture := read_picture(path))]
+        return self.models.table
 
     def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
         """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
@@ -261,7 +221,7 @@ class Pipeline:
         stop: when set, the text ends, marked as stopped.
         """
         answer = ranked
-        for answer in self._written(replace(ranked, ranking_note=ranked.note), ranked.citations, stop):
+        for answer in self._writing.write(replace(ranked, ranking_note=ranked.note), ranked.citations, stop):
             yield answer
         count("questions", found=answer.found, answered_by=answer.answered_by)
 
@@ -280,54 +240,7 @@ class Pipeline:
             note=answer.ranking_note,  # a language model that failed then may not fail now
             without=tuple(citation.chunk.id for citation in answer.citations if citation.chunk.id in without),
         )
-        return self._written(unwritten, remaining, stop)
-
-    def _written(
-        self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
-    ) -> Iterator[Answer]:
-        """Yield the answer as its text is written from these citations, as one stage."""
-        answer = unwritten
-        with stage("answer") as current:
-            for answer in self._texts(unwritten, citations, stop):
-                yield answer
-            fields = {"answered_by": answer.answered_by, "found": answer.found, "complete": answer.complete}
-            current.fields |= fields
-            current.model = "" if answer.answered_by in (EXTRACTIVE, CURATED) else answer.answered_by
-            current.query, current.output = answer.searched, answer.text
-
-    def _texts(
-        self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None
-    ) -> Iterator[Answer]:
-        try:
-            writer = self.writer
-        except CiteloopError as error:  # invalid settings: quote the passages instead
-            writer = Writer(
-                None, lambda: self.models.sentence_scorer, lambda: self.models.quote_scorer, estimate_tokens
-            )
-            unwritten = replace(unwritten, note=f"{unwritten.note} {error}".strip())
-        unwritten = replace(
-            unwritten,
-            answered_by=writer.name if citations else EXTRACTIVE,
-            found=False,
-            complete=False,
-            stopped=False,
-            num_dropped=0,
-            sentences=(),
-        )
-        if citations and (statement := unwritten.statement) and _has_sources(statement, citations):
-            by = CURATED if statement.text else EXTRACTIVE
-            yield replace(unwritten, text=text_of(statement), answered_by=by, found=bool(statement.text), complete=True)
-        elif citations:
-            yield from writer.write(unwritten, citations, stop)
-        else:
-            timings = {**unwritten.timings_ms, "answer": 0.0}
-            yield replace(unwritten, text=self._nothing_to_write_from(unwritten), timings_ms=timings, complete=True)
-
-    def _nothing_to_write_from(self, unwritten: Answer) -> str:
-        """Return why nothing was found, in words."""
-        if unwritten.without:
-            return ALL_STRUCK_OUT
-        return NOTHING_MATCHES if self.table.num_chunks() else NO_DOCUMENTS
+        return self._writing.write(unwritten, remaining, stop)
 
     def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
         """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
@@ -350,11 +263,6 @@ def changed_questions(
     questions = {asking.question for asking in askings}
     is_overtaken = partial(pipeline.is_overtaken, within=within)
     return changed_since(questions, log, held, votes, pipeline.table, is_overtaken)
-
-
-def _has_sources(statement: Statement, citations: Sequence[Citation]) -> bool:
-    """Return whether all sources of a curator's answer are among the citations; they have the first numbers."""
-    return {citation.number for citation in citations} >= set(range(1, len(statement.sources) + 1))
 
 
 def _damage(table: ChunkTable, within: Filter) -> str:

@@ -226,7 +226,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> FakeLanguageModel:
     """The language model of every pipeline, which writes of the first two passages."""
     writer = FakeLanguageModel("A hotel may cost 150 euros [1]", ", and that is all [2].")
     monkeypatch.setattr(
-        "app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
+        "app.writing.Writing.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
     )
     return writer
 
@@ -294,7 +294,7 @@ def slow_writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowWriter]:
     writer = SlowWriter()
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", ThreadPoolExecutor)
     monkeypatch.setattr(
-        "app.pipeline.Pipeline.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
+        "app.writing.Writing.writer", Writer(writer, FakeReranker, FakeReranker, lambda text: len(text.split()))
     )
     yield writer
     writer.goes_on.set()
