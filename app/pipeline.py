@@ -71,14 +71,10 @@ class Pipeline:
         self._memory = LiveMemory(settings.home, settings.min_agreeing)
         self._spelling = Spelling()
 
-    @property
-    def table(self) -> ChunkTable:
-        """Return the table in use. Raises TableError if it is damaged or of another version."""
-        return self.models.table
-
-    def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
-        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
-        return Figures(self.settings.home).shown_with(chunk, self.table)
+    def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
+        """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
+        *_, answer = self.write(self.rank(question, reranker, within=within))
+        return answer
 
     def in_full(
         self, question: str, earlier: Sequence[str], stop: threading.Event | None = None, *, detect: bool = True
@@ -94,10 +90,6 @@ class Pipeline:
         except CiteloopError:  # invalid settings; the answer's note reports them
             language_model, told = None, ""
         return rewrite(question, earlier, language_model, stop, told, detect=detect)
-
-    def families_for(self, within: Filter = EVERYTHING) -> Families:
-        """Return which documents replace which, of those that may be read."""
-        return self._family_finder.families(self.table).among(within.all_readable.document_ids(self.table))
 
     def search(self, query: str, within: Filter = EVERYTHING) -> list[Candidate]:
         """Return the candidates for a query. Raises CiteloopError on an unknown document."""
@@ -175,33 +167,6 @@ class Pipeline:
             statement=statement,
         )
 
-    def _voted(
-        self, query: str, ranking: Sequence[RankedChunk], asker: Asker, *, ignore_votes: bool
-    ) -> tuple[list[RankedChunk], Statement | None]:
-        """Return the ranking as votes, newer versions and a curator's answer move it, and that answer."""
-        statement = None
-        if not ignore_votes:
-            ranking, statement = asker.voted(query, ranking, self.memory)
-        return with_statement(newest_first(ranking, self.families_for(asker.within), query, asker.within), statement)
-
-    def is_overtaken(self, statement: Statement, within: Filter = EVERYTHING) -> bool:
-        """Return whether documents that were added or changed since may answer what a curator called unanswered."""
-        ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
-        return is_overtaken(statement, ranking, self.table.document)
-
-    def find_passages(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
-        """Return passage -> chunk with the same text; those that are gone are left out."""
-        return find_passages(passages, self.table)
-
-    def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
-        """Return the answers of a store as somebody with these rights may read them."""
-        return ReadableAnswers(store, EVERYTHING.read_by(rights), self.table, self.families_for)
-
-    @property
-    def memory(self) -> Memory:
-        """Return what people have said of passages until now."""
-        return self._memory.current(self.models.embedder)
-
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
             return self._live.rerank(question, candidates, self.models.embedder.name)
@@ -214,6 +179,15 @@ class Pipeline:
                 raise
             note = f"Reranker {name_in_answers(name)} could not be used, so this is the order of search: {error}"
             return Reranked(NONE, rerank(question, candidates, None), note)
+
+    def _voted(
+        self, query: str, ranking: Sequence[RankedChunk], asker: Asker, *, ignore_votes: bool
+    ) -> tuple[list[RankedChunk], Statement | None]:
+        """Return the ranking as votes, newer versions and a curator's answer move it, and that answer."""
+        statement = None
+        if not ignore_votes:
+            ranking, statement = asker.voted(query, ranking, self.memory)
+        return with_statement(newest_first(ranking, self.families_for(asker.within), query, asker.within), statement)
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
         """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.
@@ -242,10 +216,36 @@ class Pipeline:
         )
         return self._writing.write(unwritten, remaining, stop)
 
-    def ask(self, question: str, reranker: str | None = None, *, within: Filter = EVERYTHING) -> Answer:
-        """Search, rerank and answer. Raises RerankerError, and CiteloopError on an unknown document."""
-        *_, answer = self.write(self.rank(question, reranker, within=within))
-        return answer
+    @property
+    def table(self) -> ChunkTable:
+        """Return the table in use. Raises TableError if it is damaged or of another version."""
+        return self.models.table
+
+    @property
+    def memory(self) -> Memory:
+        """Return what people have said of passages until now."""
+        return self._memory.current(self.models.embedder)
+
+    def families_for(self, within: Filter = EVERYTHING) -> Families:
+        """Return which documents replace which, of those that may be read."""
+        return self._family_finder.families(self.table).among(within.all_readable.document_ids(self.table))
+
+    def find_passages(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
+        """Return passage -> chunk with the same text; those that are gone are left out."""
+        return find_passages(passages, self.table)
+
+    def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
+        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
+        return Figures(self.settings.home).shown_with(chunk, self.table)
+
+    def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
+        """Return the answers of a store as somebody with these rights may read them."""
+        return ReadableAnswers(store, EVERYTHING.read_by(rights), self.table, self.families_for)
+
+    def is_overtaken(self, statement: Statement, within: Filter = EVERYTHING) -> bool:
+        """Return whether documents that were added or changed since may answer what a curator called unanswered."""
+        ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
+        return is_overtaken(statement, ranking, self.table.document)
 
 
 def changed_questions(
