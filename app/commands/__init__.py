@@ -1,6 +1,7 @@
 """`citeloop`: one file per group of commands.
 
-main      search, ask, serve, and the command line itself
+main      serve, and the command line itself
+ask       ask, search
 doctor    checks the installation
 documents list, move to another collection
 evaluate  measures whether reranking pays on judged questions
