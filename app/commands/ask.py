@@ -58,8 +58,6 @@ def ask_command(
 
     Example: citeloop ask "And in Hamburg?" --earlier "How much may a hotel in Bremen cost?"
     """
-    from app.answer import CURATED
-    from app.answer.curated import said_by
     from app.pipeline import Pipeline
     from app.settings import read_settings
 
@@ -73,19 +71,8 @@ def ask_command(
     )
     if as_json:
         print(json.dumps(answer.as_record(), ensure_ascii=False))
-        return
-    show(answer.text + (f"\n({answer.note})" if answer.note else ""))
-    if answer.answered_by == CURATED and answer.statement:
-        show(f"(answered by {said_by(answer.statement)}, for “{answer.statement.question}”)")
-    for citation in answer.citations:
-        chunk = citation.chunk
-        page = f", page {chunk.page}" if chunk.page else ""
-        superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
-        show(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.shown)}")
-    timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
-    searched = f"searched: {answer.query}; " if answer.query else ""
-    searched += "as typed: --as-typed; " if answer.corrected_from else ""
-    print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)
+    else:
+        _print_answer(answer)
 
 
 def search_command(
@@ -158,6 +145,24 @@ def _answer(
     )
     *_, answer = pipeline.write(ranked)
     return answer
+
+
+def _print_answer(answer: Answer) -> None:
+    from app.answer import CURATED
+    from app.answer.curated import said_by
+
+    show(answer.text + (f"\n({answer.note})" if answer.note else ""))
+    if answer.answered_by == CURATED and answer.statement:
+        show(f"(answered by {said_by(answer.statement)}, for “{answer.statement.question}”)")
+    for citation in answer.citations:
+        chunk = citation.chunk
+        page = f", page {chunk.page}" if chunk.page else ""
+        superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
+        show(f"\n[{citation.number}] {chunk.title} ({chunk.document}{page}{superseded})\n{_indented(chunk.shown)}")
+    timings = ", ".join(f"{step} {milliseconds:.0f} ms" for step, milliseconds in answer.timings_ms.items())
+    searched = f"searched: {answer.query}; " if answer.query else ""
+    searched += "as typed: --as-typed; " if answer.corrected_from else ""
+    print(f"\n{searched}reranker {answer.reranker}; {timings}", file=sys.stderr)
 
 
 def _filter(
