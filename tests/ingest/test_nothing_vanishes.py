@@ -20,8 +20,9 @@ from pptx.util import Inches
 from pypdf.generic import ArrayObject, DictionaryObject, FloatObject, NameObject, NumberObject, TextStringObject
 
 from ingest.parse.office.cells import shown
-from ingest.parse.pdf.layout import Char, text_of
+from ingest.parse.pdf.layout import text_of
 from ingest.parse.pdf.reader import parse_pdf
+from ingest.parse.pdf.sheet import Char
 from ingest.parse.plain import unflowed, unwrapped
 from tests.ingest.samples import make_docx, make_pdf, zipped
 from tests.ingest.test_parse import outline, read

@@ -1,1 +1,1 @@
-"""PDF -> pages of text: reader.py, using layout, unseen, tables, prose, annotations; ocr.py reads pictures of pages."""
+"""PDF -> pages of text: reader.py, using sheet, layout, unseen, tables, prose, annotations; ocr.py reads scans."""

@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import one_line
 from ingest.parse.marks import address_of
-from ingest.parse.pdf.layout import Char, Sheet, moved
+from ingest.parse.pdf.sheet import Char, Sheet, moved
 
 _MOST = 2000
 """Annotations read per page."""

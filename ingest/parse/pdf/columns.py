@@ -7,7 +7,8 @@ from itertools import groupby
 from statistics import median
 
 from ingest.parse.document import Box, Line
-from ingest.parse.pdf.layout import SPREAD, Part, Printed, around, line_of, turned
+from ingest.parse.pdf.layout import SPREAD, Part, Printed, line_of
+from ingest.parse.pdf.sheet import around, turned
 from ingest.parse.tables import has_header
 
 _FEWEST_ROWS = 3

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ingest.parse.document import Box, Parsed, ParseError, note_pages, note_scan
 from ingest.parse.pdf.columns import lines_of_parts
-from ingest.parse.pdf.layout import Part, Printed, around, turned
+from ingest.parse.pdf.layout import Part, Printed
 from ingest.parse.pdf.prose import prose
+from ingest.parse.pdf.sheet import around, turned
 
 Picture = npt.NDArray[np.uint8]
 """Shape (height, width, 3), in the order blue, green, red."""

@@ -9,7 +9,7 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ingest.parse.pdf.layout import Matrix, moved
+from ingest.parse.pdf.sheet import Matrix, moved
 
 _MAX_DEPTH = 4  # of nested forms
 _SAME: Matrix = (1, 0, 0, 1, 0, 0)

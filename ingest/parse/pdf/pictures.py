@@ -17,8 +17,8 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import PAGE_BREAK, Box, FoundFigure, Page
 from ingest.parse.figures import label_of
-from ingest.parse.pdf.layout import Sheet, turned
 from ingest.parse.pdf.paths import images
+from ingest.parse.pdf.sheet import Sheet, turned
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -27,11 +27,12 @@ from ingest.parse.document import (
 from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
-from ingest.parse.pdf.layout import Printed, char_lines, is_readable, sheet_of, text_of, with_marks
+from ingest.parse.pdf.layout import Printed, char_lines, is_readable, text_of, with_marks
 from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, with_tables
+from ingest.parse.pdf.sheet import sheet_of
 from ingest.parse.pdf.unseen import without_unseen
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates

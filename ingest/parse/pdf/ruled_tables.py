@@ -13,8 +13,9 @@ import pypdfium2
 
 from ingest.parse.document import Box
 from ingest.parse.pdf.columns import lines_of_parts, table
-from ingest.parse.pdf.layout import Char, Printed, Sheet, parts_of, text_of
+from ingest.parse.pdf.layout import Printed, parts_of, text_of
 from ingest.parse.pdf.paths import segments
+from ingest.parse.pdf.sheet import Char, Sheet
 
 Cell = tuple[int, int]
 """Row and column."""

@@ -17,8 +17,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box
-from ingest.parse.pdf.layout import Char, Sheet, turned
 from ingest.parse.pdf.paths import is_picture, text_objects
+from ingest.parse.pdf.sheet import Char, Sheet, turned
 
 _LIGHTEST = 240
 _LEAST_CONTRAST = 24  # of 255
