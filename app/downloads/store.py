@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from app.downloads.catalog import CatalogModel, DownloadError
 from app.downloads.hub import OnBytes, Release, download
 from app.registry import RERANKER_KINDS, Registry, TrainedModel, loaded_files
-from app.reranking.names import is_late_interaction
+from app.reranking.model_files import is_late_interaction
 from ingest.home.folder import make_home
 from ingest.originals import file_digest
 

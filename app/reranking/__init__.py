@@ -2,6 +2,7 @@
 
 rerank            RankedChunk    candidates and a reranker's scores -> the ranking; the protocol of rerankers
 names             load_reranker  name -> a loaded reranker
+model_files                      folder or hub id -> is it here, and has it a vector per token?
 live              LiveReranker   ranks with the live model and one on trial, else with its predecessor
 cross_encoder                    any sequence classification model
 late_interaction                 any model with a vector per token

@@ -16,7 +16,8 @@ from app.feedback.store import Position
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
 from app.reranking.late_interaction import LateInteractionReranker
-from app.reranking.names import LIVE, folder_of, is_late_interaction, load_reranker, open_reranker
+from app.reranking.model_files import is_late_interaction
+from app.reranking.names import LIVE, folder_of, load_reranker, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
 from app.training.fit.trainer import Watch, require_libraries

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.reranking.names import require_model
+from app.reranking.model_files import require_model
 from app.training.fit import cross_encoder, embedder, late_interaction
 from app.training.fit.trainer import Recipe, Watch
 from app.training.labels.examples import TrainingExample

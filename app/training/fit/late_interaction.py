@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.reranking.names import is_late_interaction
+from app.reranking.model_files import is_late_interaction
 from app.training.fit.trainer import Recipe, Watch, fit, save
 from app.training.labels.examples import TrainingExample
 
