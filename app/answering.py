@@ -25,7 +25,8 @@ from app.search.filters import EVERYTHING, Filter
 from app.telemetry.stages import stage
 from ingest import CiteloopError
 from ingest.home.database import now
-from ingest.home.job_store import BaseJob, BaseJobStore, Heart, JobError, StoppedError, at_work
+from ingest.home.job_process import Heart, at_work
+from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError
 from ingest.home.log import fault, in_request
 from ingest.home.tables import answer_jobs
 

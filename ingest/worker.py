@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
-from ingest.home.job_store import Heart, at_work, run_queued, start_process
+from ingest.home.job_process import Heart, at_work, run_queued, start_process
 from ingest.home.log import write_log
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest, remove

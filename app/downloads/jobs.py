@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.home.database import now
-from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+from ingest.home.job_process import start_process
+from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.home.tables import download_jobs
 
 

@@ -17,7 +17,8 @@ from app.downloads.trial import try_model
 from app.pipeline import Pipeline
 from app.registry import Registry
 from app.settings import read_settings
-from ingest.home.job_store import Heart, StoppedError, at_work, run_queued
+from ingest.home.job_process import Heart, at_work, run_queued
+from ingest.home.job_store import StoppedError
 from ingest.home.log import write_log
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import delete, insert, select, update
 from app.training.fit.trainer import Loss
 from app.training.plan import Kind, Plan
 from ingest.home.database import now
-from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id, start_process
+from ingest.home.job_process import start_process
+from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.home.tables import training_jobs, training_losses
 
 

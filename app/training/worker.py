@@ -22,7 +22,7 @@ from app.training.candidate import Candidate, make_candidate
 from app.training.fit.trainer import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Step
-from ingest.home.job_store import Heart, at_work, run_queued
+from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
 
 _log = logging.getLogger(__name__)

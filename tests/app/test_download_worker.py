@@ -11,7 +11,7 @@ from app.downloads import worker
 from app.downloads.catalog import DownloadError
 from app.downloads.jobs import DownloadJob, DownloadJobStore
 from app.registry import Registry
-from ingest.home.job_store import Heart
+from ingest.home.job_process import Heart
 from tests.api.conftest import serving
 from tests.app.hub_server import Hub
 from tests.app.test_downloads import FILES, MODEL

@@ -12,18 +12,11 @@ import pytest
 from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Text
 
 from ingest import CiteloopError
-from ingest.home import job_store
+from ingest.home import job_process, job_store
 from ingest.home.damaged_database import damaged_databases
 from ingest.home.database import now
-from ingest.home.job_store import (
-    BaseJob,
-    BaseJobStore,
-    Heart,
-    StoppedError,
-    at_work,
-    new_job_id,
-    start_process,
-)
+from ingest.home.job_process import Heart, at_work, start_process
+from ingest.home.job_store import BaseJob, BaseJobStore, StoppedError, new_job_id
 from ingest.home.tables import Names, job_table
 from ingest.jobs import JobStore
 
@@ -63,7 +56,7 @@ def store(home: Path) -> Bakery:
 
 @pytest.fixture(autouse=True)
 def _quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_store, "_HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(job_process, "_HEARTBEAT_SECONDS", 0.02)
 
 
 def wait_until_beaten(store: Bakery, job: Bake) -> None:

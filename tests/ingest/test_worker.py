@@ -15,7 +15,7 @@ import pytest
 
 from ingest import CiteloopError, worker
 from ingest.embed.embedder import Embedder, Vectors
-from ingest.home import job_store
+from ingest.home import job_process
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import Progress
 from ingest.reindex import reindex
@@ -35,7 +35,7 @@ def store(home: Path) -> JobStore:
 
 @pytest.fixture(autouse=True)
 def _quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_store, "_HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(job_process, "_HEARTBEAT_SECONDS", 0.02)
 
 
 def do(store: JobStore, job: Job, embedder: Embedder | None = None) -> list[str]:
@@ -318,7 +318,7 @@ import sys
 import time
 from pathlib import Path
 from ingest import worker
-from ingest.home import job_store
+from ingest.home import job_process
 from tests.conftest import FakeEmbedder
 
 class Embedder(FakeEmbedder):
@@ -326,7 +326,7 @@ class Embedder(FakeEmbedder):
         time.sleep(float(sys.argv[2]))
         return super().embed(texts)
 
-job_store._HEARTBEAT_SECONDS = 0.1
+job_process._HEARTBEAT_SECONDS = 0.1
 worker.embedder_for = lambda home, name: Embedder()
 import ingest.pipeline
 ingest.pipeline._BATCH_CHARACTERS = 0

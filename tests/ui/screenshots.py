@@ -15,7 +15,7 @@ from app.reranking.names import load_reranker
 from app.settings import Settings
 from app.training.jobs import TrainingJobStore
 from ingest.embed.embedder import load_embedder
-from ingest.home.job_store import Heart
+from ingest.home.job_process import Heart
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.faulty_server import DONE, FAULTS, FaultyServer, event, streams

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from app.registry import Registry
 from app.training.jobs import TrainingJobStore
 from ingest.home.database import now
-from ingest.home.job_store import Heart
+from ingest.home.job_process import Heart
 from tests.app.gate_builder import add_model, add_training, make_gate_report, make_losses
 from tests.app.report_builder import make_change, make_place
 from tests.ui.browser import CHROMIUM, browsing, serving

@@ -13,7 +13,8 @@ from app.pipeline import Pipeline
 from app.training.proposals.propose import Refusal, propose, refusal_words
 from app.training.proposals.store import Proposal
 from ingest.home.database import now
-from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError, at_work, new_job_id
+from ingest.home.job_process import at_work
+from ingest.home.job_store import BaseJob, BaseJobStore, JobError, StoppedError, new_job_id
 from ingest.home.tables import proposal_jobs
 
 
