@@ -1,6 +1,7 @@
 """The pipeline for programs: HTTP below /v1, and tools for agents (MCP) at /mcp.
 
     shapes               request and response types, also for OpenAPI and the agents' schemas
+    rerank_shapes        those of /v1/rerank, as with Cohere
     answers              question -> events of its answer; texts -> scores
     guard                keys, sizes and errors of requests
     streams              blocking work -> awaitable and stoppable

@@ -15,7 +15,8 @@ from app.access.admission import expect_waiting
 from app.access.rights import Rights
 from app.answer import Answer
 from app.answering import failure_note
-from app.api.shapes import AskBody, FeedbackBody, Passage, RankingOptions, RerankBody, SearchBody, SearchResult
+from app.api.rerank_shapes import RerankBody
+from app.api.shapes import AskBody, FeedbackBody, Passage, RankingOptions, SearchBody, SearchResult
 from app.feedback import FeedbackError, FeedbackStore, StoredAnswer, new_id
 from app.feedback.reading import ReadableAnswers
 from app.pipeline import Pipeline

@@ -17,20 +17,8 @@ from app.api import answers
 from app.api.asking import Asking, CalledBy
 from app.api.chat import chat_routes
 from app.api.guard import BodyLimit, InRequest, KeyRequired, handle_errors
-from app.api.shapes import (
-    AskBody,
-    AskResult,
-    ErrorAnswer,
-    FeedbackBody,
-    FeedbackResult,
-    RerankAnswer,
-    RerankBody,
-    RerankResult,
-    SearchBody,
-    SearchResult,
-    TextDocument,
-    Usage,
-)
+from app.api.rerank_shapes import RerankAnswer, RerankBody, RerankResult, TextDocument, Usage
+from app.api.shapes import AskBody, AskResult, ErrorAnswer, FeedbackBody, FeedbackResult, SearchBody, SearchResult
 from app.api.streams import SEARCH_SECONDS, event_stream, server_sent, wait_for
 from app.feedback import FeedbackStore, new_id
 from app.pipeline import Pipeline
