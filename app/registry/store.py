@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -14,7 +14,6 @@ from sqlalchemy import Connection, func, insert, select, update
 from app.registry.entries import (
     RERANKER_KINDS,
     SHIPPED,
-    Action,
     Promotion,
     RegistryError,
     TrainedModel,
@@ -24,6 +23,7 @@ from app.registry.entries import (
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from app.registry.going_live import objection
+from app.registry.rows import MODELS, NAMES, expect_standing, model_of, record_change, standing_models, trial_now
 from ingest.home.damaged_database import damaged_databases
 from ingest.home.database import now
 from ingest.home.folder import flush_entries
@@ -36,11 +36,6 @@ _TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
 """Names of rerankers outside the registry."""
 
 _AUTO_PROMOTE = "promotes by itself"
-_MODELS = select(*(models.c[field.name] for field in fields(TrainedModel))).where(models.c.removed_at.is_(None))
-_NAMES = _MODELS.with_only_columns(models.c.name)
-_CHANGES = select(promotions.c.action, promotions.c.model).where(promotions.c.action != "fallback")
-_CHANGES = _CHANGES.order_by(promotions.c.sequence)
-_TRIALS = select(*(trials.c[field.name] for field in fields(Trial))).order_by(trials.c.sequence.desc())
 
 
 class Registry:
@@ -62,12 +57,12 @@ class Registry:
     def models(self) -> list[TrainedModel]:
         """Return all models, newest first."""
         with self._records.reading() as connection:
-            return [TrainedModel(*row) for row in connection.execute(_MODELS.order_by(models.c.sequence.desc()))]
+            return [TrainedModel(*row) for row in connection.execute(MODELS.order_by(models.c.sequence.desc()))]
 
     def model(self, name: str) -> TrainedModel:
         """Return the model with this name. Raises RegistryError, with the known names."""
         with self._records.reading() as connection:
-            return _model(connection, name)
+            return model_of(connection, name)
 
     def check(self, name: str) -> None:
         """Check every file of a model, except the shipped one.
@@ -127,13 +122,13 @@ class Registry:
         """Delete a model. Raises RegistryError for the live one, the target of a rollback and one on trial."""
         standing, target = self._intact()
         with self._records.writing() as connection:
-            _model(connection, name)
-            _expect_standing(connection, standing)
+            model_of(connection, name)
+            expect_standing(connection, standing)
             if name == standing[0]:
                 raise RegistryError(f"{name} is live; promote another one first, or roll back")
             if name == target:
                 raise RegistryError(f"{name} is the target of a rollback; promote another one first")
-            if (trial := _trial(connection)) and trial.model == name:
+            if (trial := trial_now(connection)) and trial.model == name:
                 raise RegistryError(f"{name} is on trial; stop the trial first")
             connection.execute(update(models).where(models.c.name == name).values(removed_at=now()))
         shutil.rmtree(self.folder(name), ignore_errors=True)  # after a failure, `add` removes the rest
@@ -147,7 +142,7 @@ class Registry:
     def standing(self) -> list[str]:
         """Return the live model, then the targets of further rollbacks. Cheap."""
         with self._records.reading() as connection:
-            return _standing(connection)
+            return standing_models(connection)
 
     def history(self) -> list[Promotion]:
         """Return all promotions, rollbacks and fallbacks, newest first."""
@@ -167,13 +162,13 @@ class Registry:
         """
         self._expect_ranker(name)
         with self._records.writing() as connection:
-            live = _standing(connection)[0]
+            live = standing_models(connection)[0]
             if name == live:
                 raise RegistryError(f"{name} is live already")
-            verdict = None if name == SHIPPED else self.verdict(_model(connection, name).name)
+            verdict = None if name == SHIPPED else self.verdict(model_of(connection, name).name)
             if not override and (against := self._objection(connection, name)):
                 raise RegistryError(against)
-            return _note(connection, "promote", name, live, who, why, verdict.verdict if verdict else "")
+            return record_change(connection, "promote", name, live, who, why, verdict.verdict if verdict else "")
 
     def rollback(self, who: str, why: str) -> Promotion:
         """Make the previously live model live; each further rollback goes one step further back.
@@ -184,8 +179,8 @@ class Registry:
         if target is None:
             raise RegistryError(f"nothing to go back to: {standing[0]} is live, and no earlier model is intact")
         with self._records.writing() as connection:
-            _expect_standing(connection, standing)
-            return _note(connection, "rollback", target, standing[0], who, why)
+            expect_standing(connection, standing)
+            return record_change(connection, "rollback", target, standing[0], who, why)
 
     def rollback_target(self) -> str | None:
         """Return the model that a rollback would make live, or None if no earlier model is intact."""
@@ -209,24 +204,24 @@ class Registry:
             same = (promotions.c.action == "fallback", promotions.c.previous == model, promotions.c.why == why)
             known = select(promotions).where(*same, promotions.c.sequence > change.scalar_subquery())
             if not connection.execute(known).first():
-                _note(connection, "fallback", used_instead, model, "", why)
+                record_change(connection, "fallback", used_instead, model, "", why)
 
     # trial -------------------------------------------------------------------------------------------
 
     def trial(self) -> Trial | None:
         """Return the trial that goes on, or None. Cheap. It pauses while another model is live."""
         with self._records.reading() as connection:
-            return _trial(connection)
+            return trial_now(connection)
 
     def start_trial(self, name: str, who: str) -> Trial:
         """Put a model on trial against the live one. Raises RegistryError if it cannot rank, or one is on trial."""
         self._expect_ranker(name)
         with self._records.writing() as connection:
-            live = _standing(connection)[0]
+            live = standing_models(connection)[0]
             if name == live:
                 raise RegistryError(f"{name} is live; put another model on trial")
-            _model(connection, name)
-            if trial := _trial(connection):
+            model_of(connection, name)
+            if trial := trial_now(connection):
                 raise RegistryError(f"{trial.model} is on trial; stop that trial first")
             trial = Trial(name, live, now(), who)
             connection.execute(insert(trials), asdict(trial))
@@ -235,7 +230,7 @@ class Registry:
     def end_trial(self, outcome: TrialOutcome) -> None:
         """End the trial that goes on. Raises RegistryError if there is none."""
         with self._records.writing() as connection:
-            if _trial(connection) is None:
+            if trial_now(connection) is None:
                 raise RegistryError("no model is on trial")
             last = select(func.max(trials.c.sequence)).scalar_subquery()
             connection.execute(update(trials).where(trials.c.sequence == last).values(outcome=outcome))
@@ -245,8 +240,8 @@ class Registry:
     def _objection(self, connection: Connection, name: str) -> str:
         if name == SHIPPED:
             return ""
-        _model(connection, name)  # report a mistyped name first
-        live = _standing(connection)[0]
+        model_of(connection, name)  # report a mistyped name first
+        live = standing_models(connection)[0]
         past = select(trials.c.outcome).where(trials.c.model == name, trials.c.live == live)
         outcome = connection.scalar(past.order_by(trials.c.sequence.desc()).limit(1))
         return objection(name, self.verdict(name), live, outcome or "")
@@ -256,20 +251,20 @@ class Registry:
         if name == SHIPPED:
             return
         with self._records.reading() as connection:
-            kind = _model(connection, name).kind
+            kind = model_of(connection, name).kind
             if kind not in RERANKER_KINDS:
                 raise RegistryError(f"{name} is of kind {kind}; only {' or '.join(RERANKER_KINDS)} can rank")
             self._check(connection, name)
 
     def _check(self, connection: Connection, name: str) -> None:
-        model = _model(connection, name)
+        model = model_of(connection, name)
         files = connection.scalar(select(models.c.files).where(models.c.name == name))
         check_files(self.folder(name), model.fingerprint, json.loads(files or "{}"))
 
     def _intact(self) -> tuple[list[str], str | None]:
         """Return the stack of live models, and the one that a rollback would make live."""
         with self._records.reading() as connection:
-            standing = _standing(connection)
+            standing = standing_models(connection)
             for name in standing[1:]:
                 with suppress(RegistryError):
                     if name != SHIPPED:
@@ -302,57 +297,7 @@ class Registry:
         """
         if damaged_databases(self.models_folder.parent):
             return
-        known = set(connection.scalars(_NAMES))
+        known = set(connection.scalars(NAMES))
         for folder in self.models_folder.glob("[!.]*/"):
             if folder.name not in known:
                 shutil.rmtree(folder)
-
-
-def _standing(connection: Connection) -> list[str]:
-    """Return the stack of live models, newest first, each once, without those that a rollback undid."""
-    stack = [SHIPPED]
-    for action, model in connection.execute(_CHANGES):
-        if action == "rollback":
-            stack.pop()
-            while stack[-1] != model:
-                stack.pop()
-        else:
-            stack.append(model)
-    existing = {SHIPPED, *connection.scalars(_NAMES)}
-    return [name for name in dict.fromkeys(reversed(stack)) if name in existing]
-
-
-def _expect_standing(connection: Connection, standing: list[str]) -> None:
-    if _standing(connection) != standing:
-        raise RegistryError("the live model has changed meanwhile; try again")
-
-
-def _trial(connection: Connection) -> Trial | None:
-    """Return the last trial, if it has no outcome yet and its opponent is still live."""
-    row = connection.execute(_TRIALS.add_columns(trials.c.outcome).limit(1)).first()
-    trial = Trial(*row[:-1]) if row and not row[-1] else None
-    return trial if trial and trial.live == _standing(connection)[0] else None
-
-
-def _model(connection: Connection, name: str) -> TrainedModel:
-    row = connection.execute(_MODELS.where(models.c.name == name)).first()
-    if row:
-        return TrainedModel(*row)
-    known = connection.scalars(_NAMES.order_by(models.c.sequence))
-    raise RegistryError(f"no model {name!r}; known: {', '.join(known) or 'none yet'}")
-
-
-def _note(
-    connection: Connection, action: Action, model: str, previous: str, who: str, why: str, verdict: str = ""
-) -> Promotion:
-    row = {
-        "at": now(),
-        "who": who,
-        "model": model,
-        "previous": previous,
-        "action": action,
-        "why": why,
-        "verdict": verdict,
-    }
-    noted = connection.execute(insert(promotions).values(row).returning(promotions))
-    return Promotion(**noted.mappings().one())

@@ -136,7 +136,7 @@ def test_rates_of_a_home_come_from_its_log_and_its_history(home: Path, monkeypat
     now = (f"2026-01-01T00:00:{second:02}.000+00:00" for second in range(60))
     monkeypatch.setattr("app.feedback.answers.now", lambda: next(now))
     monkeypatch.setattr("app.feedback.events.now", lambda: next(now))
-    monkeypatch.setattr("app.registry.store.now", lambda: next(now))
+    monkeypatch.setattr("app.registry.rows.now", lambda: next(now))
     answer = replace(make_answer(), reranker="shipped")
     first = store.save_answer(answer, "talk", "ann")
     store.save_answer(replace(answer, citations=()), "talk", "ann")  # nothing was shown
