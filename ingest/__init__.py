@@ -8,7 +8,8 @@
     chunk      Chunk       document -> passages that fit the embedder, with their positions
     collections Groups     ids of documents -> a condition on rows; the default collection
     embed      Embedder    passages -> unit vectors
-    rows       Embedded    chunks and vectors -> rows with digests
+    embedded   Embedded    documents -> their chunks, each with the vector of its passage
+    rows       Identity    chunks and vectors -> rows with digests
     listing    Outline     rows of a table -> its documents, and their headings and openings
     indexes    IndexState  size of a table -> its indexes, and when their upkeep pays
     upkeep                 brings indexes and files up to date in a separate process

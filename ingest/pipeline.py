@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from ingest import CiteloopError
-from ingest.chunk import chunk
 from ingest.collections import default_collection
 from ingest.describe import Describing
-from ingest.embed.embedder import Embedder, Vectors, load_meanwhile
+from ingest.embed.embedder import Embedder, load_meanwhile
+from ingest.embedded import embed_documents
 from ingest.figures import Figures
 from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
@@ -22,7 +20,6 @@ from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
-from ingest.rows import Embedded
 from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
@@ -31,9 +28,6 @@ _BATCH_CHARACTERS = 100_000
 """Small documents are embedded and stored together; a batch is one transaction of about this size."""
 _PICTURE_BYTES = 300
 """Bytes of pictures that count as a character, so that a batch holds about 30 MB of them."""
-_EMBED_CHUNKS = 64
-"""Chunks between two progress reports and checks for a request to stop."""
-_NO_VECTORS = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +116,6 @@ def move(documents: Iterable[StoredDocument], collection: str, table: ChunkTable
     for document in documents:  # first: what is not in the table yet must not be restored into the earlier collection
         originals.move(document.id, collection)
     table.move([document.id for document in documents], collection)
-
-
-def embed_documents(
-    documents: Iterable[Document],
-    embedder: Embedder,
-    known: Mapping[str, Vectors] | None = None,
-    *,
-    on_embedded: Callable[[int], None] = lambda _: None,
-) -> list[Embedded]:
-    """Chunk documents and embed the passages without a known vector; on_embedded gets the size of each batch.
-
-    known: passage -> vector. A document that has only headings comes back without chunks.
-    """
-    vectors = dict(known or {})
-    chunked = [(document, chunk(document, embedder.count_tokens, embedder.max_tokens)) for document in documents]
-    passages = list(dict.fromkeys(piece.passage for _, chunks in chunked for piece in chunks))
-    new = [passage for passage in passages if passage not in vectors]
-    for start in range(0, len(new), _EMBED_CHUNKS):
-        part = new[start : start + _EMBED_CHUNKS]
-        vectors |= dict(zip(part, embedder.embed(part), strict=True))
-        on_embedded(len(part))
-    return [
-        Embedded(document, chunks, np.stack([vectors[piece.passage] for piece in chunks]) if chunks else _NO_VECTORS)
-        for document, chunks in chunked
-    ]
 
 
 @dataclass(frozen=True, slots=True)

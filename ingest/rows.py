@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ingest.chunk import Chunk
-from ingest.embed.embedder import Vectors
-from ingest.parse import Box, Document
+from ingest.embedded import Embedded
+from ingest.parse import Box
 
 _SCHEMA_VERSION = "2"
 _CHUNK_COLUMNS = [field.name for field in fields(Chunk)]
@@ -31,14 +31,6 @@ class Identity:
     dimension: int
     chunking: str
     schema: str = _SCHEMA_VERSION
-
-
-class Embedded(NamedTuple):
-    """A document ready to store; vectors: shape (len(chunks), dimension)."""
-
-    document: Document
-    chunks: list[Chunk]
-    vectors: Vectors
 
 
 def table_schema(identity: Identity) -> pa.Schema:

@@ -16,9 +16,9 @@ from typing import Literal, Protocol, TypeVar
 from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
 from ingest.chunk import DEFAULT_POLICY, Chunk
 from ingest.embed.embedder import Embedder
+from ingest.embedded import Embedded, embed_documents
 from ingest.home.whole_folders import unfinished_folder
-from ingest.pipeline import embed_documents
-from ingest.rows import Embedded, Identity
+from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError
 
 _BATCH_DOCUMENTS = 64

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.search.spelling import Spelling, nearest, other_umlauts
+from ingest.embedded import embed_documents
 from ingest.parse import parse_text
-from ingest.pipeline import embed_documents
 from ingest.table import ChunkTable, TableError
 from tests.conftest import FakeEmbedder
 

@@ -28,8 +28,8 @@ from app.search.families import FamilyFinder
 from app.search.search import search
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Vectors, load_embedder
+from ingest.embedded import Embedded
 from ingest.parse import Document, Page
-from ingest.rows import Embedded
 from ingest.table import ChunkTable
 from tests.benchmarks.ingest_speed import read_passages
 from tests.benchmarks.load import questions

@@ -7,10 +7,10 @@ import pytest
 from filelock import FileLock
 
 from ingest import upkeep
+from ingest.embedded import embed_documents
 from ingest.home.job_store import StoppedError
 from ingest.indexes import IndexState
 from ingest.parse import Document, document_id, parse_text
-from ingest.pipeline import embed_documents
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 

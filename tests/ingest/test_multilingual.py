@@ -22,8 +22,8 @@ from ingest.embed.embedder import (
     recorded_name,
 )
 from ingest.embed.multilingual import read_parts
+from ingest.embedded import embed_documents
 from ingest.parse import parse_text
-from ingest.pipeline import embed_documents
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 

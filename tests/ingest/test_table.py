@@ -12,10 +12,11 @@ import pytest
 
 from app.pipeline import Pipeline
 from ingest.chunk import DEFAULT_POLICY, Chunk, chunk
+from ingest.embedded import Embedded, embed_documents
 from ingest.home.folder import make_current
 from ingest.parse import Document, document_id, parse_text
-from ingest.pipeline import embed_documents, ingest
-from ingest.rows import Embedded, Identity
+from ingest.pipeline import ingest
+from ingest.rows import Identity
 from ingest.table import ChunkTable, MismatchError, TableError, drop_others, read_identity, stored_documents
 from tests.conftest import DOCUMENTS, FakeEmbedder
 

@@ -20,8 +20,8 @@ from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.prepare import Preparer
 from app.settings import Settings
+from ingest.embedded import Embedded
 from ingest.pipeline import ingest
-from ingest.rows import Embedded
 from tests.benchmarks.peers.serve import Passages, Question, serve
 from tests.benchmarks.timing import timed
 
