@@ -12,23 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from app.evaluation import (
-    Benchmark,
-    EvaluationReport,
-    JudgedTable,
-    Qrels,
-    Result,
-    evaluate,
-    evaluate_table,
-    measure,
-    read_benchmark,
-)
-from app.evaluation.benchmark import BenchmarkError
+from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, read_benchmark
 from app.evaluation.changes import largest_changes
-from app.evaluation.report import RunOptions
+from app.evaluation.metrics import measure
+from app.evaluation.report import EvaluationReport, RunOptions, evaluate, evaluate_table
 from app.evaluation.report_text import latency_table
-from app.evaluation.results import _oracle
-from app.evaluation.tables import benchmark_table, judged_table
+from app.evaluation.results import Result, _oracle
+from app.evaluation.tables import JudgedTable, benchmark_table, judged_table
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import Vectors

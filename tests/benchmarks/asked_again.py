@@ -26,8 +26,8 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from app.answer import Answer
-from app.evaluation import read_benchmark
 from app.evaluation.beir_files import queries_file, read_rows
+from app.evaluation.benchmark import read_benchmark
 from app.evaluation.metrics import difference, measure
 from app.evaluation.tables import JudgedTable, judged_table
 from app.feedback import FeedbackStore, Judgement

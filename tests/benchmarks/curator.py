@@ -13,7 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from app.evaluation import Benchmark, benchmark_table, measure
+from app.evaluation.benchmark import Benchmark
+from app.evaluation.metrics import measure
+from app.evaluation.tables import benchmark_table
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.pipeline import Pipeline
 from app.reranking.rerank import Reranker, rerank

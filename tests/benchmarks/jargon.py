@@ -22,8 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.evaluation import Benchmark, read_benchmark
-from app.evaluation.benchmark import Evidence, resolve_evidence
+from app.evaluation.benchmark import Benchmark, Evidence, read_benchmark, resolve_evidence
 from app.evaluation.judgements import text_of
 from app.evaluation.metrics import Difference, difference
 from app.feedback import FeedbackStore, Judgement, question_key

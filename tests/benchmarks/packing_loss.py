@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from app.evaluation import evaluate, read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.evaluation.metrics import difference
 from app.evaluation.progress import track
+from app.evaluation.report import evaluate
 from app.reranking.late_interaction import LateInteractionReranker, TokenEncoder
 from app.reranking.names import MODELS_FOLDER
 from ingest.embed.embedder import load_embedder

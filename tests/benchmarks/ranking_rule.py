@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.evaluation import Benchmark, Result, evaluate, read_benchmark
+from app.evaluation.benchmark import Benchmark, read_benchmark
 from app.evaluation.progress import track
-from app.evaluation.results import NO_RERANKER
+from app.evaluation.report import evaluate
+from app.evaluation.results import NO_RERANKER, Result
 from app.registry import SHIPPED
 from app.reranking.names import load_reranker
 from app.reranking.rerank import Reranker

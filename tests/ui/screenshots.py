@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from app.evaluation import evaluate, read_benchmark
+from app.evaluation.benchmark import read_benchmark
+from app.evaluation.report import evaluate
 from app.evaluation.report_files import write_report
 from app.language_model.endpoint import Endpoint, clear_endpoint, save_endpoint
 from app.reranking.names import load_reranker
