@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, read_benchmark
+from app.evaluation.beir_files import BenchmarkError
+from app.evaluation.benchmark import Benchmark, Qrels, read_benchmark
 from app.evaluation.changes import largest_changes
 from app.evaluation.metrics import measure
 from app.evaluation.report import EvaluationReport, RunOptions, evaluate, evaluate_table
