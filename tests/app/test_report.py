@@ -16,7 +16,7 @@ from app.evaluation.beir_files import BenchmarkError
 from app.evaluation.benchmark import Benchmark, Qrels, read_benchmark
 from app.evaluation.changes import largest_changes
 from app.evaluation.metrics import measure
-from app.evaluation.report import EvaluationReport, RunOptions, evaluate, evaluate_table
+from app.evaluation.report import EvaluationReport, RunOptions, evaluate_table
 from app.evaluation.report_text import latency_table
 from app.evaluation.results import Result, _oracle
 from app.evaluation.tables import JudgedTable, benchmark_table, judged_table
@@ -77,14 +77,14 @@ def means(result: Result) -> dict[str, float]:
 def report_of(
     benchmark: Benchmark, home: Path, embedder: FakeEmbedder, **rerankers: Reranker | None
 ) -> EvaluationReport:
-    return evaluate(benchmark, home, embedder, rerankers)
+    return evaluate_table(judged_table(benchmark, home, embedder), embedder, rerankers)
 
 
 def test_no_order_of_the_candidates_is_better_than_the_oracle(
     by_passage: Benchmark, home: Path, embedder: FakeEmbedder
 ) -> None:
     rerankers = {"none": None, "bad": FakeReranker({"leave": 1.0}), "worse": FakeReranker({"e": 1.0, "VPN": 2.0})}
-    report = evaluate(by_passage, home, embedder, rerankers, ["vector", "text", "hybrid"])
+    report = evaluate_table(judged_table(by_passage, home, embedder), embedder, rerankers, ["vector", "text", "hybrid"])
     assert [(result.retriever, result.reranker) for result in report.results] == [
         (retriever, reranker) for retriever in ("vector", "text", "hybrid") for reranker in ("none", "bad", "worse")
     ]
@@ -138,7 +138,7 @@ def test_none_is_the_order_of_search_and_each_reranker_sees_the_same_candidates(
 
 
 def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
-    report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=[3])
+    report = evaluate_table(judged_table(by_passage, home, embedder), embedder, {"none": None}, num_candidates=[3])
     assert (report.benchmark, report.judged) == ("by passage", "passages")
     assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, (3,))
     assert report.num_chunks == benchmark_table(by_passage, home, embedder).num_chunks()
@@ -171,9 +171,11 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
         labels.append(label)
         return items
 
-    first = evaluate(by_document, home, embedder, {"none": None}, track=track)
+    judged = judged_table(by_document, home, embedder, track)
+    first = evaluate_table(judged, embedder, {"none": None}, options=RunOptions(track))
     embedded = embedder.passages
-    second = evaluate(by_document, home, embedder, {"none": None}, track=track)
+    judged = judged_table(by_document, home, embedder, track)
+    second = evaluate_table(judged, embedder, {"none": None}, options=RunOptions(track))
     assert embedded == embedder.passages > 0
     assert labels == [
         "embed",
@@ -259,7 +261,8 @@ class Judge(FakeReranker):
 
 def test_every_depth_is_searched_again_and_reranked_by_all(by_passage: Benchmark, home: Path) -> None:
     embedder, judge = CountingEmbedder(), Judge()
-    report = evaluate(by_passage, home, embedder, {"none": None, "judge": judge}, ["vector", "text"], [1, 3])
+    judged = judged_table(by_passage, home, embedder)
+    report = evaluate_table(judged, embedder, {"none": None, "judge": judge}, ["vector", "text"], [1, 3])
     assert report.num_candidates == (1, 3)
     assert [(each.retriever, each.num_candidates, each.reranker) for each in report.results] == [
         (retriever, depth, reranker)
