@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from ingest.parse.marks import roman
+from ingest.parse.marks import list_figure
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_STYLES = {"upperRoman": "I", "lowerRoman": "i", "upperLetter": "A", "lowerLetter": "a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +181,6 @@ def _write(paragraph: etree._Element, number: str) -> None:
 
 
 def _figure(number: int, kind: str) -> str:
-    if kind in ("upperRoman", "lowerRoman"):
-        figure = roman(number)
-        return figure if kind == "upperRoman" else figure.lower()
-    if kind in ("upperLetter", "lowerLetter"):
-        letter = chr(ord("A") + (number - 1) % 26) * ((number - 1) // 26 + 1)
-        return letter if kind == "upperLetter" else letter.lower()
     if kind == "none":
         return ""
-    return f"{number:02}" if kind == "decimalZero" else str(number)
+    return f"{number:02}" if kind == "decimalZero" else list_figure(number, _STYLES.get(kind, "1"))
