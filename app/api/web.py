@@ -33,6 +33,7 @@ from app.api.shapes import (
 )
 from app.api.streams import SEARCH_SECONDS, event_stream, server_sent, wait_for
 from app.feedback import FeedbackStore, new_id
+from app.memory.reach import logistic
 from app.pipeline import Pipeline
 
 PATH = "/v1"
@@ -153,7 +154,7 @@ def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Re
     results = [
         RerankResult(
             index=index,
-            relevance_score=answers.logistic(scored.scores[index]),
+            relevance_score=float(logistic(scored.scores[index])),
             document=TextDocument(text=texts[index]) if body.return_documents else None,
         )
         for index in scored.order[: body.top_n]
