@@ -229,21 +229,16 @@ def test_the_table_of_a_benchmark_stays_out_of_the_documents_of_the_home(
     assert not (home / "table").exists()
 
 
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [("it/vpn.md", r"it/vpn\.md does not contain the quoted evidence: 'A hotel may cost"), ("gone.md", r"gone\.md")],
+)
 def test_evidence_that_is_not_in_its_document_is_an_error(
-    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder, document: str, message: str
 ) -> None:
-    moved = replace(by_passage.evidence["hotel"][0], document="it/vpn.md")
+    moved = replace(by_passage.evidence["hotel"][0], document=document)
     wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (moved,)})
-    with pytest.raises(BenchmarkError, match=r"it/vpn\.md does not contain the quoted evidence: 'A hotel may cost"):
-        report_of(wrong, home, embedder, none=None)
-
-
-def test_evidence_of_a_document_that_is_not_in_the_corpus_is_an_error(
-    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
-) -> None:
-    unknown = replace(by_passage.evidence["hotel"][0], document="gone.md")
-    wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (unknown,)})
-    with pytest.raises(BenchmarkError, match=r"gone\.md"):
+    with pytest.raises(BenchmarkError, match=message):
         report_of(wrong, home, embedder, none=None)
 
 
