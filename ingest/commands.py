@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, get_args
 import typer
 
 from ingest import CiteloopError
+from ingest.home.folder import DEFAULT_HOME, ROOT
 
 if TYPE_CHECKING:
     from ingest.jobs import Job, JobStore
@@ -64,14 +65,12 @@ def ingest_command(
     is reported, the rest continues, and the exit status is 1. Example: citeloop ingest ~/handbook --prune
     """
     from ingest.files import check_paths
-    from ingest.home.folder import DEFAULT_HOME, ROOT
-    from ingest.jobs import JobStore
 
     paths = [*(paths or ()), *([ROOT / "data" / "sample"] if sample else ())]
     if not paths:
         raise typer.BadParameter("name files or folders to add, or use --sample")
     check_paths(paths)  # report a mistyped path before models are loaded
-    store = JobStore(home or DEFAULT_HOME)
+    store = _job_store(home)
     job = store.add("folder", paths, prune=prune, embedder=embedder, collection=collection, begin=True)
     if not run_job(store, job, as_json=as_json):
         raise typer.Exit(1)
@@ -82,10 +81,7 @@ def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_j
 
     The old table is used until the new one is complete. Example: citeloop reindex --embedder ~/models/ours
     """
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.jobs import JobStore
-
-    store = JobStore(home or DEFAULT_HOME)
+    store = _job_store(home)
     run_job(store, store.add("reindex", [], embedder=embedder, begin=True), as_json=as_json)
 
 
@@ -98,10 +94,7 @@ def watch_command(
     """Keep the table in sync with a folder until interrupted (Ctrl+C). Example: citeloop watch ~/handbook"""
     from watchfiles import watch
 
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.jobs import JobStore
-
-    store = JobStore(home or DEFAULT_HOME)
+    store = _job_store(home)
     is_first = True
     for changes in watch(folder, rust_timeout=1000, yield_on_timeout=True, raise_interrupt=False):
         if changes or is_first:  # the first run starts while already watching, so that no change is missed
@@ -132,10 +125,7 @@ def jobs_command(
 @jobs_cli.command("list")
 def list_jobs(home: HomeOption = None, last: LastOption = 20, as_json: JsonOption = False) -> None:
     """Print the jobs, newest first. Example: citeloop jobs list --last 5"""
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.jobs import JobStore
-
-    jobs = JobStore(home or DEFAULT_HOME).jobs(last)
+    jobs = _job_store(home).jobs(last)
     if as_json:
         print(json.dumps({"jobs": [job.as_record() for job in jobs]}))
         return
@@ -153,11 +143,9 @@ def cancel(
     job_id: Annotated[str, typer.Argument(help="As `citeloop jobs` prints it.")], home: HomeOption = None
 ) -> None:
     """Ask a job to stop; what it has done stays. Example: citeloop jobs cancel 1f2e3d4c5b6a"""
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.jobs import JobStore
     from ingest.worker import cancel as cancel_job
 
-    store = JobStore(home or DEFAULT_HOME)
+    store = _job_store(home)
     cancel_job(store, job_id)
     print(f"job {job_id}: {'asked to stop' if store.job(job_id).is_open else 'cancelled'}")
 
@@ -168,11 +156,9 @@ def resume(
     home: HomeOption = None,
 ) -> None:
     """Resume a failed or stopped job in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.jobs import JobStore
     from ingest.worker import resume as resume_jobs
 
-    store = JobStore(home or DEFAULT_HOME)
+    store = _job_store(home)
     if job_id:
         store.queue_again(job_id)
     resume_jobs(store.home)
@@ -204,6 +190,12 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
         for line in _gaps(results):
             print(printable(line))
     return not any(result.status == "failed" for result in results)
+
+
+def _job_store(home: Path | None) -> JobStore:
+    from ingest.jobs import JobStore
+
+    return JobStore(home or DEFAULT_HOME)
 
 
 def _counts(results: list[FileResult]) -> str:

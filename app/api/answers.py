@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -244,11 +243,6 @@ def _finite_scores(reranker: Reranker, query: str, texts: list[str]) -> list[flo
 def _num_read(text: str, embedder: Embedder) -> int:
     """Return the number of word pieces of a text that an embedder reads."""
     return min(embedder.count_tokens(text), embedder.max_tokens)
-
-
-def logistic(raw: float) -> float:
-    """Return 1 / (1 + exp(-raw)), between 0 and 1 and in the same order."""
-    return 1 / (1 + math.exp(-raw)) if raw >= 0 else (power := math.exp(raw)) / (1 + power)  # neither overflows
 
 
 def _require_reranker(name: str, others: Sequence[str], pipeline: Pipeline) -> None:

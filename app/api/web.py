@@ -21,6 +21,7 @@ from app.api.rerank_shapes import RerankAnswer, RerankBody, RerankResult, TextDo
 from app.api.shapes import AskBody, AskResult, ErrorAnswer, FeedbackBody, FeedbackResult, SearchBody, SearchResult
 from app.api.streams import SEARCH_SECONDS, event_stream, server_sent, wait_for
 from app.feedback import FeedbackStore, new_id
+from app.memory.reach import logistic
 from app.pipeline import Pipeline
 
 PATH = "/v1"
@@ -141,7 +142,7 @@ def _reranked(body: RerankBody, pipeline: Pipeline, stop: threading.Event) -> Re
     results = [
         RerankResult(
             index=index,
-            relevance_score=answers.logistic(scored.scores[index]),
+            relevance_score=float(logistic(scored.scores[index])),
             document=TextDocument(text=texts[index]) if body.return_documents else None,
         )
         for index in scored.order[: body.top_n]

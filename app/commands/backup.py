@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingest.commands import HomeOption, JsonOption
+from ingest.home.folder import DEFAULT_HOME
 
 if TYPE_CHECKING:
     from ingest.backup import Backup
@@ -29,7 +30,6 @@ def backup_command(
     The file holds all documents, feedback, models and keys, so store it accordingly.
     """
     from ingest.backup import back_up
-    from ingest.home.folder import DEFAULT_HOME
 
     def wait() -> None:
         print("another process is writing to the table; waiting for it", file=sys.stderr)
@@ -45,7 +45,6 @@ def restore_command(
 ) -> None:
     """Fill an empty home folder from a backup; stop the server first. Example: citeloop restore /backups/monday.tar"""
     from ingest.backup import restore
-    from ingest.home.folder import DEFAULT_HOME
 
     _print("restored", restore(file, home or DEFAULT_HOME, force=force), as_json=as_json)
 

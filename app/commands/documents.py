@@ -14,6 +14,7 @@ import typer
 from app.commands.recorded import recorded
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption, show
+from ingest.home.folder import DEFAULT_HOME
 
 if TYPE_CHECKING:
     from ingest.listing import StoredDocument
@@ -24,7 +25,6 @@ documents_cli = typer.Typer(help="List documents, and move them to another colle
 @documents_cli.command("list")
 def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Print the documents with their collections. Example: citeloop documents list --json"""
-    from ingest.home.folder import DEFAULT_HOME
     from ingest.table import stored_documents
 
     documents = stored_documents(home or DEFAULT_HOME)
@@ -45,7 +45,6 @@ def move_command(
     home: HomeOption = None,
 ) -> None:
     """Move documents to another collection. Example: citeloop documents move handbook/pay.md --to personnel"""
-    from ingest.home.folder import DEFAULT_HOME
     from ingest.pipeline import move
     from ingest.table import ChunkTable
     from ingest.worker import embedder_for

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from app.feedback import FeedbackStore
     from app.feedback.rules import LabeledPassage
     from app.training.exchange.exports import ExportFormat
-    from app.training.proposals import Proposal, Refusal
+    from app.training.proposals.propose import Refusal
+    from app.training.proposals.store import Proposal
 
 feedback_cli = typer.Typer(help="List, export, import and propose labels of passages.", no_args_is_help=True)
 
@@ -157,7 +158,7 @@ def propose_command(
     """
     from app.pipeline import Pipeline
     from app.settings import read_settings
-    from app.training.proposals import ProposalJobStore, run
+    from app.training.proposals.jobs import ProposalJobStore, run
 
     settings, outcomes = read_settings(home), list["Proposal | Refusal"]()
     jobs = ProposalJobStore(settings.home)
@@ -171,7 +172,8 @@ def propose_command(
 
 
 def _report_proposals(outcomes: Sequence[Proposal | Refusal], *, as_json: bool) -> None:
-    from app.training.proposals import Proposal, refusal_counts, refusal_words
+    from app.training.proposals.propose import refusal_counts, refusal_words
+    from app.training.proposals.store import Proposal
 
     proposed = [outcome for outcome in outcomes if isinstance(outcome, Proposal)]
     if as_json:

@@ -18,6 +18,7 @@ import typer
 
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption
+from ingest.home.folder import DEFAULT_HOME
 
 if TYPE_CHECKING:
     from app.evaluation.trial import Tally
@@ -41,9 +42,7 @@ def promote_command(
 
     Example: citeloop promote reranker-2 --why "better on the handbook"
     """
-    from ingest.home.folder import DEFAULT_HOME
-
-    registry = _registry(home or DEFAULT_HOME)
+    registry = _registry(home)
     if not force and (objection := registry.objection(name)):
         raise CiteloopError(f"{objection}; use --force to promote anyway")
     _print(registry.promote(name, user_name(), why, override=force), as_json=as_json)
@@ -54,9 +53,7 @@ def rollback_command(why: WhyOption = "", home: HomeOption = None, as_json: Json
 
     Running servers use it from the next question on. Example: citeloop rollback --why "too many citations struck out"
     """
-    from ingest.home.folder import DEFAULT_HOME
-
-    _print(_registry(home or DEFAULT_HOME).rollback(user_name(), why), as_json=as_json)
+    _print(_registry(home).rollback(user_name(), why), as_json=as_json)
 
 
 @models_cli.callback(invoke_without_command=True)
@@ -127,9 +124,8 @@ def get_command(
     from app.downloads.catalog import find
     from app.downloads.hub import read_release
     from app.downloads.store import fetch, require_new
-    from ingest.home.folder import DEFAULT_HOME
 
-    registry, wanted = _registry(home or DEFAULT_HOME), find(name)
+    registry, wanted = _registry(home), find(name)
     require_new(wanted, registry)
     release = read_release(wanted)
     print(f"{wanted.id}, revision {release.revision[:12]}, license {release.license}", file=sys.stderr)
@@ -145,9 +141,7 @@ def try_command(
     as_json: JsonOption = False,
 ) -> None:
     """Time a model on this machine and compare it with the live one. Example: citeloop models try bge-reranker-base"""
-    from ingest.home.folder import DEFAULT_HOME
-
-    _present(_registry(home or DEFAULT_HOME).model(name), home, trial=True, as_json=as_json)
+    _present(_registry(home).model(name), home, trial=True, as_json=as_json)
 
 
 @models_cli.command("export")
@@ -161,9 +155,8 @@ def export_command(
     Example: citeloop models export bge-reranker-base bge.tar
     """
     from app.downloads.archive import export_model
-    from ingest.home.folder import DEFAULT_HOME
 
-    export_model(name, path, _registry(home or DEFAULT_HOME))
+    export_model(name, path, _registry(home))
     print(f"wrote {path}")
 
 
@@ -175,9 +168,8 @@ def import_command(
 ) -> None:
     """Check and register an exported model, and try it as `get` does. Example: citeloop models import bge.tar"""
     from app.downloads.archive import import_model
-    from ingest.home.folder import DEFAULT_HOME
 
-    _present(import_model(path, _registry(home or DEFAULT_HOME)), home, trial=trial, as_json=as_json)
+    _present(import_model(path, _registry(home)), home, trial=trial, as_json=as_json)
 
 
 def trial_command(
@@ -191,9 +183,7 @@ def trial_command(
 
     Example: citeloop models trial reranker-2
     """
-    from ingest.home.folder import DEFAULT_HOME
-
-    registry = _registry(home or DEFAULT_HOME)
+    registry = _registry(home)
     if name == "stop":
         registry.end_trial("stopped")
         print(json.dumps(None) if as_json else "The trial has been stopped.")
@@ -237,10 +227,10 @@ def _present(model: TrainedModel, home: Path | None, *, trial: bool, as_json: bo
     print("\n".join([f"{model.name} is in {folder}", *lines, f"To use it: {use}"]))
 
 
-def _registry(home: Path) -> Registry:
+def _registry(home: Path | None) -> Registry:
     from app.registry import Registry
 
-    return Registry(home)
+    return Registry(home or DEFAULT_HOME)
 
 
 def _gate(registry: Registry, model: TrainedModel) -> dict[str, object]:

@@ -16,10 +16,12 @@ import typer
 from app.commands.recorded import recorded
 from ingest import CiteloopError
 from ingest.commands import HomeOption, JsonOption, printable, run_job
+from ingest.home.folder import DEFAULT_HOME
 
 if TYPE_CHECKING:
     from ingest.jobs import Job, JobStore
     from ingest.sources.source import Source
+    from ingest.sources.store import SourceStore
     from ingest.sources.sync import Plan
 
 sources_cli = typer.Typer(
@@ -43,12 +45,10 @@ def add_command(
     as_json: JsonOption = False,
 ) -> None:
     """Add a source; nothing is read yet. Example: citeloop sources add https://docs.example.com/ --every 1h"""
-    from ingest.home.folder import DEFAULT_HOME
     from ingest.sources.connect import new_source
-    from ingest.sources.store import SourceStore
 
     source = new_source(address, name, collection, every, inner=inner)
-    SourceStore(home or DEFAULT_HOME).add(source)
+    _sources(home).add(source)
     if as_json:
         print(json.dumps(asdict(source)))
         return
@@ -59,11 +59,9 @@ def add_command(
 @sources_cli.command("list")
 def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Print the sources with their last and next sync. Example: citeloop sources list --json"""
-    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
-    from ingest.sources.store import SourceStore
 
-    jobs, sources = JobStore(home or DEFAULT_HOME), SourceStore(home or DEFAULT_HOME).sources()
+    jobs, sources = JobStore(home or DEFAULT_HOME), _sources(home).sources()
     last = {source.name: next(iter(jobs.syncs(source.name)), None) for source in sources}
     if as_json:
         rows = [
@@ -83,12 +81,10 @@ def list_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @sources_cli.command("history")
 def history_command(name: NameArgument, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Print the syncs of a source, newest first. Example: citeloop sources history docs.example.com"""
-    from ingest.home.folder import DEFAULT_HOME
     from ingest.jobs import JobStore
-    from ingest.sources.store import SourceStore
 
     jobs = JobStore(home or DEFAULT_HOME)
-    runs = jobs.syncs(SourceStore(home or DEFAULT_HOME).source(name).name)
+    runs = jobs.syncs(_sources(home).source(name).name)
     if as_json:
         print(json.dumps({"syncs": [_record(jobs, job) for job in runs]}))
         return
@@ -110,10 +106,7 @@ def sync_command(
 
     The exit status is 1 if a document or a source cannot be read. Example: citeloop sources sync handbook --dry-run
     """
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.sources.store import SourceStore
-
-    store = SourceStore(home or DEFAULT_HOME)
+    store = _sources(home)
     worked = True
     for source in [store.source(name)] if name else store.sources():
         try:
@@ -141,12 +134,10 @@ def remove_command(
 
     Example: citeloop sources remove handbook --with-documents
     """
-    from ingest.home.folder import DEFAULT_HOME
-    from ingest.sources.store import SourceStore
     from ingest.table import ChunkTable
     from ingest.worker import embedder_for, remove_source
 
-    source = SourceStore(home or DEFAULT_HOME).source(name)
+    source = _sources(home).source(name)
     table = ChunkTable(home or DEFAULT_HOME, embedder_for(home or DEFAULT_HOME, ""))
     num_documents = remove_source(table, source, with_documents=with_documents)
     if as_json:
@@ -156,13 +147,18 @@ def remove_command(
     print(f"removed {name}; its {num_documents} documents {fate}")
 
 
+def _sources(home: Path | None) -> SourceStore:
+    from ingest.sources.store import SourceStore
+
+    return SourceStore(home or DEFAULT_HOME)
+
+
 def _sync(source: Source, home: Path, *, delete_many: bool, as_json: bool) -> bool:
     from app.settings import read_settings
     from ingest.jobs import JobStore
-    from ingest.sources.store import SourceStore
 
     jobs, embedder = JobStore(home), read_settings().embedder
-    SourceStore(home).begin(source)
+    _sources(home).begin(source)
     job = jobs.add(
         "source",
         [],

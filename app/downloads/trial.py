@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from itertools import islice
 
-from app.evaluation import read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.feedback import FeedbackStore
 from app.feedback.rules import decided, label
 from app.pipeline import Pipeline

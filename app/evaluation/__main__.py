@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.evaluation import write_corpus
+from app.evaluation.benchmark import write_corpus
 from ingest.__main__ import run
 from ingest.files import find_files
 from ingest.parse import PARSERS, parse

@@ -32,20 +32,6 @@ from app.evaluation.beir_files import (
 from ingest.chunk import Chunk
 from ingest.parse import Document, Heading, parse_text
 
-__all__ = [
-    "Benchmark",
-    "BenchmarkError",
-    "Evidence",
-    "Qrels",
-    "Run",
-    "Score",
-    "find_words",
-    "read_benchmark",
-    "read_scores",
-    "resolve_evidence",
-    "write_corpus",
-]
-
 Qrels = dict[str, dict[str, int]]
 """Query id -> document or chunk id -> relevance, as in TREC."""
 Run = dict[str, dict[str, float]]

@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from app.evaluation.benchmark import BenchmarkError, Evidence, Qrels, resolve_evidence
+from app.evaluation.beir_files import BenchmarkError
+from app.evaluation.benchmark import Evidence, Qrels, resolve_evidence
 from app.evaluation.csv_rows import csv_rows
 from app.evaluation.tables import JudgedTable
 from ingest.chunk import Chunk

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import product
-from pathlib import Path
 
-from app.evaluation.benchmark import Benchmark, Qrels
+from app.evaluation.benchmark import Qrels
 from app.evaluation.kept_results import KeptResults
 from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure_result
-from app.evaluation.tables import JudgedTable, Track, judged_table, untracked
+from app.evaluation.tables import JudgedTable, Track, untracked
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.search import Retriever
 from ingest.embed.embedder import Embedder
@@ -55,24 +54,6 @@ class RunOptions:
     failed: dict[str, str] | None = None
     kept: KeptResults | None = None
     num_timed: int = 20
-
-
-def evaluate(
-    benchmark: Benchmark,
-    home: Path,
-    embedder: Embedder,
-    rerankers: Mapping[str, Reranker | None],
-    retrievers: Sequence[Retriever] = ("hybrid",),
-    num_candidates: Sequence[int] = (50,),
-    *,
-    track: Track = untracked,
-) -> EvaluationReport:
-    """Evaluate on a benchmark; its table is built below home on first use and kept.
-
-    Otherwise as evaluate_table. Raises BenchmarkError, RerankerError.
-    """
-    judged = judged_table(benchmark, home, embedder, track)
-    return evaluate_table(judged, embedder, rerankers, retrievers, num_candidates, RunOptions(track))
 
 
 def evaluate_table(

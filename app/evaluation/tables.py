@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from app.evaluation.benchmark import Benchmark, BenchmarkError, Qrels, resolve_evidence
+from app.evaluation.beir_files import BenchmarkError
+from app.evaluation.benchmark import Benchmark, Qrels, resolve_evidence
 from ingest.chunk import DEFAULT_POLICY, Chunk
 from ingest.embed.embedder import Embedder
 from ingest.embedded import Embedded, embed_documents

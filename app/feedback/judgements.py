@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Literal, Protocol, get_args
 
 from app.memory.wording import Wording
-from ingest.chunk import Chunk, PassageRef
+from ingest.chunk import PassageRef
 
 Label = Literal["relevant", "not relevant", "left out"]
 """left out: not used, regardless of user feedback."""
@@ -17,9 +17,13 @@ IMPORTED = "imported from"
 """Prefix of the origin of imported judgements; the file name follows."""
 
 
-class Passage(Protocol):
-    """A text with its place in the documents; a Chunk is one."""
+class ShownPassage(Protocol):
+    """A passage with the question that it was shown for; a FeedbackEvent is one."""
 
+    @property
+    def question(self) -> str: ...
+    @property
+    def chunk_id(self) -> str: ...
     @property
     def document(self) -> str: ...
     @property
@@ -32,13 +36,9 @@ class Passage(Protocol):
     def text(self) -> str: ...
 
 
-class ShownPassage(Passage, Protocol):
-    """A passage with the question that it was shown for; a FeedbackEvent is one."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def chunk_id(self) -> str: ...
+def ref_of(shown: ShownPassage) -> PassageRef:
+    """Return the passage without its question."""
+    return PassageRef(shown.chunk_id, shown.document, shown.title, shown.heading, shown.page, shown.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,32 +65,14 @@ class Judgement:
     @classmethod
     def of(cls, passage: ShownPassage, label: Label, user: str, origin: str = "curator") -> Judgement:
         """Return the judgement of a passage with feedback."""
-        return cls._of(passage, passage.question, passage.chunk_id, label, user, origin)
+        return cls.of_passage(passage.question, ref_of(passage), label, user, origin)
 
     @classmethod
-    def of_chunk(cls, question: str, chunk: Chunk, label: Label, user: str, origin: str = "curator") -> Judgement:
-        """Return the judgement of a chunk."""
-        return cls._of(chunk, question, chunk.id, label, user, origin)
-
-    @classmethod
-    def of_passage(cls, question: str, passage: PassageRef, label: Label, user: str) -> Judgement:
-        """Return the judgement of a passage as it was kept."""
-        return cls._of(passage, question, passage.chunk_id, label, user, "curator")
-
-    @classmethod
-    def _of(cls, passage: Passage, question: str, chunk_id: str, label: Label, user: str, origin: str) -> Judgement:
-        return cls(
-            user=user,
-            question=question,
-            label=label,
-            origin=origin,
-            chunk_id=chunk_id,
-            document=passage.document,
-            title=passage.title,
-            heading=passage.heading,
-            page=passage.page,
-            text=passage.text,
-        )
+    def of_passage(
+        cls, question: str, passage: PassageRef, label: Label, user: str, origin: str = "curator"
+    ) -> Judgement:
+        """Return the judgement of a passage for a question."""
+        return cls(user=user, question=question, label=label, origin=origin, **asdict(passage))
 
     @property
     def key(self) -> str:

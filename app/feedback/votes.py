@@ -8,7 +8,7 @@ from typing import Any
 
 from app.access.users import earlier_name
 from app.feedback.events import FeedbackEvent
-from app.feedback.judgements import Judgement
+from app.feedback.judgements import Judgement, ref_of
 from app.feedback.rules import KEPT, STRUCK_OUT, Stance
 from app.memory.votes import Kind, Statement, Vote
 from app.memory.wording import Wording
@@ -52,7 +52,7 @@ class QuestionVotes:
             return 0.0
         if isinstance(said, FeedbackEvent) and said.action == "opened":
             return 0.0
-        known = self.passages.setdefault(said.text, PassageVotes(_ref(said)))
+        known = self.passages.setdefault(said.text, PassageVotes(ref_of(said)))
         known.since = said.at
         if isinstance(said, Judgement):
             known.judgement = said
@@ -132,7 +132,3 @@ def _agreed(said: PassageVotes, shares: Mapping[str, float], min_people: int) ->
     total = KEPT * sum(in_favour) + STRUCK_OUT * sum(against)
     trust = abs(margin) / total * sum(winners) / len(winners)
     return "kept" if margin > 0 else "struck out", trust, len(winners)
-
-
-def _ref(said: FeedbackEvent | Judgement) -> PassageRef:
-    return PassageRef(said.chunk_id, said.document, said.title, said.heading, said.page, said.text)

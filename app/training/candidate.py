@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.evaluation import read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.feedback import FeedbackStore, question_key
 from app.feedback.question_vectors import question_vectors
 from app.feedback.recall import Memory

@@ -34,7 +34,6 @@ from app.ui.feedback.counts import Feedback, gather
 from app.ui.language import page_language
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
-from app.ui.who import USER_COOKIE as USER_COOKIE
 from app.ui.who import current_rights, is_logged_in
 from app.ui.who import current_user as current_user
 from ingest import CiteloopError

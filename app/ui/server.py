@@ -231,9 +231,9 @@ def _get_ready(is_warm: threading.Event, stop: threading.Event) -> None:
 
 
 def _resume_jobs() -> None:
-    for resume in (_resume_ingests, _resume_trainings, _resume_downloads):
+    for kind in (worker, jobs, downloads):
         try:
-            resume()
+            kind.resume(read_settings().home)
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
 
@@ -258,15 +258,3 @@ def _keep_prepared(stop: threading.Event) -> None:
     while not stop.wait(_LOOK_SECONDS):
         with suppress(CiteloopError, sqlite3.Error):  # questions compute what is missing
             preparer.look()
-
-
-def _resume_ingests() -> None:
-    worker.resume(read_settings().home)
-
-
-def _resume_trainings() -> None:
-    jobs.resume(read_settings().home)
-
-
-def _resume_downloads() -> None:
-    downloads.resume(read_settings().home)

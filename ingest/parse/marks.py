@@ -1,4 +1,4 @@
-"""Raised and lowered figures, link addresses, invisible characters, forms of letters, Roman figures -> plain text."""
+"""Raised and lowered figures, link addresses, invisible characters, forms of letters, list numbers -> plain text."""
 
 from __future__ import annotations
 
@@ -61,8 +61,15 @@ def without_invisible(text: str) -> str:
     return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
 
 
-def roman(number: int) -> str:
-    """Return a number from 1 in Roman figures."""
+def list_figure(number: int, style: str) -> str:
+    """Return a list item's number in HTML's style a, A, i or I, else in figures. After z comes aa, then bb."""
+    if style not in ("a", "A", "i", "I") or number < 1:
+        return str(number)
+    figure = _roman(number) if style in "iI" else chr(ord("A") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+    return figure if style.isupper() else figure.lower()
+
+
+def _roman(number: int) -> str:
     text = ""
     for size, letters in zip(
         (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1),

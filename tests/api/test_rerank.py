@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from app.access.admission import Admission
-from app.api.answers import logistic
+from app.memory.reach import logistic
 from app.reranking.http import HttpReranker
 from app.reranking.rerank import RerankerError
 from app.settings import RerankShape
@@ -173,7 +173,7 @@ def test_reranker_that_fails_is_said(client: TestClient, scorer: FakeReranker, m
 
 def test_relevance_keeps_the_order_of_any_scores() -> None:
     raw = [-1e4, -800.0, -30.0, -1.0, 0.0, 0.3, 0.3000001, 0.9, 30.0, 800.0, 1e4]
-    relevance = [logistic(score) for score in raw]
+    relevance = [float(logistic(score)) for score in raw]
     assert all(below <= above for below, above in pairwise(relevance))
     assert all(0 <= each <= 1 for each in relevance)
     assert relevance[5] < relevance[6]
@@ -185,7 +185,7 @@ def test_our_own_client_gets_the_same_order(api: Api, key: str, shape: RerankSha
     with serving(api.site) as server:
         reranker = HttpReranker(address.format(server), "default", SecretStr(key), shape)
         scores = reranker.score("metals", TEXTS)
-    assert scores == [logistic(sum(SCORES[word] for word in SCORES if word in text)) for text in TEXTS]
+    assert scores == [float(logistic(sum(SCORES[word] for word in SCORES if word in text))) for text in TEXTS]
 
 
 def test_our_own_client_is_told_what_is_wrong_with_its_key(api: Api) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.evaluation import Difference, EvaluationReport, Interval, Latency, Result
 from app.evaluation.changes import Place, QuestionChange
-from app.evaluation.metrics import MEASURES
+from app.evaluation.metrics import MEASURES, Difference, Interval
+from app.evaluation.report import EvaluationReport
+from app.evaluation.results import Latency, Result
 from app.search.search import Retriever
 
 NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)

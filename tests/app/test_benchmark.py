@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.evaluation import read_benchmark, write_corpus
-from app.evaluation.benchmark import BenchmarkError, Evidence, resolve_evidence
+from app.evaluation.beir_files import BenchmarkError
+from app.evaluation.benchmark import Evidence, read_benchmark, resolve_evidence, write_corpus
 from ingest.chunk import Chunk
 from ingest.parse import Heading, parse, parse_text
 from tests.app.builders import make_chunk, write_benchmark

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.evaluation import Difference, verdict
-from app.evaluation.decision import decide
+from app.evaluation.decision import decide, verdict
+from app.evaluation.metrics import Difference
 from app.search.search import Retriever
 from tests.app.report_builder import make_report, make_result
 

@@ -30,7 +30,8 @@ from app.registry import Registry
 from app.search.corrections import CorrectionStore
 from app.training.jobs import TrainingJobStore
 from app.training.labels.split import parts_of
-from app.training.proposals import ProposalJobStore, ProposalStore
+from app.training.proposals.jobs import ProposalJobStore
+from app.training.proposals.store import ProposalStore
 from ingest import CiteloopError
 from ingest.backup import back_up, restore
 from ingest.home import records

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
-from app.evaluation import read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.feedback import FeedbackStore, Judgement, Label, question_key
 from app.feedback.rules import LabeledPassage, label
 from app.training.exchange.exports import (

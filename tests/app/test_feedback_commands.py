@@ -13,7 +13,8 @@ from app.language_model.protocol import LanguageModelError
 from app.models import Models
 from app.training.exchange.exports import ExportFormat
 from app.training.labels.split import COMPARED, parts_of
-from app.training.proposals import NO_LANGUAGE_MODEL, ProposalStore
+from app.training.proposals.propose import NO_LANGUAGE_MODEL
+from app.training.proposals.store import ProposalStore
 from tests.app.builders import make_answer
 from tests.app.conftest import Citeloop
 from tests.conftest import FakeEmbedder, FakeLanguageModel

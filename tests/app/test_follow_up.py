@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from app.evaluation import read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.language_model.protocol import LanguageModelError
 from app.search.follow_up import MAX_CHARACTERS, MAX_REWRITTEN_CHARACTERS, follow_up_prompt, is_follow_up, rewrite
 from tests.benchmarks.follow_up import DATA, QUESTIONS, read_dialogues

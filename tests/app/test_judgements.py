@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation.benchmark import BenchmarkError
+from app.evaluation.beir_files import BenchmarkError
 from app.evaluation.judgements import read_judgements, text_of
 from ingest.chunk import Chunk
 from ingest.table import ChunkTable

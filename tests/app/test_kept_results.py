@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import EvaluationReport, JudgedTable, evaluate_table, read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.evaluation.kept_results import KeptResults
-from app.evaluation.report import RunOptions
-from app.evaluation.tables import judged_table
+from app.evaluation.report import EvaluationReport, RunOptions, evaluate_table
+from app.evaluation.tables import JudgedTable, judged_table
 from app.reranking.rerank import Reranker, RerankerError
 from tests.app.conftest import Citeloop
 from tests.conftest import FakeEmbedder, FakeReranker

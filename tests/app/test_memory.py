@@ -226,8 +226,7 @@ def ranked(*texts: str, scores: list[float] | None = None) -> list[RankedChunk]:
 
 
 def recall(chunk: Chunk, kind: Any, likeness: float = 1.0, **more: Any) -> Recall:
-    place = PassageRef(chunk.id, chunk.document, chunk.title, chunk.heading, chunk.page, chunk.text)
-    return Recall(Vote(QUESTION, place, kind, **more), likeness)
+    return Recall(Vote(QUESTION, chunk.ref, kind, **more), likeness)
 
 
 def nowhere(_: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
@@ -383,7 +382,7 @@ def test_what_a_curator_names_is_cited_even_if_search_missed_it_but_not_outside_
     pipeline, store = asked
     answer = pipeline.rank("What does the VPN need?")
     last = answer.ranking[-1].chunk
-    store.judge([Judgement.of_chunk("what does the vpn need", last, "relevant", "cora")])
+    store.judge([Judgement.of_passage("what does the vpn need", last.ref, "relevant", "cora")])
     few = Pipeline(pipeline.settings.model_copy(update={"num_candidates": 1}), embedder=FakeEmbedder())
     assert cited(few)[0] == cited(pipeline)[0] == last.id
     elsewhere = next(each.chunk.document for each in answer.ranking if each.chunk.document != last.document)

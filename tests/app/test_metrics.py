@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from app.evaluation import Interval, measure
-from app.evaluation.metrics import MEASURES, Difference, difference, interval
+from app.evaluation.metrics import MEASURES, Difference, Interval, difference, interval, measure
 
 
 def run_of(*order: str) -> dict[str, float]:

@@ -16,18 +16,9 @@ from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import ExchangeError, export_bytes
 from app.training.labels.from_feedback import readiness
-from app.training.proposals import (
-    NO_LANGUAGE_MODEL,
-    Proposal,
-    ProposalError,
-    ProposalJobStore,
-    ProposalStore,
-    Refusal,
-    pick,
-    propose,
-    refusal_words,
-    run,
-)
+from app.training.proposals.jobs import ProposalJobStore, run
+from app.training.proposals.propose import NO_LANGUAGE_MODEL, Refusal, pick, propose, refusal_words
+from app.training.proposals.store import Proposal, ProposalError, ProposalStore
 from ingest.home.job_store import JobError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

@@ -12,23 +12,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from app.evaluation import (
-    Benchmark,
-    EvaluationReport,
-    JudgedTable,
-    Qrels,
-    Result,
-    evaluate,
-    evaluate_table,
-    measure,
-    read_benchmark,
-)
-from app.evaluation.benchmark import BenchmarkError
+from app.evaluation.beir_files import BenchmarkError
+from app.evaluation.benchmark import Benchmark, Qrels, read_benchmark
 from app.evaluation.changes import largest_changes
-from app.evaluation.report import RunOptions
+from app.evaluation.metrics import measure
+from app.evaluation.report import EvaluationReport, RunOptions, evaluate_table
 from app.evaluation.report_text import latency_table
-from app.evaluation.results import _oracle
-from app.evaluation.tables import benchmark_table, judged_table
+from app.evaluation.results import Result, _oracle
+from app.evaluation.tables import JudgedTable, benchmark_table, judged_table
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
 from ingest.chunk import DEFAULT_POLICY
 from ingest.embed.embedder import Vectors
@@ -86,14 +77,14 @@ def means(result: Result) -> dict[str, float]:
 def report_of(
     benchmark: Benchmark, home: Path, embedder: FakeEmbedder, **rerankers: Reranker | None
 ) -> EvaluationReport:
-    return evaluate(benchmark, home, embedder, rerankers)
+    return evaluate_table(judged_table(benchmark, home, embedder), embedder, rerankers)
 
 
 def test_no_order_of_the_candidates_is_better_than_the_oracle(
     by_passage: Benchmark, home: Path, embedder: FakeEmbedder
 ) -> None:
     rerankers = {"none": None, "bad": FakeReranker({"leave": 1.0}), "worse": FakeReranker({"e": 1.0, "VPN": 2.0})}
-    report = evaluate(by_passage, home, embedder, rerankers, ["vector", "text", "hybrid"])
+    report = evaluate_table(judged_table(by_passage, home, embedder), embedder, rerankers, ["vector", "text", "hybrid"])
     assert [(result.retriever, result.reranker) for result in report.results] == [
         (retriever, reranker) for retriever in ("vector", "text", "hybrid") for reranker in ("none", "bad", "worse")
     ]
@@ -147,7 +138,7 @@ def test_none_is_the_order_of_search_and_each_reranker_sees_the_same_candidates(
 
 
 def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, embedder: FakeEmbedder) -> None:
-    report = evaluate(by_passage, home, embedder, {"none": None}, num_candidates=[3])
+    report = evaluate_table(judged_table(by_passage, home, embedder), embedder, {"none": None}, num_candidates=[3])
     assert (report.benchmark, report.judged) == ("by passage", "passages")
     assert (report.num_queries, report.num_documents, report.num_candidates) == (4, 3, (3,))
     assert report.num_chunks == benchmark_table(by_passage, home, embedder).num_chunks()
@@ -180,9 +171,11 @@ def test_the_table_is_built_once(by_document: Benchmark, home: Path) -> None:
         labels.append(label)
         return items
 
-    first = evaluate(by_document, home, embedder, {"none": None}, track=track)
+    judged = judged_table(by_document, home, embedder, track)
+    first = evaluate_table(judged, embedder, {"none": None}, options=RunOptions(track))
     embedded = embedder.passages
-    second = evaluate(by_document, home, embedder, {"none": None}, track=track)
+    judged = judged_table(by_document, home, embedder, track)
+    second = evaluate_table(judged, embedder, {"none": None}, options=RunOptions(track))
     assert embedded == embedder.passages > 0
     assert labels == [
         "embed",
@@ -236,21 +229,16 @@ def test_the_table_of_a_benchmark_stays_out_of_the_documents_of_the_home(
     assert not (home / "table").exists()
 
 
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [("it/vpn.md", r"it/vpn\.md does not contain the quoted evidence: 'A hotel may cost"), ("gone.md", r"gone\.md")],
+)
 def test_evidence_that_is_not_in_its_document_is_an_error(
-    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
+    by_passage: Benchmark, home: Path, embedder: FakeEmbedder, document: str, message: str
 ) -> None:
-    moved = replace(by_passage.evidence["hotel"][0], document="it/vpn.md")
+    moved = replace(by_passage.evidence["hotel"][0], document=document)
     wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (moved,)})
-    with pytest.raises(BenchmarkError, match=r"it/vpn\.md does not contain the quoted evidence: 'A hotel may cost"):
-        report_of(wrong, home, embedder, none=None)
-
-
-def test_evidence_of_a_document_that_is_not_in_the_corpus_is_an_error(
-    by_passage: Benchmark, home: Path, embedder: FakeEmbedder
-) -> None:
-    unknown = replace(by_passage.evidence["hotel"][0], document="gone.md")
-    wrong = replace(by_passage, evidence={**by_passage.evidence, "hotel": (unknown,)})
-    with pytest.raises(BenchmarkError, match=r"gone\.md"):
+    with pytest.raises(BenchmarkError, match=message):
         report_of(wrong, home, embedder, none=None)
 
 
@@ -268,7 +256,8 @@ class Judge(FakeReranker):
 
 def test_every_depth_is_searched_again_and_reranked_by_all(by_passage: Benchmark, home: Path) -> None:
     embedder, judge = CountingEmbedder(), Judge()
-    report = evaluate(by_passage, home, embedder, {"none": None, "judge": judge}, ["vector", "text"], [1, 3])
+    judged = judged_table(by_passage, home, embedder)
+    report = evaluate_table(judged, embedder, {"none": None, "judge": judge}, ["vector", "text"], [1, 3])
     assert report.num_candidates == (1, 3)
     assert [(each.retriever, each.num_candidates, each.reranker) for each in report.results] == [
         (retriever, depth, reranker)

@@ -8,10 +8,10 @@ from pathlib import Path
 import ir_measures
 import pytest
 
-from app.evaluation import EvaluationReport, read_reports, write_report
 from app.evaluation import report_files as files
 from app.evaluation.charts import cost_chart
-from app.evaluation.report_files import check_output
+from app.evaluation.report import EvaluationReport
+from app.evaluation.report_files import check_output, read_reports, write_report
 from ingest.home.whole_folders import FolderError
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 

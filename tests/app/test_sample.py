@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import read_benchmark, write_corpus
-from app.evaluation.benchmark import resolve_evidence
+from app.evaluation.benchmark import read_benchmark, resolve_evidence, write_corpus
 from ingest.chunk import chunk
 from ingest.files import find_files
 from ingest.parse import parse

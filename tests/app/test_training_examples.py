@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import benchmark_table
+from app.evaluation.tables import benchmark_table
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark
 from ingest.table import ChunkTable

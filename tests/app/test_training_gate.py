@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import Difference, read_benchmark
+from app.evaluation.benchmark import read_benchmark
+from app.evaluation.metrics import Difference
 from app.evaluation.slices import Slice, is_asked_before
 from app.feedback import FeedbackStore, Judgement
 from app.feedback.recall import Memory

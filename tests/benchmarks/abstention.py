@@ -24,8 +24,8 @@ from scipy.optimize import minimize
 from app.answer import EXTRACTIVE, Answer, cite, extract
 from app.answer.extractive import MIN_VALUE
 from app.answer.writer import Writer
-from app.evaluation import Benchmark, read_benchmark
 from app.evaluation.abstention import Abstention, abstention, intervals
+from app.evaluation.benchmark import Benchmark, read_benchmark
 from app.evaluation.tables import benchmark_table
 from app.language_model.endpoint import Endpoint, read_endpoint
 from app.language_model.openai_model import OpenAILanguageModel

@@ -26,8 +26,8 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from app.answer import Answer
-from app.evaluation import read_benchmark
 from app.evaluation.beir_files import queries_file, read_rows
+from app.evaluation.benchmark import read_benchmark
 from app.evaluation.metrics import difference, measure
 from app.evaluation.tables import JudgedTable, judged_table
 from app.feedback import FeedbackStore, Judgement
@@ -119,7 +119,7 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
                 struck = click(world, store, asked, people, strike_wrong(options.wrong), random.Random(seed))
             if naming:
                 store.judge(
-                    Judgement.of_chunk(world.answers[query_id].searched, chunk, "relevant", "curator")
+                    Judgement.of_passage(world.answers[query_id].searched, chunk.ref, "relevant", "curator")
                     for query_id, chunk in named.items()
                     if chunk
                 )

@@ -23,8 +23,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.answer.support import MIN_SUPPORT, check_support
-from app.evaluation import read_benchmark
-from app.evaluation.benchmark import resolve_evidence
+from app.evaluation.benchmark import read_benchmark, resolve_evidence
 from app.reranking.late_interaction import LateInteractionReranker
 from app.training.candidate import PROBE
 from ingest.chunk import chunk

@@ -13,7 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from app.evaluation import Benchmark, benchmark_table, measure
+from app.evaluation.benchmark import Benchmark
+from app.evaluation.metrics import measure
+from app.evaluation.tables import benchmark_table
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
 from app.pipeline import Pipeline
 from app.reranking.rerank import Reranker, rerank
@@ -140,7 +142,7 @@ def name_answers(pipeline: Pipeline, benchmark: Benchmark, query_ids: Iterable[s
         question, right = benchmark.queries[query_id], benchmark.qrels[query_id]
         chunk = next((each.chunk for each in pipeline.search(question) if each.chunk.document in right), None)
         if chunk:
-            judgements.append(Judgement.of_chunk(question, chunk, "relevant", "curator"))
+            judgements.append(Judgement.of_passage(question, chunk.ref, "relevant", "curator"))
     return FeedbackStore(pipeline.settings.home).judge(judgements)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation import Benchmark, read_benchmark
+from app.evaluation.benchmark import Benchmark, read_benchmark
 from app.evaluation.metrics import Difference, difference
 from app.training.candidate import make_candidate
 from app.training.fit.trainer import Watch

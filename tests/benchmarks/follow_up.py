@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.evaluation import read_benchmark
-from app.evaluation.benchmark import Evidence, Run, resolve_evidence
+from app.evaluation.benchmark import Evidence, Run, read_benchmark, resolve_evidence
 from app.evaluation.judgements import text_of
 from app.evaluation.metrics import difference, measure
 from app.search.follow_up import is_follow_up, rewrite

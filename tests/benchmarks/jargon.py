@@ -22,8 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from app.evaluation import Benchmark, read_benchmark
-from app.evaluation.benchmark import Evidence, resolve_evidence
+from app.evaluation.benchmark import Benchmark, Evidence, read_benchmark, resolve_evidence
 from app.evaluation.judgements import text_of
 from app.evaluation.metrics import Difference, difference
 from app.feedback import FeedbackStore, Judgement, question_key
@@ -163,7 +162,7 @@ def add_answers(pipeline: Pipeline, questions: Mapping[str, Question], answers: 
     store = FeedbackStore(pipeline.settings.home)
     shown = {(event.question, event.chunk_id) for event in store.events()}
     return store.judge(
-        Judgement.of_chunk(each.question, answers[query_id], "relevant", "curator")
+        Judgement.of_passage(each.question, answers[query_id].ref, "relevant", "curator")
         for query_id, each in questions.items()
         if (each.question, answers[query_id].id) not in shown
     )

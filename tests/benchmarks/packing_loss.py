@@ -12,9 +12,11 @@ from pathlib import Path
 
 import torch
 
-from app.evaluation import evaluate, read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.evaluation.metrics import difference
 from app.evaluation.progress import track
+from app.evaluation.report import RunOptions, evaluate_table
+from app.evaluation.tables import judged_table
 from app.reranking.late_interaction import LateInteractionReranker, TokenEncoder
 from app.reranking.names import MODELS_FOLDER
 from ingest.embed.embedder import load_embedder
@@ -59,7 +61,9 @@ def main() -> None:
     for folder in options.folders:
         with tempfile.TemporaryDirectory() as home:
             benchmark = read_benchmark(folder, options.max_queries)
-            exact, packed = evaluate(benchmark, Path(home), load_embedder(), rerankers, track=track).results
+            embedder = load_embedder()
+            judged = judged_table(benchmark, Path(home), embedder, track)
+            exact, packed = evaluate_table(judged, embedder, rerankers, options=RunOptions(track)).results
         means = " | ".join(f"{result.metrics['nDCG@10'].mean:.4f}" for result in (exact, packed))
         gain = difference(packed.per_query["nDCG@10"], exact.per_query["nDCG@10"])
         print(f"| {folder.name} | {means} | {gain.mean:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) |")

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
-from app.evaluation import Benchmark, read_benchmark
+from app.evaluation.benchmark import Benchmark, read_benchmark
 from app.evaluation.metrics import difference
 from app.pipeline import Pipeline
 from app.training.candidate import make_candidate

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.evaluation import read_benchmark
+from app.evaluation.benchmark import read_benchmark
 from app.pipeline import Pipeline
 from app.settings import Settings
 from ingest.embed.embedder import load_embedder

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.evaluation import Benchmark, Result, evaluate, read_benchmark
+from app.evaluation.benchmark import Benchmark, read_benchmark
 from app.evaluation.progress import track
-from app.evaluation.results import NO_RERANKER
+from app.evaluation.report import RunOptions, evaluate_table
+from app.evaluation.results import NO_RERANKER, Result
+from app.evaluation.tables import judged_table
 from app.registry import SHIPPED
 from app.reranking.names import load_reranker
 from app.reranking.rerank import Reranker
@@ -54,8 +56,9 @@ def main() -> None:
 def measure_set(benchmark: Benchmark, cache: Path, shipped: Reranker | None) -> MeasuredSet:
     """Every retriever without a reranker, and hybrid search with the shipped one. cache: home of the set's table."""
     embedder = load_embedder()
-    searched = evaluate(benchmark, cache, embedder, {NO_RERANKER: None}, RETRIEVERS, track=track)
-    reranked = evaluate(benchmark, cache, embedder, {SHIPPED: shipped}, track=track)
+    judged, options = judged_table(benchmark, cache, embedder, track), RunOptions(track)
+    searched = evaluate_table(judged, embedder, {NO_RERANKER: None}, RETRIEVERS, options=options)
+    reranked = evaluate_table(judged, embedder, {SHIPPED: shipped}, options=options)
     means: dict[str, dict[str, float]] = {result.retriever: _means(result) for result in searched.results}
     means[SHIPPED] = _means(reranked.results[0])
     return MeasuredSet(benchmark.name, len(benchmark.queries), means)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from app.evaluation import evaluate, read_benchmark
+from app.evaluation.benchmark import read_benchmark
+from app.evaluation.report import evaluate_table
 from app.evaluation.report_files import write_report
+from app.evaluation.tables import judged_table
 from app.language_model.endpoint import Endpoint, clear_endpoint, save_endpoint
 from app.reranking.names import load_reranker
 from app.settings import Settings
@@ -136,7 +138,9 @@ def evaluate_sample(home: Path) -> None:
     """Leave a report for the Quality page."""
     settings = Settings(home=home)
     rerankers = {name: load_reranker(name, settings) for name in ("none", "late-interaction", "shipped")}
-    write_report(evaluate(read_benchmark(DATA / "eval" / "sample"), home, load_embedder(), rerankers), home)
+    embedder = load_embedder()
+    judged = judged_table(read_benchmark(DATA / "eval" / "sample"), home, embedder)
+    write_report(evaluate_table(judged, embedder, rerankers), home)
 
 
 def main() -> None:

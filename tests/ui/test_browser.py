@@ -15,7 +15,7 @@ from app.answer import EXTRACTIVE, Citation
 from app.feedback import FeedbackStore, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.resources import USER_COOKIE
+from app.ui.who import USER_COOKIE
 from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

@@ -11,7 +11,9 @@ from app.language_model.endpoint import EndpointError
 from app.models import Models
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.training.proposals import NO_LANGUAGE_MODEL, Proposal, ProposalJobStore, ProposalStore
+from app.training.proposals.jobs import ProposalJobStore
+from app.training.proposals.propose import NO_LANGUAGE_MODEL
+from app.training.proposals.store import Proposal, ProposalStore
 from app.ui.feedback.proposals import ended_words, progress_words
 from ingest.pipeline import remove
 from ingest.table import ChunkTable

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.evaluation import Difference, write_report
+from app.evaluation.metrics import Difference
+from app.evaluation.report_files import write_report
 from app.settings import Settings
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 

@@ -5,7 +5,7 @@ from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import user_of_cookie
-from app.ui.resources import USER_COOKIE
+from app.ui.who import USER_COOKIE
 
 
 def name() -> None:

@@ -53,7 +53,7 @@ def _react(store: FeedbackStore, answer_id: str, chance: random.Random) -> None:
 
 def _judgement(answer: StoredAnswer) -> Judgement:
     chunk = answer.answer.citations[0].chunk
-    return Judgement.of_chunk(answer.answer.question, chunk, "relevant", _PEOPLE[1])
+    return Judgement.of_passage(answer.answer.question, chunk.ref, "relevant", _PEOPLE[1])
 
 
 def _train(home: Path, store: FeedbackStore) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app.evaluation import Benchmark, Run, evaluate_table
+from app.evaluation.benchmark import Benchmark, Run
 from app.evaluation.changes import CHANGE_MEASURE, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
-from app.evaluation.report import RunOptions
+from app.evaluation.report import RunOptions, evaluate_table
 from app.evaluation.slices import Slice, is_asked_before
 from app.evaluation.tables import judged_table
 from app.feedback.recall import Memory

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.evaluation import JudgedTable, Qrels
+from app.evaluation.benchmark import Qrels
+from app.evaluation.tables import JudgedTable
 from app.feedback.rules import MIN_USERS, LabeledPassage
 from app.training.labels.split import groups_of
 from ingest.embed.embedder import Embedder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.evaluation import Benchmark
+from app.evaluation.benchmark import Benchmark
 from app.evaluation.tables import Track, untracked
 from app.search.search import Candidate, search
 from ingest.embed.embedder import Embedder, Vectors, likeness

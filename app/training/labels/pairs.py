@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from app.evaluation import Benchmark
 from app.evaluation.beir_files import read_objects
+from app.evaluation.benchmark import Benchmark
 from ingest import CiteloopError
 from ingest.parse import parse_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from difflib import SequenceMatcher
 from itertools import islice
 from threading import Event
@@ -162,13 +163,8 @@ def _proposal(question: str, chunk: Chunk, model: str) -> Proposal:
         id=new_id(),
         at=now(),
         question=question,
-        chunk_id=chunk.id,
-        document=chunk.document,
-        title=chunk.title,
-        heading=chunk.heading,
-        page=chunk.page,
-        text=chunk.text,
         model=model,
+        **asdict(chunk.ref),
     )
 
 

@@ -11,16 +11,9 @@ import streamlit as st
 
 from app.pipeline import Pipeline
 from app.settings import read_settings
-from app.training.proposals import (
-    MAX_CHARACTERS,
-    NO_LANGUAGE_MODEL,
-    STATES,
-    Proposal,
-    ProposalJob,
-    ProposalJobStore,
-    ProposalStore,
-    run,
-)
+from app.training.proposals.jobs import ProposalJob, ProposalJobStore, run
+from app.training.proposals.propose import NO_LANGUAGE_MODEL
+from app.training.proposals.store import MAX_CHARACTERS, STATES, Proposal, ProposalStore
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import links, markup

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 from urllib.parse import quote
 
 import streamlit as st
@@ -234,13 +233,9 @@ def _show_download(document: StoredDocument) -> None:
     path = _original(document)
     if not path.is_file():
         return
-
-    def opened() -> BinaryIO:
-        return path.open("rb")
-
     st.download_button(
         _("Download original"),
-        data=opened,  # called on click, so drawing the page reads no bytes
+        data=lambda: path.open("rb"),  # called on click, so drawing the page reads no bytes
         file_name=download_name(document.name),
         mime="application/octet-stream",  # keeps the browser from showing it as a page of this site
         on_click="ignore",

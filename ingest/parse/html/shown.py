@@ -8,7 +8,7 @@ from bs4.element import NavigableString, Tag
 
 from ingest.parse.document import one_line
 from ingest.parse.html.hidden import style_of
-from ingest.parse.marks import lowered, raised, roman
+from ingest.parse.marks import list_figure, lowered, raised
 
 _NO_VALUE = {"hidden", "submit", "button", "image", "reset", "file", "password"}
 _FORMULA = re.compile(r"^(\w+:)?math$")
@@ -69,19 +69,14 @@ def _write_numbers(ordered: Tag) -> None:
     number = _whole(ordered.get("start"), len(items) if backwards else 1)
     for item in items:
         number = _whole(item.get("value"), number)
-        item.insert(0, f"{_figure(number, kind)}. ")
+        is_past_z = kind in "aA" and number > 26  # then browsers write ab where Word writes bb
+        item.insert(0, f"{list_figure(number, '1' if is_past_z else kind)}. ")
         number += -1 if backwards else 1
     ordered.name = "ul"
 
 
 def _whole(value: object, otherwise: int) -> int:
     return int(str(value)) if re.fullmatch(r"-?\d{1,6}", str(value)) else otherwise
-
-
-def _figure(number: int, kind: str) -> str:
-    if kind in "aA" and 0 < number <= 26:
-        return chr(ord(kind) + number - 1)
-    return (roman(number) if kind == "I" else roman(number).lower()) if kind in "iI" and number > 0 else str(number)
 
 
 def _formula(element: Tag) -> str:

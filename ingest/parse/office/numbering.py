@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
-from ingest.parse.marks import roman
+from ingest.parse.marks import list_figure
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_STYLES = {"upperRoman": "I", "lowerRoman": "i", "upperLetter": "A", "lowerLetter": "a"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Numbering:
     """Numbers of paragraphs, counted as Word does."""
 
     def __init__(self, styles: etree._Element, numbering: etree._Element) -> None:
-        self._styles = {style.get(f"{W}styleId"): style for style in styles.iter(f"{W}style")}
+        self._styles = styles_of(styles)
         self._levels: dict[str, dict[int, _Level]] = {}  # abstract list -> its levels
         self._style_levels: dict[tuple[str, str], int] = {}  # abstract list and style -> level
         self._lists: dict[str, tuple[str, dict[int, int]]] = {}  # list -> abstract list, own first numbers
@@ -56,7 +58,7 @@ class Numbering:
                 int(start) if start.isdigit() else 1,
                 value(level, "numFmt") or "decimal",
                 value(level, "lvlText"),
-                flag(level, "isLgl"),
+                is_on(level.find(f"{W}isLgl")),
             )
             if style := value(level, "pStyle"):
                 self._style_levels[name, style] = number
@@ -83,9 +85,9 @@ class Numbering:
         properties = paragraph.find(f"{W}pPr")
         style = value(properties, "pStyle")
         number, level = _numbered(properties)
-        styles = list(self._style_and_bases(style))
-        for name in styles if not number else ():
-            number, _ = _numbered(self._styles[name].find(f"{W}pPr"))
+        styles = with_bases(self._styles, style)
+        for base in styles.values() if not number else ():
+            number, _ = _numbered(base.find(f"{W}pPr"))
             if number:
                 break
         if number not in self._lists:
@@ -93,19 +95,12 @@ class Numbering:
         abstract = self._lists[number][0]
         if level is None:
             own = (self._style_levels[abstract, name] for name in styles if (abstract, name) in self._style_levels)
-            from_style = (_numbered(self._styles[name].find(f"{W}pPr"))[1] for name in styles)
+            from_style = (_numbered(base.find(f"{W}pPr"))[1] for base in styles.values())
             level = next(own, next((found for found in from_style if found is not None), 0))
         if level not in self._levels.get(abstract, {}):
             return None
         self._restart(number, abstract, level)
         return abstract, level
-
-    def _style_and_bases(self, style: str) -> list[str]:
-        found: list[str] = []
-        while style in self._styles and style not in found:
-            found.append(style)
-            style = value(self._styles[style], "basedOn")
-        return found
 
     def _restart(self, number: str, abstract: str, level: int) -> None:
         """Begin at a list's own first number when it is first used."""
@@ -133,8 +128,8 @@ class Numbering:
         return re.sub(r"%([1-9])", shown, levels[level].text).strip()
 
     def _is_heading(self, paragraph: etree._Element) -> bool:
-        styles = self._style_and_bases(value(paragraph.find(f"{W}pPr"), "pStyle"))
-        names = (value(self._styles[style], "name").lower() for style in styles)
+        styles = with_bases(self._styles, value(paragraph.find(f"{W}pPr"), "pStyle"))
+        names = (value(style, "name").lower() for style in styles.values())
         return any(name.startswith("heading") for name in names)
 
 
@@ -144,9 +139,18 @@ def value(element: etree._Element | None, name: str) -> str:
     return "" if found is None else found.get(f"{W}val", "")
 
 
-def flag(element: etree._Element, name: str) -> bool:
-    """Return whether a property is switched on."""
-    return is_on(element.find(f"{W}{name}"))
+def styles_of(part: etree._Element) -> dict[str, etree._Element]:
+    """Return the styles of `styles.xml` by id."""
+    return {style.get(f"{W}styleId"): style for style in part.iter(f"{W}style")}
+
+
+def with_bases(styles: Mapping[str, etree._Element], name: str) -> dict[str, etree._Element]:
+    """Return a style and those that it is based on, by id, the style itself first."""
+    found: dict[str, etree._Element] = {}
+    while name in styles and name not in found:
+        found[name] = styles[name]
+        name = value(styles[name], "basedOn")
+    return found
 
 
 def is_on(found: etree._Element | None) -> bool:
@@ -180,12 +184,6 @@ def _write(paragraph: etree._Element, number: str) -> None:
 
 
 def _figure(number: int, kind: str) -> str:
-    if kind in ("upperRoman", "lowerRoman"):
-        figure = roman(number)
-        return figure if kind == "upperRoman" else figure.lower()
-    if kind in ("upperLetter", "lowerLetter"):
-        letter = chr(ord("A") + (number - 1) % 26) * ((number - 1) // 26 + 1)
-        return letter if kind == "upperLetter" else letter.lower()
     if kind == "none":
         return ""
-    return f"{number:02}" if kind == "decimalZero" else str(number)
+    return f"{number:02}" if kind == "decimalZero" else list_figure(number, _STYLES.get(kind, "1"))

@@ -6,12 +6,12 @@ import re
 
 from lxml import etree
 
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
 _FEWEST_LETTERS = 8
 
 
 def tree(xml: bytes) -> etree._Element:
-    """Return a part's XML, without what it refers to outside of the file."""
+    """Return a part's XML, without what it refers to outside of the file; a long document is a huge tree."""
     return etree.fromstring(xml, _PARSER)
 
 

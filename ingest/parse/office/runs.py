@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from ingest.parse.office.numbering import W, is_on, value
+from ingest.parse.office.numbering import W, is_on, styles_of, value, with_bases
 
 _SMALLEST = 4
 """Half points; smaller text is not for readers."""
@@ -18,7 +18,7 @@ class Looks:
     """Properties of runs: their own, or those of the styles of the run or its paragraph."""
 
     def __init__(self, styles: etree._Element) -> None:
-        self._styles = {style.get(f"{W}styleId"): style for style in styles.iter(f"{W}style")}
+        self._styles = styles_of(styles)
 
     def write_into(self, part: etree._Element) -> int:
         """Remove hidden runs and mark raised and struck out ones for mammoth; returns how many hidden had text."""
@@ -70,14 +70,11 @@ class Looks:
         if paragraph is not None:
             yield from self._of_style(value(paragraph.find(f"{W}pPr"), "pStyle"))
 
-    def _of_style(self, style: str) -> Iterator[etree._Element]:
-        seen: set[str] = set()
-        while style in self._styles and style not in seen:
-            seen.add(style)
-            look = self._styles[style].find(f"{W}rPr")
+    def _of_style(self, name: str) -> Iterator[etree._Element]:
+        for style in with_bases(self._styles, name).values():
+            look = style.find(f"{W}rPr")
             if look is not None:
                 yield look
-            style = value(self._styles[style], "basedOn")
 
     def _shaded(self, run: etree._Element) -> Iterator[etree._Element]:
         """Yield what may make the ground of a run dark: shades, highlights, tables and drawings around it."""

@@ -15,7 +15,7 @@ from ingest.parse.archive import embedded_note, office_file
 from ingest.parse.document import Page, Parsed, hidden_note, joined, joined_notes, note_pages, one_line, real_title
 from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
-from ingest.parse.marks import roman
+from ingest.parse.marks import list_figure
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.parts import tree
@@ -179,11 +179,10 @@ def _number(paragraph: Any) -> str:
         if depth < level or (depth == level and (_numbering(before) is None or before.pPr is None)):
             break
         count += depth == level
-    number, style = int(kind.get("startAt", "1")) + count, kind.get("type", "")
-    letter = chr(ord("a") + (number - 1) % 26)
-    figure = letter if style.startswith("alpha") else roman(number) if style.startswith("roman") else str(number)
-    figure = figure.upper() if "Uc" in style else figure.lower()
-    return f"({figure}) " if "ParenBoth" in style else f"{figure}) " if "Paren" in style else f"{figure}. "
+    number, name = int(kind.get("startAt", "1")) + count, kind.get("type", "")
+    style = "a" if name.startswith("alpha") else "i" if name.startswith("roman") else "1"
+    figure = list_figure(number, style.upper() if "Uc" in name else style)
+    return f"({figure}) " if "ParenBoth" in name else f"{figure}) " if "Paren" in name else f"{figure}. "
 
 
 def _numbering(paragraph: Any) -> Any:

@@ -22,7 +22,7 @@ from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.numbering import Numbering, W, value
-from ingest.parse.office.parts import is_telling
+from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
 
 _DOCUMENT = "word/document.xml"
@@ -72,23 +72,23 @@ def _written_out(data: bytes) -> _Written:
         parts |= {name: name.encode() for name in package.namelist() if name.startswith(_MEDIA)}
     if _DOCUMENT not in parts:
         return _Written(data)
-    trees = {name: _tree(part) for name, part in parts.items() if _HAS_TEXT.fullmatch(name)}
+    trees = {name: tree(part) for name, part in parts.items() if _HAS_TEXT.fullmatch(name)}
     document = trees[_DOCUMENT]
-    styles, numbering = (_tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
+    styles, numbering = (tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
     looks = Looks(styles)
     num_hidden = 0
-    for tree in trees.values():
-        _move_text_boxes(tree)
-        _unwrap(tree)
-        _write_formulas(tree)
-        num_hidden += looks.write_into(tree)
-        _unlink_pictures(tree)
+    for root in trees.values():
+        _move_text_boxes(root)
+        _unwrap(root)
+        _write_formulas(root)
+        num_hidden += looks.write_into(root)
+        _unlink_pictures(root)
     drawings = list(_mark_drawings(document, parts))
     _mark_headers(document, styles)
     Numbering(styles, numbering).write_into(document)
-    for line in dict.fromkeys(line for name, tree in trees.items() if _AT_EDGE.match(name) for line in _lines(tree)):
+    for line in dict.fromkeys(line for name, root in trees.items() if _AT_EDGE.match(name) for line in _lines(root)):
         _append(document, line)
-    parts |= {name: etree.tostring(tree, encoding="utf-8") for name, tree in trees.items()}
+    parts |= {name: etree.tostring(root, encoding="utf-8") for name, root in trees.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as package:
         for name, part in parts.items():
@@ -125,7 +125,7 @@ def _append(document: etree._Element, text: str) -> None:
 
 def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes]) -> Iterator[str]:
     """Yield charts and diagrams as HTML, and put a mark for each below the paragraph that it is in."""
-    relations = _tree(parts.get("word/_rels/document.xml.rels", b"<none/>"))
+    relations = tree(parts.get("word/_rels/document.xml.rels", b"<none/>"))
     targets = {link.get("Id"): posixpath.normpath(f"word/{link.get('Target')}") for link in relations}
     number = 0
     for drawing in document.iter("{*}chart", "{*}relIds"):
@@ -149,10 +149,6 @@ def _move_text_boxes(document: etree._Element) -> None:
         ):
             for paragraph in reversed(box):
                 outer.addnext(paragraph)
-
-
-def _tree(xml: bytes) -> etree._Element:
-    return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
 
 
 def _unlink_pictures(document: etree._Element) -> None:
