@@ -248,17 +248,20 @@ def test_what_is_no_address_is_not_asked(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "events",
-    [
-        *(
-            raw(data) + DONE
-            for data in (5, [], {}, {"choices": None}, {"choices": [{"index": 0, "delta": None}]}, {"choices": [5]})
-        ),
-        *(event(content) + event(None, "stop") for content in (5, ["a"], {"text": "a"})),  # type: ignore[arg-type]
-    ],
+    "data", [5, [], {}, {"choices": None}, {"choices": [{"index": 0, "delta": None}]}, {"choices": [5]}]
 )
-def test_json_that_is_no_completion_is_a_language_model_error(events: str, httpserver: HTTPServer) -> None:
-    httpserver.expect_request(PATH).respond_with_data(event("a") + events, content_type="text/event-stream")
+def test_json_that_is_no_completion_is_a_language_model_error(data: object, httpserver: HTTPServer) -> None:
+    events = event("a") + raw(data) + DONE
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
+    text, message = read(connected(httpserver.url_for("/v1")))
+    assert text == "a"
+    assert "completion; check the base URL" in message
+
+
+@pytest.mark.parametrize("content", [5, ["a"], {"text": "a"}])
+def test_content_that_is_no_text_is_not_handed_on(content: Any, httpserver: HTTPServer) -> None:
+    events = event("a") + event(content) + event(None, "stop")
+    httpserver.expect_request(PATH).respond_with_data(events, content_type="text/event-stream")
     text, message = read(connected(httpserver.url_for("/v1")))
     assert text == "a"
     assert "completion; check the base URL" in message

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from app.feedback import FeedbackStore, user_of_cookie
-from app.ui.resources import USER_COOKIE
+from app.ui.who import USER_COOKIE
 from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable

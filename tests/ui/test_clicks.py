@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from app.feedback import FeedbackStore, StoredAnswer, user_of_cookie
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.ui.resources import USER_COOKIE
+from app.ui.who import USER_COOKIE
 from ingest.embed.embedder import load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
