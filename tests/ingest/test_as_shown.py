@@ -28,7 +28,7 @@ from ingest.parse.document import Parsed
 from ingest.parse.encoding import decode
 from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import from_html, parse_html, parse_markdown
-from ingest.parse.marks import without_invisible
+from ingest.parse.marks import list_figure, without_invisible
 from ingest.parse.office.cells import shown as cell_text
 from ingest.parse.office.charts import chart_html
 from ingest.parse.office.formulas import MATH, formula_text
@@ -87,12 +87,26 @@ def test_elements_that_show_more_than_their_text(body: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("attributes", "numbers"),
-    [("start=5", "5. 6."), ("type=a", "a. b."), ("type=I start=3", "III. IV."), ("reversed", "2. 1.")],
+    [
+        ("start=5", "5. 6."),
+        ("type=a", "a. b."),
+        ("type=a start=26", "z. 27."),
+        ("type=I start=3", "III. IV."),
+        ("type='' reversed", "2. 1."),
+    ],
 )
 def test_items_have_the_numbers_that_the_page_shows(attributes: str, numbers: str) -> None:
     first, second = numbers.split()
     assert shown(f"<ol {attributes}><li>x<li>y</ol>").replace("- ", "") == f"{first} x\n{second} y"
     assert shown("<ol><li value=7>x<li>y</ol>") == "- 7. x\n- 8. y"
+
+
+@pytest.mark.parametrize(
+    ("number", "style", "figure"),
+    [(0, "a", "0"), (26, "a", "z"), (27, "a", "aa"), (28, "A", "BB"), (0, "I", "0"), (49, "i", "xlix"), (3, "1", "3")],
+)
+def test_after_z_comes_aa_and_what_has_no_letter_has_figures(number: int, style: str, figure: str) -> None:
+    assert list_figure(number, style) == figure
 
 
 def test_pictures_that_are_the_only_content_of_a_cell_are_their_words() -> None:
