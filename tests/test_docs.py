@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -220,3 +221,10 @@ def test_the_readme_is_short_and_says_how_to_start() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.split()) <= MAX_README_WORDS
     assert all(words in readme for words in ("make run", "make test", "Python 3.11", "GB of disk"))
+
+
+@pytest.mark.parametrize("package", ["app", "app.commands", "ingest"])
+def test_a_package_says_what_each_of_its_modules_is_for(package: str) -> None:
+    named = re.findall(r"^ *(\w+)  ?", str(import_module(package).__doc__), re.MULTILINE)
+    modules = {module.name for module in iter_modules(import_module(package).__path__)} - {"__main__"}
+    assert modules <= {*named}, f"not in the docstring of {package}: {sorted(modules - {*named})}"

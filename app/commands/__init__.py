@@ -4,6 +4,7 @@ main      serve, and the command line itself
 ask       ask, search
 doctor    checks the installation
 documents list, move to another collection
+sources   websites, repositories and storage that are kept up to date
 evaluate  measures whether reranking pays on judged questions
 replay    what votes were worth to later questions
 train     feedback or files of pairs -> a trained model
