@@ -157,15 +157,15 @@ def shares(totals: Mapping[str, float]) -> Mapping[str, float]:
 
 def _from_votes(passage: LabeledPassage, users: Mapping[str, Stance], given: Mapping[str, float]) -> LabeledPassage:
     against = {user: STRUCK_OUT * given[user] for user, stance in users.items() if stance.strength < 0}
-    in_favour = {user: KEPT * given[user] for user, stance in users.items() if stance.strength > 0}
-    passage = replace(passage, struck_by=tuple(against), kept_by=tuple(in_favour))
-    margin, total = sum(in_favour.values()) - sum(against.values()), sum((*in_favour.values(), *against.values()))
+    in_favor = {user: KEPT * given[user] for user, stance in users.items() if stance.strength > 0}
+    passage = replace(passage, struck_by=tuple(against), kept_by=tuple(in_favor))
+    margin, total = sum(in_favor.values()) - sum(against.values()), sum((*in_favor.values(), *against.values()))
     if not total:
         reasons = sorted({stance.other_reason for stance in users.values() if stance.other_reason})
         return replace(passage, origin=f"struck out as {', '.join(reasons)}" if reasons else "undone")
     if abs(margin) < 1e-9:
         return replace(passage, origin="users contradict each other")
-    winners = in_favour if margin > 0 else against
+    winners = in_favor if margin > 0 else against
     strength = min(1.0, sum(winners.values()))
     return replace(
         passage, relevant=margin > 0, weight=strength * abs(margin) / total, origin=_words(passage, margin > 0)

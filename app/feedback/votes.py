@@ -124,11 +124,11 @@ class QuestionVotes:
 def _agreed(said: PassageVotes, shares: Mapping[str, float], min_people: int) -> tuple[Kind, float, int] | None:
     """Return kind, trust and number of people of the vote that enough people agree on, or None."""
     against = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength < 0]
-    in_favour = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength > 0]
-    margin = KEPT * sum(in_favour) - STRUCK_OUT * sum(against)
-    winners = in_favour if margin > 0 else against
+    in_favor = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength > 0]
+    margin = KEPT * sum(in_favor) - STRUCK_OUT * sum(against)
+    winners = in_favor if margin > 0 else against
     if len(winners) < min_people or abs(margin) < 1e-9:
         return None
-    total = KEPT * sum(in_favour) + STRUCK_OUT * sum(against)
+    total = KEPT * sum(in_favor) + STRUCK_OUT * sum(against)
     trust = abs(margin) / total * sum(winners) / len(winners)
     return "kept" if margin > 0 else "struck out", trust, len(winners)

@@ -44,7 +44,7 @@ class Prediction:
 class Reach:
     """Log-odds added for votes in favour and against. num_for, num_against: the predictions it was learned from."""
 
-    in_favour: float = 0.0
+    in_favor: float = 0.0
     against: float = 0.0
     num_for: int = 0
     num_against: int = 0
@@ -56,14 +56,14 @@ class Reach:
             [prediction for prediction in predictions if (prediction.kind in ("named", "kept")) == is_for]
             for is_for in (True, False)
         ]
-        in_favour, against = sides
-        return cls(_shift(in_favour), _shift(against), len(in_favour), len(against))
+        in_favor, against = sides
+        return cls(_shift(in_favor), _shift(against), len(in_favor), len(against))
 
     def likeness(self, log_odds: float, *, is_for: bool) -> float:
         """Return the probability that two questions have the same need, 1 for the same question."""
         if log_odds == math.inf:
             return 1.0
-        return float(logistic(log_odds + (self.in_favour if is_for else self.against)))
+        return float(logistic(log_odds + (self.in_favor if is_for else self.against)))
 
 
 def logistic(logits: NDArray[np.float64] | float) -> NDArray[np.float64]:

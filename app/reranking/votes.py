@@ -96,7 +96,7 @@ def still_says(chunk: Chunk, passage: PassageRef) -> bool:
 def _missing(
     ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunks: FindChunks
 ) -> list[tuple[RankedChunk, Recall]]:
-    """Return the passages that search missed, with the vote in their favour."""
+    """Return the passages that search missed, with the vote in their favor."""
     by_passage: dict[PassageRef, list[Recall]] = {}
     for recall in recalls:
         if recall.vote.is_for:

@@ -183,12 +183,12 @@ def test_the_nearest_questions_are_found_as_they_are_added() -> None:
 
 def test_without_evidence_the_reach_is_cautious_and_evidence_moves_it_either_way() -> None:
     beginning = Reach.of([])
-    assert beginning.in_favour == beginning.against < 0
+    assert beginning.in_favor == beginning.against < 0
     agreed = [Prediction(0.0, "kept", 0.3, stands=True)] * 30
     refuted = [Prediction(0.0, "kept", 0.5, stands=False)] * 30
-    assert Reach.of(agreed).in_favour > beginning.in_favour > Reach.of(refuted).in_favour
+    assert Reach.of(agreed).in_favor > beginning.in_favor > Reach.of(refuted).in_favor
     assert Reach.of(agreed).against == beginning.against, "each side proves itself"
-    assert Reach.of(agreed * 100).in_favour <= 0.5
+    assert Reach.of(agreed * 100).in_favor <= 0.5
     struck = [Prediction(0.0, "struck out", 0.7, stands=False)] * 30
     assert Reach.of(struck).against > beginning.against
 
@@ -210,7 +210,7 @@ def test_the_memory_learns_its_reach_from_votes_that_other_questions_confirm(mem
     memory.learn_reach()
     assert memory.reach.num_for > 0
     assert memory.reach.num_against > 0
-    assert memory.reach.in_favour > before.in_favour
+    assert memory.reach.in_favor > before.in_favor
 
 
 # the ranking ----------------------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
                 "same question": _same_question(world, memory, user, asked, struck, named if naming else {}),
                 "asked again": compare(world, memory, user, again, named_of_need),
                 "never asked": compare(world, memory, user, never, {}),
-                "reach": {"in_favour": memory.reach.in_favour, "against": memory.reach.against},
+                "reach": {"in_favor": memory.reach.in_favor, "against": memory.reach.against},
             }
     return {
         "seed": seed,
