@@ -42,7 +42,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Log-odds added for votes in favour and against. num_for, num_against: the predictions it was learned from."""
+    """Log-odds added for votes in favor and against. num_for, num_against: the predictions it was learned from."""
 
     in_favor: float = 0.0
     against: float = 0.0

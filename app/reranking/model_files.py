@@ -48,6 +48,13 @@ def require_model(target: str, names: str) -> None:
     )
 
 
+def is_downloaded(model: str) -> bool:
+    """Return whether a hub model is on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)
+
+
 def _is_hub_id(target: str) -> bool:
     return re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", target) is not None
 
@@ -73,10 +80,3 @@ def _file(target: str, filename: str) -> Path | None:
         return Path(hf_hub_download(target, filename))
     except Exception:  # no such model or file, no network, invalid id: many types
         return None
-
-
-def is_downloaded(model: str) -> bool:
-    """Return whether a hub model is on this machine."""
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)

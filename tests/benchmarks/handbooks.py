@@ -12,8 +12,6 @@ import argparse
 import gzip
 import hashlib
 import json
-import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -22,13 +20,9 @@ from typing import Any
 
 from app.answer import Answer
 from app.answer.blocks import split_blocks
-from app.pipeline import Pipeline
 from app.reranking.rerank import RankedChunk
-from app.settings import Settings
 from ingest.chunk import Chunk
-from ingest.embed.embedder import load_embedder
-from ingest.pipeline import ingest
-from ingest.table import ChunkTable
+from tests.benchmarks.quoted_answers import answers_from, bare, num_words
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "eval" / "handbooks"
 
@@ -49,11 +43,17 @@ def main() -> None:
     arguments = parser.parse_args()
     sources = json.loads((DATA / "sources.json").read_text(encoding="utf-8"))
     names = arguments.sources.split(",") if arguments.sources else sources
+    if unknown := [name for name in names if name not in sources]:
+        parser.error(f"no questions about {', '.join(unknown)}; expected some of {', '.join(sources)}")
     found: dict[str, list[tuple[Question, Answer]]] = {}
     for name in names:
         paths = [path for each in sources[name]["documents"] if (path := arguments.folder / name / each).is_file()]
         if paths:
-            found[name] = asked(paths, questions_about(name))
+            questions = questions_about(name)
+            answers = answers_from(paths, [question.text for question in questions])
+            found[name] = list(zip(questions, answers, strict=True))
+    if not found:
+        parser.error(f"no document of these sources is in {arguments.folder}; expected {next(iter(names))}/ there")
     for name, answered in {**found, "all": list(chain.from_iterable(found.values()))}.items():
         print(json.dumps({"source": name, **figures(answered)}))
 
@@ -69,22 +69,12 @@ def questions_about(source: str) -> list[Question]:
     ]
 
 
-def asked(paths: Sequence[Path], questions: Iterable[Question]) -> list[tuple[Question, Answer]]:
-    """Return the questions with the answers from these documents."""
-    with tempfile.TemporaryDirectory() as scratch:
-        home, embedder = Path(scratch), load_embedder()
-        list(ingest(paths, ChunkTable(home, embedder), embedder))
-        pipeline = Pipeline(Settings(home=home), embedder)
-        return [(question, pipeline.ask(question.text)) for question in questions]
-
-
 def figures(answered: Sequence[tuple[Question, Answer]]) -> dict[str, Any]:
     """Return numbers of questions, and shares of those that have an answer."""
     with_answer = [(question, answer) for question, answer in answered if question.answers]
     without = [answer for question, answer in answered if not question.answers]
     searched = [rank_of_answer(question, sorted(answer.ranking, key=_fused_rank)) for question, answer in with_answer]
     reranked = [rank_of_answer(question, answer.ranking) for question, answer in with_answer]
-    words = sorted(len(answer.text.split()) for _, answer in with_answer)
     return {
         "questions": len(with_answer),
         "searched first, among five": [_share(rank <= depth for rank in searched) for depth in (1, 5)],
@@ -93,7 +83,7 @@ def figures(answered: Sequence[tuple[Question, Answer]]) -> dict[str, Any]:
             answer.found and holds_answer(question, answer) for question, answer in with_answer
         ),
         "hedged": sum(not answer.found for _, answer in with_answer),
-        "words, median and ninth decile": [words[len(words) // 2], words[len(words) * 9 // 10]],
+        "words, median and ninth decile": num_words(answer for _, answer in with_answer),
         "without an answer": len(without),
         "of these hedged": sum(not answer.found for answer in without),
     }
@@ -108,12 +98,12 @@ def rank_of_answer(question: Question, ranking: Sequence[RankedChunk]) -> float:
 def holds_answer(question: Question, answer: Answer) -> bool:
     """Return whether the text holds all words of a sentence, item or row that answers, in order."""
     answering = (text for citation in answer.citations for text in _answering(question, citation.chunk))
-    return any(_bare(text) in _bare(answer.text) for text in answering)
+    return any(bare(text) in bare(answer.text) for text in answering)
 
 
 def digest(text: str) -> str:
     """Return what stands for a text in the data: the words are those of others."""
-    return hashlib.sha256(_bare(text).encode()).hexdigest()[:16]
+    return hashlib.sha256(bare(text).encode()).hexdigest()[:16]
 
 
 def _answering(question: Question, chunk: Chunk) -> list[str]:
@@ -128,10 +118,6 @@ def _fused_rank(ranked: RankedChunk) -> int:
 def _share(values: Iterable[bool]) -> float:
     kept = list(values)
     return round(sum(kept) / max(1, len(kept)), 3)
-
-
-def _bare(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ import argparse
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from app.answer import Answer
 from app.evaluation.benchmark import read_benchmark
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -30,14 +31,12 @@ def main() -> None:
     parser.add_argument("--reranker", default="shipped")
     reranker = parser.parse_args().reranker
     benchmark = read_benchmark(DATA / "eval" / "sample")
-    with tempfile.TemporaryDirectory() as scratch:
-        home, embedder = Path(scratch), load_embedder()
-        list(ingest([DATA / "sample"], ChunkTable(home, embedder), embedder))
-        pipeline = Pipeline(Settings(home=home), embedder)
-        answered = {query_id: pipeline.ask(query, reranker) for query_id, query in benchmark.queries.items()}
-        unanswerable = [pipeline.ask(query, reranker) for query in benchmark.unanswerable.values()]
+    questions = {**benchmark.queries, **benchmark.unanswerable}
+    answers = dict(zip(questions, answers_from([DATA / "sample"], questions.values(), reranker), strict=True))
+    answered = {query_id: answers[query_id] for query_id in benchmark.queries}
+    unanswerable = [answers[query_id] for query_id in benchmark.unanswerable]
     held = [
-        answer.found and any(_bare(evidence.quote) in _bare(answer.text) for evidence in benchmark.evidence[query_id])
+        answer.found and any(bare(evidence.quote) in bare(answer.text) for evidence in benchmark.evidence[query_id])
         for query_id, answer in answered.items()
     ]
     figures = {
@@ -46,18 +45,29 @@ def main() -> None:
         "hedged": sum(not answer.found for answer in answered.values()),
         "unanswerable questions": len(unanswerable),
         "of these hedged": sum(not answer.found for answer in unanswerable),
-        "words, median and ninth decile": _quantiles([len(answer.text.split()) for answer in answered.values()]),
+        "words, median and ninth decile": num_words(answered.values()),
     }
     print(json.dumps(figures, indent=1))
 
 
-def _bare(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+def answers_from(paths: Sequence[Path], questions: Iterable[str], reranker: str | None = None) -> list[Answer]:
+    """Return the answers to the questions from these documents alone, without a language model."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home, embedder = Path(scratch), load_embedder()
+        list(ingest(paths, ChunkTable(home, embedder), embedder))
+        pipeline = Pipeline(Settings(home=home), embedder)
+        return [pipeline.ask(question, reranker) for question in questions]
 
 
-def _quantiles(values: Sequence[int]) -> tuple[int, int]:
-    ordered = sorted(values)
+def num_words(answers: Iterable[Answer]) -> tuple[int, int]:
+    """Return the median and the ninth decile of the numbers of words."""
+    ordered = sorted(len(answer.text.split()) for answer in answers)
     return ordered[len(ordered) // 2], ordered[len(ordered) * 9 // 10]
+
+
+def bare(text: str) -> str:
+    """Return the words in lower case, joined by spaces."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 if __name__ == "__main__":
