@@ -10,7 +10,7 @@ store                  FeedbackStore                 stores all of them, one tra
 rules                  LabeledPassage                events and judgements -> labels for training
 votes                  QuestionVotes                 feedback on a question's passages -> votes for one person
 recall                 Memory                        the log, read on as it grows -> votes for a question
-asker                  Asker                         ranking -> the same as votes move it, as far as the asker may read
+asker                  Asker                         ranking -> moved by votes that the asker may know of
 question_vectors                                     questions -> their vectors, kept in the store
 changed                Changed                       what waits since the documents have changed
 inbox                  InboxItem                     what a curator should decide next, best first

@@ -1,4 +1,4 @@
-"""ranking -> the same as votes move it, with what a curator says of the question, as far as the asker may read it."""
+"""ranking -> the same moved by votes, and what a curator says of the question; both only of what the asker may read."""
 
 from __future__ import annotations
 
