@@ -44,7 +44,7 @@ MIN_VALUE = 13.8
 
 4% of these questions are below it.
 """
-_MARGIN = 1.5
+_MARGIN = 2.0
 """Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
 _MAX_WORDS = 100
