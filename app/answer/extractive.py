@@ -29,7 +29,7 @@ _RANK, _INCOMPLETE, _LENGTH, _ROW = -0.43, -1.5, -1.05, 0.86
 
 All seven were fitted on 646 questions about five handbooks and help centers that the shipped reranker has not learned
 from, in the everyday words of their readers, and held near the weights of an earlier fit on 1,228 questions of several
-kinds. A large language model wrote the words and marked the text that answers (docs/benchmarks.md, "Quoted answers").
+kinds. A large language model wrote the questions and marked the text that answers (docs/benchmarks.md, "Quoted answers").
 """
 _FIGURES = 1.5
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
@@ -42,7 +42,7 @@ _SHARE_OF_PART = 0.75
 MIN_VALUE = 13.8
 """Below this value of the best unit, nothing clearly answers.
 
-4% of these questions are below it.
+4% of the 646 questions are below it.
 """
 _MARGIN = 2.0
 """Largest distance of a second quote from the best, shared by the parts of a question."""

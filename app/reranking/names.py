@@ -113,7 +113,7 @@ EXAMPLES = {
 DESCRIPTIONS = {
     "none": "the order of search",
     LIVE: "the one promoted last; citeloop promote, citeloop rollback",
-    SHIPPED: "late interaction trained on documentation, with search scores; comes with the program",
+    SHIPPED: "late interaction trained on documentation and handbooks, with search scores; comes with the program",
     "trained": "trained:NAME, a model trained on this home's feedback or downloaded",
     "late-interaction": "only late interaction; with the embedder, or late-interaction:PATH_OR_ID, "
     f"such as {', '.join(EXAMPLES['late-interaction'])}",
