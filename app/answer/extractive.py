@@ -29,7 +29,7 @@ _RANK, _INCOMPLETE, _LENGTH, _ROW = -0.43, -1.5, -1.05, 0.86
 
 All seven were fitted on 646 questions about five handbooks and help centers that the shipped reranker has not learned
 from, in the everyday words of their readers, and held near the weights of an earlier fit on 1,228 questions of several
-kinds. A large language model wrote the questions and marked the text that answers (docs/benchmarks.md, "Quoted answers").
+kinds. A large language model wrote the questions and marked what answers (docs/benchmarks.md, "Quoted answers").
 """
 _FIGURES = 1.5
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
