@@ -1,4 +1,4 @@
-"""ranking -> the same moved by votes, and what a curator says of the question; both only of what the asker may read."""
+"""ranking -> moved by votes, and a curator's answer; both only from documents that the asker may read."""
 
 from __future__ import annotations
 
