@@ -17,9 +17,9 @@ def newest_first(
 ) -> list[RankedChunk]:
     """Return the ranking with each superseded passage marked, and set last if a newer version covers it.
 
-    A newer version covers a passage if one of its own ranks above it or stands under the same heading. Passages stay
-    where they are if the question or the filter names their version, or people decided on them for this question.
-    Scores stay, so they fall only within each part.
+    A newer version covers a passage if one of its own ranks above it, stands under the same heading or probably answers
+    the question as well. Passages stay where they are if the question or the filter names their version, or people
+    decided on them for this question. Scores stay, so they fall only within each part.
     """
     marked = [_marked(ranked, families) for ranked in ranking]
     chosen = set(within.documents)
@@ -44,10 +44,14 @@ def _marked(ranked: RankedChunk, families: Families) -> RankedChunk:
 def _is_covered(ranked: RankedChunk, ranking: Sequence[RankedChunk], families: Families) -> bool:
     newer = families.newer[ranked.chunk.document_id]
     return any(
-        other.rank < ranked.rank or _heading(other.chunk) == _heading(ranked.chunk)
+        other.rank < ranked.rank or _heading(other.chunk) == _heading(ranked.chunk) or _probably_answers(other)
         for other in ranking
         if other.chunk.document_id in newer
     )
+
+
+def _probably_answers(ranked: RankedChunk) -> bool:
+    return ranked.is_probability and ranked.score >= 0.5
 
 
 def _heading(chunk: Chunk) -> str:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app.pipeline import Pipeline
+from app.reranking.newest import newest_first
 from app.search.corrections import CorrectionStore
 from app.search.families import Families, FamilyFinder, find_families
 from app.search.filters import Filter
@@ -269,6 +271,18 @@ def test_what_only_the_older_version_says_is_quoted_with_its_mark(asked: Pipelin
     pipeline = Pipeline(asked.settings, asked.models.embedder, sentence_scorer=WordScorer())
     text = pipeline.ask(question).text
     assert "Travel policy 2024, superseded by Travel policy 2026 [1]" in text
+
+
+@pytest.mark.parametrize(("score", "first"), [(0.6, "Travel policy 2026"), (0.1, "Travel policy 2024")])
+def test_a_newer_version_that_probably_answers_leads(asked: Pipeline, score: float, first: str) -> None:
+    ranked = {each.chunk.text: each for each in asked.rank("May a dog come along in the sleeper?").ranking}
+    ranking = [
+        replace(ranked[text], rank=rank, score=number, is_probability=True)
+        for rank, (text, number) in enumerate({"A dog may come along in the sleeper.": 0.9, NEW_HOTEL: score}.items(), 1)
+    ]
+    families = FamilyFinder(asked.settings.home).families(asked.table)
+    best, _ = newest_first(ranking, families, "May a dog come along?", Filter())
+    assert (best.chunk.title, best.rank) == (first, 1)
 
 
 def test_a_correction_and_a_new_document_hold_from_the_next_question(
