@@ -278,7 +278,9 @@ def test_a_newer_version_that_probably_answers_leads(asked: Pipeline, score: flo
     ranked = {each.chunk.text: each for each in asked.rank("May a dog come along in the sleeper?").ranking}
     ranking = [
         replace(ranked[text], rank=rank, score=number, is_probability=True)
-        for rank, (text, number) in enumerate({"A dog may come along in the sleeper.": 0.9, NEW_HOTEL: score}.items(), 1)
+        for rank, (text, number) in enumerate(
+            {"A dog may come along in the sleeper.": 0.9, NEW_HOTEL: score}.items(), 1
+        )
     ]
     families = FamilyFinder(asked.settings.home).families(asked.table)
     best, _ = newest_first(ranking, families, "May a dog come along?", Filter())
