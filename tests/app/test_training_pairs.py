@@ -138,3 +138,10 @@ def test_pairs_become_judged_queries_over_all_passages() -> None:
     relevant = [[titles[name] for name in benchmark.qrels[query_id]] for query_id in benchmark.queries]
     assert relevant == [["Number 1"], ["Number 2"]]
     assert benchmark.fingerprint != as_benchmark("faq", [pair(1)], [pair(2)]).fingerprint
+
+
+@pytest.mark.parametrize(("name", "number"), [("reports", 496), ("community", 471)])
+def test_the_invented_pairs_of_the_project_are_read_whole(name: str, number: int) -> None:
+    folder = Path(__file__).resolve().parents[2] / "data" / "train"
+    assert len(read_pairs(folder / f"{name}.jsonl.gz")) == number
+    assert f"| `{name}.jsonl.gz` | {number} |" in (folder / "README.md").read_text(encoding="utf-8")
