@@ -80,12 +80,12 @@ class Chunk:
     @property
     def heading(self) -> str:
         """Return the heading path in one line, '' above the first heading."""
-        return " > ".join(self.headings)
+        return breadcrumb(*self.headings)
 
     @property
     def passage(self) -> str:
         """Return title, heading path and text, as embedder, full-text index and reranker read them."""
-        return f"{label(self.title, self.headings)}\n{self.text}"
+        return f"{breadcrumb(self.title, *self.headings)}\n{self.text}"
 
     @property
     def shown(self) -> str:
@@ -111,9 +111,9 @@ class Policy:
 DEFAULT_POLICY = Policy("heading-sentence/4")
 
 
-def label(title: str, headings: tuple[str, ...]) -> str:
-    """Return title and heading path in one line."""
-    return " > ".join((title, *headings))
+def breadcrumb(*path: str) -> str:
+    """Return title and headings, outermost first, in one line; those that are '' are left out."""
+    return " > ".join(filter(None, path))
 
 
 def chunk(document: Document, count_tokens: CountTokens, max_tokens: int) -> list[Chunk]:
@@ -153,7 +153,7 @@ class _Cutter:
     def cut(self, headings: tuple[str, ...], text: str, section: Span) -> Iterator[Chunk]:
         """Yield the chunks of a section of a text, without page and boxes."""
         document, count_tokens = self._document, self._count_tokens
-        room = max(self._max_tokens - count_tokens(label(document.title, headings) + "\n"), _MIN_TEXT_TOKENS)
+        room = max(self._max_tokens - count_tokens(breadcrumb(document.title, *headings) + "\n"), _MIN_TEXT_TOKENS)
         for (start, end), table_header in _cut(text, section, count_tokens, room):
             piece = table_header + text[start:end]
             content = "\n".join((document.id, *headings, piece))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from app.answer.answer import Citation
-from ingest.chunk import Chunk
+from ingest.chunk import Chunk, breadcrumb
 
 _DESCRIBED = " (a model's description of a picture, not the document's words)"
 _MAX_GAP = 4
@@ -73,7 +73,7 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
         if twin is None:
             superseded = f" (superseded by {citation.superseded_by})" if citation.superseded_by else ""
             described = _DESCRIBED if chunk.described_by else ""
-            above = " > ".join((chunk.title + superseded, *chunk.headings)) + described
+            above = breadcrumb(chunk.title + superseded, *chunk.headings) + described
             found.append((Passage(citation.number, above, chunk.text), citation))
         elif chunk.title not in (found[twin][1].chunk.title, *found[twin][0].also_in):
             passage, other = found[twin]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ingest.chunk import breadcrumb
 from ingest.commands import HomeOption, JsonOption, show
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def search_command(
         print(f"searched: {answer.query}; as typed: --as-typed", file=sys.stderr)
     for ranked in answer.ranking[:num_results]:
         moved = f"{ranked.rank_change:+d}" if ranked.rank_change else "="
-        place = " > ".join((ranked.chunk.title, *ranked.chunk.headings))
+        place = breadcrumb(ranked.chunk.title, *ranked.chunk.headings)
         show(f"{ranked.rank:3}  {moved:>4}  {ranked.score:8.4f}  {place}  ({ranked.chunk.document})")
     if not rows:
         print("nothing found")

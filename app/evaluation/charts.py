@@ -29,13 +29,18 @@ def quality_chart(report: EvaluationReport, measure: str, depth: int | None = No
         color=_color(report, legend=None),
         tooltip=_tooltip(measure),
     )
-    # Bars begin at 0, else small gains would look large.
-    values = altair.X(
-        "value:Q", title=_("{measure}, 95% interval", measure=measure), scale=altair.Scale(domain=[0, 1], nice=False)
-    )
+    values = altair.X("value:Q", title=_("{measure}, 95% interval", measure=measure))
+    return interval_bars(base, values.scale(domain=[0, 1], nice=False), len(rows))
+
+
+def interval_bars(base: altair.Chart, values: altair.X, num_rows: int) -> altair.LayerChart:
+    """Return a bar for each row, with its interval from `low` to `high`.
+
+    values: a scale that begins at 0, else small gains would look large.
+    """
     bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=values)
     intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
-    height = _ROW_PIXELS * len(rows) + _AXIS_PIXELS
+    height = _ROW_PIXELS * num_rows + _AXIS_PIXELS
     return altair.LayerChart(layer=[bars, intervals]).properties(height=height, width="container")
 
 

@@ -15,6 +15,7 @@ from app.evaluation.report import EvaluationReport
 from app.evaluation.results import Result
 from app.search.search import RETRIEVERS
 from app.translation import N_
+from ingest.chunk import breadcrumb
 
 _SHOWN_CHARACTERS = 120
 _LATENCY_NOTE = """\
@@ -169,7 +170,7 @@ def _place(place: Place | None) -> str:
     if place is None:
         return ""
     page = f", page {place.page}" if place.page else ""
-    where = " > ".join(filter(None, (place.title, place.heading)))
+    where = breadcrumb(place.title, place.heading)
     text = shorten(place.text, _SHOWN_CHARACTERS, placeholder=" ...")
     return f"{'✓ ' if place.relevant else ''}**{plain(where)}** ({plain(place.document)}{page}): {plain(text)}"
 

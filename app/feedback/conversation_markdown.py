@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
+from ingest.chunk import breadcrumb
 
 
 def as_markdown(turns: Sequence[StoredAnswer]) -> str:
@@ -30,7 +31,7 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
 def _sources(answer: Answer) -> Iterator[str]:
     for citation in answer.citations:
         chunk = citation.chunk
-        place = _in_one_line(" > ".join((chunk.title, *chunk.headings)))
+        place = _in_one_line(breadcrumb(chunk.title, *chunk.headings))
         struck = " (struck out)" if chunk.id in answer.without else ""
         page = f", page {chunk.page}" if chunk.page else ""
         yield f"- [{citation.number}]{struck} {place} ({chunk.document}{page})"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import altair
 
+from app.evaluation.charts import interval_bars
 from app.training.fit.trainer import Loss
 from app.training.gate.decision import GateReport
 from app.translation import N_, number
@@ -23,7 +24,6 @@ MEASURE_TITLES = {
 
 LEARNED, HELD_BACK = N_("training questions"), N_("validation questions")
 _COLORS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
-_ROW_PIXELS, _AXIS_PIXELS = 30, 70
 
 
 def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
@@ -80,15 +80,5 @@ def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:
             altair.Tooltip("high:Q", title=_("high"), format=".1f"),
         ],
     )
-    # Bars begin at 0, else small gains would look large.
-    points = altair.X(
-        "points:Q",
-        title=_("points, 95% interval"),
-        scale=altair.Scale(domain=[0, 100], nice=False),
-        axis=altair.Axis(values=[0, 25, 50, 75, 100]),
-    )
-    bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=points)
-    intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
-    height = _ROW_PIXELS * len(rows) + _AXIS_PIXELS
-    layers = altair.LayerChart(layer=[bars, intervals])
-    return layers.properties(height=height, width="container")
+    points = altair.X("points:Q", title=_("points, 95% interval"), axis=altair.Axis(values=[0, 25, 50, 75, 100]))
+    return interval_bars(base, points.scale(domain=[0, 100], nice=False), len(rows))

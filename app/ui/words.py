@@ -25,6 +25,12 @@ _STORED = (
 )
 """Reasons and origins as they are stored; here for the catalogs."""
 _STRUCK_OUT_AS = "struck out as "
+OUTCOME_ICONS = {
+    "done": ":green[:material/check_circle:]",
+    "failed": ":red[:material/error:]",
+    "cancelled": ":gray[:material/cancel:]",
+}
+"""Of ended jobs, by state."""
 _HEADER_ALONE = re.compile(r"\s*^\|.*\|\n\|[\s|:-]+\|\Z", re.MULTILINE)
 _CELL_BORDER = re.compile(r"\s*(?<!\\)\|\s*")
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.chunk import Chunk, chunk, label
+from ingest.chunk import Chunk, breadcrumb, chunk
 from ingest.parse import PAGE_BREAK, Box, Document, Page, parse, parse_text
 from ingest.parse.document import Line
 from tests.conftest import SHARED_DATA
@@ -250,9 +250,9 @@ def test_heading_path_forgets_what_a_higher_heading_ended() -> None:
     assert paths == {"a": "A", "b": "A > B", "c": "C", "d": "D", "e": "D > E"}
 
 
-def test_label_is_one_line() -> None:
-    assert label("Handbook", ()) == "Handbook"
-    assert label("Handbook", ("Leave", "Annual")) == "Handbook > Leave > Annual"
+def test_title_and_headings_in_one_line() -> None:
+    assert breadcrumb("Handbook") == "Handbook"
+    assert breadcrumb("Handbook", "", "Leave", "Annual") == "Handbook > Leave > Annual"
 
 
 # tables ----------------------------------------------------------------------------------------------

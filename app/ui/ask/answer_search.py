@@ -15,7 +15,7 @@ from app.ui.messages import attempt
 from app.ui.resources import current_user, feedback_store, pipeline, readable
 from app.ui.who import act_as
 from app.ui.words import beginning_of, on_page
-from ingest.chunk import Chunk
+from ingest.chunk import Chunk, breadcrumb
 
 _NUM_FOUND = 10
 _PREVIEW_CHARACTERS = 500
@@ -63,7 +63,7 @@ def find_passages(words: str) -> Sequence[RankedChunk] | None:
 
 def title_and_heading(chunk: Chunk) -> str:
     """Return title and heading path of a passage as Markdown."""
-    where = " > ".join(filter(None, (chunk.title, chunk.heading)))
+    where = breadcrumb(chunk.title, chunk.heading)
     return f"**{markup.plain(where)}**"
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from app.feedback import StoredAnswer
 from app.ui.ask.answer_text import card_of
 from app.ui.words import on_page, without_table_marks
-from ingest.chunk import Chunk
+from ingest.chunk import Chunk, breadcrumb
 
 _HERE = Path(__file__).parent
 _popover = st.components.v2.component(
@@ -29,6 +29,6 @@ def show_passages_on_hover(turn: StoredAnswer) -> None:
 def passage_text(chunk: Chunk) -> dict[str, str]:
     """Return place and text of a passage, as the component shows them."""
     return {
-        "place": " > ".join((chunk.title, *chunk.headings)) + on_page(chunk.page),
+        "place": breadcrumb(chunk.title, *chunk.headings) + on_page(chunk.page),
         "text": without_table_marks(chunk.shown),
     }

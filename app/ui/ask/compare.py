@@ -15,6 +15,7 @@ from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
 from app.ui.resources import pipeline, readable
 from ingest import CiteloopError
+from ingest.chunk import breadcrumb
 
 
 def compare(turn: StoredAnswer) -> None:
@@ -65,7 +66,7 @@ def _show_sources(answer: Answer, other: Answer) -> None:
     places = {ranked.chunk.id: ranked.rank for ranked in other.ranking}
     for citation in answer.citations:
         chunk = citation.chunk
-        place = " > ".join((chunk.title, *chunk.headings))
+        place = breadcrumb(chunk.title, *chunk.headings)
         badge = "" if chunk.id in theirs else _missing_badge(places.get(chunk.id))
         st.markdown(f"[\\[{citation.number}\\] {markup.plain(place)}]({links.source_address(chunk.id)}){badge}")
 

@@ -17,7 +17,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.resources import job_store
 from app.ui.who import act_as, current_rights
-from app.ui.words import age, ago, duration
+from app.ui.words import OUTCOME_ICONS, age, ago, duration
 from ingest import worker
 from ingest.home.job_store import JobError
 from ingest.jobs import Job
@@ -152,11 +152,6 @@ def _waiting_files(job: Job) -> list[str]:
 
 # ended jobs ----------------------------------------------------------------------------------------------
 
-_ICONS = {
-    "done": ":green[:material/check_circle:]",
-    "failed": ":red[:material/error:]",
-    "cancelled": ":gray[:material/cancel:]",
-}
 _STATUSES = (
     *(N_("added"), N_("replaced"), N_("renamed"), N_("unchanged"), N_("removed")),
     *(N_("skipped"), N_("failed")),
@@ -170,7 +165,7 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
     with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             failed = any(result.status == "failed" for result in results)
-            icon = ":orange[:material/warning:]" if job.state == "done" and failed else _ICONS[job.state]
+            icon = ":orange[:material/warning:]" if job.state == "done" and failed else OUTCOME_ICONS[job.state]
             st.markdown(f"{icon} **{markup.plain(title(job, results))}**", width="content")
             if can_sync:
                 _button(N_("Sync again"), job, _sync_again, icon=":material/sync:")

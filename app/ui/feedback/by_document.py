@@ -15,6 +15,7 @@ from app.ui.feedback.counts import CARE_REASONS, DocumentFeedback, Feedback, by_
 from app.ui.paging import page_of
 from app.ui.resources import pipeline, readable, readable_documents
 from app.ui.words import people, preview, reason_words, times
+from ingest.chunk import breadcrumb
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
 _PREVIEW_CHARACTERS = 160
@@ -69,7 +70,7 @@ def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
         st.caption(document_words(document))
         with st.expander(ngettext("{n} passage struck out", "{n} passages struck out", len(document.passages))):
             for event, number in document.passages[:_NUM_PASSAGES]:
-                where = markup.plain(" > ".join(filter(None, (event.title, event.heading))))
+                where = markup.plain(breadcrumb(event.title, event.heading))
                 text = markup.plain(preview(event.text, _PREVIEW_CHARACTERS))
                 st.markdown(
                     _(

@@ -28,6 +28,7 @@ from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
 from app.ui.who import act_as
 from app.ui.words import by_person, on_page, origin_words, preview, reason_words
+from ingest.chunk import breadcrumb
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
 _PREVIEW_CHARACTERS = 180
@@ -184,6 +185,6 @@ def _judge(passage: LabeledPassage, key: str) -> None:
 
 
 def _place(passage: LabeledPassage) -> str:
-    where = markup.plain(" > ".join(filter(None, (passage.title, passage.heading))) or _("Passage"))
+    where = markup.plain(breadcrumb(passage.title, passage.heading) or _("Passage"))
     document = f" · {markup.plain(passage.document)}{on_page(passage.page)}" if passage.document else ""
     return f"**{where}**{document}"

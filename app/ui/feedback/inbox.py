@@ -27,7 +27,7 @@ from app.ui.paging import page_of
 from app.ui.resources import answers, changed, current_user, feedback_store, inbox
 from app.ui.who import act_as
 from app.ui.words import ago, beginning_of, day, on_page, people, times
-from ingest.chunk import Chunk
+from ingest.chunk import Chunk, breadcrumb
 
 _PREVIEW_CHARACTERS = 400
 _MAX_WORDINGS = 20
@@ -117,7 +117,7 @@ def _show_passages(answer: Answer, questions: Sequence[str], said: Feedback) -> 
 
 def _show_passage(chunk: Chunk, questions: Sequence[str], labeled: LabeledPassage | None, said: Feedback) -> None:
     with st.container(border=True, gap="xsmall"):
-        where = markup.plain(" > ".join(filter(None, (chunk.title, chunk.heading))) or _("Passage"))
+        where = markup.plain(breadcrumb(chunk.title, chunk.heading) or _("Passage"))
         mark = f"{mark_of(labeled)} " if labeled else ""
         st.markdown(f"{mark}**{where}** · {markup.plain(chunk.document)}{on_page(chunk.page)}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))

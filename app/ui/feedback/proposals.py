@@ -24,6 +24,7 @@ from app.ui.resources import current_user, pipeline, reads_everything
 from app.ui.who import act_as
 from app.ui.words import ago, on_page
 from ingest import CiteloopError
+from ingest.chunk import breadcrumb
 
 _NUM_PROPOSALS = 5
 _MAX_COUNT = 200
@@ -179,7 +180,7 @@ def _show_open(store: ProposalStore) -> None:
 def _show_proposal(proposal: Proposal) -> None:
     with st.container(border=True, gap="small", key=f"proposal-{proposal.id}"):
         st.text_input(_("Question"), proposal.question, key=f"question-{proposal.id}", max_chars=MAX_CHARACTERS)
-        where = " > ".join(filter(None, (proposal.title, proposal.heading)))
+        where = breadcrumb(proposal.title, proposal.heading)
         st.markdown(f"**{markup.plain(where)}** · {markup.plain(proposal.document)}{on_page(proposal.page)}")
         st.markdown(markup.passage(proposal.text))  # in full: accepting it confirms that it answers
         if pipeline().table.chunk(proposal.chunk_id):

@@ -11,6 +11,7 @@ from app.translation import gettext as _
 from app.translation import number
 from app.ui import markup
 from app.ui.words import on_page
+from ingest.chunk import breadcrumb
 
 
 def show_changes(changes: Sequence[QuestionChange], *, before: str, after: str, in_points: bool = False) -> None:
@@ -62,6 +63,6 @@ def _places(places: Sequence[Place]) -> str:
 
 
 def _place(place: Place) -> str:
-    where = markup.plain(" > ".join(filter(None, (place.title, place.heading))))
+    where = markup.plain(breadcrumb(place.title, place.heading))
     mark = _(":green-background[✓ relevant] ") if place.relevant else ""
     return f"{mark}**{where}**{on_page(place.page)}  \n   {markup.plain(place.text)}"

@@ -19,7 +19,7 @@ from app.ui.messages import attempt
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.who import act_as
-from app.ui.words import age, ago, by_person, duration, moment
+from app.ui.words import OUTCOME_ICONS, age, ago, by_person, duration, moment
 
 KINDS: dict[Kind, str] = {
     "reranker": N_("Continue from the live reranker"),
@@ -143,17 +143,11 @@ def _show_curves(job: TrainingJob) -> None:
 
 # ended trainings -----------------------------------------------------------------------------------------
 
-_ICONS = {
-    "done": ":green[:material/check_circle:]",
-    "failed": ":red[:material/error:]",
-    "cancelled": ":gray[:material/cancel:]",
-}
-
 
 def _show_ended(job: TrainingJob) -> None:
     with st.container(border=True, gap="xsmall", key=f"training-job-{job.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"{_ICONS[job.state]} **{outcome_words(job)}**", width="content")
+            st.markdown(f"{OUTCOME_ICONS[job.state]} **{outcome_words(job)}**", width="content")
             if job.state == "done" and GateReport.load(registry().folder(job.model)):  # the model may be removed
                 st.button(
                     _("Show comparison"),
