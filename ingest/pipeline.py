@@ -95,7 +95,11 @@ def _beside_others(
     Who uploads may not be able to see that document, so it is not replaced.
     """
     taken = {document.source for document in documents if document.collection != collection}
-    return [replace(each, source=f"{each.source}#{collection}") if each.source in taken else each for each in files]
+
+    def own(source: str) -> str:
+        return own(f"{source}#{collection}") if source in taken else source
+
+    return [replace(each, source=own(each.source)) for each in files]
 
 
 def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:

@@ -74,3 +74,11 @@ class Callers:
             raise UserLimitError("a bearer token speaks for its own person only; omit user")
         self.keys.speak_for(caller.key, user)
         return f"{caller.rights.user}/{user}"
+
+    def voter_of(self, caller: Caller, user: str | None) -> str:
+        """Return whose votes a request gives and feels: the user's, else the owner's of a key, who counts once.
+
+        Raises UserLimitError.
+        """
+        owner = caller.key.limits.owner if caller.key else ""
+        return owner if owner and user is None else self.user_of(caller, user)

@@ -130,6 +130,7 @@ def search(body: SearchBody, pipeline: Pipeline, stop: threading.Event, rights: 
 def begin(
     body: AskBody,
     user: str,
+    voter: str,
     rights: Rights,
     pipeline: Pipeline,
     store: FeedbackStore,
@@ -138,7 +139,7 @@ def begin(
 ) -> Asked:
     """Search and store the ranking. Raises as `rank`, and UnknownError for another user's conversation.
 
-    earlier: queries before this one, oldest first, if it names no conversation.
+    voter: whose own votes act. earlier: queries before this one, oldest first, if it names no conversation.
     """
     conversation_id = body.conversation_id or new_id()
     if body.conversation_id:
@@ -146,7 +147,7 @@ def begin(
         if not turns:
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
-    ranked = rank(body.question, body, pipeline, stop, rights=rights, earlier=earlier, user=user)
+    ranked = rank(body.question, body, pipeline, stop, rights=rights, earlier=earlier, user=voter)
     return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
 
 
@@ -176,7 +177,7 @@ def events(asked: Asked, pipeline: Pipeline, store: FeedbackStore, stop: threadi
 
 
 def record_feedback(
-    body: FeedbackBody, program: str, user: str, readable: ReadableAnswers, store: FeedbackStore
+    body: FeedbackBody, program: str, voter: str, readable: ReadableAnswers, store: FeedbackStore
 ) -> Record | None:
     """Record feedback and return the event, or None if nothing changed.
 
@@ -192,7 +193,7 @@ def record_feedback(
     if stored is None:
         raise UnknownError(f"no answer has the id {body.answer_id!r}; expected an answer_id from /v1/ask")
     try:
-        event = store.record(stored, body.chunk_id or _cited(stored, body.number), body.action, user, body.reason)
+        event = store.record(stored, body.chunk_id or _cited(stored, body.number), body.action, voter, body.reason)
     except KeyError as error:
         raise UnknownError(str(error.args[0])) from error
     return asdict(event) if event else None

@@ -129,9 +129,9 @@ def _routes(asking: Asking) -> APIRouter:
     @routes.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
-        user = callers.user_of(caller, body.user)
+        voter = callers.voter_of(caller, body.user)
         readable = pipeline().readable_answers(feedback(), caller.rights)
-        event = answers.record_feedback(body, caller.rights.user, user, readable, feedback())
+        event = answers.record_feedback(body, caller.rights.user, voter, readable, feedback())
         return FeedbackResult(recorded=event is not None, event=event)
 
     return routes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.feedback.recall import Memory
-from app.memory.votes import Statement
+from app.memory.votes import Recall, Statement
 from app.reranking.rerank import RankedChunk
 from app.reranking.statements import is_overtaken
 from app.reranking.votes import with_votes
@@ -33,9 +33,22 @@ class Asker:
     ) -> tuple[list[RankedChunk], Statement | None]:
         """Return the ranking as votes move it, and what a curator says of the question, if it still holds."""
         found = [ranked.chunk.id for ranked in ranking]
-        moved = with_votes(ranking, memory.recall(query, self.user, found), self._find)
+        moved = with_votes(ranking, self._discreet(memory.recall(query, self.user, found)), self._find)
         statement = memory.statement(query, found, self._may_be_told, self._only_readable)
         return moved, statement if statement and not is_overtaken(statement, ranking, self.table.document) else None
+
+    def _discreet(self, recalls: Sequence[Recall]) -> list[Recall]:
+        """Return the votes without the questions of others whose answers showed what the asker may not read."""
+        if self.within.readable is None:
+            return list(recalls)
+        shown = {chunk_id for recall in recalls for chunk_id in recall.vote.shown}
+        readable = self.table.find_ids(shown, self._readable_ids)
+        return [
+            recall
+            if recall.vote.own or readable.issuperset(recall.vote.shown)
+            else replace(recall, vote=replace(recall.vote, question=""))
+            for recall in recalls
+        ]
 
     def _find(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
         return find_passages(passages, self.table, self.within.document_ids(self.table))
@@ -50,12 +63,12 @@ class Asker:
         That nothing answers can only be said by a curator who may read no less.
         """
         readable = self.within.readable
+        if not (statement.text or statement.covers(readable)):
+            return False
         if readable is None:
-            return statement.collections is None or bool(statement.text)
+            return True
         if statement.text:
             return find_passages(statement.sources, self.table, self._readable_ids).keys() == set(statement.sources)
-        if statement.collections is not None and not readable.issubset(statement.collections):
-            return False
         ids = self.table.find_ids(statement.shown, self._readable_ids)
         return ids == self.table.find_ids(statement.shown)
 

@@ -117,20 +117,22 @@ def inbox(
     askings: Sequence[Asking],
     labeled: Iterable[LabeledPassage],
     changed: Mapping[Wording | str, Changed],
+    collections: Collection[str] | None = None,
 ) -> list[InboxItem]:
     """Return the open items, most gain first.
 
     askings: of the store, oldest first. labeled: all its passages with feedback. changed: what waits at a question, by
-    wording key, since the documents have changed. A wording for which a curator named a passage, wrote the answer or
-    said that nothing answers is closed, unless something waits there or the written answer was struck out; after any
-    other decision, only later askings count.
+    wording key, since the documents have changed. collections: that the curator may read, None: all. A wording for
+    which a curator named a passage, wrote the answer or said that nothing answers is closed, unless something waits
+    there, the written answer was struck out, or who said so could read less; after any other decision, only later
+    askings count.
     """
     disputed = {wording_key(passage.question) for passage in labeled if passage.needs_decision}
     found = troubles(askings, store.events())
     found |= {
         asking.answer_id: changed[key].change for asking in askings if (key := wording_key(asking.question)) in changed
     }
-    still_open = _still_open(askings, found, store.judgements(), store.statements())
+    still_open = _still_open(askings, found, store.judgements(), store.statements(), collections)
     wrong = _by_wording(still_open, found, disputed, datetime.now(UTC))
     items = [_item(group) for group in _groups(wrong, store, embedder)]
     return sorted(items, key=lambda item: -item.gain)
@@ -221,11 +223,13 @@ def _still_open(
     trouble_of: Mapping[str, Trouble],
     judgements: Iterable[Judgement],
     statements: Iterable[Statement],
+    collections: Collection[str] | None,
 ) -> Iterator[Asking]:
     """Yield the askings of questions that no curator has closed, after the last decision on each."""
     statements = list(statements)
     last = {wording_key(statement.question): statement for statement in statements}
-    closed = {wording_key(statement.question) for statement in standing(statements)}
+    held = (one for one in standing(statements) if one.text or one.covers(collections))
+    closed = {wording_key(statement.question) for statement in held}
     said_at = {key: datetime.fromisoformat(statement.at) for key, statement in last.items()}
     decided_at: dict[Wording | str, datetime] = {}
     for judgement in judgements:

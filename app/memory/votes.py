@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +28,8 @@ class Vote:
 
     trust: from 0 to 1; less than 1 where people contradict each other or one of them votes on a lot. num_people: who
     agree. curator: who decided, or ''. own: the vote of the person who asks now. same_only: it says nothing about
-    other questions, such as a strike as outdated. since: ISO 8601 in UTC.
+    other questions, such as a strike as outdated. since: ISO 8601 in UTC. shown:
+    ids of the chunks last shown for the question.
     """
 
     question: str
@@ -40,6 +41,7 @@ class Vote:
     own: bool = False
     same_only: bool = False
     since: str = ""
+    shown: tuple[str, ...] = ()
 
     @property
     def other_only(self) -> bool:
@@ -69,6 +71,19 @@ class Statement:
     text: str = ""
     sources: tuple[PassageRef, ...] = ()
     collections: tuple[str, ...] | None = None
+
+    def covers(self, collections: Collection[str] | None) -> bool:
+        """Return whether its curator could read these collections; None: all."""
+        return self.collections is None or (collections is not None and set(collections) <= set(self.collections))
+
+    def outranks(self, other: Statement) -> bool:
+        """Return whether both are written answers and this one's curator could read more.
+
+        The other's curator may not have seen this one, so does not replace it.
+        """
+        if not (self.text and other.text) or self.collections == other.collections:
+            return False
+        return self.collections is None or set(self.collections) > set(other.collections or self.collections)
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line and the API show, with stable names."""

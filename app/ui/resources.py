@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
+from cachetools import cached
 
 from app.answering import Answerer, AnswerJobStore
 from app.downloads.jobs import DownloadJobStore
@@ -46,47 +48,57 @@ from ingest.parse import Box
 if TYPE_CHECKING:
     from app.evaluation.replay import Replay
 
-P = TypeVar("P", FeedbackEvent, LabeledPassage, PassageRef)
+P = TypeVar("P", LabeledPassage, PassageRef)
 S = TypeVar("S", Asking, Statement)
 
+T = TypeVar("T")
 
-@st.cache_resource(show_spinner=False)
+SHARED: dict[Hashable, Any] = {}
+"""Function name -> what it made once for the server. Streamlit's cache is for the rest: any browser can clear it."""
+_making = RLock()
+
+
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    return cached(SHARED, key=lambda: make.__name__, lock=_making)(make)
+
+
+@_once
 def pipeline() -> Pipeline:
     """Return the pipeline of the configured home folder."""
     return Pipeline(read_settings())
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def feedback_store() -> FeedbackStore:
     """Return the feedback database of the configured home folder."""
     return FeedbackStore(read_settings().home)
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def answerer() -> Answerer:
     """Return the background answerer."""
     return Answerer(pipeline(), feedback_store(), AnswerJobStore(read_settings().home))
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def job_store() -> JobStore:
     """Return the ingest jobs of the configured home folder."""
     return JobStore(read_settings().home)
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def training_job_store() -> TrainingJobStore:
     """Return the trainings of the configured home folder."""
     return TrainingJobStore(read_settings().home)
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def download_job_store() -> DownloadJobStore:
     """Return the downloads of models of the configured home folder."""
     return DownloadJobStore(read_settings().home)
 
 
-@st.cache_resource(show_spinner=False)
+@_once
 def registry() -> Registry:
     """Return the trained models of the configured home folder."""
     return Registry(read_settings().home)
@@ -95,6 +107,12 @@ def registry() -> Registry:
 def readable(chosen: Filter = EVERYTHING) -> Filter:
     """Return the chosen filter, limited to what the current user may read."""
     return chosen.read_by(current_rights())
+
+
+def is_readable(document_id: str) -> bool:
+    """Return whether the current user may read a document; a fragment asks, as nothing else checks rights for it."""
+    ids = readable().document_ids(pipeline().table)
+    return ids is None or document_id in ids
 
 
 def readable_documents() -> list[StoredDocument]:
@@ -114,6 +132,19 @@ def only_readable(passages: Iterable[P]) -> list[P]:
         return passages
     standing = pipeline().table.find_ids({passage.chunk_id for passage in passages}, ids)
     return [passage for passage in passages if passage.chunk_id in standing]
+
+
+def only_readable_events(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
+    """Return the events whose answer showed only passages that the current user may read: a question can tell of them.
+
+    Who may read all gets all.
+    """
+    events, ids = list(events), readable().document_ids(pipeline().table)
+    if ids is None:
+        return events
+    shown = [{event.chunk_id, *event.shown.split()} for event in events]
+    standing = pipeline().table.find_ids(set().union(*shown), ids)
+    return [event for event, seen in zip(events, shown, strict=True) if standing >= seen]
 
 
 def _readers() -> str:
@@ -160,7 +191,8 @@ def feedback() -> Feedback:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgement]) -> Feedback:  # noqa: ARG001
-    return gather(only_readable(_events), only_readable(label(_events, _judgements)))
+    events = only_readable_events(_events)
+    return gather(events, only_readable(label(events, _judgements)))
 
 
 def replayed() -> Replay:
@@ -241,7 +273,14 @@ def only_readable_statements(said: list[Statement]) -> list[Statement]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
-    return open_items(feedback_store(), pipeline().models.embedder, _asked, feedback().labeled, changed())
+    return open_items(
+        feedback_store(),
+        pipeline().models.embedder,
+        _asked,
+        feedback().labeled,
+        changed(),
+        current_rights().collections,
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -260,8 +299,7 @@ def page_picture(
 def figures_of(chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
     """Return the pictures to show with a chunk and their files, if the current user may read its document."""
     with suppress(CiteloopError):  # a damaged table; the stored answer is shown without them
-        ids = readable().document_ids(pipeline().table)
-        return pipeline().figures_of(chunk) if ids is None or chunk.document_id in ids else []
+        return pipeline().figures_of(chunk) if is_readable(chunk.document_id) else []
     return []
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
@@ -35,6 +36,8 @@ _FEW = 10
 """Up to this number, documents are removed whatever their share of all is."""
 _MAX_FAILURES = 20
 """After this number of consecutive failures to fetch, the source counts as down."""
+
+_ELSEWHERE = "a document in another collection has this address; move that one to this collection to update it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,12 @@ class Sync:
 
         try:
             with table.writing(self._on_wait):
+                elsewhere = self._documents_elsewhere(table)
+                left = [
+                    FileResult(file.name, file.source, "skipped", reason=_ELSEWHERE)
+                    for file in files
+                    if file.source in elsewhere
+                ]
                 run = Ingest(
                     table,
                     embedder,
@@ -198,7 +207,7 @@ class Sync:
                     collection=self._source.collection,
                     gone=gone,
                 )
-                for result in run.store(files):
+                for result in chain(left, run.store([file for file in files if file.source not in elsewhere])):
                     seen[result.source] = Seen(stamps[result.source], unread=result.status in ("failed", "skipped"))
                     yield result
         finally:
@@ -208,10 +217,19 @@ class Sync:
         if not gone:
             return
         with table.writing(self._on_wait):
+            gone = gone - self._documents_elsewhere(table)
             documents = [document for document in table.documents() if document.source in gone]
             remove(documents, table)
         self._store.forget(self._source.name, gone)
         yield from (FileResult(document.name, document.source, "removed") for document in documents)
+
+    def _documents_elsewhere(self, table: ChunkTable) -> set[str]:
+        """Return the addresses of documents in other collections, which are another source's or were moved there.
+
+        Who syncs this one may not be able to see them, so they are neither replaced nor removed.
+        """
+        others = (document for document in table.documents() if document.collection != self._source.collection)
+        return {document.source for document in others if is_remote(document.source)}
 
     def _remember(self, seen: dict[str, Seen]) -> None:
         if seen:

@@ -22,6 +22,10 @@ from ingest.sources.pages import Page, canonical, may_be_document, path_of, read
 from ingest.sources.source import Item, SourceError, copy
 
 MAX_PAGES = 10_000
+_MAX_ADDRESSES = 4 * MAX_PAGES
+"""Addresses that are remembered, so that a site that makes up links fills no memory."""
+_MAX_ROBOTS_BYTES = 512 * 2**10
+"""As RFC 9309 asks for at least."""
 _MAX_ERRORS = 5
 """After this number of consecutive errors, the site counts as down."""
 _MAX_SITEMAPS = 100
@@ -149,7 +153,7 @@ class Website:
     def _add(self, urls: Mapping[str, str]) -> None:
         """Queue new addresses of this site. urls: address -> lastmod of the sitemap, or ''."""
         for url, lastmod in urls.items():
-            if url not in self._found and self._may_visit(url):
+            if url not in self._found and len(self._found) < _MAX_ADDRESSES and self._may_visit(url):
                 self._found[url] = lastmod
                 self._queue.append(url)
 
@@ -164,7 +168,7 @@ class Website:
             raise SourceError(f"{self._start} cannot be read: {error}. Nothing was changed; try again later") from error
         if reply.status >= 500:
             raise SourceError(f"robots.txt of {self._start} answers with status {reply.status}; try again later")
-        self._robots.parse(reply.body.decode("utf-8", "replace").splitlines())
+        self._robots.parse(reply.body[:_MAX_ROBOTS_BYTES].decode("utf-8", "replace").splitlines())
         with suppress(TypeError, ValueError):
             self._fetcher.slow_down(float(self._robots.crawl_delay(AGENT) or 0))
 

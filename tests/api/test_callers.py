@@ -62,6 +62,23 @@ def test_a_key_reads_what_its_owner_may_and_no_more_than_it_was_made_for(
     assert caller.rights == Rights("api:portal", role, None if readable is None else frozenset(readable))
 
 
+@pytest.mark.parametrize(
+    ("owner", "user", "voter"),
+    [
+        ("ann@example.org", None, "ann@example.org"),
+        ("ann@example.org", "bob", "api:portal/bob"),
+        ("", None, "api:portal"),
+    ],
+)
+def test_who_owns_a_key_is_one_voter_with_it(owner: str, user: str | None, voter: str, home: Path) -> None:
+    write_policy(home, ROLES + COLLECTIONS)
+    keys = KeyStore(home)
+    callers = Callers(keys, Access(home))
+    caller = callers.find(keys.create("portal", Limits(owner=owner, num_users=2)))
+    assert caller
+    assert callers.voter_of(caller, user) == voter
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/citeloop", "/v1/chat/completions", "/v1/ask/"])
 def test_a_scope_holds_for_all_paths_below_it(path: str, client: TestClient, api: Api) -> None:
     key = api.keys.create("search-only", Limits(scopes=("search",)))

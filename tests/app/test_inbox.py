@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,8 +60,11 @@ def strike(store: FeedbackStore, stored: StoredAnswer, *places: int, user: str =
         store.record(stored, stored.answer.citations[place].chunk.id, "deleted", user)
 
 
-def items(store: FeedbackStore, changed: Mapping[Any, Changed] | None = None) -> list[InboxItem]:
-    return inbox(store, FakeEmbedder(), store.askings(), label(store.events(), store.judgements()), changed or {})
+def items(
+    store: FeedbackStore, changed: Mapping[Any, Changed] | None = None, collections: Collection[str] | None = None
+) -> list[InboxItem]:
+    labeled = label(store.events(), store.judgements())
+    return inbox(store, FakeEmbedder(), store.askings(), labeled, changed or {}, collections)
 
 
 def with_scores(*scores: float) -> tuple[RankedChunk, ...]:
@@ -197,6 +200,14 @@ def test_a_withdrawal_of_who_reads_less_opens_nothing_that_was_closed_for_all(st
     store.say([Statement(LEAVE, "cora")])
     store.say([Statement(LEAVE, "ann", collections=("handbook",), withdrawn=True)])
     assert items(store) == []
+
+
+def test_that_nothing_answers_closes_an_item_only_for_who_may_read_no_more(store: FeedbackStore) -> None:
+    ask(store, LEAVE, found=False)
+    store.say([Statement(LEAVE, "ann", collections=("handbook",))])
+    assert [item.question for item in items(store)] == [LEAVE]
+    assert [item.question for item in items(store, collections={"handbook", "it"})] == [LEAVE]
+    assert items(store, collections={"handbook"}) == []
 
 
 # nothing answers this -------------------------------------------------------------------------------------------

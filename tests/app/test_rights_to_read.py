@@ -246,6 +246,39 @@ def test_that_nothing_answers_ends_no_answer_for_who_may_read_more(
     assert [each.user for each in standing(store.statements())] == ["root"]
 
 
+def test_a_written_answer_replaces_none_that_its_curator_may_not_have_seen(
+    pipeline: Pipeline, store: FeedbackStore, table: ChunkTable, secret: Chunk
+) -> None:
+    leave = next(
+        chunk for each in table.documents() if each.name == "handbook/leave.md" for chunk in table.chunks_of(each.id)
+    )
+    store.say([Statement("Is there a pool?", "root", text="In the cellar [1].", sources=(secret.ref,))])
+    later = Statement("Is there a pool?", "ann", text="There is none [1].", sources=(leave.ref,))
+    store.say([replace(later, collections=("handbook",))])
+    said = {}
+    for rights in (ANN, BEN, ALL):
+        statement = pipeline.rank("Is there a pool?", within=EVERYTHING.read_by(rights)).statement
+        said[rights.user] = statement and statement.user
+    assert said == {"ann": "ann", "ben": "root", "root": "root"}
+
+
+def test_a_vote_hides_the_question_of_others_whose_answer_showed_what_may_not_be_read(
+    pipeline: Pipeline, store: FeedbackStore
+) -> None:
+    question = "How many days of leave are there for the tunnel?"
+    stored = asked(pipeline, store, question)
+    assert {"handbook/leave.md", "it/vpn.md"} <= {each.chunk.document for each in stored.answer.citations}
+    leave = next(each.chunk for each in stored.answer.citations if each.chunk.document == "handbook/leave.md")
+    for user in ("ben", "carl"):
+        store.record(stored, leave.id, "deleted", user)
+    told = {}
+    for rights in (ANN, ALL):
+        ranking = pipeline.rank(question, within=EVERYTHING.read_by(rights), user="dora").ranking
+        (vote,) = (ranked.vote for ranked in ranking if ranked.vote)
+        told[rights.user] = vote.vote.question
+    assert told == {"ann": "", "root": question}
+
+
 def test_a_passage_named_for_others_does_not_end_that_nothing_answers(
     pipeline: Pipeline, store: FeedbackStore, secret: Chunk
 ) -> None:

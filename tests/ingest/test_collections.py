@@ -86,6 +86,10 @@ def test_an_upload_replaces_no_document_of_another_collection(home: Path, docume
     found = sorted((each.name, each.collection) for each in table.documents())
     assert found == [("leave.md", "board"), ("leave.md", "staff"), ("travel.md", "staff")]
     assert "30 days" in table.chunks_of(*(each.id for each in table.documents() if each.collection == "board"))[0].text
+    moved(table, "leave.md", "board")
+    upload()
+    of_leave = (each.collection for each in table.documents() if each.name == "leave.md")
+    assert sorted(of_leave) == ["board", "board", "staff"]
 
 
 def test_an_upload_takes_over_no_document_whose_file_is_gone(table: ChunkTable, documents: Path) -> None:

@@ -13,6 +13,7 @@ from streamlit.util import calc_hash
 from app.access.rights import Rights
 from app.reranking.rerank import Reranker
 from app.settings import Settings
+from app.ui.resources import SHARED
 from app.ui.who import require_login
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder, FakeReranker
@@ -103,8 +104,10 @@ def fake_models(
     monkeypatch.setattr("app.models.load_reranker", load)
     monkeypatch.setattr("app.answering.ThreadPoolExecutor", AtOnce)
     st.cache_resource.clear()
+    SHARED.clear()
     yield
     st.cache_resource.clear()
+    SHARED.clear()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from streamlit.runtime import Runtime
 from app.settings import Settings
 from app.ui import server
 from app.ui.own_site import OwnSite, OwnSiteOnly
+from app.ui.resources import SHARED
 from ingest import CiteloopError
 
 LOCAL = OwnSite("127.0.0.1", 8501)
@@ -165,9 +166,11 @@ def pages(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestC
     monkeypatch.setattr("app.ui.server._get_ready", lambda *_: None)
     monkeypatch.setattr(Runtime, "_instance", None)
     st.cache_resource.clear()
+    SHARED.clear()
     with visiting(server.create_app(), PUBLIC) as client:
         yield client
     st.cache_resource.clear()
+    SHARED.clear()
 
 
 @pytest.mark.parametrize(

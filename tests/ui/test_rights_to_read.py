@@ -290,7 +290,8 @@ def test_no_view_of_the_feedback_shows_what_may_not_be_read(
     run_page: Run, settings: Settings, pipeline: Pipeline, stored: StoredAnswer, become: Become, name: str
 ) -> None:
     store = FeedbackStore(settings.home)
-    mine = store.answer(store.save_answer(pipeline.ask("How many days of leave?"), "two", "ann"), "ann")
+    answer = pipeline.ask("How many days of leave?", within=Filter(collections=("handbook",)))
+    mine = store.answer(store.save_answer(answer, "two", "ann"), "ann")
     assert mine is not None
     leave = next(each.chunk for each in mine.answer.citations if each.chunk.document == "handbook/leave.md")
     store.record(mine, leave.id, "deleted", "ann", "outdated")
@@ -301,6 +302,20 @@ def test_no_view_of_the_feedback_shows_what_may_not_be_read(
         assert "leave.md" in shown(page)
     if name == "Log":
         assert set(page.dataframe[0].value["Rank"]) == {0}, "ranks among passages of which some may be hidden"
+
+
+def test_the_question_of_an_answer_that_showed_what_may_not_be_read_stands_in_no_view(
+    run_page: Run, settings: Settings, pipeline: Pipeline, become: Become
+) -> None:
+    store = FeedbackStore(settings.home)
+    turn = store.answer(store.save_answer(pipeline.ask("How long is the leave of the tunnel?"), "talk", "ben"), "ben")
+    assert turn is not None
+    leave = next(each.chunk for each in turn.answer.citations if each.chunk.document == "handbook/leave.md")
+    store.record(turn, leave.id, "deleted", "ben", "outdated")
+    assert "tunnel" in shown(view(run_page(feedback_page), "Log"))
+    become(READER)
+    for name in ("By question", "By document", "Log"):
+        assert not leaks(view(run_page(feedback_page), name))
 
 
 def test_what_may_be_read_is_cached_for_those_who_may_read_it(

@@ -22,7 +22,7 @@ from app.settings import Settings, read_settings
 from app.ui import server, who
 from app.ui.own_site import OwnSiteOnly
 from app.ui.proxy import TrustedProxy
-from app.ui.resources import feedback_store
+from app.ui.resources import SHARED, feedback_store
 from app.ui.streamlit_options import OPTIONS_FILE
 from app.ui.who import PROXY_EMAIL, PROXY_GROUPS
 from ingest import CiteloopError
@@ -83,8 +83,10 @@ def site(calls: list[object], pipeline: Pipeline, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("app.models.load_reranker", lambda name, _settings: None if name == "none" else WordScorer())
     monkeypatch.setattr(Runtime, "_instance", None)  # there is one in a process, and here one in a test
     st.cache_resource.clear()
+    SHARED.clear()
     yield lambda *, api: TestClient(server.create_app(api=api))
     st.cache_resource.clear()
+    SHARED.clear()
 
 
 def test_programs_find_what_the_pages_use(site: Site, settings: Settings) -> None:

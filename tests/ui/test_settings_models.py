@@ -10,6 +10,7 @@ from app.downloads.catalog import CatalogModel
 from app.downloads.jobs import DownloadJobStore
 from app.registry import Registry
 from app.settings import Settings
+from app.ui.resources import SHARED
 from tests.app.gate_builder import make_gate_report
 
 MODELS = (
@@ -33,6 +34,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("app.ui.training.models.current_user", lambda: "ann")
     monkeypatch.setattr("app.downloads.jobs.start_process", lambda *_, **__: None)
     st.cache_resource.clear()
+    SHARED.clear()
     return settings.home
 
 

@@ -17,13 +17,11 @@ pytestmark = pytest.mark.slow
 
 
 def sources() -> None:
-    import streamlit as st
-
     from app.ui.documents.sources import show_sources
+    from app.ui.messages import show_messages
 
     show_sources()
-    for kind, message in st.session_state.pop("documents-messages", []):
-        {"error": st.error, "success": st.success}[kind](message)
+    show_messages()
 
 
 @pytest.fixture
@@ -61,7 +59,7 @@ def test_a_source_is_added_synced_and_removed(run_page: Run, settings: Settings,
     assert len(JobStore(settings.home).jobs()) == len(started) == 2
     assert "next sync" in page.caption[0].value
     assert "syncing now" in page.caption[0].value
-    page = press(page, "Keep its documents")
+    page = press(page, "Remove source, keep its documents")
     assert SourceStore(settings.home).sources() == []
     assert [entry.act for entry in AuditLog(settings.home).entries()] == [
         "source removed",
@@ -78,7 +76,7 @@ def test_a_curator_adds_public_websites_alone(
     assert not page.checkbox
     for address in (str(documents), "s3://bucket", "https://example.com/wiki.git", "webdav://10.0.0.1/"):
         page = add(page, address)
-        assert page.error[0].value == "only an administrator can add anything but a website of the public internet"
+        assert page.error[0].value == "only an administrator can add anything but a website that anybody can read"
     page = add(page, "https://docs.example.com/")
     (source,) = SourceStore(settings.home).sources()
     assert not source.inner

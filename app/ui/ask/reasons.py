@@ -37,7 +37,8 @@ def why_above(upper: RankedChunk, lower: RankedChunk) -> str:
 def vote_words(recall: Recall) -> str:
     """Return the vote in words: `struck out for "..." by 3 people`."""
     vote = recall.vote
-    question = _("this question") if recall.is_same else _("“{question}”", question=vote.question)
+    question = _("“{question}”", question=vote.question) if vote.question else _("a question like this one")
+    question = _("this question") if recall.is_same else question
     if vote.curator:
         said = _("named as the answer") if vote.is_for else _("rejected")
         return _("{said} by a curator for {question}", said=said, question=question)

@@ -12,12 +12,14 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import status_words
+from app.ui.messages import tell, try_to
 from app.ui.resources import job_store, pipeline, readable
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, moment
 from ingest import CiteloopError, worker
 from ingest.jobs import Job
 from ingest.sources.connect import is_website, new_source
+from ingest.sources.credentials import read_options
 from ingest.sources.source import Source
 from ingest.sources.store import SourceStore
 
@@ -27,7 +29,7 @@ _INTERVALS = {"": N_("by hand only"), "1h": N_("every hour"), "1d": N_("every da
 def show_sources() -> None:
     """Show the sources whose collections the visitor may read."""
     sources = [source for source in _store().sources() if current_rights().may_read(source.collection)]
-    with st.expander(_("Connected sources ({n})", n=len(sources)), icon=":material/sync:"):
+    with st.expander(_("Connected sources ({n})", n=len(sources))):
         for source in sources:
             with st.container(border=True, gap="xsmall", key=f"source-{source.name}"):
                 _show_source(source)
@@ -48,8 +50,15 @@ def _show_source(source: Source) -> None:
         st.button(_("Sync now"), key=f"sync-{source.name}", icon=":material/sync:", on_click=_sync, args=(source,))
         with st.popover(_("Remove"), icon=":material/delete:"):
             st.caption(_("Feedback is kept in both cases."))
-            st.button(_("Keep its documents"), key=f"keep-{source.name}", on_click=_remove, args=(source, False))
-            st.button(_("Remove its documents too"), key=f"drop-{source.name}", on_click=_remove, args=(source, True))
+            st.button(
+                _("Remove source, keep its documents"),
+                key=f"keep-{source.name}",
+                on_click=_remove,
+                args=(source, False),
+            )
+            st.button(
+                _("Remove source and its documents"), key=f"drop-{source.name}", on_click=_remove, args=(source, True)
+            )
 
 
 def _outcome(job: Job | None) -> str:
@@ -89,8 +98,9 @@ def _add() -> None:
     def add() -> None:
         source = new_source(typed["source-address"], "", collection, typed["source-every"], inner=inner)
         check_may_add(source.collection)
-        if (inner or not is_website(source.address)) and not _may_add_any():
-            raise CiteloopError(_("only an administrator can add anything but a website of the public internet"))
+        is_open = is_website(source.address) and not (inner or read_options(job_store().home, source.address))
+        if not (is_open or _may_add_any()):
+            raise CiteloopError(_("only an administrator can add anything but a website that anybody can read"))
         _store().add(source)
         _queue(source)
 
@@ -127,12 +137,8 @@ def _queue(source: Source) -> None:
 
 
 def _act(what: str, act: Callable[[], None], subject: str, done: str) -> None:
-    try:
-        act_as("curator", what, act, subject)
-        message = ("success", done)
-    except (CiteloopError, OSError) as error:
-        message = ("error", str(error))
-    st.session_state.setdefault("documents-messages", []).append(message)
+    if try_to(lambda: act_as("curator", what, act, subject)):
+        tell("success", done)
 
 
 def _store() -> SourceStore:

@@ -22,7 +22,7 @@ from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.messages import show_messages
-from app.ui.resources import answers, current_user, feedback_store, pipeline, readable
+from app.ui.resources import answers, current_user, feedback_store, is_readable, pipeline, readable
 from app.ui.source.figures import show_described
 from app.ui.source.page_picture import SUFFIXES
 from app.ui.source.page_view import STYLE as PAGE_STYLE
@@ -200,6 +200,8 @@ def address_link(source: str) -> str:
 @st.fragment
 def _show_paged(document: StoredDocument, path: Path, chunk: Chunk | None) -> None:
     """Show the page as a picture with its text beside it, as a fragment."""
+    if not is_readable(document.id):
+        st.rerun()
     left, right = st.columns([3, 2], gap="medium")
     with left:
         number = show_page(document, path, chunk)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.translation import gettext as _
 from app.ui import markup
+from app.ui.resources import is_readable
 from app.ui.scroll import scroll_here
 from app.ui.source.figures import show_described, show_figure
 from ingest.chunk import Chunk
@@ -26,6 +27,8 @@ _Shown = dict[str, list[tuple[KeptFigure, Path]]]
 @st.fragment
 def show_text(chunks: Sequence[Chunk], marked: Chunk | None, figures: Sequence[tuple[KeptFigure, Path]] = ()) -> None:
     """Show the passages of one document, as a fragment. figures: its pictures, with their files."""
+    if not is_readable(chunks[0].document_id):
+        st.rerun()
     words = [chunk for chunk in chunks if not chunk.described_by]
     shown = _behind(words, figures)
     key = marked.id if marked else words[0].document_id

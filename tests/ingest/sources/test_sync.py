@@ -68,6 +68,20 @@ def test_a_moved_document_keeps_its_id(bucket: fsspec.AbstractFileSystem, sync: 
     assert after["it/network/tunnel.md"] == before["it/it/vpn.md"]
 
 
+def test_a_document_of_another_collection_is_neither_replaced_nor_removed(
+    bucket: fsspec.AbstractFileSystem, sync: SyncNow, new_home: Path
+) -> None:
+    sync(ADDRESS)
+    bucket.pipe("/handbook/it/vpn.md", b"# VPN\n\nThe tunnel now needs a new key.")
+    below = f"{ADDRESS}/handbook"
+    assert outcome(sync(below, name="other")) == [("skipped", "leave.md"), ("skipped", "travel.md")]
+    assert sync(below, name="other") == []
+    assert {document.collection for document in stored_documents(new_home)} == {"it"}
+    bucket.rm("/handbook/handbook/travel.md")
+    assert sync(below, name="other") == []
+    assert outcome(sync(ADDRESS)) == [("removed", "handbook/travel.md"), ("replaced", "it/vpn.md")]
+
+
 def test_an_empty_listing_changes_nothing(bucket: fsspec.AbstractFileSystem, sync: SyncNow, new_home: Path) -> None:
     sync(ADDRESS)
     bucket.rm("/handbook", recursive=True)
