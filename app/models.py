@@ -8,10 +8,10 @@ from cachetools import LRUCache
 
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
-from app.registry import SHIPPED, Registry, RegistryError
+from app.registry import SHIPPED
 from app.reranking.any_language import AnyLanguage
 from app.reranking.kept_vectors import KeptVectors
-from app.reranking.names import LIVE, load_reranker, name_in_answers, name_of, version_of
+from app.reranking.names import load_reranker, name_in_answers, resolved, version_of
 from app.reranking.rerank import Reranker, RerankerError
 from app.reranking.similarity import Preparable, Similarity
 from app.settings import Settings
@@ -117,11 +117,7 @@ class Models:
 
     def reranker(self, name: str) -> Reranker | None:
         """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
-        if name == LIVE:
-            try:
-                name = name_of(Registry(self.settings.home).live())
-            except RegistryError as error:
-                raise RerankerError(str(error)) from error
+        name = resolved(name, self.settings)
         with self._loading:
             if name not in self._rerankers:
                 loaded, version = load_reranker(name, self.settings), version_of(name, self.settings)

@@ -185,7 +185,9 @@ def trial_command(
     """
     registry = _registry(home)
     if name == "stop":
-        registry.end_trial("stopped")
+        trial = registry.trial()
+        if not (trial and registry.end_trial(trial, "stopped")):
+            raise CiteloopError("no model is on trial")
         print(json.dumps(None) if as_json else "The trial has been stopped.")
         return
     trial = registry.start_trial(name, user_name())

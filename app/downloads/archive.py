@@ -52,21 +52,20 @@ def export_model(name: str, path: Path, registry: Registry) -> None:
         for each in loaded_files(folder)
     }
     manifest = Manifest(name=name, kind=model.kind, base=model.base, files=files).model_dump_json(indent=1).encode()
+    if path.exists():
+        raise DownloadError(f"{path} exists already; choose a new file")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with path.open("xb"):  # reserves the name
-            pass
         with tarfile.open(unfinished, "w") as archive:
             _add(archive, _MANIFEST, io.BytesIO(manifest), len(manifest))
             for each, file in files.items():
                 with (folder / each).open("rb") as content:
                     _add(archive, each, content, file.size)
-        unfinished.replace(path)
-    except FileExistsError:
-        raise DownloadError(f"{path} exists already; choose a new file") from None
+        unfinished.rename(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise DownloadError(f"cannot write {path}: {error.strerror}; choose another file") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: BinaryIO, size: int) -> None:
@@ -87,8 +86,10 @@ def import_model(path: Path, registry: Registry) -> TrainedModel:
             return registry.add(
                 folder, registry.free_name(manifest.name), kind=manifest.kind, base=manifest.base, note="imported"
             )
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, EOFError) as error:
         raise DownloadError(f"{path} is not an archive that `citeloop models export` wrote: {error}") from error
+    except OSError as error:
+        raise DownloadError(f"cannot import {path}: {error.strerror or error}") from error
 
 
 def _manifest(archive: tarfile.TarFile) -> Manifest:

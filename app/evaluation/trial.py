@@ -76,8 +76,7 @@ def tally(registry: Registry, store: FeedbackStore) -> Tally | None:
         return None
     gains = list(_gains(trial, store))[: max(LOOKS)]
     found = outcome_of(gains)
-    if found:
-        registry.end_trial(found)
+    if found and registry.end_trial(trial, found):
         AuditLog(registry.models_folder.parent).add("", f"trial {found}", trial.model)
     return Tally(trial, len(gains), sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains), found)
 

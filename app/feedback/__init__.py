@@ -24,13 +24,12 @@ conversation_markdown                                a conversation -> Markdown
 from app.access.users import earlier_name, user_of_cookie
 from app.feedback.answers import Conversation, FeedbackError, NotSavedError, new_id
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
-from app.feedback.judgements import IMPORTED, LABELS, Judgement, Label, is_imported, question_key
+from app.feedback.judgements import IMPORTED, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore
 
 __all__ = [
     "ACTIONS",
     "IMPORTED",
-    "LABELS",
     "REASONS",
     "Action",
     "Conversation",

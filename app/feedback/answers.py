@@ -96,7 +96,9 @@ class AnswerStore:
                     raise
                 self._unsaved.hold(replace(held, answer=answer), str(error))
         else:
-            self._save(replace(held, answer=answer))
+            newest = replace(held, answer=answer)
+            self._unsaved.hold(newest, "")  # so that a retry does not write the earlier version over it
+            self._save(newest)
         return self._unsaved.shown(replace(held, answer=answer)).answer
 
     def conversation(self, conversation_id: str, user: str, last: int | None = None) -> list[StoredAnswer]:
@@ -137,7 +139,8 @@ class AnswerStore:
     def _still_unsaved(self) -> list[StoredAnswer]:
         """Retry saving held answers; return those still unsaved."""
         for unsaved in self._unsaved.answers():
-            self._save(unsaved)
+            if self._unsaved.find(unsaved.id) is unsaved:  # not saved or replaced meanwhile
+                self._save(unsaved)
         return self._unsaved.answers()
 
     def _save(self, answer: StoredAnswer) -> None:

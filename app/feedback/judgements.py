@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
 
 Label = Literal["relevant", "not relevant", "left out"]
 """left out: not used, regardless of user feedback."""
-LABELS: tuple[Label, ...] = get_args(Label)
 IMPORTED = "imported from"
 """Prefix of the origin of imported judgements; the file name follows."""
 

@@ -106,7 +106,8 @@ class Memory:
         is_for_asker: Callable[[Statement], bool] = lambda _: True,
         only_readable: Callable[[Collection[PassageRef]], Collection[PassageRef]] = lambda passages: passages,
     ) -> Statement | None:
-        """Return what a curator says of this question or a very like one; of the same question, the last statement.
+        """Return what a curator says of this question or a very like one; of the same question, the last statement
+        that no other outranks.
 
         None if a curator named a passage for a question that is more like; one as like ends the statement that nothing
         answers. found: as for `recall`. is_for_asker: whether a statement is about what the asker may read.
@@ -124,7 +125,10 @@ class Memory:
             statements += [(log_odds, one) for one in held if self._is_like(log_odds, one)]
             if not held and said.is_named(readable):
                 named = max(named, log_odds)
-        log_odds, last = max(statements, key=lambda pair: (pair[0], pair[1].at), default=(-math.inf, None))
+        log_odds = max((likeness for likeness, _ in statements), default=-math.inf)
+        likest = [one for likeness, one in statements if likeness == log_odds]
+        kept = (one for one in likest if not any(other.outranks(one) for other in likest))
+        last = max(kept, key=lambda one: one.at, default=None)
         is_overruled = named > log_odds or (named == log_odds and last is not None and not last.text)
         return None if is_overruled else last
 
@@ -168,7 +172,7 @@ def _usual(questions: Iterable[QuestionVotes]) -> dict[int, float]:
 class LiveMemory:
     """The memory of one home folder, read on before each question; safe to share between threads.
 
-    A log that cannot be read leaves the memory as it was.
+    What cannot be read of the log is read before the next question.
     """
 
     def __init__(self, home: Path, min_people: int) -> None:
@@ -198,9 +202,9 @@ class LiveMemory:
         if position.ignored != self._position.ignored:  # somebody's votes count no more, or again
             self._begin(embedder)
         said, reached = self._store.entries_after(self._position)
-        self._position = replace(reached, ignored=position.ignored)  # a later change is seen next time
         new = self._memory.new_questions(said)
         self._memory.take(said, question_vectors(new, self._store, embedder))
+        self._position = replace(reached, ignored=position.ignored)  # a later change is seen next time
         if len(self._memory) >= self._num_learned + REACH_STEP:
             self._num_learned = len(self._memory)
             threading.Thread(target=self._memory.learn_reach, daemon=True).start()

@@ -67,7 +67,11 @@ class QuestionVotes:
     @property
     def named(self) -> dict[PassageRef, PassageVotes]:
         """Return the passages that a curator has named for it, also if another decision followed."""
-        return {said.passage: said for said in self.passages.values() if said.named_at}
+        return {said.passage: said for said in self._passages() if said.named_at}
+
+    def _passages(self) -> list[PassageVotes]:
+        """Return a copy of the values: another thread may add to them."""
+        return list(self.passages.values())
 
     def statements(self, readable: Collection[PassageRef] = ()) -> list[Statement]:
         """Return what curators say of it, unless withdrawn.
@@ -76,7 +80,7 @@ class QuestionVotes:
         may read; the others end nothing.
         """
         named_at = max((said.named_at for passage, said in self.named.items() if passage in readable), default="")
-        held = [statement for statement in self._statements.values() if not statement.withdrawn]
+        held = [statement for statement in list(self._statements.values()) if not statement.withdrawn]
         return [statement for statement in held if statement.text or statement.at >= named_at]
 
     def is_named(self, readable: Collection[PassageRef]) -> bool:
@@ -90,7 +94,7 @@ class QuestionVotes:
         The user's own strike counts first, then a curator's decision, then what min_people agree on, then what the
         user kept. shares: factor of each user's votes, by `rules.shares`.
         """
-        for said in self.passages.values():
+        for said in self._passages():
             own = said.stances.get(user) or said.stances.get(earlier_name(user)) if user else None
             if own and (own.struck or own.other_reason):
                 yield self._vote(said, "struck out", num_people=1, own=True, same_only=not own.struck)
@@ -109,22 +113,23 @@ class QuestionVotes:
 
         The index is -1 for a passage that was not shown.
         """
-        for text, said in self.passages.items():
-            strength = sum(stance.strength for stance in said.stances.values())
+        for said in self._passages():
+            strength = sum(stance.strength for stance in list(said.stances.values()))
             if said.judgement and said.judgement.label != "left out":
                 strength = 1.0 if said.judgement.label == "relevant" else -1.0
             if strength:
                 chunk_id = said.passage.chunk_id
-                yield text, self.shown.index(chunk_id) if chunk_id in self.shown else -1, strength > 0
+                yield said.passage.text, self.shown.index(chunk_id) if chunk_id in self.shown else -1, strength > 0
 
     def _vote(self, said: PassageVotes, kind: Kind, **more: Any) -> Vote:
-        return Vote(self.question, said.passage, kind, since=said.since, **more)
+        return Vote(self.question, said.passage, kind, since=said.since, shown=self.shown, **more)
 
 
 def _agreed(said: PassageVotes, shares: Mapping[str, float], min_people: int) -> tuple[Kind, float, int] | None:
     """Return kind, trust and number of people of the vote that enough people agree on, or None."""
-    against = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength < 0]
-    in_favor = [shares.get(user, 1.0) for user, stance in said.stances.items() if stance.strength > 0]
+    stances = list(said.stances.items())  # another thread may add to them
+    against = [shares.get(user, 1.0) for user, stance in stances if stance.strength < 0]
+    in_favor = [shares.get(user, 1.0) for user, stance in stances if stance.strength > 0]
     margin = KEPT * sum(in_favor) - STRUCK_OUT * sum(against)
     winners = in_favor if margin > 0 else against
     if len(winners) < min_people or abs(margin) < 1e-9:

@@ -42,22 +42,17 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Log-odds added for votes in favor and against. num_for, num_against: the predictions it was learned from."""
+    """Log-odds added for votes in favor and against."""
 
     in_favor: float = 0.0
     against: float = 0.0
-    num_for: int = 0
-    num_against: int = 0
 
     @classmethod
     def of(cls, predictions: Sequence[Prediction]) -> Reach:
         """Return the reach that the predictions prove; without any, a cautious one."""
-        sides = [
-            [prediction for prediction in predictions if (prediction.kind in ("named", "kept")) == is_for]
-            for is_for in (True, False)
-        ]
-        in_favor, against = sides
-        return cls(_shift(in_favor), _shift(against), len(in_favor), len(against))
+        in_favor = [prediction for prediction in predictions if prediction.kind in ("named", "kept")]
+        against = [prediction for prediction in predictions if prediction.kind not in ("named", "kept")]
+        return cls(_shift(in_favor), _shift(against))
 
     def likeness(self, log_odds: float, *, is_for: bool) -> float:
         """Return the probability that two questions have the same need, 1 for the same question."""

@@ -227,13 +227,14 @@ class Registry:
             connection.execute(insert(trials), asdict(trial))
             return trial
 
-    def end_trial(self, outcome: TrialOutcome) -> None:
-        """End the trial that goes on. Raises RegistryError if there is none."""
+    def end_trial(self, trial: Trial, outcome: TrialOutcome) -> bool:
+        """End a trial; return whether it still went on."""
         with self._records.writing() as connection:
-            if trial_now(connection) is None:
-                raise RegistryError("no model is on trial")
-            last = select(func.max(trials.c.sequence)).scalar_subquery()
-            connection.execute(update(trials).where(trials.c.sequence == last).values(outcome=outcome))
+            goes_on = trial_now(connection) == trial
+            if goes_on:
+                last = select(func.max(trials.c.sequence)).scalar_subquery()
+                connection.execute(update(trials).where(trials.c.sequence == last).values(outcome=outcome))
+            return goes_on
 
     # internals ---------------------------------------------------------------------------------------
 

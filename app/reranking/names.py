@@ -33,13 +33,6 @@ class UnknownRerankerError(RerankerError):
     """The name is unknown; the message lists the known ones."""
 
 
-def _live(_target: str | None, settings: Settings) -> Reranker | None:
-    try:
-        return load_reranker(name_of(Registry(settings.home).live()), settings)
-    except RegistryError as error:
-        raise RerankerError(str(error)) from error
-
-
 def _trained(target: str | None, settings: Settings) -> Reranker:
     registry = Registry(settings.home)
     try:
@@ -85,14 +78,16 @@ def _http(target: str | None, settings: Settings) -> Reranker:
 
 RERANKERS: dict[str, Callable[[str | None, Settings], Reranker | None]] = {
     "none": lambda _target, _settings: None,
-    LIVE: _live,
     SHIPPED: _shipped,
     "trained": _trained,
     "late-interaction": _late_interaction,
     "cross-encoder": _cross_encoder,
     "http": _http,
 }
-"""Kind -> factory. A reranker's name is KIND or KIND:TARGET; for a folder or hub id, its files tell the kind."""
+"""Kind -> factory; `live` stands for one of them.
+
+A reranker's name is KIND or KIND:TARGET; for a folder or hub id, its files tell the kind.
+"""
 
 _ADDRESSES = ("http://", "https://")
 _WITHOUT_TARGET = ("none", LIVE, SHIPPED)
@@ -156,9 +151,8 @@ def folder_of(model: str, settings: Settings) -> Path:
 
 def model_folder(name: str, settings: Settings) -> Path | None:
     """Return the folder that `load_reranker` reads, or None for `none`, a service, or a hub model."""
+    name = resolved(name, settings)
     kind, _, target = name.partition(":")
-    if kind == LIVE:
-        return folder_of(Registry(settings.home).live(), settings)
     if kind in (SHIPPED, "trained"):
         return folder_of(target or SHIPPED, settings)
     if name == "late-interaction":
@@ -169,7 +163,7 @@ def model_folder(name: str, settings: Settings) -> Path | None:
 
 def version_of(name: str, settings: Settings) -> str:
     """Return the first 12 hex digits of a reranker's fingerprint, or ''."""
-    kind, _, model = name.partition(":")
+    kind, _, model = resolved(name, settings).partition(":")
     try:
         if kind == SHIPPED:
             return _fingerprint(MODELS_FOLDER / SHIPPED)[:12]
@@ -187,6 +181,7 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
 
     Raises UnknownRerankerError, with the known names, or RerankerError when it cannot be loaded, with how to get it.
     """
+    name = resolved(name, settings)
     kind, _, target = name.partition(":")
     if name.startswith(_ADDRESSES):
         kind, target = "http", name
@@ -194,23 +189,28 @@ def load_reranker(name: str, settings: Settings) -> Reranker | None:
         raise UnknownRerankerError(f"expected {kind} with nothing after it, got {name!r}")
     if kind in RERANKERS:
         return RERANKERS[kind](target or None, settings)
-    if downloaded := _downloaded(name, settings):
-        return _trained(downloaded, settings)
     if name and (Path(name).is_dir() or "/" in name):
         require_model(name, f"cross-encoder:{name} or, for a ColBERT, late-interaction:{name}")
         return open_reranker(name)
-    known = ", ".join(RERANKERS)
+    known = ", ".join(DESCRIPTIONS)
     raise UnknownRerankerError(
         f"unknown reranker {name!r}; known: {known}, a model folder, or a hub id such as org/name"
     )
 
 
-def _downloaded(name: str, settings: Settings) -> str | None:
-    """Return the registry's name of a model that `citeloop models get` downloaded, by its hub id."""
+def resolved(name: str, settings: Settings) -> str:
+    """Return the live model's name for `live`, and the registry's for the hub id of a downloaded one; others stay.
+
+    Raises RerankerError.
+    """
+    registry = Registry(settings.home)
     try:
-        return Registry(settings.home).downloaded(name) if "/" in name else None
+        if name == LIVE:
+            return name_of(registry.live())
+        downloaded = registry.downloaded(name) if "/" in name and ":" not in name else None
     except RegistryError as error:
         raise RerankerError(str(error)) from error
+    return f"trained:{downloaded}" if downloaded else name
 
 
 def open_reranker(target: str, *, name: str | None = None) -> Reranker:

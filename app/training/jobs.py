@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from app.training.fit.trainer import Loss
 from app.training.plan import Kind, Plan
@@ -63,12 +63,6 @@ class TrainingJobStore(BaseJobStore[TrainingJob]):
         """Record a point of the curves."""
         with self._records.writing() as connection:
             connection.execute(insert(training_losses), {"job_id": job_id, **asdict(loss)})
-
-    def note_learning(self, job_id: str) -> None:
-        """Record the start of the first step; kept for further trainings of the same job."""
-        is_first = training_jobs.c.id == job_id, training_jobs.c.learning_since.is_(None)
-        with self._records.writing() as connection:
-            connection.execute(update(training_jobs).where(*is_first).values(learning_since=now()))
 
     def losses(self, job_id: str) -> list[Loss]:
         """Return the curves of a training, in order."""

@@ -22,6 +22,7 @@ from app.training.candidate import Candidate, make_candidate
 from app.training.fit.trainer import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Step
+from ingest.home.database import now
 from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
 
@@ -45,9 +46,7 @@ def run(
         store.forget_losses(job.id)
 
         def report(step: Step) -> None:
-            heart.tell(current=step)
-            if step == "training":
-                store.note_learning(job.id)
+            heart.tell(current=step, **({"learning_since": now()} if step == "training" else {}))
             on_step(step)
 
         def record(loss: Loss) -> None:

@@ -17,7 +17,7 @@ from app.downloads.catalog import CatalogModel, DownloadError, catalog, find
 from app.downloads.hub import read_release
 from app.downloads.store import fetch
 from app.registry import Registry, RegistryError
-from app.reranking.names import load_reranker
+from app.reranking.names import load_reranker, model_folder, version_of
 from app.settings import Settings
 from ingest.home.job_store import StoppedError
 from tests.api.conftest import serving
@@ -104,6 +104,8 @@ def test_a_downloaded_model_is_named_by_its_id(
     monkeypatch.setattr("app.reranking.names.open_reranker", lambda folder, *, name: opened.append((folder, name)))
     load_reranker(MODEL.id, settings)
     assert opened == [(str(registry.folder(name)), name)]
+    assert version_of(MODEL.id, settings) == registry.model(name).fingerprint[:12]
+    assert model_folder(MODEL.id, settings) == registry.folder(name)
 
 
 def test_a_model_that_was_removed_can_be_downloaded_again(hub: Hub, registry: Registry) -> None:

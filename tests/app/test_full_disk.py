@@ -84,6 +84,17 @@ def test_disk_that_fills_up_while_an_answer_is_made_keeps_it_in_memory(store: Fe
     assert (found.answer.text, found.answer.note) == ("Thirty days [1].", "")
 
 
+def test_answer_that_begins_on_a_full_disk_and_ends_with_room_is_kept(store: FeedbackStore, home: Path) -> None:
+    with full_disk():
+        answer_id = store.save_answer(make_answer(""), "c", "ann")
+    assert store.update_answer(answer_id, make_answer("Thirty days [1].")).note == ""
+    store.conversation("c", "ann")
+    for reader in (store, FeedbackStore(home)):
+        found = reader.answer(answer_id, "ann")
+        assert found
+        assert found.answer.text == "Thirty days [1]."
+
+
 def test_striking_out_on_a_full_disk_says_that_it_is_not_saved(answerer: Answerer, store: FeedbackStore) -> None:
     turn = ask(answerer, store)
     chunk_id = turn.answer.citations[0].chunk.id

@@ -161,12 +161,14 @@ def test_one_model_is_on_trial_and_only_while_its_opponent_is_live(registry: Reg
         registry.remove("reranker-1")
     registry.promote(other, "cora", "", override=True)
     assert registry.trial() is None
-    with pytest.raises(RegistryError, match="no model is on trial"):
-        registry.end_trial("stopped")
+    assert not registry.end_trial(trial, "stopped")
     registry.rollback("cora", "")
     assert registry.trial() == trial
-    registry.end_trial("stopped")
+    assert registry.end_trial(trial, "stopped")
     assert registry.trial() is None
+    later = registry.start_trial("reranker-1", "cora")
+    assert not registry.end_trial(replace(trial, since="2026-01-01T00:00:00+00:00"), "won")
+    assert registry.end_trial(later, "stopped")
     with pytest.raises(RegistryError, match="shipped is live; put another model on trial"):
         registry.start_trial("shipped", "cora")
     embedder = add_model(home, "embedder", kind="embedder")
@@ -189,8 +191,8 @@ def test_a_trial_decides_where_there_was_too_little_data(
 ) -> None:
     gate = registry.folder("reranker-1") / "gate.json"
     gate.write_text(f'{{"verdict": "{verdict}", "sentence": "It is so.", "live": "shipped"}}')
-    registry.start_trial("reranker-1", "cora")
-    registry.end_trial(outcome)  # type: ignore[arg-type]  # a parameter of the test
+    trial = registry.start_trial("reranker-1", "cora")
+    registry.end_trial(trial, outcome)  # type: ignore[arg-type]  # a parameter of the test
     against = registry.objection("reranker-1")
     assert (expected in against) if expected else not against
 

@@ -18,6 +18,7 @@ from app.evaluation.benchmark import Benchmark, Run
 from app.evaluation.changes import CHANGE_MEASURE, largest_changes
 from app.evaluation.metrics import Difference, Interval, difference, interval, measure
 from app.evaluation.report import RunOptions, evaluate_table
+from app.evaluation.results import PerQuery
 from app.evaluation.slices import Slice, is_asked_before
 from app.evaluation.tables import judged_table
 from app.feedback.recall import Memory
@@ -137,8 +138,6 @@ def _asked_before(
 
 
 # measures ------------------------------------------------------------------------------------------------
-
-PerQuery = Mapping[str, Mapping[str, float]]
 
 
 def _run(rankings: Mapping[str, Sequence[RankedChunk]]) -> Run:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from app.feedback import FeedbackStore
-from app.feedback.rules import LabeledPassage, decided, label
+from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.registry import fingerprint
 from app.training.card import card
@@ -32,11 +32,10 @@ _REPLAY_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The feedback as counts, as examples, and by question; and the replayed examples."""
+    """The feedback as counts and as examples, and the replayed examples."""
 
     ready: Readiness
     examples: FeedbackExamples
-    questions: Mapping[str, Sequence[LabeledPassage]]
     replayed: Sequence[TrainingExample]
 
 
@@ -59,7 +58,7 @@ def gather(pipeline: Pipeline, recipe: Recipe) -> Material:
         replace(example, weight=1 / recipe.num_epochs)  # each is seen once, not in every epoch
         for example in replay_examples(table, embedder, num_replayed, num_negatives, seed)
     ]
-    return Material(ready, examples, decided(labeled), replayed)
+    return Material(ready, examples, replayed)
 
 
 def describe(folder: Path, name: str, plan: Plan, base: str, user: str, material: Material) -> None:
