@@ -127,17 +127,12 @@ class Pipeline:
         when too many wait already.
         """
         question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
-        searched = typed = as_query(query or question)
+        typed = as_query(query or question)
         name = self.settings.reranker if reranker is None else reranker
         timings: dict[str, float] = {}
         with self.admission.slot(lambda: on_step("wait")):
             on_step("search")
-            with stage("search", timings) as current:
-                if not as_typed:
-                    searched = self._spelling.correct(typed, *self.models.table_and_embedder(), within.all_readable)
-                candidates = self.search(searched, within)
-                current.fields["num_candidates"] = len(candidates)
-                current.query, current.passages = searched, ((each.chunk, each.fused_score) for each in candidates)
+            searched, candidates = self._searched(typed, within, timings, as_typed=as_typed)
             on_step("rerank")
             note = _damage(self.table, within)
             with stage("rerank", timings) as current:
@@ -166,6 +161,19 @@ class Pipeline:
             ignores_votes=ignore_votes,
             statement=statement,
         )
+
+    def _searched(
+        self, typed: str, within: Filter, timings: dict[str, float], *, as_typed: bool
+    ) -> tuple[str, list[Candidate]]:
+        """Return the query, its typos corrected unless as_typed, and its candidates."""
+        with stage("search", timings) as current:
+            query = typed
+            if not as_typed:
+                query = self._spelling.correct(typed, *self.models.table_and_embedder(), within.all_readable)
+            candidates = self.search(query, within)
+            current.fields["num_candidates"] = len(candidates)
+            current.query, current.passages = query, ((each.chunk, each.fused_score) for each in candidates)
+        return query, candidates
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:

@@ -6,6 +6,7 @@ Chooses which of them, by the settings of the home and the state of the answer; 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -50,9 +51,11 @@ class Writing:
         self, unwritten: Answer, citations: Sequence[Citation], stop: threading.Event | None = None
     ) -> Iterator[Answer]:
         """Yield the answer as its text grows from these citations; the last is complete, or says what cut it off."""
-        answer = unwritten
+        answer, started = unwritten, time.perf_counter()
         with stage("answer") as current:
-            for answer in self._texts(unwritten, citations, stop):
+            for text in self._texts(unwritten, citations, stop):
+                timings = {**unwritten.timings_ms, "answer": (time.perf_counter() - started) * 1000}
+                answer = replace(text, timings_ms=timings)
                 yield answer
             fields = {"answered_by": answer.answered_by, "found": answer.found, "complete": answer.complete}
             current.fields |= fields
@@ -84,12 +87,11 @@ class Writing:
         elif citations:
             yield from writer.write(unwritten, citations, stop)
         else:
-            timings = {**unwritten.timings_ms, "answer": 0.0}
-            yield replace(unwritten, text=self._nothing_to_write_from(unwritten), timings_ms=timings, complete=True)
+            yield replace(unwritten, text=self._nothing_to_write_from(unwritten), complete=True)
 
     def _nothing_to_write_from(self, unwritten: Answer) -> str:
         """Return why nothing was found, in words."""
-        if unwritten.without:
+        if unwritten.without or unwritten.ranking:
             return ALL_STRUCK_OUT
         return NOTHING_MATCHES if self._models.table.num_chunks() else NO_DOCUMENTS
 

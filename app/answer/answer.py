@@ -84,6 +84,11 @@ class Answer:
         return self.query or self.question
 
     @property
+    def best_similarity(self) -> float:
+        """Highest similarity of the question and a passage that search found, by the embedder; 0 if unknown."""
+        return max((ranked.candidate.vector_score or 0.0 for ranked in self.ranking), default=0.0)
+
+    @property
     def never_searched(self) -> bool:
         """Whether it ended or was stopped before it had sources."""
         return not (self.citations or self.complete)

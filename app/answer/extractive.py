@@ -39,7 +39,12 @@ _ASKED_VALUE = 2.25
 """Log-odds of holding a value of the kind that the question asks for, such as a phone number; not fitted."""
 _SHARE_OF_PART = 0.75
 """Weight of a part of the question, against the whole question, in choosing the quote for that part."""
-MIN_VALUE = 15.2
+_NEAREST = 28.0
+"""Log-odds of one unit of similarity between the question and the nearest passage that search found.
+
+Token vectors alone find some likeness in anything; the embedder tells what the documents are not about.
+"""
+MIN_VALUE = 25.9
 """Below this value of the best unit, nothing clearly answers.
 
 4% of the 646 questions are below it.
@@ -87,10 +92,11 @@ class _Unit:
     surroundings: str
 
 
-def extract(question: str, citations: Sequence[Citation], scorer: Similarity) -> Extraction:
+def extract(question: str, citations: Sequence[Citation], scorer: Similarity, best_similarity: float) -> Extraction:
     """Return the parts of the cited passages that answer the question.
 
-    scorer: late interaction trained on questions and the passages that answer them. An exact term of the question,
+    scorer: late interaction trained on questions and the passages that answer them. best_similarity: of the question
+    and any passage that search found, by the embedder. An exact term of the question,
     such as a part number, must be in what is quoted if any passage holds it. Each part of a question gets a quote.
     """
     units = list(_units(citations))
@@ -98,7 +104,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity) ->
         return Extraction((), -math.inf)
     whole = _values(question, units, scorer)
     exact = _with_exact_terms(question, units)
-    allowed = _of_period(question, units, exact, whole)
+    allowed = _of_period(question, units, exact or range(len(units)), whole)
     parts = parts_of(question)
     of_parts: list[list[int]] = []
     for part in parts:
@@ -112,8 +118,8 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity) ->
         of_parts.append(near[:_MAX_QUOTES])
     chosen = [number for best in zip_longest(*of_parts) for number in best if number is not None]  # one for each first
     headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
-    is_named = len(exact) < len(units) or question.casefold() in headings
-    value = math.inf if is_named else max(whole[number] for number in chosen)
+    is_named = bool(exact) or question.casefold() in headings
+    value = math.inf if is_named else max(whole[number] for number in chosen) + _NEAREST * best_similarity
     quotes = _quotes(units, dict.fromkeys(chosen), whole)
     return Extraction(quotes, value if _hold_asked_values(parts, quotes) else -math.inf)
 
@@ -191,18 +197,19 @@ def _label(chunk: Chunk) -> str:
 
 
 def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
-    """Return the units about each exact term of the question; a term that no unit holds is ignored.
+    """Return the units about each exact term of the question, none if no unit holds any; others are ignored.
 
     A unit is about a term if it, its heading or another unit of its block holds the term. In a block, units that hold
     another term of the same shape are left out: the other rows of a parts list.
     """
-    allowed = list(range(len(units)))
+    allowed: list[int] = []
     for term in exact_terms(question):
-        holders = {number for number in allowed if holds_term(units[number].text, term)}
+        left = allowed or range(len(units))
+        holders = {number for number in left if holds_term(units[number].text, term)}
         blocks = {id(units[number].block) for number in holders}
         about = [
             number
-            for number in allowed
+            for number in left
             if number in holders
             or _is_below(units[number].citation.chunk, term)
             or (id(units[number].block) in blocks and not _is_about_another(units[number], term))
@@ -237,7 +244,7 @@ def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int], va
     best = units[max(allowed, key=lambda number: values[number])]
     alike = [number for number in allowed if _undated(units[number]) == _undated(best)]
     newest = max((dates[-1] for number in alike if (dates := _dates(units[number]))), default=None)
-    return [number for number in alike if not newest or newest in _dates(units[number])]
+    return [number for number in alike if newest in _dates(units[number])] or allowed
 
 
 def _dates(unit: _Unit) -> list[Period]:

@@ -69,7 +69,7 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
     found: list[Cited] = []
     for citation in citations:
         chunk = citation.chunk
-        twin = next((n for n, (_, other) in enumerate(found) if _say_the_same(other.chunk, chunk)), None)
+        twin = next((n for n, (_, other) in enumerate(found) if _says_it_too(other.chunk, chunk)), None)
         if twin is None:
             superseded = f" (superseded by {citation.superseded_by})" if citation.superseded_by else ""
             described = _DESCRIBED if chunk.described_by else ""
@@ -81,10 +81,9 @@ def _distinct(citations: Sequence[Citation]) -> list[Cited]:
     return found
 
 
-def _say_the_same(one: Chunk, other: Chunk) -> bool:
-    """Return whether one contains the other's words in sequence; less would lose a "not"."""
-    words, others = _words_of(one), _words_of(other)
-    return words in others or others in words
+def _says_it_too(kept: Chunk, new: Chunk) -> bool:
+    """Return whether a kept passage contains the new one's words in sequence; less would lose a "not"."""
+    return _words_of(new) in _words_of(kept)
 
 
 def _words_of(chunk: Chunk) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from app.search.follow_up import CONTEXT
+
 _PART = re.compile(
     r"(?:,\s*|\s+)(?:and|or)\s+"
     r"(?=(?:(?:from|by|until|in|on|at|to|with|for)\s+)?"
@@ -17,7 +19,6 @@ _ASKS = re.compile(
     r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b",
     re.IGNORECASE,
 )
-_CONTEXT = re.compile(r"\s\([^()]*\)$")
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMERALS = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -66,7 +67,7 @@ def parts_of(question: str) -> list[str]:
     "How many days do I get, and who approves them?" has two parts. What only tells the situation is no part; what
     stands in brackets at the end, as behind a follow-up, belongs to each.
     """
-    context = _CONTEXT.search(question)
+    context = CONTEXT.search(question)
     own = question[: context.start()] if context else question
     parts = [part.strip() for part in _PART.split(own) if part and part.strip()]
     asking = [part for part in parts if _ASKS.search(part)]

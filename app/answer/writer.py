@@ -72,14 +72,8 @@ class Writer:
         The last one is complete, or says what cut it off: a note, or that it was stopped. Where a language model
         fails before it has written anything, the passages are quoted instead.
         """
-        started = time.perf_counter()
-
-        def now(text: str, **changes: object) -> Answer:
-            timings = {**unwritten.timings_ms, "answer": (time.perf_counter() - started) * 1000}
-            return replace(unwritten, text=text, timings_ms=timings, **changes)  # type: ignore[arg-type]
-
         if self.language_model is None:
-            yield self._quoted(unwritten, citations, now)
+            yield self._quoted(unwritten, citations)
             return
         messages, numbers = self._read(unwritten.searched, citations)
         text, note, shown_at = "", "", 0.0
@@ -89,7 +83,7 @@ class Writer:
                 if time.monotonic() >= shown_at + _SHOW_SECONDS:
                     _refuse_echo(text, messages)
                     shown = checked(text, numbers, grows=True)
-                    yield now(shown.text, num_dropped=shown.num_dropped)
+                    yield replace(unwritten, text=shown.text, num_dropped=shown.num_dropped)
                     shown_at = time.monotonic()
             _refuse_echo(text, messages)
             if text.strip() and not without_thoughts(text) and not (stop and stop.is_set()):
@@ -97,13 +91,14 @@ class Writer:
         except LanguageModelError as error:
             note = f"{unwritten.note} {error}".strip()
             if isinstance(error, _EchoError) or not checked(text, numbers, grows=True).found:
-                yield replace(self._quoted(unwritten, citations, now), note=note)
+                yield replace(self._quoted(unwritten, citations), note=note)
                 return
         stopped = stop is not None and stop.is_set()
         is_whole = not (stopped or note)
         text, num_dropped, found = checked(text, numbers, grows=not is_whole)
-        yield now(
-            text,
+        yield replace(
+            unwritten,
+            text=text,
             found=found,
             num_dropped=num_dropped,
             stopped=stopped,
@@ -131,15 +126,16 @@ class Writer:
             _log.warning("the sentences of an answer could not be checked: %s", error)
             return ()
 
-    def _quoted(self, unwritten: Answer, citations: Sequence[Citation], now: Callable[..., Answer]) -> Answer:
+    def _quoted(self, unwritten: Answer, citations: Sequence[Citation]) -> Answer:
         question = unwritten.searched
-        found = extract(question, citations, self.quote_scorer())
+        found = extract(question, citations, self.quote_scorer(), unwritten.best_similarity)
         unknown = _unknown_terms(question, [ranked.chunk.passage for ranked in unwritten.ranking])
         lines = [f"{term} does not occur in the documents." for term in unknown]
         if not found.is_clear or unknown:
             lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
         text = "\n\n".join([*lines, *([quote(found.quotes)] if found.quotes else [])])
-        return now(text, found=found.is_clear and not unknown, complete=True, answered_by=EXTRACTIVE)
+        is_found = found.is_clear and not unknown
+        return replace(unwritten, text=text, found=is_found, complete=True, answered_by=EXTRACTIVE)
 
 
 def _unknown_terms(question: str, passages: Sequence[str]) -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.chunk import breadcrumb
 from ingest.commands import HomeOption, JsonOption, show
 
 if TYPE_CHECKING:
@@ -94,6 +93,7 @@ def search_command(
     """Print the ranking, with each passage's change of rank by the reranker. Example: citeloop search vpn"""
     from app.pipeline import Pipeline
     from app.settings import read_settings
+    from ingest.chunk import breadcrumb
 
     within = _filter(collection, document, type, since, until)
     pipeline, name = Pipeline(read_settings(home)), "none" if no_rerank else reranker

@@ -42,9 +42,9 @@ def _marked(ranked: RankedChunk, families: Families) -> RankedChunk:
 
 
 def _is_covered(ranked: RankedChunk, ranking: Sequence[RankedChunk], families: Families) -> bool:
-    newer = families.newer[ranked.chunk.document_id]
+    newer, heading = families.newer[ranked.chunk.document_id], _heading(ranked.chunk)
     return any(
-        other.rank < ranked.rank or _heading(other.chunk) == _heading(ranked.chunk) or _probably_answers(other)
+        other.rank < ranked.rank or (heading and _heading(other.chunk) == heading) or _probably_answers(other)
         for other in ranking
         if other.chunk.document_id in newer
     )

@@ -30,8 +30,12 @@ def with_votes(ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_c
     For the same question, a named passage comes first and a struck-out passage last. For a like question, the vote
     counts as much as both questions are likely to have the same need. Ties keep their order.
     """
-    votes = _by_index(ranking, recalls)
-    missing = _missing(ranking, votes.pop(None, ()), find_chunks)
+    recalls = list(recalls)
+    texts = {ranked.chunk.text for ranked in ranking}
+    missed = {recall.vote.passage for recall in recalls if recall.vote.passage.text not in texts}
+    elsewhere = find_chunks(missed) if missed else {}
+    votes = _by_index(ranking, recalls, elsewhere)
+    missing = _missing(ranking, votes.pop(None, ()), elsewhere)
     if not votes and not missing:
         return list(ranking)
     rows = []
@@ -65,15 +69,21 @@ def _probabilities(ranking: Sequence[RankedChunk]) -> list[float]:
     return [_TOP_PROBABILITY * math.exp((score - scores[0]) / deviation) for score in scores]
 
 
-def _by_index(ranking: Sequence[RankedChunk], recalls: Iterable[Recall]) -> dict[int | None, list[Recall]]:
-    """Return index in the ranking -> votes on that passage, also under another heading; None: on those not in it."""
+def _by_index(
+    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], elsewhere: Collection[PassageRef]
+) -> dict[int | None, list[Recall]]:
+    """Return index in the ranking -> votes on that passage, also under another heading; None: on those not in it.
+
+    elsewhere: passages that stand in the documents, but not in the ranking.
+    """
     by_text: dict[str, list[int]] = {}
     for number, ranked in enumerate(ranking):
         by_text.setdefault(ranked.chunk.text, []).append(number)
     found: dict[int | None, list[Recall]] = {}
     for recall in recalls:
         passage = recall.vote.passage
-        indexes: list[int | None] = [*by_text.get(passage.text, ())] or [_nearly_same(ranking, passage)]
+        changed = None if passage in elsewhere else _nearly_same(ranking, passage)
+        indexes: list[int | None] = [*by_text.get(passage.text, ())] or [changed]
         for index in indexes:
             found.setdefault(index, []).append(recall)
     return found
@@ -94,24 +104,19 @@ def still_says(chunk: Chunk, passage: PassageRef) -> bool:
 
 
 def _missing(
-    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], find_chunks: FindChunks
+    ranking: Sequence[RankedChunk], recalls: Iterable[Recall], elsewhere: Mapping[PassageRef, Chunk]
 ) -> list[tuple[RankedChunk, Recall]]:
     """Return the passages that search missed, with the vote in their favor."""
-    by_passage: dict[PassageRef, list[Recall]] = {}
-    for recall in recalls:
-        if recall.vote.is_for:
-            by_passage.setdefault(recall.vote.passage, []).append(recall)
     by_id: dict[str, list[Recall]] = {}
-    chunks: dict[str, Chunk] = {}
-    for passage, chunk in (find_chunks(by_passage) if by_passage else {}).items():
-        chunks[chunk.id] = chunk
-        by_id.setdefault(chunk.id, []).extend(by_passage[passage])
+    chunks = {chunk.id: chunk for chunk in elsewhere.values()}
+    for recall in recalls:
+        if recall.vote.is_for and recall.vote.passage in elsewhere:
+            by_id.setdefault(elsewhere[recall.vote.passage].id, []).append(recall)
     lowest = min((ranked.candidate.fused_score for ranked in ranking), default=0.0)
     is_probability = bool(ranking) and ranking[0].is_probability
     found = []
     for number, (chunk_id, votes) in enumerate(by_id.items(), len(ranking) + 1):
-        vote = strongest(votes)
         candidate = Candidate(chunks[chunk_id], fused_rank=number, fused_score=lowest)
-        if vote:
+        if vote := strongest(votes):
             found.append((RankedChunk(candidate, number, 0.0, is_probability=is_probability), vote))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 _MONTHS = {
     name: number
@@ -20,13 +20,15 @@ _MONTHS = {
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
-    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
+    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?\b(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
     rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d)",
     re.IGNORECASE,
 )
 _FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
-_BEFORE = re.compile(r"\b(?:before|until|till|up to|vor|bis|avant)\s+(?:the\s+)?$", re.IGNORECASE)
+_BEFORE = re.compile(r"\b(?:before|vor|avant)\s+(?:the\s+)?$", re.IGNORECASE)
+_UNTIL = re.compile(r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à))\s+(?:the\s+)?$", re.IGNORECASE)
+_DAY = timedelta(days=1)
 _LATEST = re.compile(r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b", re.IGNORECASE)
 
 Period = tuple[date, date]
@@ -47,9 +49,11 @@ def asked_period(question: str) -> Period | None:
     """Return the days that a question names, such as "in May 2025", "after March 2025" or "before 2020"."""
     for start, (first, last) in _found(question):
         if begins := _FROM.search(question[:start]):
-            return (last if begins[1].lower() == "after" else first), date.max
+            return (last + _DAY if begins[1].lower() == "after" else first), date.max
         if _BEFORE.search(question[:start]):
-            return date.min, first
+            return date.min, first - _DAY
+        if _UNTIL.search(question[:start]):
+            return date.min, last
         return first, last
     return None
 

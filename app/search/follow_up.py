@@ -11,13 +11,17 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from app.language_model.protocol import LanguageModel, LanguageModelError
+from app.search.query import QUESTION_ENDS
 
 MAX_CHARACTERS = 2000
-"""Characters of a question that are read, as in search."""
+"""Characters of a question that are read."""
 MAX_REWRITTEN_CHARACTERS = 300
 """A longer text by a language model is not taken for a question."""
 NUM_EARLIER = 3
 """Number of earlier questions that a follow-up may refer to."""
+
+CONTEXT = re.compile(r"\s\(([^()]*)\)$")
+"""What stands in brackets behind a follow-up."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -102,10 +106,15 @@ def rewrite(
 
 
 def _context(last: str) -> str:
-    """Return the last question; where that is a follow-up, with the question that began the topic."""
-    own, _, before = last[:MAX_CHARACTERS].partition(" (")
-    first = before.rpartition("; ")[2].strip("()?! ")
-    return f"{own.strip()}; {first}" if first else own.strip()
+    """Return the last question; where that is a follow-up, with the question that began the topic.
+
+    Brackets that people typed are left out, so that one stands for the context alone.
+    """
+    last = last[:MAX_CHARACTERS].strip()
+    context = CONTEXT.search(last)
+    own = last[: context.start()] if context else last
+    first = context[1].rpartition("; ")[2].strip("?! ") if context else ""
+    return re.sub(r"[()]", "", f"{own.strip()}; {first}" if first else own)
 
 
 INSTRUCTIONS = """\
@@ -141,7 +150,7 @@ def _checked(text: str) -> str:
     """Return the text without label and quotes if it is one question in one line, else ''."""
     text = re.sub(r"^(?:last |rewritten |full )?question:\s*", "", text.strip(), flags=re.IGNORECASE)
     text = text.strip("\"'“”„«» ")
-    is_question = text.endswith(("?", "？", "؟")) and len(text) <= MAX_REWRITTEN_CHARACTERS  # noqa: RUF001
+    is_question = text.endswith(QUESTION_ENDS) and len(text) <= MAX_REWRITTEN_CHARACTERS
     return text if is_question and not _says_more(text) and len(text.splitlines()) == 1 else ""
 
 

@@ -5,7 +5,7 @@ The fused order is shown when the reranker is off, and is the "before" of every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from typing import Literal, Protocol, get_args
@@ -83,27 +83,16 @@ def search(
     query = as_query(query)
     if not query or (within is not None and not within):
         return []
-    only = {} if within is None else {"within": within}  # stand-ins for a table need not support filters
     query_vector = embedder.embed_query(query) if retriever != "text" else None
-    for depth in (num_candidates * factor for factor in _DEPTH_FACTORS):
-        by_vector: _Ranked = [] if query_vector is None else table.search_vector(query_vector, depth, **only)
-        by_text: _Ranked = table.search_text(query, depth, **only) if retriever != "vector" else []
-        found = [chunk for chunk, _ in (*by_vector, *by_text)]
-        first = _first_copies(sorted(found, key=lambda chunk: chunk.document_id in superseded))
-        by_vector, by_text = _without_copies(by_vector, first), _without_copies(by_text, first)
-        chunks = _best_of_both(by_vector, by_text, num_candidates)
-        if len(chunks) == num_candidates or all(first[chunk.id] is chunk for chunk in found):
-            break
-    copies: dict[str, set[str]] = {}
-    for chunk in found:
-        copies.setdefault(first[chunk.id].id, set()).add(chunk.document)
-    similarities = {chunk.id: score for chunk, score in by_vector}
-    matches = {chunk.id: score for chunk, score in by_text}
+    lists = _Lists.read(query_vector, query if retriever != "vector" else "", table, num_candidates, within, superseded)
+    chunks = lists.best_of_both(num_candidates)
+    similarities = {chunk.id: score for chunk, score in lists.by_vector}
+    matches = {chunk.id: score for chunk, score in lists.by_text}
     if query_vector is not None and retriever != "vector":
         similarities |= table.similarities(query_vector, [id for id in chunks if id not in similarities])
         unmatched = [id for id in chunks if id not in matches]
         matches |= dict.fromkeys(unmatched, 0.0) | table.text_scores(query, unmatched)
-    vector_ranks, text_ranks = _ranks(by_vector), _ranks(by_text)
+    vector_ranks, text_ranks = _ranks(lists.by_vector), _ranks(lists.by_text)
     candidates = [
         Candidate(
             chunk,
@@ -113,13 +102,53 @@ def search(
             vector_score=similarities.get(id),
             text_rank=text_ranks.get(id),
             text_score=matches.get(id),
-            also_in=tuple(sorted(copies[id] - {chunk.document})),
+            also_in=tuple(sorted(lists.documents[id] - {chunk.document})),
         )
         for id, chunk in chunks.items()
     ]
     scores = _SCORES[retriever](query, candidates)
     best = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
     return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The two ranked lists with each text once. documents: chunk id -> names of the documents that hold its text."""
+
+    by_vector: _Ranked
+    by_text: _Ranked
+    documents: Mapping[str, Set[str]]
+
+    @classmethod
+    def read(
+        cls,
+        query_vector: Vectors | None,
+        words: str,
+        table: Searchable,
+        num_candidates: int,
+        within: Collection[str] | None,
+        superseded: Collection[str],
+    ) -> _Lists:
+        """Read the lists as deep as it takes for num_candidates texts. words: '' reads no full text."""
+        for depth in (num_candidates * factor for factor in _DEPTH_FACTORS):
+            by_vector: _Ranked = [] if query_vector is None else table.search_vector(query_vector, depth, within)
+            by_text: _Ranked = table.search_text(words, depth, within) if words else []
+            found = [chunk for chunk, _ in (*by_vector, *by_text)]
+            first = _first_copies(sorted(found, key=lambda chunk: chunk.document_id in superseded))
+            documents: dict[str, set[str]] = {}
+            for chunk in found:
+                documents.setdefault(first[chunk.id].id, set()).add(chunk.document)
+            lists = cls(_without_copies(by_vector, first), _without_copies(by_text, first), documents)
+            if len(documents) >= num_candidates or all(first[chunk.id].id == chunk.id for chunk in found):
+                break
+        return lists
+
+    def best_of_both(self, num_chunks: int) -> dict[str, Chunk]:
+        """Return chunk id -> chunk, chosen alternately from both lists; those of the vector list come first."""
+        alternating = [found[0].id for pair in zip_longest(self.by_vector, self.by_text) for found in pair if found]
+        kept = set(islice(dict.fromkeys(alternating), num_chunks))
+        listed = (chunk for chunk, _ in (*self.by_vector, *self.by_text) if chunk.id in kept)
+        return {chunk.id: chunk for chunk in listed}
 
 
 def _first_copies(chunks: Iterable[Chunk]) -> dict[str, Chunk]:
@@ -134,14 +163,6 @@ def _without_copies(ranked: _Ranked, first: Mapping[str, Chunk]) -> _Ranked:
     for chunk, score in ranked:
         kept.setdefault(first[chunk.id].id, (first[chunk.id], score))
     return list(kept.values())
-
-
-def _best_of_both(by_vector: _Ranked, by_text: _Ranked, num_chunks: int) -> dict[str, Chunk]:
-    """Return chunk id -> chunk, chosen alternately from both lists; those of the vector list come first."""
-    alternating = [found[0].id for pair in zip_longest(by_vector, by_text) for found in pair if found]
-    kept = set(islice(dict.fromkeys(alternating), num_chunks))
-    listed = (chunk for chunk, _ in (*by_vector, *by_text) if chunk.id in kept)
-    return {chunk.id: chunk for chunk in listed}
 
 
 def _ranks(ranked: _Ranked) -> dict[str, int]:

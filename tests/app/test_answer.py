@@ -134,7 +134,7 @@ def test_sentences_of_real_documents_stand_in_their_passage_word_for_word(embedd
 def extracted(
     shown: Sequence[Citation], similarities: Mapping[str, float], question: str = "q"
 ) -> list[tuple[str, int]]:
-    found = extract(question, shown, ScriptedScorer(similarities))
+    found = extract(question, shown, ScriptedScorer(similarities), 0.5)
     return [(each.text, each.citation.number) for each in found.quotes]
 
 
@@ -144,7 +144,7 @@ LONG = " ".join(f"Sentence number {number} says something about travel and nothi
 
 def test_a_short_paragraph_is_quoted_whole_with_its_passage() -> None:
     shown = citations(PLAIN, "Hotels cost 150 euros. Breakfast is extra.")
-    found = extract("q", shown, ScriptedScorer({"Breakfast is extra.": 0.9}))
+    found = extract("q", shown, ScriptedScorer({"Breakfast is extra.": 0.9}), 0.5)
     (best,) = found.quotes
     assert (best.text, best.citation) == ("Hotels cost 150 euros. Breakfast is extra.", shown[1])
 
@@ -201,15 +201,18 @@ def test_a_name_in_the_question_decides_between_rows(question: str) -> None:
     assert "150 EUR" not in text
 
 
-def test_each_part_of_a_question_gets_a_quote() -> None:
-    class ByPart(ScriptedScorer):
-        def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
-            wanted = {"many": "Thirty days a year.", "approves": "Your manager approves it."}
-            ends = [end for word, end in wanted.items() if word in text]
-            return [float(passage in ends) for passage in passages]
+class ByPart(ScriptedScorer):
+    """Finds the days for "many" and the manager for "approves"."""
 
+    def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
+        wanted = {"many": "Thirty days a year.", "approves": "Your manager approves it."}
+        ends = [end for word, end in wanted.items() if word in text]
+        return [float(passage in ends) for passage in passages]
+
+
+def test_each_part_of_a_question_gets_a_quote() -> None:
     shown = citations("Thirty days a year.", "Trains come first.", "Your manager approves it.")
-    found = extract("How many days do I get, and who approves them?", shown, ByPart({}))
+    found = extract("How many days do I get, and who approves them?", shown, ByPart({}), 0.5)
     assert [each.citation.number for each in found.quotes] == [1, 3]
 
 
@@ -221,7 +224,7 @@ def test_the_second_part_of_a_question_is_not_dropped_for_another_quote_of_the_f
 
     days = [f"Thirty days a year{', and then some more' * 11} {place}." for place in ("here", "there")]
     shown = citations(*days, "Your manager approves it.")
-    found = extract("What do I get, and who approves it?", shown, ByPart({}))
+    found = extract("What do I get, and who approves it?", shown, ByPart({}), 0.5)
     assert [each.citation.number for each in found.quotes] == [1, 3]
 
 
@@ -252,13 +255,27 @@ def test_the_kind_of_value_asked_for_decides_within_the_best_passage() -> None:
 )
 def test_without_the_kind_of_value_asked_for_nothing_clearly_answers(question: str, is_clear: bool) -> None:
     shown = citations("Two accounts share everything.")
-    assert extract(question, shown, ScriptedScorer({"everything.": 0.9})).is_clear is is_clear
+    assert extract(question, shown, ScriptedScorer({"everything.": 0.9}), 0.5).is_clear is is_clear
 
 
 def test_only_what_holds_the_exact_term_of_the_question_is_quoted() -> None:
     codes = "\n".join(f"- ERR_NET_{number:03}: check part {number}" for number in range(30))
     ((text, _),) = extracted(citations(codes), {"check part 19": 0.9}, "What do I do on ERR_NET_005?")
     assert text == "- ERR_NET_005: check part 5"
+
+
+def test_what_is_about_an_exact_term_is_clear_also_where_nothing_else_is_cited() -> None:
+    shown = citations("- ERR_NET_005: check part 5")
+    assert extract("What do I do on ERR_NET_005?", shown, ScriptedScorer({}), 0.0).is_clear
+
+
+def test_the_latest_in_one_part_of_a_question_leaves_the_other_part_alone() -> None:
+    days, approval = citations("Thirty days a year.", "Your manager approves it.")
+    approval = replace(approval, chunk=replace(approval.chunk, title="Approvals"))
+    found = extract(
+        "What is the latest on how many days I get, and who approves them?", (days, approval), ByPart({}), 0.5
+    )
+    assert [each.citation.number for each in found.quotes] == [1, 2]
 
 
 def test_a_lower_rank_must_be_made_up_for() -> None:
@@ -273,9 +290,14 @@ def test_a_question_in_a_passage_is_a_poor_answer() -> None:
     assert extracted(shown, similar)[0][1] == 2
 
 
-@pytest.mark.parametrize(("similarity", "is_clear"), [(0.3, False), (0.6, True)])
-def test_what_is_far_from_the_question_is_no_clear_answer(similarity: float, is_clear: bool) -> None:
-    assert extract("q", citations(PLAIN), ScriptedScorer({"reason.": similarity})).is_clear is is_clear
+@pytest.mark.parametrize(
+    ("similarity", "best_similarity", "is_clear"), [(0.1, 0.5, False), (0.6, 0.5, True), (0.6, 0.0, False)]
+)
+def test_what_is_far_from_the_question_is_no_clear_answer(
+    similarity: float, best_similarity: float, is_clear: bool
+) -> None:
+    found = extract("q", citations(PLAIN), ScriptedScorer({"reason.": similarity}), best_similarity)
+    assert found.is_clear is is_clear
 
 
 def test_a_list_that_answers_as_a_whole_is_quoted_whole() -> None:
@@ -311,8 +333,8 @@ def test_an_answer_that_would_be_long_is_one_quote() -> None:
 
 
 def test_without_a_sentence_there_is_nothing_to_quote() -> None:
-    assert extract("q", [], ScriptedScorer({})).quotes == ()
-    assert not extract("q", citations("Bremen", "150"), ScriptedScorer({"": 1.0})).is_clear
+    assert extract("q", [], ScriptedScorer({}), 0.5).quotes == ()
+    assert not extract("q", citations("Bremen", "150"), ScriptedScorer({"": 1.0}), 0.5).is_clear
 
 
 def test_a_quote_names_its_document_with_year_and_page() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
+from app.answer.question import parts_of
 from app.evaluation.benchmark import read_benchmark
 from app.language_model.protocol import LanguageModelError
 from app.search.follow_up import MAX_CHARACTERS, MAX_REWRITTEN_CHARACTERS, follow_up_prompt, is_follow_up, rewrite
@@ -104,6 +105,14 @@ def test_follow_ups_of_follow_ups_keep_the_first_question_and_do_not_grow() -> N
         f"can it be carried over? (and in Germany?; {first})",
         f"and who decides about that? (can it be carried over?; {first})",
     ]
+
+
+def test_brackets_that_people_typed_do_not_pass_for_those_behind_a_follow_up() -> None:
+    first = rewrite("And in Berlin?", ["What is the Personal Time Off (PTO) policy?"])
+    assert first == "And in Berlin? (What is the Personal Time Off PTO policy?)"
+    second = rewrite("and in Rome?", [first])
+    assert second == "and in Rome? (And in Berlin?; What is the Personal Time Off PTO policy)"
+    assert parts_of(second) == [second]
 
 
 def test_a_known_follow_up_is_not_asked_whether_it_is_one() -> None:

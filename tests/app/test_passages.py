@@ -111,7 +111,8 @@ def test_of_two_that_say_the_same_the_better_is_given_and_names_the_other() -> N
     ("one", "other", "same"),
     [
         (RULE, RULE, True),
-        (RULE, f"Note: {RULE.upper()}!\n\nMore is in the wiki.", True),
+        (f"Note: {RULE.upper()}!\n\nMore is in the wiki.", RULE, True),
+        (RULE, f"Note: {RULE.upper()}!\n\nMore is in the wiki.", False),
         (RULE, RULE.replace("the office", "our office"), False),
         (RULE, RULE.replace("may", "must"), False),
         (RULE, RULE.replace("may", "may not"), False),

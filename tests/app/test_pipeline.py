@@ -301,7 +301,7 @@ def test_an_answer_that_never_begins_is_quoted_instead_with_a_note(written_by: C
     pipeline = written_by(LanguageModelError("cannot be reached; check OPENAI_BASE_URL"))
     answer = pipeline.ask(QUESTION)
     assert (answer.answered_by, answer.complete) == (EXTRACTIVE, True)
-    assert answer.text == quote(extract(QUESTION, answer.citations, pipeline.models.quote_scorer).quotes)
+    assert answer.text == quote(extract(QUESTION, answer.citations, pipeline.models.quote_scorer, 0.5).quotes)
     assert answer.note == "cannot be reached; check OPENAI_BASE_URL"
     assert answer.citations
 

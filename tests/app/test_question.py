@@ -69,9 +69,11 @@ def test_other_questions_ask_for_no_kind_of_value(question: str) -> None:
 @pytest.mark.parametrize(
     ("question", "period"),
     [
-        ("canteen price after March 2025", (date(2025, 3, 31), date.max)),
+        ("canteen price after March 2025", (date(2025, 4, 1), date.max)),
         ("Preise seit März 2025", (date(2025, 3, 1), date.max)),
-        ("What was decided before 14 May 2025?", (date.min, date(2025, 5, 14))),
+        ("What was decided before 14 May 2025?", (date.min, date(2025, 5, 13))),
+        ("What was valid until May 2025?", (date.min, date(2025, 5, 31))),
+        ("Gewerbesteuer Weimar 2024", (date(2024, 1, 1), date(2024, 12, 31))),
         ("What does a hotel cost in 2026?", (date(2026, 1, 1), date(2026, 12, 31))),
         ("minutes of 2025-05-14", (date(2025, 5, 14), date(2025, 5, 14))),
         ("What costs 2,000 euros?", None),
@@ -114,3 +116,8 @@ def test_of_a_pasted_log_the_question_and_the_last_line_are_searched(question_fi
 
 def test_a_long_text_without_lines_is_cut() -> None:
     assert len(as_query("x" * 10_000_000)) == MAX_QUERY_CHARACTERS
+
+
+def test_a_question_in_a_long_text_is_found_in_other_scripts() -> None:
+    query = as_query(f"我有一个问题。打印机坏了怎么办？{'日志。' * 500}")  # noqa: RUF001
+    assert query.startswith("打印机坏了怎么办？")  # noqa: RUF001

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -143,21 +144,10 @@ def test_both_lists_are_restricted_to_the_same_documents(scripted: ScriptedTable
     assert scripted.within == [{"a", "b"}] * 2
 
 
-def test_without_a_filter_a_table_that_knows_of_none_will_do() -> None:
-    class Plain:
-        def search_vector(self, query_vector: Vectors, num_results: int) -> list[tuple[Chunk, float]]:
-            return [(A, 0.9)]
-
-        def search_text(self, query: str, num_results: int) -> list[tuple[Chunk, float]]:
-            return [(A, 2.0)]
-
-        def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]:
-            return {}
-
-        def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]:
-            return {}
-
-    assert [each.chunk for each in search("question", cast(ChunkTable, Plain()), FakeEmbedder())] == [A]
+def test_few_documents_are_searched_once_although_each_list_has_chunks_of_its_own() -> None:
+    table = ScriptedTable([(A, 0.9), (B, 0.8)], [(replace(A), 2.0)])
+    assert len(search("question", table, FakeEmbedder())) == 2
+    assert table.vector_depths == [50]
 
 
 def test_within_no_documents_there_is_nothing_and_nobody_is_asked(scripted: ScriptedTable) -> None:

@@ -285,12 +285,6 @@ def test_what_was_answered_before_the_words_for_finding_nothing_stays() -> None:
     assert (last.text, last.found) == (text, True)
 
 
-def test_the_answer_is_timed_beside_the_steps_before_it(clock: SimpleNamespace) -> None:
-    answer = unwritten()
-    *_, last = writer_of(TimedLanguageModel(clock, 0.25, "Thirty ", "[1].")).write(answer, answer.citations)
-    assert last.timings_ms == {**answer.timings_ms, "answer": pytest.approx(500)}
-
-
 @pytest.mark.parametrize(
     "text", [" \n" * 50_000, "[" * 100_000, "[1 " * 33_000, "【" * 100_000, "[1]" + "\n" * 100_000]
 )

@@ -176,7 +176,8 @@ class Measure:
         ranking = rerank(question, candidates, self._reranker)
         raw = sorted((ranked.reranker_score or 0.0 for ranked in ranking), reverse=True)
         citations = cite(ranking, _NUM_CITATIONS)
-        nearest = extract(question, citations, self._reranker).value
+        best_similarity = max((each.vector_score or 0.0 for each in candidates), default=0.0)
+        nearest = extract(question, citations, self._reranker, best_similarity).value
         own_say = 1.0
         if self._writer:
             unwritten = Answer(question, "", EXTRACTIVE, citations, tuple(ranking), SHIPPED)

@@ -18,6 +18,7 @@ from app.answer.prompts import read_prompts
 from app.feedback import FeedbackStore, new_id, question_key
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.pipeline import Pipeline
+from app.search.query import QUESTION_ENDS
 from app.training.labels.split import SAME_QUESTION
 from app.training.proposals.store import MAX_CHARACTERS, MIN_CHARACTERS, Proposal, ProposalError, ProposalStore
 from app.translation import N_
@@ -172,7 +173,7 @@ def _check_words(question: str, chunk: Chunk, messages: Sequence[dict[str, str]]
     """Return what is wrong with the question's wording, or None."""
     if echoes(question, messages):
         return "repeats its instructions"
-    is_question = question.endswith(("?", "？", "؟", ";", "か。"))  # noqa: RUF001  # ; is the Greek question mark
+    is_question = question.endswith((*QUESTION_ENDS, ";", "か。"))  # ; is the Greek question mark
     if not is_question or len(question.splitlines()) > 1 or not MIN_CHARACTERS <= len(question) <= MAX_CHARACTERS:
         return "no single question of 10 to 200 characters"
     if _plain(question) in _plain(messages[0]["content"]):  # such as their example
@@ -217,8 +218,9 @@ class _Known:
 
 def _check_ranking(pipeline: Pipeline, question: str, chunk: Chunk) -> Refusal | None:
     """Return a refusal unless the live ranking finds the passage and a sentence in it to quote."""
-    found = pipeline.rank(question).ranking[:_MAX_RANK]
-    if all(ranked.chunk.text != chunk.text for ranked in found):
+    first = pipeline.rank(question).ranking[:_MAX_RANK]
+    found = next((ranked.candidate for ranked in first if ranked.chunk.text == chunk.text), None)
+    if found is None:
         return "search does not find the passage"
-    is_clear = extract(question, [Citation(1, chunk)], pipeline.models.quote_scorer).is_clear
-    return None if is_clear else "not answered by the passage"
+    quoted = extract(question, [Citation(1, chunk)], pipeline.models.quote_scorer, found.vector_score or 0.0)
+    return None if quoted.is_clear else "not answered by the passage"
