@@ -37,7 +37,9 @@ def show_audit_log() -> None:
     st.dataframe(
         as_text(table, _("Who"), _("Which")),
         hide_index=True,
-        column_config={_("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"))},
+        column_config={
+            _("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"), timezone=st.context.timezone)
+        },
         alt=_("Changes with time, person and address, newest first"),
     )
     st.download_button(

@@ -15,5 +15,7 @@ def page_of(items: Sequence[T], size: int, key: str) -> Sequence[T]:
     num_pages = -(-len(items) // size)
     if num_pages < 2:
         return items
-    number = st.pagination(num_pages, key=f"{key}-{num_pages}", max_visible_pages=5)
+    if st.session_state.get(key, 1) > num_pages:
+        st.session_state[key] = num_pages
+    number = st.pagination(num_pages, key=key, max_visible_pages=5)
     return items[(number - 1) * size : number * size]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
 
 from app.access.users import shown_name
 from app.translation import N_, ngettext
@@ -63,9 +66,14 @@ def beginning_of(text: str, num_characters: int) -> str:
 
 
 def preview(text: str, num_characters: int) -> str:
-    """Return the beginning of a text in one line."""
-    line = " ".join(text.split())
+    """Return the beginning of a text in one line, of a table the cells."""
+    line = " ".join(without_table_marks(text).split())
     return line if len(line) <= num_characters else f"{_whole_words(line[:num_characters]).rstrip()} …"
+
+
+def sentence(words: str) -> str:
+    """Return the words with a capital at the beginning."""
+    return words[:1].upper() + words[1:]
 
 
 def _whole_words(beginning: str) -> str:
@@ -111,13 +119,21 @@ def _in_largest_unit(seconds: float) -> tuple[int, str, str]:
 
 
 def moment(at: str) -> str:
-    """Return date and time to the minute; at: ISO 8601 in UTC."""
-    return datetime.fromisoformat(at).strftime(_("%-d %b %Y, %H:%M UTC"))
+    """Return date and time to the minute where the browser is; at: ISO 8601 in UTC."""
+    return _there(at).strftime(_("%-d %b %Y, %H:%M %Z"))
 
 
 def day(at: str) -> str:
-    """Return the date; at: ISO 8601 in UTC."""
-    return date_words(datetime.fromisoformat(at))
+    """Return the date where the browser is; at: ISO 8601 in UTC."""
+    return date_words(_there(at))
+
+
+def _there(at: str) -> datetime:
+    try:
+        zone = ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):  # as the browser names it
+        zone = ZoneInfo("UTC")
+    return datetime.fromisoformat(at).astimezone(zone)
 
 
 def date_words(date: datetime) -> str:

@@ -507,7 +507,7 @@ def test_on_a_full_disk_the_question_is_answered_and_striking_out_says_why_not(
         assert "What does the VPN need?" in texts(page)
         strike = [button for button in page.button if button.label == "Strike out [1]"][-1]
         strike.click().run()
-        assert any("Not saved" in toast.value for toast in page.toast)
+        assert any("Not saved" in error.value for error in page.error)
     page.run()
     assert "Not saved" not in texts(page)
     assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 2

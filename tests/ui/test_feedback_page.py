@@ -107,7 +107,7 @@ def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
 
 def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run, store: FeedbackStore) -> None:
     page = view(run_page(feedback), "By question")
-    assert "**1 question**: 0 passages that answer, 1 that do not." in texts(page)
+    assert "**1 question with usable feedback**: 0 passages that answer, 1 that do not." in texts(page)
     assert "67 more questions with an answering passage" in texts(page)
     assert "**How much may a hotel cost?**" in texts(page)
     assert ":red-badge[does not answer]" in texts(page)
@@ -255,7 +255,7 @@ def test_thousands_of_passages_are_shown_page_by_page(run_page: Run, settings: S
         for n in range(3000)
     )
     page = view(run_page(feedback), "By question")
-    assert "**600 questions**" in texts(page)
+    assert "**600 questions with usable feedback**" in texts(page)
     assert texts(page).count("\\?**") + texts(page).count("?**") == 10
     assert [toggle.label for toggle in page.toggle] == ["Show 2 more passages"] * 10
     page.text_input(key="questions-filter").set_value("question 599").run()

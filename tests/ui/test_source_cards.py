@@ -65,10 +65,10 @@ def test_what_cannot_be_noted_is_said_as_it_stands(
     with monkeypatch.context() as patch:
         patch.setattr(FeedbackStore, "record", refuse)
         click(page, "Undo [1]")
-        assert page.toast[0].value == r"cannot write to \[the disk\](x)"
+        assert page.error[0].value == r"cannot write to \[the disk\](x)"
         page.pills[0].set_value("duplicate").run()
         assert not page.exception
-        assert page.toast[0].value == r"cannot write to \[the disk\](x)"
+        assert page.error[0].value == r"cannot write to \[the disk\](x)"
         assert page.pills[0].value == "outdated"
     page.pills[0].set_value("duplicate").run()
     assert store.events()[-1].reason == "duplicate"

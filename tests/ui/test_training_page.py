@@ -204,7 +204,7 @@ def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: P
     assert (trial.model, trial.live, trial.who) == ("reranker-1", "shipped", "ann")
     assert "reranker-1 is on trial" in texts(page)
     assert "0 of 200 answers with a strike-out" in texts(page)
-    assert "started by you" in texts(page)
+    assert "by you. Nothing is promoted automatically" in texts(page)
     assert "Try reranker-1 on real questions" not in labels(page)
     page = click(page, "Stop the trial")
     assert Registry(home).trial() is None
@@ -226,13 +226,6 @@ def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Pat
     assert (line.model, line.who, line.why, line.verdict) == ("reranker-1", "ann", "better here", "promote")
     assert "reranker-1 is live" in texts(page)
     assert "by you: better here" in texts(page)
-
-
-def test_to_keep_changes_nothing_and_says_so(run_page: Run, home: Path) -> None:
-    add_model(home, make_gate_report("reranker-1"))
-    page = click(run_page(training), "Keep shipped")
-    assert page.toast[0].value == "Nothing changed: shipped stays live."
-    assert not Registry(home).history()
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def _find_answer(question: str, wordings: Sequence[str]) -> None:
 def find_passages(words: str) -> Sequence[RankedChunk] | None:
     """Return the best passages that the curator may read; None, with a message, when too many are waiting."""
     try:
-        return pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
+        with st.spinner(_("Searching the documents")):
+            return pipeline().rank(words, within=readable(), fall_back=True).ranking[:_NUM_FOUND]
     except BusyError as error:
         st.warning(str(error))
         return None

@@ -39,9 +39,10 @@ def _compare(answer: Answer) -> None:
         place = st.empty()
     with other:
         name = LIVE if answer.reranker == NONE else NONE
-        ranked = pipeline().rank(
-            answer.question, name, query=answer.query, as_typed=True, within=readable(answer.within), fall_back=True
-        )
+        with st.spinner(_("Searching the documents")):
+            ranked = pipeline().rank(
+                answer.question, name, query=answer.query, as_typed=True, within=readable(answer.within), fall_back=True
+            )
         title, text = st.container(), st.empty()
         _show_sources(ranked, answer)
         with place.container():

@@ -67,7 +67,11 @@ def show_actions(conversation_id: str) -> None:
         key = f"title-{conversation_id}"
         st.text_input(_("Title"), title, key=key, max_chars=200, placeholder=_("The first question"))
         st.button(_("Rename"), icon=":material/edit:", on_click=_rename, args=(conversation_id, key))
-        if st.checkbox(_("Remove this conversation"), help=_("Your feedback on its sources is kept.")):
+        if st.checkbox(
+            _("Remove this conversation"),
+            key=f"remove-{conversation_id}",
+            help=_("Your feedback on its sources is kept."),
+        ):
             st.button(_("Remove conversation"), icon=":material/delete:", on_click=_remove, args=(conversation_id,))
 
 

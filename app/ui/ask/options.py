@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.reranking.live import NONE
 from app.reranking.names import shown_name
-from app.search.filters import EVERYTHING, Filter
+from app.search.filters import Filter
 from app.translation import gettext as _
 from app.translation import ngettext
 from app.ui.resources import filter_choices, pipeline
@@ -40,7 +40,12 @@ def choose_options() -> Options:
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
     on = st.toggle(
-        _("Reranker"), value=default != NONE, key="reranker-on", on_change=st.session_state.update, args=(changed,)
+        _("Reranker"),
+        value=default != NONE,
+        key="reranker-on",
+        persist_state="session",
+        on_change=st.session_state.update,
+        args=(changed,),
     )
     label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
     with st.popover(label, icon=":material/tune:", key="options"):
@@ -48,6 +53,7 @@ def choose_options() -> Options:
             _("Reranker"),
             names,
             key="reranker-name",
+            persist_state="session",
             disabled=not on,
             format_func=shown_name,
             on_change=st.session_state.update,
@@ -56,6 +62,7 @@ def choose_options() -> Options:
         ignore_votes = st.toggle(
             _("Ignore what people said"),
             key="ignore-votes",
+            persist_state="session",
             help=_("Ranks as if nobody had struck out, kept or named a source."),
             on_change=st.session_state.update,
             args=(changed,),
@@ -66,23 +73,37 @@ def choose_options() -> Options:
 
 
 def _show_filters() -> None:
-    found = filter_choices()
-    kept: Filter = st.session_state.get("filter", EVERYTHING)
-    for field in _FIELDS:  # Streamlit forgets widgets while another page is shown
-        value = getattr(kept, field)
-        st.session_state.setdefault(f"filter-{field}", list(value) if isinstance(value, tuple) else value)
-    collections, types = _with(found.collections, kept.collections), _with(found.types, kept.types)
-    st.multiselect(_("Collection"), collections, key="filter-collections", placeholder=_("Any"))
-    st.multiselect(_("Type"), types, key="filter-types", placeholder=_("Any"))
+    found, chosen = filter_choices(), _chosen()
     st.multiselect(
-        _("Document"),
-        _with(found.documents, kept.documents),
-        format_func=lambda id: found.documents.get(id, _("removed")),
-        key="filter-documents",
+        _("Collection"),
+        _with(found.collections, chosen.collections),
+        key="filter-collections",
+        persist_state="session",
         placeholder=_("Any"),
     )
-    st.date_input(_("Added since"), key="filter-since", max_value=date.max, format=_("YYYY/MM/DD"))
-    st.session_state["filter"] = _chosen()
+    st.multiselect(
+        _("Type"),
+        _with(found.types, chosen.types),
+        key="filter-types",
+        persist_state="session",
+        placeholder=_("Any"),
+    )
+    st.multiselect(
+        _("Document"),
+        _with(found.documents, chosen.documents),
+        format_func=lambda id: found.documents.get(id, _("removed")),
+        key="filter-documents",
+        persist_state="session",
+        placeholder=_("Any"),
+    )
+    st.date_input(
+        _("Added since"),
+        value=None,
+        key="filter-since",
+        persist_state="session",
+        max_value=date.max,
+        format=_("YYYY/MM/DD"),
+    )
 
 
 def _with(found: Iterable[str], kept: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ from app.ui.resources import collections, current_user, feedback_store
 from app.ui.source.drawer import open_source
 from app.ui.source.figures import show_beside, show_described
 from app.ui.source.strike import choose_reason
-from app.ui.words import beginning_of, reason_words
+from app.ui.words import beginning_of, reason_words, sentence
 from ingest import CiteloopError
 
 _PREVIEW_CHARACTERS = 420
@@ -47,6 +47,8 @@ def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> No
     """
     cited = {citation.chunk.id for citation in turn.answer.citations}
     ranked = [ranked for ranked in turn.answer.ranking if ranked.chunk.id in cited]
+    if problem := st.session_state.pop(f"error-{turn.id}", None):
+        st.error(markup.plain(problem), icon=":material/error:")
     ranked_by_id = {each.chunk.id: each for each in ranked}
     stored_in = collections()
     reasons = {upper.chunk.id: why_above(upper, lower) for upper, lower in pairwise(ranked)}
@@ -61,7 +63,7 @@ def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> No
                 _show_reason(ranked_by_id[citation.chunk.id], reasons.get(citation.chunk.id, ""))
     _show_left_out(turn)
     if message := st.session_state.pop(f"toast-{turn.id}", None):
-        st.toast(message, icon=":material/thumb_down:")
+        st.toast(message, icon=":material/check:")
 
 
 def _show_left_out(turn: StoredAnswer) -> None:
@@ -145,15 +147,15 @@ def _show_reason(ranked: RankedChunk, reason: str) -> None:
         icon, moved = ("arrow_upward", _("Raised")) if ranked.vote.vote.is_for else ("arrow_downward", _("Lowered"))
         st.caption(f":material/{icon}: **{moved}**: {markup.plain(vote_words(ranked.vote))}")
     if reason:
-        st.caption(markup.plain(f"{reason[0].upper()}{reason[1:]}."))
+        st.caption(markup.plain(f"{sentence(reason)}."))
 
 
 def _show_supported(answer: Answer, number: int) -> None:
     """Show the answer's sentences that cite this passage, and whether it supports them."""
-    for sentence in answer.sentences:
-        if number in sentence.numbers:
-            words = re.sub(r" ([.,;:!?])", r"\1", " ".join(NUMBER.sub("", sentence.text).split()))
-            verdict = _("Supports") if sentence.is_supported else _(":orange[Not found here]")
+    for cited in answer.sentences:
+        if number in cited.numbers:
+            words = re.sub(r" ([.,;:!?])", r"\1", " ".join(NUMBER.sub("", cited.text).split()))
+            verdict = _("Supports") if cited.is_supported else _(":orange[Not found here]")
             st.caption(f"{verdict}: “{markup.plain(words)}”")
 
 
@@ -197,11 +199,11 @@ def _record_reason(turn: StoredAnswer, chunk_id: str, reason: Reason, drawn: _Dr
 
 
 def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
-    """Run act; show an error next to the sources, where the user looks."""
+    """Run act; show an error above the sources, where the user looks."""
     try:
         act()
     except CiteloopError as error:  # nothing else reports errors in a callback
-        st.session_state[f"toast-{turn.id}"] = markup.plain(str(error))
+        st.session_state[f"error-{turn.id}"] = str(error)
 
 
 def also_in(documents: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.resources import job_store
 from app.ui.who import act_as, current_rights
-from app.ui.words import OUTCOME_ICONS, age, ago, duration
+from app.ui.words import OUTCOME_ICONS, age, ago, duration, listed
 from ingest import worker
 from ingest.home.job_store import JobError
 from ingest.jobs import Job
@@ -51,7 +51,7 @@ def show_jobs() -> None:
     for job in latest:
         _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
     if earlier := [job for job in ended if job not in latest]:
-        with st.expander(_("Earlier jobs"), icon=":material/history:"):
+        with st.expander(_("Earlier jobs")):
             for job in earlier:
                 _show_ended(job, can_sync=_is_newest_of_its_folder(job, jobs))
 
@@ -233,7 +233,7 @@ def _has_files(job: Job) -> bool:
 def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
     if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
         try:
-            act_as("curator", f"ingest: {label.lower()}", lambda: act(job), title(job))
+            act_as("curator", f"ingest: {label.lower()}", lambda: act(job), job.source or listed(job.paths))
         except (AccessError, JobError) as error:  # the job ended before the click arrived
             st.toast(markup.plain(str(error)))
         st.rerun()

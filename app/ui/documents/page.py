@@ -21,6 +21,7 @@ from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.sources import show_sources
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
+from app.ui.messages import show_messages, tell, try_to
 from app.ui.resources import pipeline, readable_documents
 from app.ui.who import act_as, current_rights
 from app.ui.words import listed
@@ -44,8 +45,7 @@ def show() -> None:
     if hint := pipeline().models.hint:
         st.info(markup.plain(hint), icon=":material/info:")
     _show_upload()
-    for kind, message in st.session_state.pop("documents-messages", []):
-        {"error": st.error, "success": st.success, "info": st.info}[kind](markup.plain(message))
+    show_messages()
     show_sources()
     show_jobs()
     documents = readable_documents()
@@ -85,7 +85,7 @@ def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
         key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
         column_config={
             _("Pages"): st.column_config.TextColumn(alignment="right"),
-            _("Added"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm")),
+            _("Added"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"), timezone=st.context.timezone),
         },
         alt=_("Documents with title, collection, pages, passages and time added"),
     )
@@ -106,6 +106,7 @@ class UploadError(CiteloopError):
 def _show_upload() -> None:
     """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
     collection = choose_collection("upload-collection", _("Collection for new files"))
+    may_add = current_rights().may_read(collection or UPLOADS)
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         _("Add files ({formats})", formats=_(_FORMATS)),
@@ -115,8 +116,10 @@ def _show_upload() -> None:
         key=key,
         on_change=_add,
         args=(key, collection),
-        disabled=not current_rights().may_read(collection or UPLOADS),
+        disabled=not may_add,
     )
+    if not may_add:
+        st.caption(_("Choose a collection first."))
 
 
 def _add(key: str, collection: str) -> None:
@@ -128,15 +131,12 @@ def _add(key: str, collection: str) -> None:
     dropped = [file for file in st.session_state[key] if file.file_id not in taken]
     taken.update(file.file_id for file in dropped)
     st.session_state[_NUM_UPLOADS] = st.session_state.get(_NUM_UPLOADS, 0) + 1
-    messages = st.session_state.setdefault("documents-messages", [])
     table = pipeline().table
     known = {document.sha256: document.name for document in readable_documents()}
     files = []
     for file in dropped:
         if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
-            messages.append(
-                ("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
-            )
+            tell("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
         else:
             files.append(file)
     if not files:
@@ -152,7 +152,7 @@ def _add(key: str, collection: str) -> None:
             listed([file.name for file in files]),
         )
     except CiteloopError as error:
-        messages.append(("error", _("Nothing was added: {error}", error=error)))
+        tell("error", _("Nothing was added: {error}", error=error))
 
 
 def _queue(files: Sequence[UploadedFile], home: Path, collection: str = "") -> None:
@@ -224,12 +224,8 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
                 raise CiteloopError(_("Some of these documents are gone, so nothing was changed. Select them again."))
             act(table)
 
-    try:
-        act_as("curator", what, write, listed([document.name for document in documents]))
-        message = ("success", done)
-    except CiteloopError as error:
-        message = ("error", str(error))
-    st.session_state["documents-messages"] = [message]
+    if try_to(lambda: act_as("curator", what, write, listed([document.name for document in documents]))):
+        tell("success", done)
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:

@@ -11,9 +11,9 @@ from app.search.families import Families
 from app.search.versions import Version
 from app.translation import gettext as _
 from app.ui import markup
+from app.ui.messages import attempt
 from app.ui.resources import current_user, pipeline, readable
 from app.ui.who import act_as
-from ingest import CiteloopError
 from ingest.listing import StoredDocument
 
 
@@ -55,13 +55,10 @@ def _store() -> CorrectionStore:
 
 
 def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
-    try:
-        act_as("curator", "versions corrected", act, document.name)
-        message = ("success", _("Saved. Used from the next question on."))
-    except CiteloopError as error:
-        message = ("error", str(error))
-    st.session_state["documents-messages"] = [message]
-    st.rerun()
+    attempt(
+        lambda: act_as("curator", "versions corrected", act, document.name),
+        _("Saved. Used from the next question on."),
+    )
 
 
 def _line(family: list[Version]) -> str:

@@ -91,10 +91,11 @@ def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Coun
     with st.container(border=True, gap="small", key=f"question-{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{markup.plain(question.question)}**", width="content")
-            if st.button(_("Add answering passage"), key=f"add-{key}", icon=":material/add:", type="tertiary"):
-                find_answer(question.question)
-            if st.button(_("Write the answer"), key=f"write-{key}", icon=":material/edit_note:", type="tertiary"):
-                write_answer(question.question)
+            with st.container(horizontal=True, width="content"):
+                if st.button(_("Add answering passage"), key=f"add-{key}", icon=":material/add:", type="tertiary"):
+                    find_answer(question.question)
+                if st.button(_("Write the answer"), key=f"write-{key}", icon=":material/edit_note:", type="tertiary"):
+                    write_answer(question.question)
         if not question.is_answered:
             st.caption(_(":orange[:material/help:] No answering passage yet, so not used for training."))
         for passage in question.passages[:_NUM_PASSAGES]:

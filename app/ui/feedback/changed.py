@@ -20,7 +20,7 @@ from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, feedback_store
 from app.ui.who import act_as
-from app.ui.words import preview
+from app.ui.words import preview, sentence
 from ingest.chunk import Chunk, PassageRef
 
 _PREVIEW_CHARACTERS = 300
@@ -99,7 +99,7 @@ def _show_vote(vote: Vote, chunk: Chunk) -> None:
 
 def _said(vote: Vote) -> str:
     words = vote_words(Recall(vote, 1.0))
-    return f"{words[0].upper()}{words[1:]}:"
+    return f"{sentence(words)}:"
 
 
 def _quoted(passage: PassageRef | Chunk) -> str:

@@ -31,7 +31,7 @@ from ingest.chunk import Chunk, breadcrumb
 
 _PREVIEW_CHARACTERS = 400
 _MAX_WORDINGS = 20
-_REASONS: Mapping[Trouble, str] = {
+TROUBLES: Mapping[Trouble, str] = {
     "not answered": N_("Not answered"),
     "all sources struck out": N_("All sources struck out"),
     "struck out again": N_("Struck out again after the answer was rewritten"),
@@ -65,7 +65,7 @@ def item_words(item: InboxItem) -> str:
         day=day(item.since),
     )
     last = _(", last {ago}", ago=ago(item.last_asked_at)) if item.num_asked > 1 else ""
-    return f"{_(_REASONS[item.trouble])} · {asked}{last}"
+    return f"{_(TROUBLES[item.trouble])} · {asked}{last}"
 
 
 def _show_item(item: InboxItem, said: Feedback) -> None:
@@ -83,12 +83,15 @@ def _show_item(item: InboxItem, said: Feedback) -> None:
                 icon=":material/block:",
                 on_click=_say_unanswered,
                 args=(questions, shown),
-                help=_("Like questions are told so at once, with your name and the date."),
+                help=_("Whoever asks this or a similar question sees it at once, with your name and the date."),
             )
             if st.button(
                 _("Write the answer"),
                 icon=":material/edit_note:",
-                help=_("Like questions get your text first, with your name, the date and its sources."),
+                help=_(
+                    "Whoever asks this or a similar question sees your text first, with your name, the date and "
+                    "its sources."
+                ),
             ):
                 write_answer(item.question, [each for each in questions if each != item.question])
         if waiting := changed().get(wording_key(item.question)):
@@ -137,7 +140,7 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
     judgements = [Judgement.of_passage(question, chunk.ref, label, current_user()) for question in questions]
     done = {
         "relevant": N_("Saved: {title} answers “{question}”"),
-        "not relevant": N_("Saved: {title} does not answer “{question}”"),
+        "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under By question."),
     }[label]
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"decided: {label}", act, chunk.document)):

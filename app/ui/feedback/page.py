@@ -57,6 +57,7 @@ def show() -> None:
         default="Inbox",
         required=True,
         key="feedback-view",
+        persist_state="session",
         label_visibility="collapsed",
     )
     _VIEWS[view or "Inbox"](said)  # draw only the chosen view
@@ -91,8 +92,8 @@ def count_words(said: Feedback) -> str:
     """Return the numbers and what is needed before training, as Markdown."""
     ready = said.ready
     words = ngettext(
-        "**{n} question**: {passages_that_answer}, {num_negatives} that do not",
-        "**{n} questions**: {passages_that_answer}, {num_negatives} that do not",
+        "**{n} question with usable feedback**: {passages_that_answer}, {num_negatives} that do not",
+        "**{n} questions with usable feedback**: {passages_that_answer}, {num_negatives} that do not",
         ready.num_questions,
         passages_that_answer=passages_that_answer(ready.num_positives),
         num_negatives=ready.num_negatives,

@@ -22,7 +22,7 @@ from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, pipeline, reads_everything
 from app.ui.who import act_as
-from app.ui.words import ago, on_page
+from app.ui.words import ago, on_page, sentence
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb
 
@@ -77,8 +77,7 @@ def _show_start() -> None:
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
     if language_model is None:
-        text = _(NO_LANGUAGE_MODEL)
-        st.info(f"{text[:1].upper()}{text[1:]}.", icon=":material/info:")
+        st.info(f"{sentence(_(NO_LANGUAGE_MODEL))}.", icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(_("Number of passages"), 1, _MAX_COUNT, 20, key=_COUNT, width=180)
@@ -117,7 +116,7 @@ def _show_progress(job_id: str) -> None:
     with st.container(border=True, gap="xsmall"):
         st.progress(min(job.num_done / job.count, 1.0), text=progress_words(job))
         if job.refused:
-            st.caption(_refused_words(job.refused).capitalize())
+            st.caption(sentence(_refused_words(job.refused)))
         if not job.cancel_requested:
             st.button(_("Stop"), icon=":material/stop_circle:", on_click=_stop, args=(job_id,))
 

@@ -8,7 +8,8 @@ from functools import partial
 
 from app.feedback.statements import withdrawn
 from app.memory.votes import Statement
-from app.ui.messages import try_to
+from app.translation import gettext as _
+from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, feedback_store, only_readable_statements
 from app.ui.who import act_as, current_rights
 
@@ -31,7 +32,8 @@ def withdraw(questions: Sequence[str], collections: tuple[str, ...] | None) -> N
     collections: as of the statements.
     """
     act = partial(feedback_store().say, _withdrawals(questions, collections))
-    try_to(lambda: act_as("curator", "statement withdrawn", act))
+    if try_to(lambda: act_as("curator", "statement withdrawn", act)):
+        tell("success", _("Withdrawn."))
 
 
 def _withdrawals(questions: Sequence[str], collections: tuple[str, ...] | None) -> list[Statement]:

@@ -38,11 +38,13 @@ def show_statements(said: Sequence[Statement]) -> None:
                 with st.container(horizontal=True, width="content"):
                     if statement.text and st.button(_("Edit"), key=f"edit-{statement.question}-{statement.at}"):
                         write_answer(statement.question, earlier=statement)
-                    st.button(
-                        _("Withdraw"),
-                        key=f"withdraw-{statement.question}-{statement.at}",
-                        on_click=withdraw,
-                        args=([statement.question], statement.collections),
-                    )
+                    with st.popover(_("Withdraw"), key=f"withdrawing-{statement.question}-{statement.at}"):
+                        st.caption(_("From then on nobody is told this any more."))
+                        st.button(
+                            _("Withdraw"),
+                            key=f"withdraw-{statement.question}-{statement.at}",
+                            on_click=withdraw,
+                            args=([statement.question], statement.collections),
+                        )
             if statement.text:
                 st.markdown(markup.written(statement.text))

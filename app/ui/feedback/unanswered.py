@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import pandas as pd
@@ -9,12 +10,15 @@ import streamlit as st
 
 from app.feedback.inbox import troubles
 from app.feedback.unanswered import UnansweredQuestion, by_week, unanswered_questions
+from app.translation import N_, pgettext
 from app.translation import gettext as _
-from app.translation import pgettext
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
+from app.ui.feedback.inbox import TROUBLES
 from app.ui.feedback.statements import show_statements
 from app.ui.resources import askings, statements
+
+_REASONS: Mapping[str, str] = dict(TROUBLES.items()) | {"a curator says so": N_("A curator says so")}
 
 
 def show_unanswered(said: Feedback) -> None:
@@ -42,6 +46,8 @@ def show_unanswered(said: Feedback) -> None:
         alt=_("Questions asked and not answered, by week"),
     )
     questions = unanswered_questions(asked, trouble_of)
+    if questions:
+        _show(questions)
     st.download_button(
         _("Download questions (.csv)"),
         data=lambda: csv_of(questions),  # called on click
@@ -54,6 +60,26 @@ def show_unanswered(said: Feedback) -> None:
     if said_unanswered := [one for one in statements() if not one.text]:
         st.subheader(_("Not in the documents, says a curator"), anchor=False)
         show_statements(said_unanswered)
+
+
+def _show(questions: list[UnansweredQuestion]) -> None:
+    st.dataframe(
+        as_text(
+            pd.DataFrame(
+                {
+                    _("Question"): [question.question for question in questions],
+                    _("Asked"): [question.num_asked for question in questions],
+                    _("People"): [question.num_people for question in questions],
+                    _("Last asked"): [question.last_asked for question in questions],
+                    _("Reason"): [_(_REASONS[question.reason]) for question in questions],
+                }
+            ),
+            _("Question"),
+        ),
+        hide_index=True,
+        column_config={_("Last asked"): st.column_config.DateColumn(format=_("D MMM YYYY"))},
+        alt=_("Questions without an answer"),
+    )
 
 
 def csv_of(questions: list[UnansweredQuestion]) -> bytes:

@@ -24,7 +24,8 @@ _PREVIEW_CHARACTERS = 300
 
 
 def write_answer(question: str, wordings: Sequence[str] = (), *, earlier: Statement | None = None) -> None:
-    """Open a dialog to pick sources and write a text that cites them; a draft stays until it is saved.
+    """Open a dialog to pick sources and write a text that cites them; a draft stays until it is saved or
+    discarded.
 
     wordings: other questions that it answers too. earlier: the answer to edit.
     """
@@ -47,18 +48,31 @@ def _write_answer(question: str, wordings: Sequence[str], earlier: Statement | N
     typed = st.text_area(
         _("Answer"),
         earlier.text if earlier else "",
-        key=f"written-{question}",
+        key=_text_key(question),
+        persist_state="session",
         max_chars=MAX_CHARACTERS,
         placeholder=_("A few sentences, each with its source: The key is in the safe [1]."),
     )
-    if st.button(_("Save answer"), type="primary", icon=":material/check:"):
-        _save(question, wordings, typed, picked, earlier)
+    with st.container(horizontal=True):
+        if st.button(_("Save answer"), type="primary", icon=":material/check:"):
+            _save(question, wordings, typed, picked, earlier)
+        st.button(_("Discard draft"), icon=":material/undo:", on_click=_forget, args=(question,))
     if len(picked) < MAX_SOURCES:
         _find_sources(question, picked)
 
 
 def _key(question: str) -> str:
     return f"sources-of-{question}"
+
+
+def _text_key(question: str) -> str:
+    return f"written-{question}"
+
+
+def _forget(question: str) -> None:
+    """Forget the draft: its text and sources belong together."""
+    for key in (_key(question), _text_key(question)):
+        st.session_state.pop(key, None)
 
 
 def _save(
@@ -74,7 +88,7 @@ def _save(
     except CiteloopError as error:
         st.error(markup.plain(str(error)), icon=":material/error:")
         return
-    st.session_state.pop(_key(question), None)
+    _forget(question)
     tell(
         "success",
         _("Saved: your answer to “{question}”. Edit or withdraw it under Written answers.", question=question),
@@ -102,4 +116,4 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
                     args=(chunk.ref,),
                 )
             st.caption(markup.plain(chunk.document))
-            st.markdown(markup.passage(preview(chunk.text, _PREVIEW_CHARACTERS)))
+            st.markdown(markup.plain(preview(chunk.text, _PREVIEW_CHARACTERS)))

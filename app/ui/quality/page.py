@@ -60,9 +60,11 @@ def show() -> None:
     st.caption(markup.plain(_facts(report)))
     depth = _choose_depth(report)
     for column, measure in zip(st.columns(2), CHART_MEASURES, strict=True):
-        column.altair_chart(quality_chart(report, measure, depth))
+        column.altair_chart(
+            quality_chart(report, measure, depth), alt=_("{measure} of each retriever and reranker", measure=measure)
+        )
     st.subheader(_("Quality against time"), anchor=False)
-    st.altair_chart(cost_chart(report))
+    st.altair_chart(cost_chart(report), alt=_("nDCG@10 against milliseconds a question"))
     _show_table(report, depth)
     _show_changes([result for result in report.results if result.num_candidates == depth and result.changes])
     with st.expander(_("How this was measured")):
@@ -85,11 +87,20 @@ def _label(saved: SavedReport) -> str:
 
 
 def _facts(report: EvaluationReport) -> str:
+    words = (
+        N_(
+            "{num_queries} questions, judged by passages, on {num_documents} documents in {num_chunks} passages, "
+            "embedded with {embedder}."
+        )
+        if report.judged == "passages"
+        else N_(
+            "{num_queries} questions, judged by documents, on {num_documents} documents in {num_chunks} passages, "
+            "embedded with {embedder}."
+        )
+    )
     return _(
-        "{num_queries} questions judged by {judged} on {num_documents} documents in {num_chunks} passages, embedded "
-        "with {embedder}.",
+        words,
         num_queries=report.num_queries,
-        judged=report.judged,
         num_documents=report.num_documents,
         num_chunks=report.num_chunks,
         embedder=report.embedder,

@@ -35,8 +35,8 @@ Feedback is split by question: most questions are used for training, the others 
 ranking is checked against the passages that people judged. Passages without a judgement are ignored.
 
 - **Points** measure a ranking: 100 if every passage that answers ranks above every other one (nDCG@10; answers
-  further down count less). _How far up the first right one is_ gives 100 for rank 1, 50 for rank 2, 33 for rank 3
-  (MRR@10). _A right one among the first five_ is the share of such questions (hit rate@5).
+  further down count less). _Rank of the first relevant source_ gives 100 for rank 1, 50 for rank 2, 33 for rank 3
+  (MRR@10). _A relevant source in the first five_ is the share of such questions (hit rate@5).
 - **The interval** is where the points of similar questions would lie 95 times in 100. **p** is the probability of such
   a difference by chance alone; below 0.05, chance is unlikely.
 - **Better** means at least {useful_gain} point more, unlikely by chance, with at most
@@ -121,7 +121,7 @@ def show_report(report: GateReport, folder: Path) -> None:
     if report.changes:
         st.markdown(_("**Questions that changed most**"))
         show_changes(report.changes, before=report.live, after=report.candidate, in_points=True)
-    with st.expander(_("How points and verdict are computed"), icon=":material/help:"):
+    with st.expander(_("How points and verdict are computed")):
         st.markdown(
             _(
                 _EXPLANATION,

@@ -22,7 +22,7 @@ from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
 from app.ui.training.trial import trial_button
 from app.ui.who import act_as
-from app.ui.words import by_person, moment
+from app.ui.words import by_person, moment, sentence
 
 _NUM_HISTORY = 50
 _KINDS = {
@@ -59,7 +59,7 @@ def show_live() -> None:
         _show_rollback(live, target)
     st.session_state["promotes-by-itself"] = registry().promotes_by_itself  # another user may have switched it
     st.toggle(
-        _("Promote automatically if the comparison is in favor"),
+        _("Promote better models automatically"),
         key="promotes-by-itself",
         on_change=_switch,
         help=_("Off: you promote trained models here. On: a better model goes live at once."),
@@ -160,9 +160,6 @@ def show_comparison() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         promote_button(name, "comparison", is_primary=report.verdict == "promote")
         trial_button(name)
-        if st.button(_("Keep {live}", live=markup.plain(live)), key=f"keep-{name}", icon=":material/check:"):
-            st.toast(_("Nothing changed: {live} stays live.", live=markup.plain(live)))
-        st.caption(_("Keeping it changes nothing; you can promote later."), width="content")
 
 
 def _report(model: TrainedModel) -> GateReport | None:
@@ -186,7 +183,7 @@ def show_models() -> None:
                 promote_button(SHIPPED, "list")
         st.caption(_("Comes with Citeloop; trained on public documentation, not on your feedback."))
     if history := registry().history():
-        with st.expander(_("History"), icon=":material/history:"):
+        with st.expander(_("History")):
             st.markdown("\n".join(f"- {history_line(each, current_user())}" for each in history[:_NUM_HISTORY]))
 
 
@@ -210,7 +207,7 @@ def _show_model(model: TrainedModel, live: str) -> None:
                     _remove_button(model.name)
         verdict = _(VERDICTS[report.verdict] if report else N_("not compared"))
         against = _(" (compared with {live})", live=markup.plain(report.live)) if report else ""
-        st.markdown(f"{verdict[0].upper()}{verdict[1:]}{against}")
+        st.markdown(f"{sentence(verdict)}{against}")
         base = model.base.rstrip("/").rpartition("/")[2]
         kind = _(_KINDS.get(model.kind, model.kind))
         words = _("from {base}", base=markup.plain(base))

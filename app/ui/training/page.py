@@ -22,7 +22,7 @@ from app.ui.training.progress import KINDS, is_training, show_trainings, start
 from app.ui.training.trial import show_trial
 from app.ui.training.votes import show_votes
 from app.ui.who import act_as
-from app.ui.words import origin_words, passages_that_answer, people
+from app.ui.words import origin_words, passages_that_answer, people, sentence
 
 _MAX_SEED = 2**31 - 1
 
@@ -59,7 +59,7 @@ def _show_training_data(said: Feedback) -> None:
     if not said.labeled:
         st.info(
             _(
-                "No training data yet. Ask questions, then open or strike out sources below the answers, or import "
+                "No training data yet. Ask questions and strike out wrong sources below the answers, or import "
                 "questions with answers on the Feedback page."
             ),
             icon=":material/info:",
@@ -115,7 +115,7 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
     """One row per origin: number of positive, negative and unused passages."""
     return pd.DataFrame(
         {
-            _("From"): [f"{words[0].upper()}{words[1:]}" for words in map(origin_words, origins)],
+            _("From"): [sentence(origin_words(origin)) for origin in origins],
             pgettext("column", "Answer"): [counts["answers"] for counts in origins.values()],
             _("Do not answer"): [counts["does not answer"] for counts in origins.values()],
             _("Not used"): [counts["not used"] for counts in origins.values()],
@@ -124,7 +124,7 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
 
 
 def _show_start(ready: Readiness) -> None:
-    with st.expander(_("Details"), icon=":material/tune:"):
+    with st.expander(_("Details")):
         kind = st.radio(_("Model to train"), list(KINDS), format_func=lambda kind: _(KINDS[kind]), key="training-kind")
         base = ""
         if kind != "reranker":  # that one continues from the live model

@@ -19,7 +19,7 @@ from app.ui.messages import attempt
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.who import act_as
-from app.ui.words import OUTCOME_ICONS, age, ago, by_person, duration, moment
+from app.ui.words import OUTCOME_ICONS, age, ago, by_person, duration, moment, sentence
 
 KINDS: dict[Kind, str] = {
     "reranker": N_("Continue from the live reranker"),
@@ -63,7 +63,7 @@ def show_trainings() -> None:
     for job in latest:
         _show_ended(job)
     if earlier := [job for job in ended if job not in latest]:
-        with st.expander(_("Earlier trainings"), icon=":material/history:"):
+        with st.expander(_("Earlier trainings")):
             for job in earlier:
                 _show_ended(job)
 
@@ -107,11 +107,11 @@ def steps_of(job: TrainingJob) -> list[str]:
     if job.cancel_requested and not job.is_dead:
         return [_("Stopping")]
     if job.message:
-        return [markup.plain(job.message.capitalize())]
+        return [markup.plain(sentence(job.message))]
     if not job.current:
         return [_("Starting") if job.heartbeat_at else _("Queued")]
     if job.current not in _STEPS:
-        return [markup.plain(job.current.capitalize())]
+        return [markup.plain(sentence(job.current))]
     at = list(_STEPS).index(job.current)
     marks = [":green[:material/check_circle:]"] * at + [":blue[:material/arrow_circle_right:]"]
     marks += [":gray[:material/circle:]"] * (len(_STEPS) - at - 1)

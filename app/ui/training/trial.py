@@ -8,9 +8,8 @@ import streamlit as st
 
 from app.evaluation.trial import tally
 from app.feedback import FeedbackStore
-from app.registry import RERANKER_KINDS, Trial, TrialOutcome
+from app.registry import RERANKER_KINDS, Trial
 from app.settings import read_settings
-from app.translation import N_
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import attempt
@@ -26,9 +25,9 @@ def show_trial() -> None:
         return
     st.subheader(_("Trial"), anchor=False)
     st.markdown(markup.plain(found.sentence))
-    st.caption(_since(found.trial, found.outcome))
+    st.caption(_since(found.trial))
     if not found.outcome and st.button(_("Stop the trial"), key="stop-trial", icon=":material/stop:"):
-        stop = partial(registry().end_trial, "stopped")
+        stop = partial(registry().end_trial, found.trial, "stopped")
         attempt(lambda: act_as("curator", "trial stopped", stop, found.trial.model), _("The trial has been stopped"))
 
 
@@ -42,10 +41,6 @@ def trial_button(name: str) -> None:
         attempt(lambda: act_as("curator", "trial started", start, name), _("{name} is on trial", name=name))
 
 
-def _since(trial: Trial, outcome: TrialOutcome) -> str:
-    since = (
-        N_("Ran since {moment}, started {by}. Nothing is promoted automatically.")
-        if outcome
-        else N_("Runs since {moment}, started {by}. Nothing is promoted automatically.")
-    )
-    return _(since, moment=moment(trial.since), by=markup.plain(by_person(trial.who, current_user())))
+def _since(trial: Trial) -> str:
+    by = markup.plain(by_person(trial.who, current_user()))
+    return _("Started {moment}, {by}. Nothing is promoted automatically.", moment=moment(trial.since), by=by)
