@@ -140,7 +140,7 @@ def test_pairs_become_judged_queries_over_all_passages() -> None:
     assert benchmark.fingerprint != as_benchmark("faq", [pair(1)], [pair(2)]).fingerprint
 
 
-@pytest.mark.parametrize(("name", "number"), [("reports", 496), ("community", 471)])
+@pytest.mark.parametrize(("name", "number"), [("reports", 496), ("community", 471), ("organizations", 2069)])
 def test_the_invented_pairs_of_the_project_are_read_whole(name: str, number: int) -> None:
     folder = Path(__file__).resolve().parents[2] / "data" / "train"
     assert len(read_pairs(folder / f"{name}.jsonl.gz")) == number
