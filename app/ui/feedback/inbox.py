@@ -83,13 +83,13 @@ def _show_item(item: InboxItem, said: Feedback) -> None:
                 icon=":material/block:",
                 on_click=_say_unanswered,
                 args=(questions, shown),
-                help=_("Whoever asks this or a similar question sees it at once, with your name and the date."),
+                help=_("People who ask this or a similar question see it at once, with your name and the date."),
             )
             if st.button(
                 _("Write the answer"),
                 icon=":material/edit_note:",
                 help=_(
-                    "Whoever asks this or a similar question sees your text first, with your name, the date and "
+                    "People who ask this or a similar question see your text first, with your name, the date and "
                     "its sources."
                 ),
             ):
