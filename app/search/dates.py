@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 _MONTHS = {
     name: number
@@ -28,7 +28,6 @@ _DATE = re.compile(
 _FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:before|vor|avant)\s+(?:the\s+)?$", re.IGNORECASE)
 _UNTIL = re.compile(r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à))\s+(?:the\s+)?$", re.IGNORECASE)
-_DAY = timedelta(days=1)
 _LATEST = re.compile(r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b", re.IGNORECASE)
 
 Period = tuple[date, date]
@@ -49,13 +48,18 @@ def asked_period(question: str) -> Period | None:
     """Return the days that a question names, such as "in May 2025", "after March 2025" or "before 2020"."""
     for start, (first, last) in _found(question):
         if begins := _FROM.search(question[:start]):
-            return (last + _DAY if begins[1].lower() == "after" else first), date.max
+            return (_shifted(last, 1) if begins[1].lower() == "after" else first), date.max
         if _BEFORE.search(question[:start]):
-            return date.min, first - _DAY
+            return date.min, _shifted(first, -1)
         if _UNTIL.search(question[:start]):
             return date.min, last
         return first, last
     return None
+
+
+def _shifted(day: date, num_days: int) -> date:
+    """Return the day that many days later, but no day outside of the calendar."""
+    return date.fromordinal(min(max(day.toordinal() + num_days, date.min.toordinal()), date.max.toordinal()))
 
 
 def asks_for_latest(question: str) -> bool:

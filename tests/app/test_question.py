@@ -76,6 +76,8 @@ def test_other_questions_ask_for_no_kind_of_value(question: str) -> None:
         ("Gewerbesteuer Weimar 2024", (date(2024, 1, 1), date(2024, 12, 31))),
         ("What does a hotel cost in 2026?", (date(2026, 1, 1), date(2026, 12, 31))),
         ("minutes of 2025-05-14", (date(2025, 5, 14), date(2025, 5, 14))),
+        ("after December 9999", (date.max, date.max)),
+        ("before January 0001", (date.min, date.min)),
         ("What costs 2,000 euros?", None),
         ("31 February 2025", None),
         ("Who is it?", None),
