@@ -21,6 +21,11 @@ class Caller:
     limits: Limits
     key: ApiKey | None = None
 
+    def voter(self, user: str) -> str:
+        """Return whose votes those of a user of this caller are: the owner's of a key that asks for itself."""
+        owner = self.key.limits.owner if self.key else ""
+        return owner if owner and user == self.rights.user else user
+
 
 class Callers:
     """Knows callers by their key, or by a token of the issuer in access.toml."""
@@ -74,11 +79,3 @@ class Callers:
             raise UserLimitError("a bearer token speaks for its own person only; omit user")
         self.keys.speak_for(caller.key, user)
         return f"{caller.rights.user}/{user}"
-
-    def voter_of(self, caller: Caller, user: str | None) -> str:
-        """Return whose votes a request gives and feels: the user's, else the owner's of a key, who counts once.
-
-        Raises UserLimitError.
-        """
-        owner = caller.key.limits.owner if caller.key else ""
-        return owner if owner and user is None else self.user_of(caller, user)

@@ -95,9 +95,10 @@ class _Unit:
 def extract(question: str, citations: Sequence[Citation], scorer: Similarity, best_similarity: float) -> Extraction:
     """Return the parts of the cited passages that answer the question.
 
-    scorer: late interaction trained on questions and the passages that answer them. best_similarity: of the question
-    and any passage that search found, by the embedder. An exact term of the question,
-    such as a part number, must be in what is quoted if any passage holds it. Each part of a question gets a quote.
+    scorer: late interaction trained on questions and the passages that answer them. best_similarity: the
+    highest similarity of the question and a passage that search found, by the embedder.
+    An exact term of the question, such as a part number, must be in what is quoted if any passage holds it. Each part
+    of a question gets a quote.
     """
     units = list(_units(citations))
     if not units:

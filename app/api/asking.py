@@ -46,8 +46,10 @@ class Asking:
         """Search and store the ranking. Raises as `answers.begin`, and DeadlineError after SEARCH_SECONDS."""
 
         def begin(stop: threading.Event) -> Asked:
-            user, voter = self.callers.user_of(caller, body.user), self.callers.voter_of(caller, body.user)
-            return answers.begin(body, user, voter, caller.rights, self.pipeline(), self.feedback(), stop, earlier)
+            user = self.callers.user_of(caller, body.user)
+            return answers.begin(
+                body, user, caller.voter(user), caller.rights, self.pipeline(), self.feedback(), stop, earlier
+            )
 
         return await wait_for(self.searching, begin, request, SEARCH_SECONDS)
 

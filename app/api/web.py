@@ -129,7 +129,7 @@ def _routes(asking: Asking) -> APIRouter:
     @routes.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
-        voter = callers.voter_of(caller, body.user)
+        voter = caller.voter(callers.user_of(caller, body.user))
         readable = pipeline().readable_answers(feedback(), caller.rights)
         event = answers.record_feedback(body, caller.rights.user, voter, readable, feedback())
         return FeedbackResult(recorded=event is not None, event=event)

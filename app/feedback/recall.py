@@ -106,12 +106,12 @@ class Memory:
         is_for_asker: Callable[[Statement], bool] = lambda _: True,
         only_readable: Callable[[Collection[PassageRef]], Collection[PassageRef]] = lambda passages: passages,
     ) -> Statement | None:
-        """Return what a curator says of this question or a very like one; of the same question, the last statement
-        that no other outranks.
+        """Return what a curator says of this question or a very like one.
 
-        None if a curator named a passage for a question that is more like; one as like ends the statement that nothing
-        answers. found: as for `recall`. is_for_asker: whether a statement is about what the asker may read.
-        only_readable: returns those passages that the asker may read; the others do not count as named.
+        Of the statements on the same question, the last one that no other outranks counts. None if a curator named a
+        passage for a question that is more like; one as like ends the statement that nothing answers. found: as for
+        `recall`. is_for_asker: whether a statement is about what the asker may read. only_readable: returns those
+        passages that the asker may read; the others do not count as named.
         """
         if not self._has_statements:
             return None

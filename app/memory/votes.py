@@ -28,8 +28,8 @@ class Vote:
 
     trust: from 0 to 1; less than 1 where people contradict each other or one of them votes on a lot. num_people: who
     agree. curator: who decided, or ''. own: the vote of the person who asks now. same_only: it says nothing about
-    other questions, such as a strike as outdated. since: ISO 8601 in UTC. shown:
-    ids of the chunks last shown for the question.
+    other questions, such as a strike as outdated. since: ISO 8601 in UTC. shown: ids of the
+    chunks last shown for the question.
     """
 
     question: str

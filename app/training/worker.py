@@ -46,7 +46,9 @@ def run(
         store.forget_losses(job.id)
 
         def report(step: Step) -> None:
-            heart.tell(current=step, **({"learning_since": now()} if step == "training" else {}))
+            heart.tell(current=step)
+            if step == "training":
+                heart.tell(learning_since=now())
             on_step(step)
 
         def record(loss: Loss) -> None:

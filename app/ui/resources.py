@@ -125,26 +125,26 @@ def answers() -> ReadableAnswers:
     return pipeline().readable_answers(feedback_store(), current_rights())
 
 
-def only_readable(passages: Iterable[P]) -> list[P]:
-    """Return the passages that stand in documents that the current user may read; who may read all gets all."""
-    passages, ids = list(passages), readable().document_ids(pipeline().table)
+def _only_with_readable(items: Iterable[T], shown: Callable[[T], Iterable[str]]) -> list[T]:
+    """Return the items whose chunks all stand in documents that the current user may read; who may read all gets all.
+
+    shown: returns the ids of an item's chunks.
+    """
+    items, ids = list(items), readable().document_ids(pipeline().table)
     if ids is None:
-        return passages
-    standing = pipeline().table.find_ids({passage.chunk_id for passage in passages}, ids)
-    return [passage for passage in passages if passage.chunk_id in standing]
+        return items
+    standing = pipeline().table.find_ids({chunk_id for item in items for chunk_id in shown(item)}, ids)
+    return [item for item in items if standing.issuperset(shown(item))]
+
+
+def only_readable(passages: Iterable[P]) -> list[P]:
+    """Return the passages that the current user may read."""
+    return _only_with_readable(passages, lambda passage: (passage.chunk_id,))
 
 
 def only_readable_events(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]:
-    """Return the events whose answer showed only passages that the current user may read: a question can tell of them.
-
-    Who may read all gets all.
-    """
-    events, ids = list(events), readable().document_ids(pipeline().table)
-    if ids is None:
-        return events
-    shown = [{event.chunk_id, *event.shown.split()} for event in events]
-    standing = pipeline().table.find_ids(set().union(*shown), ids)
-    return [event for event, seen in zip(events, shown, strict=True) if standing >= seen]
+    """Return the events whose answers showed only what the current user may read: a question can tell of the rest."""
+    return _only_with_readable(events, lambda event: (event.chunk_id, *event.shown.split()))
 
 
 def _readers() -> str:
@@ -221,13 +221,9 @@ def _askings() -> list[Asking]:
     return feedback_store().askings()
 
 
-def only_shown_readable(shown: list[S]) -> list[S]:
-    """Return those whose passages shown all stand in documents that the current user may read."""
-    ids = readable().document_ids(pipeline().table)
-    if ids is None:
-        return shown
-    standing = pipeline().table.find_ids({chunk_id for each in shown for chunk_id in each.shown}, ids)
-    return [each for each in shown if standing.issuperset(each.shown)]
+def only_shown_readable(shown: Iterable[S]) -> list[S]:
+    """Return those whose passages shown the current user may all read."""
+    return _only_with_readable(shown, lambda each: each.shown)
 
 
 def inbox() -> list[InboxItem]:

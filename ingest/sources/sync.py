@@ -193,7 +193,7 @@ class Sync:
         try:
             with table.writing(self._on_wait):
                 elsewhere = self._documents_elsewhere(table)
-                left = [
+                skipped = [
                     FileResult(file.name, file.source, "skipped", reason=_ELSEWHERE)
                     for file in files
                     if file.source in elsewhere
@@ -207,7 +207,7 @@ class Sync:
                     collection=self._source.collection,
                     gone=gone,
                 )
-                for result in chain(left, run.store([file for file in files if file.source not in elsewhere])):
+                for result in chain(skipped, run.store([file for file in files if file.source not in elsewhere])):
                     seen[result.source] = Seen(stamps[result.source], unread=result.status in ("failed", "skipped"))
                     yield result
         finally:

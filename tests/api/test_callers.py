@@ -76,7 +76,7 @@ def test_who_owns_a_key_is_one_voter_with_it(owner: str, user: str | None, voter
     callers = Callers(keys, Access(home))
     caller = callers.find(keys.create("portal", Limits(owner=owner, num_users=2)))
     assert caller
-    assert callers.voter_of(caller, user) == voter
+    assert caller.voter(callers.user_of(caller, user)) == voter
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/citeloop", "/v1/chat/completions", "/v1/ask/"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -73,29 +73,10 @@ def choose_options() -> Options:
 
 
 def _show_filters() -> None:
-    found, chosen = filter_choices(), _chosen()
-    st.multiselect(
-        _("Collection"),
-        _with(found.collections, chosen.collections),
-        key="filter-collections",
-        persist_state="session",
-        placeholder=_("Any"),
-    )
-    st.multiselect(
-        _("Type"),
-        _with(found.types, chosen.types),
-        key="filter-types",
-        persist_state="session",
-        placeholder=_("Any"),
-    )
-    st.multiselect(
-        _("Document"),
-        _with(found.documents, chosen.documents),
-        format_func=lambda id: found.documents.get(id, _("removed")),
-        key="filter-documents",
-        persist_state="session",
-        placeholder=_("Any"),
-    )
+    found = filter_choices()
+    _choose("collections", _("Collection"), found.collections)
+    _choose("types", _("Type"), found.types)
+    _choose("documents", _("Document"), found.documents, lambda id: found.documents.get(id, _("removed")))
     st.date_input(
         _("Added since"),
         value=None,
@@ -106,9 +87,11 @@ def _show_filters() -> None:
     )
 
 
-def _with(found: Iterable[str], kept: Iterable[str]) -> list[str]:
-    """Append chosen values that no longer exist; Streamlit would drop them and so widen the filter."""
-    return list(dict.fromkeys((*found, *kept)))
+def _choose(field: str, label: str, found: Iterable[str], name_of: Callable[[str], str] = str) -> None:
+    """Show a filter. Chosen values that no longer exist stay; Streamlit would drop them and so widen the filter."""
+    key = f"filter-{field}"
+    values = list(dict.fromkeys((*found, *st.session_state.get(key, ()))))
+    st.multiselect(label, values, format_func=name_of, key=key, persist_state="session", placeholder=_("Any"))
 
 
 def _chosen() -> Filter:

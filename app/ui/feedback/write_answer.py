@@ -24,10 +24,10 @@ _PREVIEW_CHARACTERS = 300
 
 
 def write_answer(question: str, wordings: Sequence[str] = (), *, earlier: Statement | None = None) -> None:
-    """Open a dialog to pick sources and write a text that cites them; a draft stays until it is saved or
-    discarded.
+    """Open a dialog to pick sources and write a text that cites them.
 
-    wordings: other questions that it answers too. earlier: the answer to edit.
+    A draft stays until it is saved or discarded. wordings: other questions that it answers too. earlier: the answer to
+    edit.
     """
     st.dialog(_("Write the answer"), width="large")(_write_answer)(question, wordings, earlier)
 
