@@ -11,6 +11,7 @@
     resources          objects shared by the whole server; the only caches of the pages
     server             the web server, with headers that block requests to other sites
     own_site           refuses requests to other hosts and from other sites
+    upload_limit       refuses files from whoever is shown no uploader
     streamlit_options  the options of the pages, whatever the current folder
     style              what the theme cannot express
     links              links from one page to another

@@ -38,6 +38,7 @@ from app.ui.own_site import OwnSite, OwnSiteOnly
 from app.ui.proxy import TrustedProxy
 from app.ui.resources import answerer, feedback_store, pipeline, warm_up
 from app.ui.streamlit_options import set_options, trust_headers
+from app.ui.upload_limit import UploadsWhereOffered
 from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_login
 from ingest import CiteloopError, worker
 from ingest.extras import needs_extra
@@ -112,7 +113,7 @@ def create_app(*, api: bool = False, public_url: str = "") -> App:
     return App(
         Path(__file__).with_name("main.py"),
         routes=[*health_routes(pipeline, is_warm.is_set), *routes],
-        middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders)],
+        middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders), Middleware(UploadsWhereOffered)],
         lifespan=partial(_begin, while_serving, is_warm),
     )
 

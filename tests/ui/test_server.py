@@ -108,6 +108,16 @@ def test_whoever_watches_the_server_needs_no_key(site: Site, api: bool) -> None:
         assert client.get("/ready").json()["status"] in ("loading the models", "ready")
 
 
+def test_files_are_taken_only_from_pages_that_show_an_uploader(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.upload_limit._sessions", {"curator"})
+    with site(api=False) as client:
+        refused = client.put("/_stcore/upload_file/stranger/1", files={"file": ("a.md", b"text")})
+        passed_on = client.put("/_stcore/upload_file/curator/1", files={"file": ("a.md", b"text")})
+    assert refused.status_code == 403
+    assert "a page that offers one" in refused.text
+    assert "a page that offers one" not in passed_on.text  # Streamlit's own checks follow
+
+
 def test_agents_find_what_the_pages_use(site: Site, settings: Settings) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     call |= {"params": {"name": "search", "arguments": {"query": "hotel"}}}

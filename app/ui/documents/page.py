@@ -23,6 +23,7 @@ from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
 from app.ui.messages import show_messages, tell, try_to
 from app.ui.resources import pipeline, readable_documents
+from app.ui.upload_limit import allow_uploads
 from app.ui.who import act_as, current_rights
 from app.ui.words import listed
 from ingest import CiteloopError
@@ -107,6 +108,7 @@ def _show_upload() -> None:
     """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
     collection = choose_collection("upload-collection", _("Collection for new files"))
     may_add = current_rights().may_read(collection or UPLOADS)
+    allow_uploads()
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         _("Add files ({formats})", formats=_(_FORMATS)),

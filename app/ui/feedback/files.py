@@ -30,6 +30,7 @@ from app.ui.documents.uploads import safe_name
 from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell
 from app.ui.resources import current_user, feedback_store, reads_everything
+from app.ui.upload_limit import allow_uploads
 from app.ui.who import act_as
 from ingest import CiteloopError
 
@@ -120,6 +121,7 @@ def _show_import() -> None:
             "with an error is not imported."
         )
     )
+    allow_uploads()
     with st.form("import", clear_on_submit=True):
         file = st.file_uploader(_("File"), type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
         submitted = st.form_submit_button(_("Import"), type="primary", icon=":material/upload:")
