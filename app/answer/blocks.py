@@ -14,6 +14,7 @@ from markdown_it.token import Token
 from sentencex import segment
 
 from app.search.fusion import SPACELESS
+from app.search.query import QUESTION_ENDS
 from ingest.parse import PAGE_BREAK
 
 _LANGUAGES = ("en", "de", "fr", "es")
@@ -23,7 +24,11 @@ _MIN_FULL_LINE = 40
 _MAX_CELL_WORDS = 60
 """A longer cell is a paragraph of a page that was laid out as a table."""
 
-_LIST_MARK = re.compile(r"\s*(?:[-*+•▪]|\d+[.)])\s+")
+_LIST_MARK = re.compile(r"\s*(?:[-*+•▪](?:\s+\d+[.)])?|\d+[.)])\s+")
+_QUOTATION_MARKS = re.compile(r"^(?: {0,3}> ?)+(?:\[!\w+\])?", re.M)
+"""Of quoted lines, and of notes such as [!WARNING]."""
+_CLAUSE = re.compile(r"(?=^\s*\d+(?:\.\d+)+\.?\s+[A-ZÀ-Þ]\S*\s\S+\s\S)", re.M)
+"""Before a line such as "2.1 Forklifts drive slowly", and not before "2.4 GB"."""
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
 _FULL_STOP = re.compile(r"(?<=[。！？])")  # noqa: RUF001
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
@@ -47,6 +52,10 @@ class Unit:
     text: str
     plain: str
     depth: int = 0
+
+    @property
+    def is_question(self) -> bool:
+        return self.plain.endswith(QUESTION_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class Block:
 
 def split_blocks(text: str) -> list[Block]:
     """Return the blocks of a passage in reading order, without headings and rules."""
-    text = text.replace(PAGE_BREAK, "\n\n")
+    text = _QUOTATION_MARKS.sub("", text.replace(PAGE_BREAK, "\n\n"))
     tokens = _parser().parse(text)
     lines = text.split("\n")
     blocks: list[Block] = []
@@ -111,7 +120,9 @@ def split_blocks(text: str) -> list[Block]:
             _add(blocks, Block("list", tuple(Unit(f"`{line}`  ", line) for line in code), _take_intro(blocks)))
         elif token.type in ("paragraph_open", "html_block"):
             content = tokens[index + 1].content if token.type == "paragraph_open" else token.content
-            _add(blocks, Block("paragraph", tuple(_sentence_units(content))))
+            units = tuple(_sentence_units(content))
+            is_answer = units and not units[-1].is_question
+            _add(blocks, Block("paragraph", _take_question(blocks) + units if is_answer else units))
         elif token.type in ("bullet_list_open", "ordered_list_open"):
             items = _below_intros(list(_items(tokens[index:], lines)))
             _add(blocks, Block("list", tuple(items), _take_intro(blocks)))
@@ -175,8 +186,17 @@ def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
     _add(blocks, Block("table", tuple(units), header))
 
 
+def _take_question(blocks: list[Block]) -> tuple[Unit, ...]:
+    """Take a paragraph that is a question, which what follows answers."""
+    if blocks and blocks[-1].kind == "paragraph" and len(blocks[-1].units) == 1 and blocks[-1].units[0].is_question:
+        return blocks.pop().units
+    return ()
+
+
 def _take_intro(blocks: list[Block]) -> str:
-    """Take what introduces a list: a sentence that ends in a colon, and a paragraph between it and the list."""
+    """Take what introduces a list: a question, or a sentence that ends in a colon and a paragraph below it."""
+    if question := _take_question(blocks):
+        return question[0].text
     above = blocks[-2:]
     while above and (above[0].kind != "paragraph" or not _INTRODUCES.search(above[0].units[-1].text)):
         above.pop(0)
@@ -202,7 +222,9 @@ def _unwrapped(content: str) -> Iterator[str]:
     lines = [" ".join(line.split()) for line in content.split("\n")]
     joined = lines[0]
     for above, line in pairwise(lines):
-        if not line.startswith("|") and (len(above) >= _MIN_FULL_LINE or line[:1].islower()):
+        was_wrapped = len(above) >= _MIN_FULL_LINE or line[:1].islower() or line.startswith(":")
+        is_label = not _SAYS_SOMETHING.search(above)  # such as Height above 140 mm
+        if not line.startswith("|") and not _CLAUSE.match(line) and (was_wrapped or is_label):
             joined += f" {line}"
         else:
             yield joined
@@ -218,10 +240,12 @@ def _items(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[Unit]:
         if depth < 0:
             return
         if token.type == "inline" and token.map:
-            text = " ".join(token.content.split())
             mark = _LIST_MARK.match(lines[token.map[0]])
-            shown = f"{mark[0].strip()} {text}" if mark else f"  {text}"
-            yield Unit("  " * depth + shown, text, depth if mark else depth + 1)
+            for part in filter(str.strip, _CLAUSE.split(token.content)):
+                text = " ".join(part.split())
+                shown = f"{mark[0].strip()} {text}" if mark else f"  {text}"
+                yield Unit("  " * depth + shown, text, depth if mark else depth + 1)
+                mark = None
 
 
 def _below_intros(items: list[Unit]) -> Iterator[Unit]:

@@ -10,7 +10,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, zip_longest
 
 from app.answer.answer import Citation
@@ -20,6 +20,7 @@ from app.answer.quotes import WHOLE, Quote, with_context
 from app.reranking.similarity import Similarity
 from app.search.dates import Period, asked_period, asks_for_latest, periods_in
 from app.search.fusion import exact_terms, holds_term
+from app.search.query import QUESTION_ENDS
 from ingest.chunk import Chunk
 
 _ALONE, _BLOCK, _PASSAGE = 15.6, 12.6, 9.6
@@ -121,7 +122,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
     is_named = bool(exact) or question.casefold() in headings
     value = math.inf if is_named else max(whole[number] for number in chosen) + _NEAREST * best_similarity
-    quotes = _quotes(units, dict.fromkeys(chosen), whole)
+    quotes = tuple(_below_heading(each, question) for each in _quotes(units, dict.fromkeys(chosen), whole))
     return Extraction(quotes, value if _hold_asked_values(parts, quotes) else -math.inf)
 
 
@@ -178,7 +179,8 @@ def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[f
 
 def _is_incomplete(unit: _Unit) -> bool:
     """Return whether a unit is a question, or introduces what is not in its block."""
-    return unit.text.rstrip().endswith(("?",) if unit.position == WHOLE else ("?", ":"))
+    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":")
+    return unit.text.rstrip().endswith(ends)
 
 
 def _is_row(unit: _Unit) -> bool:
@@ -217,6 +219,13 @@ def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
         ]
         allowed = about or allowed
     return allowed
+
+
+def _below_heading(quote: Quote, question: str) -> Quote:
+    """Return the quote with its heading, if only that holds an exact term of the question, such as a version."""
+    heading = "".join(quote.citation.chunk.headings[-1:])
+    is_missing = any(holds_term(heading, term) and not holds_term(quote.text, term) for term in exact_terms(question))
+    return replace(quote, heading=heading) if is_missing else quote
 
 
 def _is_below(chunk: Chunk, term: str) -> bool:

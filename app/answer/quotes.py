@@ -9,7 +9,6 @@ from itertools import groupby
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block
-from ingest.chunk import Chunk
 
 WHOLE = -1
 """Position of a list as a whole; its items are counted from 0."""
@@ -25,10 +24,11 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Markdown of a block, or of the part of it that answers."""
+    """Markdown of a block, or of the part of it that answers. heading: above it, if it says what the text does not."""
 
     text: str
     citation: Citation
+    heading: str = ""
 
 
 def quote(quotes: Sequence[Quote]) -> str:
@@ -41,9 +41,10 @@ def quote(quotes: Sequence[Quote]) -> str:
     for each in quotes:
         first.setdefault(each.citation.chunk.picture or each, each)
     lines: list[str] = []
-    for citation, same in groupby(first.values(), lambda each: each.citation):
+    for citation, group in groupby(first.values(), lambda each: each.citation):
+        same = list(group)
         lines += [NUMBER.sub(r"(\1)", _words(each)) for each in same]
-        lines.append(f"— {_source(citation)} [{citation.number}]")
+        lines.append(f"— {_source(citation, same[0].heading)} [{citation.number}]")
     return "\n\n".join(lines)
 
 
@@ -54,16 +55,14 @@ def _words(quote: Quote) -> str:
     return f"See the figure on p. {chunk.page}." if chunk.page else "See the figure."
 
 
-def _source(citation: Citation) -> str:
-    superseded = f", superseded by {citation.superseded_by}" if citation.superseded_by else ""
-    return _source_of(citation.chunk) + superseded
-
-
-def _source_of(chunk: Chunk) -> str:
+def _source(citation: Citation, heading: str) -> str:
     """Return title and page of a passage, with the year if only the file name has it."""
+    chunk = citation.chunk
     year = _YEAR.search(chunk.document)
     title = f"{chunk.title} ({year[0]})" if year and year[0] not in chunk.title else chunk.title
-    return f"{title}, p. {chunk.page}" if chunk.page else title
+    page = f"p. {chunk.page}" if chunk.page else ""
+    superseded = f"superseded by {citation.superseded_by}" if citation.superseded_by else ""
+    return ", ".join(filter(None, (title, heading, page, superseded)))
 
 
 def with_context(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:
@@ -77,6 +76,7 @@ def with_context(block: Block, chosen: set[int], values: Mapping[int, float]) ->
             best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]
             return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {WHOLE})}
         return chosen
+    chosen = chosen | {position + 1 for position in chosen if block.units[position].is_question} & every  # its answer
     kept = set(range(min(chosen), max(chosen) + 1))
     if _num_words(block, kept) > _MAX_PARAGRAPH_WORDS:
         kept = set(chosen)

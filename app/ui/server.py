@@ -113,7 +113,11 @@ def create_app(*, api: bool = False, public_url: str = "") -> App:
     return App(
         Path(__file__).with_name("main.py"),
         routes=[*health_routes(pipeline, is_warm.is_set), *routes],
-        middleware=[*([Middleware(TrustedProxy, proxy=proxy)] if proxy else []), Middleware(PageHeaders), Middleware(UploadsWhereOffered)],
+        middleware=[
+            *([Middleware(TrustedProxy, proxy=proxy)] if proxy else []),
+            Middleware(PageHeaders),
+            Middleware(UploadsWhereOffered),
+        ],
         lifespan=partial(_begin, while_serving, is_warm),
     )
 

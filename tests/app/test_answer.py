@@ -68,6 +68,16 @@ def words(text: str) -> str:
         ("-5 degrees are fine", ["-5 degrees are fine"]),
         ("2.5 days a month", ["2.5 days a month"]),
         ("First line\n\nSecond line", ["First line", "Second line"]),
+        (
+            "> [!WARNING]\n> Never exceed 3800 rpm.\n> > Ask Sonja first.",
+            ["Never exceed 3800 rpm.", "Ask Sonja first."],
+        ),
+        ("Height\n140 mm\nWeight\n2.4 kg", ["Height 140 mm", "Weight 2.4 kg"]),
+        ("- 9. Return the pallets\n- 5. Lock the gate", ["Return the pallets", "Lock the gate"]),
+        (
+            "2. SPEED\n2.1 Trucks drive at most 10 km/h.\n2.2 Inside halls drive\nat most 5 km/h.",
+            ["SPEED", "2.1 Trucks drive at most 10 km/h.", "2.2 Inside halls drive at most 5 km/h."],
+        ),
         ("", []),
         ("\n \n", []),
     ],
@@ -308,6 +318,25 @@ def test_a_list_that_answers_as_a_whole_is_quoted_whole() -> None:
     assert text.endswith("- Cuba\n- Iran\n- Syria")
 
 
+@pytest.mark.parametrize("answer", ["It costs 14 euros a month.", "- Ask at the gate\n- Bring form P-3"])
+def test_a_question_in_the_document_is_quoted_with_its_answer(answer: str) -> None:
+    asked = "What does a parking permit cost?"
+    ((text, _),) = extracted(citations(f"{asked}\n\n{answer}\n\nThe gate closes at nine."), {asked: 0.9}, asked)
+    assert text.split() == f"{asked} {answer}".split()
+
+
+def test_of_a_long_answer_to_a_question_its_first_sentence_is_quoted_too() -> None:
+    asked = "What does it cost?"
+    long = "The price depends on many things, " + "and then on other things, " * 8 + "as agreed."
+    ((text, _),) = extracted(citations(f"{asked}\n\n{long} Then it ends."), {asked: 0.9}, asked)
+    assert text == f"{asked} {long}"
+
+
+def test_a_list_keeps_numbers_that_markdown_would_count_otherwise() -> None:
+    ((text, _),) = extracted(citations("- 9. Return the pallets\n- 5. Lock the gate"), {"Lock the gate": 0.9})
+    assert [line.strip() for line in text.split("\n")] == ["- 9. Return the pallets", "- 5. Lock the gate"]
+
+
 def test_items_behind_one_that_ends_in_a_colon_belong_to_it() -> None:
     laptop = (
         "- Your manager tells you when a new laptop has come for you, with its number and the day you may fetch it.\n"
@@ -340,6 +369,13 @@ def test_without_a_sentence_there_is_nothing_to_quote() -> None:
 def test_a_quote_names_its_document_with_year_and_page() -> None:
     policy = replace(make_chunk("Thirty days.", title="Leave policy"), document="hr/leave-2026.pdf", page=3)
     assert quote([Quote("Thirty days.", Citation(2, policy))]) == "Thirty days.\n\n— Leave policy (2026), p. 3 [2]"
+
+
+def test_a_version_that_only_the_heading_names_is_shown_with_the_quote() -> None:
+    fixed = replace(make_chunk("- Fixed: the export"), title="Changes", headings=("2025", "4.2.1 (2025-11-03)"))
+    for question, source in (("What did 4.2.1 fix?", "Changes, 4.2.1 (2025-11-03)"), ("What was fixed?", "Changes")):
+        found = extract(question, [Citation(1, fixed)], ScriptedScorer({"the export": 0.9}), 0.5)
+        assert quote(found.quotes).endswith(f"— {source} [1]")
 
 
 def test_quotes_of_one_passage_name_it_once() -> None:
