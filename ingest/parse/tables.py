@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain, dropwhile, groupby, takewhile
+from itertools import chain, dropwhile, groupby, pairwise, starmap, takewhile, zip_longest
 
 from ingest.parse.document import Page, Parsed, ParseError, one_line
 from ingest.parse.encoding import read_text
@@ -41,13 +41,36 @@ def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bo
     """
     width = max(map(len, rows), default=0)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
-    titles = list(takewhile(_is_title, rows))
+    titles = list(takewhile(is_title, rows))
     rows = rows[len(titles) :]
     if num_headers is not None and titles:
         num_headers = num_headers - len(titles) if num_headers > len(titles) else None
     if num_headers is None:
         num_headers = int(has_header(rows, doubtful))
+    rows = _with_sections(rows, _with_grouped(rows, num_headers))
     return "\n\n".join(filter(None, [*(one_line(title[0]) for title in titles), markdown_table(rows, num_headers)]))
+
+
+def _with_sections(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
+    """Return the rows; where lines of one cell divide them into sections, each begins with the name of its section."""
+    body = rows[num_headers:]
+    if not any(starmap(_begins_section, pairwise(body))):
+        return rows
+    named: list[Row] = [["", *row] for row in rows[:num_headers]]
+    section = ""
+    for row, below in zip_longest(body, body[1:], fillvalue=()):
+        if _begins_section(row, below):
+            section = row[0]
+        else:
+            named.append(["", *said_once(row)] if is_title(row) else [section, *row])
+    return named
+
+
+def _begins_section(row: Row, below: Row) -> bool:
+    """Return whether a row is one cell over its whole width, or one bold cell that no further one is below."""
+    filled = [cell for cell in said_once(row) if cell.strip()]
+    stands_out = is_title(row) or (_is_strong(row[0]) and not _is_strong(below[0] if below else ""))
+    return filled == [row[0]] and stands_out and sum(bool(cell.strip()) for cell in said_once(below)) > 1
 
 
 def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
@@ -59,7 +82,7 @@ def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
     width = max(map(len, rows), default=0)
     num_headers = _with_grouped(rows, num_headers)
     header = [_column_name(row[column] for row in rows[:num_headers] if column < len(row)) for column in range(width)]
-    below = (row if num_headers and not _is_title(row) else said_once(row) for row in rows[num_headers:])
+    below = (row if num_headers and not is_title(row) else said_once(row) for row in rows[num_headers:])
     cells = [list(map(_cell_text, row)) for row in below]
     cells = [row for row in cells if any(row)]
     if not any(header) and not cells:
@@ -81,7 +104,7 @@ def said_once(row: Row) -> list[str]:
     return ["" if column and _covers(row[column - 1], cell) else cell for column, cell in enumerate(row)]
 
 
-def _is_title(row: Row) -> bool:
+def is_title(row: Row) -> bool:
     return len(row) > 1 and _covers(row[0], row[-1])
 
 

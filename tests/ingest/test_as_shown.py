@@ -44,6 +44,7 @@ from tests.ingest.test_parse import read
 from tests.ingest.test_pdf import drawn, put, rules
 
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+HEIGHT = "- Height: 140 cm\n- Weight, Mass: 2.4 t; with oil"
 FILL = "<p>This page tells all members of staff what they need to know about the house and its rules of order.</p>"
 
 
@@ -79,6 +80,19 @@ def markdown(text: str) -> str:
             "x^2",
         ),
         ("<details><summary>May I?</summary>Yes.</details>", "May I?\n\nYes."),
+        ("<p>Room<input value=214>, seats<input value=25></p>", "Room 214 , seats 25"),
+        ("<p>Remark<textarea>To gate 6</textarea>Send</p>", "Remark To gate 6 Send"),
+        ("<p>Level<input type=range value=4>70%</p>", "Level 70%"),
+        ("<dl><dt>Height<dd>140 cm<dt>Weight<dt>Mass:<dd>2.4 t<dd>with oil</dl>", HEIGHT),
+        ("<dl><div><dt>Fee:</dt><dd>9</dd></div><div><dt>Alone</dt></div></dl>", "- Fee: 9\n- Alone"),
+        (f"<dl><dt>Fee<dd>{FILL * 4}</dl>", "Fee: " + "\n\n".join([FILL[3:-4]] * 4)),
+        ("<p>Press <img src=a.png alt='red button'>twice.</p>", "Press red button twice."),
+        ("<p>Go there. <img src=a.png alt=map></p>", "Go there."),
+        ("<p>At <ruby>神戸<rp>(</rp><rt>Kobe</rt><rp>)</rp></ruby> now.</p>", "At 神戸(Kobe) now."),
+        (
+            "<p>An <abbr title='Data Sheet'>DS</abbr>, a <abbr title='Data Sheet'>DS</abbr>.</p>",
+            "An DS (Data Sheet), a DS.",
+        ),
     ],
 )
 def test_elements_that_show_more_than_their_text(body: str, text: str) -> None:
@@ -107,6 +121,34 @@ def test_items_have_the_numbers_that_the_page_shows(attributes: str, numbers: st
 )
 def test_after_z_comes_aa_and_what_has_no_letter_has_figures(number: int, style: str, figure: str) -> None:
     assert list_figure(number, style) == figure
+
+
+ARIA = "<div role=row><span role=columnheader>{}</span><span role=columnheader>{}</span></div>"
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("<table><tr><th>Item<th>Price<tr><td>Lamp<td><del>15</del>12</table>", ["Item Price", "Lamp ~~15~~ 12"]),
+        (
+            "<table><thead><tr><th>Ticket<th>Price<tbody><tr><th colspan=2>City<tr><td>Day<td>7<tr><td>Week<td>20"
+            "<tr><th colspan=2>Region<tr><td>Day<td>12<tr><td colspan=2>Children ride free</table>",
+            ["Ticket Price", "City Day 7", "City Week 20", "Region Day 12", "Children ride free"],
+        ),
+        (
+            "<table><tr><th>Day<th>Room<tr><td><b>Week 1</b><td><tr><td>Monday<td>R1<tr><td>Friday<td>R2</table>",
+            ["Day Room", "Week 1 Monday R1", "Week 1 Friday R2"],
+        ),
+        (
+            "<table><tr><th>City<th>Limit<tr><th>Bonn<td><tr><th>Rome<td>120</table>",
+            ["City Limit", "Bonn", "Rome 120"],
+        ),
+        (f"<div role=table>{ARIA.format('Code', 'Wait')}{ARIA.format('E1', '30')}</div>", ["Code Wait", "E1 30"]),
+    ],
+)
+def test_tables_with_sections_struck_values_and_roles(table: str, rows: list[str]) -> None:
+    read = [" ".join(line.replace("|", " ").split()) for line in shown(table).split("\n")]
+    assert [line for line in read if "---" not in line] == rows
 
 
 def test_pictures_that_are_the_only_content_of_a_cell_are_their_words() -> None:
@@ -356,7 +398,7 @@ def test_headers_footers_and_comments_of_word_are_read_once() -> None:
     comment = f"<w:comments {WORD}><w:comment w:id='1' w:initials='IB'>{paragraph('Now 300')}</w:comment></w:comments>"
     body = f"<w:p>{run('The limit is 200.')}<w:r><w:commentReference w:id='1'/></w:r></w:p>"
     text = word(body, header1=head, header2=head, comments=comment).pages[0].text
-    assert text == "The limit is 200.[IB1]\n\nQM-117, version 4\n\nComment [IB1]\n:   Now 300"
+    assert text == "The limit is 200.[IB1]\n\nQM-117, version 4\n\n- Comment [IB1]: Now 300"
 
 
 CHART = (

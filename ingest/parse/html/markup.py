@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
-from bs4.element import NavigableString, Tag
+from bs4.element import NavigableString, RubyTextString, Tag
 from lxml.html.defs import tags as lxml_tags
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
@@ -140,11 +140,11 @@ def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | No
 
 
 def _plain_strings(body: Tag) -> None:
-    """Remove comments and declarations, and turn white space in text to single spaces, as HTML displays it."""
+    """Remove comments and declarations, put readings of words in brackets, and turn white space to single spaces."""
     in_pre = {id(string) for pre in body("pre") for string in pre.find_all(string=True)}
     for string in body.find_all(string=True):
-        if type(string) is not NavigableString:  # comments and declarations
-            string.extract()
+        if type(string) is not NavigableString:  # how a word is read, or a comment or declaration
+            string.replace_with(f"({string})" if isinstance(string, RubyTextString) else "")
             continue
         space = r"\f" if id(string) in in_pre else r"\s+"
         string.replace_with(re.sub(space, " ", without_invisible(string)))

@@ -1,4 +1,4 @@
-"""What elements of a page show besides their text -> text: form fields, formulas, list numbers, raised marks."""
+"""What elements of a page show besides their text -> text: form fields, terms, formulas, list numbers, raised marks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from ingest.parse.document import one_line
 from ingest.parse.html.hidden import style_of
 from ingest.parse.marks import list_figure, lowered, raised
 
-_NO_VALUE = {"hidden", "submit", "button", "image", "reset", "file", "password"}
+_NO_VALUE = {"hidden", "submit", "button", "image", "reset", "file", "password", "range", "color"}
+_TABLE_ROLES = {
+    "table": "table",
+    "grid": "table",
+    "row": "tr",
+    "cell": "td",
+    "gridcell": "td",
+    "columnheader": "th",
+    "rowheader": "th",
+}
+_LONGEST_MEANING = 300
+"""Characters of an item; longer text is paragraphs."""
+_MOST_ALT = 60
+"""Characters of the alternative text of a picture within a sentence; a longer one describes a figure."""
 _FORMULA = re.compile(r"^(\w+:)?math$")
 
 
@@ -19,20 +32,36 @@ def write_shown(body: Tag) -> None:
     for formula in body(_FORMULA):
         formula.replace_with(_formula(formula))
     for field in body(["input", "select"]):
-        value, after = _value(field), field.next_sibling
-        if value.startswith("[") and isinstance(after, NavigableString):
-            after.replace_with(f" {after.lstrip()}")
-        field.replace_with(value)
+        if value := _value(field):
+            _set_apart(field)
+        field.replace_with(value or " ")
+    for text in body("textarea"):
+        _set_apart(text)
     for ordered in body("ol"):
         _write_numbers(ordered)
+    for terms in body("dl"):
+        _write_terms(terms)
     for picture in body("img", alt=True):
-        if (cell := picture.find_parent("td")) and not cell.get_text(strip=True):
-            cell.append(str(picture["alt"]))
+        _write_alternative(picture)
+    for short in body("abbr", title=True):
+        if not body.find(string=re.compile(re.escape(str(short["title"])))):  # once, where it comes first
+            short.append(f" ({short['title']})")
     for summary in body("summary"):
         summary.name = "p"
+    for element in body(role=list(_TABLE_ROLES)):
+        element.name = _TABLE_ROLES[str(element["role"])]
     for foot in body("tfoot"):
         foot.parent.append(foot)  # type: ignore[union-attr]
     _write_marks(body)
+
+
+def _set_apart(element: Tag) -> None:
+    """Put spaces around an element where a word would join its text."""
+    before, after = element.find_previous(string=True), element.next_sibling
+    if before and not str(before)[-1:].isspace():
+        element.insert_before(" ")
+    if after and not str(after)[:1].isspace():
+        element.insert_after(" ")
 
 
 def _write_marks(body: Tag) -> None:
@@ -73,6 +102,41 @@ def _write_numbers(ordered: Tag) -> None:
         item.insert(0, f"{list_figure(number, '1' if is_past_z else kind)}. ")
         number += -1 if backwards else 1
     ordered.name = "ul"
+
+
+def _write_terms(terms: Tag) -> None:
+    """Write each term of a list of terms in front of what it means; short ones stay a list."""
+    for group in terms.find_all("div", recursive=False):
+        group.unwrap()
+    for part in reversed(terms(["dt", "dd"])):
+        if part.parent and part.parent.name in ("dt", "dd"):  # which was left open
+            part.parent.insert_after(part)
+    is_long = any(len(meaning.get_text()) > _LONGEST_MEANING for meaning in terms("dd"))
+    names: list[Tag] = []
+    meaning: Tag | None = None
+    for part in terms.find_all(["dt", "dd"], recursive=False):
+        if part.name == "dt":
+            part.name = "p" if is_long else "li"  # of a term alone
+            names, meaning = [*([] if meaning else names), part], None
+        elif meaning:
+            meaning.extend(["; ", part])
+            part.name = "div" if is_long else "span"
+        else:
+            part.name, meaning = "div" if is_long else "li", part
+            term = ", ".join(one_line(name.extract().get_text()) for name in names)
+            first = next((child for child in part.children if not isinstance(child, NavigableString)), part)
+            (first if first.name == "p" else part).insert(0, f"{term.removesuffix(':')}: " if term else "")
+    terms.name = "div" if is_long else "ul"
+
+
+def _write_alternative(picture: Tag) -> None:
+    """Write the alternative text of a picture that stands for a cell's text, or for words of a sentence."""
+    words, after = one_line(str(picture["alt"])), picture.next_sibling
+    if (cell := picture.find_parent("td")) and not cell.get_text(strip=True):
+        cell.append(words)
+    elif isinstance(after, NavigableString) and after.strip() and len(words) <= _MOST_ALT:
+        _set_apart(picture)
+        picture.insert_after(words)
 
 
 def _whole(value: object, otherwise: int) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from bs4.element import Tag
 
 from ingest.parse.document import one_line
-from ingest.parse.tables import Field, said_once, table_text
+from ingest.parse.tables import Field, Row, is_title, said_once, table_text
 
 _BLOCKS = [
     "p",
@@ -36,8 +36,15 @@ _MAX_SPAN = 100  # larger values are mistakes
 def table_of(table: Tag) -> str:
     """Return the table as Markdown."""
     rows = rows_of(table)
-    num_marked = sum(1 for _ in takewhile(_is_header, _own_rows(table)))
+    num_marked = _num_headers(table, rows)
     return table_text(rows, 1 if rows and num_marked == len(rows) else num_marked or None)
+
+
+def _num_headers(table: Tag, rows: Sequence[Row]) -> int:
+    """Return how many rows are marked as header; below names of columns, a cell over all of them begins a section."""
+    num_marked = sum(1 for _ in takewhile(_is_header, _own_rows(table)))
+    num_in_head = sum(1 for _ in takewhile(_is_in_head, _own_rows(table)))
+    return next((number for number in range(max(1, num_in_head), num_marked) if is_title(rows[number])), num_marked)
 
 
 def rows_of(table: Tag) -> list[list[str]]:
@@ -60,9 +67,12 @@ def rows_of(table: Tag) -> list[list[str]]:
 
 def _is_header(row: Tag) -> bool:
     """Return whether it is marked as a row of column names."""
+    return _is_in_head(row) or all(cell.name == "th" for cell in row.find_all(["td", "th"], recursive=False))
+
+
+def _is_in_head(row: Tag) -> bool:
     group = row.find_parent(["thead", "table"])
-    cells = row.find_all(["td", "th"], recursive=False)
-    return (group is not None and group.name == "thead") or all(cell.name == "th" for cell in cells)
+    return group is not None and group.name == "thead"
 
 
 def _field(cell: Tag) -> Field:
@@ -96,6 +106,9 @@ def _cell_text(cell: Tag) -> str:
     for item in cell("li"):
         if item.find_next_sibling("li") and re.search(r"[\w)\]]\s*$", item.get_text()):
             item.append(";")
+    for gone in cell(["s", "del"]):
+        gone.insert_before(" ~~")
+        gone.insert_after("~~ ")
     for block in cell(_BLOCKS):
         block.insert_before(" ")
         block.insert_after(" ")
