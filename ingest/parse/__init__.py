@@ -5,7 +5,8 @@
     archive    zip containers, checked before they are opened
     figures    Gallery   pictures -> PNG or JPEG with captions, within limits
     marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
-    plain, tables, rst, mail, calendars, office    one format or family each
+    tables     rows of cells -> Markdown tables; sheet_tables finds the tables of a sheet
+    plain, separated, rst, mail, calendars, office    one format or family each
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
 
@@ -50,7 +51,7 @@ from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
 from ingest.parse.rst import parse_rst
-from ingest.parse.tables import parse_csv
+from ingest.parse.separated import parse_csv
 
 __all__ = [
     "PAGE_BREAK",

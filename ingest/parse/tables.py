@@ -1,21 +1,14 @@
-"""Rows of cells -> Markdown pipe tables; CSV and TSV -> one such table."""
+"""Rows of cells -> a Markdown pipe table."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import chain, dropwhile, groupby, pairwise, starmap, takewhile, zip_longest
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import chain, pairwise, takewhile
 
-from ingest.parse.document import Page, Parsed, ParseError, one_line
-from ingest.parse.encoding import read_text
+from ingest.parse.document import one_line
 
 Row = Sequence[str]
-_SAMPLE = 8192  # characters
-_LONGEST_SHEET = 30  # rows of labels and values; longer files have a header
-_LEAST_APART = 2  # rows that one of two tables side by side has more than the other
 
 
 class Field(str):
@@ -40,37 +33,78 @@ def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bo
     num_headers: leading rows that the file marks as header, None if it marks nothing; see `has_header`.
     """
     width = max(map(len, rows), default=0)
-    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    rows = _with_named_groups([[*row, *[""] * (width - len(row))] for row in rows])
     titles = list(takewhile(is_title, rows))
     rows = rows[len(titles) :]
     if num_headers is not None and titles:
         num_headers = num_headers - len(titles) if num_headers > len(titles) else None
     if num_headers is None:
         num_headers = int(has_header(rows, doubtful))
-    rows = _with_sections(rows, _with_grouped(rows, num_headers))
+    num_headers = _with_grouped(rows, num_headers)
+    rows = _with_sections(_with_repeated(rows, num_headers), num_headers)
     return "\n\n".join(filter(None, [*(one_line(title[0]) for title in titles), markdown_table(rows, num_headers)]))
+
+
+def _with_named_groups(rows: list[list[str]]) -> list[list[str]]:
+    """Return the rows; a bold name of several columns that nobody merged covers the empty cells beside it.
+
+    That is so where the second row names these columns, in bold too.
+    """
+    if len(rows) < 3 or not all(map(is_strong, chain(*rows[:2]))) or all(map(is_strong, rows[2])):
+        return rows
+    groups, names = rows[:2]
+    covered = [groups[0]]
+    for column, cell in enumerate(groups[1:], 1):
+        goes_on = not cell.strip() and covered[-1].strip() and names[column].strip() and names[column - 1].strip()
+        if goes_on and (not isinstance(covered[-1], Field) or covered[-1].merged is None):
+            covered[-1] = Field(covered[-1], merged=column, strong=True)
+        covered.append(covered[-1] if goes_on else cell)
+    return [covered, *rows[1:]]
+
+
+def _with_repeated(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
+    """Return the rows; a name in the first column that stands once for several rows is repeated in each."""
+    body = rows[num_headers:]
+    blank = [not row[0].strip() for row in body]
+    is_key = any(blank) and not blank[0] and not any(is_figure(row[0]) or _is_sum(row) for row in body)
+    if not num_headers or not is_key or not all(map(str.strip, chain(*(row[1:] for row in body)))):
+        return rows
+    repeated = list(rows[:num_headers])
+    for row in body:
+        repeated.append(row if row[0].strip() else [repeated[-1][0], *row[1:]])
+    return repeated
+
+
+def _is_sum(row: Row) -> bool:
+    return not row[0].strip() and re.match(r"(?i)(?:sub|grand )?total|sum|gesamt|zwischensumme", row[1]) is not None
 
 
 def _with_sections(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
     """Return the rows; where lines of one cell divide them into sections, each begins with the name of its section."""
     body = rows[num_headers:]
-    if not any(starmap(_begins_section, pairwise(body))):
+    lone = [_is_lone(row, below) for row, below in pairwise(body)]
+    divided = sum(lone) > 1 and lone[0]  # from top to bottom, so the lines need not stand out
+    begins = [
+        alone and (divided or is_title(row) or is_strong(row[0]) > is_strong(below[0]))
+        for alone, (row, below) in zip(lone, pairwise(body), strict=True)
+    ]
+    if not any(begins):
         return rows
     named: list[Row] = [["", *row] for row in rows[:num_headers]]
     section = ""
-    for row, below in zip_longest(body, body[1:], fillvalue=()):
-        if _begins_section(row, below):
+    for row, begins_section in zip(body, [*begins, False], strict=True):
+        if begins_section:
             section = row[0]
         else:
             named.append(["", *said_once(row)] if is_title(row) else [section, *row])
     return named
 
 
-def _begins_section(row: Row, below: Row) -> bool:
-    """Return whether a row is one cell over its whole width, or one bold cell that no further one is below."""
-    filled = [cell for cell in said_once(row) if cell.strip()]
-    stands_out = is_title(row) or (_is_strong(row[0]) and not _is_strong(below[0] if below else ""))
-    return filled == [row[0]] and stands_out and sum(bool(cell.strip()) for cell in said_once(below)) > 1
+def _is_lone(row: Row, below: Row) -> bool:
+    """Return whether only the first cell of a row is filled, and several of the next one."""
+    first, *others = said_once(row)
+    num_below = sum(bool(cell.strip()) for cell in said_once(below))
+    return bool(first.strip()) and not any(map(str.strip, others)) and num_below > 1
 
 
 def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
@@ -116,12 +150,12 @@ def _covers(one: str, other: str) -> bool:
 
 def _with_grouped(rows: Sequence[Row], num_headers: int) -> int:
     """Return the number of header rows, with those that name the columns below a merged cell."""
-    while 0 < num_headers < len(rows) - 1 and _names_columns_of(rows[num_headers - 1], rows[num_headers]):
+    while 0 < num_headers < len(rows) - 1 and names_columns_of(rows[num_headers - 1], rows[num_headers]):
         num_headers += 1
     return num_headers
 
 
-def _names_columns_of(groups: Row, names: Row) -> bool:
+def names_columns_of(groups: Row, names: Row) -> bool:
     """Return whether one row has merged cells and the next one has names below these only."""
     if len(groups) != len(names):
         return False
@@ -146,24 +180,32 @@ def has_header(rows: Sequence[Row], doubtful: bool = False) -> bool:
     doubtful: the result where this does not show.
     """
     first, *rest = rows or [()]
-    if all(map(_is_strong, first)) and not all(map(_is_strong, chain(*rest))):
+    if all(map(is_strong, first)) and not all(map(is_strong, chain(*rest))):
         return True
-    if all(_is_strong(row[0]) for row in rows) and not any(_is_strong(cell) for row in rows for cell in row[1:]):
+    if all(is_strong(row[0]) for row in rows) and not any(is_strong(cell) for row in rows for cell in row[1:]):
         return False
     if any(_is_one_of(first[column], [row[column] for row in rest]) for column in range(len(first))):
         return False
+    if len(first) % 2 == 0 and len(first) > 2 and _is_form(rows):
+        return False
     if len(first) != 2:
         return True
-    if not rest or _is_figure(first[1]) or all(row[0].rstrip().endswith(":") for row in rows):
+    if not rest or is_figure(first[1]) or all(row[0].rstrip().endswith(":") for row in rows):
         return False
     columns = [[row[side] for row in rest if row[side].strip()] for side in (0, 1)]
-    if any(not _is_figure(first[side]) and _are_alike(columns[side]) for side in (0, 1)):
+    if any(not is_figure(first[side]) and _are_alike(columns[side]) for side in (0, 1)):
         return True
     without_units = [re.sub(r"[^\W\d_]+", "", value) for value in columns[1]]
-    return doubtful and (not all(map(_is_figure, columns[1])) or _are_alike(without_units))
+    return doubtful and (not all(map(is_figure, columns[1])) or _are_alike(without_units))
 
 
-def _is_strong(cell: str) -> bool:
+def _is_form(rows: Sequence[Row]) -> bool:
+    """Return whether every other column has labels, and the first row a figure between them, as in a form."""
+    labels = [cell for row in rows for cell in row[::2]]
+    return any(map(is_figure, rows[0][1::2])) and not any(map(is_figure, labels))
+
+
+def is_strong(cell: str) -> bool:
     """Return whether it is a field set apart; an empty one may be anything."""
     return not cell.strip() or (isinstance(cell, Field) and cell.strong)
 
@@ -171,98 +213,14 @@ def _is_strong(cell: str) -> bool:
 def _is_one_of(cell: str, below: Sequence[str]) -> bool:
     """Return whether a figure, other than a whole number such as a year, is of the same kind as all below it."""
     kinds = {re.sub(r"\d+", "0", value.strip()) for value in (cell, *below)}
-    return len(below) > 1 and _is_figure(cell) and len(kinds) == 1 and "".join(kinds) != "0"
+    return len(below) > 1 and is_figure(cell) and len(kinds) == 1 and "".join(kinds) != "0"
 
 
-def _is_figure(text: str) -> bool:
+def is_figure(text: str) -> bool:
     return re.match(r"\W{0,3}\d", text) is not None
 
 
 def _are_alike(values: Sequence[str]) -> bool:
     """Return whether all values are figures, of one kind and unit for every two of them."""
     kinds = {re.sub(r"\d[\d.,]*", "0", value) for value in values}
-    return all(map(_is_figure, values)) and (len(kinds) == 1 or 0 < 2 * len(kinds) <= len(values))
-
-
-def without_empty_columns(rows: Sequence[Row]) -> list[list[str]]:
-    """Return the rows without empty columns."""
-    used = sorted({column for row in rows for column, cell in enumerate(row) if cell.strip()})
-    return [[row[column] if column < len(row) else "" for column in used] for row in rows]
-
-
-def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
-    """Yield the tables of a sheet, which empty rows or columns separate, each without empty columns."""
-    for filled, group in groupby(rows, lambda row: any(cell.strip() for cell in row)):
-        if filled:
-            yield from map(without_empty_columns, _side_by_side(list(group)))
-
-
-def _side_by_side(rows: list[Row]) -> list[list[Row]]:
-    """Return the tables of rows with empty columns between; a column between parts of equal height only spaces them."""
-    width = max(map(len, rows))
-    whole = [[*row, *[""] * (width - len(row))] for row in rows]
-    used = [any(row[column].strip() for row in whole) for column in range(width)]
-    runs = [[column for column, _ in run] for filled, run in groupby(enumerate(used), lambda pair: pair[1]) if filled]
-    parts = [[row[run[0] : run[-1] + 1] for row in whole] for run in runs]
-    heights = [max(index for index, row in enumerate(part) if any(cell.strip() for cell in row)) + 1 for part in parts]
-    has_gaps = any(
-        not any(map(str.strip, row)) for part, height in zip(parts, heights, strict=True) for row in part[:height]
-    )
-    apart = max(heights) - min(heights) >= _LEAST_APART and min(map(len, runs)) > 1 and min(heights) > 1
-    if len(parts) == 1 or not apart or has_gaps:
-        return [rows]
-    return [list(part[:height]) for part, height in zip(parts, heights, strict=True)]
-
-
-def block_text(rows: list[list[str]]) -> str:
-    """Return a block as Markdown: leading rows of one cell above wider ones are text, the rest is a table."""
-    lines = []
-    while rows and _is_line(rows):
-        lines.append(one_line("".join(said_once(rows.pop(0)))))
-    return "\n\n".join(filter(None, [*lines, table_text(without_empty_columns(rows))]))
-
-
-def _is_line(rows: Sequence[Row]) -> bool:
-    """Return whether the first row has one cell, and is neither a list's first item nor names a group of columns."""
-    alone = sum(map(bool, said_once(rows[0]))) == 1 and (len(rows) == 1 or len(rows[0]) > 1)
-    return alone and not (len(rows) > 1 and _names_columns_of(rows[0], rows[1]))
-
-
-def parse_csv(data: bytes) -> Parsed:
-    """Parse comma, semicolon, tab or bar separated values as one table, below the lines of text before it."""
-    text = read_text(data)
-    delimiter = _delimiter(text)
-    text = re.sub(r"\Asep=.\n", "", text)  # Excel's delimiter line
-    padded = bool(re.search(f'(?m)^[^"\n]*{re.escape(delimiter)} "', text[:_SAMPLE]))
-    try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=padded))
-    except csv.Error:  # a lone quotation mark swallowed the rest: ignore quotes
-        try:
-            rows = list(csv.reader(text.split("\n"), delimiter=delimiter, quoting=csv.QUOTE_NONE))
-        except csv.Error as error:
-            raise ParseError(f"not a table of separated values: {error}") from error
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
-    above = list(takewhile(lambda row: len(list(filter(str.strip, row))) == 1, rows))
-    if len(above) == len(rows):  # a list of one column
-        above = []
-    lines = [one_line("".join(row)) for row in above]
-    parts = [*lines, table_text(without_empty_columns(rows[len(above) :]), doubtful=len(rows) > _LONGEST_SHEET)]
-    return Parsed((Page(None, "\n\n".join(filter(None, parts))),), (), "")
-
-
-def _delimiter(text: str) -> str:
-    """Return the delimiter that Excel's first line names, else the one that gives the most evenly wide rows."""
-    if named := re.match(r"sep=(.)\n", text):
-        return named[1]
-    return max(",;\t|", key=lambda mark: _evenness(text[:_SAMPLE], mark))
-
-
-def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
-    """Return the share of rows with the most common number of cells, and that number; 0, 0 if nothing is split."""
-    try:
-        widths = [len(row) for row in csv.reader(io.StringIO(sample), delimiter=delimiter) if row]
-    except csv.Error:
-        return 0, 0
-    table = list(dropwhile(lambda width: width == 1, widths))  # below lines of text
-    width, count = Counter(table).most_common(1)[0] if table else (0, 0)
-    return (count / len(widths), width) if width > 1 else (0, 0)
+    return all(map(is_figure, values)) and (len(kinds) == 1 or 0 < 2 * len(kinds) <= len(values))

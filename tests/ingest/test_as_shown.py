@@ -37,7 +37,9 @@ from ingest.parse.office.slides import parse_pptx
 from ingest.parse.office.word import parse_docx
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.rst import parse_rst
-from ingest.parse.tables import blocks, has_header, parse_csv
+from ingest.parse.separated import parse_csv
+from ingest.parse.sheet_tables import blocks
+from ingest.parse.tables import has_header
 from tests.ingest.samples import make_epub, make_pdf, zipped
 from tests.ingest.test_nothing_vanishes import area, docx, field_of, paragraph, saved, with_annotations, workbook
 from tests.ingest.test_parse import read

@@ -124,8 +124,9 @@ def _write_terms(terms: Tag) -> None:
         else:
             part.name, meaning = "div" if is_long else "li", part
             term = ", ".join(one_line(name.extract().get_text()) for name in names)
-            first = next((child for child in part.children if not isinstance(child, NavigableString)), part)
-            (first if first.name == "p" else part).insert(0, f"{term.removesuffix(':')}: " if term else "")
+            first = part.find(True, recursive=False)
+            begin = first if first and first.name == "p" else part
+            begin.insert(0, f"{term.removesuffix(':')}: " if term else "")
     terms.name = "div" if is_long else "ul"
 
 

@@ -30,7 +30,8 @@ from ingest.parse.marks import address_of
 from ingest.parse.office.cells import Looks
 from ingest.parse.office.charts import chart_html, chart_titles, words_of
 from ingest.parse.office.parts import is_telling, tree
-from ingest.parse.tables import Field, block_text, blocks
+from ingest.parse.sheet_tables import block_text, blocks
+from ingest.parse.tables import Field
 
 Place = tuple[int, int]
 """Row and column, from 1."""
