@@ -222,14 +222,21 @@ def _unwrapped(content: str) -> Iterator[str]:
     lines = [" ".join(line.split()) for line in content.split("\n")]
     joined = lines[0]
     for above, line in pairwise(lines):
-        was_wrapped = len(above) >= _MIN_FULL_LINE or line[:1].islower() or line.startswith(":")
-        is_label = not _SAYS_SOMETHING.search(above)  # such as Height above 140 mm
+        is_row = _form(above) == _form(line)  # of a log
+        was_wrapped = (len(above) >= _MIN_FULL_LINE and not is_row) or line[:1].islower() or line.startswith(":")
+        is_label = not _SAYS_SOMETHING.search(above) and len(line) < _MIN_FULL_LINE  # such as Height above 140 mm
         if not line.startswith("|") and not _CLAUSE.match(line) and (was_wrapped or is_label):
             joined += f" {line}"
         else:
             yield joined
             joined = line
     yield joined
+
+
+def _form(line: str) -> str:
+    """Return the form of a line's first word, such as a date; without figures, the whole line."""
+    first = line.partition(" ")[0]
+    return re.sub(r"\d+", "0", first) if re.search(r"\d", first) else line
 
 
 def _items(tokens: Sequence[Token], lines: Sequence[str]) -> Iterator[Unit]:

@@ -11,15 +11,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, zip_longest
+from itertools import accumulate, chain, islice, zip_longest
 
 from app.answer.answer import Citation
 from app.answer.blocks import Block, split_blocks
-from app.answer.question import asked_value, figures_in, parts_of
+from app.answer.question import AskedValue, asked_value, figures_in, parts_of
 from app.answer.quotes import WHOLE, Quote, with_context
 from app.reranking.similarity import Similarity
-from app.search.dates import Period, asked_period, asks_for_latest, periods_in
-from app.search.fusion import exact_terms, holds_term
+from app.search.dates import Period, asked_periods, asks_for_latest, days_in, periods_in, without_dates
+from app.search.follow_up import CONTEXT
+from app.search.fusion import MIN_DATED, exact_terms, holds_term
 from app.search.query import QUESTION_ENDS
 from ingest.chunk import Chunk
 
@@ -53,9 +54,16 @@ MIN_VALUE = 25.9
 _MARGIN = 2.0
 """Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
+_MAX_TERMS = 4
+_OPENING = 600
+"""Characters at a document's beginning that say what it is about."""
 _MAX_WORDS = 100
 """Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
+_MAX_HEADING_WORDS = 8
+_ASKS_FOR_NAME = re.compile(
+    r"\b(?:which|when|where|who|whose|welche\w*|wann|wo|wer|quel(?:le)?s?|quand|où|qui)\b", re.I
+)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
 """A word that does not begin a sentence."""
@@ -104,26 +112,53 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     units = list(_units(citations))
     if not units:
         return Extraction((), -math.inf)
-    whole = _values(question, units, scorer)
-    exact = _with_exact_terms(question, units)
-    allowed = _of_period(question, units, exact or range(len(units)), whole)
+    whole, about = _values(question, units, scorer), _about_terms(question, units)
     parts = parts_of(question)
-    of_parts: list[list[int]] = []
-    for part in parts:
-        values: Sequence[float] = whole
-        if len(parts) > 1:
-            of_part = _values(part, units, scorer)
-            values = [(1 - _SHARE_OF_PART) * a + _SHARE_OF_PART * b for a, b in zip(whole, of_part, strict=True)]
-        values = _with_asked_value(part, units, values, allowed)
-        ranked = sorted(allowed, key=lambda number: -values[number])
-        near = [number for number in ranked if values[number] >= values[ranked[0]] - _MARGIN / len(parts)]
-        of_parts.append(near[:_MAX_QUOTES])
-    chosen = [number for best in zip_longest(*of_parts) for number in best if number is not None]  # one for each first
-    headings = {units[number].citation.chunk.heading.casefold() for number in chosen}
-    is_named = bool(exact) or question.casefold() in headings
-    value = math.inf if is_named else max(whole[number] for number in chosen) + _NEAREST * best_similarity
-    quotes = tuple(_below_heading(each, question) for each in _quotes(units, dict.fromkeys(chosen), whole))
-    return Extraction(quotes, value if _hold_asked_values(parts, quotes) else -math.inf)
+    choices = [
+        (_with_asked_value(part, units, values, allowed), allowed)
+        for part in parts
+        for values in [whole if len(parts) == 1 else _values_for(part, whole, units, scorer)]
+        for allowed in _alternatives(part, question, units, about, values)
+    ]
+    near = [_nearest(values, allowed, _MARGIN / len(choices)) for values, allowed in choices]
+    chosen = [number for best in zip_longest(*near) for number in best if number is not None]  # one for each first
+    quotes = _quotes(units, dict.fromkeys(chosen), whole, about)
+    value = max(whole[number] for number in chosen) + _NEAREST * best_similarity
+    if any(_is_named(question, units[number]) for number in chosen):
+        value = math.inf
+    is_of_kind = _hold_asked_values(parts, quotes, [units[number] for number in chosen])
+    return Extraction(tuple(_below_heading(each, question) for each in quotes), value if is_of_kind else -math.inf)
+
+
+def _values_for(part: str, whole: Sequence[float], units: Sequence[_Unit], scorer: Similarity) -> list[float]:
+    """Return the value of each unit for a part of the question."""
+    of_part = _values(part, units, scorer)
+    return [(1 - _SHARE_OF_PART) * a + _SHARE_OF_PART * b for a, b in zip(whole, of_part, strict=True)]
+
+
+def _alternatives(
+    part: str, question: str, units: Sequence[_Unit], about: Sequence[Sequence[int]], values: Sequence[float]
+) -> list[Sequence[int]]:
+    """Return what to choose from, once for each exact term and for each time that the question names."""
+    times = asked_periods(part) or asked_periods(question)
+    return [
+        allowed
+        for of_term in about or [range(len(units))]
+        for allowed in _of_times(times, asks_for_latest(question), units, of_term, values)
+    ]
+
+
+def _nearest(values: Sequence[float], allowed: Sequence[int], margin: float) -> list[int]:
+    """Return the best units, at most _MAX_QUOTES."""
+    ranked = sorted(allowed, key=lambda number: -values[number])
+    return [number for number in ranked if values[number] >= values[ranked[0]] - margin][:_MAX_QUOTES]
+
+
+def _is_named(question: str, unit: _Unit) -> bool:
+    """Return whether the question is the unit's heading, or names it by an exact term."""
+    chunk = unit.citation.chunk
+    named = any(holds_term(unit.text, term) or _is_below(chunk, term) for term in _asked_terms(question))
+    return named or question.casefold() == chunk.heading.casefold()
 
 
 def _with_asked_value(
@@ -134,15 +169,35 @@ def _with_asked_value(
     if not value:
         return values
     return [
-        number + _ASKED_VALUE * (unit.citation is best and bool(value.search(unit.text)))
+        number + _ASKED_VALUE * (unit.citation is best and _holds(value, unit, question))
         for unit, number in zip(units, values, strict=True)
     ]
 
 
-def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote]) -> bool:
+def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote], chosen: Sequence[_Unit]) -> bool:
     """Return whether the quotes hold a value of each kind that the parts of the question ask for."""
     text = "\n".join(quote.text for quote in quotes)
-    return all(value.search(text) for value in map(asked_value, parts) if value)
+    return all(
+        value.form.search(text) or any(_holds(value, unit, part) for unit in chosen)
+        for part in parts
+        if (value := asked_value(part))
+    )
+
+
+def _holds(value: AskedValue, unit: _Unit, question: str) -> bool:
+    """Return whether a unit holds a value of this kind; figures of a table's row count by what stands above them.
+
+    Such a row must have a word of the question that is no name of a column.
+    """
+    if value.form.search(unit.text):
+        return True
+    if not (value.column and _is_row(unit) and re.search(r"\d", unit.text)):
+        return False
+    row, above = (
+        set(_WORD.findall(text.casefold())) for text in (unit.block.units[unit.position].text, unit.block.intro)
+    )
+    is_asked = bool((row - above).intersection(_WORD.findall(question.casefold())))
+    return is_asked and value.column.search(unit.citation.chunk.passage) is not None
 
 
 def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
@@ -199,33 +254,50 @@ def _label(chunk: Chunk) -> str:
     return f"{chunk.title} {chunk.heading}"
 
 
-def _with_exact_terms(question: str, units: Sequence[_Unit]) -> list[int]:
-    """Return the units about each exact term of the question, none if no unit holds any; others are ignored.
+def _asked_terms(question: str) -> list[str]:
+    """Return the exact terms of a question; those of an earlier one only if it has none."""
+    context = CONTEXT.search(question)
+    return exact_terms(question[: context.start()] if context else question) or exact_terms(question)
+
+
+def _about_terms(question: str, units: Sequence[_Unit]) -> list[list[int]]:
+    """Return the units about each of the first exact terms that any of them holds."""
+    about = (_about(term, units) for term in _asked_terms(question))
+    return list(islice(filter(None, about), _MAX_TERMS))
+
+
+def _about(term: str, units: Sequence[_Unit]) -> list[int]:
+    """Return the units about an exact term, none if no unit holds it.
 
     A unit is about a term if it, its heading or another unit of its block holds the term. In a block, units that hold
-    another term of the same shape are left out: the other rows of a parts list.
+    another term of the same shape are left out: the other rows of a parts list. A text that names no other one is about
+    it as a whole, and if it opens a document, so is the document.
     """
-    allowed: list[int] = []
-    for term in exact_terms(question):
-        left = allowed or range(len(units))
-        holders = {number for number in left if holds_term(units[number].text, term)}
-        blocks = {id(units[number].block) for number in holders}
-        about = [
-            number
-            for number in left
-            if number in holders
-            or _is_below(units[number].citation.chunk, term)
-            or (id(units[number].block) in blocks and not _is_about_another(units[number], term))
-        ]
-        allowed = about or allowed
-    return allowed
+    holders = {number for number, unit in enumerate(units) if holds_term(unit.text, term)}
+    blocks = {id(units[number].block) for number in holders}
+    texts = [units[number].citation.chunk for number in holders if units[number].block.kind != "table"]
+    alone = [chunk for chunk in texts if _terms_like(term, chunk.text) <= {term.casefold()}]
+    passages, documents = (
+        {chunk.id for chunk in alone},
+        {chunk.document_id for chunk in alone if chunk.start < _OPENING},
+    )
+    return [
+        number
+        for number, unit in enumerate(units)
+        if number in holders
+        or _is_below(unit.citation.chunk, term)
+        or (id(unit.block) in blocks and not _is_about_another(unit, term))
+        or unit.citation.chunk.id in passages
+        or unit.citation.chunk.document_id in documents
+    ]
 
 
 def _below_heading(quote: Quote, question: str) -> Quote:
-    """Return the quote with its heading, if only that holds an exact term of the question, such as a version."""
+    """Return the quote with its heading, if that may hold what is asked for: a version, a date, a name."""
     heading = "".join(quote.citation.chunk.headings[-1:])
-    is_missing = any(holds_term(heading, term) and not holds_term(quote.text, term) for term in exact_terms(question))
-    return replace(quote, heading=heading) if is_missing else quote
+    may_answer = re.search(r"\d", heading) or _ASKS_FOR_NAME.search(question)
+    is_short = len(heading.split()) <= _MAX_HEADING_WORDS
+    return replace(quote, heading=heading) if may_answer and is_short else quote
 
 
 def _is_below(chunk: Chunk, term: str) -> bool:
@@ -234,7 +306,12 @@ def _is_below(chunk: Chunk, term: str) -> bool:
 
 
 def _is_about_another(unit: _Unit, term: str) -> bool:
-    return unit.position == WHOLE or _shape(term) in map(_shape, exact_terms(unit.text))
+    return unit.position == WHOLE or bool(_terms_like(term, unit.text) - {term.casefold()})
+
+
+def _terms_like(term: str, text: str) -> set[str]:
+    """Return the exact terms of a text that have the shape of this one."""
+    return {other.casefold() for other in exact_terms(text) if _shape(other) == _shape(term)}
 
 
 def _shape(term: str) -> str:
@@ -242,19 +319,36 @@ def _shape(term: str) -> str:
     return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", term))
 
 
-def _of_period(question: str, units: Sequence[_Unit], allowed: Sequence[int], values: Sequence[float]) -> Sequence[int]:
-    """Return the units whose document or heading is dated as the question asks; all of them if none is."""
-    if period := asked_period(question):
-        first, last = period
-        return [
-            number for number in allowed if any(first <= end and start <= last for start, end in _dates(units[number]))
-        ] or allowed
-    if not asks_for_latest(question):
-        return allowed
+def _of_times(
+    times: Sequence[Period], latest: bool, units: Sequence[_Unit], allowed: Sequence[int], values: Sequence[float]
+) -> list[Sequence[int]]:
+    """Return the units of each time that is asked about; all of them if no time decides.
+
+    A day decides between the rows of a list of dated ones. Other times decide between the sections of the document that
+    answers best, and others with its title, such as the price lists of two years.
+    """
+    of_days = [[number for number in allowed if _is_row_of(units[number], time)] for time in times]
     best = units[max(allowed, key=lambda number: values[number])]
-    alike = [number for number in allowed if _undated(units[number]) == _undated(best)]
+    alike = [number for number in allowed if _are_alike(units[number], best)]
+    of_times = [
+        [number for number in alike if any(first <= end and start <= last for start, end in _dates(units[number]))]
+        for first, last in times
+    ]
+    if found := list(filter(None, of_days)) or list(filter(None, of_times)):
+        return [*found]
     newest = max((dates[-1] for number in alike if (dates := _dates(units[number]))), default=None)
-    return [number for number in alike if newest in _dates(units[number])] or allowed
+    of_newest = [number for number in alike if newest in _dates(units[number])] if latest else []
+    return [of_newest or allowed]
+
+
+def _is_row_of(unit: _Unit, time: Period) -> bool:
+    """Return whether a unit of a list of dated ones has this day."""
+    return time[0] in days_in(unit.text) and time[0] == time[1] and len(days_in(unit.surroundings)) >= MIN_DATED
+
+
+def _are_alike(one: _Unit, other: _Unit) -> bool:
+    """Return whether two units are of one document, or of documents whose titles differ in their dates only."""
+    return one.citation.chunk.document_id == other.citation.chunk.document_id or _undated(one) == _undated(other)
 
 
 def _dates(unit: _Unit) -> list[Period]:
@@ -262,12 +356,18 @@ def _dates(unit: _Unit) -> list[Period]:
 
 
 def _undated(unit: _Unit) -> str:
-    """Return the title without digits: "Price list 2024" and "Price list 2026" are the same list."""
-    return re.sub(r"[\W\d_]+", " ", unit.citation.chunk.title).strip().casefold()
+    """Return the title without dates and digits: "Price list 2024" and "Price list 2026" are the same list."""
+    return re.sub(r"[\W\d_]+", " ", without_dates(unit.citation.chunk.title)).strip().casefold()
 
 
-def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float]) -> tuple[Quote, ...]:
-    """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer."""
+def _quotes(
+    units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float], about: Sequence[Collection[int]]
+) -> tuple[Quote, ...]:
+    """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer.
+
+    about: the units about each exact term; a list is quoted without its items about others.
+    """
+    of_terms = {(id(units[number].block), units[number].position) for number in chain(*about)}
     by_block: dict[int, list[int]] = {}
     for number in chosen:
         by_block.setdefault(id(units[number].block), []).append(number)
@@ -278,6 +378,8 @@ def _quotes(units: Sequence[_Unit], chosen: Collection[int], values: Sequence[fl
             unit.position: value for unit, value in zip(units, values, strict=True) if unit.block is first.block
         }
         kept = with_context(first.block, {units[number].position for number in numbers}, of_block)
+        if about and first.block.kind == "list":
+            kept = {position for position in kept if (id(first.block), position) in of_terms} or kept
         quotes.append(Quote(first.block.quote(kept), first.citation))
     num_words = accumulate(len(quote.text.split()) for quote in quotes)
     num_fitting = bisect_right(list(num_words), _MAX_WORDS)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from app.search.follow_up import CONTEXT
 
+_ASKING = (
+    r"what|how|who|whom|when|where|which|why|was|wie|wer|wen|wem|wann|wo|wohin|woher|warum|welche[mnrs]?"
+    r"|qui|quand|où|comment|combien|pourquoi|quel(?:le)?s?"
+)
+"""Question words in English, German and French."""
 _PART = re.compile(
-    r"(?:,\s*|\s+)(?:and|or)\s+"
-    r"(?=(?:(?:from|by|until|in|on|at|to|with|for)\s+)?"
-    r"(?:what|how|who|when|where|which|why|do|does|is|are|can|may|must|will|should)\b)"
+    r"(?:,\s*|\s+)(?:and|or|und|oder|et|ou)\s+"
+    r"(?=(?:(?:from|by|until|in|on|at|to|with|for|ab|bis|mit|für|von|à|de|pour)\s+)?"
+    rf"(?:{_ASKING}|do|does|is|are|can|may|must|will|should|muss|darf|kann)\b)"
     r"|,\s*(?=(?:from|by|until|in)\s+(?:which|what|when)\b)|(?<=[?.!])\s+",
     re.IGNORECASE,
 )
 """Where the next question of a sentence begins."""
 _ASKS = re.compile(
-    r"\b(?:what|how|who|whom|when|where|which|why)\b"
+    rf"\b(?:{_ASKING})\b|^(?:please )?(?:tell|give|show|list|name|explain)\b"
     r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b",
     re.IGNORECASE,
 )
@@ -36,28 +42,42 @@ _ASKED_VALUES = (
         r"|\b(?:what|which) number\b[^,?]*\b(?:call|dial|ring|phone)\b"
         r"|\bwas ist\b.*\btelefonnummer\b|\bquel est\b.*\bnuméro de téléphone\b",
         r"\+?\(?\d{2,}\)?(?:[\s./()-]{1,2}\d{2,})+|\d{5,}|\b(?:ext\.?|extension|durchwahl|poste)\s*\d+",
+        r"phone|mobile|\btel|\bext\b|extension|durchwahl|\bposte\b|téléphone",
     ),
     (
         r"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay)\b|\bhow many (?:cents|dollars|euros)\b"
         r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b|\bwas kostet\b|\bcombien coûte\b",
-        r"[$€£¥]\s?\d|\d\s?[$€£¥%]|\d\s*(?:k\s+)?(?:USD|EUR|GBP|CHF|cents?|dollars?|euros?|pounds?|francs?)\b"
+        r"[$€£¥]\s?\d|\d\s?[$€£¥]|\d\s*(?:k\s+)?(?:USD|EUR|GBP|CHF|cents?|dollars?|euros?|pounds?|francs?)\b"
         r"|\b(?:USD|EUR|GBP|CHF)\s?\d|\bfree\b|\bno (?:\w+ )?(?:costs?|charges?|fees?)\b|\bkostenlos|\bgratuit",
+        r"[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b|euros?\b|dollars?\b|price|cost|\bfees?\b|\brates?\b|preis|kosten|gebühr|\bprix|tarif",
     ),
     (
         r"\b(?:what|which)\b[^,?]*\be-?mail address (?:of|for)\b"
         r"|\be-?mail(?: address)? (?:do|should|can) I (?:write|send)\b",
         r"\S@\S",
+        None,
     ),
-    (r"\bhow many\b|\bwie ?viele\b|\bcombien de\b", _NUMBER),
+    (r"\bhow many\b|\bwie ?viele\b|\bcombien de\b", _NUMBER, None),
 )
-"""What a question asks for, and how such a value looks; the first that fits."""
+"""What a question asks for, how such a value looks, and words above a table whose bare figures are such values."""
 
 
-def asked_value(question: str) -> re.Pattern[str] | None:
-    """Return the form of the value that a question asks for, such as a price; None if any text may answer."""
-    for asks, value in _ASKED_VALUES:
+@dataclass(frozen=True, slots=True)
+class AskedValue:
+    """The kind of value that a question asks for, such as a price.
+
+    form: how it looks. column: names a column or table whose bare figures are such values, None for no kind of table.
+    """
+
+    form: re.Pattern[str]
+    column: re.Pattern[str] | None
+
+
+def asked_value(question: str) -> AskedValue | None:
+    """Return the kind of value that a question asks for; None if any text may answer."""
+    for asks, form, column in _ASKED_VALUES:
         if re.search(asks, question, re.IGNORECASE):
-            return re.compile(value, re.IGNORECASE)
+            return AskedValue(re.compile(form, re.IGNORECASE), re.compile(column, re.IGNORECASE) if column else None)
     return None
 
 

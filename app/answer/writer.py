@@ -131,18 +131,17 @@ class Writer:
         found = extract(question, citations, self.quote_scorer(), unwritten.best_similarity)
         unknown = _unknown_terms(question, [ranked.chunk.passage for ranked in unwritten.ranking])
         lines = [f"{term} does not occur in the documents." for term in unknown]
-        if not found.is_clear or unknown:
+        is_found = found.is_clear and len(unknown) < max(1, len(exact_terms(question)))
+        if not is_found:
             lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
         text = "\n\n".join([*lines, *([quote(found.quotes)] if found.quotes else [])])
-        is_found = found.is_clear and not unknown
         return replace(unwritten, text=text, found=is_found, complete=True, answered_by=EXTRACTIVE)
 
 
 def _unknown_terms(question: str, passages: Sequence[str]) -> list[str]:
-    """Return the exact terms of a question if no passage holds any; a pasted log has too many to mention."""
-    terms = exact_terms(question)
-    known = [term for term in terms if any(holds_term(passage, term) for passage in passages)]
-    return terms if not known and len(terms) <= _MAX_UNKNOWN_TERMS else []
+    """Return the exact terms of a question that no passage holds; a pasted log has too many to mention."""
+    unknown = [term for term in exact_terms(question) if not any(holds_term(passage, term) for passage in passages)]
+    return unknown if len(unknown) <= _MAX_UNKNOWN_TERMS else []
 
 
 class _EchoError(LanguageModelError):

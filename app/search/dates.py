@@ -18,17 +18,24 @@ _MONTHS = {
     for number, name in enumerate(names.split(), 1)
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_UNIT = "(?:eur|usd|chf|gbp|euros?|dollars?|francs?|pounds?|km|kg|mm|nm|rpm|kwh|watts?|volts?|hours?|stunden|miles)"
+"""What makes a figure of four digits no year."""
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
     rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?\b(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
-    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d)",
+    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%]|{_UNIT}\b))",
     re.IGNORECASE,
 )
 _FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:before|vor|avant)\s+(?:the\s+)?$", re.IGNORECASE)
 _UNTIL = re.compile(r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à))\s+(?:the\s+)?$", re.IGNORECASE)
-_LATEST = re.compile(r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b", re.IGNORECASE)
+_LATEST = re.compile(
+    r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b"
+    r"|\b(?:last|letzte[nrs]?)\s+(?:\w+\s+)?(?:meeting|session|release|version|edition|minutes|sitzung|besprechung|fassung)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 
 Period = tuple[date, date]
 """First and last day."""
@@ -44,17 +51,31 @@ def without_dates(text: str) -> str:
     return _DATE.sub(" ", text)
 
 
-def asked_period(question: str) -> Period | None:
-    """Return the days that a question names, such as "in May 2025", "after March 2025" or "before 2020"."""
-    for start, (first, last) in _found(question):
-        if begins := _FROM.search(question[:start]):
-            return (_shifted(last, 1) if begins[1].lower() == "after" else first), date.max
-        if _BEFORE.search(question[:start]):
-            return date.min, _shifted(first, -1)
-        if _UNTIL.search(question[:start]):
-            return date.min, last
-        return first, last
-    return None
+def asked_periods(question: str) -> list[Period]:
+    """Return the times that a question names, such as "in May 2025", "after March 2025" or "before 2020".
+
+    Where a text has several sentences, only those with a question mark name them; the others tell the situation.
+    """
+    sentences = _SENTENCE_END.split(question)
+    asking = [sentence for sentence in sentences if sentence.endswith("?")] or sentences
+    return list(dict.fromkeys(period for sentence in asking for period in _periods_asked_in(sentence)))
+
+
+def _periods_asked_in(sentence: str) -> Iterator[Period]:
+    for start, (first, last) in _found(sentence):
+        if begins := _FROM.search(sentence[:start]):
+            yield (_shifted(last, 1) if begins[1].lower() == "after" else first), date.max
+        elif _BEFORE.search(sentence[:start]):
+            yield date.min, _shifted(first, -1)
+        elif _UNTIL.search(sentence[:start]):
+            yield date.min, last
+        else:
+            yield first, last
+
+
+def days_in(text: str) -> set[date]:
+    """Return the days that a text names."""
+    return {first for first, last in periods_in(text) if first == last}
 
 
 def _shifted(day: date, num_days: int) -> date:

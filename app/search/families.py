@@ -18,7 +18,7 @@ from itertools import combinations
 from pathlib import Path
 
 from app.search.corrections import Correction, CorrectionError, CorrectionStore
-from app.search.dates import asked_period, periods_in
+from app.search.dates import asked_periods
 from app.search.versions import Statement, Version, numbers_in
 from ingest.table import ChunkTable
 
@@ -33,7 +33,7 @@ _MANY_DOCUMENTS = 2_000
 _EARLIER = re.compile(
     r"\b(?:old|older|previous|former|earlier|superseded|alten?|bisherigen?|früheren?|vorherigen?|anciennes?|précédentes?)"
     r"\s+(?:\w+\s+){0,3}?(?:versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|regel|fassung|richtlinie"
-    r"|ordnung|handbuch|preis|règles?|politique|tarifs?)"
+    r"|ordnung|handbuch|preis|règles?|politique|tarifs?|rates?\b|prices?\b|fees?\b|limits?\b)"
     r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b",
     re.IGNORECASE,
 )
@@ -90,8 +90,7 @@ class Families:
             return True
         begins = [each.since for id in self.newer[document_id] if (each := self.versions[id]).since]
         first, end = version.since, min(begins, default=date.max)
-        periods = [*periods_in(question), *filter(None, [asked_period(question)])]
-        return first is not None and any(first <= last and start < end for start, last in periods)
+        return first is not None and any(first <= last and start < end for start, last in asked_periods(question))
 
 
 class FamilyFinder:

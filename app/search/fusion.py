@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from itertools import chain, pairwise
+
+from app.search.dates import days_in
 
 WORDS_WEIGHT = 0.2
 """Fused score per BM25 point per query word, learned on several kinds of documents (docs/decisions/0003)."""
@@ -17,6 +20,8 @@ WORDS_WEIGHT = 0.2
 EXACT_TERM_BONUS = 1.0
 """Larger than other differences between passages, so that an exact term always wins."""
 
+MIN_DATED = 3
+"""Days in a text whose rows or lines are looked up by date."""
 _MAX_HOLDERS = 3
 """A term in more candidates does not distinguish them."""
 
@@ -30,6 +35,9 @@ _SECTION = re.compile(
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _QUANTITY = re.compile(r"\d+-?[^\W\d_]+")
+_SHORT_CODE = re.compile(r"[A-Z]{1,4}-\d")
+_PAIR = re.compile(r"\d{2,}[-/](?!(?:19|20)\d\d$)\d{4,}")
+"""Such as part 55-1009, but not 12-2024."""
 _MIN_DIGITS_ALONE = 5
 _MIN_NUMBERS = 3
 
@@ -64,12 +72,20 @@ def exact_matches(query: str, passages: Sequence[str]) -> list[bool]:
     """
     named = [passage.partition("\n")[0].endswith(f" > {query}") for passage in passages]
     found = named if sum(named) <= _MAX_HOLDERS else [False] * len(passages)
-    for term in exact_terms(query):
-        holders = [number for number, passage in enumerate(passages) if holds_term(passage, term)]
+    of_terms = [
+        [number for number, text in enumerate(passages) if holds_term(text, term)] for term in exact_terms(query)
+    ]
+    for holders in of_terms + [_holders_of_day(day, passages) for day in days_in(query)]:
         if len(holders) <= _MAX_HOLDERS:
             for number in holders:
                 found[number] = True
     return found
+
+
+def _holders_of_day(day: date, passages: Sequence[str]) -> list[int]:
+    """Return which passages hold a day, in any form, among others, as a roster does."""
+    days = map(days_in, passages)
+    return [number for number, found in enumerate(days) if day in found and len(found) >= MIN_DATED]
 
 
 def exact_terms(query: str) -> list[str]:
@@ -88,6 +104,8 @@ def _is_exact(term: str) -> bool:
     """Return whether a term identifies one thing, unlike years, dates, short numbers and quantities."""
     if term.isdigit():
         return len(term) >= _MIN_DIGITS_ALONE
+    if _SHORT_CODE.fullmatch(term) or _PAIR.fullmatch(term):
+        return True
     numbers = _DIGITS.findall(term)
     has_year = any(map(_YEAR.fullmatch, numbers))
     if _QUANTITY.fullmatch(term):

@@ -61,6 +61,11 @@ def without_invisible(text: str) -> str:
     return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
 
 
+def is_compound(text: str) -> bool:
+    """Return whether the word that ends with a hyphen has another one, so that it keeps both: state-of-the-."""
+    return re.search(r"\w-\w+-$", text) is not None
+
+
 def list_figure(number: int, style: str) -> str:
     """Return a list item's number in HTML's style a, A, i or I, else in figures. After z comes aa, then bb."""
     if style not in ("a", "A", "i", "I") or number < 1:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from ingest.parse.document import PAGE_BREAK, Page, Parsed
+from ingest.parse.document import PAGE_BREAK, Page, Parsed, joined
 from ingest.parse.encoding import read_text
+from ingest.parse.marks import is_compound
+from ingest.parse.plain_layout import titles, with_tables
 
 _WIDTHS = range(50, 101)
 """Characters in the longest line of a text that is wrapped."""
@@ -21,8 +23,10 @@ _SENTENCE_END = re.compile(r"[.!?:…][\"'”\u2019)\]]*\s*$")
 
 def parse_plain(data: bytes) -> Parsed:
     """Parse plain text. Raises ParseError for an unknown encoding and for binary data."""
-    parts = unwrapped(read_text(data)).split(PAGE_BREAK)
-    return Parsed(tuple(Page(number if len(parts) > 1 else None, part) for number, part in enumerate(parts, 1)), (), "")
+    parts = [with_tables(part) for part in unwrapped(read_text(data)).split(PAGE_BREAK)]
+    numbers = range(1, len(parts) + 1) if len(parts) > 1 else [None]
+    pages = zip(numbers, parts, strict=True)
+    return joined((Parsed((Page(number, part),), tuple(titles(part)), "") for number, part in pages), "")
 
 
 def unwrapped(text: str) -> str:
@@ -83,10 +87,17 @@ def _unit(lines: Sequence[str], width: int) -> list[str]:
     result = [lines[0]]
     for line, joins in zip(lines[1:], breaks, strict=True):
         if joins:
-            result[-1] = f"{result[-1].rstrip()} {line[_margin(line) :]}"
+            result[-1] = _with(result[-1].rstrip(), line[_margin(line) :])
         else:
             result.append(line)
     return result
+
+
+def _with(above: str, line: str) -> str:
+    """Return two lines as one; a hyphen that divides a word across them goes, unless the word has another one."""
+    if not (re.search(r"[^\W\d_]-$", above) and line[:1].islower()):
+        return f"{above} {line}"
+    return (above if is_compound(above) else above[:-1]) + line
 
 
 def _is_wrapped(line: str, after: str, width: int) -> bool:

@@ -371,11 +371,19 @@ def test_a_quote_names_its_document_with_year_and_page() -> None:
     assert quote([Quote("Thirty days.", Citation(2, policy))]) == "Thirty days.\n\n— Leave policy (2026), p. 3 [2]"
 
 
-def test_a_version_that_only_the_heading_names_is_shown_with_the_quote() -> None:
-    fixed = replace(make_chunk("- Fixed: the export"), title="Changes", headings=("2025", "4.2.1 (2025-11-03)"))
-    for question, source in (("What did 4.2.1 fix?", "Changes, 4.2.1 (2025-11-03)"), ("What was fixed?", "Changes")):
-        found = extract(question, [Citation(1, fixed)], ScriptedScorer({"the export": 0.9}), 0.5)
-        assert quote(found.quotes).endswith(f"— {source} [1]")
+@pytest.mark.parametrize(
+    ("heading", "question", "source"),
+    [
+        ("4.2.1 (2025-11-03)", "What was fixed?", "Changes, 4.2.1 (2025-11-03)"),
+        ("Press P-600", "Which press exports?", "Changes, Press P-600"),
+        ("Exports", "What was fixed?", "Changes"),
+        ("A heading that says in many words what is below it", "Which one?", "Changes"),
+    ],
+)
+def test_a_heading_that_may_answer_is_shown_with_the_quote(heading: str, question: str, source: str) -> None:
+    fixed = replace(make_chunk("- Fixed: the export"), title="Changes", headings=("News", heading))
+    found = extract(question, [Citation(1, fixed)], ScriptedScorer({"the export": 0.9}), 0.5)
+    assert quote(found.quotes).endswith(f"— {source} [1]")
 
 
 def test_quotes_of_one_passage_name_it_once() -> None:

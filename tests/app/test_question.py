@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from app.answer.question import asked_value, figures_in, parts_of
-from app.search.dates import asked_period, asks_for_latest, periods_in
+from app.search.dates import asked_periods, asks_for_latest, periods_in
 from app.search.query import MAX_QUERY_CHARACTERS, as_query
 
 # Parts, figures and values -----------------------------------------------------------------------------------
@@ -52,10 +52,10 @@ def test_figures_may_be_written_as_words() -> None:
     ],
 )
 def test_what_a_question_asks_for_is_known_by_its_form(question: str, values: list[str], others: list[str]) -> None:
-    form = asked_value(question)
-    assert form is not None
-    assert all(form.search(value) for value in values)
-    assert not any(form.search(other) for other in others)
+    asked = asked_value(question)
+    assert asked is not None
+    assert all(asked.form.search(value) for value in values)
+    assert not any(asked.form.search(other) for other in others)
 
 
 @pytest.mark.parametrize("question", ["Can I pay by card?", "What phone number can I use?", "Who sets the price?"])
@@ -84,7 +84,7 @@ def test_other_questions_ask_for_no_kind_of_value(question: str) -> None:
     ],
 )
 def test_the_period_that_a_question_names(question: str, period: tuple[date, date] | None) -> None:
-    assert asked_period(question) == period
+    assert asked_periods(question) == ([period] if period else [])
 
 
 def test_dates_of_a_heading_are_found_in_several_forms() -> None:

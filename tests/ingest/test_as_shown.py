@@ -619,7 +619,26 @@ def test_duration_exceptions_and_journals_of_a_calendar() -> None:
         "BEGIN:VALARM\nDESCRIPTION:Reminder\nEND:VALARM\nEND:VEVENT\nBEGIN:VJOURNAL\nDESCRIPTION:Done\nEND:VJOURNAL\n"
     )
     text = parse_calendar(f"BEGIN:VCALENDAR\n{event}END:VCALENDAR".encode()).pages[0].text
-    assert text == "Duration: 1 h 30 min\n\nExcept: 19 May 2025, 09:00 UTC; 26 May 2025, 09:00 UTC\n\nDone"
+    assert text == "- Duration: 1 h 30 min\n- Except: 19 May 2025, 09:00 UTC; 26 May 2025, 09:00 UTC\n\nDone"
+
+
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ("DTSTART;VALUE=DATE:20260803\nDTEND;VALUE=DATE:20260815", "- Start: 3 August 2026\n- End: 14 August 2026"),
+        ("DTSTART;VALUE=DATE:20260803\nDTEND;VALUE=DATE:20260804", "- Start: 3 August 2026"),
+        ("RRULE:FREQ=MONTHLY;BYDAY=1MO;COUNT=6", "- Repeats: every month on the first Monday, 6 times"),
+        (
+            "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE;UNTIL=20270630",
+            "- Repeats: every 2 weeks on Monday and Wednesday, until 30 June 2027",
+        ),
+        ("RRULE:FREQ=SECONDLY", ""),
+        ("ATTENDEE;PARTSTAT=DECLINED;CN=Ida:mailto:ida@x.example", "- Attendee: Ida <ida@x.example> (declined)"),
+    ],
+)
+def test_days_repetition_and_refusals_of_a_calendar(fields: str, lines: str) -> None:
+    calendar = f"BEGIN:VCALENDAR\nBEGIN:VEVENT\n{fields}\nEND:VEVENT\nEND:VCALENDAR"
+    assert parse_calendar(calendar.encode()).pages[0].text == lines
 
 
 def test_hidden_text_and_note_marks_of_a_book() -> None:

@@ -155,11 +155,6 @@ def text_of(chars: Iterable[Char]) -> str:
     return without_invisible(re.sub("\xad$", "-", text.strip()))
 
 
-def is_compound(text: str) -> bool:
-    """Return whether the word that ends with a hyphen has another one, so that it keeps both: state-of-the-."""
-    return re.search(r"\w-\w+-$", text) is not None
-
-
 def parts_of(chars: Sequence[Char], sheet: Sheet) -> list[Part]:
     """Return the separate parts of a line that are visible on the page."""
     parts = [(text_of(part), box) for part in _parts(chars) if (box := sheet.box(part))]

@@ -14,8 +14,9 @@ from statistics import median
 from typing import NamedTuple
 
 from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
+from ingest.parse.marks import is_compound
 from ingest.parse.pdf.continued import with_headers
-from ingest.parse.pdf.layout import SPREAD, Printed, is_compound
+from ingest.parse.pdf.layout import SPREAD, Printed
 
 _ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
