@@ -24,6 +24,7 @@ from tests.ingest.samples import Bookmark, make_pdf
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 NASTY = SHARED_DATA / "nasty"
+ALIKE = 0.556 * 11  # points: width of the letters abdeghnopqu
 SENTENCE = "A printed line that is long enough to be text and no stamp"
 
 needs_shared_data = pytest.mark.skipif(not NASTY.exists(), reason="the real documents are not here")
@@ -271,6 +272,29 @@ def test_columns_without_rules_become_a_table() -> None:
     cells = "".join(put(place, 50, y) + put(cap, 200, y) for y, place, cap in rows)
     page = parse_pdf(drawn(cells)).pages[0]
     assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 GBP |\n| Paris | 190 EUR |"
+
+
+def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
+    """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
+    commands = ""
+    for y, texts in enumerate(map(str.split, lines)):
+        gap = (right - left - ALIKE * sum(map(len, texts))) / (len(texts) - 1)
+        for index, word in enumerate(texts):
+            commands += put(word, left + ALIKE * sum(map(len, texts[:index])) + gap * index, 250 - 14 * y)
+    return commands
+
+
+def test_justified_text_in_a_narrow_column_is_no_table() -> None:
+    lines = ("happened unheeded", "abandoned and bounded", "unbounded happened", "unheeded and hedged")
+    page = parse_pdf(drawn(filled(lines) + put("upon a bed.", 50, 194))).pages[0]
+    assert page.text == " ".join(lines) + " upon a bed."
+    assert len(page.lines) == 5
+
+
+def test_columns_that_end_at_one_edge_are_a_table() -> None:
+    rows = ("depa bonn", "happened den", "haggen boden", "gouda unna")
+    text = parse_pdf(drawn(put("one and one is on hand and page", 50, 264) + filled(rows))).pages[0].text
+    assert all("| " + row.replace(" ", " | ") + " |" in text for row in rows)
 
 
 def test_gap_in_a_single_line_is_a_space() -> None:

@@ -155,6 +155,11 @@ def text_of(chars: Iterable[Char]) -> str:
     return without_invisible(re.sub("\xad$", "-", text.strip()))
 
 
+def is_mark(text: str) -> bool:
+    """Return whether it is the mark or number of a list item."""
+    return _MARK.fullmatch(text) is not None
+
+
 def is_compound(text: str) -> bool:
     """Return whether the word that ends with a hyphen has another one, so that it keeps both: state-of-the-."""
     return re.search(r"\w-\w+-$", text) is not None
@@ -173,7 +178,7 @@ def _parts(chars: Sequence[Char]) -> Iterator[Sequence[Char]]:
     for before, after in pairwise(seen):
         gap = chars[after].left - chars[before].right
         wide = gap > _WIDE_GAP and gap > 2 * max(char.bottom - char.top for char in chars[start : before + 1])
-        if wide and not _MARK.fullmatch(text_of(chars[start:after])):
+        if wide and not is_mark(text_of(chars[start:after])):
             yield chars[start:after]
             start = after
     yield chars[start:]
@@ -191,7 +196,7 @@ def line_of(parts: Sequence[Part], quarters: int, joint: str = SPREAD) -> Printe
 
 def with_marks(lines: Sequence[Printed]) -> list[Printed]:
     """Return the lines, with each lone list mark moved before the line to its right."""
-    marks = [line for line in lines if _MARK.fullmatch(line.text)]
+    marks = [line for line in lines if is_mark(line.text)]
     placed = {id(line): line for line in lines}
     for mark in marks:
         near = [(distance, line) for line in lines if line not in marks and (distance := _distance(mark, line)) < 0.1]

@@ -13,7 +13,8 @@ import pypdfium2
 
 from ingest.parse.document import Box
 from ingest.parse.pdf.columns import lines_of_parts, table
-from ingest.parse.pdf.layout import Printed, parts_of, text_of
+from ingest.parse.pdf.justified import parts_of_lines
+from ingest.parse.pdf.layout import Printed, text_of
 from ingest.parse.pdf.paths import segments
 from ingest.parse.pdf.sheet import Char, Sheet
 
@@ -171,8 +172,8 @@ def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet
         if ruled:
             result += [line for item in group if isinstance(item, _Table) for line in item.printed(sheet)]
         else:
-            parts = (parts_of(item, sheet) for item in group if not isinstance(item, _Table))
-            result += lines_of_parts(filter(None, parts), sheet.quarters)
+            parts = parts_of_lines([item for item in group if not isinstance(item, _Table)], sheet)
+            result += lines_of_parts(parts, sheet.quarters)
     return result
 
 
