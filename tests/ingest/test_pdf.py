@@ -244,7 +244,28 @@ def test_ruled_table_becomes_rows_with_a_box_for_each_cell() -> None:
 def test_cell_over_two_columns_keeps_the_others_in_their_columns() -> None:
     grid = rules((50, 150, 250), (200, 150)) + "50 250 200 -50 re S "
     cells = put("Hotels of the year", 100, 230) + put("London", 55, 170) + put("175", 155, 170)
-    assert parse_pdf(drawn(grid + cells)).pages[0].text == "| Hotels of the year |  |\n| --- | --- |\n| London | 175 |"
+    text = parse_pdf(drawn(grid + cells)).pages[0].text
+    assert text == "Hotels of the year\n\n|  |  |\n| --- | --- |\n| London | 175 |"
+
+
+def test_merged_cells_group_columns_and_are_in_each_row_that_they_cover() -> None:
+    grid = rules((50, 350), (250, 210, 150)) + "".join(
+        f"{line} l S " for line in ("150 230 m 350 230", "150 180 m 350 180", "150 250 m 150 150", "250 230 m 250 150")
+    )
+    cells = "".join(
+        put(text, x, y)
+        for text, x, y in (
+            ("Region", 55, 225), ("Guests", 200, 235), ("Summer", 155, 215), ("Winter", 255, 215),
+            ("North", 55, 180), ("20", 155, 190), ("22", 255, 190), ("40", 155, 160), ("42", 255, 160),
+        )
+    )  # fmt: skip
+    data = drawn(grid + cells)
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "| Region | Guests / Summer | Guests / Winter |", "| --- | --- | --- |", "| North | 20 | 22 |",
+        "| North | 40 | 42 |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 11
 
 
 def test_cells_of_many_lines_side_by_side_are_rows() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,6 +17,7 @@ from ingest.parse.pdf.justified import parts_of_lines
 from ingest.parse.pdf.layout import Printed, text_of
 from ingest.parse.pdf.paths import segments
 from ingest.parse.pdf.sheet import Char, Sheet
+from ingest.parse.tables import Field
 
 Cell = tuple[int, int]
 """Row and column."""
@@ -142,8 +143,9 @@ def _separated(edges: Iterable[_Edge], at: float, middle: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The printed lines in each cell."""
+    """The printed lines in each cell of a grid; a merged cell is its upper left field."""
 
+    grid: Grid
     cells: dict[Cell, list[list[Char]]]
 
     def is_table(self) -> bool:
@@ -154,12 +156,17 @@ class _Table:
 
     def printed(self, sheet: Sheet) -> list[Printed]:
         """Return its rows in Markdown."""
+        return table([[_cell(lines, key, sheet) for key, lines in row] for row in self._rows()], sheet.quarters)
+
+    def _rows(self) -> Iterator[list[tuple[Hashable, list[list[Char]]]]]:
+        """Yield its rows, each field as a key of its cell and the cell's lines."""
         columns = sorted({column for _, column in self.cells})
-        rows = (
-            [self.cells.get((row, column), []) for column in columns] for row in sorted({row for row, _ in self.cells})
-        )
-        split = (cells for row in rows for cells in _split(row))
-        return table(([_cell(lines, sheet) for lines in cells] for cells in split), sheet.quarters)
+        for row in sorted({row for row, _ in self.cells}):
+            fields = [(row, column) for column in columns]
+            cells = [self.grid.cells[field] for field in fields]
+            for number, lines in enumerate(_split([self.cells.get(field, []) for field in fields])):
+                split = dict(zip(fields, lines, strict=True))
+                yield [((cell, number), split.get(cell, self.cells.get(cell, []))) for cell in cells]
 
 
 def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet) -> list[Printed]:
@@ -179,7 +186,7 @@ def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet
 
 def _with_table(flow: list[list[Char] | _Table], grid: Grid) -> list[list[Char] | _Table]:
     """Return the flow with the grid's characters as one table."""
-    table, position = _Table(defaultdict(list)), None
+    table, position = _Table(grid, defaultdict(list)), None
     rest: list[list[Char] | _Table] = []
     for item in flow:
         if isinstance(item, _Table):
@@ -209,8 +216,9 @@ def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
         yield row
 
 
-def _cell(lines: Sequence[Sequence[Char]], sheet: Sheet) -> tuple[str, Box | None]:
-    """Return the lines of a cell joined, without hyphens that divide a word, and their box."""
+def _cell(lines: Sequence[Sequence[Char]], key: Hashable, sheet: Sheet) -> tuple[Field, Box | None]:
+    """Return the lines of a cell joined, without hyphens that divide a word, and their box. key: of the cell."""
     text = " ".join(line for line in map(text_of, lines) if line)
     text = re.sub(r"(\w-\w+-) (?=[a-zß-ÿ])", r"\1", text)  # a compound keeps its hyphens
-    return re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text), sheet.box(char for line in lines for char in line)
+    text = re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text)
+    return Field(text, key), sheet.box(char for line in lines for char in line)
