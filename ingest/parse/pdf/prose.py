@@ -17,7 +17,7 @@ from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
 from ingest.parse.pdf.continued import with_headers
 from ingest.parse.pdf.layout import SPREAD, Printed, is_compound
 
-_ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
+_ITEM = re.compile(r"\s*([-•▪*]|\d+[.)]|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
