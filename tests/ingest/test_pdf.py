@@ -226,6 +226,28 @@ def test_two_columns_are_read_one_after_the_other() -> None:
     assert "|" not in text
 
 
+@pytest.mark.parametrize("item", ["a. Open gate 3", "b) Read the meter", "(c) Lock up", "iv. Call the guard"])
+def test_lettered_item_is_a_line_of_its_own(item: str) -> None:
+    assert parse_pdf(make_pdf([["1. Morning", item]])).pages[0].text == f"1. Morning\n{item}"
+
+
+@pytest.mark.parametrize("start", ["e. V. in Bonn", "p. 12 below", "a tonne"])
+def test_line_that_begins_with_a_letter_goes_on(start: str) -> None:
+    assert parse_pdf(make_pdf([["Ask the club", start]])).pages[0].text == f"Ask the club {start}"
+
+
+def test_lines_of_a_table_of_contents_stay_lines() -> None:
+    lines = [f"{number} Clause of the contract {'.' * 30} {number}" for number in range(1, 4)]
+    assert parse_pdf(make_pdf([lines])).pages[0].text == "\n".join(lines)
+
+
+def test_heading_at_the_top_of_a_column_does_not_join_the_one_before() -> None:
+    line = "The canteen serves fish and soup on Monday."
+    column = "".join(put(line, 20, y, 8) for y in (250, 240, 230))
+    text = parse_pdf(drawn(column + put("Bikes", 220, 250, 8) + put(line, 220, 240, 8))).pages[0].text
+    assert text == f"{line} {line} {line}\nBikes\n{line}"
+
+
 # tables ----------------------------------------------------------------------------------------------
 
 
