@@ -334,9 +334,15 @@ def test_justified_text_in_a_narrow_column_is_no_table() -> None:
     assert len(page.lines) == 5
 
 
-def test_columns_that_end_at_one_edge_are_a_table() -> None:
-    rows = ("depa bonn", "happened den", "haggen boden", "gouda unna")
-    text = parse_pdf(drawn(put("one and one is on hand and page", 50, 264) + filled(rows))).pages[0].text
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("depa bonn", "happened den", "haggen boden", "gouda unna"),
+        ("unhappened bonn", "unabandoned bed", "happened boden", "unbounded unna"),
+    ],
+)
+def test_columns_that_end_at_one_edge_are_a_table(rows: tuple[str, ...]) -> None:
+    text = parse_pdf(drawn(put("one and one is on hand and page", 50, 264) + filled(rows, right=170))).pages[0].text
     assert all("| " + row.replace(" ", " | ") + " |" in text for row in rows)
 
 

@@ -29,22 +29,22 @@ def parts_of_lines(lines: Sequence[Sequence[Char]], sheet: Sheet) -> list[list[P
 def _is_stretched(lines: Sequence[Sequence[Char]], index: int, in_paragraph: bool) -> bool:
     """Return whether the line's spaces are stretched to fill its column.
 
-    Then they are equal, the lines around have its edges, and the next line's first word did not fit into it. A last
-    word without letters is rather a table's amount.
+    Then they are equal, the lines around have its edges, one of them is no table's row, since it has three words at
+    equal gaps, and the next line's first word did not fit. A last word without letters is rather a table's amount.
     """
     words = _words(lines[index])
     above, below = (_words(lines[near]) if 0 <= near < len(lines) else [] for near in (index - 1, index + 1))
     if len(words) < 2 or not below or not any(char.text.isalpha() for char in words[-1]):
         return False
     size = max(char.bottom - char.top for word in words for char in word)
-    gaps = [after[0].left - before[-1].right for before, after in pairwise(words)]
+    near, end = _NEAR * size, words[-1][-1].right
+    around = [other for other in (above, below) if other and abs(other[-1][-1].right - end) < near]
     next_width = below[0][-1].right - below[0][0].left + size * len(words)  # with spaces, which are below its height
-    ends = [around[-1][-1].right for around in (above, below) if around]
     return (
-        max(gaps) - min(gaps) < _NEAR * size
-        and abs(below[0][0].left - words[0][0].left) < _NEAR * size
-        and any(abs(end - words[-1][-1].right) < _NEAR * size for end in ends)
-        and (in_paragraph or next_width > sum(gaps))
+        _are_equal(words, near)
+        and abs(below[0][0].left - words[0][0].left) < near
+        and any(max(len(words), len(other)) > 2 and _are_equal(other, near) for other in around)
+        and (in_paragraph or next_width > sum(_gaps(words)))
     )
 
 
@@ -52,3 +52,12 @@ def _words(line: Sequence[Char]) -> list[list[Char]]:
     """Return the words of a line, without the mark of a list item."""
     words = [list(run) for space, run in groupby(line, lambda char: char.text.isspace()) if not space]
     return words[1:] if words and is_mark(text_of(words[0])) else words
+
+
+def _gaps(words: Sequence[Sequence[Char]]) -> list[float]:
+    return [after[0].left - before[-1].right for before, after in pairwise(words)]
+
+
+def _are_equal(words: Sequence[Sequence[Char]], near: float) -> bool:
+    gaps = _gaps(words) or [0.0]
+    return max(gaps) - min(gaps) < near
