@@ -310,6 +310,33 @@ def test_frames_with_one_column_of_text_are_no_table() -> None:
     assert parse_pdf(data).pages[0].text == "Leave\n30 days"
 
 
+WRAPPED = (
+    ("Level", 50, 240), ("Reply", 130, 240), ("Contact", 260, 240),
+    ("Gold", 50, 220), ("in two hours on", 130, 220), ("each day", 130, 208), ("Anna Berg", 260, 220),
+    ("Silver", 50, 186), ("in a day", 130, 186), ("Bo Lund", 260, 186),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("last_rule", [180, 200])
+def test_rows_between_level_rules_keep_the_lines_of_their_cells(last_rule: int) -> None:
+    level = "".join(f"50 {y} m 350 {y} l S " for y in (254, 234, 200, 180) if y >= last_rule)
+    data = drawn(level + "".join(put(*word) for word in WRAPPED) + put("The end of the levels.", 50, 150))
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "| Level | Reply | Contact |", "| --- | --- | --- |", "| Gold | in two hours on each day | Anna Berg |",
+        "| Silver | in a day | Bo Lund |", "", "The end of the levels.",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 10
+
+
+def test_columns_of_text_between_level_rules_are_no_table() -> None:
+    line = "The canteen serves fish and soup on Mondays"
+    level = "".join(f"20 {y} m 380 {y} l S " for y in (250, 210, 170, 130))
+    ys = ((238, 227, 216), (198, 187, 176), (158, 147, 136))
+    text = "".join(put(line, x, y, 8) for band in ys for x in (20, 220) for y in band)
+    assert "|" not in parse_pdf(drawn(level + text)).pages[0].text
+
+
 def test_columns_without_rules_become_a_table() -> None:
     rows = ((250, "Place", "Cap"), (236, "London", "175 GBP"), (222, "Paris", "190 EUR"))
     cells = "".join(put(place, 50, y) + put(cap, 200, y) for y, place, cap in rows)

@@ -32,7 +32,7 @@ def lines_of_parts(lines: Iterable[Sequence[Part]], quarters: int) -> list[Print
 
 
 def _columns(run: Sequence[Sequence[Part]], quarters: int) -> list[Printed]:
-    columns = _spans(box for parts in run for _, box in parts)
+    columns = spans(box for parts in run for _, box in parts)
     if len(run) < _FEWEST_ROWS or len(columns) < 2:
         return [line_of(parts, quarters, SPREAD) for parts in run]
     rows = [[_cell(parts, column) for column in columns] for parts in run]
@@ -42,7 +42,7 @@ def _columns(run: Sequence[Sequence[Part]], quarters: int) -> list[Printed]:
     return table(rows, quarters)
 
 
-def _spans(boxes: Iterable[Box]) -> list[Span]:
+def spans(boxes: Iterable[Box]) -> list[Span]:
     """Return the extent of each column; boxes that overlap are in one column."""
     spans: list[Span] = []
     for left, right in sorted((box.left, box.right) for box in boxes):

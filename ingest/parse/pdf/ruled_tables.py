@@ -22,7 +22,7 @@ from ingest.parse.tables import Field
 Cell = tuple[int, int]
 """Row and column."""
 
-_NEAR = 3.0  # points: edges within this distance meet
+NEAR = 3.0  # points: edges within this distance meet
 _SHORTEST = 4.0  # points: shorter lines are dashes, dots, or ends of thick lines
 _MAX_SEGMENTS = 4000  # a page with more is a drawing
 _LONGEST_CELL = 2000  # characters
@@ -30,7 +30,7 @@ _FEWEST_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
+class Edge:
     """A ruling line: its position on one axis, and its extent on the other."""
 
     at: float
@@ -60,34 +60,34 @@ class Grid:
 # ruling lines -> grids ---------------------------------------------------------------------------------
 
 
-def grids(page: pypdfium2.PdfPage, sheet: Sheet) -> list[Grid]:
-    """Return the page's ruled areas with at least two rows and columns."""
-    found = [_grid(*group) for group in _crossing(*_edges(page, sheet))]
+def grids(level: Iterable[Edge], upright: Iterable[Edge]) -> list[Grid]:
+    """Return the ruled areas with at least two rows and columns."""
+    found = [_grid(*group) for group in _crossing(level, upright)]
     return [grid for grid in found if len(grid.columns) > 2 and len(grid.rows) > 2]
 
 
-def _edges(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[_Edge], list[_Edge]]:
+def rules(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[Edge], list[Edge]]:
     """Return the page's level and upright ruling lines, with pieces of one line merged."""
-    level, upright = list[_Edge](), list[_Edge]()
+    level, upright = list[Edge](), list[Edge]()
     for number, (x1, y1, x2, y2) in enumerate(segments(page, sheet.matrix)):
         if number > _MAX_SEGMENTS:
             return [], []
         if abs(y1 - y2) < 1 and abs(x1 - x2) > _SHORTEST:
-            level.append(_Edge(y1, min(x1, x2), max(x1, x2)))
+            level.append(Edge(y1, min(x1, x2), max(x1, x2)))
         elif abs(x1 - x2) < 1 and abs(y1 - y2) > _SHORTEST:
-            upright.append(_Edge(x1, min(y1, y2), max(y1, y2)))
+            upright.append(Edge(x1, min(y1, y2), max(y1, y2)))
     return _merged(level), _merged(upright)
 
 
-def _merged(edges: Sequence[_Edge]) -> list[_Edge]:
+def _merged(edges: Sequence[Edge]) -> list[Edge]:
     positions = _positions(edge.at for edge in edges)
     near = [(positions[bisect_right(positions, edge.at) - 1], edge.start, edge.end) for edge in edges]
-    merged: list[_Edge] = []
+    merged: list[Edge] = []
     for at, start, end in sorted(near):
-        if merged and merged[-1].at == at and start <= merged[-1].end + _NEAR:
-            merged[-1] = _Edge(at, merged[-1].start, max(end, merged[-1].end))
+        if merged and merged[-1].at == at and start <= merged[-1].end + NEAR:
+            merged[-1] = Edge(at, merged[-1].start, max(end, merged[-1].end))
         else:
-            merged.append(_Edge(at, start, end))
+            merged.append(Edge(at, start, end))
     return merged
 
 
@@ -95,17 +95,17 @@ def _positions(values: Iterable[float]) -> list[float]:
     """Return the values sorted, with close ones merged."""
     positions: list[float] = []
     for value in sorted(values):
-        if not positions or value - positions[-1] > _NEAR:
+        if not positions or value - positions[-1] > NEAR:
             positions.append(value)
     return positions
 
 
-def _crossing(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Iterator[tuple[set[_Edge], set[_Edge]]]:
+def _crossing(level: Iterable[Edge], upright: Iterable[Edge]) -> Iterator[tuple[set[Edge], set[Edge]]]:
     """Yield groups of lines that meet, directly or through others."""
     level, upright = set(level), set(upright)
     while upright:
         new = {upright.pop()}
-        group: tuple[set[_Edge], set[_Edge]] = (set(), set(new))
+        group: tuple[set[Edge], set[Edge]] = (set(), set(new))
         while new:
             met = {edge for edge in level if any(_meet(edge, other) for other in new)}
             new = {edge for edge in upright if any(_meet(other, edge) for other in met)}
@@ -114,12 +114,12 @@ def _crossing(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Iterator[tupl
         yield group
 
 
-def _meet(level: _Edge, upright: _Edge) -> bool:
-    across = level.start - _NEAR <= upright.at <= level.end + _NEAR
-    return across and upright.start - _NEAR <= level.at <= upright.end + _NEAR
+def _meet(level: Edge, upright: Edge) -> bool:
+    across = level.start - NEAR <= upright.at <= level.end + NEAR
+    return across and upright.start - NEAR <= level.at <= upright.end + NEAR
 
 
-def _grid(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Grid:
+def _grid(level: Iterable[Edge], upright: Iterable[Edge]) -> Grid:
     columns, rows = _positions(edge.at for edge in upright), _positions(edge.at for edge in level)
     cells: dict[Cell, Cell] = {}
     for row in range(len(rows) - 1):
@@ -134,7 +134,7 @@ def _grid(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Grid:
     return Grid(tuple(columns), tuple(rows), cells)
 
 
-def _separated(edges: Iterable[_Edge], at: float, middle: float) -> bool:
+def _separated(edges: Iterable[Edge], at: float, middle: float) -> bool:
     return any(edge.at == at and edge.start <= middle <= edge.end for edge in edges)
 
 
