@@ -133,6 +133,13 @@ def _column_name(cells: Iterable[str]) -> str:
     return " / ".join(dict.fromkeys(filter(None, map(_cell_text, cells))))
 
 
+def num_titles_and_headers(rows: Sequence[Row]) -> tuple[int, int]:
+    """Return how many rows of a table that marks nothing are titles, and how many below name its columns."""
+    num_titles = len(list(takewhile(is_title, rows)))
+    below = rows[num_titles:]
+    return num_titles, _with_grouped(below, int(has_header(below, doubtful=True)))
+
+
 def said_once(row: Row) -> list[str]:
     """Return the row with a cell that covers several columns only in the first of these."""
     return ["" if column and _covers(row[column - 1], cell) else cell for column, cell in enumerate(row)]

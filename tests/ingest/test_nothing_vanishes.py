@@ -19,6 +19,7 @@ from pptx import Presentation
 from pptx.util import Inches
 from pypdf.generic import ArrayObject, DictionaryObject, FloatObject, NameObject, NumberObject, TextStringObject
 
+from ingest.parse.marks import RAISED
 from ingest.parse.office.cells import shown
 from ingest.parse.pdf.layout import text_of
 from ingest.parse.pdf.reader import parse_pdf
@@ -639,6 +640,14 @@ def test_raised_figures_of_a_printed_page() -> None:
     small = "BT /F 11 Tf 50 200 Td (500) Tj /F 7 Tf 4 Ts (1) Tj /F 11 Tf 0 Ts ( mg on 2 m) Tj /F 7 Tf 4 Ts (2) Tj "
     small += "/F 11 Tf 0 Ts ( at 10) Tj /F 7 Tf 4 Ts (-6) Tj /F 11 Tf 0 Ts ( bar) Tj ET "
     assert parse_pdf(drawn(small)).pages[0].text == "500^1 mg on 2 m² at 10^-6 bar"
+
+
+@pytest.mark.parametrize("number", ["1", "12"])
+def test_raised_figure_before_a_footnote_does_not_join_its_first_figure(number: str) -> None:
+    line, note = "The trial period of all who begin here is six months", "12 months of a trial are agreed with trainees"
+    notes = [put(number, 50, y + 4, 6) + put(note, 50 + 4 * len(number), y, 9) for y in (188, 176)]
+    note = f"{number.translate(RAISED)} {note}"
+    assert parse_pdf(drawn(put(line, 50, 200) + "".join(notes))).pages[0].text == f"{line}\n{note}\n{note}"
 
 
 @pytest.mark.parametrize("text", ["Page 12", "kg2 and g17", "20417", "x-6", "(4)1", "H2O"])

@@ -24,6 +24,7 @@ from tests.ingest.samples import Bookmark, make_pdf
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 NASTY = SHARED_DATA / "nasty"
+ALIKE = 0.556 * 11  # points: width of the letters abdeghnopqu
 SENTENCE = "A printed line that is long enough to be text and no stamp"
 
 needs_shared_data = pytest.mark.skipif(not NASTY.exists(), reason="the real documents are not here")
@@ -225,6 +226,28 @@ def test_two_columns_are_read_one_after_the_other() -> None:
     assert "|" not in text
 
 
+@pytest.mark.parametrize("item", ["a. Open gate 3", "b) Read the meter", "(c) Lock up", "iv. Call the guard"])
+def test_lettered_item_is_a_line_of_its_own(item: str) -> None:
+    assert parse_pdf(make_pdf([["1. Morning", item]])).pages[0].text == f"1. Morning\n{item}"
+
+
+@pytest.mark.parametrize("start", ["e. V. in Bonn", "p. 12 below", "a tonne"])
+def test_line_that_begins_with_a_letter_goes_on(start: str) -> None:
+    assert parse_pdf(make_pdf([["Ask the club", start]])).pages[0].text == f"Ask the club {start}"
+
+
+def test_lines_of_a_table_of_contents_stay_lines() -> None:
+    lines = [f"{number} Clause of the contract {'.' * 30} {number}" for number in range(1, 4)]
+    assert parse_pdf(make_pdf([lines])).pages[0].text == "\n".join(lines)
+
+
+def test_heading_at_the_top_of_a_column_does_not_join_the_one_before() -> None:
+    line = "The canteen serves fish and soup on Monday."
+    column = "".join(put(line, 20, y, 8) for y in (250, 240, 230))
+    text = parse_pdf(drawn(column + put("Bikes", 220, 250, 8) + put(line, 220, 240, 8))).pages[0].text
+    assert text == f"{line} {line} {line}\nBikes\n{line}"
+
+
 # tables ----------------------------------------------------------------------------------------------
 
 
@@ -243,7 +266,28 @@ def test_ruled_table_becomes_rows_with_a_box_for_each_cell() -> None:
 def test_cell_over_two_columns_keeps_the_others_in_their_columns() -> None:
     grid = rules((50, 150, 250), (200, 150)) + "50 250 200 -50 re S "
     cells = put("Hotels of the year", 100, 230) + put("London", 55, 170) + put("175", 155, 170)
-    assert parse_pdf(drawn(grid + cells)).pages[0].text == "| Hotels of the year |  |\n| --- | --- |\n| London | 175 |"
+    text = parse_pdf(drawn(grid + cells)).pages[0].text
+    assert text == "Hotels of the year\n\n|  |  |\n| --- | --- |\n| London | 175 |"
+
+
+def test_merged_cells_group_columns_and_are_in_each_row_that_they_cover() -> None:
+    grid = rules((50, 350), (250, 210, 150)) + "".join(
+        f"{line} l S " for line in ("150 230 m 350 230", "150 180 m 350 180", "150 250 m 150 150", "250 230 m 250 150")
+    )
+    cells = "".join(
+        put(text, x, y)
+        for text, x, y in (
+            ("Region", 55, 225), ("Guests", 200, 235), ("Summer", 155, 215), ("Winter", 255, 215),
+            ("North", 55, 180), ("20", 155, 190), ("22", 255, 190), ("40", 155, 160), ("42", 255, 160),
+        )
+    )  # fmt: skip
+    data = drawn(grid + cells)
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "| Region | Guests / Summer | Guests / Winter |", "| --- | --- | --- |", "| North | 20 | 22 |",
+        "| North | 40 | 42 |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 11
 
 
 def test_cells_of_many_lines_side_by_side_are_rows() -> None:
@@ -266,11 +310,67 @@ def test_frames_with_one_column_of_text_are_no_table() -> None:
     assert parse_pdf(data).pages[0].text == "Leave\n30 days"
 
 
+WRAPPED = (
+    ("Level", 50, 240), ("Reply", 130, 240), ("Contact", 260, 240),
+    ("Gold", 50, 220), ("in two hours on", 130, 220), ("each day", 130, 208), ("Anna Berg", 260, 220),
+    ("Silver", 50, 186), ("in a day", 130, 186), ("Bo Lund", 260, 186),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("last_rule", [180, 200])
+def test_rows_between_level_rules_keep_the_lines_of_their_cells(last_rule: int) -> None:
+    level = "".join(f"50 {y} m 350 {y} l S " for y in (254, 234, 200, 180) if y >= last_rule)
+    data = drawn(level + "".join(put(*word) for word in WRAPPED) + put("The end of the levels.", 50, 150))
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "| Level | Reply | Contact |", "| --- | --- | --- |", "| Gold | in two hours on each day | Anna Berg |",
+        "| Silver | in a day | Bo Lund |", "", "The end of the levels.",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 10
+
+
+def test_columns_of_text_between_level_rules_are_no_table() -> None:
+    line = "The canteen serves fish and soup on Mondays"
+    level = "".join(f"20 {y} m 380 {y} l S " for y in (250, 210, 170, 130))
+    ys = ((238, 227, 216), (198, 187, 176), (158, 147, 136))
+    text = "".join(put(line, x, y, 8) for band in ys for x in (20, 220) for y in band)
+    assert "|" not in parse_pdf(drawn(level + text)).pages[0].text
+
+
 def test_columns_without_rules_become_a_table() -> None:
     rows = ((250, "Place", "Cap"), (236, "London", "175 GBP"), (222, "Paris", "190 EUR"))
     cells = "".join(put(place, 50, y) + put(cap, 200, y) for y, place, cap in rows)
     page = parse_pdf(drawn(cells)).pages[0]
     assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 GBP |\n| Paris | 190 EUR |"
+
+
+def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
+    """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
+    commands = ""
+    for y, texts in enumerate(map(str.split, lines)):
+        gap = (right - left - ALIKE * sum(map(len, texts))) / (len(texts) - 1)
+        for index, word in enumerate(texts):
+            commands += put(word, left + ALIKE * sum(map(len, texts[:index])) + gap * index, 250 - 14 * y)
+    return commands
+
+
+def test_justified_text_in_a_narrow_column_is_no_table() -> None:
+    lines = ("happened unheeded", "abandoned and bounded", "unbounded happened", "unheeded and hedged")
+    page = parse_pdf(drawn(filled(lines) + put("upon a bed.", 50, 194))).pages[0]
+    assert page.text == " ".join(lines) + " upon a bed."
+    assert len(page.lines) == 5
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("depa bonn", "happened den", "haggen boden", "gouda unna"),
+        ("unhappened bonn", "unabandoned bed", "happened boden", "unbounded unna"),
+    ],
+)
+def test_columns_that_end_at_one_edge_are_a_table(rows: tuple[str, ...]) -> None:
+    text = parse_pdf(drawn(put("one and one is on hand and page", 50, 264) + filled(rows, right=170))).pages[0].text
+    assert all("| " + row.replace(" ", " | ") + " |" in text for row in rows)
 
 
 def test_gap_in_a_single_line_is_a_space() -> None:

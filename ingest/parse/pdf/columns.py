@@ -9,13 +9,14 @@ from statistics import median
 from ingest.parse.document import Box, Line
 from ingest.parse.pdf.layout import SPREAD, Part, Printed, line_of
 from ingest.parse.pdf.sheet import around, turned
-from ingest.parse.tables import has_header
+from ingest.parse.tables import num_titles_and_headers, said_once
 
 _FEWEST_ROWS = 3
 _PROSE = 30
 """Median characters of a line above which columns are running text, not table cells."""
 
 Span = tuple[float, float]
+Cell = tuple[str, Box | None]
 
 
 def lines_of_parts(lines: Iterable[Sequence[Part]], quarters: int) -> list[Printed]:
@@ -31,7 +32,7 @@ def lines_of_parts(lines: Iterable[Sequence[Part]], quarters: int) -> list[Print
 
 
 def _columns(run: Sequence[Sequence[Part]], quarters: int) -> list[Printed]:
-    columns = _spans(box for parts in run for _, box in parts)
+    columns = spans(box for parts in run for _, box in parts)
     if len(run) < _FEWEST_ROWS or len(columns) < 2:
         return [line_of(parts, quarters, SPREAD) for parts in run]
     rows = [[_cell(parts, column) for column in columns] for parts in run]
@@ -41,7 +42,7 @@ def _columns(run: Sequence[Sequence[Part]], quarters: int) -> list[Printed]:
     return table(rows, quarters)
 
 
-def _spans(boxes: Iterable[Box]) -> list[Span]:
+def spans(boxes: Iterable[Box]) -> list[Span]:
     """Return the extent of each column; boxes that overlap are in one column."""
     spans: list[Span] = []
     for left, right in sorted((box.left, box.right) for box in boxes):
@@ -52,25 +53,46 @@ def _spans(boxes: Iterable[Box]) -> list[Span]:
     return spans
 
 
-def _cell(parts: Sequence[Part], column: Span) -> tuple[str, Box | None]:
+def _cell(parts: Sequence[Part], column: Span) -> Cell:
     inside = [(text, box) for text, box in parts if column[0] <= box.left < column[1]]
     return " ".join(text for text, _ in inside), around([box for _, box in inside])
 
 
-def table(rows: Iterable[Sequence[tuple[str, Box | None]]], quarters: int) -> list[Printed]:
-    """Return rows of cells with boxes as lines of a Markdown table."""
-    rows = list(rows)
-    if not has_header([[text for text, _ in cells] for cells in rows], doubtful=True):
-        rows.insert(0, [("", None)] * len(rows[0]))
+def table(rows: Sequence[Sequence[Cell]], quarters: int) -> list[Printed]:
+    """Return rows of cells as lines of a Markdown table, below its titles.
+
+    A cell that covers several columns is in the first, since edges of frames may divide it, unless it groups columns.
+    """
+    num_titles, num_headers = num_titles_and_headers([[text for text, _ in cells] for cells in rows])
+    titles = [line_of([(text, box)], quarters) for (text, box), *_ in rows[:num_titles] if box]
+    headers, below = rows[num_titles : num_titles + num_headers], rows[num_titles + num_headers :]
+    if num_headers == 1:
+        names = _parts_once(headers[0])
+    else:
+        names = [
+            [*{text: (text, box) for text, box in column if text}.values()] for column in zip(*headers, strict=True)
+        ]
+    header = _row(names or [[]] * len(rows[0]), quarters)
     rule = Printed("|" + " --- |" * len(rows[0]), row=True)
-    first, *others = [_row(cells, quarters) for cells in rows]
-    return [first, rule, *others]
+    return [*titles, header, rule, *(_row(_parts_once(cells), quarters) for cells in below)]
 
 
-def _row(cells: Sequence[tuple[str, Box | None]], quarters: int) -> Printed:
-    text, pieces = "|", list[Line]()
-    for words, box in ((words.replace("|", r"\|"), box) for words, box in cells):
-        if words and box:
-            pieces.append(Line(len(text) + 1, len(text) + 1 + len(words), turned(box, -quarters)))
-        text += f" {words} |"
-    return Printed(text, tuple(pieces), around([box for _, box in cells if box]), row=True)
+def _parts_once(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Return the parts of each cell, none for the further columns of one that covers several."""
+    texts = said_once([text for text, _ in cells])
+    return [[(text, box)] if text else [] for text, (_, box) in zip(texts, cells, strict=True)]
+
+
+def _row(cells: Iterable[Sequence[Cell]], quarters: int) -> Printed:
+    """Return a row; each cell is written as its parts with slashes between."""
+    text, pieces, boxes = "|", list[Line](), list[Box]()
+    for parts in cells:
+        text += " "
+        for index, (words, box) in enumerate(parts):
+            text += " / " * (index > 0)
+            start, text = len(text), text + words.replace("|", r"\|")
+            if box:
+                pieces.append(Line(start, len(text), turned(box, -quarters)))
+                boxes.append(box)
+        text += " |"
+    return Printed(text, tuple(pieces), around(boxes), row=True)

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import byref, c_double
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -28,6 +28,8 @@ _HYPHEN = "\x02"
 
 _WIDE_GAP = 12.0  # points
 _LEAST_RISE = 0.2  # of a character's height
+_LONGEST_MARK = 3  # figures before a footnote
+_NEAR_MARK = 6.0  # points between these and its text
 _MARK = re.compile(r"[-\u2013\u2014•▪▫◦‣\u2043●○■□·*o]|\(?(\d{1,3}|[A-Za-z])[.)]")
 _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\u2028": " ", "\u2029": " ", "\x85": " ", "\xa0": " "})
 
@@ -92,7 +94,13 @@ def _shared(one: Sequence[Char], other: Sequence[Char]) -> float:
 def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
     """Yield the page's characters, with a mark or a raised form for raised figures."""
     base, last = (0, Char("", 0, 0, 0, 0)), Char("", 0, 0, 0, 0)  # base: the last character on the line itself
-    for index, char in _numbered_chars(textpage, sheet):
+    chars = list(_numbered_chars(textpage, sheet))
+    marks = set(_note_marks(textpage, sheet, chars))
+    for position, (index, char) in enumerate(chars):
+        if position in marks:
+            is_apart = position + 1 in marks or chars[position + 1][1].text == " "
+            yield char._replace(text=char.text.translate(RAISED) + " " * (not is_apart))
+            continue
         if char.text in FIGURES and _is_raised(textpage, sheet, (index, char), base, last):
             is_first, after_figure = last is base[1], base[1].text.isdigit()
             last = char
@@ -104,6 +112,19 @@ def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
             yield char
         if not char.text.isspace():
             base, last = (index, char), char
+
+
+def _note_marks(textpage: pypdfium2.PdfTextPage, sheet: Sheet, chars: Sequence[tuple[int, Char]]) -> Iterator[int]:
+    """Yield the positions of raised figures that begin a line, as those before a footnote."""
+    for start, (_, char) in enumerate(chars):
+        if not char.text.isdigit() or (start and chars[start - 1][1].text not in "\r\n"):
+            continue
+        figures = takewhile(lambda pair: pair[1].text.isdigit(), chars[start : start + _LONGEST_MARK])
+        for end, mark in enumerate(figures, start + 1):
+            base = next((pair for pair in chars[end : end + 3] if not pair[1].text.isspace()), None)
+            is_near = base and -1 < base[1].left - mark[1].right < _NEAR_MARK
+            if base and is_near and _is_above(textpage, sheet, mark, base):
+                yield from range(start, end)
 
 
 def _is_lowered(
@@ -121,8 +142,15 @@ def _is_raised(
     textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char], last: Char
 ) -> bool:
     """Return whether it follows the last character, above the line of the base one."""
+    return -1 < numbered[1].left - last.right < 2 and _is_above(textpage, sheet, numbered, base)
+
+
+def _is_above(
+    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char]
+) -> bool:
+    """Return whether it stands above the line of the base character."""
     char, size = numbered[1], base[1].bottom - base[1].top
-    if not -1 < char.left - last.right < 2 or not _LEAST_RISE * size < base[1].bottom - char.bottom < 2 * size:
+    if not _LEAST_RISE * size < base[1].bottom - char.bottom < 2 * size:
         return False  # most figures end here; their lines are slow to get
     upper, lower = (_line_at(textpage, sheet, index) for index in (numbered[0], base[0]))
     return lower - upper > _LEAST_RISE * max(size, char.bottom - char.top)
@@ -155,6 +183,11 @@ def text_of(chars: Iterable[Char]) -> str:
     return without_invisible(re.sub("\xad$", "-", text.strip()))
 
 
+def is_mark(text: str) -> bool:
+    """Return whether it is the mark or number of a list item."""
+    return _MARK.fullmatch(text) is not None
+
+
 def parts_of(chars: Sequence[Char], sheet: Sheet) -> list[Part]:
     """Return the separate parts of a line that are visible on the page."""
     parts = [(text_of(part), box) for part in _parts(chars) if (box := sheet.box(part))]
@@ -168,7 +201,7 @@ def _parts(chars: Sequence[Char]) -> Iterator[Sequence[Char]]:
     for before, after in pairwise(seen):
         gap = chars[after].left - chars[before].right
         wide = gap > _WIDE_GAP and gap > 2 * max(char.bottom - char.top for char in chars[start : before + 1])
-        if wide and not _MARK.fullmatch(text_of(chars[start:after])):
+        if wide and not is_mark(text_of(chars[start:after])):
             yield chars[start:after]
             start = after
     yield chars[start:]
@@ -186,7 +219,7 @@ def line_of(parts: Sequence[Part], quarters: int, joint: str = SPREAD) -> Printe
 
 def with_marks(lines: Sequence[Printed]) -> list[Printed]:
     """Return the lines, with each lone list mark moved before the line to its right."""
-    marks = [line for line in lines if _MARK.fullmatch(line.text)]
+    marks = [line for line in lines if is_mark(line.text)]
     placed = {id(line): line for line in lines}
     for mark in marks:
         near = [(distance, line) for line in lines if line not in marks and (distance := _distance(mark, line)) < 0.1]

@@ -18,7 +18,12 @@ from ingest.parse.marks import is_compound
 from ingest.parse.pdf.continued import with_headers
 from ingest.parse.pdf.layout import SPREAD, Printed
 
-_ITEM = re.compile(r"\s*([-•▪*]|\d+[.)])\s")
+_ITEM = re.compile(
+    r"\s*([-•▪*]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
+)
+"""Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
+_LEADER = re.compile(r"(\. ?|…|_){4,}\s*\S{0,6}$")
+"""Ends a line of a table of contents, or a space to fill in."""
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
@@ -183,7 +188,8 @@ class _Shape:
         """Return the text to put between two lines; None if a hyphen divides a word across them.
 
         A line continues if it ends in a comma, is as long as the page's long lines, or the next one begins in lower
-        case; not if either is a title, or the next one is a list item or starts a spaced paragraph.
+        case; not if either is a title, or the next one is a list item or starts a spaced paragraph, or a column after
+        a sentence.
         """
         if line.row or following.row:
             return "\n" if line.row and following.row else "\n\n"
@@ -192,7 +198,8 @@ class _Shape:
             not titles.isdisjoint({one_line(line.text), one_line(following.text)})
             or SPREAD in line.text + following.text
             or _ITEM.match(following.text)
-            or (_CODE.match(following.text) and line.text[-1:] in ".:;!?")
+            or _LEADER.search(line.text)
+            or ((_CODE.match(following.text) or following.top < line.top - self.pitch) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
         continues = line.text.endswith(",") or lower or _printed_length(line) > 0.85 * self.full

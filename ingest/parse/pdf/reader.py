@@ -28,10 +28,11 @@ from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, text_of, with_marks
+from ingest.parse.pdf.level_rules import level_grids
 from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
-from ingest.parse.pdf.ruled_tables import grids, with_tables
+from ingest.parse.pdf.ruled_tables import grids, rules, with_tables
 from ingest.parse.pdf.sheet import sheet_of
 from ingest.parse.pdf.unseen import without_unseen
 
@@ -124,7 +125,10 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
     if pdfium.FPDFPage_GetAnnotCount(page):
         found.attached += attached_files(pdf, page)
         chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
-    return with_marks(with_tables(chars, grids(page, sheet), sheet))
+    level, upright = rules(page, sheet)
+    found_grids = grids(level, upright)
+    found_grids += level_grids(chars, level, found_grids, sheet)
+    return with_marks(with_tables(chars, found_grids, sheet))
 
 
 def _unread_note(unread: list[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,14 +13,16 @@ import pypdfium2
 
 from ingest.parse.document import Box
 from ingest.parse.pdf.columns import lines_of_parts, table
-from ingest.parse.pdf.layout import Printed, parts_of, text_of
+from ingest.parse.pdf.justified import parts_of_lines
+from ingest.parse.pdf.layout import Printed, text_of
 from ingest.parse.pdf.paths import segments
 from ingest.parse.pdf.sheet import Char, Sheet
+from ingest.parse.tables import Field
 
 Cell = tuple[int, int]
 """Row and column."""
 
-_NEAR = 3.0  # points: edges within this distance meet
+NEAR = 3.0  # points: edges within this distance meet
 _SHORTEST = 4.0  # points: shorter lines are dashes, dots, or ends of thick lines
 _MAX_SEGMENTS = 4000  # a page with more is a drawing
 _LONGEST_CELL = 2000  # characters
@@ -28,7 +30,7 @@ _FEWEST_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
+class Edge:
     """A ruling line: its position on one axis, and its extent on the other."""
 
     at: float
@@ -58,34 +60,34 @@ class Grid:
 # ruling lines -> grids ---------------------------------------------------------------------------------
 
 
-def grids(page: pypdfium2.PdfPage, sheet: Sheet) -> list[Grid]:
-    """Return the page's ruled areas with at least two rows and columns."""
-    found = [_grid(*group) for group in _crossing(*_edges(page, sheet))]
+def grids(level: Iterable[Edge], upright: Iterable[Edge]) -> list[Grid]:
+    """Return the ruled areas with at least two rows and columns."""
+    found = [_grid(*group) for group in _crossing(level, upright)]
     return [grid for grid in found if len(grid.columns) > 2 and len(grid.rows) > 2]
 
 
-def _edges(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[_Edge], list[_Edge]]:
+def rules(page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[Edge], list[Edge]]:
     """Return the page's level and upright ruling lines, with pieces of one line merged."""
-    level, upright = list[_Edge](), list[_Edge]()
+    level, upright = list[Edge](), list[Edge]()
     for number, (x1, y1, x2, y2) in enumerate(segments(page, sheet.matrix)):
         if number > _MAX_SEGMENTS:
             return [], []
         if abs(y1 - y2) < 1 and abs(x1 - x2) > _SHORTEST:
-            level.append(_Edge(y1, min(x1, x2), max(x1, x2)))
+            level.append(Edge(y1, min(x1, x2), max(x1, x2)))
         elif abs(x1 - x2) < 1 and abs(y1 - y2) > _SHORTEST:
-            upright.append(_Edge(x1, min(y1, y2), max(y1, y2)))
+            upright.append(Edge(x1, min(y1, y2), max(y1, y2)))
     return _merged(level), _merged(upright)
 
 
-def _merged(edges: Sequence[_Edge]) -> list[_Edge]:
+def _merged(edges: Sequence[Edge]) -> list[Edge]:
     positions = _positions(edge.at for edge in edges)
     near = [(positions[bisect_right(positions, edge.at) - 1], edge.start, edge.end) for edge in edges]
-    merged: list[_Edge] = []
+    merged: list[Edge] = []
     for at, start, end in sorted(near):
-        if merged and merged[-1].at == at and start <= merged[-1].end + _NEAR:
-            merged[-1] = _Edge(at, merged[-1].start, max(end, merged[-1].end))
+        if merged and merged[-1].at == at and start <= merged[-1].end + NEAR:
+            merged[-1] = Edge(at, merged[-1].start, max(end, merged[-1].end))
         else:
-            merged.append(_Edge(at, start, end))
+            merged.append(Edge(at, start, end))
     return merged
 
 
@@ -93,17 +95,17 @@ def _positions(values: Iterable[float]) -> list[float]:
     """Return the values sorted, with close ones merged."""
     positions: list[float] = []
     for value in sorted(values):
-        if not positions or value - positions[-1] > _NEAR:
+        if not positions or value - positions[-1] > NEAR:
             positions.append(value)
     return positions
 
 
-def _crossing(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Iterator[tuple[set[_Edge], set[_Edge]]]:
+def _crossing(level: Iterable[Edge], upright: Iterable[Edge]) -> Iterator[tuple[set[Edge], set[Edge]]]:
     """Yield groups of lines that meet, directly or through others."""
     level, upright = set(level), set(upright)
     while upright:
         new = {upright.pop()}
-        group: tuple[set[_Edge], set[_Edge]] = (set(), set(new))
+        group: tuple[set[Edge], set[Edge]] = (set(), set(new))
         while new:
             met = {edge for edge in level if any(_meet(edge, other) for other in new)}
             new = {edge for edge in upright if any(_meet(other, edge) for other in met)}
@@ -112,12 +114,12 @@ def _crossing(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Iterator[tupl
         yield group
 
 
-def _meet(level: _Edge, upright: _Edge) -> bool:
-    across = level.start - _NEAR <= upright.at <= level.end + _NEAR
-    return across and upright.start - _NEAR <= level.at <= upright.end + _NEAR
+def _meet(level: Edge, upright: Edge) -> bool:
+    across = level.start - NEAR <= upright.at <= level.end + NEAR
+    return across and upright.start - NEAR <= level.at <= upright.end + NEAR
 
 
-def _grid(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Grid:
+def _grid(level: Iterable[Edge], upright: Iterable[Edge]) -> Grid:
     columns, rows = _positions(edge.at for edge in upright), _positions(edge.at for edge in level)
     cells: dict[Cell, Cell] = {}
     for row in range(len(rows) - 1):
@@ -132,7 +134,7 @@ def _grid(level: Iterable[_Edge], upright: Iterable[_Edge]) -> Grid:
     return Grid(tuple(columns), tuple(rows), cells)
 
 
-def _separated(edges: Iterable[_Edge], at: float, middle: float) -> bool:
+def _separated(edges: Iterable[Edge], at: float, middle: float) -> bool:
     return any(edge.at == at and edge.start <= middle <= edge.end for edge in edges)
 
 
@@ -141,8 +143,9 @@ def _separated(edges: Iterable[_Edge], at: float, middle: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The printed lines in each cell."""
+    """The printed lines in each cell of a grid; a merged cell is its upper left field."""
 
+    grid: Grid
     cells: dict[Cell, list[list[Char]]]
 
     def is_table(self) -> bool:
@@ -153,12 +156,17 @@ class _Table:
 
     def printed(self, sheet: Sheet) -> list[Printed]:
         """Return its rows in Markdown."""
+        return table([[_cell(lines, key, sheet) for key, lines in row] for row in self._rows()], sheet.quarters)
+
+    def _rows(self) -> Iterator[list[tuple[Hashable, list[list[Char]]]]]:
+        """Yield its rows, each field as a key of its cell and the cell's lines."""
         columns = sorted({column for _, column in self.cells})
-        rows = (
-            [self.cells.get((row, column), []) for column in columns] for row in sorted({row for row, _ in self.cells})
-        )
-        split = (cells for row in rows for cells in _split(row))
-        return table(([_cell(lines, sheet) for lines in cells] for cells in split), sheet.quarters)
+        for row in sorted({row for row, _ in self.cells}):
+            fields = [(row, column) for column in columns]
+            cells = [self.grid.cells[field] for field in fields]
+            for number, lines in enumerate(_split([self.cells.get(field, []) for field in fields])):
+                split = dict(zip(fields, lines, strict=True))
+                yield [((cell, number), split.get(cell, self.cells.get(cell, []))) for cell in cells]
 
 
 def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet) -> list[Printed]:
@@ -171,14 +179,14 @@ def with_tables(lines: Sequence[list[Char]], found: Iterable[Grid], sheet: Sheet
         if ruled:
             result += [line for item in group if isinstance(item, _Table) for line in item.printed(sheet)]
         else:
-            parts = (parts_of(item, sheet) for item in group if not isinstance(item, _Table))
-            result += lines_of_parts(filter(None, parts), sheet.quarters)
+            parts = parts_of_lines([item for item in group if not isinstance(item, _Table)], sheet)
+            result += lines_of_parts(parts, sheet.quarters)
     return result
 
 
 def _with_table(flow: list[list[Char] | _Table], grid: Grid) -> list[list[Char] | _Table]:
     """Return the flow with the grid's characters as one table."""
-    table, position = _Table(defaultdict(list)), None
+    table, position = _Table(grid, defaultdict(list)), None
     rest: list[list[Char] | _Table] = []
     for item in flow:
         if isinstance(item, _Table):
@@ -208,8 +216,9 @@ def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
         yield row
 
 
-def _cell(lines: Sequence[Sequence[Char]], sheet: Sheet) -> tuple[str, Box | None]:
-    """Return the lines of a cell joined, without hyphens that divide a word, and their box."""
+def _cell(lines: Sequence[Sequence[Char]], key: Hashable, sheet: Sheet) -> tuple[Field, Box | None]:
+    """Return the lines of a cell joined, without hyphens that divide a word, and their box. key: of the cell."""
     text = " ".join(line for line in map(text_of, lines) if line)
     text = re.sub(r"(\w-\w+-) (?=[a-zß-ÿ])", r"\1", text)  # a compound keeps its hyphens
-    return re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text), sheet.box(char for line in lines for char in line)
+    text = re.sub(r"(?<=[^\W\d_])- (?=[a-zß-ÿ])", "", text)
+    return Field(text, key), sheet.box(char for line in lines for char in line)
