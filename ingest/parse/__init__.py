@@ -6,7 +6,7 @@
     figures    Gallery   pictures -> PNG or JPEG with captions, within limits
     marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
     tables     rows of cells -> Markdown tables; sheet_tables finds the tables of a sheet
-    plain, separated, rst, mail, calendars, office    one format or family each
+    plain, separated, rst, mail, outlook, calendars, office    one format or family each
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
 
@@ -44,9 +44,11 @@ from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
 from ingest.parse.marks import without_invisible
+from ingest.parse.office.opendocument import parse_opendocument
 from ingest.parse.office.sheets import parse_xlsx
 from ingest.parse.office.slides import parse_pptx
 from ingest.parse.office.word import parse_docx
+from ingest.parse.outlook import parse_msg
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
@@ -82,6 +84,9 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".pptx": parse_pptx,
     ".xlsx": parse_xlsx,
     ".xlsm": parse_xlsx,
+    ".odt": parse_opendocument,
+    ".ods": parse_opendocument,
+    ".odp": parse_opendocument,
     ".csv": parse_csv,
     ".tsv": parse_csv,
     ".epub": parse_epub,
@@ -99,12 +104,14 @@ _DEEPEST_MAIL = 8
 """Mails inside mails that are read, such as a chain of forwarded ones."""
 
 
-def _parse_mail(data: bytes, depth: int = 1) -> Parsed:
-    inner = {".eml": partial(_parse_mail, depth=depth + 1)} if depth < _DEEPEST_MAIL else {}
-    return parse_mail(data, {suffix: parser for suffix, parser in PARSERS.items() if suffix != ".eml"} | inner)
+def _parse_mail(suffix: str, data: bytes, depth: int = 1) -> Parsed:
+    inner = {mail: partial(_parse_mail, mail, depth=depth + 1) for mail in _MAILS} if depth < _DEEPEST_MAIL else {}
+    others = {other: parser for other, parser in PARSERS.items() if other not in _MAILS}
+    return _MAILS[suffix](data, others | inner)
 
 
-PARSERS[".eml"] = _parse_mail
+_MAILS = {".eml": parse_mail, ".msg": parse_msg}
+PARSERS |= {suffix: partial(_parse_mail, suffix) for suffix in _MAILS}
 
 
 def parse(path: Path, name: str | None = None, on_text: Callable[[Document], None] = lambda _: None) -> Document:

@@ -13,6 +13,7 @@ MAX_BYTES = 500_000_000
 
 _MAX_RATIO = 400  # XML shrinks to a tenth, dull worksheets to a hundredth
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_MANIFEST = "META-INF/manifest.xml"
 _LOCKED = "the file is locked with a password; save it without one and add it again"
 
 
@@ -53,6 +54,17 @@ def office_file(data: bytes) -> bytes:
             for entry in container.infolist():
                 usual.writestr(entry, _usual_namespaces(container.read(entry)))
     return buffer.getvalue()
+
+
+def opendocument_parts(data: bytes) -> dict[str, bytes]:
+    """Return the XML of an ODT, ODS or ODP by name. Raises ParseError if it is encrypted or has no content."""
+    with checked_zip(data, _MANIFEST) as package:
+        if b"encryption-data" in package.read(_MANIFEST):
+            raise ParseError(_LOCKED)
+        parts = {name: package.read(name) for name in package.namelist() if name.endswith(".xml")}
+    if "content.xml" not in parts:
+        raise ParseError("this OpenDocument file is damaged: it has no content.xml")
+    return parts
 
 
 def embedded_note(data: bytes) -> str:

@@ -81,12 +81,11 @@ def _is_line(rows: Sequence[Row]) -> bool:
 
 
 def _is_label(rows: Sequence[Row]) -> bool:
-    """Return whether the first row is a label and a value, and a later one names more columns than those."""
-    width = max(map(len, rows))
-    later = next((row for row in rows if len([cell for cell in row if cell.strip()]) == width), ())
-    num_filled = sum(bool(cell.strip()) for cell in said_once(rows[0]))
-    is_above = bool(rows[0][0].strip()) and num_filled <= 2 < width and not names_columns_of(rows[0], rows[1])
-    return is_above and bool(later) and not any(map(is_figure, later))
+    """Return whether the first row is a label and a value, and a later one the names of more columns."""
+    first, *rest = rows
+    num_filled = sum(bool(cell.strip()) for cell in first)
+    names = next((row for row in rest if all(map(str.strip, row))), ())
+    return bool(first[0].strip() and names) and num_filled <= 2 < len(first) and not any(map(is_figure, names))
 
 
 def _are_notes(rows: Sequence[Row]) -> bool:

@@ -1,1 +1,1 @@
-"""DOCX, PPTX and XLSX -> text: word (with numbering, runs), slides, sheets; cells, charts, formulas, parts."""
+"""Office files -> text: word (with numbering, runs), slides, sheets; cells, charts, formulas, parts; opendocument."""

@@ -51,7 +51,7 @@ def parse_xlsx(data: bytes) -> Parsed:
     file = io.BytesIO(package)
     book = openpyxl.load_workbook(file, read_only=True, data_only=True, rich_text=True)
     title = real_title(book.properties.title or "")
-    cover = [_headed(1, title, "")] if title else []
+    cover = [headed(1, title, "")] if title else []
     counts: Counter[str] = Counter()
     with zipfile.ZipFile(file) as parts:
         sheets = [
@@ -91,11 +91,12 @@ def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Par
     counts["formulas"] += len(layout.formulas)
     visible = layout.without_hidden(rows, counts)
     text = "\n\n".join([*map(block_text, blocks(visible)), *layout.texts])
-    parsed = _headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
+    parsed = headed(level, one_line(sheet.title), text) if text else Parsed((), (), "")
     return replace(parsed, figures=tuple(layout.pictures))
 
 
-def _headed(level: int, title: str, text: str) -> Parsed:
+def headed(level: int, title: str, text: str) -> Parsed:
+    """Return a sheet's text below its name as a heading."""
     line = "#" * level + " " + title
     return Parsed((Page(None, f"{line}\n\n{text}".rstrip()),), (Heading(level, title, 0, len(line)),), title)
 
