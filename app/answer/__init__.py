@@ -2,7 +2,9 @@
 
     answer      Answer          the answer to a question, with its sources
     blocks      Block           a passage -> its paragraphs, lists and tables, and their sentences, items and rows
+    units       CitedUnit       cited passages -> their units, which can be quoted
     question                    a question -> its parts, its figures and the kind of value it asks for
+    about                       which units are about the part numbers, days and years of a question
     extractive  Extraction      without a language model: the parts of the passages that answer, word for word
     quotes      Quote           chosen parts with what a reader needs around them, and their text
     passages    Passage         text of the citations for a language model, within its token budget

@@ -9,20 +9,17 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain, islice, zip_longest
+from itertools import accumulate, chain, zip_longest
 
+from app.answer.about import about_terms, alternatives, is_named
 from app.answer.answer import Citation
-from app.answer.blocks import Block, split_blocks
 from app.answer.question import AskedValue, asked_value, figures_in, parts_of
-from app.answer.quotes import WHOLE, Quote, with_context
+from app.answer.quotes import Quote, with_context
+from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
-from app.search.dates import Period, asked_periods, asks_for_latest, days_in, periods_in, without_dates
-from app.search.follow_up import CONTEXT
-from app.search.fusion import MIN_DATED, exact_terms, holds_term
 from app.search.query import QUESTION_ENDS
-from ingest.chunk import Chunk
 
 _ALONE, _BLOCK, _PASSAGE = 15.6, 12.6, 9.6
 """Log-odds of one unit of similarity between the question and a unit, its block and its passage."""
@@ -54,9 +51,6 @@ MIN_VALUE = 25.9
 _MARGIN = 2.0
 """Largest distance of a second quote from the best, shared by the parts of a question."""
 _MAX_QUOTES = 2
-_MAX_TERMS = 4
-_OPENING = 600
-"""Characters at a document's beginning that say what it is about."""
 _MAX_WORDS = 100
 """Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
@@ -86,21 +80,6 @@ class Extraction:
         return self.value >= MIN_VALUE
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """Sentence, item, row or whole list of a cited passage.
-
-    position: its number in the block. text: of a whole list, its lead-in, '' if it has none. surroundings: title,
-    headings and the whole block as sentences.
-    """
-
-    citation: Citation
-    block: Block
-    position: int
-    text: str
-    surroundings: str
-
-
 def extract(question: str, citations: Sequence[Citation], scorer: Similarity, best_similarity: float) -> Extraction:
     """Return the parts of the cited passages that answer the question.
 
@@ -109,43 +88,31 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     An exact term of the question, such as a part number, must be in what is quoted if any passage holds it. Each part
     of a question gets a quote.
     """
-    units = list(_units(citations))
+    units = list(units_of(citations))
     if not units:
         return Extraction((), -math.inf)
-    whole, about = _values(question, units, scorer), _about_terms(question, units)
+    whole, about = _values(question, units, scorer), about_terms(question, units)
     parts = parts_of(question)
     choices = [
         (_with_asked_value(part, units, values, allowed), allowed)
         for part in parts
         for values in [whole if len(parts) == 1 else _values_for(part, whole, units, scorer)]
-        for allowed in _alternatives(part, question, units, about, values)
+        for allowed in alternatives(part, question, units, about, values)
     ]
     near = [_nearest(values, allowed, _MARGIN / len(choices)) for values, allowed in choices]
     chosen = [number for best in zip_longest(*near) for number in best if number is not None]  # one for each first
     quotes = _quotes(units, dict.fromkeys(chosen), whole, about)
     value = max(whole[number] for number in chosen) + _NEAREST * best_similarity
-    if any(_is_named(question, units[number]) for number in chosen):
+    if any(is_named(question, units[number]) for number in chosen):
         value = math.inf
     is_of_kind = _hold_asked_values(parts, quotes, [units[number] for number in chosen])
     return Extraction(tuple(_below_heading(each, question) for each in quotes), value if is_of_kind else -math.inf)
 
 
-def _values_for(part: str, whole: Sequence[float], units: Sequence[_Unit], scorer: Similarity) -> list[float]:
+def _values_for(part: str, whole: Sequence[float], units: Sequence[CitedUnit], scorer: Similarity) -> list[float]:
     """Return the value of each unit for a part of the question."""
     of_part = _values(part, units, scorer)
     return [(1 - _SHARE_OF_PART) * a + _SHARE_OF_PART * b for a, b in zip(whole, of_part, strict=True)]
-
-
-def _alternatives(
-    part: str, question: str, units: Sequence[_Unit], about: Sequence[Sequence[int]], values: Sequence[float]
-) -> list[Sequence[int]]:
-    """Return what to choose from, once for each exact term and for each time that the question names."""
-    times = asked_periods(part) or asked_periods(question)
-    return [
-        allowed
-        for of_term in about or [range(len(units))]
-        for allowed in _of_times(times, asks_for_latest(question), units, of_term, values)
-    ]
 
 
 def _nearest(values: Sequence[float], allowed: Sequence[int], margin: float) -> list[int]:
@@ -154,15 +121,8 @@ def _nearest(values: Sequence[float], allowed: Sequence[int], margin: float) -> 
     return [number for number in ranked if values[number] >= values[ranked[0]] - margin][:_MAX_QUOTES]
 
 
-def _is_named(question: str, unit: _Unit) -> bool:
-    """Return whether the question is the unit's heading, or names it by an exact term."""
-    chunk = unit.citation.chunk
-    named = any(holds_term(unit.text, term) or _is_below(chunk, term) for term in _asked_terms(question))
-    return named or question.casefold() == chunk.heading.casefold()
-
-
 def _with_asked_value(
-    question: str, units: Sequence[_Unit], values: Sequence[float], allowed: Sequence[int]
+    question: str, units: Sequence[CitedUnit], values: Sequence[float], allowed: Sequence[int]
 ) -> Sequence[float]:
     """Return the values, higher for units of the best passage that hold the kind of value asked for."""
     value, best = asked_value(question), units[max(allowed, key=lambda number: values[number])].citation
@@ -174,7 +134,7 @@ def _with_asked_value(
     ]
 
 
-def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote], chosen: Sequence[_Unit]) -> bool:
+def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote], chosen: Sequence[CitedUnit]) -> bool:
     """Return whether the quotes hold a value of each kind that the parts of the question ask for."""
     text = "\n".join(quote.text for quote in quotes)
     return all(
@@ -184,37 +144,27 @@ def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote], chosen: Se
     )
 
 
-def _holds(value: AskedValue, unit: _Unit, question: str) -> bool:
+def _holds(value: AskedValue, unit: CitedUnit, question: str) -> bool:
     """Return whether a unit holds a value of this kind; figures of a table's row count by what stands above them.
 
     Such a row must have a word of the question that is no name of a column.
     """
     if value.form.search(unit.text):
         return True
-    if not (value.column and _is_row(unit) and re.search(r"\d", unit.text)):
+    if not (value.column and unit.is_row and re.search(r"\d", unit.text)):
         return False
     row, above = (
         set(_WORD.findall(text.casefold())) for text in (unit.block.units[unit.position].text, unit.block.intro)
     )
     is_asked = bool((row - above).intersection(_WORD.findall(question.casefold())))
-    return is_asked and value.column.search(unit.citation.chunk.passage) is not None
+    return is_asked and value.column.search(unit.chunk.passage) is not None
 
 
-def _units(citations: Sequence[Citation]) -> Iterator[_Unit]:
-    for citation in citations:
-        for block in split_blocks(citation.chunk.text):
-            surroundings = f"{_label(citation.chunk)}\n{' '.join(block.sentences)}"
-            if block.kind == "list":
-                yield _Unit(citation, block, WHOLE, block.lead_in, surroundings)
-            for position, unit in enumerate(block.units):
-                yield _Unit(citation, block, position, unit.plain, surroundings)
-
-
-def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[float]:
+def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> list[float]:
     """Return the value of each unit: the log-odds that it answers, up to a constant."""
     texts = [unit.text or unit.surroundings for unit in units]
     blocks = [unit.surroundings for unit in units]
-    passages = [unit.citation.chunk.passage for unit in units]
+    passages = [unit.chunk.passage for unit in units]
     every = list(dict.fromkeys(chain(texts, blocks, passages)))
     similarity = dict(zip(every, scorer.similarities(question, every), strict=True))
     wanted, names = figures_in(question), _shared_names(question, texts)
@@ -225,21 +175,17 @@ def _values(question: str, units: Sequence[_Unit], scorer: Similarity) -> list[f
         + _RANK * (unit.citation.number - 1)
         + _INCOMPLETE * _is_incomplete(unit)
         + _LENGTH * min(len(text.split()), _FULL_LENGTH) / _FULL_LENGTH
-        + _ROW * _is_row(unit)
+        + _ROW * unit.is_row
         + (_FIGURES * len(wanted & figures_in(text)) / len(wanted) if wanted else 0.0)
-        + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and _is_row(unit) else 0.0)
+        + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and unit.is_row else 0.0)
         for unit, text, block, passage in zip(units, texts, blocks, passages, strict=True)
     ]
 
 
-def _is_incomplete(unit: _Unit) -> bool:
+def _is_incomplete(unit: CitedUnit) -> bool:
     """Return whether a unit is a question, or introduces what is not in its block."""
     ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":")
     return unit.text.rstrip().endswith(ends)
-
-
-def _is_row(unit: _Unit) -> bool:
-    return unit.block.kind == "table"
 
 
 def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
@@ -250,48 +196,6 @@ def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
     return frozenset(word for word in asked & within if word.lower() not in words)
 
 
-def _label(chunk: Chunk) -> str:
-    return f"{chunk.title} {chunk.heading}"
-
-
-def _asked_terms(question: str) -> list[str]:
-    """Return the exact terms of a question; those of an earlier one only if it has none."""
-    context = CONTEXT.search(question)
-    return exact_terms(question[: context.start()] if context else question) or exact_terms(question)
-
-
-def _about_terms(question: str, units: Sequence[_Unit]) -> list[list[int]]:
-    """Return the units about each of the first exact terms that any of them holds."""
-    about = (_about(term, units) for term in _asked_terms(question))
-    return list(islice(filter(None, about), _MAX_TERMS))
-
-
-def _about(term: str, units: Sequence[_Unit]) -> list[int]:
-    """Return the units about an exact term, none if no unit holds it.
-
-    A unit is about a term if it, its heading or another unit of its block holds the term. In a block, units that hold
-    another term of the same shape are left out: the other rows of a parts list. A text that names no other one is about
-    it as a whole, and if it opens a document, so is the document.
-    """
-    holders = {number for number, unit in enumerate(units) if holds_term(unit.text, term)}
-    blocks = {id(units[number].block) for number in holders}
-    texts = [units[number].citation.chunk for number in holders if units[number].block.kind != "table"]
-    alone = [chunk for chunk in texts if _terms_like(term, chunk.text) <= {term.casefold()}]
-    passages, documents = (
-        {chunk.id for chunk in alone},
-        {chunk.document_id for chunk in alone if chunk.start < _OPENING},
-    )
-    return [
-        number
-        for number, unit in enumerate(units)
-        if number in holders
-        or _is_below(unit.citation.chunk, term)
-        or (id(unit.block) in blocks and not _is_about_another(unit, term))
-        or unit.citation.chunk.id in passages
-        or unit.citation.chunk.document_id in documents
-    ]
-
-
 def _below_heading(quote: Quote, question: str) -> Quote:
     """Return the quote with its heading, if that may hold what is asked for: a version, a date, a name."""
     heading = "".join(quote.citation.chunk.headings[-1:])
@@ -300,68 +204,8 @@ def _below_heading(quote: Quote, question: str) -> Quote:
     return replace(quote, heading=heading) if may_answer and is_short else quote
 
 
-def _is_below(chunk: Chunk, term: str) -> bool:
-    """Return whether a heading of the chunk holds the term or begins with it, as with a section number."""
-    return holds_term(chunk.heading, term) or any(heading.split()[:1] == [term] for heading in chunk.headings)
-
-
-def _is_about_another(unit: _Unit, term: str) -> bool:
-    return unit.position == WHOLE or bool(_terms_like(term, unit.text) - {term.casefold()})
-
-
-def _terms_like(term: str, text: str) -> set[str]:
-    """Return the exact terms of a text that have the shape of this one."""
-    return {other.casefold() for other in exact_terms(text) if _shape(other) == _shape(term)}
-
-
-def _shape(term: str) -> str:
-    """Return the kind of a term: ERR_NET_005 and ERR_DISK_017 have one shape."""
-    return re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", term))
-
-
-def _of_times(
-    times: Sequence[Period], latest: bool, units: Sequence[_Unit], allowed: Sequence[int], values: Sequence[float]
-) -> list[Sequence[int]]:
-    """Return the units of each time that is asked about; all of them if no time decides.
-
-    A day decides between the rows of a list of dated ones. Other times decide between the sections of the document that
-    answers best, and others with its title, such as the price lists of two years.
-    """
-    of_days = [[number for number in allowed if _is_row_of(units[number], time)] for time in times]
-    best = units[max(allowed, key=lambda number: values[number])]
-    alike = [number for number in allowed if _are_alike(units[number], best)]
-    of_times = [
-        [number for number in alike if any(first <= end and start <= last for start, end in _dates(units[number]))]
-        for first, last in times
-    ]
-    if found := list(filter(None, of_days)) or list(filter(None, of_times)):
-        return [*found]
-    newest = max((dates[-1] for number in alike if (dates := _dates(units[number]))), default=None)
-    of_newest = [number for number in alike if newest in _dates(units[number])] if latest else []
-    return [of_newest or allowed]
-
-
-def _is_row_of(unit: _Unit, time: Period) -> bool:
-    """Return whether a unit of a list of dated ones has this day."""
-    return time[0] in days_in(unit.text) and time[0] == time[1] and len(days_in(unit.surroundings)) >= MIN_DATED
-
-
-def _are_alike(one: _Unit, other: _Unit) -> bool:
-    """Return whether two units are of one document, or of documents whose titles differ in their dates only."""
-    return one.citation.chunk.document_id == other.citation.chunk.document_id or _undated(one) == _undated(other)
-
-
-def _dates(unit: _Unit) -> list[Period]:
-    return periods_in(_label(unit.citation.chunk))
-
-
-def _undated(unit: _Unit) -> str:
-    """Return the title without dates and digits: "Price list 2024" and "Price list 2026" are the same list."""
-    return re.sub(r"[\W\d_]+", " ", without_dates(unit.citation.chunk.title)).strip().casefold()
-
-
 def _quotes(
-    units: Sequence[_Unit], chosen: Collection[int], values: Sequence[float], about: Sequence[Collection[int]]
+    units: Sequence[CitedUnit], chosen: Collection[int], values: Sequence[float], about: Sequence[Collection[int]]
 ) -> tuple[Quote, ...]:
     """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer.
 

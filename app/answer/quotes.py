@@ -9,9 +9,8 @@ from itertools import groupby
 
 from app.answer.answer import NUMBER, Citation
 from app.answer.blocks import Block
+from app.answer.units import WHOLE
 
-WHOLE = -1
-"""Position of a list as a whole; its items are counted from 0."""
 _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
 _MAX_PARAGRAPH_WORDS = 30
