@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import io
 import zipfile
+from types import SimpleNamespace
+from typing import Any
 
+import openpyxl
 import pytest
+from openpyxl.comments import Comment
+from openpyxl.formatting.rule import FormulaRule
+from openpyxl.styles import Color, Font, PatternFill
+from openpyxl.worksheet.table import Table, TableStyleInfo
 
 from ingest.parse.document import Parsed
+from ingest.parse.html.markup import from_html
+from ingest.parse.office.cells import shown
+from ingest.parse.office.charts import chart_html, chart_text
 from ingest.parse.office.parts import is_telling
+from ingest.parse.office.sheets import parse_xlsx
 from ingest.parse.office.word import parse_docx
 from tests.ingest.samples import zipped
 from tests.ingest.test_as_shown import OFFICE, WORD, run, word
-from tests.ingest.test_nothing_vanishes import docx, levels, numbered, paragraph
+from tests.ingest.test_nothing_vanishes import docx, levels, numbered, paragraph, saved, workbook
 
 BOLD = "<w:b/>"
 
@@ -142,3 +153,118 @@ LINE = paragraph("Fee 20 euros.")
 def test_bold_lines_above_plain_ones_are_headings(body: str, text: str) -> None:
     read = text_of(docx(body)).replace(" 20 euros.", "")
     assert read == text.replace("|", "\n\n")
+
+
+# charts ----------------------------------------------------------------------------------------------
+
+
+def point(number: int, text: str) -> str:
+    return f'<pt idx="{number}"><v>{text}</v></pt>'
+
+
+INNER = f"<lvl>{point(0, 'Oslo')}{point(1, 'Bodo')}{point(2, 'Bonn')}</lvl>"
+LEVELS = f"{INNER}<lvl>{point(0, 'North')}{point(2, 'South')}</lvl>"
+GROUPED = f"<c><ser><cat>{LEVELS}</cat><val><f>'Raw data'!A1</f>{point(0, '1')}{point(1, '2')}</val></ser></c>"
+WATERFALL = (
+    '<c><data id="0"><strDim><lvl><pt idx="0">Steel</pt></lvl></strDim><numDim><lvl formatCode="0%">'
+    '<pt idx="0">0.42</pt></lvl></numDim></data>'
+    "<title><tx><v>Bridge</v></tx><txPr><v>Bridge</v></txPr></title>"
+    '<series><tx><v>Cost</v></tx><dataId val="0"/></series></c>'
+)
+
+
+@pytest.mark.parametrize(
+    ("chart", "text"),
+    [
+        (GROUPED, "|  |  |\n| --- | --- |\n| North / Oslo | 1 |\n| North / Bodo | 2 |\n| South / Bonn |  |"),
+        (WATERFALL, "Bridge\n\n|  | Cost |\n| --- | --- |\n| Steel | 42% |"),
+    ],
+)
+def test_groups_of_categories_and_newer_charts_are_read(chart: str, text: str) -> None:
+    assert from_html(chart_html(chart.encode())).pages[0].text == text
+
+
+def test_chart_of_a_hidden_sheet_shows_its_numbers() -> None:
+    assert chart_text(GROUPED.encode(), ["Other"]) == []
+    assert "| North / Oslo | 1 |" in chart_text(GROUPED.encode(), ["Raw data"])[0]
+
+
+# sheets ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number_format", "value", "text"),
+    [
+        ("+0.0%;-0.0%", -0.032, "-3.2%"),
+        ("▲ 0.0%;▼ 0.0%", -0.041, "▼ 4.1%"),
+        ('"Profit "#,##0;"Loss "#,##0', -5200, "Loss 5,200"),
+        ('0.0" above";0.0" below"', -2.5, "2.5 below"),
+        ("+#,##0;-#,##0;0", 0, "0"),
+        ('#,##0;-#,##0;"-"??', 0, "-"),
+        ("+0.0;(0.0)", -5, "-5.0"),
+        ('0" m";[Red]0" m"', -5, "-5 m"),
+        (r"#,##0 €;\(#,##0 €\)", -900, "-900 €"),
+        ("General;[Red]-General", -5, "-5"),
+        ("[>100]0.0;-0.0", -5, "-5"),
+    ],
+)
+def test_section_of_a_number_format_shows_the_sign(number_format: str, value: float, text: str) -> None:
+    assert shown(SimpleNamespace(value=value, data_type="n", number_format=number_format)) == text
+
+
+def white_header(color: Color | str = "FFFFFFFF") -> openpyxl.Workbook:
+    book = workbook(("Glue", "Life", "Store"), ("X", 6, "cold"))
+    for cell in book.active[1]:
+        cell.font = Font(color=color)
+    return book
+
+
+def with_table(book: openpyxl.Workbook) -> None:
+    table = Table(displayName="T", ref="A1:C2")
+    table.tableStyleInfo = TableStyleInfo(name="TableStyleMedium2")
+    book.active.add_table(table)
+
+
+def with_condition(book: openpyxl.Workbook) -> None:
+    book.active.conditional_formatting.add("A1:C1", FormulaRule(formula=["TRUE"], fill=PatternFill(bgColor="FF000080")))
+
+
+def test_gray_cells_and_white_ones_on_a_ground_are_read() -> None:
+    books = [white_header(Color(theme=0, tint=-0.5)), white_header(), white_header()]
+    with_table(books[1])
+    with_condition(books[2])
+    for book in books:
+        parsed = parse_xlsx(saved(book))
+        assert ("| Glue | Life | Store |" in parsed.pages[0].text, parsed.note) == (True, "")
+    assert parse_xlsx(saved(white_header())).note == "left out, since hidden: 3 cells"
+
+
+def rewritten(book: openpyxl.Workbook, *changes: tuple[bytes, bytes]) -> Parsed:
+    with zipfile.ZipFile(io.BytesIO(saved(book))) as package:
+        parts: dict[str, Any] = {name: package.read(name) for name in package.namelist()}
+    for old, new in changes:
+        parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(old, new)
+    return parse_xlsx(zipped(parts))
+
+
+def test_prefixes_of_names_and_order_of_attributes_do_not_matter() -> None:
+    book = workbook(("a", "b", "c"), ("k", 1, "=SUM(A9)"))
+    book.active.merge_cells("A2:B2")
+    prefixed = (b"</", b"<\0x:"), (b"<", b"<x:"), (b"<x:\0x:", b"</x:"), (b"xmlns=", b"xmlns:x=")
+    reordered = (b'<c r="C2"', b'<c s="0" r="C2"')
+    for changes in (prefixed, (reordered,)):
+        parsed = rewritten(book, *changes)
+        assert parsed.pages[0].text.endswith("| k | k | =SUM(A9) |")
+
+
+def test_boilerplate_of_a_comment_with_replies_is_left_out() -> None:
+    book = workbook(("a", "b", "c"), ("k", 1, 2))
+    head = "[Kommentarthread]\n\nIhre Version: https://go.microsoft.com/fwlink/?linkid=870924\n\nKommentar:\n    "
+    book.active["A2"].comment = Comment(f"{head}Now P-9\nAntwort:\n    Yes", "tc")
+    assert "| k (Note: Now P-9 Antwort: Yes) |" in parse_xlsx(saved(book)).pages[0].text
+
+
+def test_errors_and_signs_of_symbol_fonts_are_as_shown() -> None:
+    book = workbook(("a", "b", "c"), ("#DIV/0!", "ü", "û"))
+    book.active["B2"].font = book.active["C2"].font = Font(name="Wingdings")
+    assert parse_xlsx(saved(book)).pages[0].text.endswith("| #DIV/0! | ✓ | ✗ |")
