@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from openpyxl.comments import Comment
 from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Color, Font, PatternFill
 from openpyxl.worksheet.table import Table, TableStyleInfo
+from pptx import Presentation
+from pptx.util import Inches
 
 from ingest.parse.document import Parsed
 from ingest.parse.html.markup import from_html
@@ -20,6 +23,7 @@ from ingest.parse.office.cells import shown
 from ingest.parse.office.charts import chart_html, chart_text
 from ingest.parse.office.parts import is_telling
 from ingest.parse.office.sheets import parse_xlsx
+from ingest.parse.office.slides import parse_pptx
 from ingest.parse.office.word import parse_docx
 from tests.ingest.samples import zipped
 from tests.ingest.test_as_shown import OFFICE, WORD, run, word
@@ -153,6 +157,31 @@ LINE = paragraph("Fee 20 euros.")
 def test_bold_lines_above_plain_ones_are_headings(body: str, text: str) -> None:
     read = text_of(docx(body)).replace(" 20 euros.", "")
     assert read == text.replace("|", "\n\n")
+
+
+# slides ----------------------------------------------------------------------------------------------
+
+
+def boxes(*rows: tuple[float, float, Sequence[str]]) -> str:
+    """The text of a slide with rows of boxes: top and height in inches, texts."""
+    deck = Presentation()
+    shapes = deck.slides.add_slide(deck.slide_layouts[6]).shapes
+    for top, height, texts in rows:
+        for column, text in enumerate(texts):
+            area = (Inches(1 + 3 * column), Inches(top), Inches(2.5), Inches(height))
+            shapes.add_textbox(*area).text_frame.text = text
+    return parse_pptx(saved(deck)).pages[0].text.replace("\n\n", "|")
+
+
+def test_columns_of_a_slide_are_read_one_by_one() -> None:
+    assert boxes((1, 0.5, ("Bonn", "Kiel")), (2, 2, ("Lease 2027\nStaff 40", "Lease 2031"))) == (
+        "Bonn|Lease 2027|Staff 40|Kiel|Lease 2031"
+    )
+    assert boxes((1, 0.8, ("98.2%", "12")), (2, 0.5, ("On time", "Complaints"))) == "98.2% On time|12 Complaints"
+
+
+def test_rows_of_one_height_are_read_across() -> None:
+    assert boxes((1, 0.5, ("1", "2")), (2, 0.5, ("3", "4"))) == "1|2|3|4"
 
 
 # charts ----------------------------------------------------------------------------------------------
