@@ -40,6 +40,7 @@ class Numbering:
         self._lists: dict[str, tuple[str, dict[int, int]]] = {}  # list -> abstract list, own first numbers
         self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._started: set[tuple[str, int]] = set()
+        _resolve_levels(numbering)
         for abstract in numbering.findall(f"{W}abstractNum"):
             self._read_levels(abstract)
         for one in numbering.findall(f"{W}num"):
@@ -134,7 +135,7 @@ class Numbering:
         return any(name.startswith("heading") for name in names)
 
 
-def resolve_levels(numbering: etree._Element) -> None:
+def _resolve_levels(numbering: etree._Element) -> None:
     """Give each list the levels that it takes from another one by a style, or that it sets itself."""
     abstracts = {abstract.get(f"{W}abstractNumId"): abstract for abstract in numbering.findall(f"{W}abstractNum")}
     linked = {value(abstract, "styleLink"): abstract.findall(f"{W}lvl") for abstract in abstracts.values()}

@@ -1,4 +1,4 @@
-"""The order in which the shapes of a slide are read: row by row, but columns with a head from top to bottom."""
+"""Shapes of a slide -> the order of reading: row by row, but columns with a head from top to bottom."""
 
 from __future__ import annotations
 

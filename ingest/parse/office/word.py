@@ -23,17 +23,16 @@ from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
-from ingest.parse.office.numbering import Numbering, W, resolve_levels, value
+from ingest.parse.office.numbering import Numbering, W, value
 from ingest.parse.office.outline import mark_headings, remove_contents
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
 
 _DOCUMENT = "word/document.xml"
-_NUMBERING = "word/numbering.xml"
 _MEDIA = "word/media/"
 """Pictures, replaced by their own names while the text is converted."""
 _NOT_TEXT = (_MEDIA, "word/embeddings/", "word/fonts/")
-_HAS_TEXT = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
+_IS_CHANGED = re.compile(r"word/(document|numbering|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
 _AT_EDGE = re.compile(r"word/(header|footer)")
 _DRAWING_MARK = "\ue002"
 """A private character, stands for a chart, diagram or imported text while the text is converted."""
@@ -80,11 +79,20 @@ def _written_out(data: bytes) -> _Written:
         parts |= {name: name.encode() for name in package.namelist() if name.startswith(_MEDIA)}
     if _DOCUMENT not in parts:
         return _Written(data)
-    trees = {name: tree(part) for name, part in parts.items() if _HAS_TEXT.fullmatch(name)}
-    document = trees[_DOCUMENT]
-    styles, numbering = (tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
-    looks = Looks(styles)
-    num_hidden = 0
+    trees = {name: tree(part) for name, part in parts.items() if _IS_CHANGED.fullmatch(name)}
+    drawings, num_hidden, note = _write_out(trees, parts)
+    parts |= {name: etree.tostring(root, encoding="utf-8") for name, root in trees.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        for name, part in parts.items():
+            package.writestr(name, part)
+    return _Written(buffer.getvalue(), drawings, num_hidden, note)
+
+
+def _write_out(trees: Mapping[str, etree._Element], parts: Mapping[str, bytes]) -> tuple[list[str], int, str]:
+    """Change the parts with text for mammoth; returns drawings, number of hidden texts and note."""
+    document, styles = trees[_DOCUMENT], tree(parts.get("word/styles.xml", b"<none/>"))
+    looks, num_hidden = Looks(styles), 0
     for root in trees.values():
         _move_text_boxes(root)
         _unwrap(root)
@@ -96,21 +104,12 @@ def _written_out(data: bytes) -> _Written:
     remove_contents(document, styles)
     _fill_rows(document)
     _mark_headers(document, styles)
-    resolve_levels(numbering)
-    Numbering(styles, numbering).write_into(document)
+    Numbering(styles, trees.get("word/numbering.xml", tree(b"<none/>"))).write_into(document)
     mark_headings(document, styles, looks)
     for line in dict.fromkeys(line for name, root in trees.items() if _AT_EDGE.match(name) for line in _lines(root)):
         _append(document, line)
-    if _NUMBERING in parts:
-        trees[_NUMBERING] = numbering
-    parts |= {name: etree.tostring(root, encoding="utf-8") for name, root in trees.items()}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as package:
-        for name, part in parts.items():
-            package.writestr(name, part)
     unread = ", ".join(posixpath.basename(_target(chunk, targets)) for chunk in document.iter(_IMPORT))
-    note = f"imported files not read: {unread}" if unread else ""
-    return _Written(buffer.getvalue(), drawings, num_hidden, note)
+    return drawings, num_hidden, f"imported files not read: {unread}" if unread else ""
 
 
 def _lines(part: etree._Element) -> Iterator[str]:
