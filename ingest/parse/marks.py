@@ -18,6 +18,10 @@ Also what changes a terminal, or shows letters in another order than they are re
 """
 _OTHER_FORMS = re.compile("[\ufb00-\ufb06\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
 """Ligatures, and letters and figures as wide as Chinese characters."""
+_USUAL = str.maketrans(
+    "\u2010\u2011\U0001f5f8\U0001f5f6\U0001f5f9\U0001f5f7\U0001f78e\U0001f78f", "--\u2713\u2717\u2611\u2612\u2610\u2610"
+)
+"""Hyphens as they are typed, and the check marks and boxes of symbol fonts as people write them elsewhere."""
 _LONGEST_ADDRESS = 200
 
 
@@ -57,7 +61,7 @@ def without_invisible(text: str) -> str:
     """
     if text.isascii():
         return _INVISIBLE.sub("", text)
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).translate(_USUAL)
     return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
 
 

@@ -670,3 +670,7 @@ def test_utf_8_with_a_broken_byte_stays_utf_8() -> None:
 @pytest.mark.parametrize("written", ["Pru\u0308fung o\ufb03ce \uff10\uff13", "Prüfung office 03"])
 def test_letters_that_look_the_same_are_spelled_the_same(written: str) -> None:
     assert without_invisible(written) == "Prüfung office 03"
+
+
+def test_hyphens_and_check_marks_are_the_usual_ones() -> None:
+    assert without_invisible("FM\u201120 KR\u201077 \U0001f5f8 \U0001f5f9") == "FM-20 KR-77 ✓ ☑"

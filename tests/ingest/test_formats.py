@@ -170,7 +170,7 @@ def test_cells_read_as_they_look(tmp_path: Path) -> None:
     data = make_xlsx(list("abcdefg"), [*row, True], [7, nothing], B2='#,##0.00 "€"', C2="0.0%", F2="[$$-409]0.00")
     last = read(tmp_path, "a.xlsx", data).text.splitlines()[-2:]
     assert last == [
-        "| 0.3 | 1,234.50 € | 12.5% | 2024-05-03 | 2024-05-03 14:30 | $9.50 |  | TRUE |",
+        "| 0.3 | 1,234.50 € | 12.5% | 2024-05-03 | 2024-05-03 14:30 | $9.50 | #N/A | TRUE |",
         "| 7 |" + "  |" * 7,
     ]
 

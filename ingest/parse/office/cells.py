@@ -11,6 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import pairwise
 from typing import Any
 
+from mammoth.docx.dingbats import dingbats
+
 from ingest.parse.document import one_line
 from ingest.parse.marks import lowered, raised, without_invisible
 from ingest.parse.tables import Field
@@ -21,37 +23,51 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 """What a number format is made of; `_x` is a space as wide as x, and `*x` fills the cell with x."""
+_SYMBOLS = {font for font, _ in dingbats}
+"""Fonts that show signs in place of letters: in Wingdings an ü is a check mark."""
+_Part = tuple[str, str]
+"""Kind and text of a part of a number format."""
 
 
 class Looks:
-    """Fonts of cells by their style: whether they are bold, struck out, and white without a color behind."""
+    """Fonts of cells by their style: whether they are bold, struck out, white without a color behind, and their name.
 
-    def __init__(self, counts: Counter[str]) -> None:
-        self._counts = counts
-        self._known: dict[int, tuple[bool, bool, bool]] = {}
+    grounds: ranges as (left, top, right, bottom) that a table's style or a condition may color.
+    """
+
+    def __init__(self, counts: Counter[str], grounds: Sequence[tuple[int, int, int, int]] = ()) -> None:
+        self._counts, self._grounds = counts, grounds
+        self._known: dict[int, tuple[bool, bool, bool, str]] = {}
 
     def field(self, cell: Any) -> str:
         """Return a cell's text, '' if it is white; that is counted."""
         text = shown(cell)
         if not text or not cell._style_id:
             return text
-        bold, struck, white = self._known.get(cell._style_id) or self._of(cell)
+        bold, struck, white, font = self._known.get(cell._style_id) or self._of(cell)
+        if white:
+            column, row = cell.column, cell.row
+            white = not any(left <= column <= right and top <= row <= foot for left, top, right, foot in self._grounds)
         self._counts["hidden cells"] += white
+        if font in _SYMBOLS:
+            text = without_invisible("".join(chr(dingbats.get((font, ord(sign) % 0xF000), ord(sign))) for sign in text))
         text = "" if white else f"~~{text}~~" if struck else text
         return Field(text, strong=True) if bold and text else text
 
-    def _of(self, cell: Any) -> tuple[bool, bool, bool]:
+    def _of(self, cell: Any) -> tuple[bool, bool, bool, str]:
         font, color = cell.font, cell.font.color if cell.font else None
-        is_white = color is not None and (color.rgb == "FFFFFFFF" or (color.type == "theme" and color.theme == 0))
+        of_theme = color is not None and color.type == "theme" and color.theme == 0 and color.tint >= 0
+        is_white = of_theme or (color is not None and color.rgb == "FFFFFFFF")
         white = is_white and cell.fill.fill_type is None
-        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white)
+        name = font.name or "" if font else ""
+        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white, name)
         return self._known[cell._style_id]
 
 
 def shown(cell: Any) -> str:
-    """Return the text of an openpyxl cell, '' for errors."""
+    """Return the text of an openpyxl cell; an error is its name, such as #DIV/0!."""
     value = cell.value
-    if value is None or cell.data_type == "e":
+    if value is None:
         return ""
     if isinstance(value, str):
         return without_invisible(_unescaped(value))
@@ -127,11 +143,11 @@ def _clock(seconds: float, codes: str) -> str:
 def _number(value: float, number_format: str) -> str:
     """Return a number with the digits and words of its format, in percent or thousands, rounded half up.
 
-    Negative numbers get a minus. Unformatted if the format has fractions, powers of ten or conditions.
+    Unformatted if the format has fractions, powers of ten or conditions.
     """
     if not math.isfinite(value):
         return ""
-    parts = _section(value, number_format)
+    parts, value = _section(value, number_format)
     runs = [text for kind, text in parts if kind == "digits"]
     marks = "".join(text for kind, text in parts if kind == "mark")
     is_date = not runs and re.search("[a-z]", marks, re.IGNORECASE)
@@ -142,9 +158,28 @@ def _number(value: float, number_format: str) -> str:
     return one_line("".join(next(filled) if kind == "digits" else text * (kind != "rule") for kind, text in parts))
 
 
-def _section(value: float, number_format: str) -> list[tuple[str, str]]:
-    """Return the parts of a format for this value, each with its kind; the first section's if others have digits."""
-    sections: list[list[tuple[str, str]]] = [[]]
+def _section(value: float, number_format: str) -> tuple[list[_Part], float]:
+    """Return the parts of a format for this value, and the value without its sign if they show it.
+
+    Brackets, and a color alone, become a minus.
+    """
+    first, *others = _sections(number_format)
+    index = 1 if value == 0 else 0
+    own = others[index] if value <= 0 and index < len(others) else []
+    rules = [(kind, text) for kind, text in (*first, *own) if kind == "rule"]
+    if not own or any(text.startswith(("<", "=", ">")) for _, text in rules):
+        return rules + first, value
+    if value == 0:  # the digits ? and # show no zero
+        return [part for part in own if part[0] != "digits" or re.search("0|G", part[1], re.IGNORECASE)], value
+    is_text = not any(kind == "digits" for kind, _ in own)
+    if is_text or _signs(own) - _signs(first) - set("() "):
+        return own, abs(value)
+    return [part for part in own if part[1] not in ("(", ")")], value
+
+
+def _sections(number_format: str) -> list[list[_Part]]:
+    """Return the parts of each section of a format: for positive and negative numbers, zero and text."""
+    sections: list[list[_Part]] = [[]]
     number_format = number_format.replace("_)_(", "_);_(")  # openpyxl lacks the semicolons of the accounting formats
     for match in _PARTS.finditer(number_format):
         kind = match.lastgroup or ""
@@ -152,9 +187,11 @@ def _section(value: float, number_format: str) -> list[tuple[str, str]]:
             sections.append([])
         elif kind:
             sections[-1].append((kind, " " if kind == "space" else match[kind]))
-    own = 2 if value == 0 else int(value < 0)
-    is_text = 0 < own < len(sections) and sections[own] and not any(kind == "digits" for kind, _ in sections[own])
-    return sections[own if is_text else 0]
+    return sections
+
+
+def _signs(section: Iterable[_Part]) -> set[str]:
+    return {sign for kind, text in section if kind not in ("digits", "rule") for sign in text}
 
 
 def _filled(value: float, runs: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from html import escape
 from types import SimpleNamespace
@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from lxml import etree
 
 from ingest.parse.document import one_line
+from ingest.parse.html.markup import from_html
 from ingest.parse.office.cells import shown
 from ingest.parse.office.parts import tree
 
@@ -20,7 +21,10 @@ _MOST_POINTS = 1000
 def chart_html(xml: bytes) -> str:
     """Return a chart's titles, and its categories and series as a table."""
     chart = tree(xml)
-    series = [(_name(one), _points(one, "cat", "xVal"), _points(one, "val", "yVal")) for one in chart.iter("{*}ser")]
+    series = [
+        (_name(one), _points(data, "cat", "xVal", "strDim"), _points(data, "val", "yVal", "numDim"))
+        for one, data in _series(chart)
+    ]
     categories = {number: text for _, names, _ in series for number, text in names.items()}
     numbers = sorted({number for _, names, values in series for number in (*names, *values)})
     header = ["", *(name for name, _, _ in series)]
@@ -28,13 +32,26 @@ def chart_html(xml: bytes) -> str:
     return "".join(f"<p>{escape(title)}</p>" for title in _titles(chart)) + (_table(header, rows) if rows else "")
 
 
-def chart_titles(xml: bytes) -> list[str]:
-    """Return the titles of a chart and its axes."""
-    return _titles(tree(xml))
+def chart_text(xml: bytes, hidden: Iterable[str]) -> list[str]:
+    """Return the titles of a chart and its axes, and its numbers if they come from a hidden sheet."""
+    chart = tree(xml)
+    sources = {(source.text or "").rpartition("!")[0].strip("'") for source in chart.iter("{*}f")}
+    return [from_html(chart_html(xml)).pages[0].text] if sources & set(hidden) else _titles(chart)
 
 
 def _titles(chart: etree._Element) -> list[str]:
-    return [text for title in chart.iter("{*}title") if (text := words_of(title))]
+    titles = ((title, title.find("{*}tx")) for title in chart.iter("{*}title"))
+    return [text for title, own in titles if (text := words_of(title if own is None else own))]
+
+
+def _series(chart: etree._Element) -> Iterator[tuple[etree._Element, etree._Element]]:
+    """Yield each series and the element that has its data; newer charts, such as waterfalls, keep it apart."""
+    yield from ((one, one) for one in chart.iter("{*}ser"))
+    stored = {data.get("id"): data for data in chart.iter("{*}data")}
+    for one in chart.iter("{*}series"):
+        link = one.find("{*}dataId")
+        if link is not None and link.get("val") in stored:
+            yield one, stored[link.get("val")]
 
 
 def diagram_html(xml: bytes) -> str:
@@ -62,15 +79,21 @@ def _name(series: etree._Element) -> str:
 
 
 def _points(series: etree._Element, *names: str) -> dict[int, str]:
-    """Return index -> text of the categories or values."""
+    """Return index -> text of the categories or values; groups of categories, the last level, come first."""
     found = next((part for name in names if (part := series.find(f"{{*}}{name}")) is not None), None)
-    return {} if found is None else dict(_texts(found))
+    if found is None:
+        return {}
+    inner, *outer = [dict(_texts(level)) for level in found.iter("{*}lvl")] or [dict(_texts(found))]
+    for level in outer:  # a group's name is stored at its first category only
+        starts = {number: max((start for start in level if start <= number), default=-1) for number in inner}
+        inner = {number: " / ".join(filter(None, (level.get(starts[number]), text))) for number, text in inner.items()}
+    return inner
 
 
 def _texts(values: etree._Element) -> Iterator[tuple[int, str]]:
-    code = values.findtext(".//{*}formatCode") or "General"
+    code = values.findtext(".//{*}formatCode") or values.get("formatCode", "General")
     for point in list(values.iter("{*}pt"))[:_MOST_POINTS]:
-        text = one_line(point.findtext("{*}v") or "")
+        text = one_line(point.findtext("{*}v") or point.text or "")
         yield int(point.get("idx", "0")), _formatted(text, point.get("formatCode", code))
 
 

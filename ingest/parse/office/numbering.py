@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 from lxml import etree
@@ -39,6 +40,7 @@ class Numbering:
         self._lists: dict[str, tuple[str, dict[int, int]]] = {}  # list -> abstract list, own first numbers
         self._counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._started: set[tuple[str, int]] = set()
+        _resolve_levels(numbering)
         for abstract in numbering.findall(f"{W}abstractNum"):
             self._read_levels(abstract)
         for one in numbering.findall(f"{W}num"):
@@ -65,18 +67,20 @@ class Numbering:
 
     def write_into(self, document: etree._Element) -> None:
         """Write the numbers of headings, and of lists that Markdown would number otherwise, before their text."""
-        previous, position = "", 0
+        previous, position = None, 0
         for paragraph in document.iter(f"{W}p"):
             found = self._list_of(paragraph)
-            name, level = found or ("", 0)
-            position = position + 1 if name and name == previous and level == 0 else 1
-            previous = name if level == 0 else previous
             if found is None:
-                previous = ""
+                previous = None
                 continue
-            kind = self._levels[name][level]
-            number = self._next(paragraph, name, level)
-            simple = kind.is_simple(level) and (level or self._counts[name][0] == position)
+            is_blank = not "".join(paragraph.itertext()).strip()
+            if is_blank and not _is_whole_cell(paragraph):
+                continue  # Word numbers empty paragraphs too, but they are rarely meant
+            (name, level), outer = found, paragraph.getparent()
+            position = position + 1 if level == 0 and previous == (name, outer) else 1
+            previous = (name, outer) if level == 0 else previous
+            kind, number = self._levels[name][level], self._next(name, level)
+            simple = kind.is_simple(level) and (level or self._counts[name][0] == position) and not is_blank
             if kind.kind not in ("bullet", "none") and number and (self._is_heading(paragraph) or not simple):
                 _write(paragraph, number)
 
@@ -109,10 +113,8 @@ class Numbering:
             self._counts[abstract][level] = start - 1
         self._started.add((number, level))
 
-    def _next(self, paragraph: etree._Element, name: str, level: int) -> str:
-        """Count the paragraph and return its number as text."""
-        if not "".join(paragraph.itertext()).strip():
-            return ""  # Word numbers empty paragraphs too, but they are rarely meant
+    def _next(self, name: str, level: int) -> str:
+        """Count a paragraph and return its number as text."""
         levels, counts = self._levels[name], self._counts[name]
         counts[level] = counts.get(level, levels[level].start - 1) + 1
         for deeper in [other for other in counts if other > level]:
@@ -131,6 +133,27 @@ class Numbering:
         styles = with_bases(self._styles, value(paragraph.find(f"{W}pPr"), "pStyle"))
         names = (value(style, "name").lower() for style in styles.values())
         return any(name.startswith("heading") for name in names)
+
+
+def _resolve_levels(numbering: etree._Element) -> None:
+    """Give each list the levels that it takes from another one by a style, or that it sets itself."""
+    abstracts = {abstract.get(f"{W}abstractNumId"): abstract for abstract in numbering.findall(f"{W}abstractNum")}
+    linked = {value(abstract, "styleLink"): abstract.findall(f"{W}lvl") for abstract in abstracts.values()}
+    for abstract in abstracts.values():
+        for link in abstract.findall(f"{W}numStyleLink"):
+            abstract.remove(link)
+            abstract.extend(deepcopy(linked.get(link.get(f"{W}val"), [])))
+    for one in numbering.findall(f"{W}num"):
+        base, own = one.find(f"{W}abstractNumId"), one.findall(f"{W}lvlOverride/{W}lvl")
+        if own and base is not None and base.get(f"{W}val") in abstracts:
+            abstract = deepcopy(abstracts[base.get(f"{W}val")])
+            numbers = {level.get(f"{W}ilvl") for level in own}
+            for level in [level for level in abstract.findall(f"{W}lvl") if level.get(f"{W}ilvl") in numbers]:
+                abstract.remove(level)
+            abstract.extend(own)
+            base.set(f"{W}val", f"own{one.get(f'{W}numId')}")
+            abstract.set(f"{W}abstractNumId", base.get(f"{W}val"))
+            one.addprevious(abstract)
 
 
 def value(element: etree._Element | None, name: str) -> str:
@@ -165,12 +188,24 @@ def _numbered(properties: etree._Element | None) -> tuple[str, int | None]:
     return value(numbers, "numId"), int(level) if level.isdigit() else None
 
 
-def _write(paragraph: etree._Element, number: str) -> None:
-    """Write the number before the paragraph's text, and end its automatic one."""
+def properties_of(paragraph: etree._Element) -> etree._Element:
+    """Return the properties of a paragraph, which are added if it has none."""
     properties = paragraph.find(f"{W}pPr")
     if properties is None:
         properties = etree.Element(f"{W}pPr")
         paragraph.insert(0, properties)
+    return properties
+
+
+def _is_whole_cell(paragraph: etree._Element) -> bool:
+    """Return whether a paragraph is all that a cell of a table holds, as in a column of numbers."""
+    cell = paragraph.getparent()
+    return cell is not None and cell.tag == f"{W}tc" and len(cell.findall(f"{W}p")) == 1
+
+
+def _write(paragraph: etree._Element, number: str) -> None:
+    """Write the number before the paragraph's text, and end its automatic one."""
+    properties = properties_of(paragraph)
     for numbers in properties.findall(f"{W}numPr"):
         properties.remove(numbers)
     numbers = etree.SubElement(properties, f"{W}numPr")

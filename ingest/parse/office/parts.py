@@ -8,6 +8,9 @@ from lxml import etree
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
 _FEWEST_LETTERS = 8
+_OF_PAGE = re.compile(
+    r"\b(?:page|pages|seite|seiten|sida|side|página|pagina|p|s|of|von|av|af|de|di|sur)\b", re.IGNORECASE
+)
 
 
 def tree(xml: bytes) -> etree._Element:
@@ -16,5 +19,7 @@ def tree(xml: bytes) -> etree._Element:
 
 
 def is_telling(line: str) -> bool:
-    """Return whether a header or footer says more than the number of the page."""
-    return len(re.findall(r"[^\W_]", line)) >= _FEWEST_LETTERS
+    """Return whether a header or footer says more than the number of the page; a code such as QP-17 does."""
+    line = _OF_PAGE.sub("", line)
+    is_code = re.search(r"[^\W\d_]", line) is not None and re.search(r"\d", line) is not None
+    return is_code or len(re.findall(r"[^\W_]", line)) >= _FEWEST_LETTERS

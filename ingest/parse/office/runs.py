@@ -31,6 +31,11 @@ class Looks:
                 self._mark(run)
         return num_hidden
 
+    def is_bold(self, paragraph: etree._Element) -> bool:
+        """Return whether all words of a paragraph are bold."""
+        runs = [run for run in paragraph.iter(f"{W}r") if "".join(run.itertext()).strip()]
+        return bool(runs) and all(is_on(self._find(run, "b")) for run in runs)
+
     def _is_hidden(self, run: etree._Element) -> bool:
         size = self._value(run, "sz")
         if is_on(self._find(run, "vanish")) or (size.isdigit() and int(size) < _SMALLEST):

@@ -7,7 +7,7 @@ import posixpath
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
@@ -28,7 +28,7 @@ from ingest.parse.figures import at_address, in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.marks import address_of
 from ingest.parse.office.cells import Looks
-from ingest.parse.office.charts import chart_html, chart_titles, words_of
+from ingest.parse.office.charts import chart_html, chart_text, words_of
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.sheet_tables import block_text, blocks
 from ingest.parse.tables import Field
@@ -38,7 +38,11 @@ Place = tuple[int, int]
 
 _MOST_MERGED = 1_000_000
 """Fields of merged cells that are filled per sheet; a sheet may claim to have billions."""
-_FORMULA = re.compile(rb'<c r="([A-Z]+\d+)"([^>]*)>\s*<f\b[^>]*?(?:/>|>([^<]*)</f>)\s*(<v\s*/>|<v>\s*</v>)?\s*(</c>)?')
+_FORMULA = re.compile(
+    rb'<c\b([^>]*\br="[A-Z]+\d+"[^>]*)>\s*<f\b[^>]*?(?:/>|>([^<]*)</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*(</c>)?'
+)
+_THREAD = re.compile(r"^\[[^\]]*\].*linkid=870924[^:]*:\s*", re.DOTALL)
+"""What Excel writes before a comment with replies, for older versions, in the language of its user."""
 _EDGE_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])')
 _LINK_FORMULA = re.compile(r'(?i)HYPERLINK\(\s*"([^"]+)"')
 
@@ -53,14 +57,15 @@ def parse_xlsx(data: bytes) -> Parsed:
     title = real_title(book.properties.title or "")
     cover = [headed(1, title, "")] if title else []
     counts: Counter[str] = Counter()
+    hidden = [sheet.title for sheet in book.worksheets if sheet.sheet_state != "visible"]
     with zipfile.ZipFile(file) as parts:
         sheets = [
-            _sheet(sheet, _Layout.of(parts, sheet._worksheet_path), 2 if title else 1, counts)
+            _sheet(sheet, _Layout.of(parts, sheet._worksheet_path, hidden), 2 if title else 1, counts)
             for sheet in book.worksheets
             if sheet.sheet_state == "visible"
         ]
         sheets += _chart_sheets(parts)
-    counts["hidden sheets"] = sum(sheet.sheet_state != "visible" for sheet in book.worksheets)
+    counts["hidden sheets"] = len(hidden)
     note = joined_notes(_note(counts), embedded_note(package))
     parsed = joined([*cover, *(sheet for sheet in sheets if sheet.pages)], title, note)
     return replace(parsed, figures=in_package(parsed.figures, package))
@@ -85,7 +90,7 @@ def _note(counts: Mapping[str, int]) -> str:
 
 def _sheet(sheet: Any, layout: _Layout, level: int, counts: Counter[str]) -> Parsed:
     sheet.reset_dimensions()  # a format in the last cell would give a million rows of 16,384 cells
-    looks = Looks(counts)
+    looks = Looks(counts, layout.grounds)
     rows = [[looks.field(cell) for cell in row] for row in sheet.iter_rows()]
     layout.write_into(rows)
     counts["formulas"] += len(layout.formulas)
@@ -105,12 +110,14 @@ def headed(level: int, title: str, text: str) -> Parsed:
 class _Layout:
     """What a sheet's part of the file says besides values.
 
-    merged and headers: ranges as (left, top, right, bottom). links: addresses. notes: comments. formulas: those without
-    a stored value. hidden: numbers of rows and columns. texts: in boxes, titles of charts, what is printed at edges.
+    merged, headers and grounds (cells that may have a color): ranges as (left, top, right, bottom). links: addresses.
+    notes: comments. formulas: those without a stored value. hidden: numbers of rows and columns. texts: in boxes,
+    titles of charts, what is printed at edges.
     """
 
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     headers: list[tuple[int, int, int, int]] = field(default_factory=list)
+    grounds: list[tuple[int, int, int, int]] = field(default_factory=list)
     links: dict[Place, str] = field(default_factory=dict)
     notes: dict[Place, str] = field(default_factory=dict)
     formulas: dict[Place, str] = field(default_factory=dict)
@@ -120,9 +127,11 @@ class _Layout:
     texts: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, parts: zipfile.ZipFile, path: str) -> _Layout:
-        """Read the layout of the sheet at this path in the file."""
+    def of(cls, parts: zipfile.ZipFile, path: str, hidden: Sequence[str]) -> _Layout:
+        """Read the layout of the sheet at this path in the file. hidden: titles of hidden sheets."""
         xml = parts.read(path)
+        if b"<sheetData" not in xml:  # all names have a prefix
+            xml = re.sub(rb"<(/?)\w+:", rb"<\1", xml)
         head, _, rest = xml.partition(b"<sheetData")
         tail = rest.rpartition(b"</sheetData>")[2]
         layout = cls()
@@ -131,14 +140,17 @@ class _Layout:
         layout.hidden_columns = [(int(tag["min"]), int(tag["max"])) for tag in _tags(head, "col") if _is_hidden(tag)]
         if b"<filterColumn" not in tail and b'hidden="' in rest:  # a reader can clear a filter
             layout.hidden_rows = {int(tag["r"]) for tag in _tags(rest, "row") if _is_hidden(tag) and "r" in tag}
-        layout._read_related(parts, path, tail)
+        layout.grounds = [
+            _range(area) for tag in _tags(tail, "conditionalFormatting") for area in tag.get("sqref", "").split()
+        ]
+        layout._read_related(parts, path, tail, hidden)
         edges = re.findall(rb"<(?:\w+:)?odd(?:Header|Footer)>([^<]*)<", tail)
         lines = (one_line(_EDGE_CODE.sub(" ", unescape(unescape(edge.decode())))) for edge in edges)
         layout.texts += filter(is_telling, lines)
         layout._read_formulas(rest)
         return layout
 
-    def _read_related(self, parts: zipfile.ZipFile, path: str, tail: bytes) -> None:
+    def _read_related(self, parts: zipfile.ZipFile, path: str, tail: bytes, hidden: Sequence[str]) -> None:
         related = _related(parts, path)
         for tag in _tags(tail, "hyperlink"):
             kind, target = related.get(tag.get("id", ""), ("", ""))
@@ -149,20 +161,21 @@ class _Layout:
                 table = tree(parts.read(target))
                 if table.get("headerRowCount") != "0":
                     self.headers.append(_range(table.get("ref")))
+                self.grounds += [_range(table.get("ref")) for _ in table.iter("{*}tableStyleInfo")]
             elif kind == "comments" and target in parts.namelist():
                 for note in tree(parts.read(target)).iter("{*}comment"):
-                    text = one_line("".join(part.text or "" for part in note.iter("{*}t")))
-                    self.notes[_place(note.get("ref"))] = text
+                    text = _THREAD.sub("", "".join(part.text or "" for part in note.iter("{*}t")))
+                    self.notes[_place(note.get("ref"))] = one_line(text)
             elif kind == "drawing" and target in parts.namelist():
-                self._read_drawing(parts, target)
+                self._read_drawing(parts, target, hidden)
 
-    def _read_drawing(self, parts: zipfile.ZipFile, path: str) -> None:
+    def _read_drawing(self, parts: zipfile.ZipFile, path: str, hidden: Sequence[str]) -> None:
         related, drawing = _related(parts, path), tree(parts.read(path))
         for box in drawing.iter("{*}txBody"):
             self.texts.append(one_line(" ".join(words_of(paragraph) for paragraph in box.iter("{*}p"))))
         for kind, target in related.values():
-            if kind == "chart" and target in parts.namelist():
-                self.texts += chart_titles(parts.read(target))
+            if kind in ("chart", "chartEx") and target in parts.namelist():
+                self.texts += chart_text(parts.read(target), hidden)
         self.texts = [text for text in self.texts if text]
         for picture in drawing.iter("{*}pic"):
             words = " ".join(tag.get("descr", "") for tag in picture.iter("{*}cNvPr"))
@@ -171,10 +184,11 @@ class _Layout:
 
     def _read_formulas(self, rows: bytes) -> None:
         for match in _FORMULA.finditer(rows) if b"<f" in rows else ():
-            place, formula = _place(match[1].decode()), unescape((match[3] or b"").decode())
+            cell, formula = next(_tags(b"<c" + match[1] + b">", "c")), unescape((match[2] or b"").decode())
+            place = _place(cell["r"])
             if link := _LINK_FORMULA.match(formula):
                 self.links[place] = link[1]
-            if match[5] and b't="str"' not in match[2]:  # a formula may well give an empty text
+            if match[3] and cell.get("t") != "str":  # a formula may well give an empty text
                 self.formulas[place] = "=" + formula if formula else "(formula)"
 
     def write_into(self, rows: list[list[str]]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -19,9 +20,11 @@ from ingest.parse.marks import list_figure
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.parts import tree
+from ingest.parse.office.slide_order import in_order
 
 _SMALLEST = 200  # hundredths of a point
-_ROW = 300_000  # EMU, a third of an inch: shapes whose tops differ by less are side by side
+_TEXT = re.compile(r"<p>[^<]*</p>")
+_FIGURE = re.compile(r"<p>\W?\d[^<]{0,10}</p>")
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _DIAGRAM = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -111,16 +114,19 @@ def _slide(slide: Any, deck_title: str, number: int) -> str:
         headings.append(f"<h2>{escape(title)}</h2>")
     heading = slide.shapes.title
     shapes = [shape for shape in slide.shapes if heading is None or shape.shape_id != heading.shape_id]
-    return "".join([*headings, *(_shape(shape) for shape in _in_order(shapes)), _notes(slide)])
+    return "".join([*headings, *map(_column, in_order(shapes)), _notes(slide)])
 
 
-def _in_order(shapes: Iterable[Any]) -> list[Any]:
-    return sorted(shapes, key=lambda shape: ((shape.top or 0) // _ROW, shape.left or 0))
+def _column(shapes: Sequence[Any]) -> str:
+    """Return shapes below each other as HTML; a figure and its label are one paragraph."""
+    texts = list(map(_shape, shapes))
+    is_tile = len(texts) > 1 and all(map(_TEXT.fullmatch, texts)) and any(map(_FIGURE.fullmatch, texts))
+    return "".join(texts).replace("</p><p>", " ") if is_tile else "".join(texts)
 
 
 def _shape(shape: Any) -> str:
     if hasattr(shape, "shapes"):  # a group
-        return "".join(map(_shape, _in_order(shape.shapes)))
+        return "".join(map(_column, in_order(shape.shapes)))
     if getattr(shape, "has_table", False):
         return _cells(shape.table)
     if shape.has_text_frame:

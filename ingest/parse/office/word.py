@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
@@ -17,11 +18,13 @@ from lxml import etree
 
 from ingest.parse.archive import embedded_note, office_file
 from ingest.parse.document import Parsed, hidden_note, joined_notes, one_line
+from ingest.parse.encoding import read_markup, read_text
 from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.numbering import Numbering, W, value
+from ingest.parse.office.outline import mark_headings, remove_contents
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
 
@@ -29,10 +32,13 @@ _DOCUMENT = "word/document.xml"
 _MEDIA = "word/media/"
 """Pictures, replaced by their own names while the text is converted."""
 _NOT_TEXT = (_MEDIA, "word/embeddings/", "word/fonts/")
-_HAS_TEXT = re.compile(r"word/(document|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
+_IS_CHANGED = re.compile(r"word/(document|numbering|footnotes|endnotes|comments|header\d*|footer\d*)\.xml")
 _AT_EDGE = re.compile(r"word/(header|footer)")
 _DRAWING_MARK = "\ue002"
-"""A private character, stands for a chart or diagram while the text is converted."""
+"""A private character, stands for a chart, diagram or imported text while the text is converted."""
+_IMPORT = f"{W}altChunk"
+_SIGNS = {"cr": "br", "br": "tab", "ptab": "tab", "noBreakHyphen": "t"}
+_MOST_COLUMNS = 63
 
 
 def parse_docx(data: bytes) -> Parsed:
@@ -45,7 +51,7 @@ def parse_docx(data: bytes) -> Parsed:
     html = re.sub(r'\s*<a href="#[\w-]+-ref-\w+">↑</a>', "", html)  # links back from notes
     for number, drawing in enumerate(written.drawings):
         html = html.replace(f"<p>{_DRAWING_MARK}{number}.</p>", drawing)
-    note = joined_notes(hidden_note(written.num_hidden), embedded_note(package))
+    note = joined_notes(hidden_note(written.num_hidden), embedded_note(package), written.note)
     parsed = from_html(html)
     return replace(parsed, note=note, figures=in_package(parsed.figures, package))
 
@@ -59,11 +65,12 @@ def _source(image: Any) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A file with all visible text in runs: its charts and diagrams as HTML, and how many hidden texts it had."""
+    """A file with all visible text in runs: its charts and diagrams as HTML, how many hidden texts it had, a note."""
 
     file: bytes
     drawings: Sequence[str] = ()
     num_hidden: int = 0
+    note: str = ""
 
 
 def _written_out(data: bytes) -> _Written:
@@ -72,44 +79,62 @@ def _written_out(data: bytes) -> _Written:
         parts |= {name: name.encode() for name in package.namelist() if name.startswith(_MEDIA)}
     if _DOCUMENT not in parts:
         return _Written(data)
-    trees = {name: tree(part) for name, part in parts.items() if _HAS_TEXT.fullmatch(name)}
-    document = trees[_DOCUMENT]
-    styles, numbering = (tree(parts.get(f"word/{name}.xml", b"<none/>")) for name in ("styles", "numbering"))
-    looks = Looks(styles)
-    num_hidden = 0
+    trees = {name: tree(part) for name, part in parts.items() if _IS_CHANGED.fullmatch(name)}
+    drawings, num_hidden, note = _write_out(trees, parts)
+    parts |= {name: etree.tostring(root, encoding="utf-8") for name, root in trees.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        for name, part in parts.items():
+            package.writestr(name, part)
+    return _Written(buffer.getvalue(), drawings, num_hidden, note)
+
+
+def _write_out(trees: Mapping[str, etree._Element], parts: Mapping[str, bytes]) -> tuple[list[str], int, str]:
+    """Change the parts with text for mammoth; returns drawings, number of hidden texts and note."""
+    document, styles = trees[_DOCUMENT], tree(parts.get("word/styles.xml", b"<none/>"))
+    looks, num_hidden = Looks(styles), 0
     for root in trees.values():
         _move_text_boxes(root)
         _unwrap(root)
         _write_formulas(root)
         num_hidden += looks.write_into(root)
         _unlink_pictures(root)
-    drawings = list(_mark_drawings(document, parts))
+    targets = _targets(parts)
+    drawings = list(_mark_drawings(document, parts, targets))
+    remove_contents(document, styles)
+    _fill_rows(document)
     _mark_headers(document, styles)
-    Numbering(styles, numbering).write_into(document)
+    Numbering(styles, trees.get("word/numbering.xml", tree(b"<none/>"))).write_into(document)
+    mark_headings(document, styles, looks)
     for line in dict.fromkeys(line for name, root in trees.items() if _AT_EDGE.match(name) for line in _lines(root)):
         _append(document, line)
-    parts |= {name: etree.tostring(root, encoding="utf-8") for name, root in trees.items()}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as package:
-        for name, part in parts.items():
-            package.writestr(name, part)
-    return _Written(buffer.getvalue(), drawings, num_hidden)
+    unread = ", ".join(posixpath.basename(_target(chunk, targets)) for chunk in document.iter(_IMPORT))
+    return drawings, num_hidden, f"imported files not read: {unread}" if unread else ""
 
 
 def _lines(part: etree._Element) -> Iterator[str]:
-    """Yield the paragraphs of a header or footer that say more than the number of the page."""
-    for paragraph in part.iter(f"{W}p"):
-        words, depth, is_number = "", 0, False
-        for element in paragraph.iter(f"{W}fldChar", f"{W}instrText", f"{W}t", f"{W}tab"):
-            if element.tag == f"{W}fldChar":
-                depth += {"begin": 1, "end": -1}.get(element.get(f"{W}fldCharType", ""), 0)
-                is_number = is_number and depth > 0
-            elif element.tag == f"{W}instrText":
-                is_number = is_number or re.search("PAGE", element.text or "") is not None
-            elif not is_number:
-                words += element.text or " "
-        if is_telling(words):
-            yield one_line(words)
+    """Yield the lines of a header or footer that say more than the number of the page; a table's row is one line."""
+    for element in part.iter(f"{W}p", f"{W}tr"):
+        if next(element.iterancestors(f"{W}tr"), None) is None:
+            cells = element.findall(f"{W}tc") if element.tag == f"{W}tr" else [element]
+            texts = (one_line(" ".join(map(_words, cell.iter(f"{W}p")))) for cell in cells)
+            line = " | ".join(filter(None, texts))
+            if is_telling(line):
+                yield line
+
+
+def _words(paragraph: etree._Element) -> str:
+    """Return the text of a header's paragraph without the number of the page."""
+    words, depth, is_number = "", 0, False
+    for element in paragraph.iter(f"{W}fldChar", f"{W}instrText", f"{W}t", f"{W}tab"):
+        if element.tag == f"{W}fldChar":
+            depth += {"begin": 1, "end": -1}.get(element.get(f"{W}fldCharType", ""), 0)
+            is_number = is_number and depth > 0
+        elif element.tag == f"{W}instrText":
+            is_number = is_number or re.search("PAGE", element.text or "") is not None
+        elif not is_number:
+            words += element.text or " "
+    return words
 
 
 def _append(document: etree._Element, text: str) -> None:
@@ -123,20 +148,44 @@ def _append(document: etree._Element, text: str) -> None:
         body.append(paragraph)
 
 
-def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield charts and diagrams as HTML, and put a mark for each below the paragraph that it is in."""
+def _targets(parts: Mapping[str, bytes]) -> dict[str, str]:
+    """Return id -> part of the file that the document refers to."""
     relations = tree(parts.get("word/_rels/document.xml.rels", b"<none/>"))
-    targets = {link.get("Id"): posixpath.normpath(f"word/{link.get('Target')}") for link in relations}
+    return {
+        link.get("Id", ""): posixpath.normpath(posixpath.join("/word", link.get("Target", ""))).lstrip("/")
+        for link in relations
+    }
+
+
+def _target(element: etree._Element, targets: Mapping[str, str]) -> str:
+    return next((targets.get(text, "") for key, text in element.attrib.items() if key.endswith(("}id", "}dm"))), "")
+
+
+def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes], targets: Mapping[str, str]) -> Iterator[str]:
+    """Yield charts, diagrams and imported texts as HTML, and put a mark for each below the paragraph that it is in."""
     number = 0
-    for drawing in document.iter("{*}chart", "{*}relIds"):
-        name = next((targets.get(text, "") for key, text in drawing.attrib.items() if key.endswith(("}id", "}dm"))), "")
-        outer = next(drawing.iterancestors(f"{W}p"), None)
-        if name in parts and outer is not None:
+    for drawing in list(document.iter("{*}chart", "{*}relIds", _IMPORT)):
+        name = _target(drawing, targets)
+        outer = drawing if drawing.tag == _IMPORT else next(drawing.iterancestors(f"{W}p"), None)
+        html = _html(drawing.tag, name, parts[name]) if name in parts else ""
+        if html and outer is not None:
             mark = etree.Element(f"{W}p")
             mark.append(_run(f"{_DRAWING_MARK}{number}."))
             outer.addnext(mark)
+            if outer is drawing:
+                outer.getparent().remove(outer)
             number += 1
-            yield (chart_html if drawing.tag.endswith("}chart") else diagram_html)(parts[name])
+            yield html
+
+
+def _html(tag: str, name: str, part: bytes) -> str:
+    """Return a chart, a diagram or an imported page or text as HTML, '' if it is of another format."""
+    if tag != _IMPORT:
+        return (chart_html if tag.endswith("}chart") else diagram_html)(part)
+    if name.endswith((".htm", ".html", ".xhtml")):
+        return re.sub(r"(?is)^.*<body[^>]*>|</body>.*$", "", read_markup(part))
+    lines = re.split(r"\n\s*\n", read_text(part)) if name.endswith(".txt") else []
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _move_text_boxes(document: etree._Element) -> None:
@@ -159,7 +208,14 @@ def _unlink_pictures(document: etree._Element) -> None:
 
 
 def _unwrap(document: etree._Element) -> None:
-    """Put what mammoth does not read where it stands: results of fields, chosen entries, words below their reading."""
+    """Put what mammoth does not read where it stands: results of fields, chosen entries, words below their reading.
+
+    Breaks and hyphens too, without which words would join.
+    """
+    for sign in document.iter(*(f"{W}{name}" for name in _SIGNS)):
+        is_line = sign.tag == f"{W}br" and sign.get(f"{W}type") not in ("page", "column")
+        sign.tag = sign.tag if is_line else W + _SIGNS[etree.QName(sign).localname]
+        sign.text = "-" if sign.tag == f"{W}t" else None
     for ruby in list(document.iter(f"{W}ruby")):
         base, reading = ("".join(ruby.find(f"{W}{name}").itertext(f"{W}t")) for name in ("rubyBase", "rt"))
         ruby.getparent().replace(ruby, _run(f"{base}({reading})").find(f"{W}t"))
@@ -185,6 +241,16 @@ def _run(text: str) -> etree._Element:
     words.text = text
     words.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     return run
+
+
+def _fill_rows(document: etree._Element) -> None:
+    """Add the empty cells that a row of a table leaves out at its start and end."""
+    for properties in list(document.iter(f"{W}trPr")):
+        row = properties.getparent()
+        for name, add in (("gridBefore", properties.addnext), ("gridAfter", row.append)):
+            number = value(properties, name)
+            for _ in range(min(int(number), _MOST_COLUMNS) if number.isdigit() else 0):
+                add(etree.Element(f"{W}tc"))
 
 
 def _mark_headers(document: etree._Element, styles: etree._Element) -> None:
