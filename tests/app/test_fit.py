@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
-from app.training.fit import cross_encoder, embedder, late_interaction
+from app.training.fit import late_interaction
+from app.training.fit.kinds import EMBEDDER, TRAINERS
 from app.training.fit.trainer import Loss, Recipe, Watch, drawn, save
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import Embedder, open_embedder
@@ -164,7 +165,7 @@ def test_a_training_can_be_stopped(base: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) -> None:
     examples = code_name_examples()
-    cross_encoder.train(examples, base, tmp_path, replace(RECIPE, num_epochs=20))
+    TRAINERS["cross-encoder"](examples, base, tmp_path, replace(RECIPE, num_epochs=20))
     trained = CrossEncoderReranker(str(tmp_path))
     right = [trained.score(each.query, [*each.positives, *each.negatives]) for each in examples]
     assert sum(scores[0] == max(scores) for scores in right) > 0.9 * len(right), "of three, by chance one in three"
@@ -172,7 +173,7 @@ def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_an_embedder_learns(base: str, tmp_path: Path) -> None:
-    embedder.train(code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
+    TRAINERS[EMBEDDER](code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
     trained = open_embedder(tmp_path, "trained")
     usual = open_embedder(Path(base), "tiny")
     assert trained.max_tokens == usual.max_tokens, "the cut of the training is not the model's"
