@@ -54,12 +54,20 @@ S = TypeVar("S", Asking, Statement)
 T = TypeVar("T")
 
 SHARED: dict[Hashable, Any] = {}
-"""Function name -> what it made once for the server. Streamlit's cache is for the rest: any browser can clear it."""
+"""Function name or kind of store -> what was made once for the server.
+
+Streamlit's cache is for the rest: any browser can clear it.
+"""
 _making = RLock()
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
     return cached(SHARED, key=lambda: make.__name__, lock=_making)(make)
+
+
+def _shared(kind: Callable[[Path], T]) -> Callable[[], T]:
+    """Return a function that opens this store of the configured home folder, once for the server."""
+    return cached(SHARED, key=lambda: kind, lock=_making)(lambda: kind(read_settings().home))
 
 
 @_once
@@ -68,40 +76,18 @@ def pipeline() -> Pipeline:
     return Pipeline(read_settings())
 
 
-@_once
-def feedback_store() -> FeedbackStore:
-    """Return the feedback database of the configured home folder."""
-    return FeedbackStore(read_settings().home)
+feedback_store = _shared(FeedbackStore)
+job_store = _shared(JobStore)
+training_job_store = _shared(TrainingJobStore)
+download_job_store = _shared(DownloadJobStore)
+registry = _shared(Registry)
+"""The trained models."""
 
 
 @_once
 def answerer() -> Answerer:
     """Return the background answerer."""
     return Answerer(pipeline(), feedback_store(), AnswerJobStore(read_settings().home))
-
-
-@_once
-def job_store() -> JobStore:
-    """Return the ingest jobs of the configured home folder."""
-    return JobStore(read_settings().home)
-
-
-@_once
-def training_job_store() -> TrainingJobStore:
-    """Return the trainings of the configured home folder."""
-    return TrainingJobStore(read_settings().home)
-
-
-@_once
-def download_job_store() -> DownloadJobStore:
-    """Return the downloads of models of the configured home folder."""
-    return DownloadJobStore(read_settings().home)
-
-
-@_once
-def registry() -> Registry:
-    """Return the trained models of the configured home folder."""
-    return Registry(read_settings().home)
 
 
 def readable(chosen: Filter = EVERYTHING) -> Filter:
