@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +16,7 @@ from cachetools import cached
 from app.answering import Answerer, AnswerJobStore
 from app.downloads.jobs import DownloadJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name
-from app.feedback.changed import Changed
+from app.feedback.changed import Changed, changed_since
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem
 from app.feedback.inbox import inbox as open_items
@@ -25,7 +26,7 @@ from app.feedback.rules import LabeledPassage, label
 from app.feedback.statements import standing
 from app.memory.votes import Statement
 from app.memory.wording import Wording
-from app.pipeline import Pipeline, changed_questions
+from app.pipeline import Pipeline
 from app.registry import Registry
 from app.search.filters import EVERYTHING, Filter, FilterChoices, choices
 from app.settings import read_settings
@@ -238,7 +239,14 @@ def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]: 
     votes = pipeline().memory.votes()
     may_read = set(only_readable(vote.passage for vote in votes))
     votes = [vote for vote in votes if vote.passage in may_read]
-    return changed_questions(pipeline(), _asked, feedback_store().statements(), statements(), votes, readable())
+    return changed_since(
+        {asking.question for asking in _asked},
+        feedback_store().statements(),
+        statements(),
+        votes,
+        pipeline().table,
+        partial(pipeline().is_overtaken, within=readable()),
+    )
 
 
 def statements() -> list[Statement]:
