@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 from app.search.fusion import fused_scores
 from app.search.query import as_query
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors
+from ingest.table import ChunkTable
 
 Retriever = Literal["vector", "text", "rrf", "hybrid"]
 RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
@@ -50,22 +51,9 @@ class Candidate:
     superseded_by: str = ""
 
 
-class Searchable(Protocol):
-    """Searchable by vector and by words: a ChunkTable or a stand-in."""
-
-    def search_vector(
-        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
-    ) -> list[tuple[Chunk, float]]: ...
-    def search_text(
-        self, query: str, num_results: int, within: Collection[str] | None = None
-    ) -> list[tuple[Chunk, float]]: ...
-    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]: ...
-    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]: ...
-
-
 def search(
     query: str,
-    table: Searchable,
+    table: ChunkTable,
     embedder: Embedder,
     *,
     retriever: Retriever = "hybrid",
@@ -124,7 +112,7 @@ class _Lists:
         cls,
         query_vector: Vectors | None,
         words: str,
-        table: Searchable,
+        table: ChunkTable,
         num_candidates: int,
         within: Collection[str] | None,
         superseded: Collection[str],
