@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingest.chunk import DEFAULT_POLICY
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
@@ -54,7 +54,7 @@ def reindex(
 
 def _new_name(before: str, embedder: Embedder) -> str:
     """Return a name that a resumed run finds again and that differs from the old table's."""
-    made_with = "\n".join((embedder.name, str(embedder.dimension), DEFAULT_POLICY.name, before))
+    made_with = "\n".join((embedder.name, str(embedder.dimension), CHUNKING, before))
     return f"chunks-{hashlib.sha256(made_with.encode()).hexdigest()[:12]}"
 
 
