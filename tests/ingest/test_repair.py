@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Vectors
 from ingest.files import find_files
 from ingest.home.folder import write_lock
@@ -292,7 +293,7 @@ def test_table_of_another_embedder_is_said_and_left_alone(home: Path, table: Chu
     assert not finding.ok
     assert "citeloop reindex" in finding.detail
     assert everything_below(home) == before
-    assert read_identity(home) == Identity("fake", 64, table.policy.name)
+    assert read_identity(home) == Identity("fake", 64, CHUNKING)
 
 
 @pytest.mark.usefixtures("table")
