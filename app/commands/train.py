@@ -121,10 +121,10 @@ def _train_from_pairs(
     as_json: bool,
 ) -> None:
     from app.training.fit.trainer import Watch, is_main_process
-    from app.training.from_pairs import PairsFile, train_from_pairs
+    from app.training.from_pairs import train_from_pairs
 
     summary = train_from_pairs(
-        [PairsFile(path, num_questions) for path, num_questions in files],
+        files,
         output,
         settings.home,
         recipe,
