@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from app.access.admission import usual_admission
@@ -39,7 +38,6 @@ from app.writing import Writing
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
-from ingest.figures import Figures, KeptFigure
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
@@ -237,10 +235,6 @@ class Pipeline:
     def find_passages(self, passages: Collection[PassageRef]) -> dict[PassageRef, Chunk]:
         """Return passage -> chunk with the same text; those that are gone are left out."""
         return find_passages(passages, self.table)
-
-    def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
-        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
-        return Figures(self.settings.home).shown_with(chunk, self.table)
 
     def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
         """Return the answers of a store as somebody with these rights may read them."""

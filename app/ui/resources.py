@@ -41,7 +41,7 @@ from app.ui.who import current_rights, is_logged_in
 from app.ui.who import current_user as current_user
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
-from ingest.figures import KeptFigure
+from ingest.figures import Figures, KeptFigure
 from ingest.jobs import JobStore
 from ingest.listing import StoredDocument
 from ingest.parse import Box
@@ -289,7 +289,8 @@ def page_picture(
 def figures_of(chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
     """Return the pictures to show with a chunk and their files, if the current user may read its document."""
     with suppress(CiteloopError):  # a damaged table; the stored answer is shown without them
-        return pipeline().figures_of(chunk) if is_readable(chunk.document_id) else []
+        if is_readable(chunk.document_id):
+            return Figures(pipeline().settings.home).shown_with(chunk, pipeline().table)
     return []
 
 
