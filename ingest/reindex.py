@@ -13,7 +13,7 @@ from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
-from ingest.isolation import Limits, read_limits
+from ingest.isolation import read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress
@@ -24,7 +24,6 @@ def reindex(
     home: Path,
     embedder: Embedder,
     *,
-    limits: Limits | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -38,7 +37,7 @@ def reindex(
         before = current_name(home)
         table = ChunkTable(home, embedder, name=_new_name(before, embedder))
         drop_others(home, {before, table.name})
-        run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop)
+        run = Ingest(table, embedder, read_limits(), on_progress, should_stop)
         num_failed = 0
         for result in run.store(_files(home)):
             num_failed += result.status == "failed"

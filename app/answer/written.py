@@ -51,7 +51,7 @@ def prompt(
     asked = f"Passages:\n\n{quoted}\n\n{shown}Question: {question}"
     return [
         {"role": "system", "content": instructions},
-        with_pictures("user", asked, [picture for _, picture in pictures]),
+        with_pictures(asked, [picture for _, picture in pictures]),
     ]
 
 
