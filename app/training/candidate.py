@@ -115,7 +115,7 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
 
 def _with_teacher_scores(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[TrainingExample]:
     """Return the replayed examples with the current scores of the model that is trained further."""
-    return [replace(one, scores=tuple(teacher.score(one.query, [*one.positives, *one.negatives]))) for one in replayed]
+    return [replace(one, scores=tuple(teacher.score(one.query, [one.positive, *one.negatives]))) for one in replayed]
 
 
 # blend -----------------------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, stubbed
     file = (write_pairs(tmp_path / "port.jsonl"), 60)
     train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
     _, aside = split_by_source(spread(read_pairs(file[0]), 60, RECIPE.seed), 0.15)
-    passages = "\n".join(passage for each in stubbed.examples for passage in (*each.positives, *each.negatives))
+    passages = "\n".join(passage for each in stubbed.examples for passage in (each.positive, *each.negatives))
     assert stubbed.examples
     assert aside
     assert not [pair.source for pair in aside if pair.passage in passages]
