@@ -80,20 +80,7 @@ def search(
         similarities |= table.similarities(query_vector, [id for id in chunks if id not in similarities])
         unmatched = [id for id in chunks if id not in matches]
         matches |= dict.fromkeys(unmatched, 0.0) | table.text_scores(query, unmatched)
-    vector_ranks, text_ranks = _ranks(lists.by_vector), _ranks(lists.by_text)
-    candidates = [
-        Candidate(
-            chunk,
-            fused_rank=0,
-            fused_score=0.0,
-            vector_rank=vector_ranks.get(id),
-            vector_score=similarities.get(id),
-            text_rank=text_ranks.get(id),
-            text_score=matches.get(id),
-            also_in=tuple(sorted(lists.documents[id] - {chunk.document})),
-        )
-        for id, chunk in chunks.items()
-    ]
+    candidates = lists.candidates(chunks.values(), similarities, matches)
     scores = _SCORES[retriever](query, candidates)
     best = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
     return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
@@ -137,6 +124,25 @@ class _Lists:
         kept = set(islice(dict.fromkeys(alternating), num_chunks))
         listed = (chunk for chunk, _ in (*self.by_vector, *self.by_text) if chunk.id in kept)
         return {chunk.id: chunk for chunk in listed}
+
+    def candidates(
+        self, chunks: Iterable[Chunk], similarities: Mapping[str, float], matches: Mapping[str, float]
+    ) -> list[Candidate]:
+        """Return the chunks as candidates that are not fused yet. similarities, matches: scores by chunk id."""
+        vector_ranks, text_ranks = _ranks(self.by_vector), _ranks(self.by_text)
+        return [
+            Candidate(
+                chunk,
+                fused_rank=0,
+                fused_score=0.0,
+                vector_rank=vector_ranks.get(chunk.id),
+                vector_score=similarities.get(chunk.id),
+                text_rank=text_ranks.get(chunk.id),
+                text_score=matches.get(chunk.id),
+                also_in=tuple(sorted(self.documents[chunk.id] - {chunk.document})),
+            )
+            for chunk in chunks
+        ]
 
 
 def _first_copies(chunks: Iterable[Chunk]) -> dict[str, Chunk]:
