@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ingest import CiteloopError
 from ingest.collections import default_collection
 from ingest.describe import Describing
 from ingest.embed.embedder import Embedder, load_meanwhile
@@ -20,6 +19,7 @@ from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
+from ingest.removal import remove
 from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
@@ -100,26 +100,6 @@ def _beside_others(
         return own(f"{source}#{collection}") if source in taken else source
 
     return [replace(each, source=own(each.source)) for each in files]
-
-
-def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
-    """Remove documents, their chunks and their kept files; call inside `table.writing()`."""
-    documents = list(documents)
-    originals = Originals(table.home)
-    for document in documents:  # first: a kept file without chunks would be restored as a lost document
-        originals.remove(document.id)
-    table.remove([document.id for document in documents])
-
-
-def move(documents: Iterable[StoredDocument], collection: str, table: ChunkTable) -> None:
-    """Put documents into a collection; call inside `table.writing()`. Raises CiteloopError for a name of spaces."""
-    documents, collection = list(documents), collection.strip()
-    if not collection:
-        raise CiteloopError("a collection needs a name")
-    originals = Originals(table.home)
-    for document in documents:  # first: what is not in the table yet must not be restored into the earlier collection
-        originals.move(document.id, collection)
-    table.move([document.id for document in documents], collection)
 
 
 class Ingest:

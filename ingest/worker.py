@@ -18,8 +18,9 @@ from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
 from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
 from ingest.jobs import Job, JobStore
-from ingest.pipeline import FileResult, Progress, ingest, remove
+from ingest.pipeline import FileResult, Progress, ingest
 from ingest.reindex import reindex
+from ingest.removal import remove
 from ingest.sources.source import Source
 from ingest.sources.store import SourceStore
 from ingest.sources.sync import Sync

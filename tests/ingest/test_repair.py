@@ -10,7 +10,8 @@ from ingest.embed.embedder import Vectors
 from ingest.files import find_files
 from ingest.home.folder import write_lock
 from ingest.isolation import Limits
-from ingest.pipeline import Ingest, ingest, remove
+from ingest.pipeline import Ingest, ingest
+from ingest.removal import remove
 from ingest.repair import Finding, examine
 from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents
