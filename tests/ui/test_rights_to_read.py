@@ -21,6 +21,7 @@ from app.search.corrections import CorrectionStore
 from app.search.filters import Filter
 from app.settings import Settings
 from app.ui import resources
+from app.ui.feedback import review
 from ingest import worker
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
@@ -327,12 +328,12 @@ def test_what_may_be_read_is_cached_for_those_who_may_read_it(
         become(READER)
         assert resources.filter_choices().collections == ("handbook",)
         assert not resources.feedback().events
-        assert not resources.inbox()
-        assert not resources.askings()
+        assert not review.inbox()
+        assert not review.askings()
         become(Rights("ann", "curator", frozenset({"it"})))
         assert resources.filter_choices().collections == ("it",)
         assert len(resources.feedback().events) == 2
-        assert resources.askings()
+        assert review.askings()
 
 
 @pytest.mark.parametrize("page", [training_page, quality_page])
