@@ -48,7 +48,7 @@ S = TypeVar("S", Asking, Statement)
 T = TypeVar("T")
 
 SHARED: dict[Hashable, Any] = {}
-"""Function name or kind of store -> what was made once for the server.
+"""Function name or kind of store -> its one object on this server.
 
 Streamlit's cache is for the rest: any browser can clear it.
 """

@@ -1,4 +1,4 @@
-"""Processes of our own modules, which outlive the process that starts them."""
+"""A module of the program -> a process that runs it and outlives its starter."""
 
 from __future__ import annotations
 
