@@ -22,7 +22,6 @@ from app.search.filters import Filter
 from app.settings import Settings
 from app.ui import resources
 from app.ui.feedback import review
-from ingest import worker
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
 from tests.ui.conftest import Run
@@ -219,7 +218,7 @@ def test_a_source_that_may_not_be_read_is_as_one_that_is_not_there(
 def test_the_documents_page_lists_adds_and_moves_within_what_may_be_read(
     run_page: Run, settings: Settings, table: ChunkTable, become: Become, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "start", lambda _home: None)
+    monkeypatch.setattr(JobStore, "start_worker", lambda _store: None)
     store = JobStore(settings.home)
     folder = settings.home
     store.add("folder", [folder / "VPN"], collection="it")
