@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from app.access.admission import usual_admission
@@ -15,13 +13,10 @@ from app.answer import EXTRACTIVE, Answer, cite
 from app.answer.prompts import read_prompts
 from app.feedback import FeedbackStore
 from app.feedback.asker import Asker
-from app.feedback.changed import Changed, changed_since
-from app.feedback.curators import Asking
 from app.feedback.reading import ReadableAnswers
 from app.feedback.recall import LiveMemory, Memory
 from app.language_model.protocol import LanguageModel
-from app.memory.votes import Statement, Vote
-from app.memory.wording import Wording
+from app.memory.votes import Statement
 from app.models import Models
 from app.registry import Registry
 from app.reranking.live import NONE, LiveReranker, Reranked, left_out, used
@@ -43,7 +38,6 @@ from app.writing import Writing
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
 from ingest.embed.embedder import Embedder
-from ingest.figures import Figures, KeptFigure
 from ingest.table import ChunkTable
 
 Step = Literal["wait", "search", "rerank"]
@@ -242,10 +236,6 @@ class Pipeline:
         """Return passage -> chunk with the same text; those that are gone are left out."""
         return find_passages(passages, self.table)
 
-    def figures_of(self, chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
-        """Return the pictures to show with a chunk of the current documents, and their files; the best first."""
-        return Figures(self.settings.home).shown_with(chunk, self.table)
-
     def readable_answers(self, store: FeedbackStore, rights: Rights) -> ReadableAnswers:
         """Return the answers of a store as somebody with these rights may read them."""
         return ReadableAnswers(store, EVERYTHING.read_by(rights), self.table, self.families_for)
@@ -254,23 +244,6 @@ class Pipeline:
         """Return whether documents that were added or changed since may answer what a curator called unanswered."""
         ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
         return is_overtaken(statement, ranking, self.table.document)
-
-
-def changed_questions(
-    pipeline: Pipeline,
-    askings: Iterable[Asking],
-    log: Iterable[Statement],
-    held: Iterable[Statement],
-    votes: Iterable[Vote],
-    within: Filter = EVERYTHING,
-) -> dict[Wording | str, Changed]:
-    """Return wording key -> what waits for a curator at a question that was asked, since the documents have changed.
-
-    log: all statements ever made. held: those that stand; as the votes, about documents that `within` holds.
-    """
-    questions = {asking.question for asking in askings}
-    is_overtaken = partial(pipeline.is_overtaken, within=within)
-    return changed_since(questions, log, held, votes, pipeline.table, is_overtaken)
 
 
 def _damage(table: ChunkTable, within: Filter) -> str:

@@ -22,6 +22,11 @@ from ingest.parse import PAGE_BREAK, Box, Document, Heading, Page
 CountTokens = Callable[[str], int]
 Span = tuple[int, int]
 
+CHUNKING = "heading-sentence/4"
+"""The rules of this file by name; a table records it, so that a table made with other rules is noticed.
+
+The number also rises when documents are parsed differently, since tables are then to be rebuilt.
+"""
 _MIN_TEXT_TOKENS = 64
 """Word pieces always reserved for the text, however long the title and headings are."""
 _MAX_CHARACTERS_PER_TOKEN = 12
@@ -96,19 +101,6 @@ class Chunk:
     def ref(self) -> PassageRef:
         """Return the passage as it is now, to be kept."""
         return PassageRef(self.id, self.document, self.title, self.heading, self.page, self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The rules of this file by name; a table records it, so that a table made with other rules is noticed.
-
-    The number in the name also rises when documents are parsed differently, since tables are then to be rebuilt.
-    """
-
-    name: str
-
-
-DEFAULT_POLICY = Policy("heading-sentence/4")
 
 
 def breadcrumb(*path: str) -> str:

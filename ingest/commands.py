@@ -156,12 +156,10 @@ def resume(
     home: HomeOption = None,
 ) -> None:
     """Resume a failed or stopped job in the background. Example: citeloop jobs resume 1f2e3d4c5b6a"""
-    from ingest.worker import resume as resume_jobs
-
     store = _job_store(home)
     if job_id:
         store.queue_again(job_id)
-    resume_jobs(store.home)
+    store.resume()
     waiting = [job.id for job in store.jobs() if job.is_waiting]
     print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
 

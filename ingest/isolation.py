@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from pydantic import PositiveFloat, PositiveInt, TypeAdapter
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.files import SourceFile
 from ingest.home.environment import read_environment
 from ingest.parse import Document, ParseError
 
@@ -56,18 +56,6 @@ def read_limits() -> Limits:
     return read_environment(Limits)
 
 
-class Readable(Protocol):
-    """A file and its displayed name."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def name(self) -> str: ...
-
-
-File = TypeVar("File", bound=Readable)
-
-
 class ParserPool:
     """Processes that parse files, as a context manager; leaving it kills them."""
 
@@ -87,7 +75,7 @@ class ParserPool:
         for process in self._processes:
             process.kill()
 
-    def parse(self, file: Readable) -> Document:
+    def parse(self, file: SourceFile) -> Document:
         """Return what `ingest.parse.parse` returns. Raises ParseError, also for a file that exceeds a limit."""
         process = self._idle.get()
         try:
@@ -98,12 +86,12 @@ class ParserPool:
             raise ParseError(answer["error"])
         return _DOCUMENT.validate_python(answer["document"])
 
-    def parse_all(self, files: Iterable[File]) -> Iterator[tuple[File, Document | ParseError] | None]:
+    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, Document | ParseError] | None]:
         """Yield each file with its document or its error, in order; a few are read ahead.
 
         Yields None while the next one is still being read, so that the caller can check for a request to stop.
         """
-        waiting: deque[tuple[File, Future[Document]]] = deque()
+        waiting: deque[tuple[SourceFile, Future[Document]]] = deque()
         remaining = iter(files)
         with self._threads() as threads:
             while True:

@@ -52,6 +52,8 @@ class Job(BaseJob):
 class JobStore(BaseJobStore[Job]):
     """The ingest jobs of one home folder and their results."""
 
+    worker, log = "app.ingest_worker", "jobs.log"
+
     def __init__(self, home: Path) -> None:
         super().__init__(home, Job, ingest_jobs)
 

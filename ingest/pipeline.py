@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ingest import CiteloopError
 from ingest.collections import default_collection
 from ingest.describe import Describing
 from ingest.embed.embedder import Embedder, load_meanwhile
@@ -20,6 +19,7 @@ from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
+from ingest.removal import remove
 from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
@@ -102,43 +102,6 @@ def _beside_others(
     return [replace(each, source=own(each.source)) for each in files]
 
 
-def remove(documents: Iterable[StoredDocument], table: ChunkTable) -> None:
-    """Remove documents, their chunks and their kept files; call inside `table.writing()`."""
-    documents = list(documents)
-    originals = Originals(table.home)
-    for document in documents:  # first: a kept file without chunks would be restored as a lost document
-        originals.remove(document.id)
-    table.remove([document.id for document in documents])
-
-
-def move(documents: Iterable[StoredDocument], collection: str, table: ChunkTable) -> None:
-    """Put documents into a collection; call inside `table.writing()`. Raises CiteloopError for a name of spaces."""
-    documents, collection = list(documents), collection.strip()
-    if not collection:
-        raise CiteloopError("a collection needs a name")
-    originals = Originals(table.home)
-    for document in documents:  # first: what is not in the table yet must not be restored into the earlier collection
-        originals.move(document.id, collection)
-    table.move([document.id for document in documents], collection)
-
-
-@dataclass(frozen=True, slots=True)
-class _ChangedFile:
-    """A file to read, and the id of its document."""
-
-    file: SourceFile
-    document_id: str
-    status: Status
-
-    @property
-    def path(self) -> Path:
-        return self.file.path
-
-    @property
-    def name(self) -> str:
-        return self.file.name
-
-
 class Ingest:
     """One pass over files: compare them with the table, then read, embed and store the changed ones."""
 
@@ -165,6 +128,7 @@ class Ingest:
         self._by_id = {document.id: document for document in documents}
         self._ids = set(self._by_id)
         self._moved: dict[str, StoredDocument] = {}
+        self._status: dict[str, Status] = {}  # by document id, of the files to read
         self._progress = Progress(0)
 
     def store(self, files: list[SourceFile]) -> Iterator[FileResult]:
@@ -176,28 +140,28 @@ class Ingest:
             for source, document in self._known.items()
             if source not in found and (source in self._gone or is_gone(source))
         }
-        changed: list[_ChangedFile] = []
+        changed: list[SourceFile] = []
         for file in files:
             result = self._compare(file)
-            if isinstance(result, _ChangedFile):
+            if isinstance(result, SourceFile):
                 if not changed:
                     load_meanwhile(self._embedder)
                 changed.append(result)
             else:
                 yield self._done(result)
         with ParserPool(self._limits) as parsers:
-            waiting: list[tuple[_ChangedFile, Document]] = []
+            waiting: list[tuple[SourceFile, Document]] = []
             num_characters = 0
             for parsed in parsers.parse_all(changed):
                 self._report()
                 if parsed is None:
                     continue
-                file_to_read, outcome = parsed
-                self._report(current=file_to_read.name)
+                file, outcome = parsed
+                self._report(current=file.name)
                 if isinstance(outcome, ParseError):
-                    yield self._done(_failed(file_to_read.file, str(outcome)))
+                    yield self._done(_failed(file, str(outcome)))
                     continue
-                waiting.append((file_to_read, outcome))
+                waiting.append((file, outcome))
                 num_characters += sum(len(page.text) for page in outcome.pages)
                 num_characters += sum(len(figure.picture) for figure in outcome.figures) // _PICTURE_BYTES
                 if num_characters > _BATCH_CHARACTERS:
@@ -205,8 +169,8 @@ class Ingest:
                     waiting, num_characters = [], 0
             yield from self._store(waiting)
 
-    def _compare(self, file: SourceFile) -> FileResult | _ChangedFile:
-        """Return the result of a file that needs no reading, or a _ChangedFile to read."""
+    def _compare(self, file: SourceFile) -> FileResult | SourceFile:
+        """Return the result of a file that needs no reading, or the file to read, with the id of its document."""
         suffix = file.path.suffix.lower()
         if not file.not_read and suffix not in PARSERS and os.path.isdir(file.path):
             return _failed(file, "this folder cannot be opened; check its permissions")
@@ -230,13 +194,17 @@ class Ingest:
         if known and stays and self._originals.path(known).exists() and not self._lacks_descriptions(known):
             return FileResult(file.name, file.source, "unchanged")
         if known:
-            return _ChangedFile(file, known.id, "replaced")
+            return self._to_read(file, known.id, "replaced")
         if file.document_id:
-            return _ChangedFile(file, file.document_id, "replaced" if file.document_id in self._ids else "added")
+            return self._to_read(file, file.document_id, "replaced" if file.document_id in self._ids else "added")
         is_upload = file.source.startswith(UPLOAD)  # which takes over no document of a folder
         if not is_upload and (moved := self._moved.pop(digest, None)):
-            return _ChangedFile(file, moved.id, "renamed")
-        return _ChangedFile(file, self._new_id(file.source), "added")
+            return self._to_read(file, moved.id, "renamed")
+        return self._to_read(file, self._new_id(file.source), "added")
+
+    def _to_read(self, file: SourceFile, document_id: str, status: Status) -> SourceFile:
+        self._status[document_id] = status
+        return replace(file, document_id=document_id)
 
     def _lacks_descriptions(self, document: StoredDocument) -> bool:
         return self._describing.is_on and self._figures.lack_descriptions(document)
@@ -249,17 +217,15 @@ class Ingest:
         self._ids.add(new_id)
         return new_id
 
-    def _store(self, parsed: list[tuple[_ChangedFile, Document]]) -> Iterator[FileResult]:
+    def _store(self, parsed: list[tuple[SourceFile, Document]]) -> Iterator[FileResult]:
         """Embed and store parsed documents; each is in the table before its result is yielded."""
         files = {file.document_id: file for file, _ in parsed}
         documents = [
-            replace(
-                document, id=file.document_id, source=file.file.source, collection=self._collection_of(file, document)
-            )
+            replace(document, id=file.document_id, source=file.source, collection=self._collection_of(file, document))
             for file, document in parsed
         ]
         documents = [self._with_descriptions(document) for document in documents]
-        known = self._table.vectors_of([file.document_id for file in files.values() if file.status != "added"])
+        known = self._table.vectors_of([id for id in files if self._status[id] != "added"])
         kept = []
         for embedded in embed_documents(documents, self._embedder, known, on_embedded=self._report_embedded):
             file = files[embedded.document.id]
@@ -270,13 +236,13 @@ class Ingest:
                 self._figures.keep(embedded.document)
                 kept.append(embedded)
             except ParseError as error:
-                yield self._done(_failed(file.file, str(error)))
-        self._table.append([embedded for embedded in kept if files[embedded.document.id].status == "added"])
-        self._table.replace([embedded for embedded in kept if files[embedded.document.id].status != "added"])
+                yield self._done(_failed(file, str(error)))
+        self._table.append([embedded for embedded in kept if self._status[embedded.document.id] == "added"])
+        self._table.replace([embedded for embedded in kept if self._status[embedded.document.id] != "added"])
         for document, chunks, _ in kept:
             self._originals.keep_only(document)
-            file = files[document.id]
-            yield self._done(FileResult(file.name, file.file.source, file.status, len(chunks), document.note))
+            file, status = files[document.id], self._status[document.id]
+            yield self._done(FileResult(file.name, file.source, status, len(chunks), document.note))
 
     def _with_descriptions(self, document: Document) -> Document:
         def report(number: int, num_figures: int) -> None:
@@ -284,12 +250,12 @@ class Ingest:
 
         return self._describing.described(self._figures.with_earlier(document), report)
 
-    def _collection_of(self, file: _ChangedFile, document: Document) -> str:
+    def _collection_of(self, file: SourceFile, document: Document) -> str:
         """Return the collection that was chosen now or before, else the default one."""
         known = self._by_id.get(file.document_id)
         was_chosen = known and known.collection != default_collection(known.name, known.source)
         kept = known.collection if known and was_chosen else ""
-        return self._collection or file.file.collection or kept or default_collection(document.name, file.file.source)
+        return self._collection or file.collection or kept or default_collection(document.name, file.source)
 
     def _report_embedded(self, num_chunks: int) -> None:
         self._report(num_chunks_done=self._progress.num_chunks_done + num_chunks)

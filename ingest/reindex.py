@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ingest.chunk import DEFAULT_POLICY
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
 from ingest.home.folder import current_name, make_current, write_lock
-from ingest.isolation import Limits, read_limits
+from ingest.isolation import read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
 from ingest.pipeline import FileResult, Ingest, Progress
@@ -24,7 +24,6 @@ def reindex(
     home: Path,
     embedder: Embedder,
     *,
-    limits: Limits | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -38,7 +37,7 @@ def reindex(
         before = current_name(home)
         table = ChunkTable(home, embedder, name=_new_name(before, embedder))
         drop_others(home, {before, table.name})
-        run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop)
+        run = Ingest(table, embedder, read_limits(), on_progress, should_stop)
         num_failed = 0
         for result in run.store(_files(home)):
             num_failed += result.status == "failed"
@@ -54,7 +53,7 @@ def reindex(
 
 def _new_name(before: str, embedder: Embedder) -> str:
     """Return a name that a resumed run finds again and that differs from the old table's."""
-    made_with = "\n".join((embedder.name, str(embedder.dimension), DEFAULT_POLICY.name, before))
+    made_with = "\n".join((embedder.name, str(embedder.dimension), CHUNKING, before))
     return f"chunks-{hashlib.sha256(made_with.encode()).hexdigest()[:12]}"
 
 

@@ -15,11 +15,12 @@ from typing import Annotated
 import typer
 
 from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
-from ingest.home.job_process import Heart, at_work, run_queued, start_process
+from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
 from ingest.jobs import Job, JobStore
-from ingest.pipeline import FileResult, Progress, ingest, remove
+from ingest.pipeline import FileResult, Progress, ingest
 from ingest.reindex import reindex
+from ingest.removal import remove
 from ingest.sources.source import Source
 from ingest.sources.store import SourceStore
 from ingest.sources.sync import Sync
@@ -49,17 +50,6 @@ def cancel(store: JobStore, job_id: str) -> None:
         shutil.rmtree(uploads_folder(store.home, job_id), ignore_errors=True)
 
 
-def start(home: Path) -> None:
-    """Run the queued jobs of this home in a separate process, which logs to `jobs.log`."""
-    start_process("app.ingest_worker", home, log="jobs.log")
-
-
-def resume(home: Path) -> None:
-    """Run the jobs that were queued or killed before; call this when a server starts."""
-    if JobStore(home).revive():
-        start(home)
-
-
 def queue_sync(store: JobStore, source: Source, *, embedder: str) -> None:
     """Queue a sync of a source, unless one is queued or running."""
     if not any(job.is_open for job in store.syncs(source.name)):
@@ -69,9 +59,10 @@ def queue_sync(store: JobStore, source: Source, *, embedder: str) -> None:
 def queue_due(home: Path, embedder: str = "") -> None:
     """Queue a sync of every source that is due, and start them; call this from time to time."""
     if due := SourceStore(home).claim_due():
+        store = JobStore(home)
         for source in due:
-            queue_sync(JobStore(home), source, embedder=embedder)
-        start(home)
+            queue_sync(store, source, embedder=embedder)
+        store.start_worker()
 
 
 def remove_source(

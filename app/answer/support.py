@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from app.answer.blocks import is_table_rule, sentences, split_sentences
-from app.answer.marks import MARK, cited_numbers, without_fences
+from app.answer.marks import SPACED_MARK, cited_numbers, without_fences
 from app.reranking.similarity import Similarity
 
 MIN_SUPPORT = 0.55
@@ -38,7 +38,6 @@ _MAX_NAMES = 0.35
 _STEM = 5
 """Number of leading letters to match a name, so endings do not matter."""
 
-_CITATION = re.compile(rf"(?<!\s)\s*{MARK.pattern}")
 _MENTION = re.compile(r"\b(?:passages?|sources?|quellen?)(?:[\s,]+(?:(?:and|und|et|y|to)\s)?\d+\b)+", re.IGNORECASE)
 """Passages named in the sentence itself, by numbers that are no figures."""
 _LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
@@ -149,7 +148,7 @@ def _cited(sentence: str) -> tuple[int, ...]:
 
 def _plain(sentence: str) -> str:
     """Without citations, marks of Markdown and cell borders."""
-    return " ".join(_MARKUP.sub("", _CITATION.sub("", sentence)).replace("|", " ").split())
+    return " ".join(_MARKUP.sub("", SPACED_MARK.sub("", sentence)).replace("|", " ").split())
 
 
 def _is_lead_in(sentence: str) -> bool:

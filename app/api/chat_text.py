@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from app.answer.marks import MARK
 from app.api.chat_shapes import Annotation, UrlCitation
+from ingest.parse.document import one_line
 
 CitationRecord = Mapping[str, Any]
 """A citation as in an answer's record."""
@@ -38,7 +39,7 @@ def closing(record: Mapping[str, Any], address: Callable[[CitationRecord], str])
     """Return what follows the text of an answer: its note, and the list of its sources, each linked to its address."""
     listed = [_listed(citation, address(citation)) for citation in _shown(record["citations"])]
     parts = [
-        f"Note: {without_links(_one_line(record['note']))}" if record["note"] else "",
+        f"Note: {without_links(one_line(record['note']))}" if record["note"] else "",
         "Sources:\n\n" + "\n".join(listed) if listed else "",
     ]
     return "".join(f"\n\n{part}" for part in parts if part)
@@ -74,7 +75,7 @@ def _shown(citations: Sequence[CitationRecord]) -> Sequence[CitationRecord]:
 
 
 def _listed(citation: CitationRecord, address: str) -> str:
-    newest = _one_line(citation["superseded_by"]).translate(_HARMLESS)
+    newest = one_line(citation["superseded_by"]).translate(_HARMLESS)
     superseded = f" (superseded by {newest})" if newest else ""
     return f"- [{citation['number']}] [{_title(citation).translate(_HARMLESS)}]({address}){superseded}"
 
@@ -82,8 +83,4 @@ def _listed(citation: CitationRecord, address: str) -> str:
 def _title(citation: CitationRecord) -> str:
     """Return title and page in one line."""
     page = f", page {citation['page']}" if citation["page"] else ""
-    return f"{_one_line(citation['title'])}{page}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return f"{one_line(citation['title'])}{page}"

@@ -45,7 +45,7 @@ def move_command(
     home: HomeOption = None,
 ) -> None:
     """Move documents to another collection. Example: citeloop documents move handbook/pay.md --to personnel"""
-    from ingest.pipeline import move
+    from ingest.removal import move
     from ingest.table import ChunkTable
     from ingest.worker import embedder_for
 

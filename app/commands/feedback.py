@@ -119,15 +119,23 @@ def inbox_command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
     Example: citeloop feedback inbox
     """
+    from app.feedback.changed import changed_since
     from app.feedback.inbox import inbox
     from app.feedback.statements import standing
-    from app.pipeline import Pipeline, changed_questions
+    from app.pipeline import Pipeline
     from app.settings import read_settings
 
     pipeline, store = Pipeline(read_settings(home)), _store(home)
     askings = store.askings()
     log = store.statements()
-    changed = changed_questions(pipeline, askings, log, standing(log), pipeline.memory.votes())
+    changed = changed_since(
+        {asking.question for asking in askings},
+        log,
+        standing(log),
+        pipeline.memory.votes(),
+        pipeline.table,
+        pipeline.is_overtaken,
+    )
     items = inbox(store, pipeline.models.embedder, askings, _labeled(store), changed)
     if as_json:
         print(json.dumps([asdict(item) for item in items], ensure_ascii=False))

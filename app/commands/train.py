@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,24 +21,18 @@ from ingest.commands import HomeOption, JsonOption
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.training.fit.trainer import Loss, Recipe
-    from app.training.plan import Kind, Plan
+    from app.training.plan import Plan
 
 
-class TrainingKind(StrEnum):
-    """The kinds of plan.py, which is too slow to import for --help, and the embedder, only from pairs."""
-
-    RERANKER = "reranker"
-    CROSS_ENCODER = "cross-encoder"
-    LATE_INTERACTION = "late-interaction"
-    EMBEDDER = "embedder"
-
+TrainingKind = Literal["reranker", "cross-encoder", "late-interaction", "embedder"]
+"""The kinds of plan.py, which is too slow to import for --help, and the embedder, only from pairs."""
 
 _KIND_HELP = "reranker: train the live one further; others: a new model. embedder: only with --from-pairs."
 _BASE_HELP = "Folder or hub id to start from; default: the live model, or for a new one the default embedder."
 
 
 def train_command(
-    kind: Annotated[TrainingKind, typer.Option(help=_KIND_HELP)] = TrainingKind.RERANKER,
+    kind: Annotated[TrainingKind, typer.Option(help=_KIND_HELP)] = "reranker",
     base: Annotated[str, typer.Option(help=_BASE_HELP)] = "",
     from_pairs: Annotated[
         list[str] | None,
@@ -76,16 +69,16 @@ def train_command(
         if output is None:
             raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
-        if kind is TrainingKind.RERANKER:  # like the shipped one
-            kind = TrainingKind.LATE_INTERACTION
+        if kind == "reranker":  # like the shipped one
+            kind = "late-interaction"
         recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
-        _train_from_pairs(files, output, settings, kind.value, base, recipe, exclude, as_json=as_json)
+        _train_from_pairs(files, output, settings, kind, base, recipe, exclude, as_json=as_json)
         return
     if output or exclude or max_tokens:
         raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
-    if kind is TrainingKind.EMBEDDER:
+    if kind == "embedder":
         raise typer.BadParameter("--kind embedder needs --from-pairs: feedback trains rerankers only")
-    _train_from_feedback(Plan(cast("Kind", kind.value), base, seed), settings, as_json=as_json)
+    _train_from_feedback(Plan(kind, base, seed), settings, as_json=as_json)
 
 
 def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> None:
@@ -128,10 +121,10 @@ def _train_from_pairs(
     as_json: bool,
 ) -> None:
     from app.training.fit.trainer import Watch, is_main_process
-    from app.training.from_pairs import PairsFile, train_from_pairs
+    from app.training.from_pairs import train_from_pairs
 
     summary = train_from_pairs(
-        [PairsFile(path, num_questions) for path, num_questions in files],
+        files,
         output,
         settings.home,
         recipe,
@@ -146,7 +139,7 @@ def _train_from_pairs(
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        is_embedder = kind == TrainingKind.EMBEDDER
+        is_embedder = kind == "embedder"
         use = f"citeloop reindex --embedder {output}" if is_embedder else f"--reranker {kind}:{output}"
         print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
 

@@ -7,7 +7,6 @@ detect a model that was exchanged at the hub itself, unless the catalog pins it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -138,22 +137,17 @@ def _bar(on_bytes: OnBytes) -> Any:
 
 
 def _check(folder: Path, file: HubFile, endpoint: str) -> None:
+    from huggingface_hub.utils.sha import git_hash
+
     path = folder / file.path
     expected = file.sha256 or file.git_sha1
-    found = file_digest(path) if file.sha256 else _git_sha1(path)
+    found = file_digest(path) if file.sha256 else git_hash(path.read_bytes())
     if found != expected:
         path.unlink()
         raise DownloadError(
             f"{file.path} from {endpoint} is not what was announced: expected digest {expected[:12]}, got "
             f"{found[:12]}; it was deleted. Try again, and if that fails, do not use this source"
         )
-
-
-def _git_sha1(path: Path) -> str:
-    """Return the digest under which Git stores a file, in hex."""
-    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
-    digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _is_needed(path: str) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.home.database import now
-from ingest.home.job_process import start_process
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.home.tables import download_jobs
 
@@ -23,20 +22,11 @@ class DownloadJob(BaseJob):
 class DownloadJobStore(BaseJobStore[DownloadJob]):
     """The downloads of one home folder."""
 
+    worker, log = "app.downloads.worker", "downloads.log"
+
     def __init__(self, home: Path) -> None:
         super().__init__(home, DownloadJob, download_jobs)
 
     def add(self, model_id: str) -> DownloadJob:
         """Queue a download."""
         return self.put(DownloadJob(id=new_job_id(), created_at=now(), model_id=model_id))
-
-
-def start(home: Path) -> None:
-    """Run the queued downloads of this home in a separate process, which logs to `downloads.log`."""
-    start_process("app.downloads.worker", home, log="downloads.log")
-
-
-def resume(home: Path) -> None:
-    """Restart the downloads that were queued or killed before; call this when a server starts."""
-    if DownloadJobStore(home).revive():
-        start(home)

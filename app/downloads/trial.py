@@ -41,14 +41,15 @@ def try_model(name: str, pipeline: Pipeline) -> GateReport:
     if registry.model(name).job_id:  # it may have been trained on the questions asked here
         raise RegistryError(f"{name} was trained here and compared then; see its report on the Training page")
     registry.check(name)
-    folder, live_name = registry.folder(name), registry.live()
-    candidate, live = open_reranker(str(folder), name=name), load_reranker(LIVE, pipeline.settings)
-    latency_ms = {"live": _milliseconds(live), "candidate": _milliseconds(candidate)}
+    folder = registry.folder(name)
+    candidate = Contender(name, open_reranker(str(folder), name=name))
+    live = Contender(registry.live(), load_reranker(LIVE, pipeline.settings))
+    latency_ms = {"live": _milliseconds(live.reranker), "candidate": _milliseconds(candidate.reranker)}
     budget_ms = pipeline.settings.rerank_budget_ms
     if latency_ms["candidate"] > budget_ms:
         report = compare(
-            Contender(name, candidate),
-            Contender(live_name, live),
+            candidate,
+            live,
             {},
             pipeline.table,
             pipeline.models.embedder,
@@ -60,7 +61,7 @@ def try_model(name: str, pipeline: Pipeline) -> GateReport:
     else:
         store = FeedbackStore(pipeline.settings.home)
         questions = dict(islice(decided(label(store.events(), store.judgements())).items(), _MAX_QUESTIONS))
-        report = compare_with_live(name, folder, questions, pipeline, None)
+        report = compare_with_live(candidate, live, questions, pipeline, None)
     report.save(folder)
     return report
 

@@ -14,6 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingest import CiteloopError
 
+CORPUS = ("corpus.jsonl", "corpus.jsonl.gz")
+QUERIES = ("queries.jsonl", "queries.jsonl.gz")
+QRELS = ("qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
+"""Files of a folder: documents, queries and judgements; the first that exists is read."""
 _COLUMNS = ("query-id", "corpus-id", "score")
 _MAX_RELEVANCE = 10_000
 """The measures allocate memory for every grade up to the largest."""
@@ -65,21 +69,6 @@ def find_file(folder: Path, *names: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise BenchmarkError(f"{folder} is not in BEIR layout: expected {' or '.join(names)}")
-
-
-def corpus_file(folder: Path) -> Path:
-    """Return the file of documents. Raises BenchmarkError."""
-    return find_file(folder, "corpus.jsonl", "corpus.jsonl.gz")
-
-
-def queries_file(folder: Path) -> Path:
-    """Return the file of queries. Raises BenchmarkError."""
-    return find_file(folder, "queries.jsonl", "queries.jsonl.gz")
-
-
-def qrels_file(folder: Path) -> Path:
-    """Return the file of judgements. Raises BenchmarkError."""
-    return find_file(folder, "qrels.tsv", "qrels/test.tsv", "qrels_test.tsv")
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -20,11 +20,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from app.evaluation.beir_files import (
+    CORPUS,
+    QRELS,
+    QUERIES,
     BenchmarkError,
     Row,
-    corpus_file,
-    qrels_file,
-    queries_file,
+    find_file,
     read_pairs,
     read_rows,
     rows_by_id,
@@ -91,7 +92,7 @@ def read_benchmark(folder: Path, max_queries: int | None = None) -> Benchmark:
 
     Raises BenchmarkError, also when no judged document exists.
     """
-    corpus_path, queries_path, qrels_path = corpus_file(folder), queries_file(folder), qrels_file(folder)
+    corpus_path, queries_path, qrels_path = (find_file(folder, *names) for names in (CORPUS, QUERIES, QRELS))
     judged, contradicted = _read_judged(qrels_path)
     qrels = _relevant(judged)
     rows = list(read_rows(queries_path))
@@ -187,9 +188,9 @@ def read_scores(folder: Path) -> Iterator[Score]:
 
     Score 0 means not relevant; a Benchmark does not use it. Raises BenchmarkError.
     """
-    pairs = list(read_pairs(qrels_file(folder)))
-    queries = rows_by_id(queries_file(folder), {pair.query_id for pair in pairs})
-    documents = rows_by_id(corpus_file(folder), {pair.document for pair in pairs})
+    pairs = list(read_pairs(find_file(folder, *QRELS)))
+    queries = rows_by_id(find_file(folder, *QUERIES), {pair.query_id for pair in pairs})
+    documents = rows_by_id(find_file(folder, *CORPUS), {pair.document for pair in pairs})
     for place, query_id, document, relevance in pairs:
         if query_id not in queries or document not in documents:
             missing = f"query {query_id!r}" if query_id not in queries else f"document {document!r}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from app.evaluation.beir_files import BenchmarkError
@@ -34,12 +34,12 @@ def read_judgements(path: Path, table: ChunkTable, max_queries: int | None = Non
     passages = _Passages(table, documents)
     relevant: dict[str, dict[str, int]] = {}
     left_out = []
-    for number, question, document, quote in _rows(path):
+    for number, row in csv_rows(path, _read(path), COLUMNS):
         try:
-            if not question:
+            if not row["question"]:
                 raise BenchmarkError("the question is empty")
-            chunk_id = passages.find(document, quote)
-            relevant.setdefault(question, {})[chunk_id] = 1
+            chunk_id = passages.find(row["document"], row["quote"])
+            relevant.setdefault(row["question"], {})[chunk_id] = 1
         except BenchmarkError as error:
             left_out.append(f"row {number}: {error}")
     if not relevant:
@@ -97,17 +97,11 @@ def text_of(chunks: Sequence[Chunk]) -> str:
     return "".join(text)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
-    """Yield (row number as in a spreadsheet, question, document, quote).
-
-    Raises BenchmarkError when columns are missing.
-    """
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BenchmarkError(f"{path} is not UTF-8; save it as CSV UTF-8 ({error})") from error
-    for number, row in csv_rows(path, text, COLUMNS):
-        yield number, row["question"], row["document"], row["quote"]
 
 
 def _fingerprint(documents: Iterable[StoredDocument]) -> str:

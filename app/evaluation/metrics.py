@@ -36,15 +36,12 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Interval):
     """The mean gain over queries against another order of the same candidates, with its 95% interval.
 
     p_value: two-sided, of a paired randomization test.
     """
 
-    mean: float
-    low: float
-    high: float
     p_value: float
 
 

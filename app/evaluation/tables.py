@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeVar
 
 from app.evaluation.beir_files import BenchmarkError
 from app.evaluation.benchmark import Benchmark, Qrels, resolve_evidence
-from ingest.chunk import DEFAULT_POLICY, Chunk
+from ingest.chunk import CHUNKING, Chunk
 from ingest.embed.embedder import Embedder
 from ingest.embedded import Embedded, embed_documents
 from ingest.home.whole_folders import unfinished_folder
@@ -78,7 +78,7 @@ def judged_table(benchmark: Benchmark, home: Path, embedder: Embedder, track: Tr
         queries=benchmark.queries,
         qrels=_passage_qrels(benchmark, table) if benchmark.judges_passages else benchmark.qrels,
         num_documents=len(benchmark.documents),
-        chunking=DEFAULT_POLICY.name,
+        chunking=CHUNKING,
         fingerprint=benchmark.fingerprint,
         left_out=benchmark.left_out,
         unanswerable=benchmark.unanswerable,
@@ -109,7 +109,7 @@ def benchmark_table(benchmark: Benchmark, home: Path, embedder: Embedder, track:
 
 def _cache_name(benchmark: Benchmark, embedder: Embedder) -> str:
     """Return 16 hex digits made from everything that the table depends on."""
-    made_with = astuple(Identity(embedder.name, embedder.dimension, DEFAULT_POLICY.name))
+    made_with = astuple(Identity(embedder.name, embedder.dimension, CHUNKING))
     parts = [benchmark.fingerprint, *map(str, made_with), *files_of(Path(embedder.name))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -2,7 +2,8 @@
 
 events                 StoredAnswer, FeedbackEvent   an answer as shown, one act on one of its passages
 judgements             Judgement                     a curator's decision on a passage for a question
-answers                Conversation                  answers by conversation: list, search, rename, remove, share
+answers                AnswerStore                   answers as shown, with those not saved yet
+conversations          Conversation                  answers by conversation: list, search, rename, remove, share
 unsaved                UnsavedAnswers                answers not written to disk yet
 curators               CuratorStore                  who is ignored, and what curators say of questions
 statements                                           which of these statements hold
@@ -22,7 +23,8 @@ conversation_markdown                                a conversation -> Markdown
 """
 
 from app.access.users import earlier_name, user_of_cookie
-from app.feedback.answers import Conversation, FeedbackError, NotSavedError, new_id
+from app.feedback.answers import FeedbackError, NotSavedError, new_id
+from app.feedback.conversations import Conversation
 from app.feedback.events import ACTIONS, REASONS, Action, FeedbackEvent, Reason, ShownAnswer, StoredAnswer
 from app.feedback.judgements import IMPORTED, Judgement, Label, is_imported, question_key
 from app.feedback.store import FeedbackStore

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from app.answer import Answer
 from app.feedback import StoredAnswer
 from ingest.chunk import breadcrumb
+from ingest.parse.document import one_line
 
 
 def as_markdown(turns: Sequence[StoredAnswer]) -> str:
@@ -16,14 +17,14 @@ def as_markdown(turns: Sequence[StoredAnswer]) -> str:
 
 def _lines(turn: StoredAnswer) -> Iterator[str]:
     answer = turn.answer
-    yield f"## {_in_one_line(answer.question)}\n"
+    yield f"## {one_line(answer.question)}\n"
     yield f"{turn.asked_at:%Y-%m-%d %H:%M} UTC, answered by {answer.answered_by}, reranker {answer.reranker}\n"
     if answer.query:
-        yield f"Searched for: {_in_one_line(answer.query)}\n"
+        yield f"Searched for: {one_line(answer.query)}\n"
     yield _quoted(answer.text) + "\n"
     if answer.note or not answer.complete:
         ended = f"This answer was {'stopped' if answer.stopped else 'cut off'}."
-        yield f"*{_in_one_line(answer.note) or ended}*\n"
+        yield f"*{one_line(answer.note) or ended}*\n"
     yield from _sources(answer)
     yield ""
 
@@ -31,15 +32,11 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
 def _sources(answer: Answer) -> Iterator[str]:
     for citation in answer.citations:
         chunk = citation.chunk
-        place = _in_one_line(breadcrumb(chunk.title, *chunk.headings))
+        place = one_line(breadcrumb(chunk.title, *chunk.headings))
         struck = " (struck out)" if chunk.id in answer.without else ""
         page = f", page {chunk.page}" if chunk.page else ""
         yield f"- [{citation.number}]{struck} {place} ({chunk.document}{page})"
         yield _quoted(chunk.shown, indent="  ")
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _quoted(text: str, indent: str = "") -> str:

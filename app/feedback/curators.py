@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Table, func, insert, select
 
-from app.feedback.answers import AnswerStore
+from app.feedback.conversations import ConversationStore
 from app.memory.votes import Statement
 from ingest.chunk import PassageRef
 from ingest.home.database import now
@@ -72,7 +72,7 @@ class Asking:
     num_curated: int = 0
 
 
-class CuratorStore(AnswerStore):
+class CuratorStore(ConversationStore):
     """The answers, and what curators decide beside passages. Both tables only grow; the last row counts."""
 
     def statements(self) -> list[Statement]:

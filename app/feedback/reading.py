@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.answer import EXTRACTIVE, Answer, Citation
-from app.feedback.answers import Conversation
+from app.feedback.conversations import Conversation
 from app.feedback.events import StoredAnswer
 from app.feedback.store import FeedbackStore
 from app.reranking.rerank import RankedChunk

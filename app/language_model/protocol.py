@@ -28,9 +28,9 @@ class LanguageModel(Protocol):
         ...
 
 
-def with_pictures(role: str, text: str, pictures: Sequence[bytes]) -> dict[str, Any]:
-    """Return a message with a text and pictures, which are PNG or JPEG."""
+def with_pictures(text: str, pictures: Sequence[bytes]) -> dict[str, Any]:
+    """Return a user's message with a text and pictures, which are PNG or JPEG."""
     kinds = ("image/png" if picture.startswith(b"\x89PNG") else "image/jpeg" for picture in pictures)
     urls = [f"data:{kind};base64,{b64encode(each).decode()}" for kind, each in zip(kinds, pictures, strict=True)]
     shown = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-    return {"role": role, "content": [{"type": "text", "text": text}, *shown] if shown else text}
+    return {"role": "user", "content": [{"type": "text", "text": text}, *shown] if shown else text}

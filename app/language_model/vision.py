@@ -39,7 +39,7 @@ class VisionModel:
             )
         model = OpenAILanguageModel(replace(endpoint, model=self.name))
         asked = f"Caption: {caption}" if caption else "It has no caption."
-        messages = [{"role": "system", "content": _INSTRUCTIONS}, with_pictures("user", asked, [picture])]
+        messages = [{"role": "system", "content": _INSTRUCTIONS}, with_pictures(asked, [picture])]
         text = without_invisible(whole_characters("".join(model.stream(messages)))).replace(PAGE_BREAK, " ").strip()
         return "" if text.strip("*. `") == _DECORATION else text[:_MAX_CHARACTERS]
 

@@ -4,6 +4,7 @@
     files    fingerprint                        checks that a model's files are unchanged
     going_live  objection                       why a model should not replace the live one
     rows                                        a transaction -> rows of models, their history and trials
+    names                                       names of models that are used or free
     store    Registry                           stores and returns them, one transaction per action
 
 Each model is in HOME/models/NAME, its row in the database. A folder without a row does not count as a model,

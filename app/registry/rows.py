@@ -57,14 +57,7 @@ def record_change(
     connection: Connection, action: Action, model: str, previous: str, who: str, why: str, verdict: str = ""
 ) -> Promotion:
     """Add a change of the live model, or a fallback, to the history."""
-    row = {
-        "at": now(),
-        "who": who,
-        "model": model,
-        "previous": previous,
-        "action": action,
-        "why": why,
-        "verdict": verdict,
-    }
-    noted = connection.execute(insert(promotions).values(row).returning(promotions))
-    return Promotion(**noted.mappings().one())
+    row = insert(promotions).values(
+        at=now(), who=who, model=model, previous=previous, action=action, why=why, verdict=verdict
+    )
+    return Promotion(**connection.execute(row.returning(promotions)).mappings().one())

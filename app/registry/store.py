@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
@@ -23,17 +22,13 @@ from app.registry.entries import (
 )
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from app.registry.going_live import objection
-from app.registry.rows import MODELS, NAMES, expect_standing, model_of, record_change, standing_models, trial_now
-from ingest.home.damaged_database import damaged_databases
+from app.registry.names import expect_free, free_name, next_name, remove_strays
+from app.registry.rows import MODELS, expect_standing, model_of, record_change, standing_models, trial_now
 from ingest.home.database import now
 from ingest.home.folder import flush_entries
 from ingest.home.records import Records, put, unusable
 from ingest.home.tables import MADE, models, promotions, switches, trials
 from ingest.home.whole_folders import unfinished_folder
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_TAKEN = (SHIPPED, "none", "live", "trained", "http", *RERANKER_KINDS)
-"""Names of rerankers outside the registry."""
 
 _AUTO_PROMOTE = "promotes by itself"
 
@@ -84,14 +79,12 @@ class Registry:
     def free_name(self, wanted: str) -> str:
         """Return a name that was never used: the wanted one, or with -2, -3 and so on."""
         with self._records.reading() as connection:
-            used = self._used(connection)
-        names = (wanted, *(f"{wanted}-{number}" for number in range(2, len(used) + 3)))
-        return next(name for name in names if name not in used)
+            return free_name(connection, self.models_folder, wanted)
 
     def new_name(self) -> str:
         """Return the next free name: reranker-1, reranker-2 and so on."""
         with self._records.reading() as connection:
-            return self._next_name(connection)
+            return next_name(connection, self.models_folder)
 
     def unfinished(self) -> AbstractContextManager[Path]:
         """Open a new hidden folder to make a model in; it is deleted afterwards unless `add` has moved it."""
@@ -108,9 +101,9 @@ class Registry:
         flush(unfinished)
         mark, files = fingerprint(unfinished), json.dumps(other_files(unfinished))
         with self._records.writing() as connection:
-            self._remove_strays(connection)
-            name = name or self._next_name(connection)
-            self._expect_free(connection, name)
+            remove_strays(connection, self.models_folder)
+            name = name or next_name(connection, self.models_folder)
+            expect_free(connection, self.models_folder, name)
             model = TrainedModel(name, kind, base, now(), mark, job_id, note)
             self.models_folder.mkdir(exist_ok=True)
             unfinished.rename(self.folder(name))
@@ -272,33 +265,3 @@ class Registry:
                         self._check(connection, name)
                     return standing, name
             return standing, None
-
-    def _used(self, connection: Connection) -> set[str]:
-        """Return the names of all models, also removed ones, and of folders that lost their row."""
-        folders = (folder.name for folder in self.models_folder.glob("[!.]*/"))
-        return {*connection.scalars(select(models.c.name)), *folders}
-
-    def _next_name(self, connection: Connection) -> str:
-        names = (re.fullmatch(r"reranker-(\d+)", name) for name in self._used(connection))
-        return f"reranker-{1 + max((int(match[1]) for match in names if match), default=0)}"
-
-    def _expect_free(self, connection: Connection, name: str) -> None:
-        if not _NAME.fullmatch(name) or name in _TAKEN:
-            raise RegistryError(
-                f"{name!r} is not a valid model name: expected lower-case letters, digits, dots and dashes, "
-                f"and none of {', '.join(_TAKEN)}"
-            )
-        if name in self._used(connection):
-            raise RegistryError(f"the name {name} has been used; the next free name is {self._next_name(connection)}")
-
-    def _remove_strays(self, connection: Connection) -> None:
-        """Delete folders without a row; unfinished ones are hidden and stay.
-
-        They are kept if a damaged database was replaced, since their rows may have been lost.
-        """
-        if damaged_databases(self.models_folder.parent):
-            return
-        known = set(connection.scalars(NAMES))
-        for folder in self.models_folder.glob("[!.]*/"):
-            if folder.name not in known:
-                shutil.rmtree(folder)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.reranking.model_files import local_folder, not_loaded, refuse_unsafe
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import preferred_dtype
-from ingest.embed.model_files import UnsafeModelError, check_model_files
 from ingest.embed.readable import readable_part
 
 if TYPE_CHECKING:
@@ -44,20 +44,6 @@ class CrossEncoderReranker:
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         return self._logits([(query, passage) for passage in passages])
-
-
-def local_folder(target: str) -> Path | None:
-    """Return the folder with a model's files on this machine: target itself, or the download of a hub id."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    if Path(target).is_dir():
-        return Path(target)
-    try:
-        found = try_to_load_from_cache(target, "config.json")
-    except HFValidationError:  # not a valid hub id
-        return None
-    return Path(found).parent if isinstance(found, str) else None
 
 
 def _is_plain_bert(folder: Path) -> bool:
@@ -105,21 +91,3 @@ def _cross_encoder_logits(target: str) -> Logits:
         return [float(score) for score in scores.float().tolist()]
 
     return logits
-
-
-def refuse_unsafe(target: str) -> None:
-    """Raise RerankerError when a model's folder, or the download of a hub id, has what no model needs."""
-    if folder := local_folder(target):
-        try:
-            check_model_files(folder)
-        except UnsafeModelError as error:
-            raise RerankerError(str(error)) from error
-
-
-def not_loaded(target: str, error: Exception) -> RerankerError:
-    """Return the error for a model that cannot be loaded."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return RerankerError(
-        f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor a model "
-        f"from the hub ({reason}); download it and name its folder"
-    )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
-from app.reranking.cross_encoder import not_loaded, refuse_unsafe
 from app.reranking.kept_vectors import KeptVectors
+from app.reranking.model_files import not_loaded, refuse_unsafe
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import default_embedder_path, preferred_dtype
 from ingest.embed.readable import readable_part

@@ -1,4 +1,4 @@
-"""folder or hub id -> what its files say, without loading a model: is it here, and has it a vector per token?"""
+"""folder or hub id -> what its files say, without loading a model: is it here and safe, has it a vector per token?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.reranking.rerank import RerankerError
+from ingest.embed.model_files import UnsafeModelError, check_model_files
 
 
 def is_late_interaction(target: str) -> bool:
@@ -53,6 +54,38 @@ def is_downloaded(model: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
     return isinstance(try_to_load_from_cache(model, "model.safetensors"), str)
+
+
+def local_folder(target: str) -> Path | None:
+    """Return the folder with a model's files on this machine: target itself, or the download of a hub id."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(target).is_dir():
+        return Path(target)
+    try:
+        found = try_to_load_from_cache(target, "config.json")
+    except HFValidationError:  # not a valid hub id
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def refuse_unsafe(target: str) -> None:
+    """Raise RerankerError when a model's folder, or the download of a hub id, has what no model needs."""
+    if folder := local_folder(target):
+        try:
+            check_model_files(folder)
+        except UnsafeModelError as error:
+            raise RerankerError(str(error)) from error
+
+
+def not_loaded(target: str, error: Exception) -> RerankerError:
+    """Return the error for a model that cannot be loaded."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return RerankerError(
+        f"cannot load {target}: it is neither a folder with config.json and model.safetensors nor a model "
+        f"from the hub ({reason}); download it and name its folder"
+    )
 
 
 def _is_hub_id(target: str) -> bool:

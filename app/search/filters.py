@@ -6,23 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from pathlib import PurePosixPath
-from typing import Protocol
 
 from app.access.rights import Rights
 from ingest import CiteloopError
 from ingest.listing import StoredDocument
+from ingest.table import ChunkTable
 
 _MAX_NAMED = 10
 
 
 class FilterError(CiteloopError):
     """A filter names something that is not in the table, or its days are in the wrong order."""
-
-
-class Documents(Protocol):
-    """Lists its documents: a ChunkTable or a stand-in."""
-
-    def documents(self) -> list[StoredDocument]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ class Filter:
             "until": self.until and self.until.isoformat(),
         }
 
-    def document_ids(self, table: Documents) -> frozenset[str] | None:
+    def document_ids(self, table: ChunkTable) -> frozenset[str] | None:
         """Return the ids of matching documents; None, without reading the table, if nothing is restricted.
 
         Raises FilterError for an unknown collection, document or type, or for days in the wrong order; what may not be
@@ -91,7 +85,7 @@ class Filter:
             and (self.since or date.min) <= day_of(file) <= (self.until or date.max)
         )
 
-    def readable_documents(self, table: Documents) -> list[StoredDocument]:
+    def readable_documents(self, table: ChunkTable) -> list[StoredDocument]:
         """Return the documents that may be read, whatever else the filter says."""
         stored = table.documents()
         return stored if self.readable is None else [file for file in stored if file.collection in self.readable]

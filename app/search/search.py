@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 from app.search.fusion import fused_scores
 from app.search.query import as_query
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors
+from ingest.table import ChunkTable
 
 Retriever = Literal["vector", "text", "rrf", "hybrid"]
 RETRIEVERS: tuple[Retriever, ...] = get_args(Retriever)
@@ -50,22 +51,9 @@ class Candidate:
     superseded_by: str = ""
 
 
-class Searchable(Protocol):
-    """Searchable by vector and by words: a ChunkTable or a stand-in."""
-
-    def search_vector(
-        self, query_vector: Vectors, num_results: int, within: Collection[str] | None = None
-    ) -> list[tuple[Chunk, float]]: ...
-    def search_text(
-        self, query: str, num_results: int, within: Collection[str] | None = None
-    ) -> list[tuple[Chunk, float]]: ...
-    def similarities(self, query_vector: Vectors, chunk_ids: Sequence[str]) -> dict[str, float]: ...
-    def text_scores(self, query: str, chunk_ids: Sequence[str]) -> dict[str, float]: ...
-
-
 def search(
     query: str,
-    table: Searchable,
+    table: ChunkTable,
     embedder: Embedder,
     *,
     retriever: Retriever = "hybrid",
@@ -92,20 +80,7 @@ def search(
         similarities |= table.similarities(query_vector, [id for id in chunks if id not in similarities])
         unmatched = [id for id in chunks if id not in matches]
         matches |= dict.fromkeys(unmatched, 0.0) | table.text_scores(query, unmatched)
-    vector_ranks, text_ranks = _ranks(lists.by_vector), _ranks(lists.by_text)
-    candidates = [
-        Candidate(
-            chunk,
-            fused_rank=0,
-            fused_score=0.0,
-            vector_rank=vector_ranks.get(id),
-            vector_score=similarities.get(id),
-            text_rank=text_ranks.get(id),
-            text_score=matches.get(id),
-            also_in=tuple(sorted(lists.documents[id] - {chunk.document})),
-        )
-        for id, chunk in chunks.items()
-    ]
+    candidates = lists.candidates(chunks.values(), similarities, matches)
     scores = _SCORES[retriever](query, candidates)
     best = sorted(zip(scores, candidates, strict=True), key=lambda pair: -pair[0])
     return [replace(candidate, fused_rank=rank, fused_score=score) for rank, (score, candidate) in enumerate(best, 1)]
@@ -124,7 +99,7 @@ class _Lists:
         cls,
         query_vector: Vectors | None,
         words: str,
-        table: Searchable,
+        table: ChunkTable,
         num_candidates: int,
         within: Collection[str] | None,
         superseded: Collection[str],
@@ -149,6 +124,25 @@ class _Lists:
         kept = set(islice(dict.fromkeys(alternating), num_chunks))
         listed = (chunk for chunk, _ in (*self.by_vector, *self.by_text) if chunk.id in kept)
         return {chunk.id: chunk for chunk in listed}
+
+    def candidates(
+        self, chunks: Iterable[Chunk], similarities: Mapping[str, float], matches: Mapping[str, float]
+    ) -> list[Candidate]:
+        """Return the chunks as candidates that are not fused yet. similarities, matches: scores by chunk id."""
+        vector_ranks, text_ranks = _ranks(self.by_vector), _ranks(self.by_text)
+        return [
+            Candidate(
+                chunk,
+                fused_rank=0,
+                fused_score=0.0,
+                vector_rank=vector_ranks.get(chunk.id),
+                vector_score=similarities.get(chunk.id),
+                text_rank=text_ranks.get(chunk.id),
+                text_score=matches.get(chunk.id),
+                also_in=tuple(sorted(self.documents[chunk.id] - {chunk.document})),
+            )
+            for chunk in chunks
+        ]
 
 
 def _first_copies(chunks: Iterable[Chunk]) -> dict[str, Chunk]:

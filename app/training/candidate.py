@@ -64,7 +64,9 @@ def make_candidate(
         describe(folder, name, plan, base, user, material)
         on_step("comparing it with the live one")
         taught = _remember(material.examples.taught, pipeline)
-        report = compare_with_live(name, folder, material.examples.gate, pipeline, taught=taught)
+        candidate = Contender(name, open_reranker(str(folder)))
+        live = Contender(registry.live(), load_reranker(LIVE, pipeline.settings))
+        report = compare_with_live(candidate, live, material.examples.gate, pipeline, taught=taught)
         _stop_if_asked(watch)
         report.save(folder)
         registry.add(folder, name, kind=kind, base=base, job_id=job_id, note=report.sentence)
@@ -113,7 +115,7 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
 
 def _with_teacher_scores(replayed: Sequence[TrainingExample], teacher: Reranker) -> list[TrainingExample]:
     """Return the replayed examples with the current scores of the model that is trained further."""
-    return [replace(one, scores=tuple(teacher.score(one.query, [*one.positives, *one.negatives]))) for one in replayed]
+    return [replace(one, scores=tuple(teacher.score(one.query, [one.positive, *one.negatives]))) for one in replayed]
 
 
 # blend -----------------------------------------------------------------------------------------------------
@@ -136,8 +138,8 @@ def _blend(plan: Plan, base: str, folder: Path, pipeline: Pipeline) -> None:
 
 
 def compare_with_live(
-    name: str,
-    folder: Path,
+    candidate: Contender,
+    live: Contender,
     gate: Mapping[str, Sequence[LabeledPassage]],
     pipeline: Pipeline,
     max_slow_down: float | None = MAX_SLOW_DOWN,
@@ -147,12 +149,9 @@ def compare_with_live(
 
     taught: what people said of the questions that it was trained on; None if there are none.
     """
-    home, embedder = pipeline.settings.home, pipeline.models.embedder
-    live = Contender(Registry(home).live(), load_reranker(LIVE, pipeline.settings))
-    candidate = Contender(name, open_reranker(str(folder)))
-    probed = probe(candidate, live, embedder, read_benchmark(PROBE), home)
+    table, search, embedder = pipeline.table, pipeline.search, pipeline.models.embedder
+    probed = probe(candidate, live, embedder, read_benchmark(PROBE), pipeline.settings.home)
     budget_ms = pipeline.settings.rerank_budget_ms
-    table, search = pipeline.table, pipeline.search
     return compare(candidate, live, gate, table, embedder, search, probed, budget_ms, max_slow_down, taught)
 
 

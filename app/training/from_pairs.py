@@ -34,16 +34,8 @@ _NUM_SHOWN = 5
 _NUM_BINS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class PairsFile:
-    """A file of pairs and the maximum number of its questions to use."""
-
-    path: Path
-    num_questions: int
-
-
 def train_from_pairs(
-    files: Sequence[PairsFile],
+    files: Sequence[tuple[Path, int]],
     output: Path,
     home: Path,
     recipe: Recipe,
@@ -58,8 +50,9 @@ def train_from_pairs(
 
     Under torchrun, processes other than the main one return {}.
 
-    output: a new folder, named once it is complete. kind: late-interaction, cross-encoder or embedder, which has no
-    blend. base: the folder or hub id to start from; empty: the embedder's weights. exclude: sources to leave out.
+    files: each with the maximum number of its questions to use. output: a new folder, named once it is complete. kind:
+    late-interaction, cross-encoder or embedder, which has no blend. base: the folder or hub id to start from; empty:
+    the embedder's weights. exclude: sources to leave out.
     Tables of the passages are built below home and kept. Raises CiteloopError when the base or a source is missing, the
     output cannot be created, a file is invalid or too small, or the train extra is not installed.
     """
@@ -89,21 +82,23 @@ def train_from_pairs(
     return summary
 
 
-def _read(files: Sequence[PairsFile], exclude: frozenset[str], aside_share: float, seed: int) -> list[_Collection]:
+def _read(
+    files: Sequence[tuple[Path, int]], exclude: frozenset[str], aside_share: float, seed: int
+) -> list[_Collection]:
     """Read the files, each with a unique name. Raises CiteloopError when a source to exclude is unknown."""
-    found = [read_pairs(file.path) for file in files]
+    found = [read_pairs(path) for path, _ in files]
     sources = sorted({pair.source for pairs in found for pair in pairs})
     if unknown := sorted(exclude - set(sources)):
         known = f"{', '.join(sources[:_NUM_SHOWN])}{', ...' if len(sources) > _NUM_SHOWN else ''}"
         raise CiteloopError(f"cannot exclude the source {unknown[0]!r}: no pair has it; the sources are: {known}")
     collections = []
     stems = Counter[str]()
-    for file, pairs in zip(files, found, strict=True):
-        stem = file.path.name.removesuffix(".gz").removesuffix(".jsonl")
+    for (path, num_questions), pairs in zip(files, found, strict=True):
+        stem = path.name.removesuffix(".gz").removesuffix(".jsonl")
         stems[stem] += 1
         name = stem if stems[stem] == 1 else f"{stem}_{stems[stem]}"
         kept = [pair for pair in pairs if pair.source not in exclude]
-        collections.append(_Collection.of(name, kept, file.num_questions, aside_share, seed))
+        collections.append(_Collection.of(name, kept, num_questions, aside_share, seed))
     return collections
 
 

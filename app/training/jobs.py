@@ -11,7 +11,6 @@ from sqlalchemy import delete, insert, select
 from app.training.fit.trainer import Loss
 from app.training.plan import Kind, Plan
 from ingest.home.database import now
-from ingest.home.job_process import start_process
 from ingest.home.job_store import BaseJob, BaseJobStore, new_job_id
 from ingest.home.tables import training_jobs, training_losses
 
@@ -51,6 +50,8 @@ class TrainingJob(BaseJob):
 class TrainingJobStore(BaseJobStore[TrainingJob]):
     """The training jobs of one home folder with their curves."""
 
+    worker, log = "app.training.worker", "training.log"
+
     def __init__(self, home: Path) -> None:
         super().__init__(home, TrainingJob, training_jobs)
 
@@ -75,14 +76,3 @@ class TrainingJobStore(BaseJobStore[TrainingJob]):
         """Delete the curves of a training that starts again."""
         with self._records.writing() as connection:
             connection.execute(delete(training_losses).where(training_losses.c.job_id == job_id))
-
-
-def start(home: Path) -> None:
-    """Run the queued trainings of this home in a separate process, which logs to `training.log`."""
-    start_process("app.training.worker", home, log="training.log")
-
-
-def resume(home: Path) -> None:
-    """Restart the trainings that were queued or killed before; call this when a server starts."""
-    if TrainingJobStore(home).revive():
-        start(home)

@@ -8,7 +8,7 @@
     training           models, trainings, and a candidate against the live model
     quality            does reranking pay? a report with its charts
     settings_page      the language model and its instructions
-    resources          objects shared by the whole server; the only caches of the pages
+    resources          objects shared by the whole server, and what the current user may read of them
     server             the web server, with headers that block requests to other sites
     own_site           refuses requests to other hosts and from other sites
     upload_limit       refuses files from whoever is shown no uploader

@@ -18,8 +18,7 @@ def to_source(
     everyone.
     """
     named = {"chunk": chunk_id, "document": document_id, "a": answer_id, "share": share}
-    page = st.Page(_elsewhere, title=_("Source"), url_path="source")
-    st.page_link(page, label=label, icon=icon or None, query_params=_given(named))
+    _link("source", _("Source"), label, icon, named)
 
 
 def source_address(chunk_id: str) -> str:
@@ -29,35 +28,35 @@ def source_address(chunk_id: str) -> str:
 
 def to_answer(label: str, *, conversation_id: str, answer_id: str, share: str = "") -> None:
     """Show a link to an answer in the user's own or a shared conversation."""
-    page = st.Page(_elsewhere, title=_("Ask"), url_path="ask")
     named = {"c": "" if share else conversation_id, "share": share, "a": answer_id}
-    st.page_link(page, label=label, icon=":material/arrow_back:", query_params=_given(named))
+    _link("ask", _("Ask"), label, ":material/arrow_back:", named)
 
 
 def to_ask(label: str) -> None:
     """Show a link to the Ask page."""
-    st.page_link(st.Page(_elsewhere, title=_("Ask"), url_path="ask"), label=label, icon=":material/chat:")
+    _link("ask", _("Ask"), label, ":material/chat:")
 
 
 def to_documents(label: str, icon: str = ":material/arrow_back:") -> None:
     """Show a link to the Documents page."""
-    st.page_link(st.Page(_elsewhere, title=_("Documents"), url_path="documents"), label=label, icon=icon)
+    _link("documents", _("Documents"), label, icon)
 
 
 def to_feedback(label: str) -> None:
     """Show a link to the Feedback page."""
-    st.page_link(
-        st.Page(_elsewhere, title=_("Feedback"), url_path="feedback"), label=label, icon=":material/thumb_down:"
-    )
+    _link("feedback", _("Feedback"), label, ":material/thumb_down:")
 
 
 def to_training(label: str) -> None:
     """Show a link to the Training page."""
-    st.page_link(st.Page(_elsewhere, title=_("Training"), url_path="training"), label=label, icon=":material/school:")
+    _link("training", _("Training"), label, ":material/school:")
 
 
-def _given(parameters: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in parameters.items() if value}
+def _link(path: str, title: str, label: str, icon: str, parameters: Mapping[str, str] | None = None) -> None:
+    """Show a link to the page at this path. parameters: of its address; empty ones are left out."""
+    given = {key: value for key, value in (parameters or {}).items() if value}
+    page = st.Page(_elsewhere, title=title, url_path=path)
+    st.page_link(page, label=label, icon=icon or None, query_params=given)
 
 
 def _elsewhere() -> None:

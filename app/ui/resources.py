@@ -1,13 +1,16 @@
-"""Objects shared by the whole server: the only caches of the pages."""
+"""Objects shared by the whole server, and what the current user may read of them.
+
+The only caches of the pages are here and in feedback/review.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 from cachetools import cached
@@ -15,17 +18,11 @@ from cachetools import cached
 from app.answering import Answerer, AnswerJobStore
 from app.downloads.jobs import DownloadJobStore
 from app.feedback import FeedbackEvent, FeedbackStore, Judgement, earlier_name
-from app.feedback.changed import Changed
 from app.feedback.curators import Asking
-from app.feedback.inbox import InboxItem
-from app.feedback.inbox import inbox as open_items
 from app.feedback.reading import ReadableAnswers
-from app.feedback.recall import Memory
 from app.feedback.rules import LabeledPassage, label
-from app.feedback.statements import standing
 from app.memory.votes import Statement
-from app.memory.wording import Wording
-from app.pipeline import Pipeline, changed_questions
+from app.pipeline import Pipeline
 from app.registry import Registry
 from app.search.filters import EVERYTHING, Filter, FilterChoices, choices
 from app.settings import read_settings
@@ -40,13 +37,10 @@ from app.ui.who import current_rights, is_logged_in
 from app.ui.who import current_user as current_user
 from ingest import CiteloopError
 from ingest.chunk import Chunk, PassageRef
-from ingest.figures import KeptFigure
+from ingest.figures import Figures, KeptFigure
 from ingest.jobs import JobStore
 from ingest.listing import StoredDocument
 from ingest.parse import Box
-
-if TYPE_CHECKING:
-    from app.evaluation.replay import Replay
 
 P = TypeVar("P", LabeledPassage, PassageRef)
 S = TypeVar("S", Asking, Statement)
@@ -54,12 +48,20 @@ S = TypeVar("S", Asking, Statement)
 T = TypeVar("T")
 
 SHARED: dict[Hashable, Any] = {}
-"""Function name -> what it made once for the server. Streamlit's cache is for the rest: any browser can clear it."""
+"""Function name or kind of store -> its one object on this server.
+
+Streamlit's cache is for the rest: any browser can clear it.
+"""
 _making = RLock()
 
 
 def _once(make: Callable[[], T]) -> Callable[[], T]:
     return cached(SHARED, key=lambda: make.__name__, lock=_making)(make)
+
+
+def _shared(kind: Callable[[Path], T]) -> Callable[[], T]:
+    """Return a function that opens this store of the configured home folder, once for the server."""
+    return cached(SHARED, key=lambda: kind, lock=_making)(lambda: kind(read_settings().home))
 
 
 @_once
@@ -68,40 +70,18 @@ def pipeline() -> Pipeline:
     return Pipeline(read_settings())
 
 
-@_once
-def feedback_store() -> FeedbackStore:
-    """Return the feedback database of the configured home folder."""
-    return FeedbackStore(read_settings().home)
+feedback_store = _shared(FeedbackStore)
+job_store = _shared(JobStore)
+training_job_store = _shared(TrainingJobStore)
+download_job_store = _shared(DownloadJobStore)
+registry = _shared(Registry)
+"""The trained models."""
 
 
 @_once
 def answerer() -> Answerer:
     """Return the background answerer."""
     return Answerer(pipeline(), feedback_store(), AnswerJobStore(read_settings().home))
-
-
-@_once
-def job_store() -> JobStore:
-    """Return the ingest jobs of the configured home folder."""
-    return JobStore(read_settings().home)
-
-
-@_once
-def training_job_store() -> TrainingJobStore:
-    """Return the trainings of the configured home folder."""
-    return TrainingJobStore(read_settings().home)
-
-
-@_once
-def download_job_store() -> DownloadJobStore:
-    """Return the downloads of models of the configured home folder."""
-    return DownloadJobStore(read_settings().home)
-
-
-@_once
-def registry() -> Registry:
-    """Return the trained models of the configured home folder."""
-    return Registry(read_settings().home)
 
 
 def readable(chosen: Filter = EVERYTHING) -> Filter:
@@ -147,7 +127,7 @@ def only_readable_events(events: Iterable[FeedbackEvent]) -> list[FeedbackEvent]
     return _only_with_readable(events, lambda event: (event.chunk_id, *event.shown.split()))
 
 
-def _readers() -> str:
+def readers() -> str:
     """Return a key for what depends on what the current user may read."""
     names, table = current_rights().collections, pipeline().table
     return "all" if names is None else f"{sorted(names)} {table.name} {table.version}"
@@ -155,7 +135,7 @@ def _readers() -> str:
 
 def filter_choices() -> FilterChoices:
     """Return the filter values; new documents appear within seconds."""
-    return _filter_choices(_readers())
+    return _filter_choices(readers())
 
 
 @st.cache_resource(ttl=10, max_entries=16, show_spinner=False)
@@ -172,7 +152,7 @@ def collections() -> dict[str, str]:
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
     """Return example questions that these readable documents answer; made again only after they changed."""
     newest = max(document.ingested_at for document in documents)
-    state = f"{read_settings().home} {len(documents)} {newest} {_readers()} {page_language()}"
+    state = f"{read_settings().home} {len(documents)} {newest} {readers()} {page_language()}"
     return _examples(state, documents)
 
 
@@ -186,7 +166,7 @@ def feedback() -> Feedback:
     events, judgements = feedback_store().events(), feedback_store().judgements()
     newest = [*(each.id for each in events[-1:]), *(each.id for each in judgements[-1:])]  # newest last
     state = f"{read_settings().home} {len(events)} {len(judgements)} {newest}"
-    return _feedback(f"{state} {_readers()}", events, judgements)
+    return _feedback(f"{state} {readers()}", events, judgements)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -195,69 +175,9 @@ def _feedback(state: str, _events: list[FeedbackEvent], _judgements: list[Judgem
     return gather(events, only_readable(label(events, _judgements)))
 
 
-def replayed() -> Replay:
-    """Return what votes were worth; measured again only after new feedback. Raises CiteloopError."""
-    with st.spinner(_("Ranking the judged questions again")):
-        return _replayed(f"{read_settings().home} {feedback_store().position()}")
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _replayed(state: str) -> Replay:  # noqa: ARG001
-    from app.evaluation.replay import replay  # takes a second to import
-
-    used = pipeline()
-    memory = Memory(used.models.embedder, used.settings.min_agreeing)
-    return replay(feedback_store(), memory, used.find_passages)
-
-
-def askings() -> list[Asking]:
-    """Return what the inbox needs of the answers that the current user may read; new ones appear within a minute."""
-    with st.spinner(_("Reading the answers")):
-        return only_shown_readable(_askings())
-
-
-@st.cache_resource(ttl=60, show_spinner=False)
-def _askings() -> list[Asking]:
-    return feedback_store().askings()
-
-
 def only_shown_readable(shown: Iterable[S]) -> list[S]:
     """Return those whose passages shown the current user may all read."""
     return _only_with_readable(shown, lambda each: each.shown)
-
-
-def inbox() -> list[InboxItem]:
-    """Return what a curator should decide next; recomputed after new feedback, answers and documents."""
-    asked = askings()
-    with st.spinner(_("Comparing the questions")):
-        return _inbox(_state(), asked)
-
-
-def changed() -> Mapping[Wording | str, Changed]:
-    """Return what waits since the documents have changed, by wording key; recomputed as the inbox."""
-    asked = askings()
-    with st.spinner(_("Comparing the documents")):
-        return _changed(_state(), asked)
-
-
-def _state() -> str:
-    """Return what the inbox depends on."""
-    asked, last = askings(), feedback_store().position()
-    newest = asked[-1].answer_id if asked else ""
-    return f"{read_settings().home} {last} {len(asked)} {newest} {pipeline().table.version} {_readers()}"
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _changed(state: str, _asked: list[Asking]) -> dict[Wording | str, Changed]:  # noqa: ARG001
-    votes = pipeline().memory.votes()
-    may_read = set(only_readable(vote.passage for vote in votes))
-    votes = [vote for vote in votes if vote.passage in may_read]
-    return changed_questions(pipeline(), _asked, feedback_store().statements(), statements(), votes, readable())
-
-
-def statements() -> list[Statement]:
-    """Return the curators' statements that stand, of those that the current user may read."""
-    return only_readable_statements(standing(feedback_store().statements()))
 
 
 def only_readable_statements(said: list[Statement]) -> list[Statement]:
@@ -265,18 +185,6 @@ def only_readable_statements(said: list[Statement]) -> list[Statement]:
     said = only_shown_readable(said)
     may_read = set(only_readable(source for one in said for source in one.sources))
     return [one for one in said if may_read.issuperset(one.sources)]
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _inbox(state: str, _asked: list[Asking]) -> list[InboxItem]:  # noqa: ARG001
-    return open_items(
-        feedback_store(),
-        pipeline().models.embedder,
-        _asked,
-        feedback().labeled,
-        changed(),
-        current_rights().collections,
-    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -295,7 +203,8 @@ def page_picture(
 def figures_of(chunk: Chunk) -> list[tuple[KeptFigure, Path]]:
     """Return the pictures to show with a chunk and their files, if the current user may read its document."""
     with suppress(CiteloopError):  # a damaged table; the stored answer is shown without them
-        return pipeline().figures_of(chunk) if is_readable(chunk.document_id) else []
+        if is_readable(chunk.document_id):
+            return Figures(pipeline().settings.home).shown_with(chunk, pipeline().table)
     return []
 
 

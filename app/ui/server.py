@@ -29,11 +29,11 @@ from streamlit.starlette import App
 
 from app.access.policy import EXAMPLE, FILE_NAME
 from app.api.health import health_routes
-from app.downloads import jobs as downloads
+from app.downloads.jobs import DownloadJobStore
 from app.reranking.prepare import Preparer
 from app.settings import read_settings
 from app.telemetry import open_telemetry
-from app.training import jobs
+from app.training.jobs import TrainingJobStore
 from app.ui.own_site import OwnSite, OwnSiteOnly
 from app.ui.proxy import TrustedProxy
 from app.ui.resources import answerer, feedback_store, pipeline, warm_up
@@ -43,6 +43,7 @@ from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_l
 from ingest import CiteloopError, worker
 from ingest.extras import needs_extra
 from ingest.home.log import write_log
+from ingest.jobs import JobStore
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -236,9 +237,9 @@ def _get_ready(is_warm: threading.Event, stop: threading.Event) -> None:
 
 
 def _resume_jobs() -> None:
-    for kind in (worker, jobs, downloads):
+    for kind in (JobStore, TrainingJobStore, DownloadJobStore):
         try:
-            kind.resume(read_settings().home)
+            kind(read_settings().home).resume()
         except (CiteloopError, OSError) as error:  # the pages will show it too
             logging.getLogger(__name__).warning("could not resume the jobs: %s", error)
 

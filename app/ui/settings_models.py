@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.downloads import jobs
 from app.downloads.catalog import CatalogModel, catalog
 from app.downloads.jobs import DownloadJob
 from app.downloads.trial import words
@@ -98,7 +97,7 @@ def _show_progress(job_id: str) -> None:
 def _start(model: CatalogModel) -> None:
     def start() -> None:
         download_job_store().add(model.id)
-        jobs.start(download_job_store().home)
+        download_job_store().start_worker()
 
     try_to(lambda: act_as("admin", "model download started", start, model.id))
 

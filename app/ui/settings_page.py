@@ -132,48 +132,52 @@ def _take_preset() -> None:
 
 def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
     st.selectbox(_("Service"), [*_PRESETS, _OTHER], key=_PRESET, format_func=_, on_change=_take_preset)
-    has_key = endpoint is not None and endpoint.saved and bool(endpoint.key)
     with st.form("settings-endpoint"):
-        st.text_input(_("Base URL"), key=_BASE_URL, max_chars=500, help=_("Usually ends in /v1."))
-        st.text_input(
-            _("Model"),
-            key=_MODEL,
-            max_chars=200,
-            placeholder=_("Name of the model at the service"),
-            help=_("For Azure, the deployment name. Test connection lists available models."),
-        )
-        st.text_input(
-            _("Key"),
-            key=_KEY,
-            type="password",
-            autocomplete="off",
-            max_chars=1000,
-            placeholder=_("Saved; leave empty to keep it") if has_key else _("Not needed for local servers"),
-            help=_(
-                "Stored in a file that only the owner of this installation can read, and sent only to this base URL. "
-                "Keys in environment variables are not used here."
-            ),
-        )
-        left, right = st.columns(2)
-        left.number_input(
-            _("Context size in tokens"),
-            min_value=MIN_CONTEXT_TOKENS,
-            max_value=_MAX_CONTEXT_TOKENS,
-            step=1024,
-            key=_CONTEXT,
-            help=_("Limit for reading and writing at once; passages that do not fit are left out."),
-        )
-        right.text_input(
-            _("API version"),
-            key=_API_VERSION,
-            max_chars=50,
-            help=_("For older Azure addresses only, such as 2024-10-21."),
-        )
+        _show_fields(has_key=endpoint is not None and endpoint.saved and bool(endpoint.key))
         with st.container(horizontal=True):
             st.form_submit_button(_("Save"), type="primary", icon=":material/save:", on_click=_save)
             tests = st.form_submit_button(_("Test connection"), icon=":material/network_check:")
     if tests:
         _show_test(with_kept_key(settings.home, _typed()))
+
+
+def _show_fields(*, has_key: bool) -> None:
+    """Show the fields of the form. has_key: whether a key is saved."""
+    st.text_input(_("Base URL"), key=_BASE_URL, max_chars=500, help=_("Usually ends in /v1."))
+    st.text_input(
+        _("Model"),
+        key=_MODEL,
+        max_chars=200,
+        placeholder=_("Name of the model at the service"),
+        help=_("For Azure, the deployment name. Test connection lists available models."),
+    )
+    st.text_input(
+        _("Key"),
+        key=_KEY,
+        type="password",
+        autocomplete="off",
+        max_chars=1000,
+        placeholder=_("Saved; leave empty to keep it") if has_key else _("Not needed for local servers"),
+        help=_(
+            "Stored in a file that only the owner of this installation can read, and sent only to this base URL. "
+            "Keys in environment variables are not used here."
+        ),
+    )
+    left, right = st.columns(2)
+    left.number_input(
+        _("Context size in tokens"),
+        min_value=MIN_CONTEXT_TOKENS,
+        max_value=_MAX_CONTEXT_TOKENS,
+        step=1024,
+        key=_CONTEXT,
+        help=_("Limit for reading and writing at once; passages that do not fit are left out."),
+    )
+    right.text_input(
+        _("API version"),
+        key=_API_VERSION,
+        max_chars=50,
+        help=_("For older Azure addresses only, such as 2024-10-21."),
+    )
 
 
 def _typed() -> Endpoint:

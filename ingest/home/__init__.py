@@ -8,6 +8,7 @@ database           SQLite files: private, one transaction per action, readable o
 damaged_database   a damaged file -> a new one with the rows that can still be read
 job_store          BaseJob  the life of a job: queued, running, ended, killed, resumed
 job_process        Heart    a job at work in its process, which beats and stops on request
+processes          modules run as separate processes
 log                the log, without what people write; ids of requests
 environment        variables -> settings, or an error that names them
 whole_folders      folders that appear complete or not at all

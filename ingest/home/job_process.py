@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -103,16 +100,3 @@ def run_queued(store: BaseJobStore[J], run: Callable[[J], object]) -> None:
                 _log.error("the job failed: %s", error)
             except Exception:
                 _log.exception("the job failed")
-
-
-def start_process(module: str, home: Path, *arguments: str, log: str) -> None:
-    """Start `python -m MODULE --home HOME ARGUMENTS` in its own session, which outlives this process.
-
-    log: the file below home that collects its output.
-    """
-    command = [sys.executable, "-m", module, "--home", str(home.resolve()), *arguments]
-    with (home / log).open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603  # runs only our module
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    threading.Thread(target=process.wait, daemon=True).start()  # avoids a zombie process

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Select, Table, select, update
 
 from ingest import CiteloopError
 from ingest.home.database import now
+from ingest.home.processes import start_process
 from ingest.home.records import Records, put, unusable
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -95,8 +96,12 @@ J = TypeVar("J", bound=BaseJob)
 class BaseJobStore(Generic[J]):
     """The jobs of one kind in a home folder; every method is one transaction. Subclasses add jobs.
 
-    Every method raises JobError when the file is damaged or the disk is full.
+    Every method raises JobError when the file is damaged or the disk is full. worker, log: of jobs that a process of
+    their own runs, its module and the file in the home folder that collects its output.
     """
+
+    worker: ClassVar[str]
+    log: ClassVar[str]
 
     def __init__(self, home: Path, job_type: type[J], table: Table, *, in_memory: bool = False) -> None:
         """table: has a column for each field. in_memory: the jobs end with the process."""
@@ -175,6 +180,15 @@ class BaseJobStore(Generic[J]):
                     self.queue_again(job.id)
         jobs = [job for job in self.jobs() if job.is_open]
         return bool(jobs) and all(job.is_waiting or job.is_dead for job in jobs)
+
+    def start_worker(self) -> None:
+        """Run the queued jobs in a separate process."""
+        start_process(self.worker, self.home, log=self.log)
+
+    def resume(self) -> None:
+        """Run the jobs that were queued or killed before; call this when a server starts."""
+        if self.revive():
+            self.start_worker()
 
     def fail_dead(self) -> None:
         """Mark every job whose process is gone as failed, for jobs not worth restarting."""

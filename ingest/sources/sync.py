@@ -23,7 +23,8 @@ from ingest.home.folder import create_private, make_home
 from ingest.home.job_store import StoppedError
 from ingest.isolation import read_limits
 from ingest.parse import PARSERS
-from ingest.pipeline import FileResult, Ingest, Progress, Status, remove
+from ingest.pipeline import FileResult, Ingest, Progress, Status
+from ingest.removal import remove
 from ingest.sources.connect import connect
 from ingest.sources.source import Connector, Item, Source, SourceError
 from ingest.sources.store import Seen, SourceStore

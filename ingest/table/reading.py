@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from lancedb.expr import Expr, col, lit
 
-from ingest.chunk import DEFAULT_POLICY, Chunk, Policy
+from ingest.chunk import CHUNKING, Chunk
 from ingest.embed.embedder import Embedder, Vectors
 from ingest.home.folder import current_name
 from ingest.indexes import IndexState, index_state
@@ -26,20 +26,17 @@ _log = logging.getLogger(__name__)
 class TableReader:
     """Reads the chunk table of a home folder; needs no lock."""
 
-    def __init__(
-        self, home: Path, embedder: Embedder, policy: Policy = DEFAULT_POLICY, name: str | None = None
-    ) -> None:
+    def __init__(self, home: Path, embedder: Embedder, chunking: str = CHUNKING, name: str | None = None) -> None:
         """Open the table of this home; the first document creates it.
 
         name: None means the current table. Raises TableError when the table was made with another embedder or
         schema, or is damaged.
         """
         self.home = home
-        self.policy = policy
         self.name = name or current_name(home)
         self._damaged: set[str] = set()
         self._damaged_version: int | None = None
-        self._identity = Identity(embedder.name, embedder.dimension, policy.name)
+        self._identity = Identity(embedder.name, embedder.dimension, chunking)
         self._connection = connect(home)
         self._listed: Listing | None = None
         self._indexed: tuple[tuple[str, int], IndexState] | None = None

@@ -14,8 +14,8 @@ from lancedb.expr import col
 
 from ingest.embedded import Embedded
 from ingest.home.folder import current_name, flush, write_lock
-from ingest.home.job_process import start_process
 from ingest.home.job_store import StoppedError
+from ingest.home.processes import start_process
 from ingest.indexes import TEXT_INDEX, keep_up
 from ingest.rows import ADDED_COLUMNS, digest, identity_of, table_schema, text_is_whole, to_rows
 from ingest.table.opening import MismatchError, TableError, clear_errors, drop_others

@@ -14,7 +14,6 @@ from app.registry import Registry
 from app.reranking.names import MODELS_FOLDER
 from app.settings import Settings
 from ingest import CiteloopError
-from ingest.chunk import Policy
 from ingest.embed.embedder import Vectors
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable, read_identity
@@ -207,7 +206,7 @@ def test_a_damaged_shipped_reranker_is_found(
 
 
 def test_a_table_that_takes_no_documents_is_said(settings: Settings, documents: Path, embedder: FakeEmbedder) -> None:
-    list(ingest([documents], ChunkTable(settings.home, embedder, Policy("window/2")), embedder))
+    list(ingest([documents], ChunkTable(settings.home, embedder, "window/2"), embedder))
     found = checks(settings)["table"]
     assert not found.ok
     assert "was made with chunking window/2" in found.detail

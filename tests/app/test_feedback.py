@@ -235,9 +235,9 @@ def test_a_shared_conversation_is_read_by_its_token_alone(talks: FeedbackStore) 
 
 def test_a_link_ends_after_thirty_days(talks: FeedbackStore, monkeypatch: pytest.MonkeyPatch) -> None:
     made = datetime.now(UTC) - timedelta(days=29, hours=23)
-    monkeypatch.setattr("app.feedback.answers.now", made.isoformat)
+    monkeypatch.setattr("app.feedback.conversations.now", made.isoformat)
     nearly = talks.share("leave", "ada")
-    monkeypatch.setattr("app.feedback.answers.now", (made - timedelta(hours=1)).isoformat)
+    monkeypatch.setattr("app.feedback.conversations.now", (made - timedelta(hours=1)).isoformat)
     over = talks.share("vpn", "ben")
     assert talks.shared_until(nearly) == made + timedelta(days=30)
     assert talks.shared_conversation(nearly)

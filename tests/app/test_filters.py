@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import cast
 
 import pytest
 
@@ -32,7 +33,11 @@ class Shelf:
         return self._documents
 
 
-SHELF = Shelf(
+def shelf(*documents: StoredDocument) -> ChunkTable:
+    return cast(ChunkTable, Shelf(*documents))
+
+
+SHELF = shelf(
     stored("people/leave.pdf", day=1),
     stored("people/old/leave.md", day=2),
     stored("it/vpn.md", day=3),
@@ -94,10 +99,10 @@ def test_any_value_of_a_field_fits_and_every_field_has_to(wanted: Filter, names:
 
 
 def test_an_empty_filter_restricts_nothing_and_asks_nobody() -> None:
-    shelf = Shelf()
-    assert Filter().document_ids(shelf) is None
+    asked = Shelf()
+    assert Filter().document_ids(cast(ChunkTable, asked)) is None
     assert not Filter()
-    assert shelf.times_asked == 0
+    assert asked.times_asked == 0
 
 
 @pytest.mark.parametrize(
@@ -115,11 +120,11 @@ def test_what_the_table_does_not_have_is_said_with_what_it_has(wanted: Filter, m
 
 
 def test_only_the_first_ten_are_named() -> None:
-    shelf = Shelf(*(stored(f"{number:02}/a.md") for number in range(12)))
+    twelve = shelf(*(stored(f"{number:02}/a.md") for number in range(12)))
     with pytest.raises(CiteloopError, match=r"00, 01, .* 09 and 2 more$"):
-        Filter(collections=("12",)).document_ids(shelf)
+        Filter(collections=("12",)).document_ids(twelve)
     with pytest.raises(CiteloopError, match="there is no type 'md'; there are no documents yet"):
-        Filter(types=("md",)).document_ids(Shelf())
+        Filter(types=("md",)).document_ids(shelf())
 
 
 def test_choices_are_those_that_a_filter_takes() -> None:

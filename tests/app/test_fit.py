@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
-from app.training.fit import cross_encoder, embedder, late_interaction
+from app.training.fit import late_interaction
+from app.training.fit.kinds import EMBEDDER, TRAINERS
 from app.training.fit.trainer import Loss, Recipe, Watch, drawn, save
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import Embedder, open_embedder
@@ -43,7 +44,7 @@ def code_name_examples() -> list[TrainingExample]:
     return [
         TrainingExample(
             form.format(name),
-            (passage_of(THINGS[number], 3 * place),),
+            passage_of(THINGS[number], 3 * place),
             tuple(passage_of(THINGS[(number + step) % len(THINGS)], 3 * place + step) for step in (1, 2)),
             origin="feedback",
         )
@@ -62,11 +63,11 @@ def lead(scores: Sequence[float]) -> float:
 
 
 def test_an_example_of_half_the_weight_is_seen_half_as_often() -> None:
-    sure, unsure = (TrainingExample(str(weight), ("p",), ("n",), weight=weight) for weight in (1.0, 0.5))
+    sure, unsure = (TrainingExample(str(weight), "p", ("n",), weight=weight) for weight in (1.0, 0.5))
     seen = drawn([sure] * 10 + [unsure] * 200, num_epochs=4, seed=0)
     assert seen.count(sure) == 40
     assert seen.count(unsure) == 400
-    little = drawn([TrainingExample("q", ("p",), ("n",), weight=0.1)] * 1000, num_epochs=1, seed=0)
+    little = drawn([TrainingExample("q", "p", ("n",), weight=0.1)] * 1000, num_epochs=1, seed=0)
     assert 70 < len(little) < 130
     assert drawn([unsure] * 9, 1, seed=3) == drawn([unsure] * 9, 1, seed=3)
 
@@ -119,7 +120,7 @@ def test_a_training_that_makes_the_validation_worse_stops_and_keeps_the_best_mom
     base: str, trained: Path, tmp_path: Path
 ) -> None:
     examples = code_name_examples()
-    opposite = [replace(each, positives=each.negatives[:1], negatives=each.positives * 2) for each in examples[:8]]
+    opposite = [replace(each, positive=each.negatives[0], negatives=(each.positive,) * 2) for each in examples[:8]]
     told: list[Loss] = []
     late_interaction.train(examples, base, tmp_path, RECIPE, opposite, Watch(told.append))
     assert told[-1].step < told[-1].num_steps
@@ -135,10 +136,10 @@ def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(
 ) -> None:
 
     def scores(reranker: LateInteractionReranker, each: TrainingExample) -> tuple[float, ...]:
-        return tuple(reranker.score(each.query, [*each.positives, *each.negatives]))
+        return tuple(reranker.score(each.query, [each.positive, *each.negatives]))
 
     others = [
-        TrainingExample(f"Is the {name} a bird?", (f"The {name} is a bird.",), (f"{name} Street.", f"{name} Ltd."))
+        TrainingExample(f"Is the {name} a bird?", f"The {name} is a bird.", (f"{name} Street.", f"{name} Ltd."))
         for name in CODE_NAMES
     ]
     replayed = [replace(each, origin="replay", scores=scores(untrained, each)) for each in others]
@@ -164,15 +165,15 @@ def test_a_training_can_be_stopped(base: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) -> None:
     examples = code_name_examples()
-    cross_encoder.train(examples, base, tmp_path, replace(RECIPE, num_epochs=20))
+    TRAINERS["cross-encoder"](examples, base, tmp_path, replace(RECIPE, num_epochs=20))
     trained = CrossEncoderReranker(str(tmp_path))
-    right = [trained.score(each.query, [*each.positives, *each.negatives]) for each in examples]
+    right = [trained.score(each.query, [each.positive, *each.negatives]) for each in examples]
     assert sum(scores[0] == max(scores) for scores in right) > 0.9 * len(right), "of three, by chance one in three"
 
 
 @pytest.mark.slow
 def test_an_embedder_learns(base: str, tmp_path: Path) -> None:
-    embedder.train(code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
+    TRAINERS[EMBEDDER](code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
     trained = open_embedder(tmp_path, "trained")
     usual = open_embedder(Path(base), "tiny")
     assert trained.max_tokens == usual.max_tokens, "the cut of the training is not the model's"

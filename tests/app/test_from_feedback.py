@@ -64,10 +64,10 @@ def test_struck_out_passages_come_first_then_mined_and_random_ones(items: ChunkT
     assert examples
     for example in examples:
         number = next(n for n in range(12) if labels[2 * n].question == example.query)
-        assert example.positives == (chunk_of(items, number).passage,)
+        assert example.positive == chunk_of(items, number).passage
         assert example.negatives[0] == chunk_of(items, number + 20).passage
         assert len(example.negatives) == NUM_NEGATIVES
-        assert example.positives[0] not in example.negatives
+        assert example.positive not in example.negatives
         assert example.weight == pytest.approx(0.7)
         assert example.evidence == "kept by 1; 1 struck out, 3 mined, 1 random"
 
@@ -105,7 +105,7 @@ def test_in_a_few_documents_no_passage_is_its_own_negative(tmp_path: Path) -> No
     labels = [replace(labelled(table, n % 3), question=f"word{n} item{n % 3} thing{n} what{n}?") for n in range(60)]
     for seed in range(5):
         for example in examples_of(table, labels, seed):
-            assert example.positives[0] not in example.negatives
+            assert example.positive not in example.negatives
 
 
 def test_a_question_without_a_passage_that_answers_gives_no_example(items: ChunkTable) -> None:
@@ -115,9 +115,7 @@ def test_a_question_without_a_passage_that_answers_gives_no_example(items: Chunk
 
 def test_of_several_that_were_kept_the_first_shown_is_taken_and_of_a_curators_two(items: ChunkTable) -> None:
     kept = [labelled(items, n + 20 * place, about=n, rank=3 - place) for n in range(12) for place in (0, 1)]
-    assert {each.positives[0] for each in examples_of(items, kept)} <= {
-        chunk_of(items, n + 20).passage for n in range(12)
-    }
+    assert {each.positive for each in examples_of(items, kept)} <= {chunk_of(items, n + 20).passage for n in range(12)}
     table_of = [labelled(items, n, weight=1.0, judged_by="curator") for n in range(12)]
     table_of += [labelled(items, n + 20, about=n, weight=1.0, judged_by="curator") for n in range(12)]
     assert len(examples_of(items, table_of)) == 2 * len({each.query for each in examples_of(items, table_of)})
@@ -175,9 +173,9 @@ def test_replay_asks_with_a_sentence_for_its_passage_without_it(items: ChunkTabl
     replayed = replay_examples(items, FakeEmbedder(), 10, NUM_NEGATIVES, 0)
     assert len(replayed) == 10
     for example in replayed:
-        assert example.query not in example.positives[0]
+        assert example.query not in example.positive
         number = next(n for n in range(60) if f"item{n} " in example.query)
-        assert example.positives[0].startswith(f"Item{number}\n")
+        assert example.positive.startswith(f"Item{number}\n")
         assert all(example.query not in negative for negative in example.negatives)
 
 

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.training.fit import late_interaction
 from app.training.fit.kinds import TRAINERS, base_model
 from app.training.fit.trainer import Loss, Recipe, Watch, save
-from app.training.from_pairs import PairsFile, train_from_pairs
+from app.training.from_pairs import train_from_pairs
 from app.training.labels.examples import TrainingExample
 from app.training.labels.pairs import read_pairs, split_by_source, spread
 from ingest import CiteloopError
@@ -90,7 +90,7 @@ def small(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Path) -> None:
-    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    pairs = (write_pairs(tmp_path / "port.jsonl"), 48)
     losses: list[Loss] = []
     output = tmp_path / "model"
     summary = train_from_pairs(
@@ -123,14 +123,14 @@ def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Pa
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
-    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 24)
+    pairs = (write_pairs(tmp_path / "port.jsonl"), 24)
     for name in ("one", "two"):
         train_from_pairs([pairs], tmp_path / name, tmp_path / "home", RECIPE, track=plain)
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
 
 
 def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> None:
-    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    pairs = (write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
     summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="cross-encoder", track=plain)
     assert summary["kind"] == "cross-encoder"
@@ -144,14 +144,14 @@ def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> 
 
 
 def test_an_embedder_comes_out_of_pairs_without_a_blend(tiny: Path, tmp_path: Path) -> None:
-    pairs = PairsFile(write_pairs(tmp_path / "port.jsonl"), 48)
+    pairs = (write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
     summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
     assert (summary["kind"], summary["fingerprint"]) == ("embedder", fingerprint(output))
     assert Blend.load(output) is None
     trained, base = load_embedder(str(output)), load_embedder(str(tiny))
     assert trained.max_tokens == base.max_tokens
-    questions, passages = zip(*[(row["question"], row["passage"]) for row in read_rows(pairs.path)], strict=True)
+    questions, passages = zip(*[(row["question"], row["passage"]) for row in read_rows(pairs[0])], strict=True)
     assert told_apart(trained, questions, passages) > told_apart(base, questions, passages)
 
 
@@ -202,10 +202,10 @@ def stubbed(late_tiny: Path, monkeypatch: pytest.MonkeyPatch) -> _StubbedTrainin
 
 
 def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, stubbed: _StubbedTraining) -> None:
-    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    file = (write_pairs(tmp_path / "port.jsonl"), 60)
     train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
-    _, aside = split_by_source(spread(read_pairs(file.path), 60, RECIPE.seed), 0.15)
-    passages = "\n".join(passage for each in stubbed.examples for passage in (*each.positives, *each.negatives))
+    _, aside = split_by_source(spread(read_pairs(file[0]), 60, RECIPE.seed), 0.15)
+    passages = "\n".join(passage for each in stubbed.examples for passage in (each.positive, *each.negatives))
     assert stubbed.examples
     assert aside
     assert not [pair.source for pair in aside if pair.passage in passages]
@@ -215,7 +215,7 @@ def test_files_of_one_name_keep_their_questions_apart(tmp_path: Path, stubbed: _
     files = []
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        files.append(PairsFile(write_pairs(tmp_path / folder / "port.v1.jsonl"), 60))
+        files.append((write_pairs(tmp_path / folder / "port.v1.jsonl"), 60))
     summary = train_from_pairs(files, tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
     assert [file["name"] for file in summary["files"]] == ["port.v1", "port.v1_2"]
     assert {each.origin for each in stubbed.examples} == {"port.v1", "port.v1_2"}
@@ -228,14 +228,14 @@ def test_few_sources_are_enough_for_a_blend(num_sources: int, tmp_path: Path, st
     path = tmp_path / "port.jsonl"
     rows = read_rows(write_pairs(path))
     path.write_text("".join(json.dumps(row | {"source": str(at % num_sources)}) + "\n" for at, row in enumerate(rows)))
-    summary = train_from_pairs([PairsFile(path, 60)], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    summary = train_from_pairs([(path, 60)], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
     assert summary["files"][0]["num_aside"] > 0
     assert Blend.load(tmp_path / "model")
     assert stubbed.examples
 
 
 def test_an_embedder_learns_from_all_sources(tmp_path: Path, stubbed: _StubbedTraining) -> None:
-    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    file = (write_pairs(tmp_path / "port.jsonl"), 60)
     output = tmp_path / "model"
     summary = train_from_pairs([file], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
     assert (summary["files"][0]["num_questions"], summary["files"][0]["num_aside"]) == (60, 0)
@@ -247,7 +247,7 @@ def test_a_training_that_breaks_off_leaves_no_folder(
 ) -> None:
     broken = _StubbedTraining(late_tiny, KeyboardInterrupt())
     monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", broken)
-    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    file = (write_pairs(tmp_path / "port.jsonl"), 60)
     with pytest.raises(KeyboardInterrupt):
         train_from_pairs([file], tmp_path / "models" / "mine", tmp_path / "home", RECIPE, track=plain)
     assert list((tmp_path / "models").iterdir()) == []
@@ -257,7 +257,7 @@ def test_a_training_that_breaks_off_leaves_no_folder(
 def test_an_output_that_cannot_be_is_said_first(
     output: str, said: str, tmp_path: Path, stubbed: _StubbedTraining
 ) -> None:
-    file = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60)
+    file = (write_pairs(tmp_path / "port.jsonl"), 60)
     with pytest.raises(CiteloopError, match=said):
         train_from_pairs([file], tmp_path / output, tmp_path / "home", RECIPE, track=plain)
     assert not (tmp_path / "home").exists()
@@ -265,7 +265,7 @@ def test_an_output_that_cannot_be_is_said_first(
 
 
 def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
-    file, exclude = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
+    file, exclude = (write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
     with pytest.raises(CiteloopError, match=r"source 'peer 2': no pair has it; the sources are: pier 0, pier 1, "):
         train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, exclude=exclude, track=plain)
 
@@ -274,7 +274,7 @@ def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
 def test_a_base_of_another_kind_is_said_first(base: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     folder = MODELS_FOLDER / "shipped" if base == "shipped" else tmp_path / "empty"
-    file, kind = PairsFile(write_pairs(tmp_path / "port.jsonl"), 60), "embedder"
+    file, kind = (write_pairs(tmp_path / "port.jsonl"), 60), "embedder"
     with pytest.raises(CiteloopError, match=r"holds a MultiVectorEncoder|neither a folder with config\.json"):
         train_from_pairs([file], tmp_path / "m", tmp_path / "home", RECIPE, kind=kind, base=str(folder), track=plain)
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from app.answer import Answer
 from app.feedback import FeedbackStore, Judgement, StoredAnswer
-from app.feedback.changed import Changed
+from app.feedback.changed import Changed, changed_since
 from app.feedback.curators import Asking
 from app.feedback.inbox import InboxItem, inbox, troubles
 from app.feedback.people import voters
@@ -23,7 +23,7 @@ from app.feedback.statements import standing
 from app.feedback.store import Position
 from app.feedback.unanswered import by_week, unanswered_questions
 from app.memory.votes import Statement
-from app.pipeline import Pipeline, changed_questions
+from app.pipeline import Pipeline
 from app.reranking.rerank import RankedChunk
 from app.reranking.statements import is_overtaken
 from ingest.home.tables import answers, events
@@ -297,7 +297,9 @@ def test_unanswered_questions_are_counted_by_week_and_by_question() -> None:
 
 def changed_questions_of(pipeline: Pipeline, store: FeedbackStore) -> Mapping[Any, Changed]:
     log = store.statements()
-    return changed_questions(pipeline, store.askings(), log, standing(log), pipeline.memory.votes())
+    questions = {asking.question for asking in store.askings()}
+    votes = pipeline.memory.votes()
+    return changed_since(questions, log, standing(log), votes, pipeline.table, pipeline.is_overtaken)
 
 
 def save(pipeline: Pipeline, question: str = CAR, user: str = "ann") -> StoredAnswer:

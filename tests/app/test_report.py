@@ -21,7 +21,7 @@ from app.evaluation.report_text import latency_table
 from app.evaluation.results import Result, _oracle
 from app.evaluation.tables import JudgedTable, benchmark_table, judged_table
 from app.reranking.rerank import RankedChunk, Reranker, RerankerError, rerank
-from ingest.chunk import DEFAULT_POLICY
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Vectors
 from ingest.rows import Identity
 from tests.app.builders import make_candidate, write_benchmark
@@ -144,7 +144,7 @@ def test_the_report_says_what_was_measured(by_passage: Benchmark, home: Path, em
     assert report.num_chunks == benchmark_table(by_passage, home, embedder).num_chunks()
     assert (report.embedder, report.chunking, report.fingerprint) == (
         "fake",
-        DEFAULT_POLICY.name,
+        CHUNKING,
         by_passage.fingerprint,
     )
 

@@ -23,7 +23,8 @@ from app.search.filters import EVERYTHING, Filter, FilterError
 from app.search.spelling import Spelling
 from app.settings import Settings
 from ingest.chunk import Chunk
-from ingest.pipeline import ingest, move, remove
+from ingest.pipeline import ingest
+from ingest.removal import move, remove
 from ingest.table import ChunkTable
 from tests.app.builders import make_earlier
 from tests.conftest import FakeEmbedder, FakeLanguageModel

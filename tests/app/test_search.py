@@ -140,19 +140,19 @@ def test_no_list_pushes_out_the_best_of_the_other() -> None:
 
 
 def test_both_lists_are_restricted_to_the_same_documents(scripted: ScriptedTable) -> None:
-    search("question", scripted, FakeEmbedder(), within={"a", "b"})
+    search("question", cast(ChunkTable, scripted), FakeEmbedder(), within={"a", "b"})
     assert scripted.within == [{"a", "b"}] * 2
 
 
 def test_few_documents_are_searched_once_although_each_list_has_chunks_of_its_own() -> None:
     table = ScriptedTable([(A, 0.9), (B, 0.8)], [(replace(A), 2.0)])
-    assert len(search("question", table, FakeEmbedder())) == 2
+    assert len(search("question", cast(ChunkTable, table), FakeEmbedder())) == 2
     assert table.vector_depths == [50]
 
 
 def test_within_no_documents_there_is_nothing_and_nobody_is_asked(scripted: ScriptedTable) -> None:
     embedder = RecordingEmbedder()
-    assert search("question", scripted, embedder, within=frozenset()) == []
+    assert search("question", cast(ChunkTable, scripted), embedder, within=frozenset()) == []
     assert embedder.queries == []
     assert scripted.within == []
 

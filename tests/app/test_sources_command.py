@@ -76,7 +76,7 @@ def test_wrong_sources_are_refused(citeloop: Citeloop, documents: Path) -> None:
 
 def test_a_source_that_is_due_is_queued_once(home: Path, documents: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
-    monkeypatch.setattr(worker, "start", started.append)
+    monkeypatch.setattr(JobStore, "start_worker", lambda store: started.append(store.home))
     sources = SourceStore(home)
     worker.queue_due(home)
     assert not (home / "citeloop.sqlite3").exists()

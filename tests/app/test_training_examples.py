@@ -41,7 +41,7 @@ def test_judged_queries_carry_their_candidates_and_what_is_relevant(tmp_path: Pa
 def test_an_example_has_the_answer_and_passages_that_only_look_like_it(tmp_path: Path) -> None:
     (example,) = mined(tmp_path, CRANE, DOOR)
     assert (example.query, example.origin, example.weight) == (GATE.question, "port questions", 1.0)
-    assert [text.partition("\n")[0] for text in example.positives] == ["Gate"]
+    assert example.positive.partition("\n")[0] == "Gate"
     assert {text.partition("\n")[0] for text in example.negatives} == {"Crane", "Door"}
 
 

@@ -26,7 +26,7 @@ from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from app.answer import Answer
-from app.evaluation.beir_files import queries_file, read_rows
+from app.evaluation.beir_files import QUERIES, find_file, read_rows
 from app.evaluation.benchmark import read_benchmark
 from app.evaluation.metrics import difference, measure
 from app.evaluation.tables import JudgedTable, judged_table
@@ -97,7 +97,7 @@ def make_world(folder: Path, cache: Path, scratch: Path, max_queries: int | None
     answers = {query_id: pipeline.rank(query, ignore_votes=True) for query_id, query in queries}
     needs = {
         row.id: row.metadata("need", TypeAdapter(str)) or next(iter(judged.qrels[row.id]))
-        for row in read_rows(queries_file(folder))
+        for row in read_rows(find_file(folder, *QUERIES))
         if row.id in judged.queries
     }
     return World(pipeline, judged, needs, answers, QueriesKept(pipeline.models.embedder))

@@ -22,6 +22,7 @@ import lancedb
 import pytest
 
 from ingest import isolation
+from ingest.files import SourceFile
 from ingest.parse import Document, ParseError, parse
 from ingest.pipeline import FileResult, ingest
 from ingest.reindex import reindex
@@ -44,9 +45,7 @@ class InProcessParsers:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def parse_all(
-        self, files: Iterable[isolation.File]
-    ) -> Iterator[tuple[isolation.File, Document | ParseError] | None]:
+    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, Document | ParseError] | None]:
         for file in files:
             try:
                 yield file, parse(file.path, file.name)

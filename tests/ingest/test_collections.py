@@ -9,8 +9,9 @@ import pytest
 from ingest import CiteloopError
 from ingest.collections import UPLOADS
 from ingest.home.folder import current_name
-from ingest.pipeline import ingest, move
+from ingest.pipeline import ingest
 from ingest.reindex import reindex
+from ingest.removal import move
 from ingest.repair import examine
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder

@@ -23,8 +23,9 @@ from ingest.listing import StoredDocument
 from ingest.parse import Document, parse
 from ingest.parse import __main__ as parser_process
 from ingest.parse.figures import MAX_FIGURES, label_of, labels
-from ingest.pipeline import FileResult, ingest, remove
+from ingest.pipeline import FileResult, ingest
 from ingest.reindex import reindex
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.pictures import Seeing, pdf_with_pictures, picture

@@ -11,7 +11,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pypdf
@@ -33,10 +32,8 @@ pytestmark = pytest.mark.slow
 SMALL = Limits(cpu_seconds=2, cpu_seconds_per_page=0.001, memory_mb=400, pages=500, characters=200_000)
 
 
-@dataclass
-class File:
-    path: Path
-    name: str
+def file_at(path: Path, name: str) -> SourceFile:
+    return SourceFile(path, name, str(path))
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +42,13 @@ def pool() -> Iterator[ParserPool]:
         yield pool
 
 
-def write(folder: Path, name: str, content: bytes) -> File:
+def write(folder: Path, name: str, content: bytes) -> SourceFile:
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)
-    return File(folder / name, name)
+    return file_at(folder / name, name)
 
 
-def error_of(pool: ParserPool, file: File) -> str:
+def error_of(pool: ParserPool, file: SourceFile) -> str:
     with pytest.raises(ParseError) as caught:
         pool.parse(file)
     return str(caught.value)
@@ -88,7 +85,7 @@ def within(seconds: float) -> Iterator[None]:
 
 def test_document_is_the_same_as_in_this_process(pool: ParserPool, tmp_path: Path) -> None:
     file = write(tmp_path, "a.pdf", make_pdf([["one"], ["two größer"]], [Bookmark("one", 0)], title="Guide"))
-    assert pool.parse(File(file.path, "below/a.pdf")) == parse(file.path, "below/a.pdf")
+    assert pool.parse(file_at(file.path, "below/a.pdf")) == parse(file.path, "below/a.pdf")
 
 
 def test_error_is_the_same_as_in_this_process(pool: ParserPool, tmp_path: Path) -> None:
@@ -102,7 +99,7 @@ def test_error_is_the_same_as_in_this_process(pool: ParserPool, tmp_path: Path) 
 def test_path_may_be_relative(pool: ParserPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "a.md", b"text")
     monkeypatch.chdir(tmp_path)
-    assert pool.parse(File(Path("a.md"), "a.md")).source == str(tmp_path.resolve() / "a.md")
+    assert pool.parse(file_at(Path("a.md"), "a.md")).source == str(tmp_path.resolve() / "a.md")
 
 
 def test_what_a_converter_prints_does_not_disturb_the_answers(pool: ParserPool, tmp_path: Path) -> None:
@@ -170,7 +167,7 @@ def test_file_that_needs_too_much_memory_is_said(pool: ParserPool, tmp_path: Pat
     with (tmp_path / "large.txt").open("wb") as file:
         file.write(b"text ")
         file.truncate(500 << 20)
-    assert error_of(pool, File(tmp_path / "large.txt", "large.txt")) == "reading it needs more than 400 MB of memory"
+    assert error_of(pool, file_at(tmp_path / "large.txt", "large.txt")) == "reading it needs more than 400 MB of memory"
 
 
 def test_too_many_pages_are_said_before_they_are_read(pool: ParserPool, tmp_path: Path) -> None:
@@ -205,7 +202,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def test_leaving_the_pool_ends_its_processes_whatever_they_are_at(tmp_path: Path) -> None:
     before = set(children())
-    files = [File(tmp_path / f"{number}.md", "pipe.md") for number in range(6)]
+    files = [file_at(tmp_path / f"{number}.md", "pipe.md") for number in range(6)]
     for file in files:
         os.mkfifo(file.path)  # a file that is being read for ever
     with ParserPool(num_processes=2) as pool:
@@ -253,7 +250,7 @@ def test_killed_process_is_started_again(tmp_path: Path) -> None:
 def test_process_that_is_killed_while_it_reads_fails_that_file_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     before = set(children())
-    files = [File(tmp_path / "pipe.md", "pipe.md"), *(write(tmp_path, f"{n}.md", b"text") for n in range(3))]
+    files = [file_at(tmp_path / "pipe.md", "pipe.md"), *(write(tmp_path, f"{n}.md", b"text") for n in range(3))]
     outcomes: list[Document | ParseError] = []
     reading: list[int] = []
     with ParserPool(num_processes=1) as pool:
@@ -275,7 +272,7 @@ def test_crash_of_a_parser_fails_its_file_alone(tmp_path: Path) -> None:
     before = set(children())
     outcomes: list[Document | ParseError] = []
     with ParserPool(num_processes=1) as pool:
-        for each in pool.parse_all([File(tmp_path / "pipe.md", "pipe.md"), write(tmp_path, "a.md", b"text")]):
+        for each in pool.parse_all([file_at(tmp_path / "pipe.md", "pipe.md"), write(tmp_path, "a.md", b"text")]):
             if each is None:
                 wait_until(lambda: len(set(children()) - before) == 2)
                 os.kill(max(set(children()) - before), signal.SIGSEGV)
@@ -290,7 +287,7 @@ def test_results_come_in_order_and_none_while_one_waits(tmp_path: Path) -> None:
         write(tmp_path, "0.pdf", heavy_page_pdf(10, 3_000)),
         *(write(tmp_path, f"{number}.md", b"text") for number in range(1, 12)),
         write(tmp_path, "12.pdf", b"no pdf"),
-        File(tmp_path / "gone.md", "gone.md"),
+        file_at(tmp_path / "gone.md", "gone.md"),
     ]
     with ParserPool(num_processes=2) as pool:
         results = list(pool.parse_all(files))
@@ -303,7 +300,7 @@ def test_files_are_asked_for_only_as_they_are_read(tmp_path: Path) -> None:
     file = write(tmp_path, "a.md", b"text")
     asked: list[int] = []
 
-    def files() -> Iterator[File]:
+    def files() -> Iterator[SourceFile]:
         for number in range(100):
             asked.append(number)
             yield file
@@ -518,7 +515,7 @@ def test_gigabyte_of_one_line_fails_within_its_limits(home: Path, tmp_path: Path
         file.write(b"text")
         file.truncate(1 << 30)
     with ParserPool(num_processes=1) as pool, within(60):
-        assert "memory" in error_of(pool, File(tmp_path / "large.txt", "large.txt"))
+        assert "memory" in error_of(pool, file_at(tmp_path / "large.txt", "large.txt"))
 
 
 # real nasty files ------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from ingest import CiteloopError
 from ingest.home import job_process, job_store
 from ingest.home.damaged_database import damaged_databases
 from ingest.home.database import now
-from ingest.home.job_process import Heart, at_work, start_process
+from ingest.home.job_process import Heart, at_work
 from ingest.home.job_store import BaseJob, BaseJobStore, StoppedError, new_job_id
+from ingest.home.processes import start_process
 from ingest.home.tables import Names, job_table
 from ingest.jobs import JobStore
 

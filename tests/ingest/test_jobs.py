@@ -305,7 +305,7 @@ def citeloop(home: Path, monkeypatch: pytest.MonkeyPatch) -> Citeloop:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The homes for which a worker was started; none is."""
     homes: list[Path] = []
-    monkeypatch.setattr("ingest.worker.start", homes.append)
+    monkeypatch.setattr(JobStore, "start_worker", lambda store: homes.append(store.home))
     return homes
 
 

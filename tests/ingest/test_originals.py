@@ -8,7 +8,8 @@ import pytest
 
 from ingest.originals import Original, OriginalError, Originals, file_digest
 from ingest.parse import Document, ParseError, parse
-from ingest.pipeline import ingest, remove
+from ingest.pipeline import ingest
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 

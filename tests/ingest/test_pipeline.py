@@ -12,7 +12,8 @@ from ingest.embed.embedder import Vectors
 from ingest.files import find_files, is_gone
 from ingest.home.job_store import StoppedError
 from ingest.isolation import ParserPool
-from ingest.pipeline import FileResult, Progress, ingest, remove
+from ingest.pipeline import FileResult, Progress, ingest
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import make_pdf

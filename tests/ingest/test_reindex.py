@@ -9,7 +9,7 @@ import pytest
 
 from app.pipeline import Pipeline
 from app.settings import Settings
-from ingest.chunk import DEFAULT_POLICY, Policy
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Vectors
 from ingest.home.folder import current_name
 from ingest.home.job_store import StoppedError
@@ -54,7 +54,7 @@ def test_table_is_made_anew_with_another_embedder(home: Path, table: ChunkTable,
     ids = chunk_ids(table)
     results = list(reindex(home, other))
     assert [result.status for result in results] == ["added"] * 3
-    assert read_identity(home) == Identity("other", 128, DEFAULT_POLICY.name)
+    assert read_identity(home) == Identity("other", 128, CHUNKING)
     anew = ChunkTable(home, other)
     assert {(each.id, each.name, each.source, each.sha256) for each in anew.documents()} == before
     assert chunk_ids(anew) == ids  # so that feedback keeps its target
@@ -65,11 +65,11 @@ def test_table_is_made_anew_with_another_embedder(home: Path, table: ChunkTable,
 def test_table_of_a_removed_chunking_policy_is_read_and_made_anew(
     home: Path, documents: Path, embedder: FakeEmbedder
 ) -> None:
-    list(ingest([documents], ChunkTable(home, embedder, Policy("window/2")), embedder))
+    list(ingest([documents], ChunkTable(home, embedder, "window/2"), embedder))
     assert read_identity(home) == Identity("fake", 64, "window/2")
     assert ChunkTable(home, embedder).search_text("hotel", 1)
     list(reindex(home, embedder))
-    assert read_identity(home) == Identity("fake", 64, DEFAULT_POLICY.name)
+    assert read_identity(home) == Identity("fake", 64, CHUNKING)
 
 
 def test_folder_is_unchanged_after_reindex(
@@ -124,7 +124,7 @@ def test_run_that_was_stopped_goes_on_where_it_was(
     else:
         done += [next(results).name, next(results).name]
         results.close()  # type: ignore[attr-defined]  # an Iterator to its users, a generator in truth
-    assert read_identity(home) == Identity("fake", 64, DEFAULT_POLICY.name)
+    assert read_identity(home) == Identity("fake", 64, CHUNKING)
     assert len(stored_documents(home)) == 3
     before = other.num_passages
     statuses = {result.name: result.status for result in reindex(home, other)}
@@ -161,7 +161,7 @@ def test_document_that_cannot_be_read_again_keeps_the_old_table(
     statuses: dict[str, str] = {}
     with pytest.raises(TableError, match=r"1 documents could not be read again, .* was not changed"):
         statuses.update({result.name: result.status for result in results})
-    assert (current_name(home), read_identity(home)) == (name, Identity("fake", 64, DEFAULT_POLICY.name))
+    assert (current_name(home), read_identity(home)) == (name, Identity("fake", 64, CHUNKING))
     assert len(table.documents()) == 3
 
 

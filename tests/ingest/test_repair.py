@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Vectors
 from ingest.files import find_files
 from ingest.home.folder import write_lock
 from ingest.isolation import Limits
-from ingest.pipeline import Ingest, ingest, remove
+from ingest.pipeline import Ingest, ingest
+from ingest.removal import remove
 from ingest.repair import Finding, examine
 from ingest.rows import Identity
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents
@@ -292,7 +294,7 @@ def test_table_of_another_embedder_is_said_and_left_alone(home: Path, table: Chu
     assert not finding.ok
     assert "citeloop reindex" in finding.detail
     assert everything_below(home) == before
-    assert read_identity(home) == Identity("fake", 64, table.policy.name)
+    assert read_identity(home) == Identity("fake", 64, CHUNKING)
 
 
 @pytest.mark.usefixtures("table")

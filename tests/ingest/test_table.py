@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.pipeline import Pipeline
-from ingest.chunk import DEFAULT_POLICY, Chunk, chunk
+from ingest.chunk import CHUNKING, Chunk, chunk
 from ingest.embedded import Embedded, embed_documents
 from ingest.home.folder import make_current
 from ingest.parse import Document, document_id, parse_text
@@ -316,7 +316,7 @@ def test_table_of_an_older_schema_is_refused_at_once(home: Path, monkeypatch: py
 
 
 def test_table_of_older_chunking_is_read_but_not_written(home: Path, table: ChunkTable) -> None:
-    newer = ChunkTable(home, EMBEDDER, replace(DEFAULT_POLICY, name="later/9"))
+    newer = ChunkTable(home, EMBEDDER, "later/9")
     assert newer.documents() == table.documents()
     assert newer.search_text("hotel", 1) == table.search_text("hotel", 1) != []
     with (
@@ -329,7 +329,7 @@ def test_table_of_older_chunking_is_read_but_not_written(home: Path, table: Chun
 def test_identity_tells_what_a_table_was_made_with(home: Path, documents: Path) -> None:
     assert read_identity(home) is None
     ingest_all(documents, ChunkTable(home, EMBEDDER))
-    assert read_identity(home) == Identity("fake", 64, DEFAULT_POLICY.name)
+    assert read_identity(home) == Identity("fake", 64, CHUNKING)
 
 
 # which table serves ----------------------------------------------------------------------------------

@@ -387,22 +387,22 @@ def test_two_workers_share_the_jobs(store: JobStore, home: Path, documents: Path
 
 def test_only_what_is_open_is_resumed(store: JobStore, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Path] = []
-    monkeypatch.setattr(worker, "start", started.append)
-    worker.resume(home)
+    monkeypatch.setattr(JobStore, "start_worker", lambda store: started.append(store.home))
+    store.resume()
     assert started == []
     job = store.add("folder", [home], begin=True)
-    worker.resume(home)
+    store.resume()
     assert started == []  # it is alive
     store.update(job.id, heartbeat_at="2020-01-01T00:00:00+00:00")
-    worker.resume(home)
+    store.resume()
     assert started == [home]
 
 
 STARTER = """
 import os, sys, time
 from pathlib import Path
-from ingest import worker
-worker.start(Path(sys.argv[1]))
+from ingest.jobs import JobStore
+JobStore(Path(sys.argv[1])).start_worker()
 print("started", flush=True)
 time.sleep(60)
 """

@@ -20,7 +20,7 @@ from app.pipeline import Pipeline
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.filters import Filter
 from app.settings import Settings
-from ingest.pipeline import remove
+from ingest.removal import remove
 from tests.conftest import FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 

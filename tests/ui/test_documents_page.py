@@ -34,7 +34,7 @@ def documents() -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The homes for which a worker was started; none really is."""
     homes: list[Path] = []
-    monkeypatch.setattr("ingest.worker.start", homes.append)
+    monkeypatch.setattr(JobStore, "start_worker", lambda store: homes.append(store.home))
     return homes
 
 

@@ -16,7 +16,8 @@ from app.settings import Settings
 from app.training.exchange.exports import export_bytes
 from app.ui.feedback.by_question import counts_as, people_words
 from app.ui.words import times
-from ingest.pipeline import ingest, remove
+from ingest.pipeline import ingest
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ui.conftest import Run

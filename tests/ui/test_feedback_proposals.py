@@ -15,7 +15,7 @@ from app.training.proposals.jobs import ProposalJobStore
 from app.training.proposals.propose import NO_LANGUAGE_MODEL
 from app.training.proposals.store import Proposal, ProposalStore
 from app.ui.feedback.proposals import ended_words, progress_words
-from ingest.pipeline import remove
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeLanguageModel
 from tests.ui.conftest import Run

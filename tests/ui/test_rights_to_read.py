@@ -21,7 +21,7 @@ from app.search.corrections import CorrectionStore
 from app.search.filters import Filter
 from app.settings import Settings
 from app.ui import resources
-from ingest import worker
+from app.ui.feedback import review
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
 from tests.ui.conftest import Run
@@ -218,7 +218,7 @@ def test_a_source_that_may_not_be_read_is_as_one_that_is_not_there(
 def test_the_documents_page_lists_adds_and_moves_within_what_may_be_read(
     run_page: Run, settings: Settings, table: ChunkTable, become: Become, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "start", lambda _home: None)
+    monkeypatch.setattr(JobStore, "start_worker", lambda _store: None)
     store = JobStore(settings.home)
     folder = settings.home
     store.add("folder", [folder / "VPN"], collection="it")
@@ -327,12 +327,12 @@ def test_what_may_be_read_is_cached_for_those_who_may_read_it(
         become(READER)
         assert resources.filter_choices().collections == ("handbook",)
         assert not resources.feedback().events
-        assert not resources.inbox()
-        assert not resources.askings()
+        assert not review.inbox()
+        assert not review.askings()
         become(Rights("ann", "curator", frozenset({"it"})))
         assert resources.filter_choices().collections == ("it",)
         assert len(resources.feedback().events) == 2
-        assert resources.askings()
+        assert review.askings()
 
 
 @pytest.mark.parametrize("page", [training_page, quality_page])

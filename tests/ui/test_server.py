@@ -26,6 +26,8 @@ from app.ui.resources import SHARED, feedback_store
 from app.ui.streamlit_options import OPTIONS_FILE
 from app.ui.who import PROXY_EMAIL, PROXY_GROUPS
 from ingest import CiteloopError
+from ingest.home.job_store import BaseJobStore
+from ingest.jobs import JobStore
 from tests.app.builders import WordScorer
 
 Site = Callable[..., TestClient]
@@ -36,9 +38,7 @@ def calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """What is done when a server starts, in order; nothing of it really is."""
     calls: list[object] = []
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
-    monkeypatch.setattr("ingest.worker.resume", calls.append)
-    monkeypatch.setattr("app.training.jobs.resume", calls.append)
-    monkeypatch.setattr("app.downloads.jobs.resume", calls.append)
+    monkeypatch.setattr(BaseJobStore, "resume", lambda store: calls.append(store.home))
     monkeypatch.setattr("app.ui.server.warm_up", lambda: calls.append("warm up"))
     return calls
 
@@ -68,10 +68,10 @@ class _Ended(threading.Event):
 def test_ingests_that_cannot_go_on_keep_neither_trainings_nor_models_waiting(
     calls: list[object], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_home: Path) -> None:
+    def fail(_store: JobStore) -> None:
         raise CiteloopError("the jobs cannot be read")
 
-    monkeypatch.setattr("ingest.worker.resume", fail)
+    monkeypatch.setattr(JobStore, "resume", fail)
     server._get_ready(threading.Event(), _Ended(after=0))
     assert calls == [settings.home, settings.home, "warm up"]
 

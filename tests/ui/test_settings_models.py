@@ -32,7 +32,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CITELOOP_HOME", str(settings.home))
     monkeypatch.setattr("app.ui.settings_models.catalog", lambda: MODELS)
     monkeypatch.setattr("app.ui.training.models.current_user", lambda: "ann")
-    monkeypatch.setattr("app.downloads.jobs.start_process", lambda *_, **__: None)
+    monkeypatch.setattr("ingest.home.job_store.start_process", lambda *_, **__: None)
     st.cache_resource.clear()
     SHARED.clear()
     return settings.home

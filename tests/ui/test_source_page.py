@@ -15,7 +15,8 @@ from ingest.chunk import Chunk
 from ingest.files import SourceFile
 from ingest.isolation import Limits
 from ingest.originals import Originals
-from ingest.pipeline import Ingest, ingest, remove
+from ingest.pipeline import Ingest, ingest
+from ingest.removal import remove
 from ingest.table import ChunkTable
 from tests.conftest import FakeEmbedder
 from tests.ingest.samples import Bookmark, make_pdf

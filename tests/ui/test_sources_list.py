@@ -27,7 +27,7 @@ def sources() -> None:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     homes: list[Path] = []
-    monkeypatch.setattr("ingest.worker.start", homes.append)
+    monkeypatch.setattr(JobStore, "start_worker", lambda store: homes.append(store.home))
     return homes
 
 

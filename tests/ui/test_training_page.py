@@ -42,7 +42,7 @@ def training() -> None:
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The homes for which a training process was started; none really is."""
     homes: list[Path] = []
-    monkeypatch.setattr("app.training.jobs.start", homes.append)
+    monkeypatch.setattr(TrainingJobStore, "start_worker", lambda store: homes.append(store.home))
     return homes
 
 
@@ -123,11 +123,11 @@ def test_a_new_reranker_of_another_kind_can_be_trained(run_page: Run, home: Path
 
 
 def test_a_training_that_cannot_be_started_says_why(run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_home: Path) -> None:
+    def fail(_store: TrainingJobStore) -> None:
         raise OSError("no space left on device")
 
     give_feedback(home, 70)
-    monkeypatch.setattr("app.training.jobs.start", fail)
+    monkeypatch.setattr(TrainingJobStore, "start_worker", fail)
     assert "no space left on device" in texts(click(run_page(training), "Start training"))
 
 

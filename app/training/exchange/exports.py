@@ -5,7 +5,6 @@ A passage is written as a reranker reads it. Undecided passages are left out.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import zipfile
@@ -18,6 +17,7 @@ from app.feedback import FeedbackEvent
 from app.feedback.rules import LabeledPassage, decided
 from ingest import CiteloopError
 from ingest.home.whole_folders import new_folder
+from ingest.parse import document_id
 
 ExportFormat = Literal["triplets", "pairs", "beir"]
 MAX_TRIPLETS = 64
@@ -147,8 +147,8 @@ def _pairs(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
 def _beir(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
     """Write a BEIR folder; each passage is a document, with its first line as title and no headings."""
     corpus = {
-        _digest(passage.passage): {
-            "_id": _digest(passage.passage),
+        document_id(passage.passage): {
+            "_id": document_id(passage.passage),
             "title": passage.passage.removesuffix(f"\n{passage.text}"),
             "text": passage.text,
             "metadata": {"headings": [], "document": passage.document, "page": passage.page},
@@ -157,7 +157,7 @@ def _beir(questions: Sequence[JudgedQuestion]) -> dict[str, str]:
     }
     numbers = {question.question: f"q{number}" for number, question in enumerate(questions, 1)}
     qrels = (
-        f"{numbers[question.question]}\t{_digest(passage.passage)}\t{int(bool(passage.relevant))}\n"
+        f"{numbers[question.question]}\t{document_id(passage.passage)}\t{int(bool(passage.relevant))}\n"
         for question, passage in _flat(questions)
     )
     return {
@@ -182,7 +182,3 @@ def _flat(questions: Iterable[JudgedQuestion]) -> Iterator[tuple[JudgedQuestion,
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

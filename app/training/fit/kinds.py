@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from app.reranking.model_files import require_model
-from app.training.fit import cross_encoder, embedder, late_interaction
-from app.training.fit.trainer import Recipe, Watch
+from app.training.fit import late_interaction
+from app.training.fit.trainer import Recipe, Watch, cut_at, fit, save
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import DEFAULT_EMBEDDER, check_embedder, default_embedder_path
 
 EMBEDDER = "embedder"
 """A kind that does not rank: it is trained from pairs and used by reindexing with it."""
-
-
-class Trainer(Protocol):
-    """Trains a base model on examples and saves it to the output folder."""
-
-    def __call__(
-        self,
-        examples: Sequence[TrainingExample],
-        base: str,
-        output: Path,
-        recipe: Recipe,
-        validation: Sequence[TrainingExample] = ...,
-        watch: Watch = ...,
-    ) -> None: ...
+_QUESTION_TOKENS = 32
+"""Tokens of a cross-encoder's pair reserved for the question; few are longer."""
 
 
 def base_model(base: str, kind: str) -> str:
@@ -43,8 +30,59 @@ def base_model(base: str, kind: str) -> str:
     return base
 
 
-TRAINERS: Mapping[str, Trainer] = {
+def _train_cross_encoder(
+    examples: Sequence[TrainingExample],
+    base: str,
+    output: Path,
+    recipe: Recipe,
+    validation: Sequence[TrainingExample] = (),
+    watch: Watch = Watch(),  # noqa: B008  # frozen
+) -> None:
+    """Train on the examples and save to the output folder, in half precision.
+
+    base: a folder or hub id of a cross-encoder, or of any encoder, which gets a new head. The model learns to give a
+    question's own passage the highest score in its example and batch.
+    """
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.cross_encoder.losses import MultipleNegativesRankingLoss
+
+    torch.manual_seed(recipe.seed)  # for the new head
+    options = {"dtype": torch.float32, "use_safetensors": True}
+    model = CrossEncoder(base, num_labels=1, model_kwargs=options)
+    loss = MultipleNegativesRankingLoss(model, num_negatives=recipe.batch_size // 4)
+    with cut_at(_QUESTION_TOKENS + recipe.max_tokens, model):
+        fit("CrossEncoder", model, loss, examples, recipe, validation, watch)
+    save(model.half(), output)
+
+
+def _train_embedder(
+    examples: Sequence[TrainingExample],
+    base: str,
+    output: Path,
+    recipe: Recipe,
+    validation: Sequence[TrainingExample] = (),
+    watch: Watch = Watch(),  # noqa: B008  # frozen
+) -> None:
+    """Train on the examples and save to the output folder.
+
+    base: a folder or hub id of a text embedder. The model learns to bring a question's vector nearer to its own passage
+    than to all others of the batch. To use it, run `citeloop reindex`.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    model = SentenceTransformer(base, model_kwargs={"dtype": torch.float32, "use_safetensors": True})
+    loss = MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature)
+    with cut_at(recipe.max_tokens, model):
+        fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
+    save(model, output)
+
+
+TRAINERS = {
     "late-interaction": late_interaction.train,
-    "cross-encoder": cross_encoder.train,
-    EMBEDDER: embedder.train,
+    "cross-encoder": _train_cross_encoder,
+    EMBEDDER: _train_embedder,
 }
+"""Kind -> the function that trains it."""

@@ -243,7 +243,7 @@ def _dataset(examples: Sequence[TrainingExample], num_negatives: int) -> Any:
 
     rows = []
     for example in examples:
-        row: dict[str, Any] = {"query": example.query, "positive": example.positives[0]}
+        row: dict[str, Any] = {"query": example.query, "positive": example.positive}
         row |= {f"negative_{number}": example.negatives[number] for number in range(num_negatives)}
         rows.append(row | ({"label": list(example.scores)} if example.scores else {}))
     return Dataset.from_list(rows)

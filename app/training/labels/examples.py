@@ -24,14 +24,14 @@ MIN_CANDIDATES = 2
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A query with answering passages and others.
+    """A query with an answering passage and others.
 
     weight: 1 for a sure judgement. origin: its collection. evidence: the source of the labels, in words. scores: a
     teacher's, of the positive and each negative, to learn instead of the labels; or empty.
     """
 
     query: str
-    positives: tuple[str, ...]
+    positive: str
     negatives: tuple[str, ...]
     weight: float = 1.0
     origin: str = ""
@@ -101,7 +101,7 @@ def mine(
             continue
         likelihood = 1 / (5 + np.arange(len(sure)))
         drawn = rng.choice(len(sure), num_negatives, replace=False, p=likelihood / likelihood.sum())
-        examples.append(TrainingExample(query.query, (positive,), tuple(sure[i] for i in drawn), origin=origin))
+        examples.append(TrainingExample(query.query, positive, tuple(sure[i] for i in drawn), origin=origin))
     return examples
 
 

@@ -173,7 +173,7 @@ class _Miner:
         counts = Counter(kind for _, kind in negatives)
         return TrainingExample(
             question,
-            (positive.passage,),
+            positive.passage,
             tuple(islice(cycle([passage for passage, _ in negatives]), self._num_negatives)),
             weight=max(label.weight for label in (positive, *struck)) * positive.trust,
             origin="feedback",
@@ -241,7 +241,7 @@ def replay_examples(
         negatives = tuple(other.passage for other in others[_FIRST_REPLAYED:][:num_negatives])
         if len(negatives) == num_negatives:
             rest = chunk.passage.replace(sentence, "")
-            examples.append(TrainingExample(sentence, (rest,), negatives, origin="replay", evidence=chunk.document))
+            examples.append(TrainingExample(sentence, rest, negatives, origin="replay", evidence=chunk.document))
         if len(examples) == num_examples:
             break
     return examples

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from app.feedback import StoredAnswer, new_id
-from app.feedback.answers import SHARE_DAYS
 from app.feedback.conversation_markdown import as_markdown
+from app.feedback.conversations import SHARE_DAYS
 from app.translation import gettext as _
 from app.translation import ngettext
 from app.ui import markup

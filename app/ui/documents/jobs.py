@@ -256,4 +256,4 @@ def _sync_again(job: Job) -> None:
 
 
 def _start() -> None:
-    worker.start(job_store().home)
+    job_store().start_worker()

@@ -32,7 +32,7 @@ from ingest.home.folder import create_private
 from ingest.home.job_store import new_job_id
 from ingest.listing import StoredDocument
 from ingest.parse import PARSERS
-from ingest.pipeline import move, remove
+from ingest.removal import move, remove
 from ingest.table import ChunkTable
 from ingest.worker import uploads_folder
 

@@ -133,7 +133,7 @@ def _remove(source: Source, with_documents: bool) -> None:
 def _queue(source: Source) -> None:
     _store().begin(source)
     worker.queue_sync(job_store(), source, embedder=read_settings().embedder)
-    worker.start(job_store().home)
+    job_store().start_worker()
 
 
 def _act(what: str, act: Callable[[], None], subject: str, done: str) -> None:

@@ -20,11 +20,12 @@ from app.ui.ask.answer_search import find_answer
 from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.changed import show_changed
 from app.ui.feedback.counts import Feedback, key_of
+from app.ui.feedback.review import changed, inbox
 from app.ui.feedback.say import say
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import answers, changed, current_user, feedback_store, inbox
+from app.ui.resources import answers, current_user, feedback_store
 from app.ui.who import act_as
 from app.ui.words import ago, beginning_of, day, on_page, people, times
 from ingest.chunk import Chunk, breadcrumb

@@ -19,10 +19,11 @@ from app.ui.feedback.inbox import show_inbox
 from app.ui.feedback.log import show_log
 from app.ui.feedback.people import show_people
 from app.ui.feedback.proposals import show_proposals
+from app.ui.feedback.review import askings
 from app.ui.feedback.statements import show_written
 from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
-from app.ui.resources import askings, feedback, feedback_store
+from app.ui.resources import feedback, feedback_store
 from app.ui.words import passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 

@@ -10,10 +10,11 @@ from app.memory.votes import Statement
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
+from app.ui.feedback.review import statements
 from app.ui.feedback.say import withdraw
 from app.ui.feedback.write_answer import write_answer
 from app.ui.paging import page_of
-from app.ui.resources import current_user, statements
+from app.ui.resources import current_user
 from app.ui.words import day, person
 
 _NUM_STATEMENTS = 10

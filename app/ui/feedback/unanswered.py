@@ -15,8 +15,8 @@ from app.translation import gettext as _
 from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.feedback.inbox import TROUBLES
+from app.ui.feedback.review import askings, statements
 from app.ui.feedback.statements import show_statements
-from app.ui.resources import askings, statements
 
 _REASONS: Mapping[str, str] = dict(TROUBLES.items()) | {"a curator says so": N_("A curator says so")}
 

@@ -69,16 +69,7 @@ def headline(report: GateReport) -> str:
             number=num_counted,
             needed=MIN_GATE_QUESTIONS,
         )
-    means = {name: number(100 * each["nDCG@10"].mean, ".1f") for name, each in report.metrics.items()}
-    figures = _(
-        "{points} of 100 points, {live} has {live_points} and search alone {search_points}, on {n} questions not used "
-        "for training",
-        points=means["candidate"],
-        live=live,
-        live_points=means["live"],
-        search_points=means["none"],
-        n=report.num_questions,
-    )
+    figures = _figures(report)
     if report.verdict == "promote":
         return _(
             "{candidate} ranks passages better than {live}: {figures}.", candidate=candidate, live=live, figures=figures
@@ -98,6 +89,20 @@ def headline(report: GateReport) -> str:
             figures=figures,
         )
     return _("Keep {live}; {candidate} gains too little: {figures}.", live=live, candidate=candidate, figures=figures)
+
+
+def _figures(report: GateReport) -> str:
+    """Return the points of the candidate, the live model and search alone."""
+    means = {name: number(100 * each["nDCG@10"].mean, ".1f") for name, each in report.metrics.items()}
+    return _(
+        "{points} of 100 points, {live} has {live_points} and search alone {search_points}, on {n} questions not used "
+        "for training",
+        points=means["candidate"],
+        live=report.live,
+        live_points=means["live"],
+        search_points=means["none"],
+        n=report.num_questions,
+    )
 
 
 def objections(report: GateReport) -> tuple[str, ...]:

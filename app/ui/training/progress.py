@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import streamlit as st
 
-from app.training import jobs
 from app.training.charts import loss_chart
 from app.training.gate.decision import GateReport
 from app.training.jobs import TrainingJob
@@ -187,7 +186,7 @@ def start(job_id: str = "") -> None:
     """
     if job_id:
         training_job_store().queue_again(job_id)
-    jobs.start(training_job_store().home)
+    training_job_store().start_worker()
 
 
 def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:

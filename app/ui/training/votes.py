@@ -9,7 +9,7 @@ from app.evaluation.slices import MAX_LOSS
 from app.translation import gettext as _
 from app.translation import ngettext, number
 from app.ui import links, markup
-from app.ui.resources import replayed
+from app.ui.feedback.review import replayed
 
 
 def show_votes() -> None:
