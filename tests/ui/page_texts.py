@@ -9,7 +9,7 @@ from pathlib import Path
 
 PAGES = Path(__file__).parents[2] / "app" / "ui"
 
-_NO_PAGE = {"server.py", "own_site.py", "proxy.py", "streamlit_options.py", "style.py", "scroll.py"}
+_NO_PAGE = {"server.py", "own_site.py", "upload_limit.py", "proxy.py", "streamlit_options.py", "style.py", "scroll.py"}
 """They write to the log and the terminal, or make questions in the language of the documents."""
 _TRANSLATE = {"_": 1, "N_": 1, "ngettext": 2, "pgettext": 2}
 """Function of `app.translation` -> its number of texts."""
