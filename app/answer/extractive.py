@@ -105,7 +105,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     value = max(whole[number] for number in chosen) + _NEAREST * best_similarity
     if any(is_named(question, units[number]) for number in chosen):
         value = math.inf
-    is_of_kind = _hold_asked_values(parts, quotes, [units[number] for number in chosen])
+    is_of_kind = _hold_asked_values(question, quotes, [units[number] for number in chosen])
     return Extraction(tuple(_below_heading(each, question) for each in quotes), value if is_of_kind else -math.inf)
 
 
@@ -134,12 +134,12 @@ def _with_asked_value(
     ]
 
 
-def _hold_asked_values(parts: Iterable[str], quotes: Sequence[Quote], chosen: Sequence[CitedUnit]) -> bool:
+def _hold_asked_values(question: str, quotes: Sequence[Quote], chosen: Sequence[CitedUnit]) -> bool:
     """Return whether the quotes hold a value of each kind that the parts of the question ask for."""
     text = "\n".join(quote.text for quote in quotes)
     return all(
-        value.form.search(text) or any(_holds(value, unit, part) for unit in chosen)
-        for part in parts
+        value.form.search(text) or any(_holds(value, unit, question) for unit in chosen)
+        for part in parts_of(question)
         if (value := asked_value(part))
     )
 

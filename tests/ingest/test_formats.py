@@ -508,6 +508,20 @@ def test_restructured_text_opens_no_other_file(tmp_path: Path) -> None:
 # site generators' tags -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("component", "text"),
+    [
+        ('<Accordion title="How many calls?">\n120 calls.\n</Accordion>', "How many calls? 120 calls."),
+        ('<Tab title="Old">A.</Tab>\n<Tab title="New">B.</Tab>', "Old: A.\n\nNew: B."),
+        ('<Field path="size" type="number" default="25">Rows.</Field>', "size (default 25): Rows."),
+        ("<Tabs>\n\nA.\n\n</Tabs>", "A."),
+        ("The <Badge color={red} /> mark and `<Tab title='x'>` stay.", "The mark and <Tab title='x'> stay."),
+    ],
+)
+def test_titles_of_components_of_mdx_are_read(tmp_path: Path, component: str, text: str) -> None:
+    assert read(tmp_path, "a.mdx", component).text == text
+
+
 @pytest.mark.parametrize("name", ["a.md", "a.mdx", "a.html"])
 @pytest.mark.parametrize(
     ("text", "left"),

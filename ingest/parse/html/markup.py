@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
@@ -42,14 +43,28 @@ def _with_placeholders(text: str) -> str:
 
 
 def parse_mdx(data: bytes) -> Parsed:
-    """Parse MDX as Markdown: keep the text of components; drop imports, exports and comments."""
+    """Parse MDX as Markdown: keep the text of components and their titles; drop imports, exports and comments."""
     title, body = _front_matter(read_text(data))
     # comments and code can contain each other: the one that begins first wins
     code = r"(`{3,}|~{3,})[^`\n]*\n[\s\S]*?(?:^[ \t>]*\2|\Z)|`[^`\n]+`"
     body = re.sub(rf"({code})|\{{\s*/\*[\s\S]*?\*/\s*\}}", r"\1", body, flags=re.MULTILINE)
     imports = r"import\s(?:.*\sfrom\s)?\s*[\"'{]|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
     module = re.compile(rf"^(?:{imports}).*(?:\n.+)*", re.MULTILINE)
-    return _from_markdown(title, outside_code_blocks(body, lambda part: module.sub("", part)))
+    return _from_markdown(
+        title, outside_code_blocks(body, lambda part: _COMPONENT.sub(_component_text, module.sub("", part)))
+    )
+
+
+def _component_text(tag: re.Match[str]) -> str:
+    """Return the title of a component as the beginning of its text; without one, a new paragraph or a space."""
+    if tag["code"]:
+        return tag[0]
+    attributes = {name: value for name, _, value in re.findall(r"([\w-]+)=([\"'])(.*?)\2", tag["attributes"] or "")}
+    title = next((attributes[name] for name in _TITLES if attributes.get(name)), "")
+    default = f" (default {attributes['default']})" if "default" in attributes else ""
+    if title:
+        return f"\n\n{escape(title + default)}{'' if title.endswith('?') else ':'} "
+    return "\n\n" if tag["begin"] is not None or tag["end"] is not None else " "
 
 
 def _from_markdown(title: str | None, body: str) -> Parsed:
@@ -85,6 +100,13 @@ def parse_html(data: bytes) -> Parsed:
     return replace(parsed, title=title or parsed.title)
 
 
+_COMPONENT = re.compile(
+    r"(?P<code>`[^`\n]+`)|(?P<begin>^[ \t]*)?</?[A-Z][\w.]*"
+    r"(?P<attributes>(?:\s+[\w-]+(?:=(?:\"[^\"]*\"|'[^']*'|\{[^{}]*\}))?)*)\s*/?>(?P<end>(?=[ \t]*(?:<|$)))?",
+    re.MULTILINE,
+)
+"""A tag of MDX, such as <Tab title="Linux">."""
+_TITLES = ("title", "label", "summary", "name", "path", "question")
 _FOOTNOTE = re.compile(r"(?<!\\)\[(\^[\w-]+)\]")
 """Markdown would take the text of a footnote of one word for the address of a link."""
 _PLACEHOLDER = re.compile(r"`+[^`]+`+|<(?P<name>[A-Za-z][\w-]*)(?: [\w .|-]*)?>")
