@@ -32,6 +32,7 @@ _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
 _SECTION = re.compile(
     r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
 )
+_INITIALS = re.compile(r"\b[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ]\.)+ [A-ZÀ-Þ][\w'-]+")
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _QUANTITY = re.compile(r"\d+-?[^\W\d_]+")
@@ -89,9 +90,9 @@ def _holders_of_day(day: date, passages: Sequence[str]) -> list[int]:
 
 
 def exact_terms(query: str) -> list[str]:
-    """Return the terms that identify one thing: ZX-15321/5, E-47, 10.0.3.17 or section 3.1, but not 30-day or 2024."""
+    """Return the terms that identify one thing: ZX-15321/5, 10.0.3.17, section 3.1 or Ann F. Lee, but not 30-day."""
     terms = (term for term in _TERM.findall(query) if _is_exact(term))
-    return list(dict.fromkeys(chain(terms, _SECTION.findall(query))))
+    return list(dict.fromkeys(chain(terms, _SECTION.findall(query), _INITIALS.findall(query))))
 
 
 def holds_term(text: str, term: str) -> bool:

@@ -59,6 +59,7 @@ def test_the_rest_of_a_document_whose_opening_names_the_identifier_is_about_it()
     [
         ("What does E-7 mean?", ["E-7"]),
         ("Which form is VF-9, or 55-1009?", ["VF-9", "55-1009"]),
+        ("Extension of Greta F. Noll?", ["Greta F. Noll"]),
         ("A 30-day trial from 12-2024, in 2023/2024, with type-2 plugs", []),
     ],
 )
