@@ -16,7 +16,7 @@ from app.reranking.rerank import RankedChunk
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
-from app.ui.ask.options import RANKING_CHANGED
+from app.ui.ask.controls import rank_again
 from app.ui.ask.ranking import moved_words, shown_score
 from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import collections, current_user, feedback_store
@@ -98,7 +98,7 @@ def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
     def take_back() -> None:
         feedback_store().take_back(vote.question, vote.passage.text, current_user())
         drawn.is_done = True
-        st.session_state[RANKING_CHANGED] = True
+        rank_again(turn)
         st.session_state[f"toast-{turn.id}"] = _("Brought back")
 
     if not drawn.is_done:
