@@ -127,6 +127,15 @@ def test_a_file_that_is_in_already_is_named_at_once_and_not_added_again(
     assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
 
 
+def test_each_file_of_a_format_that_cannot_be_read_is_named_and_the_others_are_added(
+    run_page: Run, settings: Settings, started: list[Path]
+) -> None:
+    page = upload(run_page(documents), ("setup.exe", b"MZ"), ("pump.MD", b"# Pump"), ("Makefile", b"all:"))
+    assert [error.value.split(" was not added")[0] for error in page.error] == [r"setup.exe", "Makefile"]
+    (job,) = JobStore(settings.home).jobs()
+    assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.MD"]
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

@@ -112,7 +112,6 @@ def _show_upload() -> None:
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         _("Add files ({formats})", formats=_(_FORMATS)),
-        type=sorted(PARSERS),
         accept_multiple_files=True,
         max_upload_size=_MAX_UPLOAD_MB,
         key=key,
@@ -125,9 +124,10 @@ def _show_upload() -> None:
 
 
 def _add(key: str, collection: str) -> None:
-    """Queue the dropped files, except those that are in already.
+    """Queue the dropped files, except those that cannot be read and those that are in already.
 
-    Streamlit can call it twice for one drop, since each file arrives on its own.
+    Streamlit can call it twice for one drop, since each file arrives on its own. It names a file that it refuses only
+    until the uploader is emptied, so it is not told the formats.
     """
     taken: set[str] = st.session_state.setdefault("documents-taken", set())
     dropped = [file for file in st.session_state[key] if file.file_id not in taken]
@@ -137,7 +137,9 @@ def _add(key: str, collection: str) -> None:
     known = {document.sha256: document.name for document in readable_documents()}
     files = []
     for file in dropped:
-        if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
+        if PurePosixPath(file.name).suffix.lower() not in PARSERS:
+            tell("error", _("{file} was not added: files of its format cannot be read.", file=file.name))
+        elif name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
             tell("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
         else:
             files.append(file)
