@@ -127,6 +127,13 @@ def test_a_file_that_is_in_already_is_named_at_once_and_not_added_again(
     assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
 
 
+def test_the_same_file_twice_in_one_drop_is_added_once(run_page: Run, settings: Settings, started: list[Path]) -> None:
+    page = upload(run_page(documents), ("pump.md", b"# Pump"), ("pump (1).md", b"# Pump"))
+    assert "pump (1).md is in already, as pump.md" in page.info[0].value
+    (job,) = JobStore(settings.home).jobs()
+    assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
+
+
 def test_each_file_of_a_format_that_cannot_be_read_is_named_and_the_others_are_added(
     run_page: Run, settings: Settings, started: list[Path]
 ) -> None:

@@ -124,7 +124,7 @@ def _show_upload() -> None:
 
 
 def _add(key: str, collection: str) -> None:
-    """Queue the dropped files, except those that cannot be read and those that are in already.
+    """Queue the dropped files, except those that cannot be read and those that are in already or dropped twice.
 
     Streamlit can call it twice for one drop, since each file arrives on its own. It names a file that it refuses only
     until the uploader is emptied, so it is not told the formats.
@@ -139,10 +139,13 @@ def _add(key: str, collection: str) -> None:
     for file in dropped:
         if PurePosixPath(file.name).suffix.lower() not in PARSERS:
             tell("error", _("{file} was not added: files of its format cannot be read.", file=file.name))
-        elif name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
+            continue
+        sha256 = hashlib.sha256(file.getbuffer()).hexdigest()
+        if name := known.get(sha256):
             tell("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
         else:
             files.append(file)
+            known[sha256] = file.name
     if not files:
         return
     try:
