@@ -90,7 +90,7 @@ def test_a_drop_that_the_browser_reports_twice_becomes_one_job(
 
 def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
     vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
-    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [vpn])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents, wanted: [vpn])
     (link,) = run_page(documents).get("page_link")
     assert link.proto.label == r"Open vpn.md"
     assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
@@ -226,6 +226,8 @@ def test_removing_takes_the_document_and_its_kept_file_out(run_page: Run, table:
     assert Originals(table.home).is_whole(vpn)
     page = removing("it/vpn.md", "handbook/leave.md")
     assert "2 documents removed" in page.success[0].value
+    shown = [element.type for element in page.main]
+    assert shown.index("success") > shown.index("text_input")  # above the table, where the button was
     assert [document.name for document in table.documents()] == ["handbook/travel.md"]
     assert not Originals(table.home).path(vpn).exists()
     assert Path(vpn.source).exists()
@@ -247,7 +249,7 @@ def test_versions_are_listed_and_corrected(
         text = f"# Travel policy {year}\n\n## Hotels\n\nA hotel costs {year} euros.\n"
         (tmp_path / f"travel-{year}.md").write_text(text)
     list(ingest(sorted(tmp_path.glob("*.md")), table, embedder))
-    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [documents[-2]])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents, wanted: [documents[-2]])
     page = run_page(documents)
     lines = [element.value for element in page.markdown]
     assert "- **Travel policy 2026**: 2026 (newest), 2024" in lines

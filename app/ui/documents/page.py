@@ -51,15 +51,27 @@ def show() -> None:
     show_jobs()
     documents = readable_documents()
     if not documents:
+        show_messages("table")
         st.info(_("No documents yet. Add some above, or run `citeloop ingest FOLDER`."))
         return
     num_chunks = sum(document.num_chunks for document in documents)
     st.markdown(_("**{documents}**, {n} passages", documents=_count(documents), n=num_chunks))
     show_families()
-    chosen = _choose(documents)
-    if not chosen:
-        st.caption(_("Select documents in the table to open, correct, move or remove them."))
-        return
+    wanted = st.text_input(
+        _("Find a document"), placeholder=_("Part of a name or title"), key="document-filter"
+    ).lower()
+    above_table = st.container()
+    chosen = _choose(documents, wanted)
+    with above_table:
+        show_messages("table")
+        if chosen:
+            _show_actions(chosen)
+        else:
+            st.caption(_("Select documents in the table to open, correct, move or remove them."))
+
+
+def _show_actions(chosen: Sequence[StoredDocument]) -> None:
+    """Show what can be done with the selected documents."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             name = markup.plain(PurePosixPath(chosen[0].name).name)
@@ -72,11 +84,8 @@ def show() -> None:
             st.button(_("Remove"), type="primary", on_click=_remove, args=(chosen,))
 
 
-def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
-    """Show the list with its search box; return the selected documents."""
-    wanted = st.text_input(
-        _("Find a document"), placeholder=_("Part of a name or title"), key="document-filter"
-    ).lower()
+def _choose(documents: Sequence[StoredDocument], wanted: str) -> list[StoredDocument]:
+    """Show the documents whose name or title has the wanted words; return the selected ones."""
     shown = [document for document in documents if wanted in f"{document.name} {document.title}".lower()]
     selection = st.dataframe(
         _table(shown),
@@ -231,8 +240,8 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
                 raise CiteloopError(_("Some of these documents are gone, so nothing was changed. Select them again."))
             act(table)
 
-    if try_to(lambda: act_as("curator", what, write, listed([document.name for document in documents]))):
-        tell("success", done)
+    if try_to(lambda: act_as("curator", what, write, listed([document.name for document in documents])), "table"):
+        tell("success", done, "table")
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:

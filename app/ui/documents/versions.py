@@ -58,6 +58,7 @@ def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
     attempt(
         lambda: act_as("curator", "versions corrected", act, document.name),
         _("Saved. Used from the next question on."),
+        "table",
     )
 
 
