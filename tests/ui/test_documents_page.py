@@ -265,5 +265,22 @@ def test_versions_are_listed_and_corrected(
     assert "**Travel policy 2026**: 2026 (newest), 2024" in [element.value for element in page.markdown]
 
 
+def test_versions_with_the_same_title_are_told_apart_by_the_names_of_their_files(
+    run_page: Run, table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, year in (("travel", 2024), ("travel-copy", 2024), ("travel-policy", 2026)):
+        (tmp_path / f"{name}.md").write_text(f"# Travel policy {year}\n\n## Hotels\n\nA hotel costs {name} euros.\n")
+    list(ingest(sorted(tmp_path.glob("*.md")), table, embedder))
+    monkeypatch.setattr(
+        "app.ui.documents.page._choose",
+        lambda documents, wanted: [each for each in documents if each.name == "travel.md"],
+    )
+    page = run_page(documents)
+    assert "**Travel policy 2026**: 2026 (newest), 2024 (travel-copy.md), 2024 (travel.md)" in [
+        each.value for each in page.markdown
+    ]
+    assert button(page, "Not a version of Travel policy 2026, Travel policy 2024 (travel-copy.md)")
+
+
 def button(page: AppTest, label: str) -> Button:
     return next(each for each in page.button if each.label == label)
