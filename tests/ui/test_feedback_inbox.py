@@ -172,16 +172,29 @@ def test_the_csv_has_one_row_per_question_and_no_formula() -> None:
     assert list(table["num_asked"]) == [2, 2]
 
 
-def test_one_click_ignores_a_person_and_another_counts_the_votes_again(run_page: Run, store: FeedbackStore) -> None:
+def test_a_person_is_ignored_once_that_is_confirmed_and_counted_again_with_one_click(
+    run_page: Run, store: FeedbackStore
+) -> None:
     stored = store.conversation("talk", "ben")[0]
-    store.record(stored, stored.answer.citations[0].chunk.id, "deleted", "ben")
+    for user in ("ben", "ann"):
+        store.record(stored, stored.answer.citations[0].chunk.id, "deleted", user)
     page = view(inbox(run_page), "People")
     assert "**ben**" in texts(page)
-    assert "1 vote, 0% act for others" in texts(page)
-    page = click(page, "Ignore this person's votes")
+    assert "1 vote, 100% act for others" in texts(page)
+    assert [button.label for button in page.button if button.label.startswith("Ignore ")] == ["Ignore ben"]
+    assert "written answers of ben" in texts(page)
+    page = click(page, "Ignore ben")
     assert "ignored by you since" in texts(page)
-    assert store.events() == []
+    assert "The votes of ben are ignored." in page.success[0].value
+    assert [event.user for event in store.events()] == ["ann"]
     page = view(page, "Log")
-    assert list(page.dataframe[0].value["By"]) == ["ben"], "the log is kept"
-    click(view(page, "People"), "Count again")
-    assert len(store.events()) == 1
+    assert set(page.dataframe[0].value["By"]) == {"ben", "ann"}, "the log is kept"
+    page = click(view(page, "People"), "Count again")
+    assert "The votes of ben count again." in page.success[0].value
+    assert len(store.events()) == 2
+
+
+def test_somebody_who_is_ignored_is_told(run_page: Run, store: FeedbackStore) -> None:
+    assert not inbox(run_page).warning
+    store.ignore("ann", "cleo")
+    assert "do not count: ignored by cleo since" in inbox(run_page).warning[0].value.replace("\\", "")
