@@ -79,7 +79,7 @@ def test_a_shown_passage_is_named_or_rejected_for_all_chosen_wordings(run_page: 
     page = click(page, "Does not answer")
     assert [(each.question, each.label) for each in store.judgements()] == [(CAR, "not relevant")]
     assert f"**{CAT}**" in texts(page)
-    page = click(page, "This answers")
+    page = click(page, "Answers")
     assert [(each.question, each.label) for each in store.judgements()][1:] == [(CAT, "relevant")]
     assert "Nothing to decide" in texts(page)
 

@@ -97,7 +97,7 @@ def test_what_there_is_to_learn_from_is_counted(run_page: Run, home: Path) -> No
     assert page.get("progress")[0].proto.text == "10 of 67 questions needed, each with a passage that answers"
     table = page.expander[0].dataframe[0].value
     assert table.to_dict("records") == [
-        {"From": "Decided by a curator", "Answer": 10, "Do not answer": 1, "Not used": 0}
+        {"From": "Decided by a curator", "Answer": 10, "Do not answer": 1, "Not used for training": 0}
     ]
 
 

@@ -118,7 +118,7 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
             _("From"): [sentence(origin_words(origin)) for origin in origins],
             pgettext("column", "Answer"): [counts["answers"] for counts in origins.values()],
             _("Do not answer"): [counts["does not answer"] for counts in origins.values()],
-            _("Not used"): [counts["not used"] for counts in origins.values()],
+            _("Not used for training"): [counts["not used"] for counts in origins.values()],
         }
     )
 
