@@ -103,11 +103,16 @@ def ready_words(said: Feedback) -> str:
     questions = ngettext("{n} question", "{n} questions", ready.num_questions)
     passages = passages_that_answer(ready.num_positives)
     kept = round(SHARES["gate"] * num_usable)
+    set_aside = ngettext(
+        " About {n} of the questions is set aside to compare models.",
+        " About {n} of the questions are set aside to compare models.",
+        kept,
+    )
     return (
         f"{questions}{by_people}: "
         + _("{passages}, {n} that do not.", passages=passages, n=ready.num_negatives)
         + disagree
-        + _(" About {n} of the questions are set aside to compare models.", n=kept)
+        + (set_aside if kept else "")
     )
 
 
