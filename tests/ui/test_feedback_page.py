@@ -150,6 +150,12 @@ def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackS
     assert "with conflicting feedback" not in texts(page)
 
 
+def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: FeedbackStore) -> None:
+    page = AppTest.from_function(feedback, default_timeout=30)
+    page.query_params["feedback-view"] = "By question"
+    assert page.run().button_group(key="feedback-view").value == "By question"
+
+
 def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element
     """What a curator says of the first passage that was struck out."""
     key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"

@@ -59,7 +59,7 @@ def show() -> None:
         default="Inbox",
         required=True,
         key="feedback-view",
-        persist_state="session",
+        bind="query-params",  # a reload keeps it
         label_visibility="collapsed",
     )
     _VIEWS[view or "Inbox"](said)  # draw only the chosen view
