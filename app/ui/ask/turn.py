@@ -203,10 +203,10 @@ def _show_text(turn: StoredAnswer) -> None:
         captions.append(markup.plain(_("Rewritten without {numbers}", numbers=", ".join(numbers))))
     if answer.answered_by == CURATED and answer.statement:
         question = answer.statement.question
-        for_question = _(" for “{question}”", question=question) if question != answer.searched else ""
+        for_question = _("for “{question}”", question=question) if question != answer.searched else ""
         by = markup.plain(said_by(answer.statement))
         badge = _(":blue-badge[:material/person: Answered by {by}]", by=by)
-        st.markdown(f"{badge}{markup.plain(for_question)}")
+        st.markdown(f"{badge} {markup.plain(for_question)}".rstrip())
     if captions:
         st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, card_of(turn.id)))
