@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from app.access.audit import AuditLog
 from app.answer.prompts import Prompts, read_prompts
 from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
 from app.settings import Settings
@@ -249,3 +250,12 @@ def test_instructions_that_cannot_say_no_are_refused(home: Path) -> None:
     click(page, "Save instructions")
     assert "NOT IN THE DOCUMENTS" in page.error[0].value
     assert read_prompts(home) == Prompts()
+
+
+# the audit log --------------------------------------------------------------------------------------------
+
+
+def test_the_audit_log_names_visitors_as_other_pages_do(home: Path) -> None:
+    AuditLog(home).add("ann", "votes ignored", "211c" * 8)
+    AuditLog(home).add("ann", "document removed", "a.md")
+    assert list(shown().dataframe[0].value["Which"]) == ["a.md", "visitor 211c"]
