@@ -13,6 +13,7 @@ from app.answer import (
     EXTRACTIVE,
     INSTRUCTIONS,
     NOT_CLEAR,
+    NOT_CLEAR_ONE,
     NOT_FOUND,
     Answer,
     Citation,
@@ -132,7 +133,7 @@ class Writer:
         unknown = _unknown_terms(question, [ranked.chunk.passage for ranked in unwritten.ranking])
         lines = [f"{term} does not occur in the documents." for term in unknown]
         if not found.is_clear or unknown:
-            lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
+            lines.append((NOT_FOUND, NOT_CLEAR_ONE, NOT_CLEAR)[min(len(found.quotes), 2)])
         text = "\n\n".join([*lines, *([quote(found.quotes)] if found.quotes else [])])
         is_found = found.is_clear and not unknown
         return replace(unwritten, text=text, found=is_found, complete=True, answered_by=EXTRACTIVE)
