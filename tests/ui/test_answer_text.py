@@ -71,7 +71,7 @@ def test_the_line_says_what_was_done_and_how_long_it_took() -> None:
     answer = replace(make_answer("x"), reranker="none", timings_ms={"search": 12.3, "answer": 5.0})
     assert (
         timings_line(answer)
-        == f"searched 12 ms · {len(answer.ranking)} candidates, not reranked · answered 5 ms (extractive)"
+        == f"Searched in 12 ms · {len(answer.ranking)} passages found, not reranked · quotes chosen in 5 ms"
     )
 
 
@@ -83,7 +83,8 @@ def test_the_names_of_models_are_words_and_no_markdown() -> None:
         timings_ms={"search": 12.3, "rerank": 7.0, "answer": 5.0},
     )
     assert timings_line(answer) == (
-        r"searched 12 ms · reranked 2 candidates 7 ms (\[free\](http\://evil.example)) · answered 5 ms (qwen\:red\[x\])"
+        r"Searched in 12 ms · 2 passages reranked in 7 ms by \[free\](http\://evil.example)"
+        r" · answer written in 5 ms by qwen\:red\[x\]"
     )
 
 

@@ -67,7 +67,7 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
     assert "A hotel may cost 150 euros a night" in shown
     assert "Quoted from the documents" in shown
     assert "handbook/travel" in shown
-    assert "searched" in shown
+    assert "Searched in" in shown
     assert "Strike out [1]" in labels(page)
 
 
