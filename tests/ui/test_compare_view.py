@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from app.answer import Answer
 from app.feedback import FeedbackStore, Judgement, Reason
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -63,17 +66,20 @@ def test_what_is_struck_out_is_left_out_and_marked_on_both_sides(
 
 
 def test_both_sides_are_ranked_with_what_their_user_and_others_said(
-    run_page: Run, pipeline: Pipeline, settings: Settings
+    run_page: Run, pipeline: Pipeline, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FeedbackStore(settings.home)
     last = pipeline.rank(QUESTION).ranking[-1].chunk
     store.judge([Judgement.of_passage(QUESTION, last.ref, "relevant", "cora")])
     *_, without_votes = pipeline.write(pipeline.rank(QUESTION, ignore_votes=True))
     store.save_answer(without_votes, "talk", "ann")
-    ranked: list[dict[str, object]] = []
+    asked: list[dict[str, object]] = []
     rank = Pipeline.rank
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pipeline, "rank", lambda *args, **how: ranked.append(how) or rank(*args, **how))
-        run_page(comparing_stored)
-    (how,) = ranked
-    assert (how["user"], how["ignore_votes"]) == ("ann", True)
+
+    def note(*arguments: Any, **how: Any) -> Answer:
+        asked.append(how)
+        return rank(*arguments, **how)
+
+    monkeypatch.setattr(Pipeline, "rank", note)
+    run_page(comparing_stored)
+    assert [(how["user"], how["ignore_votes"]) for how in asked] == [("ann", True)]

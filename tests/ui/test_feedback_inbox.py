@@ -108,7 +108,7 @@ def test_the_answer_is_written_with_its_sources_for_all_wordings_edited_and_with
     page.text_area(key=f"written-{CAR}").set_value("Take the train [2].").run()
     page = click(page, "Save answer")
     assert "Cite only the sources of this answer" in page.error[0].value
-    order = [each.label if each.type == "button" else each.type for each in page]
+    order = [getattr(each, "label", each.type) for each in page]
     assert order.index("error") > order.index("Discard draft"), "below the buttons, not between them"
     assert store.statements() == []
     page = click(click(page, "Cite as [2]"), "Remove [1]")
