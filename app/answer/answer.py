@@ -20,6 +20,7 @@ NO_DOCUMENTS = N_("There are no documents yet. Add some on the Documents page, o
 NOTHING_MATCHES = N_("Nothing in the documents matches this question.")
 NOT_FOUND = N_("Nothing here clearly answers this. The nearest passages are listed below.")
 NOT_CLEAR = N_("Nothing here clearly answers this. The nearest passages are:")
+NOT_CLEAR_ONE = N_("Nothing here clearly answers this. The nearest passage is:")
 ALL_STRUCK_OUT = N_("All sources of this answer are struck out, so there is nothing left to answer from.")
 
 NUMBER = re.compile(r"\[(\d+)\]")

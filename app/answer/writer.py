@@ -13,6 +13,7 @@ from app.answer import (
     EXTRACTIVE,
     INSTRUCTIONS,
     NOT_CLEAR,
+    NOT_CLEAR_ONE,
     NOT_FOUND,
     Answer,
     Citation,
@@ -133,7 +134,7 @@ class Writer:
         lines = [f"{term} does not occur in the documents." for term in unknown]
         is_found = found.is_clear and len(unknown) < max(1, len(exact_terms(question)))
         if not is_found:
-            lines.append(NOT_CLEAR if found.quotes else NOT_FOUND)
+            lines.append((NOT_FOUND, NOT_CLEAR_ONE, NOT_CLEAR)[min(len(found.quotes), 2)])
         text = "\n\n".join([*lines, *([quote(found.quotes)] if found.quotes else [])])
         return replace(unwritten, text=text, found=is_found, complete=True, answered_by=EXTRACTIVE)
 

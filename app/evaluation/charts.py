@@ -45,17 +45,24 @@ def interval_bars(base: altair.Chart, values: altair.X, num_rows: int) -> altair
 
 
 def cost_chart(report: EvaluationReport) -> altair.LayerChart:
-    """Return nDCG@10 against the milliseconds of a median question with new passages; a line joins depths."""
-    measure = "nDCG@10"
+    """Return nDCG@10 against the milliseconds of a median question with new passages; a line joins depths.
+
+    The deepest point of each line is named.
+    """
+    measure, deepest = "nDCG@10", max(report.num_candidates)
     rows = [
-        _quality(result, measure) | {"milliseconds": result.latency_ms["search"].p50 + result.latency_ms["rerank"].p50}
+        _quality(result, measure)
+        | {
+            "milliseconds": result.latency_ms["search"].p50 + result.latency_ms["rerank"].p50,
+            "name": result.reranker if result.num_candidates == deepest else "",
+        }
         for result in report.results
     ]
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         x=altair.X(
             "milliseconds:Q",
             title=_("milliseconds a question, search and reranking of new passages"),
-            scale=altair.Scale(type="log", nice=False, padding=20),
+            scale=altair.Scale(type="log"),  # extended to powers of ten: labels stand on both sides of the points
             axis=altair.Axis(tickCount=4),
         ),
         y=altair.Y("value:Q", title=measure, scale=altair.Scale(zero=False, padding=20)),
@@ -65,7 +72,8 @@ def cost_chart(report: EvaluationReport) -> altair.LayerChart:
     shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLORS[0], symbolStrokeColor=_COLORS[0])
     lines = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="retriever:N", order="candidates:Q")
     points = base.mark_point(size=90, filled=True, opacity=1).encode(shape=altair.Shape("retriever:N", legend=shapes))
-    return altair.LayerChart(layer=[lines, points]).properties(height=440, width="container")
+    names = base.mark_text(dy=-14).encode(text="name:N")
+    return altair.LayerChart(layer=[lines, points, names]).properties(height=440, width="container")
 
 
 def _quality(result: Result, measure: str) -> dict[str, object]:

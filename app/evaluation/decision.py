@@ -114,7 +114,8 @@ def _sentence(outcome: Outcome, best: Result, none: Result, num_questions: int) 
         p=number(ndcg.p_value, ".2g"),
     )
     figures = _(
-        "{hits} points hit rate@5 (from {before} to {after}) and {ndcg} nDCG@10 ({ranges}) for {ms} ms a question",
+        "{hits} points hit rate@5 (from {before} to {after}) and {ndcg} nDCG@10 ({ranges}) for {ms} ms a question with "
+        "new passages",
         hits=number(100 * hits.mean, "+.1f"),
         before=number(before, ".1%"),
         after=number(after, ".1%"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.answer import Answer
+from app.answer import CURATED, EXTRACTIVE, Answer
 from app.feedback import StoredAnswer
+from app.reranking.live import NONE
 from ingest.chunk import breadcrumb
 from ingest.parse.document import one_line
 
@@ -18,7 +19,7 @@ def as_markdown(turns: Sequence[StoredAnswer]) -> str:
 def _lines(turn: StoredAnswer) -> Iterator[str]:
     answer = turn.answer
     yield f"## {one_line(answer.question)}\n"
-    yield f"{turn.asked_at:%Y-%m-%d %H:%M} UTC, answered by {answer.answered_by}, reranker {answer.reranker}\n"
+    yield f"{turn.asked_at:%Y-%m-%d %H:%M} UTC, {_made(answer)}\n"
     if answer.query:
         yield f"Searched for: {one_line(answer.query)}\n"
     yield _quoted(answer.text) + "\n"
@@ -27,6 +28,13 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
         yield f"*{one_line(answer.note) or ended}*\n"
     yield from _sources(answer)
     yield ""
+
+
+def _made(answer: Answer) -> str:
+    """Return how the answer was made, in plain words."""
+    by = {EXTRACTIVE: "quoted from the documents", CURATED: "answered by a curator"}
+    reranked = "not reranked" if answer.reranker == NONE else f"passages reranked by {answer.reranker}"
+    return f"{by.get(answer.answered_by) or f'written by {answer.answered_by}'}, {reranked}"
 
 
 def _sources(answer: Answer) -> Iterator[str]:

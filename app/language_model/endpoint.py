@@ -113,7 +113,7 @@ def check_endpoint(endpoint: Endpoint) -> None:
     if not re.fullmatch(r"[\w.-]*", endpoint.api_version):
         raise EndpointError("The API version must be one such as 2024-10-21; correct it or leave it out.")
     if not endpoint.model.strip() or not endpoint.model.isprintable():
-        raise EndpointError("The model's name is missing; Test connection on the Settings page lists the models.")
+        raise EndpointError("The model's name is missing; Test connection in Settings lists the models.")
     # The client's error would show a key with a line break.
     if not (endpoint.key.isascii() and endpoint.key.isprintable()):
         raise EndpointError("The key has an invalid character, such as a line break; copy it again.")

@@ -140,7 +140,7 @@ class Failures:
             return f"does not allow this ({text}); use another key or model, {self._set_in('OPENAI_API_KEY')}"
         if status == 404:
             return (
-                f"does not know {self._name} ({text}); Test connection on the Settings page lists its models. If it "
+                f"does not know {self._name} ({text}); Test connection in Settings lists its models. If it "
                 "lists none, the base URL is wrong; it usually ends in /v1"
             )
         if status in (400, 413, 422) and _is_too_long(error):

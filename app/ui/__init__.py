@@ -22,6 +22,7 @@
     messages           outcomes of actions, shown on the next run
     paging             a long list, page by page
     scroll             scrolls to a position on the page
+    sidebar            closes the sidebar on a phone
 
 Streamlit puts this folder first on sys.path, so no module here is named like a dependency.
 """

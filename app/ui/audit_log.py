@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 import streamlit as st
 
-from app.access.audit import AuditLog
+from app.access.audit import AuditEntry, AuditLog
 from app.access.users import shown_name
 from app.settings import read_settings
 from app.translation import gettext as _
@@ -30,7 +30,7 @@ def show_audit_log() -> None:
             _("When"): pd.to_datetime([entry.at for entry in entries], utc=True),
             _("Who"): [shown_name(entry.user) for entry in entries],
             _("What"): [entry.act for entry in entries],
-            _("Which"): [entry.subject for entry in entries],
+            _("Which"): [_subject(entry) for entry in entries],
             _("From"): [entry.address or _("this machine") for entry in entries],
         }
     )
@@ -50,3 +50,8 @@ def show_audit_log() -> None:
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def _subject(entry: AuditEntry) -> str:
+    """Return what was changed; of votes, whose."""
+    return shown_name(entry.subject) if entry.act.startswith("votes ") else entry.subject

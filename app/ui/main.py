@@ -17,6 +17,7 @@ from app.ui.language import page_language
 from app.ui.login import show_login, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
+from app.ui.sidebar import close_once_chosen
 from app.ui.source import page as source_page
 from app.ui.style import STYLE
 from app.ui.training import page as training_page
@@ -63,6 +64,7 @@ page = st.navigation(
 )
 st.set_page_config(layout="centered" if page.url_path in ("", "settings") else "wide")  # tables need the width
 show_visitor(rights)
+close_once_chosen()
 try:
     take_over_earlier_rows()
     page.run()

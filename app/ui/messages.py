@@ -14,30 +14,30 @@ Kind = Literal["success", "info", "error"]
 _KEY = "messages"
 
 
-def tell(kind: Kind, message: str) -> None:
-    """Queue a message in plain text for the next run."""
-    st.session_state.setdefault(_KEY, []).append((kind, message))
+def tell(kind: Kind, message: str, place: str = "") -> None:
+    """Queue a message in plain text for the next run. place: where on the page, '' for below the title."""
+    st.session_state.setdefault(f"{_KEY}-{place}", []).append((kind, message))
 
 
-def show_messages() -> None:
-    """Show queued messages; call it below the title."""
+def show_messages(place: str = "") -> None:
+    """Show the messages queued for a place; by default call it below the title."""
     boxes = {"success": st.success, "info": st.info, "error": st.error}
-    for kind, message in st.session_state.pop(_KEY, []):
+    for kind, message in st.session_state.pop(f"{_KEY}-{place}", []):
         boxes[kind](markup.plain(message))
 
 
-def try_to(act: Callable[[], object]) -> bool:
+def try_to(act: Callable[[], object], place: str = "") -> bool:
     """Run act or queue its error; return whether it succeeded. For callbacks, which rerun the page anyway."""
     try:
         act()
     except (CiteloopError, OSError) as error:
-        tell("error", str(error))
+        tell("error", str(error), place)
         return False
     return True
 
 
-def attempt(act: Callable[[], object], message: str) -> None:
+def attempt(act: Callable[[], object], message: str, place: str = "") -> None:
     """Run act, queue the message or the error, and rerun the page."""
-    if try_to(act):
-        tell("success", message)
+    if try_to(act, place):
+        tell("success", message, place)
     st.rerun()

@@ -87,9 +87,9 @@ def _show_language_model(settings: Settings) -> None:
     _show_form(settings, endpoint)
     if is_saved:
         label = _("Use environment variables") if settings.writes_answers else _("Use no language model")
-        st.button(
-            label, icon=":material/undo:", on_click=_clear, help=_("Deletes the settings and the key saved here.")
-        )
+        with st.popover(label, icon=":material/undo:"):
+            st.markdown(_("Deletes the settings and the key saved here."))
+            st.button(_("Delete settings and key"), type="primary", on_click=_clear)
 
 
 def _status(endpoint: Endpoint | None) -> str:
@@ -252,10 +252,13 @@ def _show_instructions(settings: Settings) -> None:
         answer = st.text_area(_("For answers"), prompts.answer, height=230)
         follow_up = st.text_area(_("For follow-up questions"), prompts.follow_up, height=160)
         proposal = st.text_area(_("For proposed questions"), prompts.proposal, height=160)
-        with st.container(horizontal=True):
-            saved = st.form_submit_button(_("Save instructions"))
-            reset = st.form_submit_button(_("Restore defaults"))
+        saved = st.form_submit_button(_("Save instructions"))
+    with st.popover(_("Restore defaults"), icon=":material/undo:"):
+        st.markdown(_("Replaces all three instructions with the ones that come with Citeloop."))
+        reset = st.button(_("Replace instructions"), type="primary")
     if saved or reset:
         wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
         act = partial(save_prompts, settings.home, wanted)
-        attempt(lambda: act_as("admin", "instructions changed", act), _("Saved. Used from the next question on."))
+        done = _("Restored. Used from the next question on.") if reset else _("Saved. Used from the next question on.")
+        attempt(lambda: act_as("admin", "instructions changed", act), done, "instructions")
+    show_messages("instructions")

@@ -14,7 +14,8 @@ STYLE = f"""
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
 @media (max-width: 640px) {{ [data-testid='stChatMessageAvatarCustom'] {{ display: none; }} }}
-.st-key-language, :has(> .st-key-language) {{ display: none !important; }}
+:is(.st-key-language, .st-key-sidebar-closer), :has(> :is(.st-key-language, .st-key-sidebar-closer)) {{
+  display: none !important; }}
 """
 """On a phone, a wide table scrolls inside the page, and an icon would take its room; the padding clears the top bar;
 scripts take no room; a chosen option has the contrast of text."""

@@ -52,7 +52,7 @@ def test_the_sentence_says_what_is_gained_and_what_it_costs() -> None:
     assert said.outcome == "pays"
     assert said.sentence == (
         "Reranking pays here: +10.0 points hit rate@5 (from 50.0% to 60.0%) and +0.050 nDCG@10 (95% interval +0.020 "
-        "to +0.080, p = 0.001) for 41 ms a question, by ours on 50 candidates of "
+        "to +0.080, p = 0.001) for 41 ms a question with new passages, by ours on 50 candidates of "
         "hybrid search."
     )
 

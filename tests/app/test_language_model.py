@@ -176,7 +176,7 @@ def test_two_questions_at_once_do_not_mix(server: FaultyServer) -> None:
         ("no credit", "", "{url} has no credit left for this key (You exceeded your current quota); add credit"),
         ("wrong key", "", "{url} refused the key (Incorrect API key provided: ***); set a valid one on the Settings"),
         ("forbidden", "", "{url} does not allow this (This key may not use this model); use another key or model"),
-        ("unknown model", "", "{url} does not know writer-1 (model not found); Test connection on the Settings page"),
+        ("unknown model", "", "{url} does not know writer-1 (model not found); Test connection in Settings"),
         ("too long", "", "{url} finds the question with its passages too long for writer-1 (maximum context length"),
         ("elsewhere", "", "{url} redirects to http://elsewhere.example/v1; if that is right, set it as the base URL"),
         ("cut before anything", "", "{url} closed the connection (peer closed connection"),

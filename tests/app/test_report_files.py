@@ -218,3 +218,4 @@ def test_the_markdown_has_verdict_tables_and_changes(report: EvaluationReport, h
 def test_the_chart_of_costs_counts_search_and_reranking() -> None:
     (rows,) = cost_chart(make_report(make_result(), make_result("ours"))).to_dict()["datasets"].values()
     assert [row["milliseconds"] for row in rows] == [61, 61]
+    assert [row["name"] for row in rows] == ["none", "ours"]  # beside its point

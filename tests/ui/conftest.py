@@ -30,6 +30,7 @@ _WHO_ASK_WHO_IT_IS = (
     "ask.controls",
     "feedback.files",
     "feedback.inbox",
+    "feedback.page",
     "feedback.people",
     "feedback.changed",
     "feedback.say",

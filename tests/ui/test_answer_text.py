@@ -7,6 +7,7 @@ import pytest
 from app.answer import Answer, CitedSentence
 from app.ui.ask.answer_text import answer_markdown, card_of, timings_line
 from tests.app.builders import make_answer
+from tests.ui.conftest import Run
 
 TEXT = "Thirty days [1]. Hotels: 150 euros. [2] Flights are free."
 
@@ -70,7 +71,7 @@ def test_the_line_says_what_was_done_and_how_long_it_took() -> None:
     answer = replace(make_answer("x"), reranker="none", timings_ms={"search": 12.3, "answer": 5.0})
     assert (
         timings_line(answer)
-        == f"searched 12 ms · {len(answer.ranking)} candidates, not reranked · answered 5 ms (extractive)"
+        == f"Searched in 12 ms · {len(answer.ranking)} passages found, not reranked · quotes chosen in 5 ms"
     )
 
 
@@ -82,5 +83,26 @@ def test_the_names_of_models_are_words_and_no_markdown() -> None:
         timings_ms={"search": 12.3, "rerank": 7.0, "answer": 5.0},
     )
     assert timings_line(answer) == (
-        r"searched 12 ms · reranked 2 candidates 7 ms (\[free\](http\://evil.example)) · answered 5 ms (qwen\:red\[x\])"
+        r"Searched in 12 ms · 2 passages reranked in 7 ms by \[free\](http\://evil.example)"
+        r" · answer written in 5 ms by qwen\:red\[x\]"
     )
+
+
+def written_for_another_question() -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from app.answer import CURATED
+    from app.feedback import StoredAnswer
+    from app.memory.votes import Statement
+    from app.ui.ask.turn import _show_text
+    from tests.app.builders import make_answer
+
+    said = Statement("How long is it?", "cora", text="Thirty days [1].", at="2026-11-29T10:00:00+00:00")
+    answer = replace(make_answer(), answered_by=CURATED, statement=said)
+    _show_text(StoredAnswer("a", "c", "ben", datetime.now(UTC), answer))
+
+
+def test_a_curators_answer_names_the_question_it_was_written_for(run_page: Run) -> None:
+    page = run_page(written_for_another_question)
+    assert page.markdown[0].value.endswith("Answered by cora on 29 November 2026] for “How long is it?”")

@@ -67,7 +67,7 @@ def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
     assert "A hotel may cost 150 euros a night" in shown
     assert "Quoted from the documents" in shown
     assert "handbook/travel" in shown
-    assert "searched" in shown
+    assert "Searched in" in shown
     assert "Strike out [1]" in labels(page)
 
 
@@ -108,6 +108,13 @@ def test_the_toggle_ranks_the_question_on_screen_again(run_page: Run, settings: 
     assert "Compare with reranker" in labels(page)
     page.toggle[0].set_value(True).run()
     assert replace(only_turn(page, settings).answer, timings_ms={}) == replace(reranked.answer, timings_ms={})
+
+
+def test_a_reload_keeps_the_toggles_which_are_in_the_address(run_page: Run) -> None:
+    page = AppTest.from_function(ask_page, default_timeout=30)
+    page.query_params["reranker-on"], page.query_params["ignore-votes"] = "false", "true"
+    page.run()
+    assert (page.toggle(key="reranker-on").value, page.toggle(key="ignore-votes").value) == (False, True)
 
 
 def test_ranking_again_leaves_out_what_was_struck_out(
@@ -756,6 +763,7 @@ def test_what_people_said_can_be_ignored_for_the_question_on_screen(run_page: Ru
     page.run()
     again = only_turn(page, settings)
     assert again.answer.ignores_votes
+    assert "All documents · without what people said" in [each.proto.popover.label for each in page.get("popover")]
     assert struck.id in [ranked.chunk.id for ranked in again.answer.ranking[:1]]
     page.toggle(key="ignore-votes").set_value(False).run()
     page.run()

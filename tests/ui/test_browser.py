@@ -68,7 +68,7 @@ def test_no_text_makes_the_page_act_or_call_out(server: str, home: Path, documen
     assert page.evaluate(NOT_ONLY_TEXT) == []
 
     page.get_by_role("link", name="Feedback").click()
-    expect(page.get_by_role("button", name="This answers").first).to_be_visible()
+    expect(page.get_by_role("button", name="Answers", exact=True).first).to_be_visible()
     assert page.evaluate(NOT_ONLY_TEXT) == []
 
     text = "\n\n".join(payload for payload in PAYLOADS if "\0" not in payload)
@@ -299,3 +299,12 @@ def test_a_follow_up_that_is_none_is_asked_as_typed(server: str, page: Page) -> 
     page.get_by_role("button", name="Ask as typed").click()
     expect(page.get_by_test_id("stChatMessage").filter(has_text="and the pump?")).to_have_count(2)
     expect(page.get_by_text("Understood as")).to_have_count(1)
+
+
+def test_on_a_phone_the_sidebar_closes_once_a_page_is_chosen(server: str) -> None:
+    with browsing(width=390) as page:
+        page.goto(server)
+        page.get_by_test_id("stExpandSidebarButton").click()
+        page.get_by_test_id("stSidebar").get_by_role("link", name="Documents").click()
+        expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+        expect(page.get_by_test_id("stSidebar")).not_to_be_in_viewport()

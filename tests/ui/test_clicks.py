@@ -144,3 +144,23 @@ def test_every_click_counts_once(home: Path, turn: StoredAnswer) -> None:
     assert session.errors == []
     assert [(event.action, event.number) for event in store.events()] == expected
     assert {event.user for event in store.events()} == {USER}
+
+
+def test_a_source_that_is_brought_back_is_ranked_again_at_once(home: Path, turn: StoredAnswer) -> None:
+    """A click in the sources draws only its answer again, not the page."""
+    store, question, chunk = FeedbackStore(home), turn.answer.question, turn.answer.citations[0].chunk
+    store.record(turn, chunk.id, "deleted", USER)
+    pipeline = Pipeline(Settings(home=home))
+    *_, asked_again = pipeline.write(pipeline.rank(question, user=USER))
+    store.save_answer(asked_again, "later", USER)
+
+    def cited() -> list[str]:
+        return [citation.chunk.id for citation in store.conversation("later", USER)[0].answer.citations]
+
+    assert chunk.id not in cited()
+    with serving(home) as address, visiting(address, "later") as session:
+        session.draw()
+        session.wait_for("Bring back")
+        session.press("Bring back")
+        wait_until(lambda: chunk.id in cited())
+    assert session.errors == []

@@ -90,7 +90,7 @@ def test_a_drop_that_the_browser_reports_twice_becomes_one_job(
 
 def test_a_selected_document_can_be_opened(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
     vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
-    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [vpn])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents, wanted: [vpn])
     (link,) = run_page(documents).get("page_link")
     assert link.proto.label == r"Open vpn.md"
     assert (link.proto.page, link.proto.query_string) == ("source", f"document={vpn.id}")
@@ -125,6 +125,22 @@ def test_a_file_that_is_in_already_is_named_at_once_and_not_added_again(
     upload(page, ("copy.md", vpn), ("pump.md", b"# Pump"))
     (job,) = JobStore(settings.home).jobs()
     assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
+
+
+def test_the_same_file_twice_in_one_drop_is_added_once(run_page: Run, settings: Settings, started: list[Path]) -> None:
+    page = upload(run_page(documents), ("pump.md", b"# Pump"), ("pump (1).md", b"# Pump"))
+    assert "pump (1).md is in already, as pump.md" in page.info[0].value
+    (job,) = JobStore(settings.home).jobs()
+    assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.md"]
+
+
+def test_each_file_of_a_format_that_cannot_be_read_is_named_and_the_others_are_added(
+    run_page: Run, settings: Settings, started: list[Path]
+) -> None:
+    page = upload(run_page(documents), ("setup.exe", b"MZ"), ("pump.MD", b"# Pump"), ("Makefile", b"all:"))
+    assert [error.value.split(" was not added")[0] for error in page.error] == [r"setup.exe", "Makefile"]
+    (job,) = JobStore(settings.home).jobs()
+    assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.MD"]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +226,8 @@ def test_removing_takes_the_document_and_its_kept_file_out(run_page: Run, table:
     assert Originals(table.home).is_whole(vpn)
     page = removing("it/vpn.md", "handbook/leave.md")
     assert "2 documents removed" in page.success[0].value
+    shown = [element.type for element in page.main]
+    assert shown.index("success") > shown.index("text_input")  # above the table, where the button was
     assert [document.name for document in table.documents()] == ["handbook/travel.md"]
     assert not Originals(table.home).path(vpn).exists()
     assert Path(vpn.source).exists()
@@ -231,7 +249,7 @@ def test_versions_are_listed_and_corrected(
         text = f"# Travel policy {year}\n\n## Hotels\n\nA hotel costs {year} euros.\n"
         (tmp_path / f"travel-{year}.md").write_text(text)
     list(ingest(sorted(tmp_path.glob("*.md")), table, embedder))
-    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [documents[-2]])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents, wanted: [documents[-2]])
     page = run_page(documents)
     lines = [element.value for element in page.markdown]
     assert "- **Travel policy 2026**: 2026 (newest), 2024" in lines
@@ -245,6 +263,23 @@ def test_versions_are_listed_and_corrected(
     assert "**Leave**: leave.md (newest), Travel policy 2024" in [element.value for element in page.markdown]
     button(page, "Remove corrections").click().run()
     assert "**Travel policy 2026**: 2026 (newest), 2024" in [element.value for element in page.markdown]
+
+
+def test_versions_with_the_same_title_are_told_apart_by_the_names_of_their_files(
+    run_page: Run, table: ChunkTable, embedder: FakeEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, year in (("travel", 2024), ("travel-copy", 2024), ("travel-policy", 2026)):
+        (tmp_path / f"{name}.md").write_text(f"# Travel policy {year}\n\n## Hotels\n\nA hotel costs {name} euros.\n")
+    list(ingest(sorted(tmp_path.glob("*.md")), table, embedder))
+    monkeypatch.setattr(
+        "app.ui.documents.page._choose",
+        lambda documents, wanted: [each for each in documents if each.name == "travel.md"],
+    )
+    page = run_page(documents)
+    assert "**Travel policy 2026**: 2026 (newest), 2024 (travel-copy.md), 2024 (travel.md)" in [
+        each.value for each in page.markdown
+    ]
+    assert button(page, "Not a version of Travel policy 2026, Travel policy 2024 (travel-copy.md)")
 
 
 def button(page: AppTest, label: str) -> Button:

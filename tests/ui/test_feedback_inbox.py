@@ -79,7 +79,7 @@ def test_a_shown_passage_is_named_or_rejected_for_all_chosen_wordings(run_page: 
     page = click(page, "Does not answer")
     assert [(each.question, each.label) for each in store.judgements()] == [(CAR, "not relevant")]
     assert f"**{CAT}**" in texts(page)
-    page = click(page, "This answers")
+    page = click(page, "Answers")
     assert [(each.question, each.label) for each in store.judgements()][1:] == [(CAT, "relevant")]
     assert "Nothing to decide" in texts(page)
 
@@ -108,6 +108,8 @@ def test_the_answer_is_written_with_its_sources_for_all_wordings_edited_and_with
     page.text_area(key=f"written-{CAR}").set_value("Take the train [2].").run()
     page = click(page, "Save answer")
     assert "Cite only the sources of this answer" in page.error[0].value
+    order = [getattr(each, "label", each.type) for each in page]
+    assert order.index("error") > order.index("Discard draft"), "below the buttons, not between them"
     assert store.statements() == []
     page = click(click(page, "Cite as [2]"), "Remove [1]")
     page.text_area(key=f"written-{CAR}").set_value("Take the train [1].").run()
@@ -172,16 +174,29 @@ def test_the_csv_has_one_row_per_question_and_no_formula() -> None:
     assert list(table["num_asked"]) == [2, 2]
 
 
-def test_one_click_ignores_a_person_and_another_counts_the_votes_again(run_page: Run, store: FeedbackStore) -> None:
+def test_a_person_is_ignored_once_that_is_confirmed_and_counted_again_with_one_click(
+    run_page: Run, store: FeedbackStore
+) -> None:
     stored = store.conversation("talk", "ben")[0]
-    store.record(stored, stored.answer.citations[0].chunk.id, "deleted", "ben")
+    for user in ("ben", "ann"):
+        store.record(stored, stored.answer.citations[0].chunk.id, "deleted", user)
     page = view(inbox(run_page), "People")
     assert "**ben**" in texts(page)
-    assert "1 vote, 0% act for others" in texts(page)
-    page = click(page, "Ignore this person's votes")
+    assert "1 vote, 100% act for others" in texts(page)
+    assert [button.label for button in page.button if button.label.startswith("Ignore ")] == ["Ignore ben"]
+    assert "written answers of ben" in texts(page)
+    page = click(page, "Ignore ben")
     assert "ignored by you since" in texts(page)
-    assert store.events() == []
+    assert "The votes of ben are ignored." in page.success[0].value
+    assert [event.user for event in store.events()] == ["ann"]
     page = view(page, "Log")
-    assert list(page.dataframe[0].value["By"]) == ["ben"], "the log is kept"
-    click(view(page, "People"), "Count again")
-    assert len(store.events()) == 1
+    assert set(page.dataframe[0].value["By"]) == {"ben", "ann"}, "the log is kept"
+    page = click(view(page, "People"), "Count again")
+    assert "The votes of ben count again." in page.success[0].value
+    assert len(store.events()) == 2
+
+
+def test_somebody_who_is_ignored_is_told(run_page: Run, store: FeedbackStore) -> None:
+    assert not inbox(run_page).warning
+    store.ignore("ann", "cleo")
+    assert "do not count: ignored by cleo since" in inbox(run_page).warning[0].value.replace("\\", "")

@@ -14,7 +14,7 @@ from app.feedback.rules import label
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import export_bytes
-from app.ui.feedback.by_question import counts_as, people_words
+from app.ui.feedback.by_question import DECISIONS, counts_as, people_words
 from app.ui.words import times
 from ingest.pipeline import ingest
 from ingest.removal import remove
@@ -115,7 +115,7 @@ def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run
     assert "People: struck out by 1 (reasons: no reason given 1)" in texts(page)
     assert "Counted as wrong (weight 0.7)" in texts(page)
     assert "People: struck out for another reason (reasons: outdated 1)" in texts(page)
-    assert "Not used: struck out as outdated" in texts(page)
+    assert "Not used for training: struck out as outdated" in texts(page)
 
 
 def test_contradictions_come_first_and_can_be_shown_alone(
@@ -142,12 +142,19 @@ def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackS
     contradict(store)
     page = view(run_page(feedback), "By question")
     assert "with conflicting feedback" in texts(page)
-    for said, expected in (("relevant", "answers"), ("not relevant", "does not answer"), ("left out", "not used")):
+    assert control(page, store).options == ["Answers", "Does not answer", "Not used for training"]
+    for said, expected in DECISIONS.items():
         control(page, store).set_value(said).run()
         assert store.judgements()[0].label == said
         assert store.judgements()[0].user == "ann"
         assert f"Decided by you: {expected}" in texts(page)
     assert "with conflicting feedback" not in texts(page)
+
+
+def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: FeedbackStore) -> None:
+    page = AppTest.from_function(feedback, default_timeout=30)
+    page.query_params["feedback-view"] = "By question"
+    assert page.run().button_group(key="feedback-view").value == "By question"
 
 
 def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element
@@ -443,6 +450,6 @@ def test_words() -> None:
     (passage,) = label(
         [], [Judgement(user="ben", question="q?", label="left out", text="t", origin="imported from a_b")]
     )
-    assert counts_as(passage, "ann") == "Decided by ben: not used"
+    assert counts_as(passage, "ann") == "Decided by ben: not used for training"
     assert people_words(passage, {}) == ""
     assert [times(number) for number in (1, 2, 1000)] == ["once", "twice", "1,000 times"]

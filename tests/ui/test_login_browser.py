@@ -83,7 +83,8 @@ def test_who_logs_in_sees_the_name_the_pages_of_the_role_and_the_way_out(
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
     page.get_by_role("button", name="Restore defaults").click()
-    expect(page.get_by_text("Saved. Used from the next question on.")).to_be_visible()
+    page.get_by_role("button", name="Replace instructions").click()
+    expect(page.get_by_text("Restored. Used from the next question on.")).to_be_visible()
     assert [(entry.user, entry.act) for entry in AuditLog(home).entries()] == [
         ("ann@example.org", "instructions changed")
     ]

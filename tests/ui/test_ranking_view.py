@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from app.answer import Answer, Citation
+from app.memory.votes import Recall, Vote
 from app.reranking.rerank import RankedChunk
 from app.search.search import Candidate
 from app.ui.ask.ranking import view_data
@@ -49,6 +51,17 @@ def test_only_what_the_answer_quotes_is_marked() -> None:
     assert not any(row["used"] for row in rows(view_data(answer_with([1, 2], "No number.")), "after"))
 
 
+def test_a_strike_out_is_no_move_and_leaves_no_score() -> None:
+    answer = answer_with([4, 1, 3, 2])
+    *kept, struck = answer.ranking
+    vote = Vote("q", struck.chunk.ref, "struck out", num_people=1)
+    struck = replace(struck, vote=Recall(vote, 1.0))
+    after = rows(view_data(replace(answer, ranking=(*kept, struck))), "after")
+    assert [row["moved"] for row in after] == ["same", "up 1", "down 1", ""]
+    assert after[0]["detail"].startswith("score")
+    assert after[-1]["detail"].startswith("struck out for")
+
+
 def drawer() -> None:
     from dataclasses import replace
     from datetime import UTC, datetime
@@ -65,3 +78,4 @@ def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
     page = run_page(drawer)
     assert not page.exception
     assert r"as reranked by \[free\](http\://evil.example)" in page.markdown[0].value
+    assert not [caption for caption in page.caption if "What people said" in caption.value]

@@ -249,7 +249,7 @@ def test_a_correction_with_what_may_not_be_read_does_not_show_and_stays(
     store.replaced_by(ids["handbook/leave.md"], ids["it/vpn.md"], "root")
     monkeypatch.setattr(
         "app.ui.documents.page._choose",
-        lambda documents: [each for each in documents if each.name == "handbook/leave.md"],
+        lambda documents, wanted: [each for each in documents if each.name == "handbook/leave.md"],
     )
     assert "Remove corrections" in shown(run_page(documents_page))
     become(READER)
@@ -264,7 +264,7 @@ def test_a_correction_with_what_may_not_be_read_does_not_show_and_stays(
 
 def test_documents_are_moved_on_the_page(run_page: Run, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
     vpn = next(document for document in table.documents() if document.name == "it/vpn.md")
-    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents: [vpn])
+    monkeypatch.setattr("app.ui.documents.page._choose", lambda documents, wanted: [vpn])
     page = run_page(documents_page)
     page.selectbox(key="move-collection").set_value("handbook").run()
     next(button for button in page.button if button.label == "Move").click().run()

@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from app.access.audit import AuditLog
 from app.answer.prompts import Prompts, read_prompts
 from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
 from app.settings import Settings
@@ -106,7 +107,7 @@ def test_a_damaged_file_is_told_and_can_be_written_anew(home: Path, settings: Se
     (home / "endpoint.json").write_text("{")
     page = shown()
     assert "endpoint.json is damaged" in texts(page)
-    assert "answers are quoted" in texts(click(shown(), "Use no language model"))
+    assert "answers are quoted" in texts(click(shown(), "Delete settings and key"))
     (home / "endpoint.json").write_text("{")
     click(fill(page, base_url="http://h.example/v1", model="m"), "Save")
     assert saved(settings) == Endpoint("http://h.example/v1", "m", saved=True)
@@ -166,15 +167,15 @@ def test_what_cannot_be_is_refused_and_stays_in_the_form(home: Path, settings: S
 
 def test_what_was_saved_can_be_taken_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY)))
-    page = click(shown(), "Use no language model")
+    page = click(shown(), "Delete settings and key")
     assert "answers are quoted" in texts(page)
     assert page.text_input(key="settings-model").value == ""
     assert not (home / "endpoint.json").exists()
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1"))
     monkeypatch.setenv("OPENAI_BASE_URL", "http://other.example/v1")
-    page = click(shown(), "Use environment variables")
+    page = click(shown(), "Delete settings and key")
     assert page.text_input(key="settings-base-url").value == "http://other.example/v1"
-    assert "Use environment variables" not in labels(page)
+    assert "Delete settings and key" not in labels(page)
 
 
 def test_locked_settings_are_only_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,8 +237,11 @@ def test_instructions_are_changed_and_brought_back(home: Path) -> None:
     click(page, "Save instructions")
     assert read_prompts(home).answer.startswith("Write short.")
     assert (shown().text_area[0].value or "").startswith("Write short.")
-    click(page, "Restore defaults")
+    assert "Restore defaults" not in labels(page), "it asks first"
+    page = click(page, "Replace instructions")
     assert read_prompts(home) == Prompts()
+    shown_below = [element.type for element in page.main]
+    assert shown_below.index("success") > shown_below.index("text_area")  # near the button
 
 
 def test_instructions_that_cannot_say_no_are_refused(home: Path) -> None:
@@ -246,3 +250,12 @@ def test_instructions_that_cannot_say_no_are_refused(home: Path) -> None:
     click(page, "Save instructions")
     assert "NOT IN THE DOCUMENTS" in page.error[0].value
     assert read_prompts(home) == Prompts()
+
+
+# the audit log --------------------------------------------------------------------------------------------
+
+
+def test_the_audit_log_names_visitors_as_other_pages_do(home: Path) -> None:
+    AuditLog(home).add("ann", "votes ignored", "211c" * 8)
+    AuditLog(home).add("ann", "document removed", "a.md")
+    assert list(shown().dataframe[0].value["Which"]) == ["a.md", "visitor 211c"]

@@ -90,6 +90,16 @@ def test_without_feedback_the_page_says_what_to_do(run_page: Run) -> None:
     assert next(button for button in page.button if button.label == "Start training").disabled
 
 
+@pytest.mark.parametrize(("num_questions", "set_aside"), [(1, ""), (3, " About 1 of the questions is set aside")])
+def test_few_questions_are_counted_in_whole_sentences(
+    run_page: Run, home: Path, num_questions: int, set_aside: str
+) -> None:
+    give_feedback(home, num_questions)
+    shown = texts(run_page(training))
+    assert ("set aside" in shown) == bool(set_aside)
+    assert set_aside in shown
+
+
 def test_what_there_is_to_learn_from_is_counted(run_page: Run, home: Path) -> None:
     give_feedback(home, 10)
     page = run_page(training)
@@ -97,7 +107,7 @@ def test_what_there_is_to_learn_from_is_counted(run_page: Run, home: Path) -> No
     assert page.get("progress")[0].proto.text == "10 of 67 questions needed, each with a passage that answers"
     table = page.expander[0].dataframe[0].value
     assert table.to_dict("records") == [
-        {"From": "Decided by a curator", "Answer": 10, "Do not answer": 1, "Not used": 0}
+        {"From": "Decided by a curator", "Answer": 10, "Do not answer": 1, "Not used for training": 0}
     ]
 
 

@@ -15,8 +15,8 @@ from app.feedback.rules import LabeledPassage, decided
 from app.search.search import Candidate, search
 from app.training.labels.examples import NEAR_DUPLICATE, TrainingExample
 from app.training.labels.split import COMPARED, SHARES, TAUGHT, Part, parts_of
-from app.translation import N_, ngettext
 from app.translation import gettext as _
+from app.translation import ngettext
 from ingest.chunk import Chunk
 from ingest.embed.embedder import Embedder, Vectors, likeness
 from ingest.table import ChunkTable
@@ -58,24 +58,35 @@ class Readiness:
         """Return what is needed before training, a sentence each."""
         usable, needed, missing = self.num_questions - self.num_without_positive, questions_needed(), []
         if usable < needed:
-            more = N_("{more} more questions with an answering passage (now {n})")
-            missing.append(_(more, more=needed - usable, n=usable))
+            missing.append(
+                ngettext(
+                    "{n} more question with an answering passage (now {usable})",
+                    "{n} more questions with an answering passage (now {usable})",
+                    needed - usable,
+                    usable=usable,
+                )
+            )
         if missing and self.num_without_positive:
             missing.append(
                 ngettext(
-                    "{n} question with only struck-out sources: add an answering passage to each",
-                    "{n} questions with only struck-out sources: add an answering passage to each",
+                    "an answering passage for {n} question with only struck-out sources",
+                    "an answering passage for each of {n} questions with only struck-out sources",
                     self.num_without_positive,
                 )
             )
         if self.num_comparable < needed <= usable:
-            more = N_(
-                "{more} more questions that a passage of the documents answers, to compare models (now {n}; for "
-                "imported answers that are in no document, choose the passage on the Feedback page)"
+            missing.append(
+                ngettext(
+                    "{n} more question that a passage of the documents answers, to compare models (now {comparable}; "
+                    "for imported answers that are in no document, choose the passage on the Feedback page)",
+                    "{n} more questions that a passage of the documents answers, to compare models (now {comparable}; "
+                    "for imported answers that are in no document, choose the passage on the Feedback page)",
+                    needed - self.num_comparable,
+                    comparable=self.num_comparable,
+                )
             )
-            missing.append(_(more, more=needed - self.num_comparable, n=self.num_comparable))
         if not self.num_negatives:
-            missing.append(_("struck-out sources: there are none yet"))
+            missing.append(_("at least one struck-out source"))
         return tuple(missing)
 
 

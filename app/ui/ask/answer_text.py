@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from app.answer import ALL_STRUCK_OUT, EXTRACTIVE, NO_DOCUMENTS, NOT_CLEAR, NOT_FOUND, NOTHING_MATCHES, Answer
+from app.answer import (
+    ALL_STRUCK_OUT,
+    CURATED,
+    EXTRACTIVE,
+    NO_DOCUMENTS,
+    NOT_CLEAR,
+    NOT_CLEAR_ONE,
+    NOT_FOUND,
+    NOTHING_MATCHES,
+    Answer,
+)
 from app.answer.curated import text_of
+from app.registry import SHIPPED
 from app.reranking.live import NONE
 from app.translation import gettext as _
 from app.translation import number
@@ -17,7 +28,7 @@ _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
 """End of the last cell of a table row; tables do not show text after it."""
 _MARK = "\ue000"
 """Placeholder for a badge during conversion; no text contains it."""
-_OWN_SENTENCES = (NOT_CLEAR, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, ALL_STRUCK_OUT)
+_OWN_SENTENCES = (NOT_CLEAR, NOT_CLEAR_ONE, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, ALL_STRUCK_OUT)
 _UNKNOWN_TERM = re.compile(r"^(\S+) does not occur in the documents\.$", re.MULTILINE)
 
 
@@ -67,14 +78,26 @@ def _marked(answer: Answer) -> str:
 def timings_line(answer: Answer) -> str:
     """Return the steps of an answer and their times, as Markdown."""
     milliseconds = {step: _("{n} ms", n=number(value, ".0f")) for step, value in answer.timings_ms.items()}
-    parts = [_("searched {time}", time=milliseconds.get("search", ""))]
-    if answer.reranker != NONE:
-        reranker = markup.plain(answer.reranker)
-        n, time = len(answer.ranking), milliseconds.get("rerank", "")
-        parts.append(_("reranked {n} candidates {time} ({reranker})", n=n, time=time, reranker=reranker))
+    n, times = len(answer.ranking), milliseconds.get
+    parts = [_("Searched in {time}", time=times("search", ""))]
+    if answer.reranker == NONE:
+        parts.append(_("{n} passages found, not reranked", n=n))
+    elif answer.reranker == SHIPPED:
+        parts.append(
+            _("{n} passages reranked in {time} by the model that comes with Citeloop", n=n, time=times("rerank", ""))
+        )
     else:
-        parts.append(_("{n} candidates, not reranked", n=len(answer.ranking)))
+        name = markup.plain(answer.reranker)
+        parts.append(_("{n} passages reranked in {time} by {reranker}", n=n, time=times("rerank", ""), reranker=name))
     if "answer" in milliseconds:
-        by = _("extractive") if answer.answered_by == EXTRACTIVE else markup.plain(answer.answered_by)
-        parts.append(_("answered {time} ({by})", time=milliseconds["answer"], by=by))
+        parts.append(_answered(answer, milliseconds["answer"]))
     return " · ".join(parts)
+
+
+def _answered(answer: Answer, time: str) -> str:
+    """Return how the text was made, and how long that took."""
+    if answer.answered_by == EXTRACTIVE:
+        return _("quotes chosen in {time}", time=time)
+    if answer.answered_by == CURATED:
+        return _("answer by a curator")
+    return _("answer written in {time} by {name}", time=time, name=markup.plain(answer.answered_by))

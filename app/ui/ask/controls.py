@@ -6,10 +6,12 @@ import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
+from app.reranking.live import NONE
 from app.translation import gettext as _
 from app.ui.ask.answer_text import shown_text, timings_line
 from app.ui.ask.conversations import show_sharing
-from app.ui.resources import current_user
+from app.ui.resources import answerer, current_user, feedback_store, pipeline
+from app.ui.who import current_rights
 from app.ui.words import on_page
 
 _copy = st.components.v2.component(
@@ -67,6 +69,13 @@ def ask(question: str, *, as_typed: bool = False, instead_of: str = "") -> None:
     """
     st.session_state.update({"asked": question, "asked-as-it-is": as_typed, "asked-instead-of": instead_of})
     st.rerun()
+
+
+def rank_again(turn: StoredAnswer, *, ignore_votes: bool = False) -> None:
+    """Rank and write an answer again, without what is struck out. ignore_votes: as if nobody had said anything."""
+    reranker = NONE if turn.answer.reranker == NONE else pipeline().settings.reranker
+    struck = feedback_store().deleted(turn.id, turn.user)
+    answerer().rank_again(turn, reranker, struck, current_rights(), ignore_votes=ignore_votes)
 
 
 def as_text(answer: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.reranking.live import NONE
-from app.reranking.names import shown_name
+from app.reranking.names import LIVE, shown_name
 from app.search.filters import Filter
 from app.translation import gettext as _
 from app.translation import ngettext
@@ -44,18 +44,22 @@ def choose_options() -> Options:
         value=default != NONE,
         key="reranker-on",
         persist_state="session",
+        bind="query-params",  # a reload keeps it
         on_change=st.session_state.update,
         args=(changed,),
     )
-    label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
-    with st.popover(label, icon=":material/tune:", key="options"):
+    parts = [
+        ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents"),
+        _("without what people said") if st.session_state.get("ignore-votes") else "",
+    ]
+    with st.popover(" · ".join(filter(None, parts)), icon=":material/tune:", key="options"):
         reranker = st.selectbox(
             _("Reranker"),
             names,
             key="reranker-name",
             persist_state="session",
             disabled=not on,
-            format_func=shown_name,
+            format_func=lambda name: _("current model") if name == LIVE else shown_name(name),
             on_change=st.session_state.update,
             args=(changed,),
         )
@@ -63,6 +67,7 @@ def choose_options() -> Options:
             _("Ignore what people said"),
             key="ignore-votes",
             persist_state="session",
+            bind="query-params",
             help=_("Ranks as if nobody had struck out, kept or named a source."),
             on_change=st.session_state.update,
             args=(changed,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -39,18 +40,19 @@ def show_ranking(turn: StoredAnswer) -> None:
 
 def _show_ranking(turn: StoredAnswer) -> None:
     answer = turn.answer
-    reranked = answer.reranker != "none"
-    if reranked:
+    if answer.reranker != "none":
         st.markdown(
             _(
-                "Left: the {n} candidates as search ranked them. Right: as reranked by {reranker} and moved by what "
-                "people said. A border marks the sources used in the answer.",
+                "Left: the {n} candidates as search ranked them. Right: as reranked by {reranker}. A border marks the "
+                "sources used in the answer.",
                 n=len(answer.ranking),
                 reranker=markup.plain(answer.reranker),
             )
         )
     else:
-        st.markdown(_("The reranker was off, so this is the order of search. Turn it on and ask again to compare."))
+        st.markdown(_("The reranker was off, so this is the order of search. Turn it on to compare."))
+    if any(ranked.vote for ranked in answer.ranking):
+        st.caption(_("What people said has moved passages, too."))
     _lists(data={**view_data(answer), "answer_id": turn.id}, key="ranking-lists")
     with st.expander(_("As a table")):
         st.dataframe(_table(answer), hide_index=True)
@@ -62,12 +64,13 @@ def view_data(answer: Answer) -> dict[str, object]:
     shown = [r for r in answer.ranking if r.rank <= NUM_ROWS or r.candidate.fused_rank <= NUM_ROWS]
     before = sorted(shown, key=lambda ranked: ranked.candidate.fused_rank)
     after = sorted(shown, key=lambda ranked: ranked.rank)
+    moves = moves_of(answer.ranking)
     return {
         "reranked": answer.reranker != "none",
         "in_answer": _("in the answer"),
         "headings": [_("Search"), _("Reranker") if answer.reranker != "none" else _("Shown")],
-        "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), used) for ranked in before],
-        "after": [_row(ranked, ranked.rank, _moved_by(ranked), used) for ranked in after],
+        "before": [_row(ranked, ranked.candidate.fused_rank, _found_by(ranked), moves, used) for ranked in before],
+        "after": [_row(ranked, ranked.rank, _moved_by(ranked), moves, used) for ranked in after],
     }
 
 
@@ -78,6 +81,14 @@ def shown_score(ranked: RankedChunk) -> str:
     return next(_(words) for least, words in _MATCHES if ranked.score >= least)
 
 
+def moves_of(ranking: Sequence[RankedChunk]) -> dict[str, int]:
+    """Return chunk id -> ranks gained since search; without passages that were struck out, which make room for all."""
+    left = [ranked for ranked in ranking if not ranked.is_struck_out]
+    before = sorted(left, key=lambda ranked: ranked.candidate.fused_rank)
+    places = {ranked.chunk.id: place for place, ranked in enumerate(before)}
+    return {ranked.chunk.id: places[ranked.chunk.id] - place for place, ranked in enumerate(left)}
+
+
 def moved_words(change: int) -> str:
     """Return by how many ranks a passage moved."""
     if not change:
@@ -85,8 +96,9 @@ def moved_words(change: int) -> str:
     return _("up {n}", n=change) if change > 0 else _("down {n}", n=-change)
 
 
-def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[str, object]:
+def _row(ranked: RankedChunk, rank: int, detail: str, moves: Mapping[str, int], used: set[str]) -> dict[str, object]:
     chunk = ranked.chunk
+    change = moves.get(chunk.id)
     text = without_table_marks(chunk.shown)
     page = _(", p. {page}", page=chunk.page) if chunk.page else ""
     return {
@@ -97,8 +109,8 @@ def _row(ranked: RankedChunk, rank: int, detail: str, used: set[str]) -> dict[st
         "line": preview(text, _LINE_CHARACTERS),
         "text": text,
         "detail": detail,
-        "change": ranked.rank_change,
-        "moved": moved_words(ranked.rank_change),
+        "change": change or 0,
+        "moved": "" if change is None else moved_words(change),
         "used": chunk.id in used,
     }
 
@@ -109,7 +121,8 @@ def _moved_by(ranked: RankedChunk) -> str:
         _("superseded by {newest}", newest=newest) if newest else "",
         vote_words(ranked.vote) if ranked.vote else "",
     ]
-    return ", ".join(filter(None, (shown_score(ranked), *notes)))
+    score = "" if ranked.is_struck_out else shown_score(ranked)
+    return ", ".join(filter(None, (score, *notes)))
 
 
 def _found_by(ranked: RankedChunk) -> str:
@@ -121,6 +134,7 @@ def _found_by(ranked: RankedChunk) -> str:
 
 def _table(answer: Answer) -> pd.DataFrame:
     rows = pd.DataFrame([ranked.as_row() for ranked in answer.ranking])
+    rows["rank_change"] = rows["chunk_id"].map(moves_of(answer.ranking)).astype("Int64")
     columns = {
         "rank": _("after"),
         "fused_rank": _("before"),

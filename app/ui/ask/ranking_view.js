@@ -23,7 +23,7 @@ export default function ({ data, parentElement }) {
       title.title = row.title + (row.heading ? ` > ${row.heading}` : "");
       const heading = make("span", "detail", row.heading);
       const detail = make("span", "detail");
-      if (className === "after" && data.reranked) {
+      if (className === "after" && data.reranked && row.moved) {
         const change = row.change > 0 ? ["up", `▲ ${row.moved}`] : row.change < 0 ? ["down", `▼ ${row.moved}`] : ["", `= ${row.moved}`];
         detail.append(make("span", change[0], change[1]), " · ");
       }

@@ -16,8 +16,8 @@ from app.reranking.rerank import RankedChunk
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
-from app.ui.ask.options import RANKING_CHANGED
-from app.ui.ask.ranking import moved_words, shown_score
+from app.ui.ask.controls import rank_again
+from app.ui.ask.ranking import moved_words, moves_of, shown_score
 from app.ui.ask.reasons import vote_words, why_above
 from app.ui.resources import collections, current_user, feedback_store
 from app.ui.source.drawer import open_source
@@ -52,15 +52,16 @@ def show_sources(turn: StoredAnswer, deleted: Mapping[str, FeedbackEvent]) -> No
     ranked_by_id = {each.chunk.id: each for each in ranked}
     stored_in = collections()
     reasons = {upper.chunk.id: why_above(upper, lower) for upper, lower in pairwise(ranked)}
+    moves = moves_of(turn.answer.ranking)
     for citation in turn.answer.citations:
+        chunk = citation.chunk
         with st.container(border=True):
-            if event := deleted.get(citation.chunk.id):
+            if event := deleted.get(chunk.id):
                 _show_deleted(turn, citation, event)
             else:
-                _show_card(
-                    turn, citation, ranked_by_id[citation.chunk.id], stored_in.get(citation.chunk.document_id, "")
-                )
-                _show_reason(ranked_by_id[citation.chunk.id], reasons.get(citation.chunk.id, ""))
+                collection = stored_in.get(chunk.document_id, "")
+                _show_card(turn, citation, ranked_by_id[chunk.id], moves.get(chunk.id, 0), collection)
+                _show_reason(ranked_by_id[chunk.id], reasons.get(chunk.id, ""))
     _show_left_out(turn)
     if message := st.session_state.pop(f"toast-{turn.id}", None):
         st.toast(message, icon=":material/check:")
@@ -83,7 +84,7 @@ def _show_left_out(turn: StoredAnswer) -> None:
             if vote is None:
                 continue
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{_place(ranked, used=False)} · {markup.plain(vote_words(vote))}", width="content")
+                st.markdown(f"{_place(ranked)} · {markup.plain(vote_words(vote))}", width="content")
                 if vote.vote.own and turn.user == current_user():
                     st.button(
                         _("Bring back"),
@@ -98,14 +99,14 @@ def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
     def take_back() -> None:
         feedback_store().take_back(vote.question, vote.passage.text, current_user())
         drawn.is_done = True
-        st.session_state[RANKING_CHANGED] = True
+        rank_again(turn)
         st.session_state[f"toast-{turn.id}"] = _("Brought back")
 
     if not drawn.is_done:
         _try_to(turn, take_back)
 
 
-def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, collection: str) -> None:
+def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, move: int, collection: str) -> None:
     chunk = citation.chunk
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(
@@ -132,7 +133,7 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, coll
                 )
     is_named = chunk.document.startswith(f"{collection}/")  # its folder
     where = " · " + _("in {collection}", collection=markup.plain(collection)) if collection and not is_named else ""
-    st.caption(_place(ranked, used=citation.number in turn.answer.used) + where)
+    st.caption(_place(ranked, move, used=citation.number in turn.answer.used) + where)
     _show_supported(turn.answer, citation.number)
     if chunk.described_by:
         show_described(chunk)
@@ -219,14 +220,15 @@ def superseded_by(ranked: RankedChunk) -> str:
     return _(":orange[superseded by {newest}]", newest=markup.plain(newest)) if newest else ""
 
 
-def _place(ranked: RankedChunk, *, used: bool) -> str:
+def _place(ranked: RankedChunk, move: int = 0, *, used: bool = False) -> str:
+    """Return where a passage stands, its score and its move; of one that was struck out only where."""
     chunk = ranked.chunk
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",
         markup.plain(chunk.document),
         _("page {number}", number=chunk.page) if chunk.page else "",
-        shown_score(ranked),
-        moved_words(ranked.rank_change) if ranked.rank_change else "",
+        "" if ranked.is_struck_out else shown_score(ranked),
+        moved_words(move) if move else "",
         also_in(ranked.candidate.also_in),
         superseded_by(ranked),
         _("**in the answer**") if used else "",

@@ -18,10 +18,10 @@ from app.ui import markup
 from app.ui.ask.answer_text import answer_markdown, card_of
 from app.ui.ask.citation_popover import show_passages_on_hover
 from app.ui.ask.compare import compare
-from app.ui.ask.controls import ask, show_controls
+from app.ui.ask.controls import ask, rank_again, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
-from app.ui.resources import answerer, answers, current_user, feedback_store, pipeline
+from app.ui.resources import answerer, answers, current_user, feedback_store
 from app.ui.scroll import scroll_here
 from app.ui.source.drawer import show_opened
 from app.ui.who import current_rights
@@ -203,10 +203,10 @@ def _show_text(turn: StoredAnswer) -> None:
         captions.append(markup.plain(_("Rewritten without {numbers}", numbers=", ".join(numbers))))
     if answer.answered_by == CURATED and answer.statement:
         question = answer.statement.question
-        for_question = _(" for “{question}”", question=question) if question != answer.searched else ""
+        for_question = _("for “{question}”", question=question) if question != answer.searched else ""
         by = markup.plain(said_by(answer.statement))
         badge = _(":blue-badge[:material/person: Answered by {by}]", by=by)
-        st.markdown(f"{badge}{markup.plain(for_question)}")
+        st.markdown(f"{badge} {markup.plain(for_question)}".rstrip())
     if captions:
         st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, card_of(turn.id)))
@@ -216,18 +216,12 @@ def _show_text(turn: StoredAnswer) -> None:
             key=f"documents-{turn.id}",
             icon=":material/article:",
             type="tertiary",
-            on_click=_show_documents,
+            on_click=rank_again,
             args=(turn,),
+            kwargs={"ignore_votes": True},
         )
     if answer.num_dropped:
         st.caption(ngettext("Removed {n} made-up citation.", "Removed {n} made-up citations.", answer.num_dropped))
-
-
-def _show_documents(turn: StoredAnswer) -> None:
-    """Rank and write the answer again as if nobody had said anything."""
-    reranker = NONE if turn.answer.reranker == NONE else pipeline().settings.reranker
-    struck = feedback_store().deleted(turn.id, turn.user)
-    answerer().rank_again(turn, reranker, struck, current_rights(), ignore_votes=True)
 
 
 def _show_tools(turn: StoredAnswer, title: str = "") -> None:

@@ -51,15 +51,27 @@ def show() -> None:
     show_jobs()
     documents = readable_documents()
     if not documents:
+        show_messages("table")
         st.info(_("No documents yet. Add some above, or run `citeloop ingest FOLDER`."))
         return
     num_chunks = sum(document.num_chunks for document in documents)
     st.markdown(_("**{documents}**, {n} passages", documents=_count(documents), n=num_chunks))
     show_families()
-    chosen = _choose(documents)
-    if not chosen:
-        st.caption(_("Select documents in the table to open, correct, move or remove them."))
-        return
+    wanted = st.text_input(
+        _("Find a document"), placeholder=_("Part of a name or title"), key="document-filter"
+    ).lower()
+    above_table = st.container()
+    chosen = _choose(documents, wanted)
+    with above_table:
+        show_messages("table")
+        if chosen:
+            _show_actions(chosen)
+        else:
+            st.caption(_("Select documents in the table to open, correct, move or remove them."))
+
+
+def _show_actions(chosen: Sequence[StoredDocument]) -> None:
+    """Show what can be done with the selected documents."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(chosen) == 1:
             name = markup.plain(PurePosixPath(chosen[0].name).name)
@@ -72,11 +84,8 @@ def show() -> None:
             st.button(_("Remove"), type="primary", on_click=_remove, args=(chosen,))
 
 
-def _choose(documents: Sequence[StoredDocument]) -> list[StoredDocument]:
-    """Show the list with its search box; return the selected documents."""
-    wanted = st.text_input(
-        _("Find a document"), placeholder=_("Part of a name or title"), key="document-filter"
-    ).lower()
+def _choose(documents: Sequence[StoredDocument], wanted: str) -> list[StoredDocument]:
+    """Show the documents whose name or title has the wanted words; return the selected ones."""
     shown = [document for document in documents if wanted in f"{document.name} {document.title}".lower()]
     selection = st.dataframe(
         _table(shown),
@@ -112,7 +121,6 @@ def _show_upload() -> None:
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
         _("Add files ({formats})", formats=_(_FORMATS)),
-        type=sorted(PARSERS),
         accept_multiple_files=True,
         max_upload_size=_MAX_UPLOAD_MB,
         key=key,
@@ -125,9 +133,10 @@ def _show_upload() -> None:
 
 
 def _add(key: str, collection: str) -> None:
-    """Queue the dropped files, except those that are in already.
+    """Queue the dropped files, except those that cannot be read and those that are in already or dropped twice.
 
-    Streamlit can call it twice for one drop, since each file arrives on its own.
+    Streamlit can call it twice for one drop, since each file arrives on its own. It names a file that it refuses only
+    until the uploader is emptied, so it is not told the formats.
     """
     taken: set[str] = st.session_state.setdefault("documents-taken", set())
     dropped = [file for file in st.session_state[key] if file.file_id not in taken]
@@ -137,10 +146,15 @@ def _add(key: str, collection: str) -> None:
     known = {document.sha256: document.name for document in readable_documents()}
     files = []
     for file in dropped:
-        if name := known.get(hashlib.sha256(file.getbuffer()).hexdigest()):
+        if PurePosixPath(file.name).suffix.lower() not in PARSERS:
+            tell("error", _("{file} was not added: files of its format cannot be read.", file=file.name))
+            continue
+        sha256 = hashlib.sha256(file.getbuffer()).hexdigest()
+        if name := known.get(sha256):
             tell("info", _("{file} is in already, as {name}. It was not added again.", file=file.name, name=name))
         else:
             files.append(file)
+            known[sha256] = file.name
     if not files:
         return
     try:
@@ -226,8 +240,8 @@ def _write(act: Callable[[ChunkTable], None], what: str, documents: Sequence[Sto
                 raise CiteloopError(_("Some of these documents are gone, so nothing was changed. Select them again."))
             act(table)
 
-    if try_to(lambda: act_as("curator", what, write, listed([document.name for document in documents]))):
-        tell("success", done)
+    if try_to(lambda: act_as("curator", what, write, listed([document.name for document in documents])), "table"):
+        tell("success", done, "table")
 
 
 def _count(documents: Sequence[StoredDocument]) -> str:

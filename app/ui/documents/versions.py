@@ -33,7 +33,8 @@ def show_correction(document: StoredDocument) -> None:
         st.markdown(_line(family) if family else _("No other version of it was found."))
         _show_newer(document, families)
         if family:
-            others = ", ".join(other.full_name for other in family if other.id != document.id)
+            names = _told_apart(family, [each.full_name for each in family])
+            others = ", ".join(name for name, each in zip(names, family, strict=True) if each.id != document.id)
             if st.button(_("Not a version of {others}", others=markup.plain(others))):
                 _correct(document, lambda: _store().separate(document.id, [each.id for each in family], current_user()))
         corrected = _store().others(document.id) & families.versions.keys()  # those that the user may read
@@ -58,14 +59,23 @@ def _correct(document: StoredDocument, act: Callable[[], None]) -> None:
     attempt(
         lambda: act_as("curator", "versions corrected", act, document.name),
         _("Saved. Used from the next question on."),
+        "table",
     )
 
 
 def _line(family: list[Version]) -> str:
-    newest, *older = family
-    labels = [_("{label} (newest)", label=newest.label), *(_name(each, newest) for each in older)]
+    newest = family[0]
+    newest_label, *older = _told_apart(family, [_name(each, newest) for each in family])
+    labels = [_("{label} (newest)", label=newest_label), *older]
     return f"**{markup.plain(newest.title)}**: {markup.plain(', '.join(labels))}"
 
 
 def _name(version: Version, newest: Version) -> str:
     return version.label if version.subject == newest.subject else version.full_name
+
+
+def _told_apart(family: list[Version], names: list[str]) -> list[str]:
+    """Return the names; those that several versions have, with the name of the document."""
+    return [
+        f"{name} ({each.name})" if names.count(name) > 1 else name for name, each in zip(names, family, strict=True)
+    ]

@@ -27,7 +27,7 @@ from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
 from app.ui.who import act_as
-from app.ui.words import by_person, on_page, origin_words, preview, reason_words
+from app.ui.words import by_person, on_page, origin_words, preview, reason_words, sentence
 from ingest.chunk import breadcrumb
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
@@ -40,10 +40,10 @@ _SHOWN: Mapping[str, str] = {
     "unanswered": N_("No answering passage"),
     "judged": N_("Decided by a curator"),
 }
-_WORDS: Mapping[Label, str] = {
-    "relevant": N_("Relevant"),
-    "not relevant": N_("Not relevant"),
-    "left out": N_("Leave out"),
+DECISIONS: Mapping[Label, str] = {
+    "relevant": N_("answers"),
+    "not relevant": N_("does not answer"),
+    "left out": N_("not used for training"),
 }
 
 
@@ -123,9 +123,9 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
         st.caption("  \n".join(filter(None, (people_words(passage, reasons), counts_as(passage, current_user())))))
         st.segmented_control(
             _("Your decision"),
-            list(_WORDS),
+            list(DECISIONS),
             default=word,
-            format_func=lambda label: _(_WORDS[label]),
+            format_func=lambda label: sentence(_(DECISIONS[label])),
             required=bool(word),  # a decision can be changed, not withdrawn
             key=key,
             on_change=_judge,
@@ -139,7 +139,7 @@ def mark_of(passage: LabeledPassage) -> str:
     if passage.needs_decision:
         return _(":orange-badge[:material/warning: conflict]")
     if passage.relevant is None:
-        return _(":gray-badge[not used]")
+        return _(":gray-badge[not used for training]")
     return _(":green-badge[answers]") if passage.relevant else _(":red-badge[does not answer]")
 
 
@@ -158,11 +158,11 @@ def counts_as(passage: LabeledPassage, me: str) -> str:
     """Return its label and weight, as Markdown."""
     if passage.judged_by:
         by = markup.plain(by_person(passage.judged_by, me))
-        said = _("not used") if passage.relevant is None else _("answers") if passage.relevant else _("does not answer")
+        said = _(DECISIONS[_decision(passage) or "left out"])
         imported = f", {markup.plain(passage.origin)}" if is_imported(passage.origin) else ""
         return _("Decided {by}: {said}", by=by, said=said) + imported
     if passage.relevant is None:
-        return _("Not used: {origin}", origin=markup.plain(origin_words(passage.origin)))
+        return _("Not used for training: {origin}", origin=markup.plain(origin_words(passage.origin)))
     if passage.weight < _HARDLY:
         return _("Weight near 0")
     counted = N_("Counted as right (weight {weight})") if passage.relevant else N_("Counted as wrong (weight {weight})")

@@ -128,7 +128,7 @@ def _show_passage(chunk: Chunk, questions: Sequence[str], labeled: LabeledPassag
         if labeled and (words := people_words(labeled, said.reasons.get(key_of(labeled), {}))):
             st.caption(words)
         with st.container(horizontal=True, vertical_alignment="center"):
-            _judge_button(_("This answers"), ":material/check:", "relevant", questions, chunk)
+            _judge_button(_("Answers"), ":material/check:", "relevant", questions, chunk)
             _judge_button(_("Does not answer"), ":material/close:", "not relevant", questions, chunk)
             links.to_source(_("Open in document"), chunk_id=chunk.id, icon=":material/visibility:")
 

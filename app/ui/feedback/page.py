@@ -17,13 +17,13 @@ from app.ui.feedback.counts import Feedback
 from app.ui.feedback.files import show_files
 from app.ui.feedback.inbox import show_inbox
 from app.ui.feedback.log import show_log
-from app.ui.feedback.people import show_people
+from app.ui.feedback.people import ignored_words, show_people
 from app.ui.feedback.proposals import show_proposals
 from app.ui.feedback.review import askings
 from app.ui.feedback.statements import show_written
 from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
-from app.ui.resources import feedback, feedback_store
+from app.ui.resources import current_user, feedback, feedback_store
 from app.ui.words import passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 
@@ -45,6 +45,8 @@ def show() -> None:
     st.title(_("Feedback"), anchor=False)
     show_messages()
     _show_damage()
+    if words := ignored_words(current_user()):
+        st.warning(markup.plain(words), icon=":material/person_off:")
     said = feedback()
     if not (said.labeled or askings() or feedback_store().ignored()):
         _show_empty(said)
@@ -58,7 +60,7 @@ def show() -> None:
         default="Inbox",
         required=True,
         key="feedback-view",
-        persist_state="session",
+        bind="query-params",  # a reload keeps it
         label_visibility="collapsed",
     )
     _VIEWS[view or "Inbox"](said)  # draw only the chosen view

@@ -16,7 +16,7 @@ from app.ui.feedback.say import say
 from app.ui.messages import tell
 from app.ui.resources import pipeline, readable
 from app.ui.who import act_as
-from app.ui.words import preview
+from app.ui.words import on_page, preview
 from ingest import CiteloopError
 from ingest.chunk import PassageRef
 
@@ -38,7 +38,8 @@ def _write_answer(question: str, wordings: Sequence[str], earlier: Statement | N
     for number, source in enumerate(picked, 1):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             words = markup.plain(preview(source.text, _PREVIEW_CHARACTERS))
-            st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}**  \n{words}", width="content")
+            place = f"{markup.plain(source.document)}{on_page(source.page)}"
+            st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}** · {place}  \n{words}", width="content")
             st.button(
                 _("Remove [{number}]", number=number),
                 key=f"remove-source-{number}",
@@ -54,9 +55,10 @@ def _write_answer(question: str, wordings: Sequence[str], earlier: Statement | N
         placeholder=_("A few sentences, each with its source: The key is in the safe [1]."),
     )
     with st.container(horizontal=True):
-        if st.button(_("Save answer"), type="primary", icon=":material/check:"):
-            _save(question, wordings, typed, picked, earlier)
+        is_saved = st.button(_("Save answer"), type="primary", icon=":material/check:")
         st.button(_("Discard draft"), icon=":material/undo:", on_click=_forget, args=(question,))
+    if is_saved:
+        _save(question, wordings, typed, picked, earlier)
     if len(picked) < MAX_SOURCES:
         _find_sources(question, picked)
 
@@ -115,5 +117,5 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
                     on_click=picked.append,
                     args=(chunk.ref,),
                 )
-            st.caption(markup.plain(chunk.document))
+            st.caption(f"{markup.plain(chunk.document)}{on_page(chunk.page)}")
             st.markdown(markup.plain(preview(chunk.text, _PREVIEW_CHARACTERS)))

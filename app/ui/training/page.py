@@ -103,11 +103,16 @@ def ready_words(said: Feedback) -> str:
     questions = ngettext("{n} question", "{n} questions", ready.num_questions)
     passages = passages_that_answer(ready.num_positives)
     kept = round(SHARES["gate"] * num_usable)
+    set_aside = ngettext(
+        " About {n} of the questions is set aside to compare models.",
+        " About {n} of the questions are set aside to compare models.",
+        kept,
+    )
     return (
         f"{questions}{by_people}: "
         + _("{passages}, {n} that do not.", passages=passages, n=ready.num_negatives)
         + disagree
-        + _(" About {n} of the questions are set aside to compare models.", n=kept)
+        + (set_aside if kept else "")
     )
 
 
@@ -118,7 +123,7 @@ def origin_table(origins: Mapping[str, Counter[str]]) -> pd.DataFrame:
             _("From"): [sentence(origin_words(origin)) for origin in origins],
             pgettext("column", "Answer"): [counts["answers"] for counts in origins.values()],
             _("Do not answer"): [counts["does not answer"] for counts in origins.values()],
-            _("Not used"): [counts["not used"] for counts in origins.values()],
+            _("Not used for training"): [counts["not used"] for counts in origins.values()],
         }
     )
 
