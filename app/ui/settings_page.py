@@ -253,6 +253,7 @@ def _show_instructions(settings: Settings) -> None:
         follow_up = st.text_area(_("For follow-up questions"), prompts.follow_up, height=160)
         proposal = st.text_area(_("For proposed questions"), prompts.proposal, height=160)
         saved = st.form_submit_button(_("Save instructions"))
+    show_messages("instructions")  # above the popover, which stays open
     with st.popover(_("Restore defaults"), icon=":material/undo:"):
         st.markdown(_("Replaces all three instructions with the ones that come with Citeloop."))
         reset = st.button(_("Replace instructions"), type="primary")
@@ -261,4 +262,3 @@ def _show_instructions(settings: Settings) -> None:
         act = partial(save_prompts, settings.home, wanted)
         done = _("Restored. Used from the next question on.") if reset else _("Saved. Used from the next question on.")
         attempt(lambda: act_as("admin", "instructions changed", act), done, "instructions")
-    show_messages("instructions")

@@ -10,7 +10,7 @@ STYLE = f"""
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
 [data-testid='stButtonGroup'] button[kind$='Active'] {{ color: inherit; }}
-[class*='st-key-conversation-'] button, [class*='st-key-example-'] button {{
+:is([class*='st-key-conversation-'], [class*='st-key-example-']) :is(button, button div, button div > span) {{
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
 @media (max-width: 640px) {{ [data-testid='stChatMessageAvatarCustom'] {{ display: none; }} }}

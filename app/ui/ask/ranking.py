@@ -134,7 +134,7 @@ def _found_by(ranked: RankedChunk) -> str:
 
 def _table(answer: Answer) -> pd.DataFrame:
     rows = pd.DataFrame([ranked.as_row() for ranked in answer.ranking])
-    rows["rank_change"] = rows["chunk_id"].map(moves_of(answer.ranking)).astype("Int64")
+    rows["rank_change"] = rows["chunk_id"].map(moves_of(answer.ranking)).astype(pd.Int64Dtype())
     columns = {
         "rank": _("after"),
         "fused_rank": _("before"),
