@@ -197,7 +197,7 @@ def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
 
 
 def _below_heading(quote: Quote, question: str) -> Quote:
-    """Return the quote with its heading, if that may hold what is asked for: a version, a date, a name."""
+    """Return the quote with its heading, if that may hold the answer: a version, a date, a name."""
     heading = "".join(quote.citation.chunk.headings[-1:])
     may_answer = re.search(r"\d", heading) or _ASKS_FOR_NAME.search(question)
     is_short = len(heading.split()) <= _MAX_HEADING_WORDS

@@ -11,7 +11,7 @@
     resources          objects shared by the whole server, and what the current user may read of them
     server             the web server, with headers that block requests to other sites
     own_site           refuses requests to other hosts and from other sites
-    upload_limit       refuses files from whoever is shown no uploader
+    upload_limit       takes files only from pages that show an uploader
     streamlit_options  the options of the pages, whatever the current folder
     style              what the theme cannot express
     links              links from one page to another

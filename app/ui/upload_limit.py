@@ -1,4 +1,4 @@
-"""Middleware that refuses files from whoever is shown no uploader.
+"""Middleware that takes files only from pages that show an uploader.
 
 Streamlit keeps uploaded files in memory, and takes them from everybody who connects, even before a login.
 """

@@ -105,7 +105,7 @@ def _write_numbers(ordered: Tag) -> None:
 
 
 def _write_terms(terms: Tag) -> None:
-    """Write each term of a list of terms in front of what it means; short ones stay a list."""
+    """Write each term of a list of terms before its meanings; short ones stay a list."""
     for group in terms.find_all("div", recursive=False):
         group.unwrap()
     for part in reversed(terms(["dt", "dd"])):

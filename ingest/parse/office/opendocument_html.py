@@ -1,4 +1,4 @@
-"""Elements of an ODT, ODS or ODP -> HTML of what a reader sees, by their styles and list styles."""
+"""Elements of an ODT, ODS or ODP -> HTML with all that a reader sees, by their styles and list styles."""
 
 from __future__ import annotations
 
