@@ -52,6 +52,7 @@ def choose_options() -> Options:
         ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents"),
         _("without what people said") if st.session_state.get("ignore-votes") else "",
     ]
+    labels = {LIVE: _("current model")}
     with st.popover(" · ".join(filter(None, parts)), icon=":material/tune:", key="options"):
         reranker = st.selectbox(
             _("Reranker"),
@@ -59,7 +60,7 @@ def choose_options() -> Options:
             key="reranker-name",
             persist_state="session",
             disabled=not on,
-            format_func=lambda name: _("current model") if name == LIVE else shown_name(name),
+            format_func=lambda name: labels.get(name) or shown_name(name),
             on_change=st.session_state.update,
             args=(changed,),
         )
