@@ -171,9 +171,9 @@ def expect_whole(page: Page) -> None:
     expect(page.get_by_text("and that is all").first).to_be_visible()
     expect(stop_button(page)).to_have_count(0)
     expect(page.get_by_text("Removed 1 made-up citation")).to_be_visible()
-    open_popover(page, "Details", page.get_by_text("(writer-1)"))
+    open_popover(page, "Details", page.get_by_text("by writer-1"))
     page.keyboard.press("Escape")
-    expect(page.get_by_text("(writer-1)")).to_be_hidden()
+    expect(page.get_by_text("by writer-1")).to_be_hidden()
 
 
 def test_an_answer_grows_beside_its_sources_over_a_reload_and_in_a_second_tab(
