@@ -110,7 +110,8 @@ def _of_times(
 
 def _is_row_of(unit: CitedUnit, time: Period) -> bool:
     """Return whether a unit of a list of dated ones has this day."""
-    return time[0] in days_in(unit.text) and time[0] == time[1] and len(days_in(unit.surroundings)) >= MIN_DATED
+    first, last = time
+    return first == last and first in days_in(unit.text) and len(days_in(unit.surroundings)) >= MIN_DATED
 
 
 def _are_alike(one: CitedUnit, other: CitedUnit) -> bool:

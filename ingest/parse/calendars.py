@@ -120,7 +120,7 @@ def _rule(rule: Mapping[str, str]) -> str:
 def _day_before(day: str) -> str:
     try:
         return (datetime.strptime(day, "%Y%m%d") - timedelta(days=1)).strftime("%Y%m%d")
-    except ValueError:  # no day of the calendar
+    except (OverflowError, ValueError):  # no day of the calendar, or its first
         return day
 
 

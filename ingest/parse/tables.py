@@ -33,6 +33,8 @@ def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bo
     num_headers: leading rows that the file marks as header, None if it marks nothing; see `has_header`.
     """
     width = max(map(len, rows), default=0)
+    if not width:
+        return ""
     rows = _with_named_groups([[*row, *[""] * (width - len(row))] for row in rows])
     titles = list(takewhile(is_title, rows))
     rows = rows[len(titles) :]
@@ -41,7 +43,8 @@ def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bo
     if num_headers is None:
         num_headers = int(has_header(rows, doubtful))
     num_headers = _with_grouped(rows, num_headers)
-    rows = _with_sections(_with_repeated(rows, num_headers), num_headers)
+    if width > 1:
+        rows = _with_sections(_with_repeated(rows, num_headers), num_headers)
     return "\n\n".join(filter(None, [*(one_line(title[0]) for title in titles), markdown_table(rows, num_headers)]))
 
 
@@ -76,7 +79,10 @@ def _with_repeated(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
 
 
 def _is_sum(row: Row) -> bool:
-    return not row[0].strip() and re.match(r"(?i)(?:sub|grand )?total|sum|gesamt|zwischensumme", row[1]) is not None
+    return (
+        not row[0].strip()
+        and re.match(r"(?i)(?:(?:sub|grand )?total|sum|gesamt\w*|(zwischen)?summe)\b", row[1]) is not None
+    )
 
 
 def _with_sections(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:

@@ -633,6 +633,7 @@ def test_duration_exceptions_and_journals_of_a_calendar() -> None:
             "- Repeats: every 2 weeks on Monday and Wednesday, until 30 June 2027",
         ),
         ("RRULE:FREQ=SECONDLY", ""),
+        ("DTEND;VALUE=DATE:00010101", "- End: 1 January 1"),
         ("ATTENDEE;PARTSTAT=DECLINED;CN=Ida:mailto:ida@x.example", "- Attendee: Ida <ida@x.example> (declined)"),
     ],
 )

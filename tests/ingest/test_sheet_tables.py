@@ -6,7 +6,7 @@ import pytest
 
 from ingest.parse.separated import parse_csv
 from ingest.parse.sheet_tables import block_text, blocks
-from ingest.parse.tables import Field
+from ingest.parse.tables import Field, table_text
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -66,6 +66,19 @@ def test_lines_of_one_cell_name_the_rows_below_them(sheet: str, lines: list[str]
 )
 def test_a_name_that_stands_once_for_several_rows_is_in_each(sheet: str, last: str) -> None:
     assert read(sheet)[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([["Name"], ["Ida"], [""], ["Ulf"]], "| Name |\n| --- |\n| Ida |\n| Ulf |"),
+        ([["Region", "Depot"], ["North", "Cole"], ["", "Summer"]], "| North | Summer |"),
+        ([[], []], ""),
+        ([[]], ""),
+    ],
+)
+def test_tables_of_one_column_or_none_stay_whole(rows: list[list[str]], text: str) -> None:
+    assert table_text(rows, 1).endswith(text)
 
 
 def test_labels_above_the_names_of_columns_are_lines() -> None:

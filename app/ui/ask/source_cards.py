@@ -221,7 +221,7 @@ def superseded_by(ranked: RankedChunk) -> str:
 
 
 def _place(ranked: RankedChunk, move: int = 0, *, used: bool = False) -> str:
-    """Return where a passage stands, its score and its move; of one that was struck out only where."""
+    """Return where a passage stands, its score and its move; a struck-out passage has no score."""
     chunk = ranked.chunk
     parts = [
         f"**{markup.plain(chunk.heading)}**" if chunk.heading else "",

@@ -43,9 +43,10 @@ def write_shown(body: Tag) -> None:
         _write_terms(terms)
     for picture in body("img", alt=True):
         _write_alternative(picture)
-    for short in body("abbr", title=True):
-        if not body.find(string=re.compile(re.escape(str(short["title"])))):  # once, where it comes first
-            short.append(f" ({short['title']})")
+    first = {str(short["title"]): short for short in reversed(body("abbr", title=True))}  # some pages mark each one
+    for title, short in first.items():
+        if not body.find(string=re.compile(re.escape(title))):
+            short.append(f" ({title})")
     for summary in body("summary"):
         summary.name = "p"
     for element in body(role=list(_TABLE_ROLES)):

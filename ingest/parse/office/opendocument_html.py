@@ -216,7 +216,7 @@ class Html:
         return ""
 
     def in_order(self, shapes: Iterable[etree._Element]) -> str:
-        """Return shapes as HTML in the order in which they are read."""
+        """Return shapes as HTML, in reading order."""
         return "".join(map(self.of, sorted(shapes, key=_place)))
 
     def _shape(self, shape: etree._Element) -> str:
