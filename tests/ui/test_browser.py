@@ -233,7 +233,7 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
         page.get_by_role("button", name="Download original").click()
     assert download.value.suggested_filename == "manual.pdf"
     page.get_by_role("link", name="Back to the answer").click()
-    expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
+    expect(page.get_by_role("button", name="Open [1]")).to_be_visible()
     page.go_back()
     expect(whole).to_be_visible()
 
