@@ -14,10 +14,13 @@ from bs4.element import NavigableString, RubyTextString, Tag
 from lxml.html.defs import tags as lxml_tags
 from markdown_it import MarkdownIt
 from markdownify import MarkdownConverter
+from mdit_py_plugins.admon import admon_plugin
+from mdit_py_plugins.deflist import deflist_plugin
 
 from ingest.parse.document import FoundFigure, Heading, Page, Parsed, hidden_note, one_line
 from ingest.parse.encoding import read_markup, read_text
 from ingest.parse.html.boilerplate import content_of, visible_part_of
+from ingest.parse.html.dialects import common_markdown
 from ingest.parse.html.hidden import apply_style_sheet
 from ingest.parse.html.pictures import MARK, pictures_of
 from ingest.parse.html.shown import write_shown
@@ -34,6 +37,8 @@ def parse_markdown(data: bytes) -> Parsed:
     What looks like a tag and is none, as in `ssh <user>@<host>`, is text.
     """
     title, body = _front_matter(read_text(data))
+    if _IMPORT.match(body):  # Docusaurus reads .md as MDX
+        return parse_mdx(data)
     return _from_markdown(title, outside_code_blocks(body, _with_placeholders))
 
 
@@ -71,7 +76,9 @@ def _from_markdown(title: str | None, body: str) -> Parsed:
     body = outside_code_blocks(
         body, lambda part: _FOOTNOTE.sub(r"\\[\1]", without_tags(part, of_site=title is not None))
     )
-    parsed = from_html(MarkdownIt("commonmark", {"html": True}).enable("table").render(body), visible_part_of)
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    html = markdown.use(deflist_plugin).use(admon_plugin).render(common_markdown(body))
+    parsed = from_html(html, visible_part_of)
     return replace(parsed, title=title or parsed.title)
 
 
@@ -106,6 +113,7 @@ _COMPONENT = re.compile(
     re.MULTILINE,
 )
 """A tag of MDX, such as <Tab title="Linux">."""
+_IMPORT = re.compile(r"\s*import\s+[\w{}*, ]+\s+from\s+['\"]")
 _TITLES = ("title", "label", "summary", "name", "path", "question")
 _FOOTNOTE = re.compile(r"(?<!\\)\[(\^[\w-]+)\]")
 """Markdown would take the text of a footnote of one word for the address of a link."""

@@ -24,6 +24,9 @@ _LONGEST_MEANING = 300
 """Characters of an item; longer text is paragraphs."""
 _MOST_ALT = 60
 """Characters of the alternative text of a picture within a sentence; a longer one describes a figure."""
+_TITLE_OF_BOX = re.compile(
+    r"^(?:markdown-alert-|custom-block-|callout-)title$|^admonition-?(?:title|heading)", re.IGNORECASE
+)
 _FORMULA = re.compile(r"^(\w+:)?math$")
 
 
@@ -49,11 +52,28 @@ def write_shown(body: Tag) -> None:
             short.append(f" ({title})")
     for summary in body("summary"):
         summary.name = "p"
+    for box_title in body(class_=_TITLE_OF_BOX):
+        _write_title(box_title)
     for element in body(role=list(_TABLE_ROLES)):
         element.name = _TABLE_ROLES[str(element["role"])]
     for foot in body("tfoot"):
         foot.parent.append(foot)  # type: ignore[union-attr]
     _write_marks(body)
+
+
+def _write_title(title: Tag) -> None:
+    """Write the title of a box, such as "Warning", before its first sentence; a list or table follows it."""
+    text, after = one_line(title.get_text()), title.find_next_sibling()
+    if not text:
+        return
+    colon = "" if text[-1] in ":?!." else ":"
+    if after and after.name == "div":
+        after = after.find(True, recursive=False)
+    if after and after.name == "p":
+        after.insert(0, f"{text}{colon} ")
+        title.decompose()
+    else:
+        title.name, title.string = "p", f"{text}{colon}"
 
 
 def _set_apart(element: Tag) -> None:

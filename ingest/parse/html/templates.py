@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from markdown_it import MarkdownIt
+from mdit_py_plugins.admon import admon_plugin
 
-_KEPT = (
+CODE_BLOCKS = ("fence", "code_block")
+KEPT = (
     r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)"  # inline code
     r"|<(?P<code>pre|code|kbd|samp|script|style)\b.*?</(?P=code)\s*>"
 )
+"""The pattern of code within text, in the groups `ticks` and `code`."""
 _RAW = r"\{%-?\s*raw\s*-?%\}(?P<raw>.*?)\{%-?\s*endraw\s*-?%\}"
 _COMMENTS = (
     r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}|\{#(?!\w[\w-]*\}).{0,2000}?#\}"  # {#name} is an anchor
@@ -19,8 +22,8 @@ _TAGS = r"\{%.{0,2000}?%\}|\{\{[<%].{0,2000}?[>%]\}\}"  # limited length: a lone
 _SITE_VALUES = r"\{\{-?\s*(?:site|page|layout|config)\.[^{}]*\}\}"
 _VALUES = r"\{\{.{0,2000}?\}\}"
 
-_ALWAYS = re.compile(f"{_KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_SITE_VALUES}", re.DOTALL)
-_IN_SITES = re.compile(f"{_KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_VALUES}", re.DOTALL)
+_ALWAYS = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_SITE_VALUES}", re.DOTALL)
+_IN_SITES = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_VALUES}", re.DOTALL)
 
 
 def without_tags(text: str, of_site: bool) -> str:
@@ -38,19 +41,23 @@ def _kept(match: re.Match[str]) -> str:
 
 
 def _without_code(text: str) -> str:
-    return re.sub(_KEPT, "", text, flags=re.DOTALL)
+    return re.sub(KEPT, "", text, flags=re.DOTALL)
 
 
-def outside_code_blocks(text: str, change: Callable[[str], str]) -> str:
-    """Return Markdown with `change` applied to everything except fenced and indented code."""
+def outside_code_blocks(text: str, change: Callable[[str], str], code: Container[str] = CODE_BLOCKS) -> str:
+    """Return Markdown with `change` applied to everything except blocks of code.
+
+    code: kinds of blocks; the text of an indented box counts as code until its mark is one that the parser knows.
+    """
     lines, done, parts = re.findall(r"[^\n]*\n|[^\n]+", text), 0, []
-    for start, end in _code_blocks(text):
+    for start, end in _blocks(text, code):
         parts += [change("".join(lines[done:start])), "".join(lines[start:end])]
         done = end
     return "".join([*parts, change("".join(lines[done:]))])
 
 
-def _code_blocks(text: str) -> Iterator[tuple[int, int]]:
-    for token in MarkdownIt("commonmark").parse(text):
-        if token.type in ("fence", "code_block") and token.map:
+def _blocks(text: str, kinds: Container[str]) -> Iterator[tuple[int, int]]:
+    blocks_only = MarkdownIt("commonmark").use(admon_plugin).disable("inline")
+    for token in blocks_only.parse(text):
+        if token.type in kinds and token.map:
             yield token.map[0], token.map[1]
