@@ -36,7 +36,34 @@ _OPENER = re.compile(
     re.IGNORECASE,
 )
 _FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECASE)
-_CLOSER = re.compile(r"\b(?:too|also|as well|then|instead|else|auch|dann|aussi|también)\W*$", re.IGNORECASE)
+_CLOSER = re.compile(
+    r"\b(?:too|also|as well|then|instead|else|meanwhile|otherwise|(?:the|that) (?:\w+ )?ones?"
+    r"|auch|dann|sonst|inzwischen|aussi|también)\W*$",
+    re.IGNORECASE,
+)
+_CORRECTION = re.compile(
+    r"(?:(?:no|nope|sorry|nein|non)\b[,.!\s]*)*(?:(?:but|aber|mais)\s+)?"
+    r"(?:i (?:mean|meant)|ich mein(?:e|te)|je (?:veux|voulais) dire|quiero decir)\b|not (?!all\b|every)",
+    re.IGNORECASE,
+)
+"""How a correction of the last question begins: 'no, I meant', 'not the hotel'."""
+_LIMIT = re.compile(
+    r"(?:only|even|except|(?:more|less|fewer|longer) than|up to|over|nur|sogar|mehr als|bis zu|über|seulement|même)\b",
+    re.IGNORECASE,
+)
+"""How a phrase begins that narrows the last question: 'only for managers?', 'more than 80 hours?'."""
+_SMALL_TALK = re.compile(
+    r"(?:(?:ok(?:ay)?|great|perfect|super|good|got it|i see|thanks?|thank you|thx|cheers|very|so|much|a lot|many|all"
+    r"|hi|hello|hey|there|again|are you|still|bye|danke|vielen dank|schön|gut|sehr|hallo|merci|bonjour|gracias|hola)"
+    r"\b[\s,.!?]*)+",
+    re.IGNORECASE,
+)
+"""A turn without a question: 'ok thanks', 'hello, are you still there?'."""
+_POINTS_AT_END = re.compile(
+    r"\b(?:during|for|of|to|with|by|about|before|after|without|on|in|under) (?:it|them|that|those)\W*$", re.IGNORECASE
+)
+"""'What is the notice period during it?' names something, but not what `it` is."""
+_IS = re.compile(r"\b(what|when|where|who|how)'s\b", re.IGNORECASE)
 
 _ABBREVIATION = re.compile(
     r"(?<=[\s.(])(?<!\d\s)(?:[^\W\d_]|[A-ZÄÖÜ][a-z]|Mme|Mrs|Prof|Sra|approx|bzw|ca|incl|inkl|vs)\."
@@ -62,6 +89,7 @@ _GENERIC = _words(
     "please possible quickly same so soon start starts stop take takes tell then there too valid very work works yes"
 )
 _FUNCTION_WORDS = _QUESTION_WORDS | _AUXILIARIES | _DETERMINERS | _PREPOSITIONS | _PRONOUNS | _GENERIC
+_SAYS_LITTLE = _FUNCTION_WORDS | _words("i'm i've i'd i'll we're we've")
 _SPAN = _words("year month week day summer winter morning afternoon evening time quarter")
 
 
@@ -72,12 +100,23 @@ def is_follow_up(question: str) -> bool:
     short fragment, or refers ('it', 'those') to something it does not name.
     """
     text = question.strip()[:MAX_CHARACTERS]
-    words = _split(text)
-    if not words:
+    if _is_small_talk(text):
         return False
-    if _without_opener(text) != text or (len(words) <= 10 and _CLOSER.search(text)):
+    if (greeting := _SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!":
+        text = text[greeting.end() :]
+    if not (words := _split(text)):
+        return False
+    if _without_opener(text) != text:
+        return True
+    if len(words) <= 10 and (_CLOSER.search(text) or _CORRECTION.match(text)):
+        return True
+    if len(words) <= 8 and words[0].lower() in _QUESTION_WORDS and _POINTS_AT_END.search(text):
         return True
     return _says_little(words) or _is_fragment(text, words) or _points_back(text)
+
+
+def _is_small_talk(text: str) -> bool:
+    return _SMALL_TALK.fullmatch(text.strip()) is not None
 
 
 def rewrite(
@@ -95,7 +134,8 @@ def rewrite(
     that is known to be a follow-up. If the language model fails, is stopped or writes something else, the last question
     is added in brackets.
     """
-    if not earlier or (detect and not is_follow_up(question)):
+    earlier = [each for each in earlier if not _is_small_talk(each)]
+    if not earlier or _is_small_talk(question) or (detect and not is_follow_up(question)):
         return question
     messages = follow_up_prompt(question, earlier, instructions or INSTRUCTIONS)
     written = _written(messages, language_model, stop) if language_model else ""
@@ -163,9 +203,9 @@ def _says_more(text: str) -> bool:
 
 def _says_little(words: Sequence[str]) -> bool:
     """Return whether it is a question with at most one telling word, not a name, which would be a topic."""
-    if all(word.lower() in _FUNCTION_WORDS for word in words):
+    if all(word.lower() in _SAYS_LITTLE for word in words):
         return True
-    telling = [word for word in words[1:] if word.lower() not in _FUNCTION_WORDS]
+    telling = [word for word in words[1:] if word.lower() not in _SAYS_LITTLE]
     is_question = words[0].lower() in _QUESTION_WORDS | _AUXILIARIES
     return is_question and len(telling) == 1 and not _is_name(telling[0])
 
@@ -176,6 +216,8 @@ def _is_name(word: str) -> bool:
 
 def _is_fragment(text: str, words: Sequence[str]) -> bool:
     """Return whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
+    if text.endswith("?") and (len(words) == 1 or (len(words) <= 6 and _LIMIT.match(text))):
+        return True
     if any(word.lower() in _AUXILIARIES or re.search(r"\d", word) for word in words):
         return False
     starts_as_phrase = words[0].lower() in _PREPOSITIONS
@@ -231,4 +273,5 @@ def _without_opener(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", text)  # noqa: RUF001
+    text = _IS.sub(r"\1 is", text.replace("\u2019", "'"))
+    return re.findall(r"[^\W_]+(?:[-'.][^\W_]+)*", text)

@@ -25,6 +25,23 @@ RESET = "Where do I ask for a password reset?"
     "question",
     [
         "and in Germany?",
+        "no, I meant the meals",
+        "I mean in Bristol",
+        "nein, ich meinte die Bahn",
+        "not the hotel, the train",
+        "only for managers?",
+        "more than 80 hours?",
+        "even during a tender?",
+        "nur für Leiter?",
+        "E-104?",
+        "120?",
+        "where can I get the old one?",
+        "what about that?",
+        "Who buys food meanwhile?",
+        "what is the notice period during it?",
+        "what if I'm late?",
+        "what’s the salary for it?",  # noqa: RUF001
+        "thanks! is it paid?",
         "And how do I request leave?",
         "what about the Pro plan?",
         "How about Bristol",
@@ -64,6 +81,12 @@ def test_what_leans_on_the_question_before_is_a_follow_up(question: str) -> None
     [
         "",
         "?!",
+        "thanks!",
+        "hello, are you still there?",
+        "vielen dank, sehr gut",
+        "Thanks, how do I order a phone for a customer?",
+        "What is over 80 hours called in the contract of a manager?",
+        "What does the form for parental leave ask for, and who signs it?",
         FRANCE,
         RESET,
         "parental leave",
@@ -93,6 +116,12 @@ def test_what_names_its_subject_stands_alone(question: str) -> None:
 @pytest.mark.parametrize("question", ["and in Germany?", "what about the Pro plan?", "vouchers?", "und in Rom?"])
 def test_the_new_question_leads_and_the_last_one_stands_in_brackets(question: str) -> None:
     assert rewrite(f" {question} ", [RESET, FRANCE]) == f"{question} ({FRANCE})"
+
+
+def test_thanks_and_greetings_are_neither_follow_ups_nor_what_one_follows() -> None:
+    assert rewrite("thanks a lot!", [FRANCE], detect=False) == "thanks a lot!"
+    assert rewrite("and in Germany?", [FRANCE, "ok, thanks"]) == f"and in Germany? ({FRANCE})"
+    assert rewrite("and in Germany?", ["hi there"]) == "and in Germany?"
 
 
 def test_follow_ups_of_follow_ups_keep_the_first_question_and_do_not_grow() -> None:
