@@ -74,7 +74,14 @@ class AskedValue:
 
 
 def asked_value(question: str) -> AskedValue | None:
-    """Return the kind of value that a question asks for; None if any text may answer."""
+    """Return the kind of value that a question asks for; None if any text may answer.
+
+    A follow-up with a question word, such as "how long does it last?", asks for what it says; "and in Bremen?" asks for
+    what the question before it did, which stands in brackets.
+    """
+    own = CONTEXT.sub("", question)
+    if re.search(rf"\b(?!(?:what|how) about\b)(?:{_ASKING})\b", own, re.IGNORECASE):
+        question = own
     for asks, form, column in _ASKED_VALUES:
         if re.search(asks, question, re.IGNORECASE):
             return AskedValue(re.compile(form, re.IGNORECASE), re.compile(column, re.IGNORECASE) if column else None)

@@ -120,6 +120,7 @@ def test_years_that_tell_the_situation_or_a_quantity_are_not_asked_for(question:
 # values ----------------------------------------------------------------------------------------------
 
 MENU = "| Dish | Staff (EUR) |\n|---|---|\n| Coffee | 1.00 |\n| Soup | 2.50 |"
+PARTS = "| Part | Price (EUR) |\n|---|---|\n| TB-310 | 64 |\n| TB-320 | 70 |"
 PHONES = "| Name | Telephone |\n|---|---|\n| Eva Lind | 1750 |\n| Ulf Holm | 1760 |"
 
 
@@ -128,6 +129,10 @@ PHONES = "| Name | Telephone |\n|---|---|\n| Eva Lind | 1750 |\n| Ulf Holm | 176
     [
         (MENU, "How much does a coffee cost?", True),
         (MENU, "How much does a beer cost?", False),
+        (PARTS, "How much does TB-310 cost?", True),
+        (PARTS, "How much does it cost? (Who makes caps?)", False),
+        (PHONES, "Who is Eva Lind? (How much does a coffee cost)", True),
+        (PHONES, "and Eva Lind? (How much does a coffee cost)", False),
         (PHONES, "What is the phone number of Eva Lind?", True),
         (PHONES.replace("Telephone", "Room"), "What is the phone number of Eva Lind?", False),
     ],

@@ -255,6 +255,20 @@ def test_the_kind_of_value_asked_for_decides_within_the_best_passage() -> None:
     assert "555-0142" in text
 
 
+class TopicScorer:
+    """A sentence is as near to a question as the words are that they share."""
+
+    def similarities(self, text: str, passages: Sequence[str]) -> list[float]:
+        asked = set(re.findall(r"\w+", text.lower()))
+        return [len(asked & set(re.findall(r"\w+", passage.lower()))) / len(asked) for passage in passages]
+
+
+def test_a_follow_up_leads_over_the_question_before_it() -> None:
+    shown = citations("Business class needs a director.\n\nBooks are paid.", "Phones need a director too.")
+    asked = "and phones? (Who allows business)"
+    assert [quote.text for quote in extract(asked, shown, TopicScorer(), 1.0).quotes][0].startswith("Phones")
+
+
 @pytest.mark.parametrize(
     ("question", "is_clear"),
     [
