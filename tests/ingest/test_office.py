@@ -124,6 +124,20 @@ def test_row_of_a_header_is_one_line() -> None:
     assert word(paragraph("Words"), header1=head).pages[0].text == "Words\n\nDocument no. | WI-088"
 
 
+def test_heading_that_a_header_repeats_is_left_out() -> None:
+    begin, separate, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end"))
+    code = "<w:r><w:instrText>STYLEREF Title</w:instrText></w:r>"
+    field = f"{begin}{code}{separate}{run('Error! No text of this style')}{end}"
+    head = f"<w:hdr {WORD}><w:p>{field}{run(' Boat hire rules')}</w:p></w:hdr>"
+    assert word(paragraph("Words"), header1=head).pages[0].text == "Words\n\nBoat hire rules"
+
+
+def test_large_first_letter_belongs_to_its_word() -> None:
+    letter = paragraph("T", '<w:framePr w:dropCap="drop" w:lines="3"/>')
+    assert text_of(docx(letter + paragraph("he pool opens"))) == "The pool opens"
+    assert text_of(docx(f"{paragraph('Open', '<w:framePr/>')}{paragraph('Pool')}{letter}")) == "Open\n\nPool\n\nT"
+
+
 def with_chunk(name: str, content: str) -> Parsed:
     link = f'<Relationship Id="r9" Type="{OFFICE}/aFChunk" Target="/word/{name}"/>'
     with zipfile.ZipFile(io.BytesIO(docx(paragraph("Above") + '<w:altChunk r:id="r9"/>', links=link))) as package:
