@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 
 from charset_normalizer import from_bytes
 
@@ -33,21 +34,22 @@ def read_markup(data: bytes) -> str:
     declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
     if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
         try:
-            return decode(data.decode(known_encoding(declared[1].decode())).encode())
+            return decode(data.decode(declared[1].decode()).encode())
         except (LookupError, UnicodeDecodeError):
             pass  # the declared encoding is wrong
     return read_text(data)
 
 
-def known_encoding(name: str) -> str:
-    """Return Python's name of an encoding, for spellings such as cp-850 too. Raises LookupError."""
-    spellings = (name, re.sub(r"[-_ ]", "", name), re.sub(r"(?i)^x-", "", name), re.sub(r"(?i)^windows-?", "cp", name))
-    for spelling in spellings:
-        try:
-            return codecs.lookup(spelling).name
-        except LookupError:
-            pass
-    raise LookupError(name)
+def _spelled_otherwise(name: str) -> codecs.CodecInfo | None:
+    """Return the encoding that Python knows by another name, such as windows-950, x-sjis or cp-850."""
+    for spelling in (re.sub("[-_ ]", "", name), re.sub("^x[-_]", "", name), re.sub("^windows[-_]?", "cp", name)):
+        if spelling != name:
+            with suppress(LookupError):
+                return codecs.lookup(spelling)
+    return None
+
+
+codecs.register(_spelled_otherwise)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import PurePath
 
 from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, one_line
-from ingest.parse.encoding import known_encoding, read_markup
+from ingest.parse.encoding import read_markup
 from ingest.parse.html.boilerplate import visible_part_of
 from ingest.parse.html.markup import from_html
 from ingest.parse.marks import without_invisible
@@ -107,8 +107,7 @@ def _plain(text: str) -> Parsed:
 def _words(part: MIMEPart) -> str:
     data = _bytes(part)
     try:
-        charset = known_encoding(part.get_content_charset("utf-8"))
-        return without_invisible(data.decode(charset).replace("\r\n", "\n"))
+        return without_invisible(data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n"))
     except (LookupError, UnicodeDecodeError):  # unknown or wrong encoding
         return read_markup(data)
 

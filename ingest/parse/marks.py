@@ -19,7 +19,8 @@ Also what changes a terminal, or shows letters in another order than they are re
 _OTHER_FORMS = re.compile("[\ufb00-\ufb06\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
 """Ligatures, and letters and figures as wide as Chinese characters."""
 _USUAL = str.maketrans(
-    "\u2010\u2011\U0001f5f8\U0001f5f6\U0001f5f9\U0001f5f7\U0001f78e\U0001f78f", "--\u2713\u2717\u2611\u2612\u2610\u2610"
+    "\u2010\u2011\U0001f5f8\U0001f5f4\U0001f5f6\U0001f5f9\U0001f5f7\U0001f78e\U0001f78f",
+    "--\u2713\u2717\u2717\u2611\u2612\u2610\u2610",
 )
 """Hyphens as they are typed, and the check marks and boxes of symbol fonts as people write them elsewhere."""
 _LONGEST_ADDRESS = 200

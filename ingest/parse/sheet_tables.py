@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import dropwhile, groupby
 
 from ingest.parse.document import one_line
 from ingest.parse.tables import Row, is_figure, is_strong, names_columns_of, said_once, table_text
@@ -12,6 +12,8 @@ from ingest.parse.tables import Row, is_figure, is_strong, names_columns_of, sai
 _LEAST_APART = 2  # rows that one of two tables side by side has more than the other
 _MOST_NOTES, _FEWEST_WORDS = 3, 4  # of each note
 _DIGIT = re.compile(r"\d")
+_AMOUNT = re.compile(r"\d|^\s*[-\u2013\u2014]\s*$")
+"""Financial reports write nothing as a dash."""
 
 
 def blocks(rows: Iterable[Row]) -> Iterator[list[list[str]]]:
@@ -38,17 +40,20 @@ def parted(rows: Iterable[Row]) -> list[list[Row]]:
 def _goes_on(above: Sequence[Row], rows: Sequence[Row]) -> bool:
     """Return whether rows have the columns of the table above and no header of their own, unlike that one.
 
-    A header is bold, or has a word above cells with figures.
+    A header is bold, or has a word above cells with figures; its names may take several rows.
     """
     used = _used(above)
     if len(used) < 2 or _used(rows) != used:
         return False
-    header, *body = ([row[column] for column in used] for row in above)
+    inner = [[row[column] for column in used] for row in above]
     below = [[row[column] for column in used] for row in rows]
-    if all(map(is_strong, header)):
+    if all(map(is_strong, inner[0])):
         return not all(map(is_strong, below[0]))
-    columns = zip(header, zip(*body, *below, strict=True), strict=True)
-    return any(not _DIGIT.search(name) and all(map(_DIGIT.search, cells)) for name, cells in columns if name.strip())
+    columns = (list(dropwhile(lambda cell: not cell.strip(), column)) for column in zip(*inner, strict=True))
+    return any(
+        not _DIGIT.search(name) and any(map(_DIGIT.search, figures)) and all(map(_AMOUNT.search, [*cells, *figures]))
+        for (name, *cells), figures in zip(columns, zip(*below, strict=True), strict=True)
+    )
 
 
 def _side_by_side(rows: list[Row]) -> list[list[Row]]:

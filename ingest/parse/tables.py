@@ -162,10 +162,26 @@ def _covers(one: str, other: str) -> bool:
 
 
 def _with_grouped(rows: Sequence[Row], num_headers: int) -> int:
-    """Return the number of header rows, with those that name the columns below a merged cell."""
-    while 0 < num_headers < len(rows) - 1 and names_columns_of(rows[num_headers - 1], rows[num_headers]):
+    """Return the number of header rows, with those that name the columns below a merged cell or an empty one."""
+    while 0 < num_headers < len(rows) - 1 and (
+        names_columns_of(rows[num_headers - 1], rows[num_headers]) or _names_the_rest(rows[num_headers - 1 :])
+    ):
         num_headers += 1
     return num_headers
+
+
+def _names_the_rest(rows: Sequence[Row]) -> bool:
+    """Return whether the second row, which has no figure, names columns of figures that the first one leaves empty."""
+    above, names, *below = rows
+    nameless = [column for column, cell in enumerate(above) if not cell.strip() and names[column].strip()]
+    return (
+        len(nameless) > 1
+        and len(below) > 1
+        and any(map(str.strip, above))
+        and not any(map(is_figure, names))
+        and all(one.strip() or other.strip() for one, other in zip(above, names, strict=True))
+        and all(is_figure(row[column]) or not re.search(r"\w", row[column]) for row in below for column in nameless)
+    )
 
 
 def names_columns_of(groups: Row, names: Row) -> bool:

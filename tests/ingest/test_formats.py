@@ -420,9 +420,21 @@ def test_pictures_in_the_text_of_a_mail_are_left_out() -> None:
     assert page.text == f"{HEAD}Hello\n\n## scan.png\n\nscan"
 
 
+@pytest.mark.parametrize("name", ["windows-950", "x-windows-950", "Windows950", "cp-950"])
+def test_encodings_are_known_in_other_spellings(name: str, tmp_path: Path) -> None:
+    head = f"Subject: Leave\nContent-Type: text/plain; charset={name}\nContent-Transfer-Encoding: 8bit\n\n"
+    assert read(tmp_path, "a.eml", head.encode() + "休假".encode("big5")).text == "# Leave\n\n休假"
+
+
 def test_mail_of_an_unknown_encoding_is_read(tmp_path: Path) -> None:
     head = b"Subject: Leave\nContent-Type: text/plain; charset=x-none\nContent-Transfer-Encoding: 8bit\n\n"
     assert read(tmp_path, "a.eml", head + b"Gr\xf6\xdfe, to be ordered").text == "# Leave\n\nGröße, to be ordered"
+
+
+def test_smile_of_an_outlook_mail_is_no_letter(tmp_path: Path) -> None:
+    head = "Subject: Leave\nContent-Type: text/html\n\n"
+    body = "<p>See you <span style='font-family:Wingdings'>J</span></p><p><font face='Wingdings'>ü</font> Paid</p>"
+    assert read(tmp_path, "a.eml", head + body).text == "# Leave\n\nSee you ☺\n\n✓ Paid"
 
 
 def test_broken_headers_of_a_mail_are_taken_as_they_stand(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from lxml import etree
 from openpyxl.comments import Comment
 from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Color, Font, PatternFill
@@ -55,6 +56,14 @@ def test_numbered_paragraphs_in_cells_go_on_counting() -> None:
     cells = "".join(f"<w:tr><w:tc>{numbered(0, words)}</w:tc></w:tr>" for words in ("Close", "Open"))
     text = text_of(docx(f"<w:tbl>{cells}</w:tbl>", numbering=levels("%1.")))
     assert "2. Open" in text
+
+
+def test_bullets_that_are_check_marks_and_words_in_symbol_fonts_are_signs() -> None:
+    fonts = '<w:rFonts w:ascii="Wingdings" w:hAnsi="Wingdings"/>'
+    bullet = levels("\uf0fb", kinds=("bullet",)).replace("</w:lvl>", f"<w:rPr>{fonts}</w:rPr></w:lvl>")
+    assert text_of(docx(numbered(0, "Open fire"), numbering=bullet)) == "- ✗ Open fire"
+    assert text_of(docx(numbered(0, "Fire"), numbering=levels("\uf0b7", kinds=("bullet",)))) == "- Fire"
+    assert text_of(docx(paragraph("\uf0fe", look=fonts))) == "☑"
 
 
 LINK = '<w:num w:numId="5"><w:abstractNumId w:val="8"/></w:num>'
@@ -113,6 +122,20 @@ def test_row_of_a_header_is_one_line() -> None:
     cells = f"<w:tc>{paragraph('Document no.')}</w:tc><w:tc>{paragraph('WI-088')}</w:tc>"
     head = f"<w:hdr {WORD}><w:tbl><w:tr>{cells}</w:tr></w:tbl></w:hdr>"
     assert word(paragraph("Words"), header1=head).pages[0].text == "Words\n\nDocument no. | WI-088"
+
+
+def test_heading_that_a_header_repeats_is_left_out() -> None:
+    begin, separate, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end"))
+    code = "<w:r><w:instrText>STYLEREF Title</w:instrText></w:r>"
+    field = f"{begin}{code}{separate}{run('Error! No text of this style')}{end}"
+    head = f"<w:hdr {WORD}><w:p>{field}{run(' Boat hire rules')}</w:p></w:hdr>"
+    assert word(paragraph("Words"), header1=head).pages[0].text == "Words\n\nBoat hire rules"
+
+
+def test_large_first_letter_belongs_to_its_word() -> None:
+    letter = paragraph("T", '<w:framePr w:dropCap="drop" w:lines="3"/>')
+    assert text_of(docx(letter + paragraph("he pool opens"))) == "The pool opens"
+    assert text_of(docx(f"{paragraph('Open', '<w:framePr/>')}{paragraph('Pool')}{letter}")) == "Open\n\nPool\n\nT"
 
 
 def with_chunk(name: str, content: str) -> Parsed:
@@ -182,6 +205,37 @@ def test_columns_of_a_slide_are_read_one_by_one() -> None:
 
 def test_rows_of_one_height_are_read_across() -> None:
     assert boxes((1, 0.5, ("1", "2")), (2, 0.5, ("3", "4"))) == "1|2|3|4"
+
+
+def slide_of(shape: str) -> str:
+    """The text of a slide with this XML, and a text box."""
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    slide.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "Plan"
+    slide.shapes._spTree.append(etree.fromstring(shape))
+    return parse_pptx(saved(deck)).pages[0].text
+
+
+def test_ink_or_a_lost_picture_on_a_slide_does_not_refuse_it() -> None:
+    names = 'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
+    ink = f"<p:contentPart {names}/>"
+    markup = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+    choice = f'<m:AlternateContent xmlns:m="{markup}"><m:Choice>{ink}</m:Choice><m:Fallback/></m:AlternateContent>'
+    assert slide_of(ink) == slide_of(choice) == "Plan"
+    properties = '<p:nvPicPr><p:cNvPr id="9" name=""/><p:cNvPicPr/><p:nvPr/></p:nvPicPr><p:spPr/>'
+    assert slide_of(f"<p:pic {names}>{properties}</p:pic>") == "Plan"  # without its picture
+
+
+def test_check_marks_of_a_slide_are_signs() -> None:
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    deck = Presentation()
+    frame = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, 9, 9).text_frame
+    frame.text = "Wear gloves\nü"
+    first, second = frame.paragraphs
+    look = etree.SubElement(first._p.get_or_add_pPr(), f"{{{drawing}}}buFont", typeface="Wingdings")
+    look.addnext(etree.Element(f"{{{drawing}}}buChar", char="ü"))
+    etree.SubElement(second.runs[0]._r.get_or_add_rPr(), f"{{{drawing}}}sym", typeface="Wingdings")
+    assert parse_pptx(saved(deck)).pages[0].text == "- ✓ Wear gloves\n- ✓"
 
 
 # charts ----------------------------------------------------------------------------------------------
@@ -297,3 +351,9 @@ def test_errors_and_signs_of_symbol_fonts_are_as_shown() -> None:
     book = workbook(("a", "b", "c"), ("#DIV/0!", "ü", "û"))
     book.active["B2"].font = book.active["C2"].font = Font(name="Wingdings")
     assert parse_xlsx(saved(book)).pages[0].text.endswith("| #DIV/0! | ✓ | ✗ |")
+
+
+def test_codes_of_a_header_are_left_out() -> None:
+    book = workbook(("a", "b"), ("k", 1))
+    book.active.oddFooter.left.text = '&1#&"Calibri"&10&K01+000Confidential: &KffffffInternal use'
+    assert parse_xlsx(saved(book)).pages[0].text.endswith("\n\nConfidential: Internal use")

@@ -34,6 +34,10 @@ def read(text: str) -> list[str]:
             "Site,Head\nOslo,Ida\nBonn,Ulf\n,\nCar,Plate\nVan,K 4",
             ["Site Head", "Oslo Ida", "Bonn Ulf", "Car Plate", "Van K 4"],
         ),
+        (
+            "EUR million,,,2025\n,Sales,Profit,Staff\n,,,\nOslo,12.4,2.1,40\nBonn,9.6,\u2014,31",
+            ["EUR million Sales Profit 2025 / Staff", "Oslo 12.4 2.1 40", "Bonn 9.6 \u2014 31"],
+        ),
     ],
 )
 def test_rows_below_an_empty_one_go_on_unless_they_have_a_header(sheet: str, lines: list[str]) -> None:
@@ -89,6 +93,18 @@ def test_labels_above_the_names_of_columns_are_lines() -> None:
 def test_bold_names_of_several_columns_need_no_merged_cells() -> None:
     sheet = "*Name*,*Leave*,,*Sick*,\n,*taken*,*left*,*paid*,*unpaid*\nIda,12,18,3,0"
     assert read(sheet)[0] == "Name Leave / taken Leave / left Sick / paid Sick / unpaid"
+
+
+@pytest.mark.parametrize(
+    ("sheet", "first"),
+    [
+        ("Site,,,Year\n,Sales,Profit,\nOslo,12,2,2025\nBonn,9,4,2024", "Site Sales Profit Year"),
+        ("Site,,,Year\n,Sales,Profit,\nOslo,much,2,2025\nBonn,9,4,2024", "Site Year"),
+        ("Site,,,Year\n,12,2,\nOslo,12,2,2025\nBonn,9,4,2024", "Site Year"),
+    ],
+)
+def test_names_that_the_first_row_leaves_out_may_be_in_the_second(sheet: str, first: str) -> None:
+    assert read(sheet)[0] == first
 
 
 def test_a_form_of_labels_and_values_has_no_header() -> None:

@@ -9,6 +9,7 @@ from bs4.element import NavigableString, Tag
 from ingest.parse.document import one_line
 from ingest.parse.html.hidden import style_of
 from ingest.parse.marks import list_figure, lowered, raised
+from ingest.parse.symbols import as_shown
 
 _NO_VALUE = {"hidden", "submit", "button", "image", "reset", "file", "password", "range", "color"}
 _TABLE_ROLES = {
@@ -86,9 +87,15 @@ def _set_apart(element: Tag) -> None:
 
 
 def _write_marks(body: Tag) -> None:
-    """Write raised and lowered text so that it does not join the figure before it, and mark what is struck out."""
+    """Write raised and lowered text so that it does not join the figure before it, and mark what is struck out.
+
+    Letters of symbol fonts become signs; in mails of Outlook, a smile is a J.
+    """
     for mark in body(["sup", "sub", "strike", "span", "a", "font"]):
         style = style_of(mark) if mark.has_attr("style") else {}
+        font = style.get("font-family", str(mark.get("face", ""))).split(",")[0].strip("'\"").lower()
+        for text in mark(string=True) if font.startswith("wingdings") else ():
+            text.replace_with(as_shown(text, font))
         is_reference = "noteref" in f"{mark.get('epub:type')}{mark.get('role')}"  # raised by the style of most books
         position = "super" if mark.name == "sup" or is_reference else mark.name
         position = style.get("vertical-align", position)

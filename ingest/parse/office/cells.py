@@ -11,10 +11,9 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from itertools import pairwise
 from typing import Any
 
-from mammoth.docx.dingbats import dingbats
-
 from ingest.parse.document import one_line
 from ingest.parse.marks import lowered, raised, without_invisible
+from ingest.parse.symbols import as_shown
 from ingest.parse.tables import Field
 
 _PARTS = re.compile(
@@ -23,8 +22,6 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 """What a number format is made of; `_x` is a space as wide as x, and `*x` fills the cell with x."""
-_SYMBOLS = {font for font, _ in dingbats}
-"""Fonts that show signs in place of letters: in Wingdings an ü is a check mark."""
 _Part = tuple[str, str]
 """Kind and text of a part of a number format."""
 
@@ -49,8 +46,7 @@ class Looks:
             column, row = cell.column, cell.row
             white = not any(left <= column <= right and top <= row <= foot for left, top, right, foot in self._grounds)
         self._counts["hidden cells"] += white
-        if font in _SYMBOLS:
-            text = without_invisible("".join(chr(dingbats.get((font, ord(sign) % 0xF000), ord(sign))) for sign in text))
+        text = as_shown(text, font)
         text = "" if white else f"~~{text}~~" if struck else text
         return Field(text, strong=True) if bold and text else text
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from ingest.parse.marks import list_figure
+from ingest.parse.symbols import check_of
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STYLES = {"upperRoman": "I", "lowerRoman": "i", "upperLetter": "A", "lowerLetter": "a"}
@@ -18,12 +19,13 @@ _STYLES = {"upperRoman": "I", "lowerRoman": "i", "upperLetter": "A", "lowerLette
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A level of a numbered list: its first number, kind of number, and text such as `%1.%2`."""
+    """A level of a list: its first number, kind of number, text such as `%1.%2`, and a bullet that tells something."""
 
     start: int
     kind: str
     text: str
     legal: bool
+    check: str
 
     def is_simple(self, level: int) -> bool:
         """Return whether Markdown's own list numbers are the same."""
@@ -56,11 +58,14 @@ class Numbering:
         self._levels[name] = {}
         for level in abstract.findall(f"{W}lvl"):
             number, start = int(level.get(f"{W}ilvl", "0")), value(level, "start")
+            fonts = level.find(f"{W}rPr/{W}rFonts")
+            font = "" if fonts is None else fonts.get(f"{W}hAnsi") or fonts.get(f"{W}ascii", "")
             self._levels[name][number] = _Level(
                 int(start) if start.isdigit() else 1,
                 value(level, "numFmt") or "decimal",
                 value(level, "lvlText"),
                 is_on(level.find(f"{W}isLgl")),
+                check_of(value(level, "lvlText"), font),
             )
             if style := value(level, "pStyle"):
                 self._style_levels[name, style] = number
@@ -82,7 +87,10 @@ class Numbering:
             kind, number = self._levels[name][level], self._next(name, level)
             simple = kind.is_simple(level) and (level or self._counts[name][0] == position) and not is_blank
             if kind.kind not in ("bullet", "none") and number and (self._is_heading(paragraph) or not simple):
-                _write(paragraph, number)
+                _end_numbering(paragraph)
+                _write(paragraph, f"{number} ")
+            elif kind.kind == "bullet" and kind.check and not is_blank:
+                _write(paragraph, kind.check)
 
     def _list_of(self, paragraph: etree._Element) -> tuple[str, int] | None:
         """Return the abstract list and level of a paragraph or its style, None without a number."""
@@ -203,19 +211,22 @@ def _is_whole_cell(paragraph: etree._Element) -> bool:
     return cell is not None and cell.tag == f"{W}tc" and len(cell.findall(f"{W}p")) == 1
 
 
-def _write(paragraph: etree._Element, number: str) -> None:
-    """Write the number before the paragraph's text, and end its automatic one."""
+def _end_numbering(paragraph: etree._Element) -> None:
     properties = properties_of(paragraph)
     for numbers in properties.findall(f"{W}numPr"):
         properties.remove(numbers)
     numbers = etree.SubElement(properties, f"{W}numPr")
     etree.SubElement(numbers, f"{W}ilvl").set(f"{W}val", "0")
     etree.SubElement(numbers, f"{W}numId").set(f"{W}val", "0")
+
+
+def _write(paragraph: etree._Element, mark: str) -> None:
+    """Write a number or bullet before the paragraph's text."""
     run = etree.Element(f"{W}r")
     text = etree.SubElement(run, f"{W}t")
-    text.text = f"{number} "
+    text.text = mark
     text.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    properties.addnext(run)
+    properties_of(paragraph).addnext(run)
 
 
 def _figure(number: int, kind: str) -> str:

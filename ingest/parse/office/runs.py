@@ -1,4 +1,4 @@
-"""Runs of a Word document as their styles show them: hidden ones removed, raised and struck out ones marked."""
+"""Runs of a Word document as they look: hidden ones removed, raised and struck out ones marked, symbols written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from ingest.parse.office.numbering import W, is_on, styles_of, value, with_bases
+from ingest.parse.symbols import as_shown
 
 _SMALLEST = 4
 """Half points; smaller text is not for readers."""
@@ -21,7 +22,10 @@ class Looks:
         self._styles = styles_of(styles)
 
     def write_into(self, part: etree._Element) -> int:
-        """Remove hidden runs and mark raised and struck out ones for mammoth; returns how many hidden had text."""
+        """Remove hidden runs, mark raised and struck out ones for mammoth, and write the signs of symbol fonts.
+
+        Returns how many hidden ones had text.
+        """
         num_hidden = 0
         for run in list(part.iter(f"{W}r")):
             if self._is_hidden(run):
@@ -29,6 +33,7 @@ class Looks:
                 run.getparent().remove(run)
             else:
                 self._mark(run)
+                _write_symbols(run)
         return num_hidden
 
     def is_bold(self, paragraph: etree._Element) -> bool:
@@ -91,3 +96,10 @@ class Looks:
             yield from outer.findall(f"{W}pPr/{W}shd")
             style = self._styles.get(value(outer.find(f"{W}pPr"), "pStyle"))
             yield from [] if style is None else style.findall(f"{W}pPr/{W}shd")
+
+
+def _write_symbols(run: etree._Element) -> None:
+    fonts = run.find(f"{W}rPr/{W}rFonts")
+    if fonts is not None:
+        for words in run.iter(f"{W}t"):
+            words.text = as_shown(words.text or "", fonts.get(f"{W}hAnsi") or fonts.get(f"{W}ascii", ""))

@@ -43,7 +43,8 @@ _FORMULA = re.compile(
 )
 _THREAD = re.compile(r"^\[[^\]]*\].*linkid=870924[^:]*:\s*", re.DOTALL)
 """What Excel writes before a comment with replies, for older versions, in the language of its user."""
-_EDGE_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-F]{6}|\d+|[A-Z])')
+_EDGE_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|1#|\d+|[A-Z])')
+"""Font, color, size and the like of a header's text; programs that label files mark theirs with a # of one point."""
 _LINK_FORMULA = re.compile(r'(?i)HYPERLINK\(\s*"([^"]+)"')
 
 

@@ -21,11 +21,13 @@ from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.parts import tree
 from ingest.parse.office.slide_order import in_order
+from ingest.parse.symbols import as_shown, check_of
 
 _SMALLEST = 200  # hundredths of a point
 _TEXT = re.compile(r"<p>[^<]*</p>")
 _FIGURE = re.compile(r"<p>\W?\d[^<]{0,10}</p>")
 _DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_EMBEDDED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"
 _DIAGRAM = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}dm"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -38,16 +40,15 @@ def parse_pptx(data: bytes) -> Parsed:
     deck = Presentation(io.BytesIO(package))
     slides = list(deck.slides)
     note_pages(len(slides))
+    num_unseen = sum(_prepare(slide, deck.slide_width) for slide in slides if not _is_hidden(slide))
     title = real_title(deck.core_properties.title or "") or next(
         filter(None, (_title(slide) for slide in slides if not _is_hidden(slide))), ""
     )
     pages = []
     num_hidden = sum(_is_hidden(slide) for slide in slides)
-    num_unseen = 0
     for number, slide in enumerate(slides, 1):
         if _is_hidden(slide):
             continue
-        num_unseen += _prepare(slide, deck.slide_width)
         parsed = from_html(_slide(slide, title, number))
         figures = (replace(figure, page=number) for figure in parsed.figures)
         pages.append(Parsed((Page(number, parsed.pages[0].text),), parsed.headings, "", figures=tuple(figures)))
@@ -64,9 +65,12 @@ def _is_hidden(slide: Any) -> bool:
 def _prepare(slide: Any, width: int) -> int:
     """Put alternative content and formulas where python-pptx reads them; remove and count texts that are not shown."""
     for choice in list(slide._element.iter("{*}AlternateContent")):
-        for child in choice.findall("{*}Choice[1]/*"):
+        drawn = choice.find("{*}Choice[1]/{*}contentPart") is not None  # ink, which only its picture shows
+        for child in choice.findall("{*}Fallback/*" if drawn else "{*}Choice[1]/*"):
             choice.addprevious(child)
         choice.getparent().remove(choice)
+    for ink in list(slide._element.iter("{*}contentPart")):
+        ink.getparent().remove(ink)
     for formula in list(slide._element.iter(f"{MATH}oMath")):
         run = etree.SubElement(etree.Element(f"{_DRAWING}p"), f"{_DRAWING}r")
         etree.SubElement(run, f"{_DRAWING}t").text = formula_text(formula)
@@ -136,7 +140,8 @@ def _shape(shape: Any) -> str:
 
 def _picture(shape: Any) -> str:
     """Return a picture as <img> with the name of its part of the file, '' for another shape."""
-    name = getattr(shape._element, "blip_rId", None)
+    blip = shape._element.find(f"{{*}}blipFill/{_DRAWING}blip")
+    name = blip.get(_EMBEDDED) if blip is not None else None
     if not name or name not in shape.part.rels or shape.part.rels[name].is_external:
         return ""
     source = quote(str(shape.part.related_part(name).partname).lstrip("/"))
@@ -175,10 +180,10 @@ def _list(paragraphs: list[Any]) -> Iterator[str]:
 
 
 def _number(paragraph: Any) -> str:
-    """Return the automatic number of a paragraph, counted from the first of its kind in sequence, '' without one."""
+    """Return the automatic number of a paragraph, counted from the first of its kind in sequence, or a check mark."""
     kind = _numbering(paragraph._p)
     if kind is None:
-        return ""
+        return _check(paragraph._p)
     count, level = 0, paragraph._p.pPr.get("lvl", "0")
     for before in paragraph._p.itersiblings(f"{_DRAWING}p", preceding=True):
         depth = before.pPr.get("lvl", "0") if before.pPr is not None else "0"
@@ -189,6 +194,11 @@ def _number(paragraph: Any) -> str:
     style = "a" if name.startswith("alpha") else "i" if name.startswith("roman") else "1"
     figure = list_figure(number, style.upper() if "Uc" in name else style)
     return f"({figure}) " if "ParenBoth" in name else f"{figure}) " if "Paren" in name else f"{figure}. "
+
+
+def _check(paragraph: Any) -> str:
+    bullet, font = (paragraph.find(f"{_DRAWING}pPr/{_DRAWING}{name}") for name in ("buChar", "buFont"))
+    return "" if bullet is None else check_of(bullet.get("char", ""), "" if font is None else font.get("typeface", ""))
 
 
 def _numbering(paragraph: Any) -> Any:
@@ -210,10 +220,13 @@ def _words(paragraph: Any) -> str:
 def _run(part: Any, paragraph: Any) -> str:
     if part.tag == f"{_DRAWING}br":
         return " "
-    text = escape("".join(words.text or "" for words in part.iter(f"{_DRAWING}t")))
+    text = "".join(words.text or "" for words in part.iter(f"{_DRAWING}t"))
     look = part.find(f"{_DRAWING}rPr")
     if look is None or not text:
-        return text
+        return escape(text)
+    for font in look.iterchildren(f"{_DRAWING}latin", f"{_DRAWING}sym"):
+        text = as_shown(text, font.get("typeface", ""))
+    text = escape(text)
     position = int(look.get("baseline", "0").rstrip("%") or 0)
     for name, applies in (("sup", position > 0), ("sub", position < 0), ("s", "Strike" in look.get("strike", "no"))):
         text = f"<{name}>{text}</{name}>" if applies else text

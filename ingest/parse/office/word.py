@@ -23,7 +23,7 @@ from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
-from ingest.parse.office.numbering import Numbering, W, value
+from ingest.parse.office.numbering import Numbering, W, properties_of, value
 from ingest.parse.office.outline import mark_headings, remove_contents
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
@@ -95,6 +95,7 @@ def _write_out(trees: Mapping[str, etree._Element], parts: Mapping[str, bytes]) 
     looks, num_hidden = Looks(styles), 0
     for root in trees.values():
         _move_text_boxes(root)
+        _join_initials(root)
         _unwrap(root)
         _write_formulas(root)
         num_hidden += looks.write_into(root)
@@ -124,14 +125,14 @@ def _lines(part: etree._Element) -> Iterator[str]:
 
 
 def _words(paragraph: etree._Element) -> str:
-    """Return the text of a header's paragraph without the number of the page."""
+    """Return the text of a header's paragraph without the number of the page and the heading that it repeats."""
     words, depth, is_number = "", 0, False
     for element in paragraph.iter(f"{W}fldChar", f"{W}instrText", f"{W}t", f"{W}tab"):
         if element.tag == f"{W}fldChar":
             depth += {"begin": 1, "end": -1}.get(element.get(f"{W}fldCharType", ""), 0)
             is_number = is_number and depth > 0
         elif element.tag == f"{W}instrText":
-            is_number = is_number or re.search("PAGE", element.text or "") is not None
+            is_number = is_number or re.search("PAGE|STYLEREF", element.text or "") is not None
         elif not is_number:
             words += element.text or " "
     return words
@@ -198,6 +199,16 @@ def _move_text_boxes(document: etree._Element) -> None:
         ):
             for paragraph in reversed(box):
                 outer.addnext(paragraph)
+
+
+def _join_initials(document: etree._Element) -> None:
+    """Put a large first letter, which Word keeps in a frame of its own, before the rest of its word."""
+    for frame in list(document.iter(f"{W}framePr")):
+        letter = frame.getparent().getparent()
+        rest = letter.getnext() if letter is not None and letter.tag == f"{W}p" else None
+        if frame.get(f"{W}dropCap") in ("drop", "margin") and rest is not None and rest.tag == f"{W}p":
+            properties_of(rest).addnext(_run("".join(letter.itertext(f"{W}t"))))
+            letter.getparent().remove(letter)
 
 
 def _unlink_pictures(document: etree._Element) -> None:

@@ -31,7 +31,11 @@ _LEAST_RISE = 0.2  # of a character's height
 _LONGEST_MARK = 3  # figures before a footnote
 _NEAR_MARK = 6.0  # points between these and its text
 _MARK = re.compile(r"[-\u2013\u2014•▪▫◦‣\u2043●○■□·*o]|\(?(\d{1,3}|[A-Za-z])[.)]")
-_BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\u2028": " ", "\u2029": " ", "\x85": " ", "\xa0": " "})
+_SIGNS = str.maketrans(
+    "\uf0b7\uf0a7\uf0fc\uf0fb\uf0fe\uf0fd\uf0a8\uf06f\uf0e0\uf0d8\u2028\u2029\x85\xa0",
+    "•▪✓✗☑☒☐☐→▪    ",
+)
+"""Signs that Word writes with Wingdings, which is mostly not said in the file, and spaces."""
 
 
 Part = tuple[str, Box]
@@ -178,7 +182,7 @@ def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[t
 def text_of(chars: Iterable[Char]) -> str:
     """Return the characters as one line of text."""
     text = whole_characters("".join(char.text for char in chars))  # broken fonts give lone surrogates
-    text = text.replace(_HYPHEN, "-").translate(_BULLETS)
+    text = text.replace(_HYPHEN, "-").translate(_SIGNS)
     text = re.sub("[\x00-\x1f\x7f]", " ", text)
     return without_invisible(re.sub("\xad$", "-", text.strip()))
 
