@@ -235,6 +235,7 @@ def test_a_question_of_broken_bytes_is_answered_or_refused(citeloop: Citeloop, t
 # ingest ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.table
 def test_ingest_reports_each_file(citeloop: Citeloop, documents: Path) -> None:
     (documents / "notes.xyz").write_text("?")
     first, second = citeloop("ingest", documents, "--json"), citeloop("ingest", documents, "--json")

@@ -236,6 +236,7 @@ def test_a_home_without_documents_has_no_candidates(tmp_path: Path, embedder: Fa
     assert search("leave", ChunkTable(tmp_path, embedder), embedder) == []
 
 
+@pytest.mark.table
 def test_copies_of_a_passage_count_once_and_leave_room_for_others(home: Path, embedder: FakeEmbedder) -> None:
     folder = home.parent / "many"
     folder.mkdir()
