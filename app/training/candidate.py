@@ -20,7 +20,7 @@ from app.reranking.model_files import is_late_interaction
 from app.reranking.names import LIVE, folder_of, load_reranker, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
-from app.training.fit.trainer import Watch, require_libraries
+from app.training.fit.trainer import Training, Watch, require_libraries
 from app.training.gate.compare import Contender, Probe, compare, probe
 from app.training.gate.decision import MAX_SLOW_DOWN, GateReport
 from app.training.gate.questions import gate_questions
@@ -110,7 +110,8 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
         kind = "late-interaction" if is_late_interaction(base) else "cross-encoder"
         if kind == "late-interaction":
             replayed = _with_teacher_scores(replayed, LateInteractionReranker(base))
-    TRAINERS[kind]([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
+    training = Training([*examples.train, *replayed], plan.recipe, examples.validation, watch)
+    TRAINERS[kind](training, base, folder)
     return kind
 
 
