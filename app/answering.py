@@ -17,10 +17,9 @@ from sqlalchemy import delete, select, update
 
 from app.access.admission import expect_waiting
 from app.access.rights import Rights
-from app.answer import EXTRACTIVE, Answer
+from app.answer import Answer
 from app.feedback import FeedbackStore, StoredAnswer, new_id
-from app.pipeline import Pipeline, Step
-from app.reranking.live import NONE
+from app.pipeline import Pipeline, Step, unanswered
 from app.search.filters import EVERYTHING, Filter
 from app.telemetry.stages import stage
 from ingest import CiteloopError
@@ -120,18 +119,7 @@ class Answerer:
         within: with what the user may read. earlier: queries of the conversation, to expand a follow-up. as_typed and
         ignore_votes: see `Pipeline.rank`.
         """
-        asked = Answer(
-            question,
-            "",
-            EXTRACTIVE,
-            (),
-            (),
-            NONE,
-            within=within,
-            found=False,
-            complete=False,
-            ignores_votes=ignore_votes,
-        )
+        asked = unanswered(question, within=within, ignores_votes=ignore_votes)
         answer_id = self._answers.save_answer(asked, conversation_id, user)
         job = self._new_job(answer_id)
 

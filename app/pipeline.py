@@ -120,54 +120,49 @@ class Pipeline:
         step begins and repeatedly while this waits for others; when it raises, that ends the work. Raises BusyError
         when too many wait already.
         """
-        question, query = (each.encode("utf-8", "replace").decode() for each in (question, query))  # of a terminal
-        typed = as_query(query or question)
-        name = self.settings.reranker if reranker is None else reranker
-        timings: dict[str, float] = {}
+        asked = unanswered(*map(_encodable, (question, query)), within=within, ignores_votes=ignore_votes)
         with self.admission.slot(lambda: on_step("wait")):
             on_step("search")
-            searched, candidates = self._searched(typed, within, timings, as_typed=as_typed)
+            searched, candidates = self._searched(asked, as_typed=as_typed)
             on_step("rerank")
-            note = _damage(self.table, within)
-            with stage("rerank", timings) as current:
-                reranked = self._reranked(searched, candidates, name, fall_back=fall_back)
-                asker = Asker(self.table, within, user)
-                ranking, statement = self._voted(searched, reranked.ranking, asker, ignore_votes=ignore_votes)
-                current.fields["reranker"] = current.model = reranked.reranker
-                current.query, current.passages = searched, ((each.chunk, each.score) for each in ranking)
+            name = self.settings.reranker if reranker is None else reranker
+            return self._ranked(searched, candidates, name, user, fall_back=fall_back)
+
+    def _searched(self, asked: Answer, *, as_typed: bool) -> tuple[Answer, list[Candidate]]:
+        """Return the answer with the query as searched, its typos corrected unless as_typed, and its candidates."""
+        timings: dict[str, float] = {}
+        query = typed = as_query(asked.searched)
+        with stage("search", timings) as current:
+            if not as_typed:
+                query = self._spelling.correct(typed, *self.models.table_and_embedder(), asked.within.all_readable)
+            candidates = self.search(query, asked.within)
+            current.fields["num_candidates"] = len(candidates)
+            current.query, current.passages = query, ((each.chunk, each.fused_score) for each in candidates)
+        searched, corrected_from = "" if query == asked.question else query, "" if query == typed else typed
+        return replace(asked, query=searched, corrected_from=corrected_from, timings_ms=timings), candidates
+
+    def _ranked(
+        self, asked: Answer, candidates: Sequence[Candidate], name: str, user: str, *, fall_back: bool
+    ) -> Answer:
+        """Return the answer with the ranking of its candidates by a reranker and votes, and with its sources."""
+        query, timings, note = asked.searched, dict(asked.timings_ms), _damage(self.table, asked.within)
+        with stage("rerank", timings) as current:
+            reranked = self._reranked(query, candidates, name, fall_back=fall_back)
+            ranking, statement = self._voted(asked, reranked.ranking, user)
+            current.fields["reranker"] = current.model = reranked.reranker
+            current.query, current.passages = query, ((each.chunk, each.score) for each in ranking)
         num_sources = len(statement.sources) if statement else 0
-        return Answer(
-            question=question,
-            query="" if searched == question else searched,
-            corrected_from="" if searched == typed else typed,
-            within=within,
-            text="",
-            answered_by=EXTRACTIVE,
+        return replace(
+            asked,
             citations=cite(ranking, max(self.settings.num_citations, num_sources)),
             ranking=tuple(ranking),
             reranker=reranked.reranker,
             reranker_version=self.models.version(reranked.reranker),
             embedder=self.models.embedder.name,
             timings_ms=timings,
-            found=False,
-            complete=False,
             note=note + reranked.note,
-            ignores_votes=ignore_votes,
             statement=statement,
         )
-
-    def _searched(
-        self, typed: str, within: Filter, timings: dict[str, float], *, as_typed: bool
-    ) -> tuple[str, list[Candidate]]:
-        """Return the query, its typos corrected unless as_typed, and its candidates."""
-        with stage("search", timings) as current:
-            query = typed
-            if not as_typed:
-                query = self._spelling.correct(typed, *self.models.table_and_embedder(), within.all_readable)
-            candidates = self.search(query, within)
-            current.fields["num_candidates"] = len(candidates)
-            current.query, current.passages = query, ((each.chunk, each.fused_score) for each in candidates)
-        return query, candidates
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
@@ -183,13 +178,13 @@ class Pipeline:
             return Reranked(NONE, rerank(question, candidates, None), note)
 
     def _voted(
-        self, query: str, ranking: Sequence[RankedChunk], asker: Asker, *, ignore_votes: bool
+        self, asked: Answer, ranking: Sequence[RankedChunk], user: str
     ) -> tuple[list[RankedChunk], Statement | None]:
         """Return the ranking as votes, newer versions and a curator's answer move it, and that answer."""
-        statement = None
-        if not ignore_votes:
-            ranking, statement = asker.voted(query, ranking, self.memory)
-        return with_statement(newest_first(ranking, self.families_for(asker.within), query, asker.within), statement)
+        query, within, statement = asked.searched, asked.within, None
+        if not asked.ignores_votes:
+            ranking, statement = Asker(self.table, within, user).voted(query, ranking, self.memory)
+        return with_statement(newest_first(ranking, self.families_for(within), query, within), statement)
 
     def write(self, ranked: Answer, stop: threading.Event | None = None) -> Iterator[Answer]:
         """Yield the answer as its text grows; the last is complete, or cut off with a note that says why.
@@ -244,6 +239,28 @@ class Pipeline:
         """Return whether documents that were added or changed since may answer what a curator called unanswered."""
         ranking = self.rank(statement.question, as_typed=True, within=within, ignore_votes=True, fall_back=True).ranking
         return is_overtaken(statement, ranking, self.table.document)
+
+
+def unanswered(question: str, query: str = "", *, within: Filter = EVERYTHING, ignores_votes: bool = False) -> Answer:
+    """Return the answer to a question before anything is searched for it."""
+    return Answer(
+        question,
+        text="",
+        answered_by=EXTRACTIVE,
+        citations=(),
+        ranking=(),
+        reranker=NONE,
+        query=query,
+        within=within,
+        ignores_votes=ignores_votes,
+        found=False,
+        complete=False,
+    )
+
+
+def _encodable(text: str) -> str:
+    """Return a text of a terminal with a question mark for each byte that is no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _damage(table: ChunkTable, within: Filter) -> str:

@@ -106,7 +106,7 @@ DOCUMENTS = {
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark the tests that ingest documents into a table, which takes longer than most tests."""
     for item in items:
-        if {"table", "pipeline"} & set(getattr(item, "fixturenames", ())):
+        if {"table", "pipeline", "sync", "large"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("table")
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -18,6 +18,8 @@ from app.api.shapes import AskBody
 from app.api.streams import SEARCH_SECONDS, iterate, wait_for
 from app.feedback import FeedbackStore
 from app.pipeline import Pipeline
+
+T = TypeVar("T")
 
 
 def _caller(
@@ -42,16 +44,20 @@ class Asking:
     searching: Executor
     writing: Executor
 
+    async def search(self, work: Callable[[Pipeline, threading.Event], T], request: Request) -> T:
+        """Return the result of work that searches or scores. Raises DeadlineError after SEARCH_SECONDS."""
+        return await wait_for(self.searching, lambda stop: work(self.pipeline(), stop), request, SEARCH_SECONDS)
+
     async def begin(self, body: AskBody, caller: Caller, request: Request, earlier: Sequence[str] = ()) -> Asked:
         """Search and store the ranking. Raises as `answers.begin`, and DeadlineError after SEARCH_SECONDS."""
 
-        def begin(stop: threading.Event) -> Asked:
+        def begin(pipeline: Pipeline, stop: threading.Event) -> Asked:
             user = self.callers.user_of(caller, body.user)
             return answers.begin(
-                body, user, caller.voter(user), caller.rights, self.pipeline(), self.feedback(), stop, earlier
+                body, user, caller.voter(user), caller.rights, pipeline, self.feedback(), stop, earlier
             )
 
-        return await wait_for(self.searching, begin, request, SEARCH_SECONDS)
+        return await self.search(begin, request)
 
     def events(self, asked: Asked) -> AsyncIterator[Event | None]:
         """Yield sources, text and answer, and None while waiting; leaving the loop stops the work."""

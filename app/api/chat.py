@@ -18,7 +18,7 @@ from app.api.chat_shapes import AssistantMessage, ChatBody, ChatCompletion, Chat
 from app.api.chat_text import CitationRecord, closing, rest_of, source_address, url_citations, without_links
 from app.api.guard import error_record, explained
 from app.api.shapes import AskBody, ErrorAnswer
-from app.api.streams import event_stream
+from app.api.streams import event_stream, streamed
 from app.language_model.tokens import estimate_tokens
 from app.reranking.live import NONE
 from app.search.follow_up import NUM_EARLIER, rewrite
@@ -124,14 +124,7 @@ def chat_routes(asking: Asking, public_url: str) -> APIRouter:
         _reranker_of(name)
         return ModelCard(id=name, created=started)
 
-    @routes.post(
-        "/chat/completions",
-        response_model=ChatCompletion,
-        responses={
-            200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _CHUNKS}}},
-            404: {"model": ErrorAnswer},
-        },
-    )
+    @routes.post("/chat/completions", response_model=ChatCompletion, responses=streamed(_CHUNKS))
     async def complete(body: ChatBody, caller: CalledBy, request: Request) -> Response:
         """Answer the last message of the role user, in OpenAI's shape; closing the connection stops it.
 

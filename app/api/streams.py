@@ -15,6 +15,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app.api.answers import Event
 from app.api.guard import error_record, explained
+from app.api.shapes import ErrorAnswer
 from ingest import CiteloopError
 from ingest.home.log import same_request
 
@@ -81,6 +82,14 @@ async def wait_for(
             "again when the server is less busy"
         )
     return await working
+
+
+def streamed(example: str) -> dict[int | str, dict[str, Any]]:
+    """Return the documented responses of a path that streams if asked to, and names what it does not know."""
+    return {
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}}},
+        404: {"model": ErrorAnswer},
+    }
 
 
 async def server_sent(events: AsyncIterator[Event | None]) -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ from app.api.chat import chat_routes
 from app.api.guard import BodyLimit, InRequest, KeyRequired, handle_errors
 from app.api.rerank_shapes import RerankAnswer, RerankBody, RerankResult, TextDocument, Usage
 from app.api.shapes import AskBody, AskResult, ErrorAnswer, FeedbackBody, FeedbackResult, SearchBody, SearchResult
-from app.api.streams import SEARCH_SECONDS, event_stream, server_sent, wait_for
+from app.api.streams import event_stream, server_sent, streamed
 from app.feedback import FeedbackStore, new_id
 from app.memory.reach import logistic
 from app.pipeline import Pipeline
@@ -89,15 +89,12 @@ def create_api(
 
 
 def _routes(asking: Asking) -> APIRouter:
-    pipeline, feedback, callers, searching = asking.pipeline, asking.feedback, asking.callers, asking.searching
     routes = APIRouter()
 
     @routes.post("/search")
     async def search(body: SearchBody, caller: CalledBy, request: Request) -> SearchResult:
         """Rank passages for a query."""
-        return await wait_for(
-            searching, lambda stop: answers.search(body, pipeline(), stop, caller.rights), request, SEARCH_SECONDS
-        )
+        return await asking.search(lambda pipeline, stop: answers.search(body, pipeline, stop, caller.rights), request)
 
     @routes.post("/rerank", response_model_exclude_none=True)
     async def rerank(body: RerankBody, _caller: CalledBy, request: Request) -> RerankAnswer:
@@ -105,16 +102,9 @@ def _routes(asking: Asking) -> APIRouter:
 
         Only the reranker's score: search scores and feedback exist only for this server's documents.
         """
-        return await wait_for(searching, lambda stop: _reranked(body, pipeline(), stop), request, SEARCH_SECONDS)
+        return await asking.search(lambda pipeline, stop: _reranked(body, pipeline, stop), request)
 
-    @routes.post(
-        "/ask",
-        response_model=AskResult,
-        responses={
-            200: {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}}},
-            404: {"model": ErrorAnswer},
-        },
-    )
+    @routes.post("/ask", response_model=AskResult, responses=streamed(_EVENTS))
     async def ask(body: AskBody, caller: CalledBy, request: Request) -> Response:
         """Answer a question with citations; closing the connection stops it.
 
@@ -129,9 +119,9 @@ def _routes(asking: Asking) -> APIRouter:
     @routes.post("/feedback", responses={404: {"model": ErrorAnswer}})
     def give_feedback(body: FeedbackBody, caller: CalledBy) -> FeedbackResult:
         """Record a user's action on a passage of an answer; the ranking learns from it."""
-        voter = caller.voter(callers.user_of(caller, body.user))
-        readable = pipeline().readable_answers(feedback(), caller.rights)
-        event = answers.record_feedback(body, caller.rights.user, voter, readable, feedback())
+        voter, store = caller.voter(asking.callers.user_of(caller, body.user)), asking.feedback()
+        readable = asking.pipeline().readable_answers(store, caller.rights)
+        event = answers.record_feedback(body, caller.rights.user, voter, readable, store)
         return FeedbackResult(recorded=event is not None, event=event)
 
     return routes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,41 +55,55 @@ def evaluate_command(
     results are reused.
     Example: citeloop evaluate data/eval/sample --rerankers none,shipped --num-candidates 20,50,100
     """
-    from app.evaluation.decision import verdict
     from app.evaluation.kept_results import KeptResults
     from app.evaluation.report import RunOptions, evaluate_table
-    from app.evaluation.report_files import as_record, check_output, write_report
-    from app.evaluation.report_text import overview
+    from app.evaluation.report_files import check_output, write_report
     from app.settings import read_settings
-    from ingest.worker import embedder_for
 
     depths, chosen = _depths(num_candidates), _retrievers(retrievers)
     _check_source(source, embedders)
     settings = read_settings(home)
     check_output(settings.home, output)
-    loaded, folders = _rerankers(rerankers, settings), _model_folders(rerankers, settings)
-    models = _embedders(embedders) or [embedder_for(settings.home, settings.embedder).name]
-    reports, records, texts, all_kept = [], [], [], []
-    failed: dict[str, str] = {}
+    loaded, models = _rerankers(rerankers, settings), _embedders(embedders, settings)
+    measured, failed = list[_Measured](), dict[str, str]()
     for judged, embedder in _judged(source, settings, models, max_queries):
-        kept = KeptResults(settings.home, judged, embedder, folders)
+        kept = KeptResults(settings.home, judged, embedder, _model_folders(rerankers, settings))
         report = evaluate_table(judged, embedder, loaded, chosen, depths, RunOptions(track, failed, kept))
-        all_kept.append(kept)
         folder = output / Path(embedder.name).name if output and len(models) > 1 else output
-        written, decided = write_report(report, settings.home, folder), verdict(report)
-        reports.append(report)
-        records.append(as_record(report) | {"verdict": asdict(decided), "folder": str(written)})
-        texts += _texts(report, decided.sentence, written)
+        measured.append(_Measured(report, write_report(report, settings.home, folder), kept))
         _print_notes(report, kept)
-    if len(reports) > 1:
-        texts.append(overview(reports))
-        if output:
-            (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
-    print(json.dumps(records if embedders else records[0]) if as_json else "\n\n".join(texts))
+    _print_results(measured, output, is_list=bool(embedders), as_json=as_json)
     if failed:
         raise typer.Exit(1)  # keep the results, so that the next run measures only the failed ones
-    for kept in all_kept:
-        kept.clear()
+    for one in measured:
+        one.kept.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A report and its folder. kept: its results, for a next run if this one is stopped."""
+
+    report: EvaluationReport
+    folder: Path
+    kept: KeptResults
+
+
+def _print_results(measured: Sequence[_Measured], output: Path | None, *, is_list: bool, as_json: bool) -> None:
+    """Print the reports; of several, an overview too, which is also written to the output folder."""
+    from app.evaluation.decision import verdict
+    from app.evaluation.report_files import as_record
+    from app.evaluation.report_text import overview
+
+    records, texts = [], []
+    for one in measured:
+        decided = verdict(one.report)
+        records.append(as_record(one.report) | {"verdict": asdict(decided), "folder": str(one.folder)})
+        texts += _texts(one.report, decided.sentence, one.folder)
+    if len(measured) > 1:
+        texts.append(overview([one.report for one in measured]))
+        if output:
+            (output / "overview.md").write_text(texts[-1] + "\n", encoding="utf-8")
+    print(json.dumps(records if is_list else records[0]) if as_json else "\n\n".join(texts))
 
 
 def _check_source(source: Path, embedders: str) -> None:
@@ -156,14 +170,16 @@ def names_in(named: str) -> list[str]:
     return list(dict.fromkeys(filter(None, map(str.strip, named.split(",")))))
 
 
-def _embedders(named: str) -> list[str]:
+def _embedders(named: str, settings: Settings) -> list[str]:
+    """Return embedders by recorded name; without any, the configured one."""
     from ingest.embed.embedder import recorded_name
+    from ingest.worker import embedder_for
 
     models = list(dict.fromkeys(map(recorded_name, names_in(named))))
     names = [Path(model).name for model in models]
     if twice := [name for name in names if names.count(name) > 1]:
         raise typer.BadParameter(f"two embedders would be reported as {twice[0]}; evaluate them separately")
-    return models
+    return models or [embedder_for(settings.home, settings.embedder).name]
 
 
 def _rerankers(named: str, settings: Settings) -> dict[str, Reranker | None]:

@@ -20,7 +20,8 @@ from ingest.commands import HomeOption, JsonOption
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.training.fit.trainer import Loss, Recipe
+    from app.training.fit.trainer import Loss
+    from app.training.from_pairs import PairsPlan
     from app.training.plan import Plan
 
 
@@ -29,28 +30,22 @@ TrainingKind = Literal["reranker", "cross-encoder", "late-interaction", "embedde
 
 _KIND_HELP = "reranker: train the live one further; others: a new model. embedder: only with --from-pairs."
 _BASE_HELP = "Folder or hub id to start from; default: the live model, or for a new one the default embedder."
+_PAIRS_HELP = (
+    "Instead of feedback: JSON lines with question, passage, title, source; PATH or PATH:QUESTIONS. Repeatable."
+)
+_TOKENS_HELP = "With --from-pairs: maximum word pieces of a passage; default 128."
+_SEED_HELP = "Random seed; the same seed gives the same model."
 
 
 def train_command(
     kind: Annotated[TrainingKind, typer.Option(help=_KIND_HELP)] = "reranker",
     base: Annotated[str, typer.Option(help=_BASE_HELP)] = "",
-    from_pairs: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Instead of feedback: JSON lines with question, passage, title, source; PATH or PATH:QUESTIONS. "
-            "Repeatable."
-        ),
-    ] = None,
+    from_pairs: Annotated[list[str] | None, typer.Option(help=_PAIRS_HELP)] = None,
     output: Annotated[Path | None, typer.Option(help="With --from-pairs: the new model's folder.")] = None,
     exclude: Annotated[str, typer.Option(help="With --from-pairs: sources to leave out, separated by commas.")] = "",
     max_questions: Annotated[int, typer.Option(min=1, help="With --from-pairs: maximum per file.")] = 2500,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(min=16, max=512, help="With --from-pairs: maximum word pieces of a passage; default 128."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="Random seed; the same seed gives the same model.")
-    ] = 0,
+    max_tokens: Annotated[int | None, typer.Option(min=16, max=512, help=_TOKENS_HELP)] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help=_SEED_HELP)] = 0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +57,7 @@ def train_command(
     """
     from app.settings import read_settings
     from app.training.fit.trainer import Recipe
+    from app.training.from_pairs import PairsPlan
     from app.training.plan import Plan
 
     settings = read_settings(home)
@@ -69,10 +65,10 @@ def train_command(
         if output is None:
             raise typer.BadParameter("--from-pairs needs --output, a new folder for the model")
         files = [parse_pairs_file(name, max_questions) for name in from_pairs]
-        if kind == "reranker":  # like the shipped one
-            kind = "late-interaction"
         recipe = Recipe(seed=seed, max_tokens=max_tokens) if max_tokens else Recipe(seed=seed)
-        _train_from_pairs(files, output, settings, kind, base, recipe, exclude, as_json=as_json)
+        trained = "late-interaction" if kind == "reranker" else kind  # like the shipped one
+        pairs = PairsPlan(files, recipe, trained, base, frozenset(names_in(exclude)))
+        _train_from_pairs(pairs, output, settings, as_json=as_json)
         return
     if output or exclude or max_tokens:
         raise typer.BadParameter("--output, --exclude and --max-tokens are for --from-pairs")
@@ -109,38 +105,18 @@ def _train_from_feedback(plan: Plan, settings: Settings, *, as_json: bool) -> No
         print(f"Make it live with: citeloop promote {candidate.name}")
 
 
-def _train_from_pairs(
-    files: list[tuple[Path, int]],
-    output: Path,
-    settings: Settings,
-    kind: str,
-    base: str,
-    recipe: Recipe,
-    exclude: str,
-    *,
-    as_json: bool,
-) -> None:
+def _train_from_pairs(plan: PairsPlan, output: Path, settings: Settings, *, as_json: bool) -> None:
     from app.training.fit.trainer import Watch, is_main_process
     from app.training.from_pairs import train_from_pairs
 
-    summary = train_from_pairs(
-        files,
-        output,
-        settings.home,
-        recipe,
-        kind=kind,
-        base=base,
-        exclude=frozenset(names_in(exclude)),
-        track=track,
-        watch=Watch(_print_loss),
-    )
+    summary = train_from_pairs(plan, output, settings.home, track, Watch(_print_loss))
     if not is_main_process():
         return
     if as_json:
         print(json.dumps({"folder": str(output), **summary}))
     else:
-        is_embedder = kind == "embedder"
-        use = f"citeloop reindex --embedder {output}" if is_embedder else f"--reranker {kind}:{output}"
+        is_embedder = plan.kind == "embedder"
+        use = f"citeloop reindex --embedder {output}" if is_embedder else f"--reranker {plan.kind}:{output}"
         print(f"{output}: {summary['num_examples']} examples; use it with: {use}")
 
 

@@ -11,14 +11,14 @@ from itertools import islice
 
 from app.evaluation.benchmark import read_benchmark
 from app.feedback import FeedbackStore
-from app.feedback.rules import decided, label
+from app.feedback.rules import LabeledPassage, decided, label
 from app.pipeline import Pipeline
 from app.registry import Registry, RegistryError
 from app.reranking.names import LIVE, load_reranker, open_reranker
 from app.reranking.rerank import Reranker
 from app.reranking.similarity import Forgetful
 from app.training.candidate import PROBE, compare_with_live
-from app.training.gate.compare import Contender, Probe, compare
+from app.training.gate.compare import Contender, Probe
 from app.training.gate.decision import GateReport, interval_words, worded
 from app.translation import gettext as _
 from app.translation import number
@@ -45,23 +45,14 @@ def try_model(name: str, pipeline: Pipeline) -> GateReport:
     candidate = Contender(name, open_reranker(str(folder), name=name))
     live = Contender(registry.live(), load_reranker(LIVE, pipeline.settings))
     latency_ms = {"live": _milliseconds(live.reranker), "candidate": _milliseconds(candidate.reranker)}
-    budget_ms = pipeline.settings.rerank_budget_ms
-    if latency_ms["candidate"] > budget_ms:
-        report = compare(
-            candidate,
-            live,
-            {},
-            pipeline.table,
-            pipeline.models.embedder,
-            pipeline.search,
-            Probe(None, latency_ms),
-            budget_ms,
-            None,
-        )
-    else:
+    questions: dict[str, list[LabeledPassage]] = {}
+    is_slow = latency_ms["candidate"] > pipeline.settings.rerank_budget_ms
+    if not is_slow:
         store = FeedbackStore(pipeline.settings.home)
         questions = dict(islice(decided(label(store.events(), store.judgements())).items(), _MAX_QUESTIONS))
-        report = compare_with_live(candidate, live, questions, pipeline, None)
+    report = compare_with_live(
+        candidate, live, questions, pipeline, None, probed=Probe(None, latency_ms) if is_slow else None
+    )
     report.save(folder)
     return report
 

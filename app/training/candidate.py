@@ -20,9 +20,10 @@ from app.reranking.model_files import is_late_interaction
 from app.reranking.names import LIVE, folder_of, load_reranker, open_reranker
 from app.reranking.rerank import Blend, Reranker, RerankerError
 from app.training.fit.kinds import TRAINERS, base_model
-from app.training.fit.trainer import Watch, require_libraries
-from app.training.gate.compare import Contender, compare, probe
+from app.training.fit.trainer import Training, Watch, require_libraries
+from app.training.gate.compare import Contender, Probe, compare, probe
 from app.training.gate.decision import MAX_SLOW_DOWN, GateReport
+from app.training.gate.questions import gate_questions
 from app.training.labels.examples import TrainingExample
 from app.training.labels.material import Material, describe, gather
 from app.training.plan import Plan, Step
@@ -109,7 +110,8 @@ def _train(plan: Plan, base: str, material: Material, folder: Path, watch: Watch
         kind = "late-interaction" if is_late_interaction(base) else "cross-encoder"
         if kind == "late-interaction":
             replayed = _with_teacher_scores(replayed, LateInteractionReranker(base))
-    TRAINERS[kind]([*examples.train, *replayed], base, folder, plan.recipe, examples.validation, watch)
+    training = Training([*examples.train, *replayed], plan.recipe, examples.validation, watch)
+    TRAINERS[kind](training, base, folder)
     return kind
 
 
@@ -144,15 +146,18 @@ def compare_with_live(
     pipeline: Pipeline,
     max_slow_down: float | None = MAX_SLOW_DOWN,
     taught: Memory | None = None,
+    probed: Probe | None = None,
 ) -> GateReport:
     """Compare a reranker with the live one on the same candidates, of these questions and of the sample's.
 
-    taught: what people said of the questions that it was trained on; None if there are none.
+    taught: what people said of the questions that it was trained on; None if there are none. probed: used instead of
+    the sample's questions.
     """
-    table, search, embedder = pipeline.table, pipeline.search, pipeline.models.embedder
-    probed = probe(candidate, live, embedder, read_benchmark(PROBE), pipeline.settings.home)
-    budget_ms = pipeline.settings.rerank_budget_ms
-    return compare(candidate, live, gate, table, embedder, search, probed, budget_ms, max_slow_down, taught)
+    table, embedder, budget_ms = pipeline.table, pipeline.models.embedder, pipeline.settings.rerank_budget_ms
+    if probed is None:
+        probed = probe(candidate, live, embedder, read_benchmark(PROBE), pipeline.settings.home)
+    questions = gate_questions(gate, table, embedder)
+    return compare(candidate, live, questions, pipeline.search, embedder.name, probed, budget_ms, max_slow_down, taught)
 
 
 def _remember(questions: Collection[str], pipeline: Pipeline) -> Memory:

@@ -19,7 +19,7 @@ from app.reranking.names import open_reranker
 from app.reranking.rerank import Blend
 from app.training.fit.blend import ScoredQuery, fit_blend, fit_calibration, probabilities, scored_queries
 from app.training.fit.kinds import EMBEDDER, TRAINERS, base_model
-from app.training.fit.trainer import Recipe, Watch, is_main_process, require_libraries
+from app.training.fit.trainer import Recipe, Training, Watch, is_main_process, require_libraries
 from app.training.labels.examples import JudgedQuery, TrainingExample, judged_queries, mine
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs, split_by_source, spread
 from ingest import CiteloopError
@@ -34,47 +34,54 @@ _NUM_SHOWN = 5
 _NUM_BINS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class PairsPlan:
+    """What to train on pairs.
+
+    files: each with the maximum number of its questions to use. kind: late-interaction, cross-encoder or embedder,
+    which has no blend. base: the folder or hub id to start from; empty: the embedder's weights. exclude: sources to
+    leave out.
+    """
+
+    files: Sequence[tuple[Path, int]]
+    recipe: Recipe
+    kind: str = "late-interaction"
+    base: str = ""
+    exclude: frozenset[str] = frozenset()
+
+
 def train_from_pairs(
-    files: Sequence[tuple[Path, int]],
+    plan: PairsPlan,
     output: Path,
     home: Path,
-    recipe: Recipe,
-    *,
-    kind: str = "late-interaction",
-    base: str = "",
-    exclude: frozenset[str] = frozenset(),
     track: Track,
     watch: Watch = Watch(),  # noqa: B008  # frozen
 ) -> dict[str, Any]:
     """Train on the pairs and write model, blend and training.json to the output folder; returns that record.
 
-    Under torchrun, processes other than the main one return {}.
-
-    files: each with the maximum number of its questions to use. output: a new folder, named once it is complete. kind:
-    late-interaction, cross-encoder or embedder, which has no blend. base: the folder or hub id to start from; empty:
-    the embedder's weights. exclude: sources to leave out.
+    Under torchrun, processes other than the main one return {}. output: a new folder, named once it is complete.
     Tables of the passages are built below home and kept. Raises CiteloopError when the base or a source is missing, the
     output cannot be created, a file is invalid or too small, or the train extra is not installed.
     """
     require_libraries()
-    begin = base_model(base, kind)
+    begin = base_model(plan.base, plan.kind)
     with new_folder(output) if is_main_process() else nullcontext(output) as folder:
-        collections = _read(files, exclude, 0 if kind == EMBEDDER else _ASIDE_SHARE, recipe.seed)
-        examples = [example for collection in collections for example in collection.examples(home, recipe, track)]
+        collections = _read(plan)
+        examples = [example for each in collections for example in each.examples(home, plan.recipe, track)]
         if not examples:
             raise CiteloopError("the pairs give no example: expected questions whose passage is found by search")
-        has_blend = kind != EMBEDDER and is_main_process()
+        has_blend = plan.kind != EMBEDDER and is_main_process()
         aside = _search_aside(collections, home, track) if has_blend else {}
-        TRAINERS[kind](examples, begin, folder, recipe, watch=watch)
+        TRAINERS[plan.kind](Training(examples, plan.recipe, watch=watch), begin, folder)
         if not is_main_process():
             return {}
         summary = {
-            "kind": kind,
-            "base": base or DEFAULT_EMBEDDER,
+            "kind": plan.kind,
+            "base": plan.base or DEFAULT_EMBEDDER,
             "files": [collection.summary() for collection in collections],
-            "excluded": sorted(exclude),
+            "excluded": sorted(plan.exclude),
             "num_examples": len(examples),
-            "recipe": asdict(recipe),
+            "recipe": asdict(plan.recipe),
             **(_blended(folder, aside, track) if has_blend else {}),
             "fingerprint": fingerprint(folder),
         }
@@ -82,23 +89,22 @@ def train_from_pairs(
     return summary
 
 
-def _read(
-    files: Sequence[tuple[Path, int]], exclude: frozenset[str], aside_share: float, seed: int
-) -> list[_Collection]:
+def _read(plan: PairsPlan) -> list[_Collection]:
     """Read the files, each with a unique name. Raises CiteloopError when a source to exclude is unknown."""
-    found = [read_pairs(path) for path, _ in files]
+    found = [read_pairs(path) for path, _ in plan.files]
     sources = sorted({pair.source for pairs in found for pair in pairs})
-    if unknown := sorted(exclude - set(sources)):
+    if unknown := sorted(plan.exclude - set(sources)):
         known = f"{', '.join(sources[:_NUM_SHOWN])}{', ...' if len(sources) > _NUM_SHOWN else ''}"
         raise CiteloopError(f"cannot exclude the source {unknown[0]!r}: no pair has it; the sources are: {known}")
+    aside_share = 0 if plan.kind == EMBEDDER else _ASIDE_SHARE
     collections = []
     stems = Counter[str]()
-    for (path, num_questions), pairs in zip(files, found, strict=True):
+    for (path, num_questions), pairs in zip(plan.files, found, strict=True):
         stem = path.name.removesuffix(".gz").removesuffix(".jsonl")
         stems[stem] += 1
         name = stem if stems[stem] == 1 else f"{stem}_{stems[stem]}"
-        kept = [pair for pair in pairs if pair.source not in exclude]
-        collections.append(_Collection.of(name, kept, num_questions, aside_share, seed))
+        kept = [pair for pair in pairs if pair.source not in plan.exclude]
+        collections.append(_Collection.of(name, kept, num_questions, aside_share, plan.recipe.seed))
     return collections
 
 

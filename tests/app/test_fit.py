@@ -13,7 +13,7 @@ from app.reranking.cross_encoder import CrossEncoderReranker
 from app.reranking.late_interaction import LateInteractionReranker
 from app.training.fit import late_interaction
 from app.training.fit.kinds import EMBEDDER, TRAINERS
-from app.training.fit.trainer import Loss, Recipe, Watch, drawn, save
+from app.training.fit.trainer import Loss, Recipe, Training, Watch, drawn, save
 from app.training.labels.examples import TrainingExample
 from ingest.embed.embedder import Embedder, open_embedder
 from tests.tiny_model import write_tiny_embedder
@@ -91,7 +91,7 @@ def untrained(base: str, tmp_path_factory: pytest.TempPathFactory) -> LateIntera
 def trained(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A late-interaction model that knows the code names."""
     folder = tmp_path_factory.mktemp("trained")
-    late_interaction.train(code_name_examples(), base, folder, RECIPE)
+    late_interaction.train(Training(code_name_examples(), RECIPE), base, folder)
     return folder
 
 
@@ -101,7 +101,7 @@ def test_late_interaction_learns_code_names_and_says_how_it_goes(
 ) -> None:
     told: list[Loss] = []
     examples = code_name_examples()
-    late_interaction.train(examples, base, tmp_path / "a", RECIPE, examples[:8], Watch(told.append))
+    late_interaction.train(Training(examples, RECIPE, examples[:8], Watch(told.append)), base, tmp_path / "a")
     training = [loss.training for loss in told if loss.training is not None]
     validation = [loss.validation for loss in told if loss.validation is not None]
     assert training[-1] < training[0]
@@ -110,7 +110,7 @@ def test_late_interaction_learns_code_names_and_says_how_it_goes(
     before = untrained.score(NEW_QUESTION, NEW_PASSAGES)
     after = LateInteractionReranker(str(tmp_path / "a")).score(NEW_QUESTION, NEW_PASSAGES)
     assert lead(before) < 0 < lead(after)
-    late_interaction.train(examples, base, tmp_path / "b", RECIPE, examples[:8])
+    late_interaction.train(Training(examples, RECIPE, examples[:8]), base, tmp_path / "b")
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("a", "b"))
     assert all((first[name] == second[name]).all() for name in first), "the same seed gives the same model"
 
@@ -122,7 +122,7 @@ def test_a_training_that_makes_the_validation_worse_stops_and_keeps_the_best_mom
     examples = code_name_examples()
     opposite = [replace(each, positive=each.negatives[0], negatives=(each.positive,) * 2) for each in examples[:8]]
     told: list[Loss] = []
-    late_interaction.train(examples, base, tmp_path, RECIPE, opposite, Watch(told.append))
+    late_interaction.train(Training(examples, RECIPE, opposite, Watch(told.append)), base, tmp_path)
     assert told[-1].step < told[-1].num_steps
     stopped, whole = (
         lead(LateInteractionReranker(str(folder)).score(NEW_QUESTION, NEW_PASSAGES)) for folder in (tmp_path, trained)
@@ -143,7 +143,7 @@ def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(
         for name in CODE_NAMES
     ]
     replayed = [replace(each, origin="replay", scores=scores(untrained, each)) for each in others]
-    late_interaction.train([*code_name_examples(), *replayed], base, tmp_path, RECIPE)
+    late_interaction.train(Training([*code_name_examples(), *replayed], RECIPE), base, tmp_path)
 
     def moved(folder: Path) -> float:
         """How far the lead of the first passage has moved, over all."""
@@ -158,14 +158,14 @@ def test_a_model_that_is_trained_further_stays_near_to_what_it_replays(
 def test_a_training_can_be_stopped(base: str, tmp_path: Path) -> None:
     told: list[Loss] = []
     watch = Watch(told.append, lambda: len(told) >= 2)
-    late_interaction.train(code_name_examples(), base, tmp_path, RECIPE, watch=watch)
+    late_interaction.train(Training(code_name_examples(), RECIPE, watch=watch), base, tmp_path)
     assert told[-1].step < told[-1].num_steps
 
 
 @pytest.mark.slow
 def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) -> None:
     examples = code_name_examples()
-    TRAINERS["cross-encoder"](examples, base, tmp_path, replace(RECIPE, num_epochs=20))
+    TRAINERS["cross-encoder"](Training(examples, replace(RECIPE, num_epochs=20)), base, tmp_path)
     trained = CrossEncoderReranker(str(tmp_path))
     right = [trained.score(each.query, [each.positive, *each.negatives]) for each in examples]
     assert sum(scores[0] == max(scores) for scores in right) > 0.9 * len(right), "of three, by chance one in three"
@@ -173,7 +173,7 @@ def test_a_cross_encoder_learns_from_a_plain_encoder(base: str, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_an_embedder_learns(base: str, tmp_path: Path) -> None:
-    TRAINERS[EMBEDDER](code_name_examples(), base, tmp_path, replace(RECIPE, temperature=0.05))
+    TRAINERS[EMBEDDER](Training(code_name_examples(), replace(RECIPE, temperature=0.05)), base, tmp_path)
     trained = open_embedder(tmp_path, "trained")
     usual = open_embedder(Path(base), "tiny")
     assert trained.max_tokens == usual.max_tokens, "the cut of the training is not the model's"

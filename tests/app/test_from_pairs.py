@@ -18,8 +18,8 @@ from app.reranking.rerank import Blend
 from app.settings import Settings
 from app.training.fit import late_interaction
 from app.training.fit.kinds import TRAINERS, base_model
-from app.training.fit.trainer import Loss, Recipe, Watch, save
-from app.training.from_pairs import train_from_pairs
+from app.training.fit.trainer import Loss, Recipe, Training, Watch, save
+from app.training.from_pairs import PairsPlan, train_from_pairs
 from app.training.labels.examples import TrainingExample
 from app.training.labels.pairs import read_pairs, split_by_source, spread
 from ingest import CiteloopError
@@ -94,13 +94,11 @@ def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Pa
     losses: list[Loss] = []
     output = tmp_path / "model"
     summary = train_from_pairs(
-        [pairs],
+        PairsPlan([pairs], RECIPE, exclude=frozenset({"pier 0"})),
         output,
         tmp_path / "home",
-        RECIPE,
-        exclude=frozenset({"pier 0"}),
-        track=plain,
-        watch=Watch(losses.append),
+        plain,
+        Watch(losses.append),
     )
     assert json.loads((output / "training.json").read_text()) == json.loads(json.dumps(summary))
     assert summary["excluded"] == ["pier 0"]
@@ -125,14 +123,14 @@ def test_a_reranker_comes_out_with_its_blend_and_what_its_card_says(tmp_path: Pa
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     pairs = (write_pairs(tmp_path / "port.jsonl"), 24)
     for name in ("one", "two"):
-        train_from_pairs([pairs], tmp_path / name, tmp_path / "home", RECIPE, track=plain)
+        train_from_pairs(PairsPlan([pairs], RECIPE), tmp_path / name, tmp_path / "home", plain)
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
 
 
 def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> None:
     pairs = (write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
-    summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="cross-encoder", track=plain)
+    summary = train_from_pairs(PairsPlan([pairs], RECIPE, kind="cross-encoder"), output, tmp_path / "home", plain)
     assert summary["kind"] == "cross-encoder"
     reranker = load_reranker(str(output), Settings(home=tmp_path))
     assert isinstance(reranker, CrossEncoderReranker)
@@ -146,7 +144,7 @@ def test_a_cross_encoder_comes_out_that_reads_whole_passages(tmp_path: Path) -> 
 def test_an_embedder_comes_out_of_pairs_without_a_blend(tiny: Path, tmp_path: Path) -> None:
     pairs = (write_pairs(tmp_path / "port.jsonl"), 48)
     output = tmp_path / "model"
-    summary = train_from_pairs([pairs], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
+    summary = train_from_pairs(PairsPlan([pairs], RECIPE, kind="embedder"), output, tmp_path / "home", plain)
     assert (summary["kind"], summary["fingerprint"]) == ("embedder", fingerprint(output))
     assert Blend.load(output) is None
     trained, base = load_embedder(str(output)), load_embedder(str(tiny))
@@ -186,8 +184,8 @@ class _StubbedTraining:
         self.examples: list[TrainingExample] = []
         self._model, self._error = model, error
 
-    def __call__(self, examples: Sequence[TrainingExample], _base: str, output: Path, *_: object, **__: object) -> None:
-        self.examples.extend(examples)
+    def __call__(self, training: Training, _base: str, output: Path) -> None:
+        self.examples.extend(training.examples)
         shutil.copytree(self._model, output, dirs_exist_ok=True)
         if self._error:
             raise self._error
@@ -203,7 +201,7 @@ def stubbed(late_tiny: Path, monkeypatch: pytest.MonkeyPatch) -> _StubbedTrainin
 
 def test_passages_of_sources_kept_aside_are_no_negatives(tmp_path: Path, stubbed: _StubbedTraining) -> None:
     file = (write_pairs(tmp_path / "port.jsonl"), 60)
-    train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    train_from_pairs(PairsPlan([file], RECIPE), tmp_path / "model", tmp_path / "home", plain)
     _, aside = split_by_source(spread(read_pairs(file[0]), 60, RECIPE.seed), 0.15)
     passages = "\n".join(passage for each in stubbed.examples for passage in (each.positive, *each.negatives))
     assert stubbed.examples
@@ -216,7 +214,7 @@ def test_files_of_one_name_keep_their_questions_apart(tmp_path: Path, stubbed: _
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         files.append((write_pairs(tmp_path / folder / "port.v1.jsonl"), 60))
-    summary = train_from_pairs(files, tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    summary = train_from_pairs(PairsPlan(files, RECIPE), tmp_path / "model", tmp_path / "home", plain)
     assert [file["name"] for file in summary["files"]] == ["port.v1", "port.v1_2"]
     assert {each.origin for each in stubbed.examples} == {"port.v1", "port.v1_2"}
     num_aside = sum(file["num_aside"] for file in summary["files"])
@@ -228,7 +226,7 @@ def test_few_sources_are_enough_for_a_blend(num_sources: int, tmp_path: Path, st
     path = tmp_path / "port.jsonl"
     rows = read_rows(write_pairs(path))
     path.write_text("".join(json.dumps(row | {"source": str(at % num_sources)}) + "\n" for at, row in enumerate(rows)))
-    summary = train_from_pairs([(path, 60)], tmp_path / "model", tmp_path / "home", RECIPE, track=plain)
+    summary = train_from_pairs(PairsPlan([(path, 60)], RECIPE), tmp_path / "model", tmp_path / "home", plain)
     assert summary["files"][0]["num_aside"] > 0
     assert Blend.load(tmp_path / "model")
     assert stubbed.examples
@@ -237,7 +235,7 @@ def test_few_sources_are_enough_for_a_blend(num_sources: int, tmp_path: Path, st
 def test_an_embedder_learns_from_all_sources(tmp_path: Path, stubbed: _StubbedTraining) -> None:
     file = (write_pairs(tmp_path / "port.jsonl"), 60)
     output = tmp_path / "model"
-    summary = train_from_pairs([file], output, tmp_path / "home", RECIPE, kind="embedder", track=plain)
+    summary = train_from_pairs(PairsPlan([file], RECIPE, kind="embedder"), output, tmp_path / "home", plain)
     assert (summary["files"][0]["num_questions"], summary["files"][0]["num_aside"]) == (60, 0)
     assert stubbed.examples
 
@@ -249,7 +247,7 @@ def test_a_training_that_breaks_off_leaves_no_folder(
     monkeypatch.setitem(cast(dict[str, object], TRAINERS), "late-interaction", broken)
     file = (write_pairs(tmp_path / "port.jsonl"), 60)
     with pytest.raises(KeyboardInterrupt):
-        train_from_pairs([file], tmp_path / "models" / "mine", tmp_path / "home", RECIPE, track=plain)
+        train_from_pairs(PairsPlan([file], RECIPE), tmp_path / "models" / "mine", tmp_path / "home", plain)
     assert list((tmp_path / "models").iterdir()) == []
 
 
@@ -259,7 +257,7 @@ def test_an_output_that_cannot_be_is_said_first(
 ) -> None:
     file = (write_pairs(tmp_path / "port.jsonl"), 60)
     with pytest.raises(CiteloopError, match=said):
-        train_from_pairs([file], tmp_path / output, tmp_path / "home", RECIPE, track=plain)
+        train_from_pairs(PairsPlan([file], RECIPE), tmp_path / output, tmp_path / "home", plain)
     assert not (tmp_path / "home").exists()
     assert not stubbed.examples
 
@@ -267,7 +265,7 @@ def test_an_output_that_cannot_be_is_said_first(
 def test_a_source_to_leave_out_that_no_pair_has_is_said(tmp_path: Path) -> None:
     file, exclude = (write_pairs(tmp_path / "port.jsonl"), 60), frozenset({"pier 1", "peer 2"})
     with pytest.raises(CiteloopError, match=r"source 'peer 2': no pair has it; the sources are: pier 0, pier 1, "):
-        train_from_pairs([file], tmp_path / "model", tmp_path / "home", RECIPE, exclude=exclude, track=plain)
+        train_from_pairs(PairsPlan([file], RECIPE, exclude=exclude), tmp_path / "model", tmp_path / "home", plain)
 
 
 @pytest.mark.parametrize("base", ["shipped", "empty"])
@@ -276,7 +274,9 @@ def test_a_base_of_another_kind_is_said_first(base: str, tmp_path: Path) -> None
     folder = MODELS_FOLDER / "shipped" if base == "shipped" else tmp_path / "empty"
     file, kind = (write_pairs(tmp_path / "port.jsonl"), 60), "embedder"
     with pytest.raises(CiteloopError, match=r"holds a MultiVectorEncoder|neither a folder with config\.json"):
-        train_from_pairs([file], tmp_path / "m", tmp_path / "home", RECIPE, kind=kind, base=str(folder), track=plain)
+        train_from_pairs(
+            PairsPlan([file], RECIPE, kind=kind, base=str(folder)), tmp_path / "m", tmp_path / "home", plain
+        )
 
 
 def test_the_default_embedder_is_a_base_by_its_name(tiny: Path) -> None:

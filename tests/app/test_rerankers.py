@@ -175,6 +175,7 @@ def test_a_well_known_model_that_is_not_here_says_in_a_line_how_to_get_it(model:
     assert "\n" not in message
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_here_costs_no_import_of_a_model_library(tmp_path: Path) -> None:
     script = (
         "import sys; from app.reranking.names import load_reranker; from app.settings import Settings\n"

@@ -21,9 +21,9 @@ from app.reranking.rerank import Reranker
 from app.search.search import search
 from app.settings import Settings
 from app.training.candidate import _remember
-from app.training.gate.compare import Contender, compare, probe
+from app.training.gate.compare import Contender, Probe, compare, probe
 from app.training.gate.decision import Comparison, GateReport, decide
-from app.training.gate.questions import fair_share
+from app.training.gate.questions import fair_share, gate_questions
 from app.training.labels.from_feedback import MIN_GATE_QUESTIONS
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
@@ -179,11 +179,31 @@ def judged(
     return gate
 
 
+def compared_with(
+    new: Contender,
+    old: Contender,
+    gate: Mapping[str, Sequence[LabeledPassage]],
+    table: ChunkTable,
+    taught: Memory | None,
+) -> GateReport:
+    embedder = FakeEmbedder()
+    questions = gate_questions(gate, table, embedder)
+    return compare(
+        new,
+        old,
+        questions,
+        lambda query: search(query, table, embedder),
+        embedder.name,
+        Probe(None, {}),
+        3000,
+        taught=taught,
+    )
+
+
 def compared(
     new: Contender, old: Contender, gate: Mapping[str, Sequence[LabeledPassage]], table: ChunkTable
 ) -> GateReport:
-    embedder = FakeEmbedder()
-    return compare(new, old, gate, table, embedder, lambda query: search(query, table, embedder), None, 3000)
+    return compared_with(new, old, gate, table, None)
 
 
 @pytest.mark.slow
@@ -253,17 +273,7 @@ def test_questions_that_the_training_saw_in_other_words_are_measured_apart(gate_
         )
         taught.take([named])
     old = Contender("old", FakeReranker({"tin": 0.5, "gold": 0.4}))
-    report = compare(
-        Contender("new", Known()),
-        old,
-        {**again, **new},
-        gate_table,
-        FakeEmbedder(),
-        lambda query: search(query, gate_table, FakeEmbedder()),
-        None,
-        3000,
-        taught=taught,
-    )
+    report = compared_with(Contender("new", Known()), old, {**again, **new}, gate_table, taught)
     assert report.asked_before.num_questions + report.new.num_questions == report.num_different
     assert report.asked_before.num_questions >= 20
     assert report.asked_before.gain

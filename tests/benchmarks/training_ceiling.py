@@ -26,7 +26,7 @@ from app.evaluation.tables import benchmark_table, untracked
 from app.reranking.names import open_reranker
 from app.reranking.rerank import Blend, Reranker, rerank
 from app.training.fit.trainer import Recipe, Watch
-from app.training.from_pairs import train_from_pairs
+from app.training.from_pairs import PairsPlan, train_from_pairs
 from app.training.labels.examples import JudgedQuery, judged_queries
 from app.training.labels.pairs import Pair, as_benchmark, read_pairs
 from ingest.embed.embedder import load_embedder
@@ -66,7 +66,7 @@ def train(taught: Sequence[Pair], options: argparse.Namespace, scratch: Path) ->
     files = [(path, len(taught))] * options.epochs
     watch = Watch(lambda loss: print(loss, file=sys.stderr))
     recipe = Recipe(max_tokens=options.max_tokens)
-    train_from_pairs(files, output, scratch, recipe, base=str(SHIPPED), track=untracked, watch=watch)
+    train_from_pairs(PairsPlan(files, recipe, base=str(SHIPPED)), output, scratch, untracked, watch)
     blend = Blend.load(SHIPPED)
     assert blend
     blend.save(output)

@@ -14,7 +14,7 @@ from app.commands.keys import mcp_command
 from app.telemetry import open_telemetry
 from app.training.candidate import make_candidate
 from app.training.fit.trainer import Recipe
-from app.training.from_pairs import train_from_pairs
+from app.training.from_pairs import PairsPlan, train_from_pairs
 from app.ui.server import create_app
 from ingest import CiteloopError
 from ingest.extras import needs_extra
@@ -54,7 +54,7 @@ def test_training_says_so_before_it_begins(without: Any, tmp_path: Path) -> None
     with expect("train"):
         make_candidate(NOTHING, NOTHING, "ada", "1", NOTHING)
     with expect("train"):
-        train_from_pairs([], tmp_path / "model", tmp_path, Recipe(), track=NOTHING)
+        train_from_pairs(PairsPlan([], Recipe()), tmp_path / "model", tmp_path, NOTHING)
     assert not (tmp_path / "model").exists()
 
 

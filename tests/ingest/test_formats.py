@@ -247,6 +247,7 @@ def test_hidden_and_empty_sheets_are_left_out(tmp_path: Path) -> None:
     assert "hidden" not in document.text
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)
 def test_sheet_that_claims_to_be_huge_is_read_by_what_it_holds(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(make_xlsx(*([number] for number in range(20_000))))) as whole:
@@ -843,6 +844,7 @@ def test_joined_parts_keep_their_headings_at_their_text() -> None:
     assert whole.title == "All"
 
 
+@pytest.mark.slow
 def test_heavy_libraries_wait_for_a_file_that_needs_them() -> None:
     code = "import sys, ingest.parse; print({'pptx', 'openpyxl', 'docutils'} & set(sys.modules) or '')"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from app.reranking.model_files import require_model
 from app.training.fit import late_interaction
-from app.training.fit.trainer import Recipe, Watch, cut_at, fit, save
-from app.training.labels.examples import TrainingExample
+from app.training.fit.trainer import Training, cut_at, fit, save
 from ingest.embed.embedder import DEFAULT_EMBEDDER, check_embedder, default_embedder_path
 
 EMBEDDER = "embedder"
@@ -30,14 +28,7 @@ def base_model(base: str, kind: str) -> str:
     return base
 
 
-def _train_cross_encoder(
-    examples: Sequence[TrainingExample],
-    base: str,
-    output: Path,
-    recipe: Recipe,
-    validation: Sequence[TrainingExample] = (),
-    watch: Watch = Watch(),  # noqa: B008  # frozen
-) -> None:
+def _train_cross_encoder(training: Training, base: str, output: Path) -> None:
     """Train on the examples and save to the output folder, in half precision.
 
     base: a folder or hub id of a cross-encoder, or of any encoder, which gets a new head. The model learns to give a
@@ -47,23 +38,16 @@ def _train_cross_encoder(
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder.losses import MultipleNegativesRankingLoss
 
-    torch.manual_seed(recipe.seed)  # for the new head
+    torch.manual_seed(training.recipe.seed)  # for the new head
     options = {"dtype": torch.float32, "use_safetensors": True}
     model = CrossEncoder(base, num_labels=1, model_kwargs=options)
-    loss = MultipleNegativesRankingLoss(model, num_negatives=recipe.batch_size // 4)
-    with cut_at(_QUESTION_TOKENS + recipe.max_tokens, model):
-        fit("CrossEncoder", model, loss, examples, recipe, validation, watch)
+    loss = MultipleNegativesRankingLoss(model, num_negatives=training.recipe.batch_size // 4)
+    with cut_at(_QUESTION_TOKENS + training.recipe.max_tokens, model):
+        fit("CrossEncoder", model, loss, training)
     save(model.half(), output)
 
 
-def _train_embedder(
-    examples: Sequence[TrainingExample],
-    base: str,
-    output: Path,
-    recipe: Recipe,
-    validation: Sequence[TrainingExample] = (),
-    watch: Watch = Watch(),  # noqa: B008  # frozen
-) -> None:
+def _train_embedder(training: Training, base: str, output: Path) -> None:
     """Train on the examples and save to the output folder.
 
     base: a folder or hub id of a text embedder. The model learns to bring a question's vector nearer to its own passage
@@ -74,9 +58,9 @@ def _train_embedder(
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     model = SentenceTransformer(base, model_kwargs={"dtype": torch.float32, "use_safetensors": True})
-    loss = MultipleNegativesRankingLoss(model, scale=1 / recipe.temperature)
-    with cut_at(recipe.max_tokens, model):
-        fit("SentenceTransformer", model, loss, examples, recipe, validation, watch)
+    loss = MultipleNegativesRankingLoss(model, scale=1 / training.recipe.temperature)
+    with cut_at(training.recipe.max_tokens, model):
+        fit("SentenceTransformer", model, loss, training)
     save(model, output)
 
 

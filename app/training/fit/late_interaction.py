@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.reranking.model_files import is_late_interaction
-from app.training.fit.trainer import Recipe, Watch, fit, save
-from app.training.labels.examples import TrainingExample
+from app.training.fit.trainer import Training, fit, save
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
 
-def train(
-    examples: Sequence[TrainingExample],
-    base: str,
-    output: Path,
-    recipe: Recipe,
-    validation: Sequence[TrainingExample] = (),
-    watch: Watch = Watch(),  # noqa: B008  # frozen
-) -> None:
+def train(training: Training, base: str, output: Path) -> None:
     """Train on the examples and save to the output folder, in half precision.
 
     base: a folder or hub id of a late-interaction model to train further, or of a text embedder, to start from its
@@ -34,12 +25,12 @@ def train(
 
     model = load(base)
     by_labels = MultiVectorMultipleNegativesRankingLoss(
-        model, scale=1 / recipe.temperature, similarity_fct=mean_colbert_scores
+        model, scale=1 / training.recipe.temperature, similarity_fct=mean_colbert_scores
     )
-    by_scores = _teacher_loss(model, recipe.temperature)
-    losses = {one.origin: by_scores if one.scores else by_labels for one in (*examples, *validation)}
-    max_length = {"query": 64, "document": recipe.max_tokens}
-    fit("MultiVectorEncoder", model, losses, examples, recipe, validation, watch, max_length=max_length)
+    by_scores = _teacher_loss(model, training.recipe.temperature)
+    losses = {one.origin: by_scores if one.scores else by_labels for one in (*training.examples, *training.validation)}
+    max_length = {"query": 64, "document": training.recipe.max_tokens}
+    fit("MultiVectorEncoder", model, losses, training, max_length=max_length)
     save(model.half(), output)
 
 

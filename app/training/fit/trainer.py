@@ -61,28 +61,25 @@ class Loss:
     validation: float | None = None
 
 
-OnLoss = Callable[[Loss], None]
-ShouldStop = Callable[[], bool]
-
-
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Callbacks that receive the progress of a training and may stop it."""
 
-    on_loss: OnLoss = lambda _: None
-    should_stop: ShouldStop = lambda: False
+    on_loss: Callable[[Loss], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
-def fit(
-    kind: str,
-    model: Any,
-    loss: Any,
-    examples: Sequence[TrainingExample],
-    recipe: Recipe,
-    validation: Sequence[TrainingExample] = (),
-    watch: Watch = Watch(),  # frozen, and its functions do nothing
-    **options: Any,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a model is trained on, and how. validation: examples that decide when it stops."""
+
+    examples: Sequence[TrainingExample]
+    recipe: Recipe
+    validation: Sequence[TrainingExample] = ()
+    watch: Watch = Watch()
+
+
+def fit(kind: str, model: Any, loss: Any, training: Training, **options: Any) -> None:
     """Train a model in place. kind: of the sentence-transformers trainer. options: its further arguments.
 
     loss: one for all, or by origin of the examples.
@@ -94,9 +91,10 @@ def fit(
     import sentence_transformers
     from transformers import EarlyStoppingCallback, PrinterCallback, set_seed
 
+    recipe, validation = training.recipe, training.validation
     set_seed(recipe.seed)
     is_validated = len(validation) >= _MIN_VALIDATION
-    rows = drawn(examples, recipe.num_epochs, recipe.seed)
+    rows = drawn(training.examples, recipe.num_epochs, recipe.seed)
     every = max(1, len(rows) // recipe.batch_size // NUM_VALIDATIONS)
     with tempfile.TemporaryDirectory() as scratch:
         settings = _settings(recipe, scratch) | {"logging_steps": min(10, every)}
@@ -108,7 +106,7 @@ def fit(
             train_dataset=_datasets(rows, recipe.num_negatives),
             eval_dataset=_datasets(validation, recipe.num_negatives) if is_validated else None,
             loss=loss,
-            callbacks=[_callback(watch), *([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])],
+            callbacks=[_callback(training.watch), *([EarlyStoppingCallback(_PATIENCE)] if is_validated else [])],
         )
         for unwanted in (PrinterCallback, trainer.model_card_callback_class):  # standard output is for results
             trainer.remove_callback(unwanted)

@@ -22,13 +22,11 @@ from app.evaluation.results import PerQuery
 from app.evaluation.slices import Slice, is_asked_before
 from app.evaluation.tables import judged_table
 from app.feedback.recall import Memory
-from app.feedback.rules import LabeledPassage
 from app.reranking.rerank import RankedChunk, Reranker, rerank
 from app.search.search import Candidate
 from app.training.gate.decision import MAX_SLOW_DOWN, Comparison, GateReport, Group
-from app.training.gate.questions import gate_questions
+from app.training.gate.questions import GateQuestions
 from ingest.embed.embedder import Embedder
-from ingest.table import ChunkTable
 
 _NUM_TIMED = 10
 """Questions of the probe timed with an empty cache: enough for a median, and more would take long."""
@@ -65,54 +63,43 @@ def probe(candidate: Contender, live: Contender, embedder: Embedder, benchmark: 
 def compare(
     candidate: Contender,
     live: Contender,
-    gate: Mapping[str, Sequence[LabeledPassage]],
-    table: ChunkTable,
-    embedder: Embedder,
+    questions: GateQuestions,
     search: Callable[[str], Sequence[Candidate]],
-    probed: Probe | None,
+    embedder: str,
+    probed: Probe,
     budget_ms: float,
     max_slow_down: float | None = MAX_SLOW_DOWN,
     taught: Memory | None = None,
 ) -> GateReport:
     """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
-    embedder: finds similar questions, which count as one, since a gain on one is a gain on all. budget_ms: maximum
-    reranking time. max_slow_down: maximum factor on the live model's time, None without. taught: what people said of
-    the questions that the candidate was trained on; None if there are none.
+    embedder: the name of the one that searches. budget_ms: maximum reranking time. max_slow_down: maximum factor on the
+    live model's time, None without. taught: what people said of the questions that the candidate was trained on.
     """
-    questions = gate_questions(gate, table, embedder)
-    judged = questions.judged
+    judged, groups = questions.judged, questions.groups
     rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}
-    rankings = _rankings(judged.queries, search, rerankers, embedder.name)
+    rankings = _rankings(judged.queries, search, rerankers, embedder)
     by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}
-    values = {name: _by_group(measured, questions.groups) for name, measured in by_query.items()}
-    shown = {name: _by_group(measure(judged.qrels, _run(by_id)), questions.groups) for name, by_id in rankings.items()}
-    compared = {
-        query_id: (by_query["live"][CHANGE_MEASURE][query_id], by_query["candidate"][CHANGE_MEASURE][query_id])
-        for query_id in judged.queries
-    }
+    values = {name: _by_group(measured, groups) for name, measured in by_query.items()}
+    before, after = by_query["live"][CHANGE_MEASURE], by_query["candidate"][CHANGE_MEASURE]
+    compared = {query_id: (before[query_id], after[query_id]) for query_id in judged.queries}
     again = _asked_before(judged.queries, rankings["live"], taught) if taught else frozenset()
     comparison = Comparison(
         num_questions=len(judged.queries),
-        num_different=len(set(questions.groups.values())),
+        num_different=len(set(groups.values())),
         gain=_gains(values["candidate"], values["live"]),
-        asked_before=_slice(by_query, questions.groups, again),
-        new=_slice(by_query, questions.groups, judged.queries.keys() - again),
+        asked_before=_slice(by_query, groups, again),
+        new=_slice(by_query, groups, judged.queries.keys() - again),
         gain_over_none=_gains(values["candidate"], values["none"]),
-        shown_gain=_gain(shown["candidate"], shown["live"], "hit rate@5"),
-        probe=probed.gain if probed else None,
-        latency_ms=probed.latency_ms if probed else {},
+        shown_gain=_shown_gain(questions, rankings),
+        probe=probed.gain,
+        latency_ms=probed.latency_ms,
         budget_ms=budget_ms,
         max_slow_down=max_slow_down,
     )
-    return GateReport.of(
-        comparison,
-        candidate.name,
-        live.name,
-        metrics={name: _means(grouped) for name, grouped in values.items()} if judged.queries else {},
-        groups=_groups(questions.folders, compared),
-        changes=largest_changes(judged, rankings["live"], rankings["candidate"], compared),
-    )
+    metrics = {name: _means(grouped) for name, grouped in values.items()} if judged.queries else {}
+    changes = largest_changes(judged, rankings["live"], rankings["candidate"], compared)
+    return GateReport.of(comparison, candidate.name, live.name, metrics, _groups(questions.folders, compared), changes)
 
 
 def _rankings(
@@ -158,6 +145,15 @@ def _slice(by_query: Mapping[str, PerQuery], groups: Mapping[str, int], query_id
     kept = {query_id: group for query_id, group in groups.items() if query_id in query_ids}
     live, candidate = (_by_group(by_query[name], kept)[CHANGE_MEASURE] for name in ("live", "candidate"))
     return Slice.of(candidate, live)
+
+
+def _shown_gain(questions: GateQuestions, rankings: Mapping[str, Mapping[str, Sequence[RankedChunk]]]) -> Difference:
+    """Return the gain over the live model with unjudged passages counted as wrong."""
+    candidate, live = (
+        _by_group(measure(questions.judged.qrels, _run(rankings[name])), questions.groups)
+        for name in ("candidate", "live")
+    )
+    return _gain(candidate, live, "hit rate@5")
 
 
 def _gains(values: PerQuery, baseline: PerQuery) -> dict[str, Difference]:

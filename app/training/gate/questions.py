@@ -36,7 +36,10 @@ class GateQuestions:
 def gate_questions(
     gate: Mapping[str, Sequence[LabeledPassage]], table: ChunkTable, embedder: Embedder
 ) -> GateQuestions:
-    """Return the questions that a passage in the table answers."""
+    """Return the questions that a passage in the table answers.
+
+    embedder: finds similar questions, which count as one, since a gain on one is a gain on all.
+    """
     fair = fair_share(gate)
     chunks = table.find_texts({label.text for passages in fair.values() for label in passages})
     stored = {

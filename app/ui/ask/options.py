@@ -35,7 +35,6 @@ def choose_options() -> Options:
 
     A choice stays until it is cleared.
     """
-    changed = {RANKING_CHANGED: True}
     default = pipeline().settings.reranker
     names = [name for name in dict.fromkeys((default, "shipped", "late-interaction")) if name != NONE]
     num_filters = sum(bool(getattr(_chosen(), field)) for field in _FIELDS)
@@ -45,24 +44,20 @@ def choose_options() -> Options:
         key="reranker-on",
         persist_state="session",
         bind="query-params",  # a reload keeps it
-        on_change=st.session_state.update,
-        args=(changed,),
+        on_change=_note_change,
     )
-    parts = [
-        ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents"),
-        _("without what people said") if st.session_state.get("ignore-votes") else "",
-    ]
-    labels = {LIVE: _("current model")}
-    with st.popover(" · ".join(filter(None, parts)), icon=":material/tune:", key="options"):
+    label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
+    if st.session_state.get("ignore-votes"):
+        label += " · " + _("without what people said")
+    with st.popover(label, icon=":material/tune:", key="options"):
         reranker = st.selectbox(
             _("Reranker"),
             names,
             key="reranker-name",
             persist_state="session",
             disabled=not on,
-            format_func=lambda name: labels.get(name) or shown_name(name),
-            on_change=st.session_state.update,
-            args=(changed,),
+            format_func=lambda name: _("current model") if name == LIVE else shown_name(name),
+            on_change=_note_change,
         )
         ignore_votes = st.toggle(
             _("Ignore what people said"),
@@ -70,12 +65,15 @@ def choose_options() -> Options:
             persist_state="session",
             bind="query-params",
             help=_("Ranks as if nobody had struck out, kept or named a source."),
-            on_change=st.session_state.update,
-            args=(changed,),
+            on_change=_note_change,
         )
         _show_filters()
         st.button(_("Clear filters"), on_click=_clear_filters, disabled=not num_filters)
     return Options(reranker if on and reranker else NONE, _chosen(), ignore_votes)
+
+
+def _note_change() -> None:
+    st.session_state[RANKING_CHANGED] = True
 
 
 def _show_filters() -> None:

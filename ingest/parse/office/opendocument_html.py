@@ -14,15 +14,13 @@ from lxml import etree
 from ingest.parse.document import one_line
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.opendocument_styles import OUTLINE, Styles, attribute, has_text, name_of, whole
+from ingest.parse.office.opendocument_tables import WIDEST, is_collapsed, own, repeated
 from ingest.parse.office.parts import tree
 
 _MOST_REPEATED = 1000
-_WIDEST = 16_384
 _ROW = 0.8
 """Centimeters: shapes whose tops differ by less are side by side."""
 _CENTIMETERS = {"cm": 1.0, "mm": 0.1, "in": 2.54, "pt": 2.54 / 72}
-_GROUPS = re.compile(r"table:table-(header-)?(rows|columns|row-group|column-group)")
-_CELLS = ("table:table-cell", "table:covered-table-cell")
 _SHAPES = ("custom-shape", "rect", "ellipse", "circle", "line", "polyline", "polygon", "path", "connector", "caption")
 _LONE = re.compile(r"\A\s*<p>((?:(?!</?p>).)*)</p>(?=\s*(?:<[ou]l|\Z))", re.DOTALL)
 """The only paragraph of an item, which would put an empty line between the items."""
@@ -173,14 +171,14 @@ class Html:
         """Yield the visible cells of each row with their columns from 0, and how often the row repeats."""
         hidden = set[int]()
         column = 0
-        for one in _own(table, "table:table-column"):
-            times = min(whole(one, "table:number-columns-repeated"), _WIDEST)
-            hidden |= set(range(column, column + times)) if _is_collapsed(one) else set()
+        for one in own(table, "table:table-column"):
+            times = min(whole(one, "table:number-columns-repeated"), WIDEST)
+            hidden |= set(range(column, column + times)) if is_collapsed(one) else set()
             column += times
         concealed = set[int]()
-        for row in _own(table, "table:table-row"):
-            cells = list(enumerate(_repeated(row)))
-            if _is_collapsed(row):
+        for row in own(table, "table:table-row"):
+            cells = list(enumerate(repeated(row)))
+            if is_collapsed(row):
                 self.hidden["rows"] += any(has_text(cell) for _, cell in cells)
                 continue
             concealed |= {column for column, cell in cells if column in hidden and has_text(cell)}
@@ -190,7 +188,7 @@ class Html:
     def span(self, cell: etree._Element) -> tuple[int, int]:
         """Return how many columns and rows a cell covers."""
         width, height = (whole(cell, f"table:number-{what}-spanned") for what in ("columns", "rows"))
-        return min(width, _WIDEST), height
+        return min(width, WIDEST), height
 
     def _table(self, table: etree._Element) -> str:
         rows = []
@@ -258,30 +256,6 @@ class Html:
             annotation.getparent().remove(annotation)
         html = etree.tostring(element, encoding="unicode", with_tail=False)
         return re.sub(r"<(/?)\w+:", r"<\1", html)
-
-
-def _own(table: etree._Element, name: str) -> Iterator[etree._Element]:
-    """Yield rows or columns of a table, not of those within."""
-    for part in table:
-        if name_of(part) == name:
-            yield part
-        elif _GROUPS.fullmatch(name_of(part)):
-            yield from _own(part, name)
-
-
-def _is_collapsed(part: etree._Element) -> bool:
-    """Return whether a row or column is hidden, and not only in a folded group that a reader can open."""
-    is_grouped = name_of(part.getparent()).endswith("-group")
-    return attribute(part, "table:visibility") == "collapse" and not is_grouped
-
-
-def _repeated(row: etree._Element) -> list[etree._Element]:
-    """Return the cells of a row, without empty ones at the end, which fill sheets."""
-    cells = [cell for cell in row if name_of(cell) in _CELLS]
-    while cells and not len(cells[-1]) and name_of(cells[-1]) == "table:table-cell":
-        cells.pop()
-    times = (min(whole(cell, "table:number-columns-repeated"), _WIDEST) for cell in cells)
-    return [cell for cell, number in zip(cells, times, strict=True) for _ in range(number)][:_WIDEST]
 
 
 def _place(shape: etree._Element) -> tuple[float, float]:
