@@ -266,7 +266,7 @@ class TopicScorer:
 def test_a_follow_up_leads_over_the_question_before_it() -> None:
     shown = citations("Business class needs a director.\n\nBooks are paid.", "Phones need a director too.")
     asked = "and phones? (Who allows business)"
-    assert [quote.text for quote in extract(asked, shown, TopicScorer(), 1.0).quotes][0].startswith("Phones")
+    assert extract(asked, shown, TopicScorer(), 1.0).quotes[0].text.startswith("Phones")
 
 
 @pytest.mark.parametrize(
