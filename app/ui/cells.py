@@ -13,4 +13,5 @@ def as_text(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
     Streamlit offers each table on a page as a CSV file.
     """
-    return table.assign(**{name: table[name].str.replace(_FORMULA, "'", regex=True) for name in columns})
+    texts = {name: table[name].astype(object) for name in columns}  # a column without rows has numbers
+    return table.assign(**{name: text.str.replace(_FORMULA, "'", regex=True) for name, text in texts.items()})

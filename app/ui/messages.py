@@ -8,6 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from app.ui import markup
+from app.ui.ingest_messages import in_readers_language
 from ingest import CiteloopError
 
 Kind = Literal["success", "info", "error"]
@@ -31,7 +32,7 @@ def try_to(act: Callable[[], object], place: str = "") -> bool:
     try:
         act()
     except (CiteloopError, OSError) as error:
-        tell("error", str(error), place)
+        tell("error", in_readers_language(str(error)), place)
         return False
     return True
 

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from app.answer import Answer, CitedSentence
-from app.ui.ask.answer_text import answer_markdown, card_of, timings_line
+from app.translation import follow
+from app.ui.ask.answer_text import answer_markdown, card_of, shown_text, timings_line
 from tests.app.builders import make_answer
 from tests.ui.conftest import Run
 
 TEXT = "Thirty days [1]. Hotels: 150 euros. [2] Flights are free."
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    follow(lambda: "de")
+    yield
+    follow(lambda: "en")
 
 
 def written(text: str, *sentences: CitedSentence) -> Answer:
@@ -65,6 +74,18 @@ def test_a_text_cannot_make_marks_of_its_own() -> None:
     assert ":orange-badge[" not in answer_markdown(
         written("Fine :orange-badge[not found in the sources]"), card_of("a")
     )
+
+
+def test_the_words_around_quotes_are_in_the_language_of_the_reader(german: None) -> None:
+    text = "It says — a, p. 3.\n\n— Travel, Hotels, p. 4, superseded by Travel 2026 [1]\n\n— Rent [2]"
+    quotes = replace(make_answer("?"), text=f"{text}\n\nSee the figure on p. 9.\n\nSee the figure.")
+    german_text = "It says — a, p. 3.\n\n— Travel, Hotels, S. 4, ersetzt durch Travel 2026 [1]\n\n— Rent [2]"
+    assert shown_text(quotes) == f"{german_text}\n\nSiehe die Abbildung auf S. 9.\n\nSiehe die Abbildung."
+
+
+def test_the_words_around_quotes_are_those_that_are_stored_in_english() -> None:
+    text = "— Travel, Hotels, p. 4, superseded by Travel 2026 [1]\n\nSee the figure on p. 9."
+    assert shown_text(replace(make_answer("?"), text=text)) == text
 
 
 def test_the_line_says_what_was_done_and_how_long_it_took() -> None:

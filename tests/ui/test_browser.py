@@ -276,6 +276,19 @@ def test_an_upload_is_followed_until_it_is_listed(server: str, page: Page, tmp_p
     expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
 
 
+def test_a_file_over_the_limit_is_named_beside_one_that_is_added(server: str, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "small.md").write_text("# Valve\n\nThe valve is closed at night.")
+    with (tmp_path / "large.md").open("wb") as large:
+        large.truncate(201 * 2**20)  # takes no space
+    page.goto(f"{server}/documents")
+    with page.expect_file_chooser() as opened:
+        page.get_by_test_id("stFileUploader").get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("input[type=file]")).to_have_attribute("accept", re.compile(r"\.docx,.*\.pdf"))
+    opened.value.set_files([tmp_path / "large.md", tmp_path / "small.md"])
+    expect(page.get_by_text("small.md added, 1 passage")).to_be_visible()
+    expect(page.get_by_text("Not added, since larger than 200 MB: large.md")).to_be_visible()
+
+
 def _is_foreign(url: str, server: str) -> bool:
     return not url.startswith((server, server.replace("http", "ws", 1), "data:", "blob:"))
 

@@ -15,3 +15,7 @@ def test_no_text_of_a_table_is_a_formula(text: str) -> None:
 
 def test_a_table_without_rows_stays_one() -> None:
     assert as_text(pd.DataFrame({"Question": []}, dtype=object), "Question").empty
+
+
+def test_a_column_without_rows_is_shown() -> None:
+    assert as_text(pd.DataFrame({"Question": pd.Series([], dtype=float)}), "Question").empty

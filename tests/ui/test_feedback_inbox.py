@@ -69,7 +69,7 @@ def test_one_click_says_that_nothing_answers_and_brings_up_the_next_item(
         ("Is there the company car?", "ann"),
     ]
     assert "ann said on" in pipeline.ask(CAR).text
-    click(view(page, "Unanswered"), "Withdraw")
+    click(view(page, "Answers and gaps"), "Withdraw")
     assert "ann said on" not in pipeline.ask(CAR).text, "it is withdrawn for the other wording too"
 
 
@@ -122,11 +122,11 @@ def test_the_answer_is_written_with_its_sources_for_all_wordings_edited_and_with
     assert pipeline.ask(CAR).text == "Take the train [1]."
     page = inbox(run_page)
     assert f"**{CAT}**" in texts(page), "the item is closed"
-    page = view(page, "Written answers")
+    page = view(page, "Answers and gaps")
     assert "Take the train" in texts(page)
     page = click(page, "Edit")
     assert page.text_area[0].value == "Take the train [1]."
-    page = click(view(inbox(run_page), "Written answers"), "Withdraw")
+    page = click(view(inbox(run_page), "Answers and gaps"), "Withdraw")
     assert "No written answers" in texts(page)
     assert pipeline.ask(CAR).answered_by == "extractive"
 
@@ -161,7 +161,7 @@ def test_what_documents_have_overtaken_is_kept_or_dropped(
 
 
 def test_questions_without_an_answer_are_counted_by_week(run_page: Run, store: FeedbackStore) -> None:
-    page = view(inbox(run_page), "Unanswered")
+    page = view(inbox(run_page), "Answers and gaps")
     weeks = page.dataframe[0].value
     assert (list(weeks["Questions"]), list(weeks["Not answered"]), list(weeks["Share"])) == ([4], [4], [1.0])
 
@@ -189,7 +189,7 @@ def test_a_person_is_ignored_once_that_is_confirmed_and_counted_again_with_one_c
     assert "ignored by you since" in texts(page)
     assert "The votes of ben are ignored." in page.success[0].value
     assert [event.user for event in store.events()] == ["ann"]
-    page = view(page, "Log")
+    page = view(page, "Log and files")
     assert set(page.dataframe[0].value["By"]) == {"ben", "ann"}, "the log is kept"
     page = click(view(page, "People"), "Count again")
     assert "The votes of ben count again." in page.success[0].value

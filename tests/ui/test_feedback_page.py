@@ -83,7 +83,7 @@ def test_without_feedback_the_page_says_how_to_give_some_and_can_still_import(ru
 
 
 def test_the_log_is_shown_newest_first_and_can_be_filtered(run_page: Run, store: FeedbackStore) -> None:
-    page = view(run_page(feedback), "Log")
+    page = view(run_page(feedback), "Log and files")
     assert list(page.dataframe[0].value["Question"]) == [VPN, HOTEL]
     page.selectbox(key="feedback-reason").set_value("outdated").run()
     assert list(page.dataframe[0].value["By"]) == ["ben"]
@@ -98,7 +98,7 @@ def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
     event = store.events()[0]
     with table.writing():
         remove(table.documents(), table)
-    page = view(run_page(feedback), "Log")
+    page = view(run_page(feedback), "Log and files")
     assert page.dataframe[0].value["Passage"].iloc[-1] == event.text
     assert page.dataframe[0].value["Document"].iloc[-1] == event.document
 
@@ -362,9 +362,10 @@ def test_what_each_format_would_hold_is_said_before_anything_is_built(
 ) -> None:
     monkeypatch.setattr("app.ui.feedback.files.export_bytes", lambda *_: pytest.fail("built without a click"))
     FeedbackStore(settings.home).judge(judged(("yes", True)))
-    page = view(run_page(feedback), "Files")
+    page = view(run_page(feedback), "Log and files")
     buttons = {button.proto.label: button.proto.disabled for button in page.get("download_button")}
     assert buttons == {
+        "Export events (.jsonl)": True,
         "Triplets (.jsonl)": True,
         "Pairs (.jsonl)": False,
         "BEIR (.zip)": False,
@@ -374,21 +375,23 @@ def test_what_each_format_would_hold_is_said_before_anything_is_built(
 
 def test_a_csv_is_imported_with_a_report(run_page: Run, settings: Settings) -> None:
     content = b"question,answer,label\nHow many days?,Thirty.,yes\nHow many days?,Trains first.,no\n"
-    page = upload(view(run_page(feedback), "Files"), "answers.csv", content)
+    page = upload(view(run_page(feedback), "Log and files"), "answers.csv", content)
     assert "answers.csv: 2 labels read, 2 new, 0 already there" in texts(page).replace("\\:", ":")
     assert {each.origin for each in FeedbackStore(settings.home).judgements()} == {"imported from answers.csv"}
-    page = upload(view(page, "Files"), "answers.csv", content)
+    page = upload(view(page, "Log and files"), "answers.csv", content)
     assert "2 labels read, 0 new, 2 already there" in texts(page)
 
 
 def test_what_a_curator_said_otherwise_is_not_taken(run_page: Run, settings: Settings) -> None:
     FeedbackStore(settings.home).judge([Judgement(user="ann", question="q?", label="not relevant", text="yes")])
-    page = upload(view(run_page(feedback), "Files"), "a.csv", b"question,answer\nq?,yes\n")
+    page = upload(view(run_page(feedback), "Log and files"), "a.csv", b"question,answer\nq?,yes\n")
     assert "1 skipped because a curator decided otherwise" in texts(page)
 
 
 def test_the_zip_of_an_export_is_taken_back(run_page: Run, settings: Settings) -> None:
-    page = upload(view(run_page(feedback), "Files"), "citeloop-beir.zip", packed(judged(("yes", True), ("no", False))))
+    page = upload(
+        view(run_page(feedback), "Log and files"), "citeloop-beir.zip", packed(judged(("yes", True), ("no", False)))
+    )
     assert "2 labels read, 2 new" in texts(page)
     assert {each.text: each.label for each in FeedbackStore(settings.home).judgements()} == {
         "yes": "relevant",
@@ -433,14 +436,14 @@ def with_a_name_in_no_alphabet() -> bytes:
 def test_a_file_that_cannot_be_read_is_refused_as_a_whole(
     run_page: Run, settings: Settings, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    page = upload(view(run_page(feedback), "Files"), name, content)
+    page = upload(view(run_page(feedback), "Log and files"), name, content)
     assert page.error[0].value.replace("\\", "").startswith(f"Nothing was imported: {message}")
     assert "/tmp/" not in page.error[0].value
     assert not FeedbackStore(settings.home).judgements()
 
 
 def test_without_a_file_nothing_is_imported(run_page: Run) -> None:
-    assert "Choose a file first." in texts(click(view(run_page(feedback), "Files"), "Import"))
+    assert "Choose a file first." in texts(click(view(run_page(feedback), "Log and files"), "Import"))
 
 
 # words ---------------------------------------------------------------------------------------------------

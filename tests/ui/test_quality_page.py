@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.evaluation.decision import verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report_files import write_report
+from app.evaluation.results import Result
 from app.settings import Settings
+from app.ui.quality.page import headline
 from tests.app.report_builder import make_change, make_place, make_report, make_result
 
 GOOD = {"nDCG@10": Difference(0.1, 0.05, 0.15, 0.001)}
@@ -51,7 +54,11 @@ def test_without_a_report_the_page_leads_to_what_comes_next(home: Path) -> None:
 def test_the_verdict_stands_above_charts_and_table(home: Path) -> None:
     write_report(make_report(make_result(), make_result("ours", quality=0.6, gain=GOOD, changes=CHANGES)), home)
     page = shown()
-    assert page.success[0].value.startswith("Reranking pays here")
+    assert page.success[0].value == (
+        "Answers are better with reranking\\: for 60 of 100 questions, a source that answers is among the first five, "
+        "instead of 50."
+    )
+    assert page.caption[1].value.startswith("Reranking pays here")
     assert len(page.get("vega_lite_chart")) == 3
     table = page.dataframe[0].value
     assert list(table["Reranker"]) == ["none", "ours"]
@@ -63,7 +70,24 @@ def test_what_does_not_pay_is_not_shown_as_a_success(home: Path) -> None:
     write_report(make_report(make_result(), make_result("ours")), home)
     page = shown()
     assert not page.success
-    assert page.info[0].value.startswith("Reranking does not pay here")
+    assert page.info[0].value.startswith("Answers are not better with reranking")
+    assert page.caption[1].value.startswith("Reranking does not pay here")
+
+
+@pytest.mark.parametrize(
+    ("results", "num_queries", "words"),
+    [
+        ((make_result(), make_result("ours", gain=GOOD)), 100, "sources that answer stand higher up"),
+        ((make_result(), make_result("ours", gain=GOOD)), 10, "The 10 questions are too few to tell"),
+        ((make_result(quality=1), make_result("ours", quality=1)), 100, "Search alone already puts"),
+        ((make_result(),), 100, "Nothing to compare"),
+    ],
+)
+def test_the_headline_needs_no_measure(results: tuple[Result, ...], num_queries: int, words: str) -> None:
+    report = make_report(*results, num_queries=num_queries)
+    said = headline(report, verdict(report))
+    assert words in said
+    assert "nDCG" not in said
 
 
 def test_the_newest_report_is_shown_first_and_another_can_be_picked(home: Path) -> None:

@@ -278,11 +278,9 @@ def test_documents_are_moved_on_the_page(run_page: Run, table: ChunkTable, monke
         "Inbox",
         "By question",
         "By document",
-        "Unanswered",
-        "Written answers",
+        "Answers and gaps",
         "Proposed questions",
-        "Log",
-        "Files",
+        "Log and files",
         "People",
     ],
 )
@@ -298,9 +296,9 @@ def test_no_view_of_the_feedback_shows_what_may_not_be_read(
     become(READER)
     page = view(run_page(feedback_page), name)
     assert not leaks(page)
-    if name in ("By question", "By document", "Log"):
+    if name in ("By question", "By document", "Log and files"):
         assert "leave.md" in shown(page)
-    if name == "Log":
+    if name == "Log and files":
         assert set(page.dataframe[0].value["Rank"]) == {0}, "ranks among passages of which some may be hidden"
 
 
@@ -312,9 +310,9 @@ def test_the_question_of_an_answer_that_showed_what_may_not_be_read_stands_in_no
     assert turn is not None
     leave = next(each.chunk for each in turn.answer.citations if each.chunk.document == "handbook/leave.md")
     store.record(turn, leave.id, "deleted", "ben", "outdated")
-    assert "tunnel" in shown(view(run_page(feedback_page), "Log"))
+    assert "tunnel" in shown(view(run_page(feedback_page), "Log and files"))
     become(READER)
-    for name in ("By question", "By document", "Log"):
+    for name in ("By question", "By document", "Log and files"):
         assert not leaks(view(run_page(feedback_page), name))
 
 

@@ -29,6 +29,8 @@ _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
 _MARK = "\ue000"
 """Placeholder for a badge during conversion; no text contains it."""
 _OWN_SENTENCES = (NOT_CLEAR, NOT_CLEAR_ONE, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, ALL_STRUCK_OUT)
+_SOURCE_LINE = re.compile(r"^(— .*?)(?:, p\. (\d+))?(?:, superseded by ([^\n]+?))?( \[\d+\])$", re.MULTILINE)
+_SEE_FIGURE = re.compile(r"^See the figure(?: on p\. (\d+))?\.$", re.MULTILINE)
 _UNKNOWN_TERM = re.compile(r"^(\S+) does not occur in the documents\.$", re.MULTILINE)
 
 
@@ -44,13 +46,29 @@ def answer_markdown(answer: Answer, address: Callable[[int], str]) -> str:
 def shown_text(answer: Answer) -> str:
     """Return the text with this program's own sentences in the reader's language; they are stored in English."""
     if answer.found:
-        return answer.text
+        return _with_own_words(answer.text) if answer.answered_by == EXTRACTIVE else answer.text
     if answer.shown_statement and not answer.shown_statement.text:
         return text_of(answer.shown_statement)
     text = _UNKNOWN_TERM.sub(lambda unknown: _("{term} does not occur in the documents.", term=unknown[1]), answer.text)
     for sentence in _OWN_SENTENCES:
         text = text.replace(sentence, _(sentence))
     return text
+
+
+def _with_own_words(quotes: str) -> str:
+    """Return quotes with the words that `app.answer.quotes` adds in the reader's language."""
+
+    def source(line: re.Match[str]) -> str:
+        title, page, newest, number = line.groups()
+        words = _(", p. {page}", page=page) if page else ""
+        if newest:
+            words += ", " + _("superseded by {newest}", newest=newest)
+        return f"{title}{words}{number}"
+
+    def figure(line: re.Match[str]) -> str:
+        return _("See the figure on p. {page}.", page=line[1]) if line[1] else _("See the figure.")
+
+    return _SEE_FIGURE.sub(figure, _SOURCE_LINE.sub(source, quotes))
 
 
 def card_of(answer_id: str) -> Callable[[int], str]:

@@ -15,6 +15,7 @@ from app.settings import read_settings
 from app.translation import N_, ngettext, number
 from app.translation import gettext as _
 from app.ui import markup
+from app.ui.ingest_messages import in_readers_language
 from app.ui.resources import job_store
 from app.ui.who import act_as, current_rights
 from app.ui.words import OUTCOME_ICONS, age, ago, duration, listed
@@ -173,7 +174,7 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
                 _button(N_("Run again"), job, _resume, icon=":material/replay:")
         st.caption(" · ".join((outcome_words(job, results), ago(job.ended_at))))
         if job.message and job.state == "failed":
-            st.markdown(f":red[{_inline(job.message)}]")
+            st.markdown(f":red[{_inline(in_readers_language(job.message))}]")
         if lines := result_lines(results):
             st.markdown(lines)
         if failures := [result for result in results if result.status in _FAILURES][_NUM_FAILURES:]:
@@ -203,7 +204,9 @@ def result_lines(results: Sequence[FileResult]) -> str:
 
 def _line(result: FileResult) -> str:
     passages = ngettext("{n} passage", "{n} passages", result.num_chunks)
-    detail = f": {result.reason}" if result.reason else f", {passages}" if result.num_chunks else ""
+    detail = (
+        f": {in_readers_language(result.reason)}" if result.reason else f", {passages}" if result.num_chunks else ""
+    )
     color = {"failed": "red", "skipped": "orange"}.get(result.status, "green")
     return f"- **{_inline(result.name)}** :{color}[{status_words(result.status)}]{_inline(detail)}"
 
@@ -235,7 +238,7 @@ def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind
         try:
             act_as("curator", f"ingest: {label.lower()}", lambda: act(job), job.source or listed(job.paths))
         except (AccessError, JobError) as error:  # the job ended before the click arrived
-            st.toast(markup.plain(str(error)))
+            st.toast(markup.plain(in_readers_language(str(error))))
         st.rerun()
 
 

@@ -19,8 +19,10 @@ from app.ui.cells import as_text
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import queue_upload, show_jobs
 from app.ui.documents.sources import show_sources
+from app.ui.documents.too_large import show_too_large
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
+from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import show_messages, tell, try_to
 from app.ui.resources import pipeline, readable_documents
 from app.ui.upload_limit import allow_uploads
@@ -128,6 +130,7 @@ def _show_upload() -> None:
         args=(key, collection),
         disabled=not may_add,
     )
+    show_too_large(key, _MAX_UPLOAD_MB, sorted(PARSERS))
     if not may_add:
         st.caption(_("Choose a collection first."))
 
@@ -168,7 +171,7 @@ def _add(key: str, collection: str) -> None:
             listed([file.name for file in files]),
         )
     except CiteloopError as error:
-        tell("error", _("Nothing was added: {error}", error=error))
+        tell("error", _("Nothing was added: {error}", error=in_readers_language(str(error))))
 
 
 def _queue(files: Sequence[UploadedFile], home: Path, collection: str = "") -> None:

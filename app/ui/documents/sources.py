@@ -12,6 +12,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import status_words
+from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import tell, try_to
 from app.ui.resources import job_store, pipeline, readable
 from app.ui.who import act_as, current_rights
@@ -69,7 +70,7 @@ def _outcome(job: Job | None) -> str:
         return _("syncing now")
     counts = (f"{number(count)} {status_words(status)}" for status, count in job_store().counts(job.id).items())
     words = ", ".join(counts) or _("no change")
-    return _("last sync {ago}: {words}", ago=ago(job.ended_at), words=job.message or words)
+    return _("last sync {ago}: {words}", ago=ago(job.ended_at), words=in_readers_language(job.message) or words)
 
 
 def _show_form() -> None:

@@ -154,7 +154,7 @@ def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
         tell(
             "success",
             _(
-                "Saved: the documents do not answer “{question}”. Withdraw it under Unanswered.",
+                "Saved: the documents do not answer “{question}”. Withdraw it under Answers and gaps.",
                 question=questions[0],
             ),
         )

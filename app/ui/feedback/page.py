@@ -1,4 +1,4 @@
-"""The inbox; feedback by question, by document, by person, as a log and in files; proposed questions."""
+"""The inbox; feedback by question, by document and by person; answers, proposed questions, the log and files."""
 
 from __future__ import annotations
 
@@ -27,15 +27,26 @@ from app.ui.resources import current_user, feedback, feedback_store
 from app.ui.words import passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 
+
+def _show_answers(said: Feedback) -> None:
+    st.subheader(_("Written answers"), anchor=False)
+    show_written(said)
+    st.subheader(_("Unanswered questions"), anchor=False)
+    show_unanswered(said)
+
+
+def _show_log_and_files(said: Feedback) -> None:
+    show_log(said)
+    show_files(said)
+
+
 _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     N_("Inbox"): show_inbox,
     N_("By question"): show_questions,
     N_("By document"): show_documents,
-    N_("Unanswered"): show_unanswered,
-    N_("Written answers"): show_written,
+    N_("Answers and gaps"): _show_answers,
     N_("Proposed questions"): show_proposals,
-    N_("Log"): show_log,
-    N_("Files"): show_files,
+    N_("Log and files"): _show_log_and_files,
     N_("People"): show_people,
 }
 

@@ -25,12 +25,12 @@ def show_written(_said: Feedback) -> None:
     written = [statement for statement in statements() if statement.text]
     if not written:
         st.caption(_("No written answers. Write one in the inbox, or for a question under By question."))
-    show_statements(written)
+    show_statements(written, "written")
 
 
-def show_statements(said: Sequence[Statement]) -> None:
-    """Show statements, each with who said it and when."""
-    for statement in page_of(said, _NUM_STATEMENTS, "statements-page"):
+def show_statements(said: Sequence[Statement], kind: str) -> None:
+    """Show statements, each with who said it and when. kind: for the key."""
+    for statement in page_of(said, _NUM_STATEMENTS, f"statements-page-{kind}"):
         with st.container(border=True, gap="xsmall"):
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
                 who = markup.plain(person(statement.user, current_user()))

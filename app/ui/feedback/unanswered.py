@@ -59,7 +59,7 @@ def show_unanswered(said: Feedback) -> None:
     )
     if said_unanswered := [one for one in statements() if not one.text]:
         st.subheader(_("Not in the documents, says a curator"), anchor=False)
-        show_statements(said_unanswered)
+        show_statements(said_unanswered, "unanswered")
 
 
 def _show(questions: list[UnansweredQuestion]) -> None:

@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
-from app.evaluation.decision import Outcome, usual_depth, verdict
+from app.evaluation.decision import Outcome, Verdict, usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
 from app.evaluation.report_files import SavedReport, read_reports
 from app.evaluation.report_text import HOW_MEASURED
-from app.evaluation.results import Result
+from app.evaluation.results import NO_RERANKER, Result
 from app.settings import read_settings
 from app.translation import N_, number
 from app.translation import gettext as _
@@ -56,8 +56,11 @@ def show() -> None:
     report = chosen.report
     decided = verdict(report)
     box = st.success if decided.outcome == "pays" else st.info
-    box(markup.plain(decided.sentence), icon=_ICONS[decided.outcome])
+    words = headline(report, decided)
+    box(markup.plain(words), icon=_ICONS[decided.outcome])
     st.caption(markup.plain(_facts(report)))
+    if words != decided.sentence:
+        st.caption(markup.plain(decided.sentence))
     depth = _choose_depth(report)
     for column, measure in zip(st.columns(2), CHART_MEASURES, strict=True):
         column.altair_chart(
@@ -71,6 +74,35 @@ def show() -> None:
         st.markdown(_(HOW_MEASURED))
         st.markdown("\n".join(_("- left out: {line}", line=markup.plain(line)) for line in report.left_out))
         st.caption(markup.plain(_("Files of this report, with TREC runs: {folder}", folder=chosen.folder)))
+
+
+def headline(report: EvaluationReport, decided: Verdict) -> str:
+    """Return whether answers are better with reranking, in words that need no explanation."""
+    if decided.outcome == "pays":
+        hits = {result.reranker: round(100 * result.metrics["hit rate@5"].mean) for result in usual_results(report)}
+        before, after = hits[NO_RERANKER], hits[decided.reranker]
+        if after <= before:
+            return _("Answers are better with reranking: sources that answer stand higher up.")
+        return _(
+            "Answers are better with reranking: for {after} of 100 questions, a source that answers is among the first "
+            "five, instead of {before}.",
+            after=after,
+            before=before,
+        )
+    if decided.outcome == "does not pay":
+        return _("Answers are not better with reranking; it only takes time.")
+    if decided.outcome == "too few questions":
+        return _(
+            "The {n} questions are too few to tell whether answers are better with reranking. Add questions and "
+            "measure again.",
+            n=report.num_queries,
+        )
+    if decided.outcome == "nothing to win":
+        return _(
+            "Search alone already puts a source that answers among the first five for every question; reranking has "
+            "little to improve."
+        )
+    return decided.sentence
 
 
 def _show_empty() -> None:

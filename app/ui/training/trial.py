@@ -26,9 +26,19 @@ def show_trial() -> None:
     st.subheader(_("Trial"), anchor=False)
     st.markdown(markup.plain(found.sentence))
     st.caption(_since(found.trial))
-    if not found.outcome and st.button(_("Stop the trial"), key="stop-trial", icon=":material/stop:"):
-        stop = partial(registry().end_trial, found.trial, "stopped")
-        attempt(lambda: act_as("curator", "trial stopped", stop, found.trial.model), _("The trial has been stopped"))
+    if not found.outcome:
+        _show_stop(found.trial)
+
+
+def _show_stop(trial: Trial) -> None:
+    """Show the button that stops the trial, with a confirmation: it cannot be continued."""
+    with st.popover(_("Stop the trial"), icon=":material/stop:", key="stopping-trial"):
+        st.markdown(
+            _("Answers show sources of the live model only again. Strike-outs are kept; a new trial starts from zero.")
+        )
+        if st.button(_("Stop the trial now"), key="stop-trial", type="primary"):
+            stop = partial(registry().end_trial, trial, "stopped")
+            attempt(lambda: act_as("curator", "trial stopped", stop, trial.model), _("The trial has been stopped"))
 
 
 def trial_button(name: str) -> None:
