@@ -3,14 +3,15 @@
 Dialogues about the sample documents: one or two questions, a follow-up, the full question written by hand, and the
 words that answer it. Search runs with the follow-up as it was typed, in a row with the question before it, with
 that in brackets, and with the question by hand as the ceiling. Detection was developed on one half; the other one is
-reported.
-Also, how many questions that stand alone are taken for follow-ups. Nothing is asserted.
+reported. Also, how many quoted answers to the follow-ups hold these words, and how many questions that stand alone are
+taken for follow-ups. Nothing is asserted.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from app.search.search import search
 from ingest.embed.embedder import Embedder, load_embedder
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.benchmarks.quoted_answers import answers_from, bare
 
 QUESTIONS = Path(__file__).with_name("follow_ups.jsonl")
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -85,7 +87,9 @@ WAYS: Mapping[str, Callable[[Dialogue], str]] = {
 
 def main() -> None:
     """Print the figures as JSON."""
-    print(json.dumps(measure_follow_ups(read_dialogues(QUESTIONS)), ensure_ascii=False, indent=1))
+    dialogues = read_dialogues(QUESTIONS)
+    figures = measure_follow_ups(dialogues) | {"quotes that hold the evidence": num_quoted(dialogues.values())}
+    print(json.dumps(figures, ensure_ascii=False, indent=1))
 
 
 def measure_follow_ups(dialogues: Mapping[str, Dialogue]) -> dict[str, object]:
@@ -109,6 +113,13 @@ def measure_follow_ups(dialogues: Mapping[str, Dialogue]) -> dict[str, object]:
         "short questions": SHORT,
     }
     return figures | {"wrongly taken for follow-ups": {name: _share(questions) for name, questions in alone.items()}}
+
+
+def num_quoted(dialogues: Collection[Dialogue]) -> dict[str, int]:
+    """Return for each half how many quoted answers to the follow-ups hold the words that answer."""
+    answers = answers_from([DATA / "sample"], [WAYS["in brackets"](each) for each in dialogues])
+    pairs = zip(dialogues, answers, strict=True)
+    return dict(Counter(each.part for each, answer in pairs if bare(each.quote) in bare(answer.text)))
 
 
 def read_dialogues(path: Path) -> dict[str, Dialogue]:
