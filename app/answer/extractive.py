@@ -15,7 +15,7 @@ from itertools import accumulate, chain, zip_longest
 
 from app.answer.about import about_terms, alternatives, is_named
 from app.answer.answer import Citation
-from app.answer.question import AskedValue, asked_value, figures_in, parts_of
+from app.answer.question import AskedValue, asked_value, asks_for_steps, figures_in, parts_of
 from app.answer.quotes import Quote, with_context
 from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
@@ -108,7 +108,7 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     ]
     near = [_nearest(values, allowed, _MARGIN / len(choices)) for values, allowed in choices]
     chosen = [number for best in zip_longest(*near) for number in best if number is not None]  # one for each first
-    quotes = _quotes(units, dict.fromkeys(chosen), asked, about)
+    quotes = _quotes(question, units, dict.fromkeys(chosen), asked, about)
     value = max(whole[number] for number in chosen) + _NEAREST * best_similarity
     if any(is_named(question, units[number]) for number in chosen):
         value = math.inf
@@ -219,7 +219,11 @@ def _below_heading(quote: Quote, question: str) -> Quote:
 
 
 def _quotes(
-    units: Sequence[CitedUnit], chosen: Collection[int], values: Sequence[float], about: Sequence[Collection[int]]
+    question: str,
+    units: Sequence[CitedUnit],
+    chosen: Collection[int],
+    values: Sequence[float],
+    about: Sequence[Collection[int]],
 ) -> tuple[Quote, ...]:
     """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer.
 
@@ -235,7 +239,8 @@ def _quotes(
         of_block = {
             unit.position: value for unit, value in zip(units, values, strict=True) if unit.block is first.block
         }
-        kept = with_context(first.block, {units[number].position for number in numbers}, of_block)
+        positions = {units[number].position for number in numbers}
+        kept = with_context(first.block, positions, of_block, with_steps=asks_for_steps(question))
         if about and first.block.kind == "list":
             kept = {position for position in kept if (id(first.block), position) in of_terms} or kept
         quotes.append(Quote(first.block.quote(kept), first.citation))

@@ -25,6 +25,11 @@ _ASKS = re.compile(
     r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b",
     re.IGNORECASE,
 )
+_ASKS_FOR_STEPS = re.compile(
+    r"\bhow (?:do|does|can|could|should|to|am|is|are)\b|\bwhat (?:do|should|must|can) (?:I|we|you|one) do\b|\bsteps\b"
+    r"|\bwie (?:kann|komme|mache|melde|bekomme|geht|wird|werden|muss|soll)\b|\bcomment\b",
+    re.IGNORECASE,
+)
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMERALS = {
     "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
@@ -86,6 +91,11 @@ def asked_value(question: str) -> AskedValue | None:
         if re.search(asks, question, re.IGNORECASE):
             return AskedValue(re.compile(form, re.IGNORECASE), re.compile(column, re.IGNORECASE) if column else None)
     return None
+
+
+def asks_for_steps(question: str) -> bool:
+    """Return whether a question asks how something is done."""
+    return _ASKS_FOR_STEPS.search(question) is not None
 
 
 def parts_of(question: str) -> list[str]:

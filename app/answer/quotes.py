@@ -18,6 +18,7 @@ _SHORT_LIST_WORDS = 60
 """Lists up to this size are quoted in full."""
 _MAX_LIST_WORDS = 110
 _MAX_ITEMS = 5
+_NUMBERED = re.compile(r"\s*\d+[.)]\s")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
@@ -64,14 +65,18 @@ def _source(citation: Citation, heading: str) -> str:
     return ", ".join(filter(None, (title, heading, page, superseded)))
 
 
-def with_context(block: Block, chosen: set[int], values: Mapping[int, float]) -> set[int]:
-    """Return the positions of a block to quote: the chosen ones and the context a reader needs."""
+def with_context(block: Block, chosen: set[int], values: Mapping[int, float], *, with_steps: bool = False) -> set[int]:
+    """Return the positions of a block to quote: the chosen ones and the context a reader needs.
+
+    with_steps: quote a numbered list in full if it fits an answer, since one step alone does not tell how.
+    """
     every = set(range(len(block.units)))
     if block.kind == "table":
         is_form = not re.search(r"\w", block.intro)
         return every if is_form and _num_words(block, every) <= _MAX_LIST_WORDS else chosen
     if block.kind == "list":
-        if _num_words(block, every) <= _SHORT_LIST_WORDS or WHOLE in chosen or len(chosen) > 1:
+        most = _MAX_LIST_WORDS if with_steps and _NUMBERED.match(block.units[0].text) else _SHORT_LIST_WORDS
+        if _num_words(block, every) <= most or WHOLE in chosen or len(chosen) > 1:
             best = sorted(every, key=lambda position: -values[position])[:_MAX_ITEMS]
             return every if _num_words(block, every) <= _MAX_LIST_WORDS else {*best, *(chosen - {WHOLE})}
         return chosen

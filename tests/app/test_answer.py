@@ -255,6 +255,22 @@ def test_the_kind_of_value_asked_for_decides_within_the_best_passage() -> None:
     assert "555-0142" in text
 
 
+STEPS = "To order a badge:\n\n" + "\n".join(f"{n}. Step {n} {'goes on ' * 8}end{n}" for n in range(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "num_steps"),
+    [
+        (STEPS, "How do I order a badge?", 4),
+        (STEPS, "Who orders a badge?", 1),
+        (STEPS.replace("1.", "-").replace("2.", "-").replace("3.", "-").replace("4.", "-"), "How do I order it?", 1),
+    ],
+)
+def test_who_asks_how_gets_all_steps(text: str, question: str, num_steps: int) -> None:
+    quotes = extract(question, citations(text), ScriptedScorer({"end3": 0.9}), 1.0).quotes
+    assert quote(quotes).count("Step") == num_steps
+
+
 class TopicScorer:
     """A sentence is as near to a question as the words are that they share."""
 
