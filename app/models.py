@@ -17,6 +17,7 @@ from app.reranking.similarity import Preparable, Similarity
 from app.settings import Settings
 from ingest.embed.embedder import MULTILINGUAL_EMBEDDER, Embedder, load_embedder, recorded_name
 from ingest.home.folder import current_name
+from ingest.languages import language_hint
 from ingest.table import ChunkTable, read_identity
 
 _MAX_LOADED = 4
@@ -44,6 +45,7 @@ class Models:
         self._given_sentence_scorer = sentence_scorer
         self._rerankers: LRUCache[str, Reranker | None] = LRUCache(_MAX_LOADED)
         self._versions: dict[str, str] = {}
+        self._hint: tuple[tuple[str, int | None], str] | None = None
         self._loading = threading.Lock()
 
     @property
@@ -59,10 +61,14 @@ class Models:
     @property
     def hint(self) -> str:
         """Return what the curator should do about the table, or ''."""
-        made_with, wanted = self.embedder.name, self.settings.embedder
-        if self._given_embedder or not wanted or made_with == recorded_name(wanted):
-            return ""
-        return f"The documents were embedded with {made_with}. To use {wanted}, run: citeloop reindex"
+        table, embedder = self.table_and_embedder()
+        wanted = self.settings.embedder
+        if self._given_embedder or not wanted or embedder.name == recorded_name(wanted):
+            state = (table.name, table.version)
+            if self._hint is None or self._hint[0] != state:
+                self._hint = state, language_hint(table, embedder)
+            return self._hint[1]
+        return f"The documents were embedded with {embedder.name}. To use {wanted}, run: citeloop reindex"
 
     def table_and_embedder(self) -> tuple[ChunkTable, Embedder]:
         """Return the table with its embedder; reopened after it is created or replaced. Raises CiteloopError."""

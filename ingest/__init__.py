@@ -18,6 +18,7 @@
     figures    KeptFigure  pictures of documents, kept beside those copies
     describe   Describer   pictures -> their descriptions by a vision model, if one is set
     removal                documents removed, or moved to another collection
+    languages              documents -> what to do if the embedder does not read their language
     pipeline   FileResult  paths -> table, with a result for each file
     reindex                the kept files -> a new table that replaces the old one
     repair     Finding     a damaged table -> a repaired one

@@ -185,7 +185,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     else:
         print(_counts(results))
         print(f"{len(documents)} documents, {num_chunks} chunks in the table")
-        for line in _gaps(results):
+        for line in (*_gaps(results), *_hints(store.home, results)):
             print(printable(line))
     return not any(result.status == "failed" for result in results)
 
@@ -210,6 +210,18 @@ def _gaps(results: list[FileResult]) -> Iterator[str]:
         yield f"read with gaps: {len(gaps)}"
     for result in gaps:
         yield f"  {result.name}: {result.reason}"
+
+
+def _hints(home: Path, results: list[FileResult]) -> Iterator[str]:
+    """Yield what to do if files were added in a language that the embedder does not read."""
+    from ingest.languages import language_hint
+    from ingest.table import ChunkTable
+    from ingest.worker import embedder_for
+
+    if any(result.status in ("added", "replaced") for result in results):
+        embedder = embedder_for(home, "")
+        if hint := language_hint(ChunkTable(home, embedder), embedder):
+            yield hint
 
 
 def printable(line: str) -> str:

@@ -51,11 +51,19 @@ def _attempt(name: str, run: Callable[[], str]) -> Check:
 
 
 def _embedder(settings: Settings) -> str:
-    embedder = Models(settings).embedder
+    models = Models(settings)
+    embedder = models.embedder
     length = float((embedder.embed_query("a question") ** 2).sum())
     if abs(length - 1) > 1e-3:
         raise CiteloopError(f"{embedder.name} gave a vector of length {length}, expected 1; reinstall the package")
-    return f"{embedder.name}, {embedder.dimension} dimensions"
+    return "; ".join(filter(None, (f"{embedder.name}, {embedder.dimension} dimensions", _language(models))))
+
+
+def _language(models: Models) -> str:
+    try:
+        return models.hint
+    except CiteloopError:
+        return ""  # another check tells what is wrong with the table
 
 
 def _documents(settings: Settings, *, repair: bool) -> list[Check]:

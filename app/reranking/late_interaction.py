@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,17 +14,12 @@ from app.reranking.model_files import not_loaded, refuse_unsafe
 from app.reranking.rerank import Blend, RerankerError
 from ingest.embed.embedder import default_embedder_path, preferred_dtype
 from ingest.embed.readable import readable_part
+from ingest.embed.vocabulary import reads_language
 
 if TYPE_CHECKING:
     import torch
 
 _CACHE_BYTES = 256 * 2**20
-_WORD = re.compile(r"[^\W\d_]+")
-_READ_CHARACTERS = 500
-"""Characters of a text that show its language."""
-_MAX_PIECES_PER_WORD = 1.5
-"""English texts of five kinds have 1.0 to 1.4 in an English vocabulary, French ones 1.6 to 1.7, German ones 2.2 or
-more."""
 _MAX_VOCABULARY = 60_000
 """A larger vocabulary is one for many languages."""
 
@@ -73,8 +67,7 @@ class LateInteractionReranker:
             self.kept.put(self._encode(list(passages)))
 
     def reads(self, texts: Sequence[str]) -> bool:
-        words = [word for text in texts for word in _WORD.findall(text[:_READ_CHARACTERS].lower())]
-        return not words or not isinstance(self._encoder, _PackedTokens) or self._encoder.reads(words)
+        return not isinstance(self._encoder, _PackedTokens) or self._encoder.reads(texts)
 
     def forget(self) -> None:
         """Drop the vectors that are cached in memory."""
@@ -107,11 +100,9 @@ class _PackedTokens:
     def encode_query(self, query: str) -> torch.Tensor:
         return self.encode_document([query])[0]
 
-    def reads(self, words: list[str]) -> bool:
-        """Return whether the words are in a language of the vocabulary."""
-        if self._bert.vocabulary_size > _MAX_VOCABULARY:
-            return True
-        return self._bert.count_tokens(" ".join(words)) <= _MAX_PIECES_PER_WORD * len(words)
+    def reads(self, texts: Sequence[str]) -> bool:
+        """Return whether the texts are in a language of the vocabulary."""
+        return self._bert.vocabulary_size > _MAX_VOCABULARY or reads_language(texts, self._bert.count_tokens)
 
 
 class _MultiVectorTokens:

@@ -130,6 +130,10 @@ _MESSAGES = (
     N_('{path} cannot be read; expected sections such as ["s3://bucket"] with options'),
     N_("{n} damaged, too large, or of an unknown format"),
     N_("{address} did not answer within {n} minutes; try again later"),
+    N_(
+        "{n} of {total} documents looked at are not in English, which is all that {name} reads; to find and quote "
+        "them better, run: {command}"
+    ),
     N_("{path} holds secrets, but other users of this machine may read it; run: chmod 600 {same}"),
     N_("{address} is neither an address such as https://... or s3://... nor a folder"),
     N_("{address} is not a valid address: {error}"),

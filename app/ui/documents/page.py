@@ -46,7 +46,7 @@ def show() -> None:
     """The page."""
     st.title(_("Documents"), anchor=False)
     if hint := pipeline().models.hint:
-        st.info(markup.plain(hint), icon=":material/info:")
+        st.info(markup.plain(in_readers_language(hint)), icon=":material/info:")
     _show_upload()
     show_messages()
     show_sources()
