@@ -107,7 +107,7 @@ def has_ended(api: Api) -> bool:
 def test_work_past_its_deadline_ends_with_what_to_do(
     client: TestClient, api: Api, held: HeldReranker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api.web.SEARCH_SECONDS", 0.2)
+    monkeypatch.setattr("app.api.asking.SEARCH_SECONDS", 0.2)
     response = client.post("/v1/rerank", json={"query": "metals", "documents": ["gold"] * 1000})
     assert response.status_code == 503
     assert "no result after 0.2 seconds, so the request was stopped; send fewer" in response.text
