@@ -27,7 +27,7 @@ from app.reranking.similarity import Similarity
 from app.reranking.statements import is_overtaken, with_statement
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
-from app.search.follow_up import rewrite
+from app.search.follow_up import is_small_talk, rewrite
 from app.search.passages import find_passages
 from app.search.query import as_query
 from app.search.search import Candidate, search
@@ -110,7 +110,7 @@ class Pipeline:
         fall_back: bool = False,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> Answer:
-        """Search and rerank; return an Answer with sources and no text.
+        """Search and rerank; return an Answer with sources and no text. Thanks and greetings are not searched.
 
         reranker: a name; None means the one of the settings. query: what to search and answer, where the question
         means more than it says; as_typed: correct no typos; within: which documents to look at, of those that the asker
@@ -121,6 +121,8 @@ class Pipeline:
         when too many wait already.
         """
         asked = unanswered(*map(_encodable, (question, query)), within=within, ignores_votes=ignore_votes)
+        if is_small_talk(asked.searched):
+            return asked
         with self.admission.slot(lambda: on_step("wait")):
             on_step("search")
             searched, candidates = self._searched(asked, as_typed=as_typed)

@@ -12,13 +12,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from app.answer import ALL_STRUCK_OUT, CURATED, EXTRACTIVE, NO_DOCUMENTS, NOTHING_MATCHES, Answer, Citation
+from app.answer import ALL_STRUCK_OUT, CURATED, EXTRACTIVE, NO_DOCUMENTS, NO_QUESTION, NOTHING_MATCHES, Answer, Citation
 from app.answer.curated import text_of
 from app.answer.prompts import read_prompts
 from app.answer.writer import Writer
 from app.language_model.tokens import estimate_tokens
 from app.memory.votes import Statement
 from app.models import Models
+from app.search.follow_up import is_small_talk
 from app.telemetry.stages import stage
 from ingest import CiteloopError
 from ingest.figures import Figures, read_picture
@@ -91,6 +92,8 @@ class Writing:
 
     def _nothing_to_write_from(self, unwritten: Answer) -> str:
         """Return why nothing was found, in words."""
+        if is_small_talk(unwritten.searched):
+            return NO_QUESTION
         if unwritten.without or unwritten.ranking:
             return ALL_STRUCK_OUT
         return NOTHING_MATCHES if self._models.table.num_chunks() else NO_DOCUMENTS

@@ -18,6 +18,7 @@ EXTRACTIVE = "extractive"
 CURATED = "curator"
 NO_DOCUMENTS = N_("There are no documents yet. Add some on the Documents page, or with: citeloop ingest PATH")
 NOTHING_MATCHES = N_("Nothing in the documents matches this question.")
+NO_QUESTION = N_("Ask a question about the documents.")
 NOT_FOUND = N_("Nothing here clearly answers this. The nearest passages are listed below.")
 NOT_CLEAR = N_("Nothing here clearly answers this. The nearest passages are:")
 NOT_CLEAR_ONE = N_("Nothing here clearly answers this. The nearest passage is:")

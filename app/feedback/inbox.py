@@ -23,6 +23,7 @@ from app.feedback.store import FeedbackStore
 from app.memory.questions import Questions
 from app.memory.votes import Statement
 from app.memory.wording import Wording, overlap
+from app.search.follow_up import is_small_talk
 from ingest.embed.embedder import Embedder
 
 Trouble = (
@@ -152,7 +153,7 @@ def _trouble(asking: Asking, struck: Mapping[str, datetime]) -> Trouble | None:
         return "all sources struck out"
     if struck and (max(struck.values()) - min(struck.values())).total_seconds() >= _READ_SECONDS:
         return "struck out again"
-    if not asking.found:
+    if not asking.found and not is_small_talk(asking.question):
         return "not answered"
     if asking.first is None:
         return None

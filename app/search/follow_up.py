@@ -100,7 +100,7 @@ def is_follow_up(question: str) -> bool:
     short fragment, or refers ('it', 'those') to something it does not name.
     """
     text = question.strip()[:MAX_CHARACTERS]
-    if _is_small_talk(text):
+    if is_small_talk(text):
         return False
     if (greeting := _SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!":
         text = text[greeting.end() :]
@@ -115,7 +115,8 @@ def is_follow_up(question: str) -> bool:
     return _says_little(words) or _is_fragment(text, words) or _points_back(text)
 
 
-def _is_small_talk(text: str) -> bool:
+def is_small_talk(text: str) -> bool:
+    """Return whether a text only greets or thanks, and asks nothing."""
     return _SMALL_TALK.fullmatch(text.strip()) is not None
 
 
@@ -134,8 +135,8 @@ def rewrite(
     that is known to be a follow-up. If the language model fails, is stopped or writes something else, the last question
     is added in brackets.
     """
-    earlier = [each for each in earlier if not _is_small_talk(each)]
-    if not earlier or _is_small_talk(question) or (detect and not is_follow_up(question)):
+    earlier = [each for each in earlier if not is_small_talk(each)]
+    if not earlier or is_small_talk(question) or (detect and not is_follow_up(question)):
         return question
     messages = follow_up_prompt(question, earlier, instructions or INSTRUCTIONS)
     written = _written(messages, language_model, stop) if language_model else ""

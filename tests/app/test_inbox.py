@@ -267,6 +267,11 @@ def test_a_stored_answer_keeps_the_statement_when_it_is_written_again(pipeline: 
 # counts ---------------------------------------------------------------------------------------------------------
 
 
+def test_thanks_wait_for_no_decision() -> None:
+    asked = [asking(1, "ok, thanks!", "2026-03-01", found=False), asking(2, "who pays?", "2026-03-01", found=False)]
+    assert list(troubles(asked, [])) == [asked[1].answer_id]
+
+
 def asking(number: int, question: str, asked_at: str, **changes: object) -> Asking:
     at = datetime.fromisoformat(f"{asked_at}T12:00+00:00")
     blank = Asking(str(number), f"user{number % 2}", at, question, True, False, None, None, ("a", "b"))

@@ -13,6 +13,7 @@ from app.answer import (
     ALL_STRUCK_OUT,
     EXTRACTIVE,
     NO_DOCUMENTS,
+    NO_QUESTION,
     NOT_CLEAR_ONE,
     NOT_FOUND,
     NOTHING_MATCHES,
@@ -250,6 +251,11 @@ def test_a_home_without_documents_says_that_it_found_nothing(
         assert (answer.text, answer.found, answer.complete) == (NO_DOCUMENTS, False, True)
         assert (answer.citations, answer.ranking) == ((), ())
     assert writer.messages == []  # nothing to write from
+
+
+def test_thanks_are_not_searched(pipeline: Pipeline) -> None:
+    answer = pipeline.ask("Thanks a lot!")
+    assert (answer.text, answer.ranking, answer.found) == (NO_QUESTION, (), False)
 
 
 def test_an_empty_question_finds_nothing(pipeline: Pipeline) -> None:

@@ -10,6 +10,7 @@ from app.answer import (
     CURATED,
     EXTRACTIVE,
     NO_DOCUMENTS,
+    NO_QUESTION,
     NOT_CLEAR,
     NOT_CLEAR_ONE,
     NOT_FOUND,
@@ -28,7 +29,7 @@ _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
 """End of the last cell of a table row; tables do not show text after it."""
 _MARK = "\ue000"
 """Placeholder for a badge during conversion; no text contains it."""
-_OWN_SENTENCES = (NOT_CLEAR, NOT_CLEAR_ONE, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, ALL_STRUCK_OUT)
+_OWN_SENTENCES = (NOT_CLEAR, NOT_CLEAR_ONE, NOT_FOUND, NOTHING_MATCHES, NO_DOCUMENTS, NO_QUESTION, ALL_STRUCK_OUT)
 _SOURCE_LINE = re.compile(r"^(— .*?)(?:, p\. (\d+))?(?:, superseded by ([^\n]+?))?( \[\d+\])$", re.MULTILINE)
 _SEE_FIGURE = re.compile(r"^See the figure(?: on p\. (\d+))?\.$", re.MULTILINE)
 _UNKNOWN_TERM = re.compile(r"^(\S+) does not occur in the documents\.$", re.MULTILINE)
