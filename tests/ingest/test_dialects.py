@@ -5,6 +5,7 @@ import random
 import pytest
 
 from ingest.parse.html.markup import parse_html, parse_markdown
+from ingest.parse.rst import parse_rst
 
 BOXES = [
     pytest.param('!!! warning "Hot surface"\n    Wait an hour.', "Hot surface: Wait an hour.", id="mkdocs"),
@@ -134,6 +135,16 @@ def test_an_example_of_a_box_in_code_stays() -> None:
 def test_the_line_below_the_title_is_read_once(metadata: str, body: str, text: str) -> None:
     parsed = parse_markdown(f"---\ntitle: A &amp; B\n{metadata}\n---\n\n{body}\n".encode())
     assert (parsed.title, parsed.pages[0].text.strip()) == ("A & B", text)
+
+
+def test_references_to_numbered_documents_and_captions_of_code_show_their_words_in_rst() -> None:
+    text = (
+        b"By :pep:`the style <8#names>`, :rfc:`822` and :pep:`8#x`.\n\n.. code::\n   :caption: In :file:`a.c`\n\n   x\n"
+    )
+    assert parse_rst(text).pages[0].text.split("\n\n")[:2] == [
+        "By the style, RFC 822 (https://tools.ietf.org/html/rfc822.html) and PEP 8#x.",
+        "In a.c",
+    ]
 
 
 def test_the_title_of_a_box_begins_its_first_sentence_in_html() -> None:
