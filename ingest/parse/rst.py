@@ -11,16 +11,12 @@ from bs4.element import Tag
 
 from ingest.parse.document import Parsed
 from ingest.parse.encoding import read_text
+from ingest.parse.html.dialects import CHANGES
 from ingest.parse.html.markup import from_html
 
 _NO_TEXT = {"toctree", "index", "highlight", "currentmodule", "tabularcolumns", "sectionauthor", "codeauthor", "raw"}
 _NO_TEXT |= {"include", "literalinclude", "graphviz", "uml", "default-domain", "meta", "contents", "module"}
 _CODE = re.compile(r"(^|-)code(-|$)|sourcecode|prompt|console|mermaid|testcode|doctest|ipython")
-_CHANGES = {
-    "versionadded": "New in version",
-    "versionchanged": "Changed in version",
-    "deprecated": "Deprecated since version",
-}
 _SETTINGS = {
     "file_insertion_enabled": False,
     "raw_enabled": False,
@@ -67,6 +63,8 @@ def _accept_unknown(text: str) -> None:
     for name in set(re.findall(r":([\w.+:-]+):`", text)):
         if roles.role(name, english, 0, document.reporter)[0] in (None, roles.unimplemented_role):
             roles.register_local_role(name, _role)
+    for name in ("pep", "rfc"):
+        roles.register_local_role(name, _numbered_role)
 
 
 class _AnyOption(dict[str, Any]):
@@ -100,11 +98,11 @@ def _nodes(
         return []
     if _CODE.search(name):
         code = "\n".join(content)
-        caption = options.get("caption", "")
-        return [*([nodes.paragraph("", caption)] if caption else []), nodes.literal_block(code, code)]
+        caption, _ = state.inline_text(options.get("caption", ""), line)
+        return [*([nodes.paragraph("", "", *caption)] if caption else []), nodes.literal_block(code, code)]
     words = nodes.container()
     if argument:
-        inline, _ = state.inline_text(f"{_CHANGES.get(name, '')} {argument}".strip(), line)
+        inline, _ = state.inline_text(f"{CHANGES.get(name, '')} {argument}".strip(), line)
         words += nodes.paragraph("", "", *inline)
     state.nested_parse(content, offset, words)
     return [words]
@@ -117,3 +115,12 @@ def _role(_name: str, source: str, text: str, *_rest: Any, **_options: Any) -> A
     words = re.sub(r"(?s)(.+?)\s*<[^<>]*>\s*$", r"\1", nodes.unescape(text))
     words = words.rpartition(".")[2] if words.startswith("~") else words.removeprefix("!")
     return [nodes.inline(source, words)], []
+
+
+def _numbered_role(name: str, source: str, text: str, *rest: Any, **options: Any) -> Any:
+    """Return a reference to a numbered document; docutils knows no label or section."""
+    from docutils.parsers.rst import roles
+
+    if text.isdigit():
+        return getattr(roles, f"{name}_reference_role")(name, source, text, *rest, **options)
+    return _role(name, source, text if ">" in text else f"{name.upper()} {text}")

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from html import escape
+from html import escape, unescape
 
 import yaml
 from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
@@ -36,10 +36,17 @@ def parse_markdown(data: bytes) -> Parsed:
 
     What looks like a tag and is none, as in `ssh <user>@<host>`, is text.
     """
-    title, body = _front_matter(read_text(data))
-    if _IMPORT.match(body):  # Docusaurus reads .md as MDX
+    title, lead, body = _front_matter(read_text(data))
+    body = _with_lead(body, lead)
+    if _is_mdx(body):  # Docusaurus reads .md as MDX
         return parse_mdx(data)
     return _from_markdown(title, outside_code_blocks(body, _with_placeholders))
+
+
+def _is_mdx(text: str) -> bool:
+    if "<script" in text or not _IMPORT.search(text):  # a script of VitePress imports, too
+        return False
+    return outside_code_blocks(text, lambda part: _IMPORT.sub("", part)) != text
 
 
 def _with_placeholders(text: str) -> str:
@@ -49,14 +56,21 @@ def _with_placeholders(text: str) -> str:
 
 def parse_mdx(data: bytes) -> Parsed:
     """Parse MDX as Markdown: keep the text of components and their titles; drop imports, exports and comments."""
-    title, body = _front_matter(read_text(data))
+    title, lead, body = _front_matter(read_text(data))
+    body = _with_lead(body, lead)
     # comments and code can contain each other: the one that begins first wins
     code = r"(`{3,}|~{3,})[^`\n]*\n[\s\S]*?(?:^[ \t>]*\2|\Z)|`[^`\n]+`"
     body = re.sub(rf"({code})|\{{\s*/\*[\s\S]*?\*/\s*\}}", r"\1", body, flags=re.MULTILINE)
     imports = r"import\s(?:.*\sfrom\s)?\s*[\"'{]|export\s+(?:const|let|default|function|async|class|type|\{|\*)"
+    labels = {value: label for _, label, _, value in _LABEL.findall(body)}
+
+    def named(tab: re.Match[str]) -> str:
+        return f'<TabItem label="{labels.get(tab["value"], tab["value"])}">'
+
     module = re.compile(rf"^(?:{imports}).*(?:\n.+)*", re.MULTILINE)
     return _from_markdown(
-        title, outside_code_blocks(body, lambda part: _COMPONENT.sub(_component_text, module.sub("", part)))
+        title,
+        outside_code_blocks(body, lambda part: _COMPONENT.sub(_component_text, _TAB.sub(named, module.sub("", part)))),
     )
 
 
@@ -73,6 +87,8 @@ def _component_text(tag: re.Match[str]) -> str:
 
 
 def _from_markdown(title: str | None, body: str) -> Parsed:
+    if "[^" in body:
+        body = outside_code_blocks(body, _footnotes, code=("fence",))
     body = outside_code_blocks(
         body, lambda part: _FOOTNOTE.sub(r"\\[\1]", without_tags(part, of_site=title is not None))
     )
@@ -82,24 +98,41 @@ def _from_markdown(title: str | None, body: str) -> Parsed:
     return replace(parsed, title=title or parsed.title)
 
 
-def _front_matter(text: str) -> tuple[str | None, str]:
-    """Return the title in the YAML front matter and the text after it; None and the whole text without one."""
+def _footnotes(text: str) -> str:
+    return _NOTE.sub(lambda note: "\n" + re.sub("^(?: {4}|\t)", "", note[0], flags=re.MULTILINE), text)
+
+
+def _front_matter(text: str) -> tuple[str | None, str, str]:
+    """Return the title in the YAML front matter, the line below it, and the text after; None for none."""
     if match := re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE):
         try:
             # load strings only: safe, and 2023-02-30 would fail as a date
             metadata = yaml.load(match[1], Loader=yaml.BaseLoader) or {}  # noqa: S506
         except yaml.YAMLError:
-            return None, text
+            return None, "", text
         if isinstance(metadata, dict):
-            title = metadata.get("title")
-            is_title = isinstance(title, str) and title.lower() not in ("null", "~", "false")
-            return title if is_title else "", text[match.end() :]
-    return None, text
+            title, lead = (_words(metadata.get(name)) for name in ("title", "description"))
+            return unescape(title), _words(metadata.get("subtitle")) or lead, text[match.end() :]
+    return None, "", text
+
+
+def _words(value: object) -> str:
+    return value if isinstance(value, str) and value.lower() not in ("null", "~", "false") else ""
+
+
+def _with_lead(body: str, lead: str) -> str:
+    """Return the body with the line that many sites show below the title, unless it says so itself."""
+    begin, words = ("".join(re.findall(r"\w+", part)) for part in (body, lead))
+    if not words or words[:_BEGIN_OF_LEAD] in begin:
+        return body
+    heading = re.match(r"\s*# .*\n|", body)
+    end = heading.end() if heading else 0
+    return f"{body[:end]}\n<p>{escape(one_line(unescape(lead)))}</p>\n\n{body[end:]}"
 
 
 def parse_html(data: bytes) -> Parsed:
     """Parse an HTML page without navigation, scripts, comments and a site generator's tags."""
-    title, html = _front_matter(read_markup(data))
+    title, _, html = _front_matter(read_markup(data))
     html = without_tags(html, of_site=title is not None)
     parsed = from_html(html, content_of)
     if not parsed.pages[0].text:  # the rules removed everything
@@ -107,16 +140,25 @@ def parse_html(data: bytes) -> Parsed:
     return replace(parsed, title=title or parsed.title)
 
 
+_BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _COMPONENT = re.compile(
     r"(?P<code>`[^`\n]+`)|(?P<begin>^[ \t]*)?</?[A-Z][\w.]*"
-    r"(?P<attributes>(?:\s+[\w-]+(?:=(?:\"[^\"]*\"|'[^']*'|\{[^{}]*\}))?)*)\s*/?>(?P<end>(?=[ \t]*(?:<|$)))?",
+    rf"(?P<attributes>(?:\s+[\w-]+(?:=(?:\"[^\"]*\"|'[^']*'|{_BRACES}))?|\s+{_BRACES})*)\s*/?>"
+    r"(?P<end>(?=[ \t]*(?:<|$)))?",
     re.MULTILINE,
 )
 """A tag of MDX, such as <Tab title="Linux">."""
-_IMPORT = re.compile(r"\s*import\s+[\w{}*, ]+\s+from\s+['\"]")
+_TAB = re.compile(r"<TabItem\s+value=([\"'])(?P<value>[^\"'\n]+)\1(?:\s+default)?\s*>")
+_LABEL = re.compile(r"\blabel:\s*([\"'])([^\"'\n]+)\1,\s*value:\s*([\"'])([^\"'\n]+)\3")
+"""Tabs of Docusaurus show their value if neither they nor the list of tabs has a label."""
+_IMPORT = re.compile(r"^import\s+[\w{}*, ]+\s+from\s+['\"][^'\"\n]+['\"];?[ \t]*$", re.MULTILINE)
 _TITLES = ("title", "label", "summary", "name", "path", "question")
 _FOOTNOTE = re.compile(r"(?<!\\)\[(\^[\w-]+)\]")
 """Markdown would take the text of a footnote of one word for the address of a link."""
+_NOTE = re.compile(r"^\[\^[\w-]+\]:.*(?:\n(?!\[\^).*\S.*)*(?:\n(?:[ \t]*\n)*(?: {4}|\t).*)*", re.MULTILINE)
+"""The text of a footnote; its further paragraphs are indented."""
+_BEGIN_OF_LEAD = 60
+"""Letters by which a line below the title is found in the text, which it may cut."""
 _PLACEHOLDER = re.compile(r"`+[^`]+`+|<(?P<name>[A-Za-z][\w-]*)(?: [\w .|-]*)?>")
 _TAGS = {*lxml_tags, "main", "picture", "template", "dialog", "bdi", "data", "slot"}
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]

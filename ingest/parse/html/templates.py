@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator
+from html import escape
 
 from markdown_it import MarkdownIt
 from mdit_py_plugins.admon import admon_plugin
 
+TITLE_OF_BOX = "admonition-title"
+"""The class of a box's title, as in Sphinx and MkDocs."""
 CODE_BLOCKS = ("fence", "code_block")
 KEPT = (
     r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n[ \t]*\n).)+?(?<!`)(?P=ticks)(?!`)"  # inline code
@@ -19,11 +22,15 @@ _COMMENTS = (
     r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}|\{#(?!\w[\w-]*\}).{0,2000}?#\}"  # {#name} is an anchor
 )
 _TAGS = r"\{%.{0,2000}?%\}|\{\{[<%].{0,2000}?[>%]\}\}"  # limited length: a lone brace must not remove the whole text
+_WORDS = re.compile(r"\s(?:title|header|heading|text|caption)=(?:\"([^\"]*)\"|'([^']*)')")
+_NO_WORDS = re.compile(r"\{%-?\s*(?:assign|set|if|elsif|elif|unless|case|when|for|macro|call|extends|capture)\b")
+_NAMED = re.compile(r"[{<%\s-]+(?:tab|expand|details|accordion|collapse|tooltip)\s+\"([^\"]+)\"")
+_EMBED = re.compile(r"\{%-?\s*embed\s+url=\"(https?://[^\"\s]+)\"")
 _SITE_VALUES = r"\{\{-?\s*(?:site|page|layout|config)\.[^{}]*\}\}"
 _VALUES = r"\{\{.{0,2000}?\}\}"
 
-_ALWAYS = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_SITE_VALUES}", re.DOTALL)
-_IN_SITES = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|{_TAGS}|{_VALUES}", re.DOTALL)
+_ALWAYS = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|(?P<tag>{_TAGS})|{_SITE_VALUES}", re.DOTALL)
+_IN_SITES = re.compile(f"{KEPT}|{_RAW}|{_COMMENTS}|(?P<tag>{_TAGS})|{_VALUES}", re.DOTALL)
 
 
 def without_tags(text: str, of_site: bool) -> str:
@@ -37,7 +44,24 @@ def without_tags(text: str, of_site: bool) -> str:
 
 
 def _kept(match: re.Match[str]) -> str:
-    return match[0] if match["ticks"] or match["code"] else ""
+    return match[0] if match["ticks"] or match["code"] else _words_of(match)
+
+
+def _words_of(match: re.Match[str]) -> str:
+    """Return what a tag shows, such as the title of a tab or a term: a paragraph, or a part of its line."""
+    tag = match["tag"] or ""
+    if not tag or _NO_WORDS.match(tag):
+        return ""
+    named = _NAMED.match(tag) or _EMBED.match(tag)
+    words = named[1] if named else ": ".join(one or other for one, other in _WORDS.findall(tag) if one or other)
+    text, end = match.string, match.end()
+    line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()] + text[end : end + 200].partition("\n")[0]
+    if not words or line.strip():
+        return escape(words)
+    name = tag.strip("{%<- ").split()[0]
+    has_text = not _EMBED.match(tag) and any(text.find(mark + name, end) >= 0 for mark in ("end", "/", "/ "))
+    kind = f' class="{TITLE_OF_BOX}"' if has_text else ""
+    return f"\n<p{kind}>{escape(words)}</p>\n\n"
 
 
 def _without_code(text: str) -> str:
