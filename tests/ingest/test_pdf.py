@@ -344,6 +344,44 @@ def test_columns_without_rules_become_a_table() -> None:
     assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 GBP |\n| Paris | 190 EUR |"
 
 
+def test_columns_part_where_a_long_name_leaves_a_narrow_gap() -> None:
+    rows = (
+        ("Product Code", "Shelf", "Count"),
+        ("K-88", "A-12", "450"),
+        ("K-92", "B-07", "780"),
+        ("K-45", "C-15", "12"),
+    )
+    cells = "".join(
+        put(code, 50, 250 - 14 * index) + put(shelf, 130, 250 - 14 * index) + put(count, 220, 250 - 14 * index)
+        for index, (code, shelf, count) in enumerate(rows)
+    )
+    assert parse_pdf(drawn(cells)).pages[0].text.split("\n") == [
+        "| Product Code | Shelf | Count |", "| --- | --- | --- |", "| K-88 | A-12 | 450 |", "| K-92 | B-07 | 780 |",
+        "| K-45 | C-15 | 12 |",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("level_rules", [False, True])
+def test_name_above_columns_without_rules_names_each_of_them(level_rules: bool) -> None:
+    rows = (
+        ("Team", "2023", "2024", "2023", "2024"), ("North", "12.0", "13.5", "9.0", "9.5"),
+        ("South", "8.0", "9.5", "5.0", "5.5"), ("East", "4.0", "5.5", "3.0", "3.5"),
+    )  # fmt: skip
+    ys = (236, 222, 208, 194)
+    cells = put("Sales in euros", 150, 250) + put("Costs in euros", 260, 250)
+    for y, row in zip(ys, rows, strict=True):
+        cells += "".join(put(cell, x, y) for x, cell in zip((50, 150, 195, 260, 305), row, strict=True))
+    level = "".join(f"50 {y - 4} m 350 {y - 4} l S " for y in (264, 250, *ys) if level_rules)
+    data = drawn(level + cells)
+    page = parse_pdf(data).pages[0]
+    names = "Sales in euros / 2023 | Sales in euros / 2024 | Costs in euros / 2023 | Costs in euros / 2024"
+    assert page.text.split("\n") == [
+        f"| Team | {names} |", "| --- | --- | --- | --- | --- |", "| North | 12.0 | 13.5 | 9.0 | 9.5 |",
+        "| South | 8.0 | 9.5 | 5.0 | 5.5 |", "| East | 4.0 | 5.5 | 3.0 | 3.5 |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 24
+
+
 def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
     """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
     commands = ""
