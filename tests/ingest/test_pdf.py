@@ -382,6 +382,39 @@ def test_name_above_columns_without_rules_names_each_of_them(level_rules: bool) 
     assert check_boxes(data, [page]) == 24
 
 
+def test_form_with_rules_missing_has_a_row_for_each_line() -> None:
+    frame = "50 150 250 100 re S 50 230 m 300 230 l S 50 180 m 300 180 l S "
+    heads = "120 180 m 120 150 l S 180 180 m 180 150 l S 240 180 m 240 150 l S "
+    fields = (
+        ("Name", 55, 218), ("Ada", 125, 218), ("Make", 185, 218), ("Volvo", 245, 218), ("Phone", 55, 204),
+        ("555", 125, 204), ("Year", 185, 204), ("2022", 245, 204), ("Color", 185, 190), ("White", 245, 190),
+        ("Claim", 55, 236), ("Order", 55, 160), ("R-8", 125, 160), ("By", 185, 160), ("Bo", 245, 160),
+    )  # fmt: skip
+    data = drawn(frame + heads + "".join(put(*field) for field in fields))
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "Claim", "", "| Name | Ada | Make | Volvo |", "| --- | --- | --- | --- |", "| Phone | 555 | Year | 2022 |",
+        "|  |  | Color | White |", "| Order | R-8 | By | Bo |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 15
+
+
+def test_lines_of_a_ruled_row_are_rows_though_one_has_an_empty_cell() -> None:
+    cells = put("Item", 55, 230) + put("Price", 155, 230) + put("Discount", 255, 230)
+    for y, item, price, discount in ((205, "Desk", "175", "5"), (185, "Lamp", "19", ""), (165, "Chair", "90", "7")):
+        cells += put(item, 55, y) + put(price, 155, y) + put(discount, 255, y)
+    text = parse_pdf(drawn(rules((50, 150, 250, 350), (250, 220, 150)) + cells)).pages[0].text
+    assert text.split("\n")[2:] == ["| Desk | 175 | 5 |", "| Lamp | 19 |  |", "| Chair | 90 | 7 |"]
+
+
+def test_lines_of_wrapped_cells_beside_a_short_one_are_one_row() -> None:
+    cells = put("Role", 55, 230) + put("Task", 155, 230) + put("Deputy", 255, 230) + put("Clerk", 55, 185)
+    for y, task, deputy in ((205, "keeps the", "the clerk"), (185, "files of", "next"), (165, "the board", "door")):
+        cells += put(task, 155, y) + put(deputy, 255, y)
+    text = parse_pdf(drawn(rules((50, 150, 250, 350), (250, 220, 150)) + cells)).pages[0].text
+    assert text.split("\n")[2:] == ["| Clerk | keeps the files of the board | the clerk next door |"]
+
+
 def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
     """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
     commands = ""

@@ -34,6 +34,7 @@ from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, rules, with_tables
 from ingest.parse.pdf.sheet import sheet_of
+from ingest.parse.pdf.unmerged import unmerged
 from ingest.parse.pdf.unseen import without_unseen
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates
@@ -126,7 +127,7 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
         found.attached += attached_files(pdf, page)
         chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
     level, upright = rules(page, sheet)
-    found_grids = grids(level, upright)
+    found_grids = [unmerged(grid, chars) for grid in grids(level, upright)]
     found_grids += level_grids(chars, level, found_grids, sheet)
     return with_marks(with_tables(chars, found_grids, sheet))
 
