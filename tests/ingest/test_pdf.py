@@ -415,6 +415,25 @@ def test_lines_of_wrapped_cells_beside_a_short_one_are_one_row() -> None:
     assert text.split("\n")[2:] == ["| Clerk | keeps the files of the board | the clerk next door |"]
 
 
+TWO_LINES = (
+    (("Invoice date", "Due date", "Order"), ("3 May 2024", "2 June 2024", "K-88")),
+    (("Ada Berg", "Bo Lund", "Cy Holm"), ("12 Hill Road", "9 Lake Road", "Tarnbeck")),
+)
+
+
+@pytest.mark.parametrize(("index", "is_table", "text_around"), [(0, True, True), (0, False, False), (1, True, False)])
+def test_names_above_one_row_of_values_are_a_table(index: int, is_table: bool, text_around: bool) -> None:
+    cells = "".join(
+        put(text, x, 200 - 14 * line)
+        for line, row in enumerate(TWO_LINES[index])
+        for x, text in zip((50, 150, 250), row, strict=True)
+    )
+    above, below = ("".join(put(f"Line {y}", 50, y) for y in ys if text_around) for ys in ((260, 240), (140, 120)))
+    text = parse_pdf(drawn(above + cells + below)).pages[0].text
+    table = "| Invoice date | Due date | Order |\n| --- | --- | --- |\n| 3 May 2024 | 2 June 2024 | K-88 |"
+    assert (table in text) == (is_table and text_around)
+
+
 def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
     """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
     commands = ""
