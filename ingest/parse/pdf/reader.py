@@ -11,6 +11,7 @@ from typing import Any
 import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
+from pypdf.errors import PdfReadError
 from pypdf.generic import Destination
 
 from ingest.parse.document import (
@@ -159,7 +160,16 @@ def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
 
 
 def _by_pypdf(data: bytes) -> Parsed:
-    """Parse a file that pdfium cannot open, without boxes."""
+    """Parse a file that pdfium cannot open, without boxes. Raises ParseError when it is damaged or locked."""
+    try:
+        return _without_boxes(data)
+    except PdfReadError as error:
+        raise ParseError(
+            "the file is damaged or not really .pdf; save it anew with a program that shows it and add it again"
+        ) from error
+
+
+def _without_boxes(data: bytes) -> Parsed:
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ParseError("the PDF is locked with a password; save it without one and add it again")
