@@ -344,6 +344,96 @@ def test_columns_without_rules_become_a_table() -> None:
     assert page.text == "| Place | Cap |\n| --- | --- |\n| London | 175 GBP |\n| Paris | 190 EUR |"
 
 
+def test_columns_part_where_a_long_name_leaves_a_narrow_gap() -> None:
+    rows = (
+        ("Product Code", "Shelf", "Count"),
+        ("K-88", "A-12", "450"),
+        ("K-92", "B-07", "780"),
+        ("K-45", "C-15", "12"),
+    )
+    cells = "".join(
+        put(code, 50, 250 - 14 * index) + put(shelf, 130, 250 - 14 * index) + put(count, 220, 250 - 14 * index)
+        for index, (code, shelf, count) in enumerate(rows)
+    )
+    assert parse_pdf(drawn(cells)).pages[0].text.split("\n") == [
+        "| Product Code | Shelf | Count |", "| --- | --- | --- |", "| K-88 | A-12 | 450 |", "| K-92 | B-07 | 780 |",
+        "| K-45 | C-15 | 12 |",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("level_rules", [False, True])
+def test_name_above_columns_without_rules_names_each_of_them(level_rules: bool) -> None:
+    rows = (
+        ("Team", "2023", "2024", "2023", "2024"), ("North", "12.0", "13.5", "9.0", "9.5"),
+        ("South", "8.0", "9.5", "5.0", "5.5"), ("East", "4.0", "5.5", "3.0", "3.5"),
+    )  # fmt: skip
+    ys = (236, 222, 208, 194)
+    cells = put("Sales in euros", 150, 250) + put("Costs in euros", 260, 250)
+    for y, row in zip(ys, rows, strict=True):
+        cells += "".join(put(cell, x, y) for x, cell in zip((50, 150, 195, 260, 305), row, strict=True))
+    level = "".join(f"50 {y - 4} m 350 {y - 4} l S " for y in (264, 250, *ys) if level_rules)
+    data = drawn(level + cells)
+    page = parse_pdf(data).pages[0]
+    names = "Sales in euros / 2023 | Sales in euros / 2024 | Costs in euros / 2023 | Costs in euros / 2024"
+    assert page.text.split("\n") == [
+        f"| Team | {names} |", "| --- | --- | --- | --- | --- |", "| North | 12.0 | 13.5 | 9.0 | 9.5 |",
+        "| South | 8.0 | 9.5 | 5.0 | 5.5 |", "| East | 4.0 | 5.5 | 3.0 | 3.5 |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 24
+
+
+def test_form_with_rules_missing_has_a_row_for_each_line() -> None:
+    frame = "50 150 250 100 re S 50 230 m 300 230 l S 50 180 m 300 180 l S "
+    heads = "120 180 m 120 150 l S 180 180 m 180 150 l S 240 180 m 240 150 l S "
+    fields = (
+        ("Name", 55, 218), ("Ada", 125, 218), ("Make", 185, 218), ("Volvo", 245, 218), ("Phone", 55, 204),
+        ("555", 125, 204), ("Year", 185, 204), ("2022", 245, 204), ("Color", 185, 190), ("White", 245, 190),
+        ("Claim", 55, 236), ("Order", 55, 160), ("R-8", 125, 160), ("By", 185, 160), ("Bo", 245, 160),
+    )  # fmt: skip
+    data = drawn(frame + heads + "".join(put(*field) for field in fields))
+    page = parse_pdf(data).pages[0]
+    assert page.text.split("\n") == [
+        "Claim", "", "| Name | Ada | Make | Volvo |", "| --- | --- | --- | --- |", "| Phone | 555 | Year | 2022 |",
+        "|  |  | Color | White |", "| Order | R-8 | By | Bo |",
+    ]  # fmt: skip
+    assert check_boxes(data, [page]) == 15
+
+
+def test_lines_of_a_ruled_row_are_rows_though_one_has_an_empty_cell() -> None:
+    cells = put("Item", 55, 230) + put("Price", 155, 230) + put("Discount", 255, 230)
+    for y, item, price, discount in ((205, "Desk", "175", "5"), (185, "Lamp", "19", ""), (165, "Chair", "90", "7")):
+        cells += put(item, 55, y) + put(price, 155, y) + put(discount, 255, y)
+    text = parse_pdf(drawn(rules((50, 150, 250, 350), (250, 220, 150)) + cells)).pages[0].text
+    assert text.split("\n")[2:] == ["| Desk | 175 | 5 |", "| Lamp | 19 |  |", "| Chair | 90 | 7 |"]
+
+
+def test_lines_of_wrapped_cells_beside_a_short_one_are_one_row() -> None:
+    cells = put("Role", 55, 230) + put("Task", 155, 230) + put("Deputy", 255, 230) + put("Clerk", 55, 185)
+    for y, task, deputy in ((205, "keeps the", "the clerk"), (185, "files of", "next"), (165, "the board", "door")):
+        cells += put(task, 155, y) + put(deputy, 255, y)
+    text = parse_pdf(drawn(rules((50, 150, 250, 350), (250, 220, 150)) + cells)).pages[0].text
+    assert text.split("\n")[2:] == ["| Clerk | keeps the files of the board | the clerk next door |"]
+
+
+TWO_LINES = (
+    (("Invoice date", "Due date", "Order"), ("3 May 2024", "2 June 2024", "K-88")),
+    (("Ada Berg", "Bo Lund", "Cy Holm"), ("12 Hill Road", "9 Lake Road", "Tarnbeck")),
+)
+
+
+@pytest.mark.parametrize(("index", "is_table", "text_around"), [(0, True, True), (0, False, False), (1, True, False)])
+def test_names_above_one_row_of_values_are_a_table(index: int, is_table: bool, text_around: bool) -> None:
+    cells = "".join(
+        put(text, x, 200 - 14 * line)
+        for line, row in enumerate(TWO_LINES[index])
+        for x, text in zip((50, 150, 250), row, strict=True)
+    )
+    above, below = ("".join(put(f"Line {y}", 50, y) for y in ys if text_around) for ys in ((260, 240), (140, 120)))
+    text = parse_pdf(drawn(above + cells + below)).pages[0].text
+    table = "| Invoice date | Due date | Order |\n| --- | --- | --- |\n| 3 May 2024 | 2 June 2024 | K-88 |"
+    assert (table in text) == (is_table and text_around)
+
+
 def filled(lines: Sequence[str], left: float = 50, right: float = 200) -> str:
     """Lines whose words are spread from edge to edge; only letters of one width are allowed."""
     commands = ""
@@ -396,6 +486,13 @@ def test_file_that_pdfium_cannot_open_is_read_by_pypdf(tmp_path: Path, monkeypat
     assert (document.title, document.text) == ("Guide", "Leave\n30 days.\fRates\n150")
     assert [heading.title for heading in document.headings] == ["Rates"]
     assert all(page.lines == () for page in document.pages)
+
+
+@pytest.mark.parametrize("list_of_pages", [b"/Kids [ 5 0 R ]", b"/Pages 2"])
+def test_damaged_file_is_refused_in_plain_words(list_of_pages: bytes, tmp_path: Path) -> None:
+    damaged = make_pdf([["Leave"]]).replace(list_of_pages, b"/Kids << >>")
+    with pytest.raises(ParseError, match=r"^the file is damaged or not really \.pdf; save it anew with a program"):
+        read(tmp_path, damaged)
 
 
 @pytest.mark.parametrize("limit", [2, 3])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 
 from ingest.parse.pdf.layout import Part, is_mark, parts_of, text_of
+from ingest.parse.pdf.rivers import FEWEST_ROWS, pieces, rivers
 from ingest.parse.pdf.sheet import Char, Sheet
 
 _NEAR = 0.5  # of a character's height: gaps and edges that differ less are equal, since boxes fit the glyphs
@@ -23,7 +24,16 @@ def parts_of_lines(lines: Sequence[Sequence[Char]], sheet: Sheet) -> list[list[P
         else:
             in_paragraph = False
         result.append(parts)
-    return [parts for parts in result if parts]
+    shown = [(line, parts) for line, parts in zip(lines, result, strict=True) if parts]
+    runs = (list(run) for _, run in groupby(shown, lambda pair: len(pair[1]) > 1))
+    return [parts for run in runs for parts in _in_columns(run, sheet)]
+
+
+def _in_columns(run: Sequence[tuple[Sequence[Char], list[Part]]], sheet: Sheet) -> list[list[Part]]:
+    """Return the parts of each line of a run; where all have several, they are cut at the gaps between columns."""
+    rows = [pieces(line) for line, parts in run if len(parts) > 1]
+    found = rivers(rows) if len(rows) >= FEWEST_ROWS else []
+    return [parts_of(line, sheet, found) if found else parts for line, parts in run]
 
 
 def _is_stretched(lines: Sequence[Sequence[Char]], index: int, in_paragraph: bool) -> bool:

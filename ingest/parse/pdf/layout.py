@@ -18,6 +18,7 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box, Line, whole_characters
 from ingest.parse.marks import FIGURES, RAISED, without_invisible
+from ingest.parse.pdf.rivers import least_gap
 from ingest.parse.pdf.sheet import Char, Sheet, around, moved, turned
 
 SPREAD = " | "
@@ -192,20 +193,21 @@ def is_mark(text: str) -> bool:
     return _MARK.fullmatch(text) is not None
 
 
-def parts_of(chars: Sequence[Char], sheet: Sheet) -> list[Part]:
-    """Return the separate parts of a line that are visible on the page."""
-    parts = [(text_of(part), box) for part in _parts(chars) if (box := sheet.box(part))]
+def parts_of(chars: Sequence[Char], sheet: Sheet, cuts: Sequence[float] = ()) -> list[Part]:
+    """Return the separate parts of a line that are visible on the page. cuts: in points, where columns part."""
+    parts = [(text_of(part), box) for part in _parts(chars, cuts) if (box := sheet.box(part))]
     return [(text, box) for text, box in parts if text]
 
 
-def _parts(chars: Sequence[Char]) -> Iterator[Sequence[Char]]:
+def _parts(chars: Sequence[Char], cuts: Sequence[float]) -> Iterator[Sequence[Char]]:
     """Yield the line's characters, cut at gaps wider than between words, but not after a list mark."""
     seen = [index for index, char in enumerate(chars) if not char.text.isspace()]
-    start = 0
+    start, least = 0, least_gap(chars) if cuts else 0.0
     for before, after in pairwise(seen):
         gap = chars[after].left - chars[before].right
         wide = gap > _WIDE_GAP and gap > 2 * max(char.bottom - char.top for char in chars[start : before + 1])
-        if wide and not is_mark(text_of(chars[start:after])):
+        is_cut = gap > least and any(chars[before].right <= cut <= chars[after].left for cut in cuts)
+        if (wide or is_cut) and not is_mark(text_of(chars[start:after])):
             yield chars[start:after]
             start = after
     yield chars[start:]

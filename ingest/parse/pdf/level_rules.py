@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from statistics import median
 
-from ingest.parse.pdf.columns import Span, spans
+from ingest.parse.pdf.columns import spans
 from ingest.parse.pdf.justified import parts_of_lines
 from ingest.parse.pdf.layout import Part
-from ingest.parse.pdf.ruled_tables import NEAR, Edge, Grid
+from ingest.parse.pdf.rivers import Span, cuts, pieces
+from ingest.parse.pdf.ruled_tables import NEAR, Cell, Edge, Grid
 from ingest.parse.pdf.sheet import Char, Sheet
 
 _FARTHEST = 2.0  # heights of a character from a rule to the text of its row; headings stand farther off
@@ -68,7 +69,7 @@ def _is_row(lines: Lines, upper: float, lower: float, sheet: Sheet) -> bool:
 
 
 def _columns(parts: Iterable[Sequence[Part]]) -> list[Span]:
-    return spans(box for line in parts for _, box in line)
+    return spans((box.left, box.right) for line in parts for _, box in line)
 
 
 def _grid(lines: Sequence[Sequence[Char]], rules: Sequence[Edge], rows: list[Lines], sheet: Sheet) -> Iterator[Grid]:
@@ -78,12 +79,17 @@ def _grid(lines: Sequence[Sequence[Char]], rules: Sequence[Edge], rows: list[Lin
     columns = _columns(line for row in parts for line in row)
     if sum(len(_columns(row)) > 1 for row in parts) < _FEWEST_ROWS or _are_texts(parts, columns):
         return
-    cuts = [(before[1] + after[0]) / 2 * sheet.width for before, after in pairwise(columns)]
+    printed = [[pieces(line) for line in row] for row in (first, *rows, last) if row]
+    edges = cuts([(left * sheet.width, right * sheet.width) for left, right in columns], list(chain(*printed)))
     tops = [min(_extent(line)[0] for line in row) for row in (first,) if row]
     bottoms = [max(_extent(line)[1] for line in row) for row in (last,) if row]
-    across, down = (rules[0].start, *cuts, rules[0].end), (*tops, *(rule.at for rule in rules), *bottoms)
-    fields = [(row, column) for row in range(len(down) - 1) for column in range(len(across) - 1)]
-    yield Grid(across, down, {field: field for field in fields})
+    across, down = (rules[0].start, *edges, rules[0].end), (*tops, *(rule.at for rule in rules), *bottoms)
+    cells: dict[Cell, Cell] = {}
+    for row, extents in enumerate(printed):
+        for column in range(len(across) - 1):
+            covered = column and any(left < across[column] < right for left, right in chain(*extents))
+            cells[row, column] = cells[row, column - 1] if covered else (row, column)
+    yield Grid(across, down, cells)
 
 
 def _are_texts(rows: Sequence[Sequence[Sequence[Part]]], columns: Sequence[Span]) -> bool:

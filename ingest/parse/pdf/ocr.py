@@ -102,7 +102,7 @@ def read_picture(picture: Picture, number: int) -> list[Printed]:
         quarters += 2
         found = [_Words(words.text, turned(words.box, 2)) for words in found]
     aspect = picture.shape[1] / picture.shape[0]
-    return lines_of_parts((_parts(row, aspect) for row in _rows(found)), quarters)
+    return lines_of_parts([_parts(row, aspect) for row in _rows(found)], quarters)
 
 
 @functools.cache

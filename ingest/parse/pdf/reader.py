@@ -11,6 +11,7 @@ from typing import Any
 import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
+from pypdf.errors import PdfReadError
 from pypdf.generic import Destination
 
 from ingest.parse.document import (
@@ -34,6 +35,7 @@ from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import Bookmark, headings, prose
 from ingest.parse.pdf.ruled_tables import grids, rules, with_tables
 from ingest.parse.pdf.sheet import sheet_of
+from ingest.parse.pdf.unmerged import unmerged
 from ingest.parse.pdf.unseen import without_unseen
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns about every flaw that it tolerates
@@ -126,7 +128,7 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
         found.attached += attached_files(pdf, page)
         chars = with_fields(with_addresses(chars, pdf, page, sheet), pdf, page, sheet)
     level, upright = rules(page, sheet)
-    found_grids = grids(level, upright)
+    found_grids = [unmerged(grid, chars) for grid in grids(level, upright)]
     found_grids += level_grids(chars, level, found_grids, sheet)
     return with_marks(with_tables(chars, found_grids, sheet))
 
@@ -158,7 +160,16 @@ def _is_scan(page: pypdfium2.PdfPage, num_letters: int) -> bool:
 
 
 def _by_pypdf(data: bytes) -> Parsed:
-    """Parse a file that pdfium cannot open, without boxes."""
+    """Parse a file that pdfium cannot open, without boxes. Raises ParseError when it is damaged or locked."""
+    try:
+        return _without_boxes(data)
+    except PdfReadError as error:
+        raise ParseError(
+            "the file is damaged or not really .pdf; save it anew with a program that shows it and add it again"
+        ) from error
+
+
+def _without_boxes(data: bytes) -> Parsed:
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted and not reader.decrypt(""):
         raise ParseError("the PDF is locked with a password; save it without one and add it again")

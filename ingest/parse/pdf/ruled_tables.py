@@ -17,7 +17,7 @@ from ingest.parse.pdf.justified import parts_of_lines
 from ingest.parse.pdf.layout import Printed, text_of
 from ingest.parse.pdf.paths import segments
 from ingest.parse.pdf.sheet import Char, Sheet
-from ingest.parse.tables import Field
+from ingest.parse.tables import Field, is_figure
 
 Cell = tuple[int, int]
 """Row and column."""
@@ -204,7 +204,10 @@ def _with_table(flow: list[list[Char] | _Table], grid: Grid) -> list[list[Char] 
 
 
 def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
-    """Split a ruled row into its printed rows, if every cell has the same three or more lines side by side."""
+    """Split a ruled row into its printed rows, if it has three or more and they are no lines of long texts.
+
+    Then every cell has as many lines, side by side, or two cells have one in each row and one of these only figures.
+    """
     filled = [lines for lines in row if lines]
     heights = zip(*([(line[0].top, line[0].bottom) for line in lines] for lines in filled), strict=False)
     level = all(max(top for top, _ in spans) < min(bottom for _, bottom in spans) for spans in heights)
@@ -212,8 +215,27 @@ def _split(row: list[list[list[Char]]]) -> Iterator[list[list[list[Char]]]]:
     if len(filled) > 1 and len(num_lines) == 1 and min(num_lines) >= _FEWEST_LINES and level:
         for index in range(min(num_lines)):
             yield [lines[index : index + 1] for lines in row]
-    else:
-        yield row
+        return
+    printed = _printed_rows(row)
+    full = [lines for lines in filled if len(lines) == len(printed) >= _FEWEST_LINES]
+    are_figures = (all(is_figure(text_of(line)) for line in lines) for lines in full)
+    yield from printed if len(full) > 1 and any(are_figures) else [row]
+
+
+def _printed_rows(row: list[list[list[Char]]]) -> list[list[list[list[Char]]]]:
+    """Return the printed rows of a ruled row, none if a cell has two lines in one of them."""
+    lines = sorted((line[0].top, line[0].bottom, column, line) for column, cell in enumerate(row) for line in cell)
+    printed: list[list[list[list[Char]]]] = []
+    lowest = float("-inf")
+    for top, bottom, column, line in lines:
+        if top >= lowest:
+            printed.append([[] for _ in row])
+            lowest = bottom
+        elif printed[-1][column]:
+            return []
+        printed[-1][column].append(line)
+        lowest = min(lowest, bottom)
+    return printed
 
 
 def _cell(lines: Sequence[Sequence[Char]], key: Hashable, sheet: Sheet) -> tuple[Field, Box | None]:
