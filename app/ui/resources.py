@@ -158,7 +158,7 @@ def examples(documents: Sequence[StoredDocument]) -> list[str]:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _examples(state: str, _documents: Sequence[StoredDocument]) -> list[str]:  # noqa: ARG001
-    return example_questions(_documents, pipeline().table.chunks_of)
+    return example_questions(_documents, pipeline().table.chunks_of, page_language())
 
 
 def feedback() -> Feedback:

@@ -37,10 +37,17 @@ def show_models(settings: Settings) -> None:
         last.setdefault(job.model_id, job)
     if settings.lock_settings:
         st.info(_("Downloads are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0."))
-    for model in catalog():
-        if model.kind in RERANKER_KINDS:
-            with st.container(border=True, gap="xsmall", key=f"download-{model.name}"):
-                _show_model(model, last.get(model.id), is_locked=settings.lock_settings)
+    rerankers = [model for model in catalog() if model.kind in RERANKER_KINDS]
+    tried = [model for model in rerankers if model.id in last or registry().downloaded(model.id)]
+    others = [model for model in rerankers if model not in tried]
+    for model in tried:
+        with st.container(border=True, gap="xsmall", key=f"download-{model.name}"):
+            _show_model(model, last.get(model.id), is_locked=settings.lock_settings)
+    if others:
+        with st.expander(_("Available rerankers ({n})", n=len(others))):
+            for model in others:
+                with st.container(gap="xsmall", key=f"download-{model.name}"):
+                    _show_model(model, None, is_locked=settings.lock_settings)
 
 
 def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool) -> None:
@@ -64,14 +71,20 @@ def _show_model(model: CatalogModel, job: DownloadJob | None, *, is_locked: bool
             promote_button(name, "settings", is_primary=report.verdict == "promote")
     elif not is_locked:
         label = _("Try {name}", name=name) if name else _("Download {name}", name=model.name)
+        measured = markup.plain(model.published)
         st.button(
-            markup.plain(label), key=f"get-{model.name}", icon=":material/download:", on_click=_start, args=(model,)
+            markup.plain(label),
+            key=f"get-{model.name}",
+            icon=":material/download:",
+            help=_("Measured by its authors: {measured}", measured=measured) if measured else None,
+            on_click=_start,
+            args=(model,),
         )
 
 
 def _described(model: CatalogModel) -> str:
     languages = ", ".join(_(_LANGUAGES.get(code, code)) for code in model.languages)
-    parts = [_("{n} MB", n=model.mb), model.license or _("license shown by the hub"), languages, model.published]
+    parts = [_("{n} MB", n=model.mb), model.license or _("license shown by the hub"), languages]
     return " · ".join(markup.plain(part) for part in parts if part)
 
 

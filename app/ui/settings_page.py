@@ -248,17 +248,25 @@ def _show_instructions(settings: Settings) -> None:
         st.code(prompts.follow_up, language=None, wrap_lines=True)
         st.code(prompts.proposal, language=None, wrap_lines=True)
         return
+    default = Prompts()
     with st.form("settings-instructions"):
-        answer = st.text_area(_("For answers"), prompts.answer, height=230)
-        follow_up = st.text_area(_("For follow-up questions"), prompts.follow_up, height=160)
-        proposal = st.text_area(_("For proposed questions"), prompts.proposal, height=160)
+        answer = _text_area(_("For answers"), prompts.answer, default.answer, 230)
+        follow_up = _text_area(_("For follow-up questions"), prompts.follow_up, default.follow_up, 160)
+        proposal = _text_area(_("For proposed questions"), prompts.proposal, default.proposal, 160)
         saved = st.form_submit_button(_("Save instructions"))
     show_messages("instructions")  # above the popover, which stays open
     with st.popover(_("Restore defaults"), icon=":material/undo:"):
         st.markdown(_("Replaces all three instructions with the ones that come with Citeloop."))
         reset = st.button(_("Replace instructions"), type="primary")
     if saved or reset:
-        wanted = Prompts() if reset else Prompts(answer, follow_up, proposal)
+        wanted = default if reset else Prompts(answer, follow_up, proposal)
         act = partial(save_prompts, settings.home, wanted)
         done = _("Restored. Used from the next question on.") if reset else _("Saved. Used from the next question on.")
         attempt(lambda: act_as("admin", "instructions changed", act), done, "instructions")
+
+
+def _text_area(label: str, text: str, default: str, height: int) -> str:
+    """Show instructions to edit and return them; the default, which has line breaks, is shown as a paragraph."""
+    paragraph = " ".join(default.split())
+    typed = st.text_area(label, paragraph if text == default else text, height=height)
+    return default if typed == paragraph else typed

@@ -9,13 +9,19 @@ STYLE = f"""
 [data-testid='stCaptionContainer'] {{ opacity: {CAPTION_OPACITY} !important; }}
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
-[data-testid='stButtonGroup'] button[kind$='Active'] {{ color: inherit; }}
+[data-testid='stButtonGroup'] button[data-selected] {{ color: inherit !important; }}
+:is(a, [role='radio']):focus-visible {{ outline: 2px solid currentColor !important; outline-offset: -2px; }}
 :is([class*='st-key-conversation-'], [class*='st-key-example-']) :is(button, button div, button div > span) {{
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
-@media (max-width: 640px) {{ [data-testid='stChatMessageAvatarCustom'] {{ display: none; }} }}
+@media (max-width: 640px) {{
+  [data-testid='stChatMessageAvatarCustom'] {{ display: none; }}
+  .st-key-feedback-view [data-testid='stButtonGroup'] [role] {{ flex-wrap: nowrap; overflow-x: auto; }}
+  .st-key-feedback-view button {{ flex: none; }}
+}}
 :is(.st-key-language, .st-key-sidebar-closer), :has(> :is(.st-key-language, .st-key-sidebar-closer)) {{
   display: none !important; }}
 """
-"""On a phone, a wide table scrolls inside the page, and an icon would take its room; the padding clears the top bar;
-scripts take no room; a chosen option has the contrast of text."""
+"""On a phone, wide tables and the views of Feedback scroll inside the page, and an icon would take its room; the
+padding clears the top bar; scripts take no room; a chosen option has the contrast of text; links and views show the
+focus."""

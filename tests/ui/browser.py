@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE_MS = 180_000
+"""The first question loads the models, and a busy machine is slow."""
 _FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -41,6 +43,21 @@ def browsing(width: int = 1280, scheme: Literal["light", "dark"] = "light") -> I
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.set_default_timeout(180_000)  # the first question loads the models
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         yield page
         browser.close()
+
+
+def expect_still(page: Page) -> None:
+    """Wait until the page is drawn: a click before that can get lost."""
+    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+
+
+def type_question(page: Page, question: str) -> None:
+    """Type a question and send it, once the page is drawn."""
+    field = page.get_by_placeholder("Ask about your documents")
+    expect(field).to_be_enabled()
+    expect_still(page)
+    field.fill(question)
+    field.press("Enter")

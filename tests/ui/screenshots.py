@@ -21,13 +21,11 @@ from ingest.home.job_process import Heart
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.faulty_server import DONE, FAULTS, FaultyServer, event, streams
-from tests.ui.browser import browsing, serving
+from tests.ui.browser import browsing, expect_still, serving
 from tests.ui.training_home import begin_training, fill
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 QUESTION = "How many days a week can I work from home?"
-_PATIENCE_MS = 180_000
-"""The first question loads the models, on a busy machine for minutes."""
 WRITTEN = "written for the picture"
 FAULTS[WRITTEN] = streams(
     event("In Germany and other countries with the euro a hotel may cost 150 EUR a night, without breakfast [1]. "),
@@ -39,7 +37,7 @@ FAULTS[WRITTEN] = streams(
 
 def shoot(page: Page, path: Path) -> None:
     """Take a picture once the page is complete and still."""
-    expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()
+    expect_still(page)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     page.wait_for_timeout(1500)  # scrolling and fading in
     page.screenshot(path=path)
@@ -147,7 +145,6 @@ def main() -> None:
     """Take the pictures at 1280 pixels in light and 390 pixels in dark."""
     folder = DATA / "screenshots"
     folder.mkdir(exist_ok=True)
-    expect.set_options(timeout=_PATIENCE_MS)
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as uploads:
         embedder = load_embedder()
         list(ingest([DATA / "sample"], ChunkTable(Path(home), embedder), embedder))

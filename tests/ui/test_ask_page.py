@@ -50,6 +50,7 @@ def labels(page: AppTest) -> list[str]:
 def test_first_visit_explains_itself_with_three_examples(run_page: Run) -> None:
     page = run_page(ask_page)
     assert page.title[0].value == "Ask your documents"
+    assert page.title[0].proto.hide_anchor  # nothing to link to, so no stop for the keyboard
     assert "3 documents" in texts(page)
     assert len([button for button in page.button if button.key and button.key.startswith("example")]) == 3
 

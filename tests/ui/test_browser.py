@@ -21,14 +21,17 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.ingest.samples import Bookmark, make_pdf
 from tests.payloads import EVIL, PAYLOADS
-from tests.ui.browser import CHROMIUM, browsing, serving
+from tests.ui.browser import CHROMIUM, browsing, expect_still, serving, type_question
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine loads models for minutes
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium; apt-get install chromium"),
 ]
 
 COOKIE = "5eed" * 8
+_TEXT_COLOR = "rgb(36, 39, 46)"
+"""As in .streamlit/config.toml, in light."""
 
 
 @pytest.fixture
@@ -139,7 +142,6 @@ NOT_ONLY_TEXT = """() => {
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    expect.set_options(timeout=60_000)
     with browsing() as page:
         yield page
 
@@ -152,9 +154,7 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     page.goto(server)
     expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
 
-    question = page.get_by_placeholder("Ask about your documents")
-    question.fill("What may a hotel cost a night?")
-    question.press("Enter")
+    type_question(page, "What may a hotel cost a night?")
     expect(page.get_by_text("A hotel may cost 150 euros a night.").first).to_be_visible()
     expect(page.get_by_role("link", name="[1]").first).to_have_attribute("href", re.compile(r"^#\w+-s1$"))
     passage = page.get_by_role("tooltip").filter(has_text="Trains come first")
@@ -165,6 +165,7 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     page.keyboard.press("Escape")
     expect(passage).to_be_hidden()
 
+    expect_still(page)
     page.get_by_role("button", name="Before and after reranking").click()
     drawer = page.get_by_role("dialog")
     expect(drawer.locator(".before li")).to_have_count(6)
@@ -188,6 +189,7 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
     expect(page.get_by_text("Rewritten without [1]")).to_be_in_viewport()
     page.reload()
     expect(page.get_by_role("button", name="Undo [1]")).to_be_visible()
+    expect_still(page)
     page.get_by_role("button", name="Undo [1]").click()
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
     page.reload()
@@ -196,6 +198,7 @@ def test_ask_see_the_ranking_strike_out_undo_reload(server: str, page: Page) -> 
 
     page.get_by_role("link", name="Feedback").click()
     page.get_by_role("radio", name="Log").click()
+    expect(page.get_by_role("radio", name="Log")).to_have_css("color", _TEXT_COLOR)  # enough contrast
     expect(page.get_by_text("3 of 3 events")).to_be_visible()  # opened, struck out, undone
     assert foreign == []
     assert problems == []
@@ -205,9 +208,9 @@ def test_open_a_source_turn_the_page_go_back(server: str, page: Page) -> None:
     foreign: list[str] = []
     page.on("request", lambda request: foreign.append(request.url) if _is_foreign(request.url, server) else None)
     page.goto(server)
-    question = page.get_by_placeholder("Ask about your documents")
-    question.fill("How fast is the drain pump?")
-    question.press("Enter")
+    type_question(page, "How fast is the drain pump?")
+    expect(page.get_by_role("button", name="Open [1]")).to_be_visible()
+    expect_still(page)
     page.get_by_role("button", name="Open [1]").click()
     part = page.get_by_role("img", name="the part with the passage")
     expect(part).to_be_visible()
@@ -264,8 +267,13 @@ def test_an_upload_is_followed_until_it_is_listed(server: str, page: Page, tmp_p
     (tmp_path / "pump.md").write_text("# Pump\n\nThe pump has two valves.")
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
     page.goto(server)
-    page.get_by_role("link", name="Documents").click()
+    page.keyboard.press("Tab")
+    page.get_by_role("link", name="Documents").focus()
+    expect(page.get_by_role("link", name="Documents")).to_have_css("outline-style", "solid")  # the focus is visible
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible()
     expect(page.get_by_text("4 documents")).to_be_visible()
+    expect_still(page)
     page.locator("input[type=file]").set_input_files([tmp_path / "pump.md", tmp_path / "broken.pdf"])
     expect(page.get_by_text("Upload of broken.pdf and pump.md")).to_be_visible()
     expect(page.get_by_text("1 added, 1 failed")).to_be_visible()
@@ -281,6 +289,8 @@ def test_a_file_over_the_limit_is_named_beside_one_that_is_added(server: str, pa
     with (tmp_path / "large.md").open("wb") as large:
         large.truncate(201 * 2**20)  # takes no space
     page.goto(f"{server}/documents")
+    expect(page.get_by_text("4 documents")).to_be_visible()
+    expect_still(page)
     with page.expect_file_chooser() as opened:
         page.get_by_test_id("stFileUploader").get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("input[type=file]")).to_have_attribute("accept", re.compile(r"\.docx,.*\.pdf"))
@@ -295,20 +305,20 @@ def _is_foreign(url: str, server: str) -> bool:
 
 def test_a_follow_up_that_is_none_is_asked_as_typed(server: str, page: Page) -> None:
     page.goto(server)
-    question = page.get_by_placeholder("Ask about your documents")
-    question.fill("What may a hotel cost in Berlin?")
-    question.press("Enter")
+    type_question(page, "What may a hotel cost in Berlin?")
     expect(page.get_by_role("button", name="Strike out [1]")).to_be_visible()
-    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
-    question.fill("and the pump?")
-    question.press("Enter")
+    expect(page.get_by_text("Quoted from the documents")).to_have_count(1)  # complete
+    type_question(page, "and the pump?")
     expect(page.get_by_text("Understood as")).to_be_visible()
-    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(1)  # earlier sources are folded
-    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(page.locator("[class*=st-key-sources-] summary")).to_have_count(1)  # earlier sources are folded
+    expect(page.get_by_text("Quoted from the documents")).to_have_count(2)
+    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(1)
+    expect_still(page)
     expect(page.get_by_text("Understood as")).to_be_in_viewport()
     page.get_by_role("link", name="[1]").first.click()
     expect(page.get_by_role("button", name="Strike out [1]").first).to_be_in_viewport()
     expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(2)
+    expect_still(page)
     page.get_by_role("button", name="Ask as typed").click()
     expect(page.get_by_test_id("stChatMessage").filter(has_text="and the pump?")).to_have_count(2)
     expect(page.get_by_text("Understood as")).to_have_count(1)
@@ -317,7 +327,20 @@ def test_a_follow_up_that_is_none_is_asked_as_typed(server: str, page: Page) -> 
 def test_on_a_phone_the_sidebar_closes_once_a_page_is_chosen(server: str) -> None:
     with browsing(width=390) as page:
         page.goto(server)
+        expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+        expect_still(page)
         page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_test_id("stSidebar").get_by_role("link", name="Documents").click()
-        expect(page.get_by_role("heading", name="Documents")).to_be_visible()
+        expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible()
         expect(page.get_by_test_id("stSidebar")).not_to_be_in_viewport()
+
+
+def test_on_a_phone_the_views_of_feedback_are_one_row(server: str, home: Path) -> None:
+    save_hostile_answers(home, user_of_cookie(COOKIE))
+    with browsing(width=390) as page:
+        page.context.add_cookies([{"name": USER_COOKIE, "value": COOKIE, "url": server}])
+        page.goto(f"{server}/feedback")
+        expect(page.get_by_role("radio", name="People")).to_be_visible()
+        views = [view.bounding_box() for view in page.get_by_role("radio").all()]
+        assert len({view["y"] for view in views if view}) == 1
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from app.translation import Language
 from app.ui.ask.examples import example_questions
 from ingest.chunk import Chunk
 from ingest.listing import StoredDocument
 from tests.app.builders import make_chunk
 
 
-def examples(*documents: list[Chunk]) -> list[str]:
+def examples(*documents: list[Chunk], language: Language = "en") -> list[str]:
     stored = [
         StoredDocument(str(n), chunks[0].document, chunks[0].title, "", "", None, len(chunks), datetime.now(UTC))
         for n, chunks in enumerate(documents)
     ]
-    return example_questions(stored, lambda document_id: documents[int(document_id)])
+    return example_questions(stored, lambda document_id: documents[int(document_id)], language)
 
 
 def section(heading: str, text: str = "Some text.", title: str = "Travel policy") -> Chunk:
@@ -60,3 +61,15 @@ def test_three_examples_come_from_all_over_many_documents_without_reading_them_a
 def test_a_document_without_passages_gives_no_example() -> None:
     stored = StoredDocument("a", "a.md", "A", "", "", None, 0, datetime.now(UTC))
     assert example_questions([stored], lambda _: []) == []
+
+
+def test_a_document_in_another_language_is_asked_about_without_words_of_the_page() -> None:
+    english = [section("Who may exceed the cap", "The cap is the limit of the budget.")]
+    german = [section("Wer mehr ausgeben darf", "Die Grenze ist der Betrag.", "Reisen")]
+    untold = [section("", "The cap is not for you.", "Caps")]
+    assert examples(english, german, untold, language="de") == [
+        "Travel policy: Who may exceed the cap",
+        "What does “Reisen” say about “Wer mehr ausgeben darf”?",  # in German on a page
+        "Caps",
+    ]
+    assert examples(german) == ["Reisen: Wer mehr ausgeben darf"]

@@ -55,7 +55,10 @@ def test_the_first_item_is_asked_most_and_names_how_often_by_how_many(run_page: 
 
 def test_the_inbox_is_empty_when_all_is_answered(run_page: Run, settings: Settings, pipeline: Pipeline) -> None:
     FeedbackStore(settings.home).save_answer(pipeline.ask("How much may a hotel cost a night?"), "talk", "ben")
-    assert "Nothing to decide" in texts(inbox(run_page))
+    page = inbox(run_page)
+    assert "Nothing to decide" in texts(page)
+    assert "Add question and answer" in [button.label for button in page.button]
+    assert "Ask a question" in [element.proto.label for element in page.get("page_link")]
 
 
 def test_one_click_says_that_nothing_answers_and_brings_up_the_next_item(

@@ -157,6 +157,25 @@ def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: F
     assert page.run().button_group(key="feedback-view").value == "By question"
 
 
+@pytest.mark.parametrize(
+    ("saved", "now"),
+    [
+        ("Unanswered", "Answers and gaps"),
+        ("Written answers", "Answers and gaps"),
+        ("Log", "Log and files"),
+        ("Files", "Log and files"),
+        ("Nothing", "Inbox"),
+    ],
+)
+def test_a_saved_link_to_an_earlier_view_opens_where_it_is_now(
+    run_page: Run, store: FeedbackStore, saved: str, now: str
+) -> None:
+    page = AppTest.from_function(feedback, default_timeout=30)
+    page.query_params["feedback-view"] = saved
+    assert page.run().button_group(key="feedback-view").value == now
+    assert not page.exception
+
+
 def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element
     """What a curator says of the first passage that was struck out."""
     key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"

@@ -64,7 +64,9 @@ def add(home: Path) -> str:
 def test_rerankers_are_offered_with_what_is_known_of_them(home: Path) -> None:
     page = shown()
     assert labels(page) == ["Download tiny"]
-    assert "90 MB · apache-2.0 · English · nDCG@10 74.30" in texts(page)
+    assert page.expander[0].label == "Available rerankers (2)"
+    assert "90 MB · apache-2.0 · English\n" in texts(page)
+    assert page.button[0].help.replace("\\", "") == "Measured by its authors: nDCG@10 74.30"
     assert "Not offered: its license, cc-by-nc-4.0, forbids commercial use." in texts(page)
 
 

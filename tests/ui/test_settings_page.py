@@ -244,6 +244,13 @@ def test_instructions_are_changed_and_brought_back(home: Path) -> None:
     assert shown_below.index("success") > shown_below.index("text_area")  # near the button
 
 
+def test_default_instructions_are_shown_as_paragraphs_and_stay_the_default(home: Path) -> None:
+    page = shown()
+    assert [area.value for area in page.text_area if "\n" in (area.value or "")] == []
+    click(page, "Save instructions")
+    assert read_prompts(home) == Prompts()
+
+
 def test_instructions_that_cannot_say_no_are_refused(home: Path) -> None:
     page = shown()
     page.text_area[0].set_value("Write short.")

@@ -14,16 +14,16 @@ from ingest.home.database import now
 from ingest.home.job_process import Heart
 from tests.app.gate_builder import add_model, add_training, make_gate_report, make_losses
 from tests.app.report_builder import make_change, make_place
-from tests.ui.browser import CHROMIUM, browsing, serving
+from tests.ui.browser import CHROMIUM, browsing, expect_still, serving
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine loads models for minutes
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium; apt-get install chromium"),
 ]
 
 
 def test_a_training_is_followed_survives_a_reload_and_its_model_is_promoted(home: Path) -> None:
-    expect.set_options(timeout=60_000)
     store = TrainingJobStore(home)
     job = add_training(home, *make_losses(), current="training", step=80, num_steps=120, heartbeat_at=now())
     foreign: list[str] = []
@@ -40,6 +40,7 @@ def test_a_training_is_followed_survives_a_reload_and_its_model_is_promoted(home
         store.update(job.id, model="reranker-1", verdict="promote")
         store.end(job.id, "done")
         expect(page.get_by_text("reranker-1: better, can go live")).to_be_visible()
+        expect_still(page)
         page.get_by_text("+80 points").click()
         page.get_by_role("button", name="Promote reranker-1").first.click()
         page.get_by_label("Reason (optional)").first.fill("better here")

@@ -179,7 +179,7 @@ def _start_conversation() -> str:
 
 
 def _welcome() -> None:
-    st.title(_("Ask your documents"))
+    st.title(_("Ask your documents"), anchor=False)
     documents = readable_documents()
     if not documents:
         if current_rights().may_act_as("curator"):

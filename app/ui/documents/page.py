@@ -39,6 +39,8 @@ from ingest.table import ChunkTable
 from ingest.worker import uploads_folder
 
 _MAX_UPLOAD_MB = 200
+_TITLE_WIDTH = 230
+"""Pixels; on a phone, part of the next column shows that the table scrolls."""
 _FORMATS = N_("PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and pictures")
 
 
@@ -96,6 +98,7 @@ def _choose(documents: Sequence[StoredDocument], wanted: str) -> list[StoredDocu
         selection_mode="multi-row",
         key=f"documents-{hash(tuple(document.id for document in shown))}",  # a selection is row numbers
         column_config={
+            _("Title"): st.column_config.TextColumn(width=_TITLE_WIDTH),
             _("Pages"): st.column_config.TextColumn(alignment="right"),
             _("Added"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"), timezone=st.context.timezone),
         },
@@ -254,8 +257,8 @@ def _count(documents: Sequence[StoredDocument]) -> str:
 def _table(documents: Sequence[StoredDocument]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
-            _("Document"): [document.name for document in documents],
             _("Title"): [document.title for document in documents],
+            _("Document"): [document.name for document in documents],
             _("Collection"): [document.collection for document in documents],
             _("Pages"): [str(document.num_pages or "") for document in documents],
             _("Passages"): [document.num_chunks for document in documents],

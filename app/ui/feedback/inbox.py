@@ -50,11 +50,19 @@ def show_inbox(said: Feedback) -> None:
     """Show the item with the most expected gain; a decision brings up the next one."""
     items = inbox()
     if not items:
-        st.caption(_("Nothing to decide. Questions that were not answered well come up here."))
+        _show_nothing_to_decide()
         return
     st.caption(_("What helps most comes first. One decision closes a question and acts on the next answer."))
     for item in page_of(items, 1, "inbox-page"):
         _show_item(item, said)
+
+
+def _show_nothing_to_decide() -> None:
+    st.info(_("Nothing to decide. Questions that were not answered well come up here."), icon=":material/check_circle:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(_("Add question and answer"), icon=":material/add:"):
+            find_answer("")
+        links.to_ask(_("Ask a question"))
 
 
 def item_words(item: InboxItem) -> str:

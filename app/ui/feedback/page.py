@@ -49,6 +49,13 @@ _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     N_("Log and files"): _show_log_and_files,
     N_("People"): show_people,
 }
+_MOVED = {
+    "Unanswered": N_("Answers and gaps"),
+    "Written answers": N_("Answers and gaps"),
+    "Log": N_("Log and files"),
+    "Files": N_("Log and files"),
+}
+"""Earlier views in saved links -> the view that has their content."""
 
 
 def show() -> None:
@@ -64,6 +71,8 @@ def show() -> None:
         return
     st.markdown(count_words(said))
     links.to_training(_("See training data") if said.ready.missing else _("Train the reranker"))
+    if moved_to := _MOVED.get(st.query_params.get("feedback-view", "")):
+        st.session_state["feedback-view"] = moved_to
     view = st.segmented_control(
         _("View"),
         list(_VIEWS),
