@@ -46,6 +46,7 @@ def choose_options() -> Options:
         bind="query-params",  # a reload keeps it
         on_change=_note_change,
     )
+    labels = {LIVE: _("current model")}
     label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
     if st.session_state.get("ignore-votes"):
         label += " · " + _("without what people said")
@@ -56,7 +57,7 @@ def choose_options() -> Options:
             key="reranker-name",
             persist_state="session",
             disabled=not on,
-            format_func=lambda name: _("current model") if name == LIVE else shown_name(name),
+            format_func=lambda name: labels.get(name) or shown_name(name),
             on_change=_note_change,
         )
         ignore_votes = st.toggle(
