@@ -41,6 +41,21 @@ class Citation:
     also_in: tuple[str, ...] = ()
     superseded_by: str = ""
 
+    def as_record(self) -> dict[str, object]:
+        """The form in the record of an answer."""
+        return {
+            "number": self.number,
+            "chunk_id": self.chunk.id,
+            "document": self.chunk.document,
+            "title": self.chunk.title,
+            "heading": self.chunk.heading,
+            "page": self.chunk.page,
+            "also_in": list(self.also_in),
+            "superseded_by": self.superseded_by,
+            "text": self.chunk.text,
+            "described_by": self.chunk.described_by,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -125,22 +140,7 @@ class Answer:
             "ignores_votes": self.ignores_votes,
             "said_unanswered": self.statement is not None and not self.statement.text,
             "statement": self.shown_statement.as_record() if self.shown_statement else None,
-            "citations": [
-                {
-                    "number": citation.number,
-                    "chunk_id": citation.chunk.id,
-                    "document": citation.chunk.document,
-                    "title": citation.chunk.title,
-                    "heading": citation.chunk.heading,
-                    "page": citation.chunk.page,
-                    "used": citation.number in self.used,
-                    "also_in": list(citation.also_in),
-                    "superseded_by": citation.superseded_by,
-                    "text": citation.chunk.text,
-                    "described_by": citation.chunk.described_by,
-                }
-                for citation in self.citations
-            ],
+            "citations": [citation.as_record() | {"used": citation.number in self.used} for citation in self.citations],
             "ranking": [ranked.as_row() for ranked in self.ranking],
             "reranker": self.reranker,
             "reranker_version": self.reranker_version,

@@ -84,7 +84,7 @@ _MESSAGES = (
     N_("the book has copy protection (DRM); add a copy without it"),
     N_("the documents of the table in {folder} cannot be read: {error}"),
     N_("the file changed while it was being read; ingest it again"),
-    N_("the file is damaged or not really .pdf; save it anew with a program that shows it and add it again"),
+    N_("the file is damaged or not really .pdf; open it in a PDF program, save it again and add it"),
     N_("the file is damaged or not really a picture"),
     N_("the file is damaged or not really {suffix}: {error}"),
     N_("the file is locked with a password; save it without one and add it again"),

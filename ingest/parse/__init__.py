@@ -121,20 +121,7 @@ def parse(path: Path, name: str | None = None, on_text: Callable[[Document], Non
     Raises ParseError when the format is unknown, the file is damaged or locked, or it has no text. Time and memory
     are not limited here; `ingest.isolation` does that.
     """
-    parser = PARSERS.get(path.suffix.lower())
-    if parser is None:
-        raise ParseError(f"cannot read {path.suffix or 'files without a suffix'}; known: {', '.join(sorted(PARSERS))}")
-    try:
-        data = path.read_bytes()
-        parsed = parser(data)
-    except (ParseError, MemoryError):
-        raise
-    except RecursionError as error:
-        raise ParseError("the file is nested too deeply to be read") from error
-    except OSError as error:
-        raise ParseError(f"cannot open the file: {error.strerror or error}") from error
-    except Exception as error:  # converters raise anything on damaged files
-        raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
+    data, parsed = _parsed(path)
     if not any(page.text.strip() for page in parsed.pages):
         raise ocr.no_text() if path.suffix.lower() in _SCANS else ParseError("no text found")
     document = Document(
@@ -158,6 +145,24 @@ def parse(path: Path, name: str | None = None, on_text: Callable[[Document], Non
         figures=tuple(gallery.figures),
         num_figures_left_out=gallery.num_left_out,
     )
+
+
+def _parsed(path: Path) -> tuple[bytes, Parsed]:
+    """Return the bytes of a file and what its parser reads in them. Raises ParseError as `parse`."""
+    parser = PARSERS.get(path.suffix.lower())
+    if parser is None:
+        raise ParseError(f"cannot read {path.suffix or 'files without a suffix'}; known: {', '.join(sorted(PARSERS))}")
+    try:
+        data = path.read_bytes()
+        return data, parser(data)
+    except (ParseError, MemoryError):
+        raise
+    except RecursionError as error:
+        raise ParseError("the file is nested too deeply to be read") from error
+    except OSError as error:
+        raise ParseError(f"cannot open the file: {error.strerror or error}") from error
+    except Exception as error:  # converters raise anything on damaged files
+        raise ParseError(f"the file is damaged or not really {path.suffix}: {error or type(error).__name__}") from error
 
 
 def _title_from(stem: str) -> str:

@@ -491,7 +491,7 @@ def test_file_that_pdfium_cannot_open_is_read_by_pypdf(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("list_of_pages", [b"/Kids [ 5 0 R ]", b"/Pages 2"])
 def test_damaged_file_is_refused_in_plain_words(list_of_pages: bytes, tmp_path: Path) -> None:
     damaged = make_pdf([["Leave"]]).replace(list_of_pages, b"/Kids << >>")
-    with pytest.raises(ParseError, match=r"^the file is damaged or not really \.pdf; save it anew with a program"):
+    with pytest.raises(ParseError, match=r"^the file is damaged or not really \.pdf; open it in a PDF program"):
         read(tmp_path, damaged)
 
 

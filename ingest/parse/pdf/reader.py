@@ -165,7 +165,7 @@ def _by_pypdf(data: bytes) -> Parsed:
         return _without_boxes(data)
     except PdfReadError as error:
         raise ParseError(
-            "the file is damaged or not really .pdf; save it anew with a program that shows it and add it again"
+            "the file is damaged or not really .pdf; open it in a PDF program, save it again and add it"
         ) from error
 
 
