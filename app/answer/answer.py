@@ -41,8 +41,8 @@ class Citation:
     also_in: tuple[str, ...] = ()
     superseded_by: str = ""
 
-    def as_record(self) -> dict[str, object]:
-        """The form in the record of an answer."""
+    def as_record(self, is_used: bool) -> dict[str, object]:
+        """The form in the record of an answer. is_used: whether its text cites it."""
         return {
             "number": self.number,
             "chunk_id": self.chunk.id,
@@ -50,6 +50,7 @@ class Citation:
             "title": self.chunk.title,
             "heading": self.chunk.heading,
             "page": self.chunk.page,
+            "used": is_used,
             "also_in": list(self.also_in),
             "superseded_by": self.superseded_by,
             "text": self.chunk.text,
@@ -140,7 +141,7 @@ class Answer:
             "ignores_votes": self.ignores_votes,
             "said_unanswered": self.statement is not None and not self.statement.text,
             "statement": self.shown_statement.as_record() if self.shown_statement else None,
-            "citations": [citation.as_record() | {"used": citation.number in self.used} for citation in self.citations],
+            "citations": [citation.as_record(citation.number in self.used) for citation in self.citations],
             "ranking": [ranked.as_row() for ranked in self.ranking],
             "reranker": self.reranker,
             "reranker_version": self.reranker_version,

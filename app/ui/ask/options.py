@@ -48,7 +48,7 @@ def choose_options() -> Options:
     )
     labels = {LIVE: _("current model")}
     label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
-    label += f" · {_('without what people said')}" if st.session_state.get("ignore-votes") else ""
+    label += " · " + _("without what people said") if st.session_state.get("ignore-votes") else ""
     with st.popover(label, icon=":material/tune:", key="options"):
         reranker = st.selectbox(
             _("Reranker"),
