@@ -139,7 +139,7 @@ def _box(colons: re.Match[str]) -> str:
 
 
 def _sign_of(icon: re.Match[str]) -> str:
-    """Return the sign that an icon stands for in tables of what there is, else ''."""
+    """Return the check mark or cross that an icon stands for, else ''."""
     names = set(re.split("[-_]", icon["icon"] or icon["sign"]))
     sign = "✓" if "check" in names else "✗" if names & {"x", "close", "xmark"} else ""
     return sign and sign + (icon["after"] or "")

@@ -158,7 +158,7 @@ _FOOTNOTE = re.compile(r"(?<!\\)\[(\^[\w-]+)\]")
 _NOTE = re.compile(r"^\[\^[\w-]+\]:.*(?:\n(?!\[\^).*\S.*)*(?:\n(?:[ \t]*\n)*(?: {4}|\t).*)*", re.MULTILINE)
 """The text of a footnote; its further paragraphs are indented."""
 _BEGIN_OF_LEAD = 60
-"""Letters by which a line below the title is found in the text, which it may cut."""
+"""Letters of the line below the title that are compared with the text, which may go on otherwise."""
 _PLACEHOLDER = re.compile(r"`+[^`]+`+|<(?P<name>[A-Za-z][\w-]*)(?: [\w .|-]*)?>")
 _TAGS = {*lxml_tags, "main", "picture", "template", "dialog", "bdi", "data", "slot"}
 _NOT_CONTENT = ["script", "style", "template", "noscript", "nav", "svg", "iframe", "title"]

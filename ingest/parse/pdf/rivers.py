@@ -26,7 +26,7 @@ def least_gap(line: Sequence[Char]) -> float:
 
 
 def pieces(line: Sequence[Char]) -> list[Span]:
-    """Return the left and right edges, in points, of what stands together in a line."""
+    """Return the left and right edges, in points, of the words of a line that stand together."""
     seen, least = [char for char in line if not char.text.isspace()], least_gap(line)
     starts = [0, *(i + 1 for i, (one, other) in enumerate(pairwise(seen)) if other.left - one.right > least)]
     runs = [seen[start:end] for start, end in pairwise([*starts, len(seen)])]
