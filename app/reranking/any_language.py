@@ -14,7 +14,7 @@ _OFFSET = 0.15
 """What the likeness of the embedder's vectors is below a similarity of the shipped model, where both answer as surely.
 
 With it, 5% of 135 answerable questions on invented German, French and Spanish documents are hedged, as English ones
-are, and 31% of 75 that these documents do not answer (docs/benchmarks.md, "Quoted answers").
+are, and 29% of 75 that these documents do not answer (docs/benchmarks.md, "Quoted answers").
 """
 
 
