@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO, get_args
 
@@ -18,6 +19,7 @@ from ingest import CiteloopError
 from ingest.home.folder import DEFAULT_HOME, ROOT
 
 if TYPE_CHECKING:
+    from ingest.embed.embedder import Embedder
     from ingest.jobs import Job, JobStore
     from ingest.pipeline import FileResult, Progress
 
@@ -170,8 +172,9 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     from ingest.worker import embedder_for, run
 
     results: list[FileResult] = []
+    load = cache(lambda: embedder_for(store.home, job.embedder))
     with _ProgressBar() as bar:
-        for result in run(store, job, lambda: embedder_for(store.home, job.embedder), bar.show, bar.wait):
+        for result in run(store, job, load, bar.show, bar.wait):
             results.append(result)
             if not as_json and result.status != "unchanged":
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
@@ -185,7 +188,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     else:
         print(_counts(results))
         print(f"{len(documents)} documents, {num_chunks} chunks in the table")
-        for line in (*_gaps(results), *_hints(store.home, results)):
+        for line in (*_gaps(results), *_hints(store.home, results, load())):
             print(printable(line))
     return not any(result.status == "failed" for result in results)
 
@@ -212,16 +215,14 @@ def _gaps(results: list[FileResult]) -> Iterator[str]:
         yield f"  {result.name}: {result.reason}"
 
 
-def _hints(home: Path, results: list[FileResult]) -> Iterator[str]:
+def _hints(home: Path, results: list[FileResult], embedder: Embedder) -> Iterator[str]:
     """Yield what to do if files were added in a language that the embedder does not read."""
     from ingest.languages import language_hint
     from ingest.table import ChunkTable
-    from ingest.worker import embedder_for
 
-    if any(result.status in ("added", "replaced") for result in results):
-        embedder = embedder_for(home, "")
-        if hint := language_hint(ChunkTable(home, embedder), embedder):
-            yield hint
+    was_added = any(result.status in ("added", "replaced") for result in results)
+    if was_added and (hint := language_hint(ChunkTable(home, embedder), embedder)):
+        yield hint
 
 
 def printable(line: str) -> str:

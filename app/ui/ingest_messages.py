@@ -170,7 +170,7 @@ _PARTS = (
     N_("No such file or directory"),
     N_("File name too long"),
 )
-"""What stands in messages: counts of what was left out, and reasons of the operating system."""
+"""Parts of messages: counts of slides or rows left out, and reasons of the operating system."""
 _DIGITS = r"\d+(?:,\d{3})*"
 _MOST_CHARACTERS = 2000
 """Longer ones quote something; they stay as they are."""
