@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator
+from functools import cache
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -80,8 +81,12 @@ def outside_code_blocks(text: str, change: Callable[[str], str], code: Container
     return "".join([*parts, change("".join(lines[done:]))])
 
 
+@cache
+def _block_parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").use(admon_plugin).disable("inline")
+
+
 def _blocks(text: str, kinds: Container[str]) -> Iterator[tuple[int, int]]:
-    blocks_only = MarkdownIt("commonmark").use(admon_plugin).disable("inline")
-    for token in blocks_only.parse(text):
+    for token in _block_parser().parse(text):
         if token.type in kinds and token.map:
             yield token.map[0], token.map[1]
