@@ -87,6 +87,15 @@ def test_documents_whose_files_are_gone_are_read_from_what_was_kept(
     assert {each.name for each in stored_documents(home)} == set(DOCUMENTS)
 
 
+def test_a_document_without_a_title_is_still_called_after_its_file(
+    home: Path, tmp_path: Path, embedder: FakeEmbedder, other: OtherEmbedder
+) -> None:
+    (tmp_path / "travel_rules.txt").write_text("A hotel may cost 150 euros a night.")
+    list(ingest([tmp_path / "travel_rules.txt"], ChunkTable(home, embedder), embedder))
+    list(reindex(home, other))
+    assert "Travel rules" in {each.title for each in ChunkTable(home, other).documents()}
+
+
 def test_uploads_stay_uploads(home: Path, tmp_path: Path, embedder: FakeEmbedder, other: OtherEmbedder) -> None:
     upload = tmp_path / "note.md"
     upload.write_text("A note.")
