@@ -28,6 +28,7 @@ from app.reranking.statements import is_overtaken, with_statement
 from app.search.families import Families, FamilyFinder
 from app.search.filters import EVERYTHING, Filter
 from app.search.follow_up import is_small_talk, rewrite
+from app.search.languages import foreign_question_note
 from app.search.passages import find_passages
 from app.search.query import as_query
 from app.search.search import Candidate, search
@@ -147,13 +148,18 @@ class Pipeline:
         self, asked: Answer, candidates: Sequence[Candidate], name: str, user: str, *, fall_back: bool
     ) -> Answer:
         """Return the answer with the ranking of its candidates by a reranker and votes, and with its sources."""
-        query, timings, note = asked.searched, dict(asked.timings_ms), _damage(self.table, asked.within)
+        query, timings = asked.searched, dict(asked.timings_ms)
         with stage("rerank", timings) as current:
             reranked = self._reranked(query, candidates, name, fall_back=fall_back)
             ranking, statement = self._voted(asked, reranked.ranking, user)
             current.fields["reranker"] = current.model = reranked.reranker
             current.query, current.passages = query, ((each.chunk, each.score) for each in ranking)
         num_sources = len(statement.sources) if statement else 0
+        notes = (
+            _damage(self.table, asked.within),
+            reranked.note,
+            foreign_question_note(query, [each.chunk.text for each in ranking], self.models.embedder),
+        )
         return replace(
             asked,
             citations=cite(ranking, max(self.settings.num_citations, num_sources)),
@@ -162,7 +168,7 @@ class Pipeline:
             reranker_version=self.models.version(reranked.reranker),
             embedder=self.models.embedder.name,
             timings_ms=timings,
-            note=note + reranked.note,
+            note=" ".join(filter(None, notes)),
             statement=statement,
         )
 
@@ -270,4 +276,4 @@ def _damage(table: ChunkTable, within: Filter) -> str:
     if not table.damaged or within.readable is not None:
         return ""
     names = ", ".join(sorted(table.damaged))
-    return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor. "
+    return f"A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor."

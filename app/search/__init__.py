@@ -2,6 +2,7 @@
 
 follow_up            a follow-up and the questions before it -> a full question
 spelling             typos -> words of the documents
+languages            a question in another language than the documents -> a note
 filters   Filter     what may be read, collection, type, document, date -> the documents to search
 search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score

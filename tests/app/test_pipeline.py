@@ -546,6 +546,13 @@ def test_a_damaged_passage_is_not_cited_and_the_answer_says_so(pipeline: Pipelin
     assert "citeloop doctor" in answer.note
 
 
+def test_a_question_in_another_language_is_told_with_its_answer(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pipeline.foreign_question_note", lambda query, passages, _: f"{query} {len(passages) > 0}")
+    assert pipeline.ask("Wie viele Urlaubstage?").note == "Wie viele Urlaubstage? True"
+
+
 def test_settings_that_are_damaged_leave_the_quotes_and_say_so(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.models._given_language_model = None
     (settings.home / "endpoint.json").write_text("{")

@@ -12,6 +12,7 @@ from app.answering import AnswerJob
 from app.feedback import FeedbackEvent, StoredAnswer
 from app.feedback.reading import HIDDEN
 from app.reranking.live import NONE
+from app.search.languages import FOREIGN_QUESTION
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
@@ -191,7 +192,7 @@ def _show_text(turn: StoredAnswer) -> None:
     """Show a stored answer below its warnings."""
     answer = turn.answer
     if answer.note:
-        st.warning(markup.plain(answer.note), icon=":material/warning:")
+        st.warning(markup.plain(answer.note.replace(FOREIGN_QUESTION, _(FOREIGN_QUESTION))), icon=":material/warning:")
     if answer.stopped:
         st.warning(_("This answer was stopped."), icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:
