@@ -38,9 +38,9 @@ run: install
 test: install-dev
 	OMP_NUM_THREADS=1 $(PYTEST)
 
-# Reading, ranking, answers, feedback and commands; without tables, real models, training, pages and HTTP.
+# The parts one by one: reading, ranking, answers, feedback; without tables, real models, training, pages and servers.
 quick: install-dev
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not table" tests/app tests/ingest
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not integration" tests/app tests/ingest
 
 static: install-dev
 	$(BIN)/ruff check

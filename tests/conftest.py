@@ -103,11 +103,18 @@ DOCUMENTS = {
 }
 
 
+_FIXTURES_OF_SEVERAL_PARTS = {
+    *("table", "pipeline", "sync", "large"),  # documents in a table
+    *("citeloop", "httpserver", "server", "own_server", "hub"),  # commands, and answers over HTTP
+    *("benchmark", "by_document", "by_passage", "judged", "report"),  # evaluations
+}
+
+
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the tests that ingest documents into a table, which takes longer than most tests."""
+    """Mark the tests of several parts together, which take longer than those of one part."""
     for item in items:
-        if {"table", "pipeline", "sync", "large"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker("table")
+        if _FIXTURES_OF_SEVERAL_PARTS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("integration")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -282,7 +282,7 @@ def test_check_without_a_file_says_so(citeloop: Citeloop) -> None:
     assert "there is no access.toml" in outcome.stderr
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_commands_that_change_something_are_in_the_log(citeloop: Citeloop, documents: Path) -> None:
     citeloop("ingest", str(documents))
     citeloop("keys", "add", "portal")

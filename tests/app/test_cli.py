@@ -235,7 +235,7 @@ def test_a_question_of_broken_bytes_is_answered_or_refused(citeloop: Citeloop, t
 # ingest ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_ingest_reports_each_file(citeloop: Citeloop, documents: Path) -> None:
     (documents / "notes.xyz").write_text("?")
     first, second = citeloop("ingest", documents, "--json"), citeloop("ingest", documents, "--json")
@@ -247,7 +247,7 @@ def test_ingest_reports_each_file(citeloop: Citeloop, documents: Path) -> None:
     assert first.json["num_chunks"] == second.json["num_chunks"] > 0
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_ingest_goes_on_past_a_damaged_file_and_ends_with_status_1(citeloop: Citeloop, documents: Path) -> None:
     (documents / "a.pdf").write_text("no pdf")
     outcome = citeloop("ingest", documents)

@@ -9,7 +9,7 @@ from tests.app.conftest import Citeloop
 pytestmark = pytest.mark.usefixtures("fake_models")
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_a_collection_is_chosen_shown_and_changed(citeloop: Citeloop, documents: Path) -> None:
     assert citeloop("documents", "list").stdout == "no documents yet\n"
     citeloop("ingest", str(documents / "it"), "--collection", "secret")

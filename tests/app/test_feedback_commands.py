@@ -175,7 +175,7 @@ def test_questions_that_are_left_out_are_said(citeloop: Citeloop) -> None:
     assert citeloop("feedback", "export", "--format", "pairs").stderr == ""
 
 
-@pytest.mark.table
+@pytest.mark.integration
 @pytest.mark.usefixtures("labels")
 def test_a_beir_export_is_evaluated(citeloop: Citeloop, tmp_path: Path) -> None:
     citeloop("feedback", "export", "--format", "beir", "--output", tmp_path / "beir")

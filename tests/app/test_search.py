@@ -236,7 +236,7 @@ def test_a_home_without_documents_has_no_candidates(tmp_path: Path, embedder: Fa
     assert search("leave", ChunkTable(tmp_path, embedder), embedder) == []
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_copies_of_a_passage_count_once_and_leave_room_for_others(home: Path, embedder: FakeEmbedder) -> None:
     folder = home.parent / "many"
     folder.mkdir()
@@ -251,7 +251,7 @@ def test_copies_of_a_passage_count_once_and_leave_room_for_others(home: Path, em
     assert any("190 euros" in each.chunk.text for each in found)
 
 
-@pytest.mark.table
+@pytest.mark.integration
 @pytest.mark.parametrize(("query", "heading"), [("IT", "IT"), ("to be or not to be", "To be or not to be")])
 def test_a_query_of_stop_words_finds_what_has_that_name(
     query: str, heading: str, home: Path, embedder: FakeEmbedder

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("fake_models")
 
 
 @pytest.mark.slow
-@pytest.mark.table
+@pytest.mark.integration
 def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Path, home: Path) -> None:
     assert citeloop("sources", "list").stdout == "no sources yet; to add one: citeloop sources add ADDRESS\n"
     added = citeloop("sources", "add", documents, "--every", "1h", "--name", "wiki", "--collection", "staff")
@@ -46,7 +46,7 @@ def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.table
+@pytest.mark.integration
 def test_the_documents_can_be_removed_with_the_source(citeloop: Citeloop, documents: Path, home: Path) -> None:
     citeloop("sources", "add", documents, "--name", "wiki")
     citeloop("sources", "sync")
@@ -55,7 +55,7 @@ def test_the_documents_can_be_removed_with_the_source(citeloop: Citeloop, docume
     assert stored_documents(home) == []
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_one_source_that_fails_does_not_stop_the_others(citeloop: Citeloop, documents: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     citeloop("sources", "add", tmp_path / "empty")

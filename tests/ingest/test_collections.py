@@ -66,7 +66,7 @@ def test_a_default_collection_follows_its_folder(table: ChunkTable, documents: P
     assert collections(table)["network/vpn.md"] == "network"
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_an_upload_is_in_its_collection_or_among_the_uploads(home: Path, documents: Path) -> None:
     table = ChunkTable(home, FakeEmbedder())
     list(ingest([documents / "it"], table, FakeEmbedder(), uploaded=True))
@@ -74,7 +74,7 @@ def test_an_upload_is_in_its_collection_or_among_the_uploads(home: Path, documen
     assert collections(table) == {"vpn.md": UPLOADS, "leave.md": "staff", "travel.md": "staff"}
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_an_upload_replaces_no_document_of_another_collection(home: Path, documents: Path) -> None:
     table = ChunkTable(home, FakeEmbedder())
 

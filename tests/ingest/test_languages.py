@@ -17,7 +17,7 @@ FRENCH = "Chaque salarié dispose de trente jours de congé. Le chef de service 
 CHINESE = "每位员工每年有三十天假期。出差由部门负责人批准。"
 
 
-@pytest.mark.table
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("texts", "hint"),
     [
@@ -40,7 +40,7 @@ def test_documents_that_the_embedder_cannot_read_are_told(tmp_path: Path, texts:
     assert bool(found) == bool(hint)
 
 
-@pytest.mark.table
+@pytest.mark.integration
 def test_the_hint_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = load_embedder()
     table = ChunkTable(tmp_path, embedder)
