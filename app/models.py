@@ -9,13 +9,14 @@ from cachetools import LRUCache
 from app.language_model.endpoint import Endpoint, check_endpoint, read_endpoint
 from app.language_model.protocol import LanguageModel
 from app.registry import SHIPPED
-from app.reranking.any_language import AnyLanguage
+from app.reranking.any_language import in_any_language
 from app.reranking.kept_vectors import KeptVectors
+from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.names import load_reranker, name_in_answers, resolved, version_of
 from app.reranking.rerank import Reranker, RerankerError
-from app.reranking.similarity import Preparable, Similarity
+from app.reranking.similarity import Similarity
 from app.settings import Settings
-from ingest.embed.embedder import MULTILINGUAL_EMBEDDER, Embedder, load_embedder, recorded_name
+from ingest.embed.embedder import Embedder, load_embedder, recorded_name
 from ingest.home.folder import current_name
 from ingest.languages import language_hint
 from ingest.table import ChunkTable, read_identity
@@ -102,32 +103,23 @@ class Models:
     @property
     def sentence_scorer(self) -> Similarity:
         """Return the scorer of written sentences, regardless of the reranker: the embedder's token vectors."""
-        return self._given_sentence_scorer or self._similarity("late-interaction")
+        return self._given_sentence_scorer or _similarity(self._loaded("late-interaction"), "late-interaction")
 
     @property
     def quote_scorer(self) -> Similarity:
-        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to.
-
-        A multilingual embedder takes its place in languages that it cannot read.
-        """
-        if self._given_sentence_scorer:
-            return self._given_sentence_scorer
-        shipped = self._similarity(SHIPPED)
-        return AnyLanguage(shipped, self.embedder) if self.embedder.name == MULTILINGUAL_EMBEDDER else shipped
-
-    def _similarity(self, name: str) -> Similarity:
-        reranker = self.reranker(name)
-        if not isinstance(reranker, Similarity):
-            raise RerankerError(f"{name} only sorts; quoting and checking citations need late interaction")
-        return reranker
+        """Return the scorer of quotes, regardless of the reranker: the shipped model, which quoting was fitted to."""
+        return self._given_sentence_scorer or _similarity(self.reranker(SHIPPED), SHIPPED)
 
     def reranker(self, name: str) -> Reranker | None:
         """Return a reranker by name, loaded on first use; None for `none`. Raises RerankerError."""
+        return in_any_language(self._loaded(name), self.embedder, self.settings.home)
+
+    def _loaded(self, name: str) -> Reranker | None:
         name = resolved(name, self.settings)
         with self._loading:
             if name not in self._rerankers:
                 loaded, version = load_reranker(name, self.settings), version_of(name, self.settings)
-                if version and isinstance(loaded, Preparable):
+                if version and isinstance(loaded, LateInteractionReranker):
                     loaded.kept = KeptVectors(self.settings.home, version)
                 self._rerankers[name], self._versions[name_in_answers(name)] = loaded, version
             return self._rerankers[name]
@@ -135,3 +127,9 @@ class Models:
     def version(self, name: str) -> str:
         """Return the version of a loaded reranker by its name in answers, '' if it has none."""
         return self._versions.get(name, "")
+
+
+def _similarity(reranker: Reranker | None, name: str) -> Similarity:
+    if not isinstance(reranker, Similarity):
+        raise RerankerError(f"{name} only sorts; quoting and checking citations need late interaction")
+    return reranker

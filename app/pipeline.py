@@ -174,9 +174,9 @@ class Pipeline:
 
     def _reranked(self, question: str, candidates: Sequence[Candidate], name: str, *, fall_back: bool) -> Reranked:
         if name == LIVE:
-            return self._live.rerank(question, candidates, self.models.embedder.name)
+            return self._live.rerank(question, candidates)
         try:
-            ranking = rerank(question, candidates, self.models.reranker(name), self.models.embedder.name)
+            ranking = rerank(question, candidates, self.models.reranker(name))
             shown = name_in_answers(name)
             return Reranked(used(shown, ranking), ranking, left_out(shown, ranking))
         except RerankerError as error:

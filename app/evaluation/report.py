@@ -12,6 +12,7 @@ from app.evaluation.benchmark import Qrels
 from app.evaluation.kept_results import KeptResults
 from app.evaluation.results import NO_RERANKER, Result, find_candidates, measure_result
 from app.evaluation.tables import JudgedTable, Track, untracked
+from app.reranking.any_language import in_any_language
 from app.reranking.rerank import Reranker, RerankerError
 from app.search.search import Retriever
 from ingest.embed.embedder import Embedder
@@ -66,9 +67,11 @@ def evaluate_table(
 ) -> EvaluationReport:
     """Search every query with each retriever to each depth, and let each reranker order the same candidates.
 
-    A document has the rank of its best chunk. For each result a reranker starts with an empty cache, which fills as in
-    the app. Raises RerankerError when a reranker fails, unless options.failed is given and others succeed.
+    Rerankers rank languages that they cannot read as in the app. A document has the rank of its best chunk. For each
+    result a reranker starts with an empty cache, which fills as in the app. Raises RerankerError when a reranker fails,
+    unless options.failed is given and others succeed.
     """
+    rerankers = {name: in_any_language(reranker, embedder) for name, reranker in rerankers.items()}
     results = tuple(
         result
         for retriever, depth in product(retrievers, num_candidates)

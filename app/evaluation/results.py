@@ -73,7 +73,6 @@ class Hits:
     rankings: Rankings
     search_ms: Sequence[float]
     unanswerable: Mapping[str, list[Candidate]]
-    embedder: str
 
 
 def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retriever, depth: int, track: Track) -> Hits:
@@ -87,7 +86,7 @@ def find_candidates(judged: JudgedTable, embedder: Embedder, retriever: Retrieve
     )
     unanswerable = {query_id: found(query) for query_id, query in judged.unanswerable.items()}
     rankings = {query_id: rerank(judged.queries[query_id], some, None) for query_id, some in candidates.items()}
-    return Hits(retriever, depth, candidates, rankings, search_ms, unanswerable, embedder.name)
+    return Hits(retriever, depth, candidates, rankings, search_ms, unanswerable)
 
 
 def measure_result(
@@ -103,7 +102,7 @@ def measure_result(
     """Rerank the candidates and measure the result. compared: with no reranker. Raises RerankerError."""
 
     def order(query_id: str) -> list[RankedChunk]:
-        return rerank(judged.queries[query_id], found.candidates[query_id], reranker, found.embedder)
+        return rerank(judged.queries[query_id], found.candidates[query_id], reranker)
 
     forget = reranker.forget if isinstance(reranker, Forgetful) else None
     label = f"rerank ({found.retriever}, {found.num_candidates}, {name})"
@@ -137,9 +136,11 @@ def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: 
     if not (reranker and reranker.blend and reranker.blend.calibration and found.unanswerable):
         return None
     orders, _ = _timed(
-        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker, found.embedder),
+        lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker),
         found.unanswerable,
     )
+    if not all(ranking[0].is_probability for ranking in rankings.values() if ranking):  # in another language
+        return None
     answerable, unanswerable = (
         [ranking[0].score if ranking else 0.0 for ranking in by_id.values()] for by_id in (rankings, orders)
     )

@@ -10,7 +10,7 @@ packing                          token vectors <-> bytes, four bits a number
 kept_vectors      KeptVectors    the packed vectors of a home's passages, on disk
 prepare           Preparer       documents -> kept vectors, before anybody asks
 similarity        Similarity     what late interaction can do besides
-any_language      AnyLanguage    the same in languages that it cannot read
+any_language      AnyLanguage    both in languages that the reranker cannot read
 draft             drafted        ranking + that of a model on trial -> ranking
 votes             with_votes     ranking + what people said -> ranking
 statements        with_statement ranking + what a curator said of the question -> ranking, and does it still hold?

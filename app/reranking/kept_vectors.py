@@ -20,15 +20,15 @@ from ingest.rows import digest
 
 _log = logging.getLogger(__name__)
 
-_FOLDER = "token-vectors"
+FOLDER = "token-vectors"
 
 
 class KeptVectors:
     """The vectors by one model, in a database of their own; safe to share between threads."""
 
-    def __init__(self, home: Path, version: str) -> None:
-        """version: of the model's weights, which names the file."""
-        self._path = home / _FOLDER / f"{version}.sqlite3"
+    def __init__(self, home: Path, version: str, folder: str = FOLDER) -> None:
+        """version: of the model's weights, which names the file; files of other versions in its folder are deleted."""
+        self._path = home / folder / f"{version}.sqlite3"
 
     def get(self, passages: Collection[str]) -> dict[str, bytes]:
         """Return passage -> packed vectors; those that are missing or damaged are left out."""

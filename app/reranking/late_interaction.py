@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,12 +38,22 @@ class LateInteractionReranker:
     Packed token vectors of texts are cached in memory up to 256 MB. kept: where those of passages are on disk.
     """
 
-    def __init__(self, target: str | None = None, *, name: str | None = None) -> None:
-        """target: a folder or hub id that MultiVectorEncoder reads; None: the embedder's own token vectors."""
+    def __init__(
+        self,
+        target: str | None = None,
+        *,
+        name: str | None = None,
+        encoder: TokenEncoder | None = None,
+        blend: Blend | None = None,
+    ) -> None:
+        """target: a folder or hub id that MultiVectorEncoder reads; None: the default embedder's own token vectors.
+
+        encoder, blend: instead of those of the target.
+        """
         self.name = name or (f"late-interaction:{target}" if target else "late-interaction")
-        self.blend = Blend.load(Path(target)) if target else None
+        self.blend = blend or (Blend.load(Path(target)) if target else None)
         self.kept: KeptVectors | None = None
-        self._encoder = _token_encoder(target)
+        self._encoder = encoder or _token_encoder(target)
         self._packed: LRUCache[str, bytes] = LRUCache(_CACHE_BYTES, getsizeof=len)
         self._lock = threading.Lock()  # reading the cache also changes it
 
@@ -62,9 +72,16 @@ class LateInteractionReranker:
             self._packed.update(packed)
         return mean_maxsim(self._encoder.encode_query(text), [packed[text] for text in texts])
 
+    def unprepared(self, passages: Sequence[str]) -> list[str]:
+        return self.kept.missing(passages) if self.kept else []
+
     def prepare(self, passages: Sequence[str]) -> None:
         if self.kept:
             self.kept.put(self._encode(list(passages)))
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        if self.kept:
+            self.kept.keep_only(keys)
 
     def reads(self, texts: Sequence[str]) -> bool:
         return not isinstance(self._encoder, _PackedTokens) or self._encoder.reads(texts)

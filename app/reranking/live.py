@@ -64,33 +64,30 @@ class LiveReranker:
         self._reported: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
 
-    def rerank(self, query: str, candidates: Sequence[Candidate], embedder: str = "") -> Reranked:
-        """Rank with the live model, else its predecessors, else in the order of search; the note says why.
-
-        embedder: the recorded name of the one that searched.
-        """
+    def rerank(self, query: str, candidates: Sequence[Candidate]) -> Reranked:
+        """Rank with the live model, else its predecessors, else in the order of search; the note says why."""
         failed: dict[str, str] = {}
         for model in self._models():
             why = self._failure(model)
             if why is None:
                 try:
-                    ranking = rerank(query, candidates, self._load(name_of(model)), embedder)
+                    ranking = rerank(query, candidates, self._load(name_of(model)))
                 except Exception as error:  # damaged weights make the libraries raise anything
                     why = _reason(error)
                     self._give_up(model, why)
                 else:
                     found = Reranked(used(model, ranking), ranking, self._note(failed, model))
-                    return self._with_trial(found, query, candidates, embedder)
+                    return self._with_trial(found, query, candidates)
             failed[model] = why
         return Reranked(NONE, rerank(query, candidates, None), self._note(failed, NONE))
 
-    def _with_trial(self, found: Reranked, query: str, candidates: Sequence[Candidate], embedder: str) -> Reranked:
+    def _with_trial(self, found: Reranked, query: str, candidates: Sequence[Candidate]) -> Reranked:
         """Draft the first places from this ranking and that of a model on trial; if that one fails, they stay."""
         try:
             trial = self._registry.trial()
             if trial is None or trial.live != found.reranker:
                 return found
-            other = rerank(query, candidates, self._load(name_of(trial.model)), embedder)
+            other = rerank(query, candidates, self._load(name_of(trial.model)))
         except Exception as error:  # damaged weights make the libraries raise anything
             _log.warning("the trial could not rank: %s", error)
             return found

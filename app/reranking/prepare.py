@@ -35,13 +35,13 @@ class Preparer:
         reranker, table = self._reranker(), self._table()
         state = reranker, table.name, table.version
         is_settled, self._seen = state == self._seen, state
-        if is_settled and state != self._prepared and isinstance(reranker, Preparable) and reranker.kept:
+        if is_settled and state != self._prepared and isinstance(reranker, Preparable):
             keys = set[str]()
             for batch in table.passages():
                 keys.update(map(key_of, batch))
-                missing = reranker.kept.missing(batch)
-                for start in range(0, len(missing), _FEW):
+                unprepared = reranker.unprepared(batch)
+                for start in range(0, len(unprepared), _FEW):
                     self._wait_until_idle()
-                    reranker.prepare(missing[start : start + _FEW])
-            reranker.kept.keep_only(keys)
+                    reranker.prepare(unprepared[start : start + _FEW])
+            reranker.keep_only(keys)
             self._prepared = state

@@ -10,19 +10,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.memory.reach import logistic
 from app.memory.votes import Recall
-from app.reranking.similarity import can_read
 from app.search.fusion import exact_matches
 from app.search.search import Candidate
 from ingest import CiteloopError
 from ingest.chunk import Chunk
-from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 
 _MARGIN = 1e-3
 """Score gap between passages with and without an exact term."""
@@ -188,6 +186,15 @@ class PartialScores(list[float]):
         self.missing = frozenset(missing)
 
 
+@runtime_checkable
+class Polyglot(Protocol):
+    """Ranks with another reranker in languages that its first one cannot read."""
+
+    def suited(self, query: str, passages: Sequence[str]) -> Reranker:
+        """Return the reranker for the language of a query and its passages."""
+        ...
+
+
 class Reranker(Protocol):
     """Scores passages against a query: raw logits, higher is better, in the order of the passages."""
 
@@ -201,21 +208,18 @@ class Reranker(Protocol):
         ...
 
 
-def rerank(
-    query: str, candidates: Sequence[Candidate], reranker: Reranker | None, embedder: str = ""
-) -> list[RankedChunk]:
+def rerank(query: str, candidates: Sequence[Candidate], reranker: Reranker | None) -> list[RankedChunk]:
     """Return the candidates in their final order; without a reranker, in the order of search.
 
-    embedder: the recorded name of the one that searched. A multilingual one ranks better than a reranker that cannot
-    read the language, so its order stays; the default one does not.
     Ties keep the order of the first stage. Passages with a rare exact term of the query rank above all others, because
     similar table rows hardly differ to a model. Raises RerankerError unless the reranker returns one finite number per
     passage.
     """
     passages = [candidate.chunk.passage for candidate in candidates]
-    is_blind = embedder == MULTILINGUAL_EMBEDDER and not can_read(reranker, query, passages)
-    if reranker is None or not candidates or is_blind:
+    if reranker is None or not candidates:
         return [RankedChunk(candidate, candidate.fused_rank, candidate.fused_score) for candidate in candidates]
+    if isinstance(reranker, Polyglot):
+        reranker = reranker.suited(query, passages)
     raw = reranker.score(query, passages)
     if len(raw) != len(candidates) or not np.isfinite(raw).all():
         raise RerankerError(f"{reranker.name} must return {len(candidates)} finite scores, got {_short(raw)}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
-
-from app.reranking.kept_vectors import KeptVectors
 
 _NUM_READ = 10
 """Passages that show the language of the documents."""
@@ -48,13 +46,16 @@ class Forgetful(Protocol):
 
 @runtime_checkable
 class Preparable(Protocol):
-    """Computes most of its work from the passages alone, so that it can be done before a question comes.
+    """Computes most of its work from the passages alone, so that it can be done and kept before a question comes."""
 
-    kept: where the results stay; None: nowhere.
-    """
-
-    kept: KeptVectors | None
+    def unprepared(self, passages: Sequence[str]) -> list[str]:
+        """Return the passages without results; none if nothing is kept."""
+        ...
 
     def prepare(self, passages: Sequence[str]) -> None:
         """Compute and keep the results for these passages. Raises sqlite3.Error."""
+        ...
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Delete the results for passages with other keys (`kept_vectors.key_of`). Raises sqlite3.Error."""
         ...

@@ -15,6 +15,7 @@ from app.feedback.rules import LabeledPassage
 from app.feedback.store import Position
 from app.pipeline import Pipeline
 from app.registry import SHIPPED, Registry
+from app.reranking.any_language import in_any_language
 from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.model_files import is_late_interaction
 from app.reranking.names import LIVE, folder_of, load_reranker, open_reranker
@@ -156,8 +157,9 @@ def compare_with_live(
     table, embedder, budget_ms = pipeline.table, pipeline.models.embedder, pipeline.settings.rerank_budget_ms
     if probed is None:
         probed = probe(candidate, live, embedder, read_benchmark(PROBE), pipeline.settings.home)
+    candidate, live = (replace(each, reranker=in_any_language(each.reranker, embedder)) for each in (candidate, live))
     questions = gate_questions(gate, table, embedder)
-    return compare(candidate, live, questions, pipeline.search, embedder.name, probed, budget_ms, max_slow_down, taught)
+    return compare(candidate, live, questions, pipeline.search, probed, budget_ms, max_slow_down, taught)
 
 
 def _remember(questions: Collection[str], pipeline: Pipeline) -> Memory:

@@ -15,7 +15,6 @@ from app.reranking.live import LiveReranker
 from app.reranking.names import MODELS_FOLDER, describe, load_reranker
 from app.reranking.rerank import Reranker, RerankerError
 from app.settings import Settings
-from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 from ingest.table import ChunkTable
 from tests.app.builders import add_model, make_candidates
 from tests.conftest import FakeEmbedder, FakeReranker, refuse
@@ -95,18 +94,6 @@ def test_the_live_model_ranks_and_there_is_nothing_to_say(world: World, caplog: 
     done = world.live.rerank("q", CANDIDATES)
     assert (done.reranker, done.note, done.ranking[0].chunk.text) == ("reranker-2", "", "tin")
     assert (world.loads, world.fallbacks(), caplog.messages) == (["trained:reranker-2"], [], [])
-
-
-def test_a_model_that_cannot_read_the_language_did_not_rank(home: Path) -> None:
-    class English(FakeReranker):
-        def reads(self, _texts: Sequence[str]) -> bool:
-            return False
-
-    live = LiveReranker(Registry(home), {"shipped": English({"gold": 1.0})}.__getitem__, 5)
-    assert live.rerank("q", CANDIDATES, "all-MiniLM-L6-v2").reranker == "shipped"
-    done = live.rerank("q", CANDIDATES, MULTILINGUAL_EMBEDDER)
-    assert (done.reranker, done.note) == ("none", "")
-    assert [ranked.candidate for ranked in done.ranking] == CANDIDATES
 
 
 def test_promotion_and_rollback_elsewhere_count_from_the_next_question_on(world: World, home: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from app.reranking.rerank import Blend, Calibration, RankedChunk, RerankerError, rerank
 from app.search.search import Candidate
-from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 from tests.app.builders import make_candidate, make_candidates, make_chunk
 from tests.conftest import FakeReranker
 
@@ -56,16 +55,15 @@ def test_without_a_reranker_the_order_and_scores_are_those_of_search() -> None:
     assert {(ranked.reranker_score, ranked.rank_change) for ranked in ranking} == {(None, 0)}
 
 
-def test_a_multilingual_order_stays_where_the_reranker_cannot_read_the_language() -> None:
-    class German(RawReranker):
-        def reads(self, texts: Sequence[str]) -> bool:
-            return texts[0] == "Frage" and len(texts) == 3
+def test_a_reranker_of_many_languages_ranks_with_the_one_for_the_question() -> None:
+    class Polyglot(RawReranker):
+        def suited(self, query: str, passages: Sequence[str]) -> RawReranker:
+            return RawReranker(1, 2, blend=Blend(1, 0, 0)) if (query, len(passages)) == ("Frage", 2) else self
 
     candidates = make_candidates("a", "b")
-    assert texts(rerank("Frage", candidates, German(1, 2), MULTILINGUAL_EMBEDDER)) == ["b", "a"]
-    assert texts(rerank("question", candidates, German(1, 2), "all-MiniLM-L6-v2")) == ["b", "a"]
-    ranking = rerank("question", candidates, German(1, 2), MULTILINGUAL_EMBEDDER)
-    assert (texts(ranking), ranking[0].reranker_score) == (["a", "b"], None)
+    assert texts(rerank("question", candidates, Polyglot(2, 1))) == ["a", "b"]
+    ranking = rerank("Frage", candidates, Polyglot(2, 1))
+    assert [(each.chunk.text, each.reranker_score) for each in ranking] == [("b", 2), ("a", 1)]
 
 
 def test_the_reranker_reads_query_and_passages_with_title_and_headings() -> None:

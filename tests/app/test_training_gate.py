@@ -193,7 +193,6 @@ def compared_with(
         old,
         questions,
         lambda query: search(query, table, embedder),
-        embedder.name,
         Probe(None, {}),
         3000,
         taught=taught,

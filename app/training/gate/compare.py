@@ -65,7 +65,6 @@ def compare(
     live: Contender,
     questions: GateQuestions,
     search: Callable[[str], Sequence[Candidate]],
-    embedder: str,
     probed: Probe,
     budget_ms: float,
     max_slow_down: float | None = MAX_SLOW_DOWN,
@@ -73,12 +72,12 @@ def compare(
 ) -> GateReport:
     """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
-    embedder: the name of the one that searches. budget_ms: maximum reranking time. max_slow_down: maximum factor on the
+    budget_ms: maximum reranking time. max_slow_down: maximum factor on the
     live model's time, None without. taught: what people said of the questions that the candidate was trained on.
     """
     judged, groups = questions.judged, questions.groups
     rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}
-    rankings = _rankings(judged.queries, search, rerankers, embedder)
+    rankings = _rankings(judged.queries, search, rerankers)
     by_query = {name: measure(judged.qrels, _only(_run(ranked), questions.known)) for name, ranked in rankings.items()}
     values = {name: _by_group(measured, groups) for name, measured in by_query.items()}
     before, after = by_query["live"][CHANGE_MEASURE], by_query["candidate"][CHANGE_MEASURE]
@@ -106,12 +105,11 @@ def _rankings(
     queries: Mapping[str, str],
     search: Callable[[str], Sequence[Candidate]],
     rerankers: Mapping[str, Reranker | None],
-    embedder: str,
 ) -> dict[str, dict[str, list[RankedChunk]]]:
     """Return reranker -> id of the query -> its ranking, all of the same candidates."""
     candidates = {query_id: search(query) for query_id, query in queries.items()}
     return {
-        name: {query_id: rerank(query, candidates[query_id], reranker, embedder) for query_id, query in queries.items()}
+        name: {query_id: rerank(query, candidates[query_id], reranker) for query_id, query in queries.items()}
         for name, reranker in rerankers.items()
     }
 
