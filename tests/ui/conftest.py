@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.ui.resources import SHARED
 from app.ui.who import require_login
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder, FakeReranker
+from tests.conftest import PATIENCE, FakeEmbedder, FakeReranker
 
 Run = Callable[[Callable[[], None]], AppTest]
 Visit = Callable[..., AppTest]
@@ -116,7 +116,7 @@ def run_page(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a page over the tiny table, with fakes for the models."""
     for module in _WHO_ASK_WHO_IT_IS:
         monkeypatch.setattr(f"app.ui.{module}.current_user", lambda: "ann")  # AppTest has no cookies
-    return lambda page: AppTest.from_function(page, default_timeout=30).run()
+    return lambda page: AppTest.from_function(page, default_timeout=PATIENCE).run()
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def visit(fake_models: None) -> Visit:
     require_login()
 
     def open_page(email: str | None, page: str = "", **parameters: str) -> AppTest:
-        opened = AppTest.from_file(str(MAIN), default_timeout=30)
+        opened = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
         opened.user = {"is_logged_in": email is not None} | ({"email": email} if email else {})
         opened._page_hash = calc_hash(page)  # the tests of Streamlit switch between files only
         for name, value in parameters.items():
