@@ -187,7 +187,7 @@ def test_relevance_keeps_the_order_of_any_scores() -> None:
 @pytest.mark.parametrize("address", ["{}", "{}/v1", "{}/v1/rerank"])
 def test_our_own_client_gets_the_same_order(api: Api, key: str, shape: RerankShape, address: str) -> None:
     with serving(api.site) as server:
-        reranker = HttpReranker(address.format(server), "default", SecretStr(key), shape)
+        reranker = HttpReranker(address.format(server), "default", SecretStr(key), shape, PATIENCE)
         scores = reranker.score("metals", TEXTS)
     assert scores == [float(logistic(sum(SCORES[word] for word in SCORES if word in text))) for text in TEXTS]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,12 @@ def fake_models(
     yield
     st.cache_resource.clear()
     SHARED.clear()
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job counts as dead for the time that it takes to draw a page of it."""
+    monkeypatch.setattr("ingest.home.job_store._DEAD_AFTER", timedelta(minutes=10))
 
 
 @pytest.fixture
