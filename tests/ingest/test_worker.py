@@ -461,6 +461,7 @@ def watching(home: Path, documents: Path) -> Iterator[list[str]]:
     reader.join(PATIENCE)
 
 
+@pytest.mark.timeout(900)  # it loads a model, and each change takes its time
 def test_watched_folder_and_table_stay_equal(home: Path, documents: Path, watching: list[str]) -> None:
     wait_until(lambda: any("following" in line for line in watching), 3 * PATIENCE)
     assert names(home) == list(DOCUMENTS)
