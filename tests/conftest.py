@@ -31,6 +31,10 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Real documents that are not part of the project; tests that use them skip where it is absent."""
 
 
+PATIENCE = 60.0
+"""Seconds to wait for what must happen: far more than it takes, since other work may slow this machine down."""
+
+
 class FakeEmbedder:
     """A bag of hashed words: texts that share words are near each other."""
 

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -30,7 +32,7 @@ from app.reranking.rerank import Reranker
 from app.settings import Settings
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
-from tests.conftest import FakeEmbedder, FakeReranker
+from tests.conftest import PATIENCE, FakeEmbedder, FakeReranker
 
 MakePipeline = Callable[..., Pipeline]
 
@@ -114,11 +116,23 @@ def serving(site: Starlette) -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(PATIENCE)
         listener.close()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def leave_once(has_begun: Callable[[], bool], url: str, body: object, key: str) -> None:
+    """Send a request, and close its connection without an answer as soon as the server has begun with it."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.netloc, timeout=PATIENCE)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connection.request("POST", address.path, json.dumps(body), headers)
+    try:
+        wait_until(has_begun)
+    finally:
+        connection.close()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass in time"

@@ -24,7 +24,7 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.api.conftest import MakePipeline
 from tests.app.test_cli import ROW
-from tests.conftest import FakeLanguageModel
+from tests.conftest import PATIENCE, FakeLanguageModel
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,18 +132,18 @@ def test_agent_that_no_longer_waits_ends_the_answer(make_pipeline: MakePipeline)
         def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
             assert stop is not None
             has_begun.set()
-            if stop.wait(20):
+            if stop.wait(PATIENCE):
                 has_ended.set()
             yield "too late"
 
     async def run() -> None:
         async with Client(create_agent_server(lambda: writing)) as client:
             asking = asyncio.ensure_future(client.call_tool("ask", {"question": "How many days of leave?"}))
-            assert await asyncio.to_thread(has_begun.wait, 20)
+            assert await asyncio.to_thread(has_begun.wait, PATIENCE)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-            assert await asyncio.to_thread(has_ended.wait, 5)
+            assert await asyncio.to_thread(has_ended.wait, PATIENCE)
 
     writing = make_pipeline(Writer())
     asyncio.run(run())
@@ -185,7 +185,7 @@ def test_standard_output_carries_the_protocol_only() -> None:
         process.stdin.write(json.dumps({"jsonrpc": "2.0", **request}) + "\n")
         process.stdin.flush()
     lines = [json.loads(process.stdout.readline()) for _ in range(2)]
-    rest, noise = process.communicate(timeout=20)  # closes its input, which ends it
+    rest, noise = process.communicate(timeout=PATIENCE)  # closes its input, which ends it
     assert [line["id"] for line in lines] == [1, 2]
     assert "no pipeline" in lines[1]["result"]["content"][0]["text"]
     assert rest == ""

@@ -23,7 +23,7 @@ from app.api.agents import _rights_for, agents_over_http
 from app.ui.own_site import OwnSite, OwnSiteOnly
 from tests.api.conftest import Api, MakePipeline, serving
 from tests.api.test_agents import said
-from tests.conftest import FakeLanguageModel
+from tests.conftest import PATIENCE, FakeLanguageModel
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -58,7 +58,7 @@ def server(site: Starlette) -> Iterator[str]:
 async def agent(server: str, key: str, mode: Any = "auto") -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {key}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=20) as http,
+        httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
         Client(streamable_http_client(server, http_client=http), mode=mode) as client,
     ):
         yield client
@@ -100,7 +100,7 @@ def test_a_request_that_cannot_be_seen_reads_nothing() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer citeloop_wrong"}])
 def test_without_a_key_nothing_is_done(server: str, headers: dict[str, str]) -> None:
-    refused = httpx2.post(server, json=HELLO, headers={**ACCEPT, **headers})
+    refused = httpx2.post(server, json=HELLO, headers={**ACCEPT, **headers}, timeout=PATIENCE)
     assert refused.status_code == 401
     assert "citeloop keys add NAME" in refused.json()["error"]["message"]
 
@@ -115,7 +115,7 @@ def test_a_tool_needs_the_scope_of_its_name(server: str, keys: KeyStore) -> None
 
 def test_the_rate_of_a_key_holds(server: str, keys: KeyStore) -> None:
     headers = {**ACCEPT, "Authorization": f"Bearer {keys.create('slow', Limits(rate=1))}"}
-    first, second = (httpx2.post(server, json=HELLO, headers=headers) for _ in range(2))
+    first, second = (httpx2.post(server, json=HELLO, headers=headers, timeout=PATIENCE) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 429)
     assert int(second.headers["Retry-After"]) > 0
 
@@ -129,18 +129,18 @@ def test_an_agent_that_goes_away_ends_the_answer(
     class Writer(FakeLanguageModel):
         def stream(self, messages: Sequence[Mapping[str, str]], stop: Any = None) -> Iterator[str]:
             has_begun.set()
-            if stop.wait(20):
+            if stop.wait(PATIENCE):
                 has_ended.set()
             yield "too late"
 
     async def run() -> None:
         async with agent(server, key, mode) as client:
             asking = asyncio.ensure_future(client.call_tool("ask", {"question": "How many days of leave?"}))
-            assert await asyncio.to_thread(has_begun.wait, 20)
+            assert await asyncio.to_thread(has_begun.wait, PATIENCE)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-        assert await asyncio.to_thread(has_ended.wait, 10)
+        assert await asyncio.to_thread(has_ended.wait, PATIENCE)
 
     api.pipeline = make_pipeline(Writer())
     asyncio.run(run())
@@ -156,4 +156,5 @@ def test_other_sites_are_not_let_in(site: Starlette, key: str, headers: dict[str
     guarded: Any = OwnSiteOnly(site, OwnSite("127.0.0.1", port))
     with serving(guarded) as address:
         sent = {"Host": f"127.0.0.1:{port}", **ACCEPT, "Authorization": f"Bearer {key}", **headers}
-        assert httpx2.post(f"{address}/mcp", json=HELLO, headers=sent).status_code == status
+        answer = httpx2.post(f"{address}/mcp", json=HELLO, headers=sent, timeout=PATIENCE)
+    assert answer.status_code == status

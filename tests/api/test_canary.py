@@ -21,7 +21,7 @@ from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.api.conftest import Api, MakePipeline, serving
 from tests.app.faulty_server import FAULTS, FaultyServer, Reply
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 
 QUESTION, PASSAGE, KEY = "canaryquestion", "canarypassage", "canarykey"
 CANARIES = (QUESTION, PASSAGE, KEY)
@@ -65,7 +65,7 @@ def test_requests_of_programs(
     api: Api, key: str, log: ReadLog, monkeypatch: pytest.MonkeyPatch, settings_home: Path
 ) -> None:
     headers = {"Authorization": f"Bearer {key}"}
-    with serving(api.site) as url, httpx2.Client(base_url=url, headers=headers) as client:
+    with serving(api.site) as url, httpx2.Client(base_url=url, headers=headers, timeout=PATIENCE) as client:
         write_log()  # uvicorn has made its own
         for path, asked in {
             "search": {"query": QUESTION},

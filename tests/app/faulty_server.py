@@ -121,8 +121,7 @@ def _fine(reply: Reply) -> None:
 def _slow_first_token(reply: Reply) -> None:
     reply.begin()
     reply.wait()
-    for each in (*map(event, TEXT), event(None, "stop"), DONE):
-        reply.send(each)
+    reply.send("".join([*map(event, TEXT), event(None, "stop"), DONE]))  # at once: nothing stalls in between
     reply.end()
 
 
@@ -209,6 +208,7 @@ FAULTS: dict[str, Callable[[Reply], None]] = {
     "busy": _refuses(429, "Rate limit reached"),
     "busy for a moment": _refuses(429, "Rate limit reached", retry_after_ms="1"),
     "busy for a second": _refuses(429, "Rate limit reached", retry_after="1"),
+    "busy for half a minute": _refuses(429, "Rate limit reached", retry_after="30"),
     "busy for 90 seconds": _refuses(429, "Rate limit reached", retry_after="90"),
     "busy until 2100": _refuses(503, "Maintenance", retry_after="Fri, 01 Jan 2100 00:00:00 GMT"),
     "no credit": _refuses(429, "You exceeded your current quota", "insufficient_quota"),

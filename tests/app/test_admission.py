@@ -8,6 +8,7 @@ import pytest
 from app.access.admission import Admission, BusyError, expect_waiting, usual_admission
 from ingest.home.job_store import StoppedError
 from tests.api.conftest import wait_until
+from tests.conftest import PATIENCE
 
 
 def num_waiting(admission: Admission) -> int:
@@ -15,7 +16,7 @@ def num_waiting(admission: Admission) -> int:
 
 
 def test_no_more_run_at_once_than_there_are_slots() -> None:
-    admission, two = Admission(2, 10), threading.Barrier(2, timeout=20)
+    admission, two = Admission(2, 10), threading.Barrier(2, timeout=PATIENCE)
     running, seen = set[int](), list[int]()
 
     def work(number: int) -> None:

@@ -17,7 +17,7 @@ from app.settings import Settings
 from ingest.listing import Outline, StoredDocument
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 
 RULES = ("Purpose", "Booking", "Hotels", "Meals")
 
@@ -325,7 +325,7 @@ def test_questions_do_not_wait_for_the_families_of_many_documents(
     with finder._finding:
         assert finder.families(asked.table) is before
     finder.families(asked.table)
-    finder._thread.submit(lambda: None).result(20)
+    finder._thread.submit(lambda: None).result(PATIENCE)
     assert len(finder.families(asked.table).superseded) == len(before.superseded) + 1
     assert read == ["travel-2027.md"]
 

@@ -18,7 +18,7 @@ from ingest.home.damaged_database import damaged_databases
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer, make_answer, make_earlier
-from tests.conftest import FakeEmbedder, refuse
+from tests.conftest import PATIENCE, FakeEmbedder, refuse
 
 QUESTION = "How much may a hotel cost a night?"
 NOT_SAVED = "Not saved: "
@@ -50,7 +50,7 @@ def answerer(pipeline: Pipeline, store: FeedbackStore) -> Iterator[Answerer]:
 
 def ask(answerer: Answerer, store: FeedbackStore) -> StoredAnswer:
     answer_id = answerer.ask(QUESTION, "c", "ann")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while answerer.at_work(answer_id):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -111,7 +111,7 @@ def test_answer_that_is_written_again_on_a_full_disk_is_not_overtaken(answerer: 
     without = [turn.answer.citations[0].chunk.id]
     with full_disk():
         answerer.write_again(turn, without)
-        answerer.wait_for(turn.id, 30)
+        answerer.wait_for(turn.id, PATIENCE)
         found = store.answer(turn.id, "ann")
         assert found
         assert found.answer.without == tuple(without)

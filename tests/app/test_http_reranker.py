@@ -19,6 +19,7 @@ from app.reranking.rerank import PartialScores, RerankerError, rerank
 from app.settings import RerankShape, Settings, read_settings
 from ingest import CiteloopError
 from tests.app.builders import make_candidates
+from tests.conftest import PATIENCE
 
 KEY = "sk-12345-secret"
 
@@ -28,7 +29,9 @@ def results(*scores: tuple[Any, Any]) -> dict[str, Any]:
 
 
 def reranker(httpserver: HTTPServer, shape: RerankShape | None = None, **options: Any) -> HttpReranker:
-    return HttpReranker(httpserver.url_for(""), "fast", SecretStr(KEY), shape, **options)
+    return HttpReranker(
+        httpserver.url_for(""), "fast", SecretStr(KEY), shape, **{"timeout_seconds": PATIENCE} | options
+    )
 
 
 def refusal(httpserver: HTTPServer, shape: RerankShape | None = None, **options: Any) -> str:
@@ -356,11 +359,11 @@ def test_a_busy_service_that_does_not_say_how_long_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    "far", ["60", format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True)], ids=["seconds", "date"]
+    "far", ["600", format_datetime(datetime.now(UTC) + timedelta(days=9), usegmt=True)], ids=["seconds", "date"]
 )
 def test_nobody_waits_longer_than_the_timeout(far: str, httpserver: HTTPServer) -> None:
     busy(httpserver, 1, far)
-    assert "answered with status 429, Retry-After " in refusal(httpserver, timeout_seconds=5)
+    assert "answered with status 429, Retry-After " in refusal(httpserver)
     assert len(httpserver.log) == 1
 
 
@@ -392,14 +395,13 @@ def test_all_batches_share_one_timeout(own_server: HTTPServer) -> None:
         return Response(chain(slowly(0.3, 1), [by_length(request).get_data()]))
 
     own_server.expect_request("/rerank").respond_with_handler(answer)
-    asked = reranker(own_server, "tei", timeout_seconds=0.5)
+    asked = reranker(own_server, "tei")
     left_seconds: list[float] = []
     asked._client.event_hooks["request"] = [lambda sent: left_seconds.append(sent.extensions["timeout"]["read"])]
-    with pytest.raises(RerankerError, match="did not answer: timed out"):
-        asked.score("q", ["x"] * 320)
-    assert left_seconds[0] <= 0.5
-    assert left_seconds[1] <= 0.2
-    assert len(own_server.log) == 2
+    asked.score("q", ["x"] * 96)
+    assert len(own_server.log) == 3
+    assert left_seconds[0] <= PATIENCE
+    assert all(later <= earlier - 0.3 for earlier, later in pairwise(left_seconds))
 
 
 # Faults ----------------------------------------------------------------------------------------------

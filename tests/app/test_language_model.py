@@ -23,7 +23,9 @@ from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
 from app.language_model.openai_model import OpenAILanguageModel
 from app.language_model.protocol import LanguageModelError
 from app.settings import Settings
+from tests.api.conftest import wait_until
 from tests.app.faulty_server import DONE, TEXT, FaultyServer, closed_port, event, faulty_server, raw
+from tests.conftest import PATIENCE
 
 MESSAGES = [{"role": "user", "content": "How many days?"}]
 KEY = "sk-secret-0123456789"
@@ -40,8 +42,8 @@ def endpoint(url: str, **changes: Any) -> Endpoint:
 
 
 def connected(url: str, **options: Any) -> OpenAILanguageModel:
-    """A language model that does not wait long."""
-    return OpenAILanguageModel(endpoint(url), **{"deadline_seconds": 10.0, "retry_seconds": 0.01} | options)
+    """A language model that does not wait long before it tries again."""
+    return OpenAILanguageModel(endpoint(url), **{"deadline_seconds": PATIENCE, "retry_seconds": 0.01} | options)
 
 
 def read(language_model: OpenAILanguageModel, stop: threading.Event | None = None) -> tuple[str, str]:
@@ -100,17 +102,21 @@ def test_events_without_choices_and_comments_are_passed_over(httpserver: HTTPSer
 
 
 def test_what_comes_after_the_finish_reason_is_not_waited_for(httpserver: HTTPServer) -> None:
+    has_ended, went_on = threading.Event(), threading.Event()
+
     def answer() -> Iterator[str]:
         yield event("a", "stop")
-        time.sleep(0.9)
+        has_ended.wait(PATIENCE / 2)
+        went_on.set()
         yield event("b")
 
     httpserver.expect_request(PATH).respond_with_handler(
         lambda _request: Response(answer(), content_type="text/event-stream")
     )
-    started = time.monotonic()
-    assert list(connected(httpserver.url_for("/v1")).stream(MESSAGES)) == ["a"]
-    assert time.monotonic() - started < 0.8
+    pieces = list(connected(httpserver.url_for("/v1")).stream(MESSAGES))
+    assert not went_on.is_set()
+    has_ended.set()
+    assert pieces == ["a"]
 
 
 def test_thoughts_are_not_shown(server: FaultyServer) -> None:
@@ -217,7 +223,7 @@ def test_an_endless_answer_is_stopped(server: FaultyServer) -> None:
     text, message = read(connected(server.url, max_characters=5000))
     assert 4900 < len(text) <= 5000
     assert message.startswith("writer-1 wrote more than 5,000 characters")
-    assert server.left.wait(1)
+    assert server.left.wait(PATIENCE)
 
 
 def test_an_endless_line_is_stopped_by_its_size(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +232,7 @@ def test_an_endless_line_is_stopped_by_its_size(server: FaultyServer, monkeypatc
     text, message = read(connected(server.url))
     assert text == ""
     assert "sent more than 4 MB" in message
-    assert server.left.wait(1)
+    assert server.left.wait(PATIENCE)
 
 
 def test_an_address_where_nobody_listens_is_named(server: FaultyServer) -> None:
@@ -294,7 +300,7 @@ def test_retry_after_is_waited_for(server: FaultyServer) -> None:
     server.use("busy for a second", "none")
     started = time.monotonic()
     assert read(connected(server.url))[1] == ""
-    assert 1.0 <= time.monotonic() - started < 2.0
+    assert time.monotonic() - started >= 1.0
 
 
 def test_retry_after_may_be_a_date(httpserver: HTTPServer) -> None:
@@ -316,7 +322,7 @@ def test_a_longer_wait_than_there_is_time_for_is_told_at_once(fault: str, server
     server.use(fault)
     started = time.monotonic()
     assert "asks to wait" in read(connected(server.url))[1]
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < PATIENCE / 2  # not at the deadline
     assert len(chats(server)) == 1
 
 
@@ -344,18 +350,15 @@ def test_a_model_without_a_system_role_is_asked_as_the_user_alone(server: Faulty
 @pytest.mark.parametrize("fault", ["no first token", "drip", "comments only", "stall"])
 def test_the_whole_answer_has_a_deadline(fault: str, server: FaultyServer) -> None:
     server.use(fault)
-    started = time.monotonic()
-    _, message = read(connected(server.url, deadline_seconds=0.4))
-    assert message.startswith("writer-1 took longer than 0 seconds; ask again or use a faster model")
-    assert time.monotonic() - started < 1
-    assert server.left.wait(1)
+    _, message = read(connected(server.url, deadline_seconds=1))
+    assert message.startswith("writer-1 took longer than 1 seconds; ask again or use a faster model")
+    assert not chats(server) or server.left.wait(PATIENCE)  # a slow machine may not even have asked
 
 
 def test_tries_do_not_move_the_deadline(server: FaultyServer) -> None:
     server.use("busy")
-    started = time.monotonic()
-    assert read(connected(server.url, deadline_seconds=0.4, retry_seconds=0.3))[1]
-    assert time.monotonic() - started < 1
+    assert read(connected(server.url, deadline_seconds=1, retry_seconds=0.45))[1]
+    assert len(chats(server)) <= 2  # after the second there is no time left to wait 0.9 seconds
 
 
 def test_a_first_token_may_take_longer_than_a_stall(server: FaultyServer) -> None:
@@ -372,7 +375,7 @@ def test_a_server_that_falls_silent_is_not_waited_for(server: FaultyServer) -> N
 
 
 @pytest.mark.parametrize(
-    "fault", ["no first token", "drip", "comments only", "stall", "busy for a second", "endless", "endless line"]
+    "fault", ["no first token", "drip", "comments only", "stall", "busy for half a minute", "endless", "endless line"]
 )
 def test_a_stop_ends_it_at_once_in_every_phase(
     fault: str, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
@@ -383,15 +386,18 @@ def test_a_stop_ends_it_at_once_in_every_phase(
     stopped_at: list[float] = []
 
     def press() -> None:
+        wait_until(lambda: bool(chats(server)))
+        time.sleep(0.2)  # for the client to come to its phase
         stopped_at.append(time.monotonic())
         stop.set()
 
-    timer = threading.Timer(0.3, press)
-    timer.start()
+    pressing = threading.Thread(target=press)
+    pressing.start()
     _, message = read(connected(server.url, max_characters=10**9), stop)
+    pressing.join()
     assert message == ""
-    assert time.monotonic() - stopped_at[0] < 0.5
-    assert fault == "busy for a second" or server.left.wait(1)  # the server need not go on
+    assert time.monotonic() - stopped_at[0] < 15  # whatever else would end it, takes half a minute
+    assert fault == "busy for half a minute" or server.left.wait(PATIENCE)  # the server need not go on
     assert len(chats(server)) == 1
 
 
@@ -408,8 +414,8 @@ def test_who_stops_reading_breaks_it_off(server: FaultyServer) -> None:
     assert next(stream) == TEXT[0]
     started = time.monotonic()
     stream.close()  # type: ignore[attr-defined]
-    assert time.monotonic() - started < 0.5
-    assert server.left.wait(1)
+    assert time.monotonic() - started < 15  # its own end is half a minute away
+    assert server.left.wait(PATIENCE)
 
 
 def test_no_thread_is_left_behind(server: FaultyServer) -> None:
@@ -417,7 +423,7 @@ def test_no_thread_is_left_behind(server: FaultyServer) -> None:
     assert "longer" in read(connected(server.url, deadline_seconds=0.2))[1]
     for thread in threading.enumerate():
         if thread.name == "language model":
-            thread.join(1)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -565,17 +571,18 @@ def test_what_speaks_no_api_is_told_in_one_message(
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"),
+    ("fault", "options", "words"),
     [
-        ("wrong key", "refused the key"),
-        ("unknown model", "does not know writer-1"),
-        ("stall", "paused"),
-        ("drip", "longer than"),
+        ("wrong key", {}, "refused the key"),
+        ("unknown model", {}, "does not know writer-1"),
+        ("stall", {"stall_seconds": 0.2}, "paused"),
+        ("drip", {"deadline_seconds": 3}, "longer than"),  # time enough for a first drop
     ],
 )
-def test_what_speaks_the_api_is_told_what_is_wrong(fault: str, words: str, server: FaultyServer) -> None:
+def test_what_speaks_the_api_is_told_what_is_wrong(
+    fault: str, options: dict[str, float], words: str, server: FaultyServer
+) -> None:
     server.use(fault)
-    options = {"deadline_seconds": 0.4, "retry_seconds": 0.01, "stall_seconds": 0.2}
     assert words in read(OpenAILanguageModel(endpoint(server.url, saved=True), **options))[1]  # type: ignore[arg-type]
 
 
@@ -632,14 +639,19 @@ def test_a_connection_that_fails_says_why_and_holds_no_key(fault: str, server: F
     assert KEY not in repr(report)
 
 
-def test_a_list_of_models_is_not_waited_for_forever(httpserver: HTTPServer) -> None:
+def test_a_list_of_models_is_not_waited_for_forever(monkeypatch: pytest.MonkeyPatch) -> None:
+    has_tried = threading.Event()
+
     def slow(_request: object) -> Response:
-        time.sleep(0.6)
+        has_tried.wait(2 * PATIENCE)
         return Response("{}")
 
-    httpserver.expect_request("/v1/models").respond_with_handler(slow)
-    httpserver.expect_request(PATH).respond_with_data(event("a", "stop"), content_type="text/event-stream")
-    report = try_connection(endpoint(httpserver.url_for("/v1")), deadline_seconds=0.8)
+    monkeypatch.setattr("app.language_model.connection._LIST_SECONDS", 0.2)
+    with HTTPServer(threaded=True) as server:
+        server.expect_request("/v1/models").respond_with_handler(slow)
+        server.expect_request(PATH).respond_with_data(event("a", "stop"), content_type="text/event-stream")
+        report = try_connection(endpoint(server.url_for("/v1")), deadline_seconds=PATIENCE)
+        has_tried.set()
     assert report.works
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.language_model.endpoint import Endpoint
 from app.language_model.openai_model import OpenAILanguageModel
 from app.language_model.protocol import LanguageModelError
 from app.language_model.tokens import estimate_tokens
+from tests.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -76,10 +76,8 @@ def test_a_stop_frees_the_server_for_the_next_question(endpoint: Endpoint) -> No
     stream = OpenAILanguageModel(endpoint).stream(MESSAGES, stop)
     assert next(stream)
     stop.set()
-    started = time.monotonic()
-    list(stream)
-    assert time.monotonic() - started < 0.5
-    assert next(OpenAILanguageModel(endpoint, deadline_seconds=20).stream(MESSAGES))
+    list(stream)  # does not raise that it reached its length limit
+    assert next(OpenAILanguageModel(endpoint).stream(MESSAGES))
 
 
 def test_a_prompt_beyond_the_context_is_refused_in_words(endpoint: Endpoint) -> None:
@@ -96,7 +94,7 @@ def test_a_path_that_is_not_there_is_told(endpoint: Endpoint, url: str) -> None:
 
 def test_an_estimate_is_no_less_than_it_counts_of_documents(url: str) -> None:
     def count(text: str) -> int:
-        answer = httpx2.post(f"{url.removesuffix('/v1')}/tokenize", json={"content": text})
+        answer = httpx2.post(f"{url.removesuffix('/v1')}/tokenize", json={"content": text}, timeout=PATIENCE)
         return len(answer.raise_for_status().json()["tokens"])
 
     texts = [path.read_text() for path in sorted(DOCUMENTS.rglob("*.md"))]
@@ -120,7 +118,7 @@ def test_a_schema_makes_it_write_json(endpoint: Endpoint, url: str) -> None:
         "messages": [{"role": "user", "content": "How many days has a week?"}],
         "response_format": {"type": "json_schema", "json_schema": {"name": "days", "schema": schema}},
     }
-    answer = httpx2.post(f"{url}/chat/completions", json=request, timeout=60).json()
+    answer = httpx2.post(f"{url}/chat/completions", json=request, timeout=PATIENCE).json()
     choice = answer["choices"][0]
     assert choice["finish_reason"] == "stop"
     assert isinstance(json.loads(choice["message"]["content"])["days"], int)

@@ -135,7 +135,7 @@ def test_each_step_is_timed_in_milliseconds(pipeline: Pipeline, rerankers: dict[
     rerankers["slow"] = SlowReranker()
     ranked = pipeline.rank(QUESTION, "slow")
     assert list(ranked.timings_ms) == ["search", "rerank"]
-    assert 50 <= ranked.timings_ms["rerank"] < 1000
+    assert 50 <= ranked.timings_ms["rerank"] < 25_000  # not in microseconds, either
     *_, answer = pipeline.write(ranked)
     assert list(answer.timings_ms) == ["search", "rerank", "answer"]
     assert {step: answer.timings_ms[step] for step in ranked.timings_ms} == ranked.timings_ms

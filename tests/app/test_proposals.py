@@ -23,7 +23,7 @@ from ingest.home.job_store import JobError
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
 from tests.app.builders import WordScorer
-from tests.conftest import FakeEmbedder, FakeLanguageModel, refuse
+from tests.conftest import PATIENCE, FakeEmbedder, FakeLanguageModel, refuse
 
 HOTEL, VPN = "What may a hotel cost per night?", "Which key does the VPN ask for?"
 MACHINE = "Is the machine number oiled by its owner, every how many weeks?"
@@ -437,7 +437,7 @@ def test_a_job_that_is_stopped_keeps_what_it_has(ask: Ask, home: Path) -> None:
             if self.num_asked:
                 assert stop is not None
                 jobs.cancel(job.id)
-                assert stop.wait(10)
+                assert stop.wait(PATIENCE)
                 return
             yield from super().stream(messages, stop)
 

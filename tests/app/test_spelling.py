@@ -9,7 +9,7 @@ from app.search.spelling import Spelling, nearest, other_umlauts
 from ingest.embedded import embed_documents
 from ingest.parse import parse_text
 from ingest.table import ChunkTable, TableError
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 
 COUNTS = {
     "customers": 20,
@@ -177,10 +177,10 @@ def test_while_new_words_are_counted_the_old_ones_serve(
     spelling.correct("paretnal", table, embedder)
     put(table, embedder, "# Ships\n\nThe submarine dives.", "ships.md")
     released, count = threading.Event(), table.word_counts
-    monkeypatch.setattr(table, "word_counts", lambda _within: released.wait(30) and count())
+    monkeypatch.setattr(table, "word_counts", lambda _within: released.wait(PATIENCE) and count())
     assert spelling.correct("paretnal submraine", table, embedder) == "parental submraine"
     released.set()
-    monkeypatch.setattr("app.search.spelling._PATIENCE_SECONDS", 30)
+    monkeypatch.setattr("app.search.spelling._PATIENCE_SECONDS", PATIENCE)
     assert spelling.correct("paretnal submraine", table, embedder) == "parental submarine"
 
 

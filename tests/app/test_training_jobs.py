@@ -125,7 +125,7 @@ def test_a_cancelled_training_ends_as_such_and_promotes_nothing(
 ) -> None:
     def cancel(watch: Watch) -> None:
         store.cancel(store.jobs()[0].id)
-        for _ in range(100):
+        for _ in range(600):
             if watch.should_stop():
                 raise StoppedError("cancelled; no model was made")
             threading.Event().wait(0.1)
@@ -174,7 +174,7 @@ def test_what_is_left_is_told_by_the_pace(store: TrainingJobStore) -> None:
     running = replace(job, state="running", started_at=begun.isoformat(), step=1, num_steps=3)
     assert running.seconds_left is None
     running = replace(running, learning_since=learning.isoformat())
-    assert running.seconds_left == pytest.approx(200, abs=5)
+    assert running.seconds_left == pytest.approx(200, abs=60)
     assert replace(running, step=3).seconds_left is None
 
 

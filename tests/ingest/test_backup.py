@@ -21,6 +21,7 @@ from ingest.home.folder import write_lock
 from ingest.originals import Originals
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
+from tests.api.conftest import wait_until
 from tests.app.builders import add_model, make_answer
 from tests.conftest import FakeEmbedder
 
@@ -79,13 +80,13 @@ def test_people_work_during_a_backup(
     worker = threading.Thread(target=work)
     worker.start()
     try:
+        wait_until(lambda: bool(num_rounds))
         files = [file.with_name(f"{number}.tar") for number in range(5)]
         for each in files:
             back_up(table.home, each)
     finally:
         stop.set()
         worker.join()
-    assert num_rounds
     for each in files:
         restore(each, tmp_path / each.stem)
         restored, originals = ChunkTable(tmp_path / each.stem, embedder), Originals(tmp_path / each.stem)

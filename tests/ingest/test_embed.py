@@ -26,6 +26,7 @@ from ingest.embed.embedder import (
     preferred_dtype,
 )
 from ingest.embed.packed_bert import batches_of_like_length
+from tests.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -254,12 +255,12 @@ def test_a_deferred_embedder_loads_beside_what_goes_on(monkeypatch: pytest.Monke
 
     def slow(_: str) -> Embedder:
         begun.set()
-        assert may_end.wait(10)
+        assert may_end.wait(PATIENCE)
         return real
 
     monkeypatch.setattr("ingest.embed.embedder.load_embedder", slow)
     load_meanwhile(DeferredEmbedder("all-MiniLM-L6-v2"))
-    assert begun.wait(10)  # it has begun, and this thread went on
+    assert begun.wait(PATIENCE)  # it has begun, and this thread went on
     may_end.set()
 
 

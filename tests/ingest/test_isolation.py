@@ -24,7 +24,7 @@ from ingest.isolation import Limits, ParserPool, read_limits
 from ingest.parse import PARSERS, Document, ParseError, parse
 from ingest.pipeline import FileResult, ingest
 from ingest.table import ChunkTable
-from tests.conftest import SHARED_DATA, FakeEmbedder
+from tests.conftest import PATIENCE, SHARED_DATA, FakeEmbedder
 from tests.ingest.samples import Bookmark, make_docx, make_pdf, zipped
 
 pytestmark = pytest.mark.slow
@@ -132,8 +132,7 @@ def heavy_page_pdf(num_pages: int, num_words: int) -> bytes:
 
 def test_file_that_takes_too_long_is_stopped(pool: ParserPool, tmp_path: Path) -> None:
     file = write(tmp_path, "heavy.pdf", heavy_page_pdf(100, 20_000))
-    with within(20):
-        said = error_of(pool, file)
+    said = error_of(pool, file)
     assert re.fullmatch(r"reading it took too long: stopped after [234] seconds of processor time", said)
 
 
@@ -159,7 +158,9 @@ def test_file_that_waits_for_ever_is_stopped_by_the_clock(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe.md")
     request = {"path": str(tmp_path / "pipe.md"), "name": "pipe.md"} | Limits(cpu_seconds=1).model_dump()
     command = [sys.executable, "-c", IMPATIENT]
-    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(request), capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     assert json.loads(done.stdout) == {"error": "reading it took too long: no result for minutes"}
 
 
@@ -193,7 +194,7 @@ def test_long_document_gets_more_time(tmp_path: Path) -> None:
 # processes -------------------------------------------------------------------------------------------
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -209,8 +210,7 @@ def test_leaving_the_pool_ends_its_processes_whatever_they_are_at(tmp_path: Path
         results = pool.parse_all(files)
         assert next(results) is None
         wait_until(lambda: len(set(children()) - before) == 4)  # two that answer requests, and two reading
-    time.sleep(0.5)  # while `results` still holds the files that wait
-    assert set(children()) <= before
+    wait_until(lambda: set(children()) <= before)  # while `results` still holds the files that wait
     results.close()  # type: ignore[attr-defined]
     assert set(children()) <= before
 
@@ -219,21 +219,20 @@ def test_stopped_ingest_leaves_no_process(home: Path, tmp_path: Path) -> None:
     before = set(children())
     folder = tmp_path / "slow"
     for number in range(6):
-        write(folder, f"{number}.pdf", heavy_page_pdf(50, 20_000))
+        write(folder, f"{number}.pdf", heavy_page_pdf(200, 20_000))  # minutes of reading
     asked = time.monotonic() + 1.5
     embedder = FakeEmbedder()
     results = ingest(
         [folder],
         ChunkTable(home, embedder),
         embedder,
-        limits=Limits(cpu_seconds=19),
+        limits=Limits(cpu_seconds=300),
         should_stop=lambda: time.monotonic() > asked,
     )
-    with pytest.raises(StoppedError) as caught, within(10):
+    with pytest.raises(StoppedError) as caught, within(90):
         list(results)
-    time.sleep(0.5)
     assert caught.tb is not None  # the frames are still alive
-    assert set(children()) <= before
+    wait_until(lambda: set(children()) <= before)
 
 
 def test_killed_process_is_started_again(tmp_path: Path) -> None:
@@ -473,11 +472,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb_ends_within_its_limits_and_spoils_nothing_else(pool: ParserPool, tmp_path: Path, name: str) -> None:
     bomb, good = write(tmp_path, name, BOMBS[name]()), write(tmp_path, "good.md", b"# Good\n\nA good text.\n")
-    started = time.monotonic()
-    (first, outcome), (second, document) = (each for each in pool.parse_all([bomb, good]) if each)
+    with within(150):  # its two seconds of a processor that others use too, and what has to start
+        (first, outcome), (second, document) = (each for each in pool.parse_all([bomb, good]) if each)
     assert (first, second) == (bomb, good)
     assert isinstance(document, Document)
-    assert time.monotonic() - started < 30
     if isinstance(outcome, ParseError):
         assert_clear(str(outcome))
 
@@ -514,7 +512,7 @@ def test_gigabyte_of_one_line_fails_within_its_limits(home: Path, tmp_path: Path
     with (tmp_path / "large.txt").open("wb") as file:
         file.write(b"text")
         file.truncate(1 << 30)
-    with ParserPool(num_processes=1) as pool, within(60):
+    with ParserPool(num_processes=1) as pool, within(150):
         assert "memory" in error_of(pool, file_at(tmp_path / "large.txt", "large.txt"))
 
 

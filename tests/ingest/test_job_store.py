@@ -20,6 +20,7 @@ from ingest.home.job_store import BaseJob, BaseJobStore, StoppedError, new_job_i
 from ingest.home.processes import start_process
 from ingest.home.tables import Names, job_table
 from ingest.jobs import JobStore
+from tests.conftest import PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def _quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def wait_until_beaten(store: Bakery, job: Bake) -> None:
-    before, deadline = store.job(job.id).heartbeat_at, time.monotonic() + 20
+    before, deadline = store.job(job.id).heartbeat_at, time.monotonic() + PATIENCE
     while store.job(job.id).heartbeat_at == before:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -177,7 +178,7 @@ def test_heart_hears_that_the_job_was_cancelled(store: Bakery) -> None:
         wait_until_beaten(store, job)
         assert store.job(job.id).message == "for flour"
         store.cancel(job.id)
-        assert heart.stop_requested.wait(20)
+        assert heart.stop_requested.wait(PATIENCE)
         with pytest.raises(StoppedError):
             heart.wait("for flour")
 
@@ -216,7 +217,7 @@ def test_process_is_started_with_its_home_and_arguments(home: Path, monkeypatch:
     (home / "says.py").write_text("import os, sys; print(sys.argv[1:], os.getsid(0) == os.getpid())")
     monkeypatch.setenv("PYTHONPATH", str(home))
     start_process("says", home, "--more", "x", log="said.log")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not (home / "said.log").read_text() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (home / "said.log").read_text() == f"['--home', '{home.resolve()}', '--more', 'x'] True\n"

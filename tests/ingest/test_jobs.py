@@ -18,7 +18,7 @@ from app.commands.main import cli
 from ingest.home.job_store import JobError, new_job_id
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +120,7 @@ def test_rate_is_that_of_the_time_it_ran(store: JobStore, tmp_path: Path) -> Non
     job = store.add("folder", [tmp_path], begin=True)
     began = datetime.now(UTC) - timedelta(seconds=50)
     store.update(job.id, started_at=began.isoformat(), num_chunks_done=500)
-    assert store.job(job.id).seconds == pytest.approx(50, abs=5)
+    assert store.job(job.id).seconds == pytest.approx(50, abs=30)
     assert store.job(job.id).chunks_per_second == pytest.approx(10, abs=1)
     store.update(job.id, ended_at=(began + timedelta(seconds=10)).isoformat())
     assert store.job(job.id).chunks_per_second == pytest.approx(50)
@@ -256,7 +256,7 @@ def test_database_that_another_one_holds_for_a_moment_is_waited_for(store: JobSt
         time.sleep(0.3)
         assert not adding.done()
         other.rollback()
-        assert store.job(adding.result(20).id).is_open
+        assert store.job(adding.result(PATIENCE).id).is_open
     other.close()
 
 

@@ -11,9 +11,9 @@ import typer
 from typer.testing import CliRunner
 
 from ingest.__main__ import run
-from ingest.commands import ingest_command
+from ingest.commands import _ProgressBar, ingest_command
 from ingest.table import ChunkTable, TableError
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 
 pytestmark = pytest.mark.slow
 
@@ -132,20 +132,27 @@ def test_home_comes_from_the_variable_where_there_is_no_option(documents: Path, 
     assert ChunkTable(home, FakeEmbedder()).num_chunks() == 4
 
 
-def test_waiting_for_another_writer_is_said_on_stderr(documents: Path, table: ChunkTable) -> None:
+def test_waiting_for_another_writer_is_said_on_stderr(
+    documents: Path, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     holds, release = threading.Event(), threading.Event()
+    say = _ProgressBar.wait
+
+    def wait(bar: _ProgressBar) -> None:
+        say(bar)
+        release.set()
 
     def hold() -> None:
         with table.writing():
             holds.set()
-            release.wait(20)
+            release.wait(PATIENCE)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert holds.wait(20)
-    threading.Timer(1, release.set).start()
+    assert holds.wait(PATIENCE)
+    monkeypatch.setattr(_ProgressBar, "wait", wait)
     result = CliRunner().invoke(APP, [str(documents), "--json"])
-    holder.join(20)
+    holder.join(PATIENCE)
     assert "another process is writing" in result.stderr
     assert {file["status"] for file in json.loads(result.stdout)["files"]} == {"unchanged"}
 
@@ -177,6 +184,6 @@ def test_error_for_the_user_is_one_line_on_stderr(
 
 def test_module_runs_as_a_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ingest", str(tmp_path / "nowhere"), "--home", str(tmp_path / "home")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: no such file or folder: {tmp_path / 'nowhere'}\n"

@@ -18,7 +18,7 @@ from ingest.parse import Document, document_id, parse_text
 from ingest.pipeline import ingest
 from ingest.rows import Identity
 from ingest.table import ChunkTable, MismatchError, TableError, drop_others, read_identity, stored_documents
-from tests.conftest import DOCUMENTS, FakeEmbedder
+from tests.conftest import DOCUMENTS, PATIENCE, FakeEmbedder
 
 EMBEDDER = FakeEmbedder()
 
@@ -536,10 +536,10 @@ def test_second_writer_says_that_it_waits_and_then_writes(home: Path, table: Chu
     second = threading.Thread(target=write)
     with table.writing(lambda: events.append("first waits")):
         second.start()
-        assert waits.wait(20)
+        assert waits.wait(PATIENCE)
         time.sleep(0.2)
         events.append("first")
-    second.join(20)
+    second.join(PATIENCE)
     assert events == ["waits", "first", "second"]
 
 

@@ -21,7 +21,7 @@ from ingest.pipeline import Progress
 from ingest.reindex import reindex
 from ingest.table import ChunkTable, TableError, read_identity, stored_documents
 from ingest.worker import run, uploads_folder
-from tests.conftest import DOCUMENTS, FakeEmbedder
+from tests.conftest import DOCUMENTS, PATIENCE, FakeEmbedder
 
 pytestmark = pytest.mark.slow
 
@@ -43,11 +43,18 @@ def do(store: JobStore, job: Job, embedder: Embedder | None = None) -> list[str]
     return [result.status for result in run(store, job, lambda: embedder or FakeEmbedder())]
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def let_it_hear(store: JobStore, job: Job) -> None:
+    """Wait until the job's process has looked whether it is to stop: with a whole heartbeat from here on."""
+    for _ in range(2):
+        before = store.job(job.id).heartbeat_at
+        wait_until(lambda before=before: store.job(job.id).heartbeat_at != before)  # type: ignore[misc]
 
 
 def names(home: Path) -> list[str]:
@@ -62,7 +69,7 @@ class SlowEmbedder(FakeEmbedder):
 
     def embed(self, texts: list[str]) -> Vectors:
         self.began.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(PATIENCE)
         return super().embed(texts)
 
 
@@ -222,7 +229,7 @@ def test_staging_stays_until_the_upload_is_done(store: JobStore, home: Path, upl
         def embed(self, texts: list[str]) -> Vectors:
             if how == "cancelled":
                 store.cancel(upload.id)
-                time.sleep(0.5)
+                let_it_hear(store, upload)
                 return super().embed(texts)
             raise CiteloopError("the disk is full") if how == "failed" else KeyboardInterrupt
 
@@ -246,13 +253,13 @@ def test_running_job_stops_soon_after_it_was_cancelled(store: JobStore, home: Pa
     job = store.add("folder", [documents], begin=True)
     running = threading.Thread(target=do, args=(store, job, embedder))
     running.start()
-    assert embedder.began.wait(20)
+    assert embedder.began.wait(PATIENCE)
     assert store.job(job.id).state == "running"
     assert not store.job(job.id).is_dead
     store.cancel(job.id)
-    time.sleep(0.3)  # a heartbeat
+    let_it_hear(store, job)
     embedder.go_on.set()
-    running.join(20)
+    running.join(PATIENCE)
     assert (store.job(job.id).state, store.job(job.id).message) == (
         "cancelled",
         "stopped; everything done until then is stored",
@@ -266,14 +273,14 @@ def test_second_job_says_that_it_waits_and_then_runs(store: JobStore, documents:
     first, second = (store.add("folder", [folder], begin=True) for folder in (documents, documents / "it"))
     threads = [threading.Thread(target=do, args=(store, first, embedder))]
     threads[0].start()
-    assert embedder.began.wait(20)
+    assert embedder.began.wait(PATIENCE)
     threads.append(threading.Thread(target=do, args=(store, second)))
     threads[1].start()
     wait_until(lambda: store.job(second.id).message == "waiting for another process that is writing")
     assert (store.job(second.id).state, store.job(second.id).started_at) == ("queued", None)
     embedder.go_on.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert [store.job(job.id).state for job in (first, second)] == ["done", "done"]
     assert store.job(second.id).message == ""
 
@@ -285,7 +292,7 @@ def test_job_that_waits_can_be_cancelled(store: JobStore, documents: Path, table
         waiting.start()
         wait_until(lambda: store.job(job.id).message)
         store.cancel(job.id)
-        waiting.join(20)
+        waiting.join(PATIENCE)
         assert not waiting.is_alive()
     assert (store.job(job.id).state, store.job(job.id).message) == ("cancelled", "cancelled before it started")
 
@@ -353,7 +360,7 @@ def test_killed_worker_is_followed_by_one_that_finishes_its_job(
     store: JobStore, home: Path, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = store.add("folder", [many])
-    first = start_worker(home, 0.15)
+    first = start_worker(home, 0.5)
     wait_until(lambda: store.job(job.id).num_files_done >= 3)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
@@ -361,7 +368,7 @@ def test_killed_worker_is_followed_by_one_that_finishes_its_job(
     assert store.claim() is None  # it may still be alive, for all anyone knows
     store.update(job.id, heartbeat_at="2020-01-01T00:00:00+00:00")
     store.revive()
-    assert start_worker(home).wait(60) == 0
+    assert start_worker(home).wait(2 * PATIENCE) == 0
     done = store.job(job.id)
     assert (done.state, done.attempts, done.num_files, done.num_files_done) == ("done", 2, 12, 12)
     table = ChunkTable(home, FakeEmbedder())
@@ -372,7 +379,7 @@ def test_killed_worker_is_followed_by_one_that_finishes_its_job(
 
 def test_worker_does_all_queued_jobs_whatever_becomes_of_one(store: JobStore, home: Path, many: Path) -> None:
     jobs = [store.add("folder", [folder]) for folder in (many, many / "nowhere", many)]
-    assert start_worker(home).wait(60) == 0
+    assert start_worker(home).wait(2 * PATIENCE) == 0
     assert [store.job(job.id).state for job in jobs] == ["done", "failed", "done"]
     assert len(names(home)) == 12
 
@@ -380,7 +387,7 @@ def test_worker_does_all_queued_jobs_whatever_becomes_of_one(store: JobStore, ho
 def test_two_workers_share_the_jobs(store: JobStore, home: Path, documents: Path, many: Path) -> None:
     jobs = [store.add("folder", [folder]) for folder in (many, documents, documents / "it")]
     workers = [start_worker(home, 0.05) for _ in range(2)]
-    assert [each.wait(60) for each in workers] == [0, 0]
+    assert [each.wait(2 * PATIENCE) for each in workers] == [0, 0]
     assert [(store.job(job.id).state, store.job(job.id).attempts) for job in jobs] == [("done", 1)] * 3
     assert len(names(home)) == 15
 
@@ -417,7 +424,7 @@ def test_worker_survives_the_one_who_started_it(store: JobStore, home: Path, doc
     assert starter.stdout.readline() == b"started\n"
     os.killpg(starter.pid, signal.SIGKILL)
     starter.communicate()
-    wait_until(lambda: not store.job(job.id).is_open, 100)
+    wait_until(lambda: not store.job(job.id).is_open, 3 * PATIENCE)
     assert store.job(job.id).state == "done", (home / "jobs.log").read_text()
     assert names(home) == list(DOCUMENTS)
 
@@ -448,14 +455,15 @@ def watching(home: Path, documents: Path) -> Iterator[list[str]]:
     for _ in range(3):  # Python loses a signal that falls into a finalizer; a user would press the keys again
         watcher.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            watcher.wait(15)
+            watcher.wait(PATIENCE)
             break
     assert watcher.poll() in (0, 130)  # between two jobs, or in one
-    reader.join(20)
+    reader.join(PATIENCE)
 
 
+@pytest.mark.timeout(900)  # it loads a model, and each change takes its time
 def test_watched_folder_and_table_stay_equal(home: Path, documents: Path, watching: list[str]) -> None:
-    wait_until(lambda: any("following" in line for line in watching), 100)
+    wait_until(lambda: any("following" in line for line in watching), 3 * PATIENCE)
     assert names(home) == list(DOCUMENTS)
     (documents / "new.md").write_text("# New\n\nA new text.\n")
     wait_until(lambda: "new.md" in names(home))

@@ -34,7 +34,7 @@ def serving(home: Path, port: int = 0, folder: Path = ROOT) -> Iterator[str]:
         yield address[0]
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 @contextmanager

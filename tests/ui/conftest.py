@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from app.settings import Settings
 from app.ui.resources import SHARED
 from app.ui.who import require_login
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder, FakeReranker
+from tests.conftest import PATIENCE, FakeEmbedder, FakeReranker
 
 Run = Callable[[Callable[[], None]], AppTest]
 Visit = Callable[..., AppTest]
@@ -111,12 +112,18 @@ def fake_models(
     SHARED.clear()
 
 
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job counts as dead for the time that it takes to draw a page of it."""
+    monkeypatch.setattr("ingest.home.job_store._DEAD_AFTER", timedelta(minutes=10))
+
+
 @pytest.fixture
 def run_page(fake_models: None, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a page over the tiny table, with fakes for the models."""
     for module in _WHO_ASK_WHO_IT_IS:
         monkeypatch.setattr(f"app.ui.{module}.current_user", lambda: "ann")  # AppTest has no cookies
-    return lambda page: AppTest.from_function(page, default_timeout=30).run()
+    return lambda page: AppTest.from_function(page, default_timeout=PATIENCE).run()
 
 
 @pytest.fixture
@@ -125,7 +132,7 @@ def visit(fake_models: None) -> Visit:
     require_login()
 
     def open_page(email: str | None, page: str = "", **parameters: str) -> AppTest:
-        opened = AppTest.from_file(str(MAIN), default_timeout=30)
+        opened = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
         opened.user = {"is_logged_in": email is not None} | ({"email": email} if email else {})
         opened._page_hash = calc_hash(page)  # the tests of Streamlit switch between files only
         for name, value in parameters.items():

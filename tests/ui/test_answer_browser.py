@@ -278,4 +278,4 @@ def test_a_conversation_is_listed_and_read_by_a_colleague_once_it_is_shared(
     expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
     sidebar.get_by_role("button", name=question).click()
     expect_whole(page)
-    expect(page).to_have_url(address, timeout=10_000)
+    expect(page).to_have_url(address)

@@ -21,7 +21,7 @@ from app.reranking.rerank import Reranker, RerankerError
 from app.search.filters import Filter
 from app.settings import Settings
 from ingest.removal import remove
-from tests.conftest import FakeLanguageModel, FakeReranker, refuse
+from tests.conftest import PATIENCE, FakeLanguageModel, FakeReranker, refuse
 from tests.ui.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def test_the_toggle_ranks_the_question_on_screen_again(run_page: Run, settings: 
 
 
 def test_a_reload_keeps_the_toggles_which_are_in_the_address(run_page: Run) -> None:
-    page = AppTest.from_function(ask_page, default_timeout=30)
+    page = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     page.query_params["reranker-on"], page.query_params["ignore-votes"] = "false", "true"
     page.run()
     assert (page.toggle(key="reranker-on").value, page.toggle(key="ignore-votes").value) == (False, True)
@@ -309,7 +309,7 @@ def slow_writer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowWriter]:
 
 
 def run_until(page: AppTest, is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -324,7 +324,7 @@ def test_an_answer_grows_beside_its_sources_and_on_every_page(
     run_until(page, lambda: "A hotel may cost" in texts(page))
     assert "Strike out [1]" in labels(page)  # the sources are there before the text is
     assert "Stop" in labels(page)
-    again = AppTest.from_function(ask_page, default_timeout=30)
+    again = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     again.query_params["c"] = page.query_params["c"]
     again.run()
     assert "A hotel may cost" in texts(again)
@@ -536,14 +536,14 @@ def test_earlier_questions_come_at_a_click(run_page: Run, settings: Settings, pi
     store = FeedbackStore(settings.home)
     answer = pipeline.ask("What does the VPN need?")
     ids = [store.save_answer(replace(answer, question=f"Question {n}?"), "long", "ann") for n in range(12)]
-    page = AppTest.from_function(ask_page, default_timeout=30)
+    page = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     page.query_params["c"] = "long"
     page.run()
     assert "Question 1?" not in texts(page)
     assert "Question 2?" in texts(page)
     click(page, "Show earlier questions")
     assert "Question 0?" in texts(page)
-    linked = AppTest.from_function(ask_page, default_timeout=30)
+    linked = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     linked.query_params.update({"c": "long", "a": ids[0]})
     linked.run()
     assert "Question 0?" in texts(linked)
@@ -630,7 +630,7 @@ def test_who_reads_a_shared_conversation_keeps_nothing(run_page: Run, shared: Sh
 def test_a_conversation_comes_back_by_its_address(run_page: Run) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
     address = page.query_params["c"]
-    again = AppTest.from_function(ask_page, default_timeout=30)
+    again = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     again.query_params["c"] = address
     again.run()
     assert "A hotel may cost 150 euros a night" in texts(again)
@@ -657,7 +657,7 @@ def shared(settings: Settings, pipeline: Pipeline) -> Shared:
 
 
 def open_page(**parameters: str) -> AppTest:
-    page = AppTest.from_function(ask_page, default_timeout=30)
+    page = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     page.query_params.update(parameters)
     page.run()
     assert not page.exception
@@ -732,7 +732,7 @@ def test_who_opens_a_share_of_their_own_goes_on_in_it(run_page: Run, settings: S
 
 
 def test_a_made_up_address_is_not_taken_over(run_page: Run) -> None:
-    page = AppTest.from_function(ask_page, default_timeout=30)
+    page = AppTest.from_function(ask_page, default_timeout=PATIENCE)
     page.query_params["c"] = "made-up-by-somebody"
     page.run()
     assert page.query_params["c"] != "made-up-by-somebody"

@@ -18,7 +18,7 @@ from ingest.jobs import JobStore
 from ingest.originals import Originals
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
-from tests.conftest import DOCUMENTS, FakeEmbedder
+from tests.conftest import DOCUMENTS, PATIENCE, FakeEmbedder
 from tests.ui.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -214,7 +214,7 @@ def remove(*names: str) -> Callable[[], None]:
 
 
 def removing(*names: str) -> AppTest:
-    page = AppTest.from_function(remove(), default_timeout=30)
+    page = AppTest.from_function(remove(), default_timeout=PATIENCE)
     page.query_params["names"] = " ".join(names)
     page.run()
     assert not page.exception

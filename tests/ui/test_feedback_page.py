@@ -19,7 +19,7 @@ from app.ui.words import times
 from ingest.pipeline import ingest
 from ingest.removal import remove
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 from tests.ui.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -152,7 +152,7 @@ def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackS
 
 
 def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: FeedbackStore) -> None:
-    page = AppTest.from_function(feedback, default_timeout=30)
+    page = AppTest.from_function(feedback, default_timeout=PATIENCE)
     page.query_params["feedback-view"] = "By question"
     assert page.run().button_group(key="feedback-view").value == "By question"
 
@@ -170,7 +170,7 @@ def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: F
 def test_a_saved_link_to_an_earlier_view_opens_where_it_is_now(
     run_page: Run, store: FeedbackStore, saved: str, now: str
 ) -> None:
-    page = AppTest.from_function(feedback, default_timeout=30)
+    page = AppTest.from_function(feedback, default_timeout=PATIENCE)
     page.query_params["feedback-view"] = saved
     assert page.run().button_group(key="feedback-view").value == now
     assert not page.exception

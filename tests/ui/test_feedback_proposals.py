@@ -17,7 +17,7 @@ from app.training.proposals.store import Proposal, ProposalStore
 from app.ui.feedback.proposals import ended_words, progress_words
 from ingest.removal import remove
 from ingest.table import ChunkTable
-from tests.conftest import FakeLanguageModel
+from tests.conftest import PATIENCE, FakeLanguageModel
 from tests.ui.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -162,16 +162,16 @@ def test_a_page_does_not_wait_for_the_language_model(
 
     class Slow(Writer):
         def stream(self, messages: Sequence[Mapping[str, str]], stop: threading.Event | None = None) -> Iterator[str]:
-            is_free.wait(20)
+            is_free.wait(PATIENCE)
             return super().stream(messages, stop)
 
     monkeypatch.setattr(Models, "language_model", property(lambda _: Slow()))
     page = click(opened(run_page), "Propose questions")
     assert not is_free.is_set()
     assert "Stop" in [button.label for button in page.button]
-    is_free.set()
     (thread,) = (each for each in threading.enumerate() if each.name == "proposals")
-    thread.join(20)
+    is_free.set()
+    thread.join(PATIENCE)
     assert ProposalJobStore(settings.home).jobs()[0].state == "done"
 
 

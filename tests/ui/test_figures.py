@@ -14,7 +14,7 @@ from ingest import describe
 from ingest.chunk import Chunk
 from ingest.pipeline import ingest
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 from tests.ingest.pictures import Seeing, picture
 from tests.ui.conftest import Run
 
@@ -64,7 +64,7 @@ def shown(page: AppTest) -> list[str]:
 
 
 def open_source(**parameters: str) -> AppTest:
-    page = AppTest.from_function(source, default_timeout=30)
+    page = AppTest.from_function(source, default_timeout=PATIENCE)
     for name, value in parameters.items():
         page.query_params[name] = value
     return page.run()

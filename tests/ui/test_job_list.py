@@ -79,13 +79,13 @@ def test_without_jobs_there_is_nothing(run_page: Run) -> None:
 
 
 def test_a_running_job_shows_how_far_it_is(run_page: Run, store: JobStore, documents: Path) -> None:
-    ago = (datetime.now(UTC) - timedelta(seconds=10)).isoformat()
-    job = running(store, documents, num_chunks_done=400, started_at=ago)
+    ago = (datetime.now(UTC) - timedelta(seconds=6000)).isoformat()
+    job = running(store, documents, num_chunks_done=240_000, started_at=ago)
     for number in range(3):
         store.record(job.id, FileResult(f"{number}.md", f"/{number}.md", "added", 130))
     page = run_page(jobs)
     assert "Ingest of documents" in texts(page)
-    assert re.search(r"it/a\\_b\.md · 400 passages · [34]\d per second · about 3\d s left", texts(page))
+    assert re.search(r"it/a\\_b\.md · 240,000 passages · (40|39) per second · about 5 h left", texts(page))
     assert page.get("progress")[0].proto.text == "3 of 12 files"
     assert page.get("progress")[0].proto.value == 25
     assert labels(page) == ["Cancel"]
@@ -142,7 +142,7 @@ def test_what_has_just_ended_is_seen_without_opening_anything(run_page: Run, sto
     ended(store, [documents], good, bad)
     page = run_page(jobs)
     assert not page.expander
-    assert "1 added, 1 failed · just now" in texts(page)
+    assert re.search(r"1 added, 1 failed · (just now|\d+ s ago)", texts(page))
     assert "- **pump.md** :green[added], 1 passage" in texts(page)
     assert r"- **broken.pdf** :red[failed]\: the file is damaged \[x\](http\://evil.example)" in texts(page)
 

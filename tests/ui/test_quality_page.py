@@ -12,6 +12,7 @@ from app.evaluation.results import Result
 from app.settings import Settings
 from app.ui.quality.page import headline
 from tests.app.report_builder import make_change, make_place, make_report, make_result
+from tests.conftest import PATIENCE
 
 GOOD = {"nDCG@10": Difference(0.1, 0.05, 0.15, 0.001)}
 CHANGES = (
@@ -33,7 +34,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown() -> AppTest:
-    page = AppTest.from_function(quality, default_timeout=30).run()
+    page = AppTest.from_function(quality, default_timeout=PATIENCE).run()
     assert not page.exception
     return page
 

@@ -9,6 +9,7 @@ from app.feedback import user_of_cookie
 from app.settings import Settings
 from app.ui.resources import SHARED, answerer, feedback_store, pipeline
 from app.ui.who import USER_COOKIE
+from tests.conftest import PATIENCE
 
 
 def name() -> None:
@@ -34,7 +35,7 @@ def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def test_the_user_of_a_browser_is_not_its_cookie(cookies: dict[str, str]) -> None:
     cookies[USER_COOKIE] = "5eed" * 8
-    assert shown(AppTest.from_function(name).run()) == user_of_cookie("5eed" * 8)
+    assert shown(AppTest.from_function(name, default_timeout=PATIENCE).run()) == user_of_cookie("5eed" * 8)
 
 
 def test_no_browser_can_make_the_server_load_its_models_again(
@@ -49,7 +50,7 @@ def test_no_browser_can_make_the_server_load_its_models_again(
 
 
 def test_browsers_without_a_cookie_are_not_one_user(cookies: dict[str, str]) -> None:
-    first, second = (AppTest.from_function(name).run() for _ in range(2))
+    first, second = (AppTest.from_function(name, default_timeout=PATIENCE).run() for _ in range(2))
     before = shown(first)
     assert before != shown(second)
     assert shown(first.run()) == before

@@ -24,6 +24,7 @@ from app.ui import resources
 from app.ui.feedback import review
 from ingest.jobs import JobStore
 from ingest.table import ChunkTable
+from tests.conftest import PATIENCE
 from tests.ui.conftest import Run
 from tests.ui.test_documents_page import documents as documents_page
 from tests.ui.test_feedback_page import feedback as feedback_page
@@ -92,7 +93,7 @@ def leaks(page: AppTest) -> list[str]:
 
 
 def opened(run_page: Run, page: Callable[[], None], **parameters: str) -> AppTest:
-    app = AppTest.from_function(page, default_timeout=30)
+    app = AppTest.from_function(page, default_timeout=PATIENCE)
     for name, value in parameters.items():
         app.query_params[name] = value
     return app.run()

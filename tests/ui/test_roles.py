@@ -14,6 +14,7 @@ from app.access.rights import ROLES, Rights, Role
 from app.feedback import FeedbackStore
 from app.settings import Settings
 from app.ui import who
+from tests.conftest import PATIENCE
 from tests.ui.conftest import Run, Visit
 
 PAGES: dict[str, Role] = {
@@ -75,7 +76,7 @@ def test_a_login_that_vanishes_from_the_settings_opens_nothing(visit: Visit) -> 
 
 
 def test_without_a_login_everybody_is_admin(run_page: Run) -> None:
-    page = AppTest.from_file(str(Path(who.__file__).with_name("main.py")), default_timeout=30).run()
+    page = AppTest.from_file(str(Path(who.__file__).with_name("main.py")), default_timeout=PATIENCE).run()
     assert title(page) == "Ask your documents"
     assert not [button for button in page.sidebar.button if button.label == "Sign out"]
 

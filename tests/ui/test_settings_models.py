@@ -12,6 +12,7 @@ from app.registry import Registry
 from app.settings import Settings
 from app.ui.resources import SHARED
 from tests.app.gate_builder import make_gate_report
+from tests.conftest import PATIENCE
 
 MODELS = (
     CatalogModel("acme/Tiny", "cross-encoder", "apache-2.0", ("en",), 90, "nDCG@10 74.30"),
@@ -39,7 +40,7 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown() -> AppTest:
-    page = AppTest.from_function(page_of_models, default_timeout=30).run()
+    page = AppTest.from_function(page_of_models, default_timeout=PATIENCE).run()
     assert not page.exception
     return page
 

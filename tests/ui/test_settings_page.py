@@ -13,6 +13,7 @@ from app.answer.prompts import Prompts, read_prompts
 from app.language_model.endpoint import Endpoint, read_endpoint, save_endpoint
 from app.settings import Settings
 from tests.app.faulty_server import FaultyServer, faulty_server
+from tests.conftest import PATIENCE
 
 KEY = "sk-secret-0123456789"
 
@@ -37,7 +38,7 @@ def server() -> Iterator[FaultyServer]:
 
 
 def shown() -> AppTest:
-    page = AppTest.from_function(page_of_settings, default_timeout=30).run()
+    page = AppTest.from_function(page_of_settings, default_timeout=PATIENCE).run()
     assert not page.exception
     return page
 

@@ -18,7 +18,7 @@ from ingest.originals import Originals
 from ingest.pipeline import Ingest, ingest
 from ingest.removal import remove
 from ingest.table import ChunkTable
-from tests.conftest import FakeEmbedder
+from tests.conftest import PATIENCE, FakeEmbedder
 from tests.ingest.samples import Bookmark, make_pdf
 from tests.ui.conftest import Run
 
@@ -38,7 +38,7 @@ def open_source(run_page: Run) -> Open:
     """Opens the page with these parameters in its address."""
 
     def open_with(**parameters: str) -> AppTest:
-        page = AppTest.from_function(source, default_timeout=30)
+        page = AppTest.from_function(source, default_timeout=PATIENCE)
         for name, value in parameters.items():
             page.query_params[name] = value
         page.run()

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.translation import LANGUAGES, follow, gettext, ngettext, number
 from app.ui.language import _configured, page_language
 from app.ui.words import duration, moment
+from tests.conftest import PATIENCE
 from tests.ui.catalogs import APP, in_code, read
 from tests.ui.conftest import MAIN
 from tests.ui.page_texts import untranslated, untranslated_in
@@ -159,11 +160,11 @@ def test_a_page_speaks_the_language_of_its_browser_or_the_one_that_is_set(
 ) -> None:
     monkeypatch.setattr(ContextProxy, "locale", locale)
     monkeypatch.setenv("CITELOOP_LANGUAGE", setting)
-    assert AppTest.from_function(small_page, default_timeout=30).run().title[0].value == expected
+    assert AppTest.from_function(small_page, default_timeout=PATIENCE).run().title[0].value == expected
 
 
 def test_sessions_of_one_server_speak_their_own_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    pages = {locale: AppTest.from_function(small_page, default_timeout=30) for locale in ("de", "en")}
+    pages = {locale: AppTest.from_function(small_page, default_timeout=PATIENCE) for locale in ("de", "en")}
     titles = []
     for locale in ("de", "en", "de"):
         monkeypatch.setattr(ContextProxy, "locale", locale)
