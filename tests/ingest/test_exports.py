@@ -85,7 +85,8 @@ def test_date_of_the_last_change_is_kept_from_the_footer() -> None:
     )
     text = parse_html(f"<body><main>{REST}</main>{footer}</body>".encode()).pages[0].text
     assert text.endswith("rules.\n\nZuletzt am 5. Mai 2020 bearbeitet.")
-    docs = "<footer><p>Last updated on <b>Jan 3, 2024</b></p><a href='/edit'>Edit this page</a></footer>"
+    line = "<div>Last updated on <span id='last-updated'>Jan 3, 2024</span></div>"
+    docs = f"<footer>{line}<a href='/edit'>Edit this page</a></footer>"
     assert parse_html(f"<body>{REST}{docs}</body>".encode()).pages[0].text.endswith("\n\nLast updated on Jan 3, 2024")
 
 

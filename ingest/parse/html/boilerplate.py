@@ -75,7 +75,9 @@ def _without(
     }
     for element in page.find_all(True):
         if any(rule(element) for rule in rules) and _size(element) <= half:
-            changed += [_as_paragraph(line) for line in element.find_all(_is_last_change)]
+            while line := element.find(_is_last_change):
+                line.name = "p"
+                changed.append(line.extract())
             element.extract()
         elif is_hidden(element, expandable) and _size(element) <= half:
             if element.get_text(strip=True) and page in element.parents and not is_aria_hidden(element):
@@ -84,13 +86,8 @@ def _without(
     return page
 
 
-def _as_paragraph(line: Tag) -> Tag:
-    line.name = "p"
-    return line.extract()
-
-
 def _is_last_change(element: Tag) -> bool:
-    """Return whether it is the shortest part of a page that says when it was last changed."""
+    """Return whether it says when the page was last changed, and nothing else."""
     text = one_line(element.get_text()) if element.name in ("p", "li", "div", "span", "small", "em", "i") else ""
     name = f"{element.get('id')} {element.get('class')}"
     named = text and (_CHANGED.search(name) or _CHANGED.match(text))
