@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import dropwhile
+from itertools import takewhile
 
 from bs4.element import NavigableString, Tag
 
@@ -18,8 +18,11 @@ _LABEL = re.compile(r"(?:^|-)(?:tag|label|badge|chip|pill|lozenge|selected-value
 def join_lists(body: Tag) -> None:
     """Join each list with the one before it that it goes on; a deeper one becomes a part of its last item."""
     for part in body(_LISTS):
-        before = next(dropwhile(_is_space, part.previous_siblings), None)
+        spaces = list(takewhile(_is_space, part.previous_siblings))
+        before = spaces[-1].previous_sibling if spaces else part.previous_sibling
         if isinstance(before, Tag) and before.name in _LISTS:
+            for space in spaces:
+                space.extract()
             _join(part, before)
 
 
@@ -55,9 +58,11 @@ def _names(part: Tag) -> set[str]:
 
 def _goes_on(part: Tag, host: Tag) -> bool:
     """Return whether a list has bullets, or the numbers that follow."""
+    if part.name == "ul":
+        return True
     number = str(host.get("start", "1"))
-    next_one = int(number) + len(host("li", recursive=False)) if number.isdecimal() else 0
-    return part.name == "ul" or str(part.get("start", "1")) == str(next_one)
+    next_one = int(number) + len(host("li", recursive=False)) if re.fullmatch("[0-9]{1,9}", number) else 0
+    return str(part.get("start", "1")) == str(next_one)
 
 
 def write_ticks(body: Tag) -> None:
