@@ -65,8 +65,8 @@ def write_shown(body: Tag) -> None:
         summary.name = "p"
     for box_title in body(class_=_TITLE_OF_BOX):
         _write_title(box_title)
-    for title in body("p", class_="title", id=_NAME_OF_HEADING):
-        title.name = "h1"
+    for paragraph in body("p", class_="title", id=_NAME_OF_HEADING):
+        paragraph.name = "h1"
     for heading in body(role="heading"):
         level = _whole(heading.get("aria-level"), 2)
         heading.name = f"h{min(max(level, 1), 6)}"
