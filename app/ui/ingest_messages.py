@@ -121,6 +121,7 @@ _MESSAGES = (
     N_("this is not a calendar: it does not begin with BEGIN:VCALENDAR"),
     N_("this is not a mail of Outlook, or it is damaged: {error}"),
     N_("this is not a mail: it has no sender, recipient or subject"),
+    N_("this is not a saved web page: it has no HTML"),
     N_("it links outside this folder; add the linked file or folder itself to read it"),
     N_("waiting for another process that is writing"),
     N_("{n} beyond the first {limit} or {size} MB"),

@@ -7,6 +7,7 @@
     marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
     tables     rows of cells -> Markdown tables; sheet_tables finds the tables of a sheet
     plain, separated, rst, mail, outlook, calendars, office    one format or family each
+    saved_page MHTML -> the web page in it
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
 
@@ -43,7 +44,7 @@ from ingest.parse.figures import open_figures
 from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
-from ingest.parse.marks import without_invisible
+from ingest.parse.marks import without_id, without_invisible
 from ingest.parse.office.opendocument import parse_opendocument
 from ingest.parse.office.sheets import parse_xlsx
 from ingest.parse.office.slides import parse_pptx
@@ -53,6 +54,7 @@ from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
 from ingest.parse.rst import parse_rst
+from ingest.parse.saved_page import parse_saved_page
 from ingest.parse.separated import parse_csv
 
 __all__ = [
@@ -90,6 +92,9 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".csv": parse_csv,
     ".tsv": parse_csv,
     ".epub": parse_epub,
+    ".mht": parse_saved_page,
+    ".mhtml": parse_saved_page,
+    ".doc": parse_saved_page,
     ".ics": parse_calendar,
     ".txt": parse_plain,
     ".text": parse_plain,
@@ -166,4 +171,4 @@ def _parsed(path: Path) -> tuple[bytes, Parsed]:
 
 
 def _title_from(stem: str) -> str:
-    return re.sub(r"[-_\s]+", " ", stem).strip().capitalize()
+    return re.sub(r"[-_\s]+", " ", without_id(stem)).strip().capitalize()

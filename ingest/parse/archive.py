@@ -19,8 +19,7 @@ _LOCKED = "the file is locked with a password; save it without one and add it ag
 
 def checked_zip(data: bytes, part: str) -> zipfile.ZipFile:
     """Return the open container. Raises ParseError if it is locked, lacks this part, or would unpack too large."""
-    if data.startswith(_OLE):
-        raise ParseError(_LOCKED if _name("EncryptedPackage") in data else _OLD)
+    check_not_old_office(data)
     container = zipfile.ZipFile(io.BytesIO(data))
     entries = container.infolist()
     size = sum(entry.file_size for entry in entries)
@@ -34,6 +33,12 @@ def checked_zip(data: bytes, part: str) -> zipfile.ZipFile:
 
 
 _OLD = "old Office formats (.doc, .xls, .ppt) are not supported; save it as .docx, .xlsx or .pptx and add it again"
+
+
+def check_not_old_office(data: bytes) -> None:
+    """Raise ParseError if it is a container of the old Office formats, in which new ones are locked, too."""
+    if data.startswith(_OLE):
+        raise ParseError(_LOCKED if _name("EncryptedPackage") in data else _OLD)
 
 
 def _name(entry: str) -> bytes:

@@ -93,8 +93,8 @@ def _text(part: MIMEPart | None) -> Parsed:
     if part is None:
         return _plain("")
     if part.get_content_subtype() == "html":
-        return from_html(_words(part), visible_part_of)
-    words = _words(part)
+        return from_html(words_of(part), visible_part_of)
+    words = words_of(part)
     flowed = str(part.get_param("format", "")).lower() == "flowed"
     without_space = str(part.get_param("delsp", "")).lower() == "yes"
     return _plain((unflowed(words, without_space) if flowed else unwrapped(words)).strip())
@@ -104,15 +104,17 @@ def _plain(text: str) -> Parsed:
     return Parsed((Page(None, text.replace(PAGE_BREAK, "\n")),), (), "")
 
 
-def _words(part: MIMEPart) -> str:
-    data = _bytes(part)
+def words_of(part: MIMEPart) -> str:
+    """Return the text of a part, in the encoding that it names or another one. Raises ParseError for binary data."""
+    data = bytes_of(part)
     try:
         return without_invisible(data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n"))
     except (LookupError, UnicodeDecodeError):  # unknown or wrong encoding
         return read_markup(data)
 
 
-def _bytes(part: MIMEPart) -> bytes:
+def bytes_of(part: MIMEPart) -> bytes:
+    """Return the decoded content of a part that has no parts."""
     data = part.get_payload(decode=True)
     return data if isinstance(data, bytes) else b""
 
@@ -155,7 +157,7 @@ def _attachment(name: str, part: MIMEPart, parsers: Parsers) -> Parsed | None:
     if parser is None:
         return None
     try:
-        parsed = parser(part.get_content().as_bytes() if is_mail else _bytes(part))
+        parsed = parser(part.get_content().as_bytes() if is_mail else bytes_of(part))
         if not any(page.text.strip() for page in parsed.pages):
             raise ParseError("no text found")
     except MemoryError:

@@ -24,6 +24,13 @@ _USUAL = str.maketrans(
 )
 """Hyphens as they are typed, and the check marks and boxes of symbol fonts as people write them elsewhere."""
 _LONGEST_ADDRESS = 200
+_DETOUR = re.compile(
+    r"https://(?:www\.google\.\w+/url\?(?:\S*&)?q=|\w+\.safelinks\.protection\.outlook\.com/\S*?[?&]url=)(?P<query>[^&\s]+)\S*"
+    r"|https://urldefense\.com/v3/__(?P<path>\S+?)__;\S*"
+)
+"""An address that office programs write in front of the one that a link leads to."""
+_OWN_FILE = re.compile(r"(?<=\S) \((?:[^\s()]|\([^\s()]*\))*%20[0-9a-f]{32}\.(?:md|csv|html)\)")
+_ID_IN_NAME = re.compile(r" [0-9a-f]{32}(?=_|$)(?:_all)?")
 
 
 def raised(text: str, before: str) -> str:
@@ -39,15 +46,29 @@ def raised(text: str, before: str) -> str:
 
 def address_of(link: str, shown: str) -> str:
     """Return the address to write behind a link's text, '' if it is only valid on its site or shown anyway."""
-    match = re.fullmatch(r"(?i)(https?://|ftp://|mailto:|tel:)(\S+)", link.strip())
+    link = _DETOUR.sub(lambda detour: detour["path"] or unquote(detour["query"]), link.strip(), count=1)
+    match = re.fullmatch(r"(?i)(https?://|ftp://|mailto:|tel:)(\S+)", link)
     if match is None or not shown.strip():
         return ""
     is_page = match[1].endswith("/")
-    address = link.strip() if is_page else unquote(match[2].partition("?")[0])
+    address = link if is_page else unquote(match[2].partition("?")[0])
     if len(address) > _LONGEST_ADDRESS:
         address = re.split("[?#]", address)[0][:_LONGEST_ADDRESS]
     core = match[2].rstrip("/") if is_page else address
     return "" if "".join(core.lower().split()) in "".join(shown.lower().split()) else address
+
+
+def without_own_files(text: str) -> str:
+    """Return the text of an export without the paths that it writes behind the names of its other files.
+
+    Such as "Launch (../Projects%20<id>/Launch%20<id>.md)", where the id has 32 hex digits.
+    """
+    return _OWN_FILE.sub("", text) if "%20" in text else text
+
+
+def without_id(name: str) -> str:
+    """Return the name of a file without the id of 32 hex digits that an export appends to it."""
+    return _ID_IN_NAME.sub("", name)
 
 
 def lowered(text: str, before: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.parse.document import Page, Parsed, ParseError
 from ingest.parse.encoding import read_text
+from ingest.parse.marks import without_own_files
 from ingest.parse.sheet_tables import block_text, parted, without_empty_columns
 
 _SAMPLE = 8192  # characters
@@ -20,7 +21,7 @@ _REMARKS = re.compile(r"((?:#.*(?:\n|\Z))*)([\s\S]*)")
 
 def parse_csv(data: bytes) -> Parsed:
     """Parse comma, semicolon, tab or bar separated values as tables, below the lines of text before them."""
-    remarks, text = _REMARKS.fullmatch(read_text(data)).groups()  # type: ignore[union-attr]
+    remarks, text = _REMARKS.fullmatch(without_own_files(read_text(data))).groups()  # type: ignore[union-attr]
     delimiter = _delimiter(text)
     rows = _rows(re.sub(r"\Asep=.\n", "", text), delimiter)  # Excel's delimiter line
     doubtful = len(rows) > _LONGEST_SHEET

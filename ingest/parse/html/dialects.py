@@ -6,6 +6,7 @@ import re
 from html import escape
 
 from ingest.parse.html.templates import KEPT, TITLE_OF_BOX, outside_code_blocks
+from ingest.parse.marks import without_own_files
 
 _KINDS = (
     "note|tip|hint|info|important|caution|warning|danger|error|attention|success|question|faq|example|quote|abstract"
@@ -41,6 +42,11 @@ _ICONS = re.compile(
     rf"{KEPT}|{_ICON}(?P<after>[ \t]*)|(?<![\w:]):(?P<sign>white_check_mark|heavy_check_mark|x):", re.DOTALL
 )
 _ROLE = re.compile(r"\{[a-z][\w:+-]*\}`(?P<text>[^`<\n]+?)(?:[ \t]*<[^`>\n]+>)?`")
+_PROPERTY = r"[^\W\d_][^\n:.,;!?|`<>\[\]()#*]{0,40}: \S[^\n]*"
+_PROPERTIES = re.compile(rf"(?:\A|(?<=\n\n))(?:{_PROPERTY}\n)+{_PROPERTY}$", re.MULTILINE)
+"""Lines such as "Status: Done" below a title, which are one paragraph only to a strict reader of Markdown."""
+_ASIDE = re.compile(r"^(<aside>)[ \t]*(?=\n[^\n])", re.MULTILINE)
+"""A box whose text is no Markdown to a strict reader, unless an empty line follows."""
 _CALLOUT = re.compile(r"^(?P<mark>[ \t]*(?:>[ \t]*)+)\[!(?P<kind>[\w-]+)\][+-]?[ \t]*(?P<title>.*)$", re.MULTILINE)
 _COLONS = re.compile(
     rf"^(?P<margin>[ \t]*)(?::{{3,}}[ \t]*|::(?=[a-z][\w-]*[ \t]*(?:\{{|$)|[ \t]*$))"
@@ -124,6 +130,8 @@ def _indented_boxes(text: str) -> str:
 def _without_marks(text: str, has_boxes: bool) -> str:
     if has_boxes:
         text = _COLONS.sub(_box, _SLOT.sub("", text) if _NUXT.search(text) else text)
+    text = _PROPERTIES.sub(lambda lines: re.sub(r"[ \t]*\n", "  \n", lines[0]), without_own_files(text))
+    text = _ASIDE.sub(r"\1\n", text)
     text = _ROLE.sub(r"\g<text>", text)
     text = _SPAN.sub(lambda span: _code(span) or span["text"], text)
     text = _ICONS.sub(lambda icon: _code(icon) or _sign_of(icon), text)

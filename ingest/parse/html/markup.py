@@ -214,12 +214,21 @@ def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | No
 def _plain_strings(body: Tag) -> None:
     """Remove comments and declarations, put readings of words in brackets, and turn white space to single spaces."""
     in_pre = {id(string) for pre in body("pre") for string in pre.find_all(string=True)}
+    before = ""
     for string in body.find_all(string=True):
         if type(string) is not NavigableString:  # how a word is read, or a comment or declaration
             string.replace_with(f"({string})" if isinstance(string, RubyTextString) else "")
             continue
-        space = r"\f" if id(string) in in_pre else r"\s+"
-        string.replace_with(re.sub(space, " ", without_invisible(string)))
+        is_code = id(string) in in_pre
+        text = re.sub(r"\f" if is_code else r"\s+", " ", without_invisible(string))
+        if not is_code and text != " " and (before[-1:] == " " or _is_break(string.previous_sibling)):
+            text = text.removeprefix(" ")
+        string.replace_with(text)
+        before = text or before
+
+
+def _is_break(element: object) -> bool:
+    return isinstance(element, Tag) and element.name == "br"
 
 
 def _write_links(body: Tag) -> None:
@@ -229,7 +238,7 @@ def _write_links(body: Tag) -> None:
             if heading := link.find_parent(_HEADING):
                 heading.insert_after(_paragraph(address))
             else:
-                link.append(f" ({address})")
+                link.append(f"({address}) " if link.get_text()[-1:] == " " else f" ({address})")
 
 
 def _paragraph(text: str) -> Tag:

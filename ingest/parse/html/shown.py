@@ -8,6 +8,7 @@ from bs4.element import NavigableString, Tag
 
 from ingest.parse.document import one_line
 from ingest.parse.html.hidden import style_of
+from ingest.parse.html.lists import join_lists, part_labels, set_apart, write_ticks
 from ingest.parse.marks import list_figure, lowered, raised
 from ingest.parse.symbols import as_shown
 
@@ -25,9 +26,15 @@ _LONGEST_MEANING = 300
 """Characters of an item; longer text is paragraphs."""
 _MOST_ALT = 60
 """Characters of the alternative text of a picture within a sentence; a longer one describes a figure."""
+_FILE = re.compile(r"\w+://\S+|\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
+_SIGNS = {"(tick)": "✓", ":check_mark:": "✓", "(error)": "✗", "(cross)": "✗", ":cross_mark:": "✗"}
+"""Alternative texts of pictures that stand for a sign."""
 _TITLE_OF_BOX = re.compile(
-    r"^(?:markdown-alert-|custom-block-|callout-)title$|^admonition-?(?:title|heading)", re.IGNORECASE
+    r"^(?:markdown-alert-|custom-block-|callout-)title$|^admonition-?(?:title|heading)|^panelHeader$", re.IGNORECASE
 )
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d")
+_NAME_OF_HEADING = re.compile(r"^h\.")
+"""Google writes the title of a document as a paragraph."""
 _FORMULA = re.compile(r"^(\w+:)?math$")
 
 
@@ -37,10 +44,13 @@ def write_shown(body: Tag) -> None:
         formula.replace_with(_formula(formula))
     for field in body(["input", "select"]):
         if value := _value(field):
-            _set_apart(field)
+            set_apart(field)
         field.replace_with(value or " ")
     for text in body("textarea"):
-        _set_apart(text)
+        set_apart(text)
+    write_ticks(body)
+    part_labels(body)
+    join_lists(body)
     for ordered in body("ol"):
         _write_numbers(ordered)
     for terms in body("dl"):
@@ -55,6 +65,14 @@ def write_shown(body: Tag) -> None:
         summary.name = "p"
     for box_title in body(class_=_TITLE_OF_BOX):
         _write_title(box_title)
+    for paragraph in body("p", class_="title", id=_NAME_OF_HEADING):
+        paragraph.name = "h1"
+    for heading in body(role="heading"):
+        level = _whole(heading.get("aria-level"), 2)
+        heading.name = f"h{min(max(level, 1), 6)}"
+    for time in body("time", datetime=_DAY):
+        if not re.search(r"\d{4}", time.get_text()):  # such as "2 years ago"
+            time.append(f" ({str(time['datetime'])[:10]})")
     for element in body(role=list(_TABLE_ROLES)):
         element.name = _TABLE_ROLES[str(element["role"])]
     for foot in body("tfoot"):
@@ -75,15 +93,6 @@ def _write_title(title: Tag) -> None:
         title.decompose()
     else:
         title.name, title.string = "p", f"{text}{colon}"
-
-
-def _set_apart(element: Tag) -> None:
-    """Put spaces around an element where a word would join its text."""
-    before, after = element.find_previous(string=True), element.next_sibling
-    if before and not str(before)[-1:].isspace():
-        element.insert_before(" ")
-    if after and not str(after)[:1].isspace():
-        element.insert_after(" ")
 
 
 def _write_marks(body: Tag) -> None:
@@ -160,11 +169,14 @@ def _write_terms(terms: Tag) -> None:
 
 def _write_alternative(picture: Tag) -> None:
     """Write the alternative text of a picture that stands for a cell's text, or for words of a sentence."""
-    words, after = one_line(str(picture["alt"])), picture.next_sibling
+    shown = one_line(str(picture.get("data-emoji-fallback") or picture["alt"]))
+    words, after = _SIGNS.get(shown, shown), picture.next_sibling
+    if _FILE.fullmatch(words):
+        return
     if (cell := picture.find_parent("td")) and not cell.get_text(strip=True):
         cell.append(words)
     elif isinstance(after, NavigableString) and after.strip() and len(words) <= _MOST_ALT:
-        _set_apart(picture)
+        set_apart(picture)
         picture.insert_after(words)
 
 

@@ -30,6 +30,8 @@ _BLOCKS = [
     "h5",
     "h6",
 ]
+_LONGEST_VALUE = 100
+"""Characters of a cell of a table that is not marked as one."""
 _MAX_SPAN = 100  # larger values are mistakes
 
 
@@ -126,10 +128,19 @@ def unwrap_layout(body: Tag) -> None:
 
 def _is_layout(table: Tag) -> bool:
     if table.get("role") in ("presentation", "none"):
-        return True
+        return not _is_grid(table)
     widths = [len(row.find_all(["td", "th"], recursive=False)) for row in _own_rows(table)]
     if sum(widths) <= 1:
         return True
     inner = [nested for nested in table("table") if nested.find_parent("table") is table]
     words = sum(len(nested.get_text(strip=True)) for nested in inner)
     return bool(inner) and (max(widths) == 1 or words > 0.8 * len(table.get_text(strip=True)))
+
+
+def _is_grid(table: Tag) -> bool:
+    """Return whether it is a table of short values in spite of its role, as some editors write it."""
+    rows = [row.find_all(["td", "th"], recursive=False) for row in _own_rows(table)]
+    texts = [cell.get_text(strip=True) for row in rows for cell in row]
+    is_even = len(rows) > 1 and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1
+    is_full = sum(0 < len(text) <= _LONGEST_VALUE for text in texts) >= 0.75 * len(texts)
+    return is_even and is_full and not table.find(["table", "img"]) and all(len(t) <= _LONGEST_VALUE for t in texts)
