@@ -52,7 +52,8 @@ def finished(chart: altair.LayerChart, height: int) -> altair.LayerChart:
     group, point, _percent = _(", . %").split(" ")
     marks = altair.NumberLocale(decimal=point, thousands=group, grouping=[3], currency=["", ""])
     chart = chart.properties(height=height, width="container")
-    return chart.configure(locale=altair.Locale(number=marks))
+    localized: altair.LayerChart = chart.configure(locale=altair.Locale(number=marks))
+    return localized
 
 
 def reranker_name(name: str) -> str:

@@ -82,7 +82,7 @@ def _choose_view() -> str:
     earlier = {_(view): view for view in _VIEWS}  # addresses of earlier versions, in the language of the page
     named = _MOVED.get(named) or earlier.get(named, named)
     st.session_state[_VIEW] = named if named in _VIEWS else "Inbox"
-    view: str = st.segmented_control(
+    view = st.segmented_control(
         _("View"),
         list(_VIEWS),
         format_func=_,
@@ -91,7 +91,7 @@ def _choose_view() -> str:
         on_change=lambda: st.query_params.update({_VIEW: st.session_state[_VIEW]}),
         label_visibility="collapsed",
     )
-    return view
+    return view or "Inbox"
 
 
 def _show_damage() -> None:
