@@ -11,7 +11,7 @@ import altair
 
 from app.evaluation.decision import usual_depth
 from app.evaluation.report import EvaluationReport
-from app.evaluation.results import Result
+from app.evaluation.results import NO_RERANKER, Result
 from app.translation import gettext as _
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
@@ -23,10 +23,13 @@ _ROW_PIXELS, _AXIS_PIXELS = 28, 60
 def quality_chart(report: EvaluationReport, measure: str, depth: int | None = None) -> altair.LayerChart:
     """Return a bar with its 95% interval per retriever and reranker at one depth (default: the usual one)."""
     shown = [result for result in report.results if result.num_candidates == (depth or usual_depth(report))]
-    rows = [_quality(result, measure) | {"row": f"{result.retriever}, {result.reranker}"} for result in shown]
+    has_one_retriever = len({result.retriever for result in shown}) == 1
+    rows = [_quality(result, measure) for result in shown]
+    for row in rows:
+        row["row"] = row["reranker"] if has_one_retriever else f"{row['retriever']}, {row['reranker']}"
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         y=altair.Y("row:N", sort=None, title=None, axis=altair.Axis(labelLimit=190, labelOverlap=False)),
-        color=_color(report, legend=None),
+        color=_color(report),
         tooltip=_tooltip(measure),
     )
     values = altair.X("value:Q", title=_("{measure}, 95% interval", measure=measure))
@@ -41,7 +44,21 @@ def interval_bars(base: altair.Chart, values: altair.X, num_rows: int) -> altair
     bars = base.mark_bar(height={"band": 0.7}, opacity=0.5).encode(x=values)
     intervals = base.mark_rule(strokeWidth=3).encode(x="low:Q", x2="high:Q")
     height = _ROW_PIXELS * num_rows + _AXIS_PIXELS
-    return altair.LayerChart(layer=[bars, intervals]).properties(height=height, width="container")
+    return finished(altair.LayerChart(layer=[bars, intervals]), height)
+
+
+def finished(chart: altair.LayerChart, height: int) -> altair.LayerChart:
+    """Return the chart as wide as the page, with the reader's marks in numbers."""
+    group, point, _percent = _(", . %").split(" ")
+    marks = altair.NumberLocale(decimal=point, thousands=group, grouping=[3], currency=["", ""])
+    chart = chart.properties(height=height, width="container")
+    localized: altair.LayerChart = chart.configure(locale=altair.Locale(number=marks))
+    return localized
+
+
+def reranker_name(name: str) -> str:
+    """Return the name of a reranker, or `search alone`."""
+    return _("search alone") if name == NO_RERANKER else name
 
 
 def cost_chart(report: EvaluationReport) -> altair.LayerChart:
@@ -54,33 +71,34 @@ def cost_chart(report: EvaluationReport) -> altair.LayerChart:
         _quality(result, measure)
         | {
             "milliseconds": result.latency_ms["search"].p50 + result.latency_ms["rerank"].p50,
-            "name": result.reranker if result.num_candidates == deepest else "",
+            "name": reranker_name(result.reranker) if result.num_candidates == deepest else "",
         }
         for result in report.results
     ]
     base = altair.Chart(altair.InlineData(values=rows)).encode(
         x=altair.X(
             "milliseconds:Q",
-            title=_("milliseconds a question, search and reranking of new passages"),
+            title=_("milliseconds per question"),
             scale=altair.Scale(type="log"),  # extended to powers of ten: labels stand on both sides of the points
             axis=altair.Axis(tickCount=4),
         ),
         y=altair.Y("value:Q", title=measure, scale=altair.Scale(zero=False, padding=20)),
-        color=_color(report, legend=altair.Legend(orient="bottom", title=None, columns=1, symbolOpacity=1)),
+        color=_color(report),
         tooltip=[*_tooltip(measure), altair.Tooltip("milliseconds:Q", title=_("milliseconds"), format=".0f")],
     )
     shapes = altair.Legend(orient="top", title=None, symbolFillColor=_COLORS[0], symbolStrokeColor=_COLORS[0])
     lines = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="retriever:N", order="candidates:Q")
-    points = base.mark_point(size=90, filled=True, opacity=1).encode(shape=altair.Shape("retriever:N", legend=shapes))
+    shape = altair.Shape("retriever:N", legend=shapes if len({row["retriever"] for row in rows}) > 1 else None)
+    points = base.mark_point(size=90, filled=True, opacity=1).encode(shape=shape)
     names = base.mark_text(dy=-14).encode(text="name:N")
-    return altair.LayerChart(layer=[lines, points, names]).properties(height=440, width="container")
+    return finished(altair.LayerChart(layer=[lines, points, names]), 440)
 
 
 def _quality(result: Result, measure: str) -> dict[str, object]:
     value = result.metrics[measure]
     return {
         "retriever": result.retriever,
-        "reranker": result.reranker,
+        "reranker": reranker_name(result.reranker),
         "candidates": result.num_candidates,
         "value": value.mean,
         "low": value.low,
@@ -99,8 +117,8 @@ def _tooltip(measure: str) -> Sequence[altair.Tooltip]:
     ]
 
 
-def _color(report: EvaluationReport, legend: altair.Legend | None) -> altair.Color:
-    """Return a color per reranker, the same in every chart."""
-    names = list(dict.fromkeys(result.reranker for result in report.results))
+def _color(report: EvaluationReport) -> altair.Color:
+    """Return a color per reranker, the same in every chart; each bar and line has its name beside it."""
+    names = list(dict.fromkeys(reranker_name(result.reranker) for result in report.results))
     colors = [_COLORS[index % len(_COLORS)] for index in range(len(names))]
-    return altair.Color("reranker:N", scale=altair.Scale(domain=names, range=colors), legend=legend)
+    return altair.Color("reranker:N", scale=altair.Scale(domain=names, range=colors), legend=None)

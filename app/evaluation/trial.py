@@ -47,8 +47,8 @@ class Tally:
         model, live = self.trial.model, self.trial.live
         same = self.num_answers - self.num_better - self.num_worse
         tally = _(
-            "In {better} answers {model} ranks higher what people left standing, in {worse} {live} does, in {same} "
-            "both rank it alike.",
+            "Sources left standing rank higher: with {model} in {better}, with {live} in {worse}, no difference in "
+            "{same}.",
             better=self.num_better,
             model=model,
             worse=self.num_worse,
@@ -62,7 +62,7 @@ class Tally:
             "": N_("{n} of {all} answers with a strike-out."),
         }
         end = _(ends[self.outcome], model=model, live=live, n=self.num_answers, all=max(LOOKS))
-        return f"{end} {tally}"
+        return f"{end} {tally}" if self.num_answers else end
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line prints, with stable names."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from app.answer import CURATED, EXTRACTIVE, Answer
 from app.feedback import StoredAnswer
+from app.registry import SHIPPED
 from app.reranking.live import NONE
 from ingest.chunk import breadcrumb
 from ingest.parse.document import one_line
@@ -33,7 +34,8 @@ def _lines(turn: StoredAnswer) -> Iterator[str]:
 def _made(answer: Answer) -> str:
     """Return how the answer was made, in plain words."""
     by = {EXTRACTIVE: "quoted from the documents", CURATED: "answered by a curator"}
-    reranked = "not reranked" if answer.reranker == NONE else f"passages reranked by {answer.reranker}"
+    reranker = "the model that comes with Citeloop" if answer.reranker == SHIPPED else answer.reranker
+    reranked = "not reranked" if answer.reranker == NONE else f"passages reranked by {reranker}"
     return f"{by.get(answer.answered_by) or f'written by {answer.answered_by}'}, {reranked}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import altair
 
-from app.evaluation.charts import interval_bars
+from app.evaluation.charts import finished, interval_bars
 from app.training.fit.trainer import Loss
 from app.training.gate.decision import GateReport
 from app.translation import N_, number
@@ -51,7 +51,7 @@ def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
     )
     lines = base.mark_line(strokeWidth=2)
     points = base.mark_point(filled=True, opacity=1, size=45)  # a single value has no line
-    return altair.LayerChart(layer=[lines, points]).properties(height=300, width="container")
+    return finished(altair.LayerChart(layer=[lines, points]), 300)
 
 
 def comparison_chart(report: GateReport, measure: str) -> altair.LayerChart:

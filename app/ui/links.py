@@ -52,6 +52,11 @@ def to_training(label: str) -> None:
     _link("training", _("Training"), label, ":material/school:")
 
 
+def to_settings(label: str) -> None:
+    """Show a link to the Settings page."""
+    _link("settings", _("Settings"), label, ":material/settings:")
+
+
 def _link(path: str, title: str, label: str, icon: str, parameters: Mapping[str, str] | None = None) -> None:
     """Show a link to the page at this path. parameters: of its address; empty ones are left out."""
     given = {key: value for key, value in (parameters or {}).items() if value}

@@ -19,7 +19,7 @@ from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
 from app.ui.sidebar import close_once_chosen
 from app.ui.source import page as source_page
-from app.ui.style import STYLE
+from app.ui.style import STYLE, upload_words
 from app.ui.training import page as training_page
 from app.ui.who import NotLoggedInError, current_rights
 from ingest import CiteloopError
@@ -40,7 +40,7 @@ FOR_CURATORS = [
 ]
 FOR_ADMINS = [st.Page(settings_page.show, title=_("Settings"), icon=":material/settings:", url_path="settings")]
 
-st.html(f"<style>{STYLE}</style>")
+st.html(f"<style>{STYLE}{upload_words()}</style>")
 if (language := page_language()) != "en":  # browsers would offer to translate the page, and read it aloud as English
     with st.container(key="language"):
         st.html(f"<script>document.documentElement.lang = '{language}'</script>", unsafe_allow_javascript=True)

@@ -30,7 +30,6 @@ from app.training.jobs import TrainingJobStore
 from app.translation import gettext as _
 from app.ui.ask.examples import example_questions
 from app.ui.feedback.counts import Feedback, gather
-from app.ui.language import page_language
 from app.ui.source.page_picture import PagePicture
 from app.ui.source.page_picture import page_picture as draw_page
 from app.ui.who import current_rights, is_logged_in
@@ -152,13 +151,13 @@ def collections() -> dict[str, str]:
 def examples(documents: Sequence[StoredDocument]) -> list[str]:
     """Return example questions that these readable documents answer; made again only after they changed."""
     newest = max(document.ingested_at for document in documents)
-    state = f"{read_settings().home} {len(documents)} {newest} {readers()} {page_language()}"
+    state = f"{read_settings().home} {len(documents)} {newest} {readers()}"
     return _examples(state, documents)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _examples(state: str, _documents: Sequence[StoredDocument]) -> list[str]:  # noqa: ARG001
-    return example_questions(_documents, pipeline().table.chunks_of, page_language())
+    return example_questions(_documents, pipeline().table.chunks_of)
 
 
 def feedback() -> Feedback:

@@ -8,11 +8,15 @@ import streamlit as st
 
 _place = st.components.v2.component(
     "citeloop_scroll",
-    html='<i style="display: block; scroll-margin-top: 5rem"></i>',
+    html='<i tabindex="-1" style="display: block; scroll-margin-top: 5rem; outline: none"></i>',
     js="""export default ({ parentElement, data }) => {
         const find = () => parentElement.querySelector("i");  // every time: Streamlit may replace it
         if (data.block === "start") {  // again while the page above changes, until the reader takes over
-            const page = new ResizeObserver(() => find()?.scrollIntoView()), stop = () => page.disconnect();
+            const page = new ResizeObserver(() => {
+                find()?.scrollIntoView();
+                if (document.activeElement === document.body) find()?.focus();  // what had the focus is gone
+            });
+            const stop = () => page.disconnect();
             page.observe(document.querySelector("[data-testid=stMainBlockContainer]"));
             for (const act of ["wheel", "touchstart", "pointerdown", "keydown"])
                 addEventListener(act, stop, { capture: true, once: true });
@@ -32,5 +36,5 @@ _place = st.components.v2.component(
 
 
 def scroll_here(key: str, block: Literal["start", "center"] = "start") -> None:
-    """Scroll the next element to the top; with center, to the middle unless it is visible."""
+    """Scroll the next element to the top, and focus it if the focus was lost; with center, to the middle if hidden."""
     _place(key=key, data={"block": block})

@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 from pydantic import SecretStr
 
+from app.answer import ABSTENTION
 from app.answer.prompts import Prompts, read_prompts, save_prompts
 from app.language_model.endpoint import (
     OPENAI_URL,
@@ -266,7 +267,7 @@ def _show_instructions(settings: Settings) -> None:
 
 
 def _text_area(label: str, text: str, default: str, height: int) -> str:
-    """Show instructions to edit and return them; the default, which has line breaks, is shown as a paragraph."""
-    paragraph = " ".join(default.split())
+    """Show instructions to edit and return them; the default is shown without line breaks, except after ABSTENTION."""
+    paragraph = " ".join(default.split()).replace(f"{ABSTENTION} ", f"{ABSTENTION}\n")
     typed = st.text_area(label, paragraph if text == default else text, height=height)
     return default if typed == paragraph else typed

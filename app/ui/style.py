@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.translation import gettext as _
+
 CAPTION_OPACITY = 0.85
 """Streamlit's 0.6 is too faint to read: 4.5:1 of contrast is the least."""
 
@@ -14,6 +16,8 @@ STYLE = f"""
 :is([class*='st-key-conversation-'], [class*='st-key-example-']) :is(button, button div, button div > span) {{
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
+[data-testid='stFileUploaderDropzoneInstructions'] {{ display: none; }}
+[data-testid='stFileUploaderDropzone'] button p {{ visibility: hidden; font-size: 0 !important; }}
 @media (max-width: 640px) {{
   [data-testid='stChatMessageAvatarCustom'] {{ display: none; }}
   .st-key-feedback-view [data-testid='stButtonGroup'] [role] {{ flex-wrap: nowrap; overflow-x: auto; }}
@@ -24,4 +28,11 @@ STYLE = f"""
 """
 """On a phone, wide tables and the views of Feedback scroll inside the page, and an icon would take its room; the
 padding clears the top bar; scripts take no room; a chosen option has the contrast of text; links and views show the
-focus."""
+focus; of an uploader, the words that Streamlit has in English only are hidden."""
+
+
+def upload_words() -> str:
+    """Return the style that puts the reader's word on the button of an uploader."""
+    word = _("Browse")
+    place = "[data-testid='stFileUploaderDropzone'] button p::after"
+    return f"{place} {{ content: '{word}'; visibility: visible; font-size: 0.875rem; }}"

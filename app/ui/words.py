@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from app.access.users import shown_name
+from app.registry import SHIPPED
+from app.reranking import names as rerankers
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 
@@ -167,3 +169,9 @@ def origin_words(origin: str) -> str:
 def on_page(number: int | None) -> str:
     """Return `, page N`, '' without a number."""
     return _(", page {number}", number=number) if number else ""
+
+
+def reranker_words(name: str) -> str:
+    """Return a reranker in words, or its name without secrets."""
+    words = {rerankers.LIVE: _("current model"), SHIPPED: _("model that comes with Citeloop")}
+    return words.get(name) or rerankers.shown_name(name)

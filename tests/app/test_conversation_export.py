@@ -63,7 +63,7 @@ def test_everything_of_a_conversation_is_there_in_its_order() -> None:
     assert as_markdown([stored(answer_of()), stored(followed, 2)]).split("\n") == [
         "## How many days?",
         "",
-        "2026-03-04 15:01 UTC, written by gpt, passages reranked by shipped",
+        "2026-03-04 15:01 UTC, written by gpt, passages reranked by the model that comes with Citeloop",
         "",
         "> Thirty days [1].",
         "",
@@ -76,7 +76,7 @@ def test_everything_of_a_conversation_is_there_in_its_order() -> None:
         "",
         "## and in Hamburg?",
         "",
-        "2026-03-04 15:02 UTC, written by gpt, passages reranked by shipped",
+        "2026-03-04 15:02 UTC, written by gpt, passages reranked by the model that comes with Citeloop",
         "",
         "Searched for: What is a hotel in Hamburg?",
         "",

@@ -113,8 +113,8 @@ def test_what_is_left_standing_counts_for_the_model_that_ranks_it_higher(
     assert found
     assert (found.trial, found.num_answers, found.num_better, found.num_worse) == (trial, 3, 1, 1)
     assert found.sentence == (
-        "3 of 200 answers with a strike-out. In 1 answers reranker-1 ranks higher what people left standing, in 1 "
-        "shipped does, in 1 both rank it alike."
+        "3 of 200 answers with a strike-out. "
+        "Sources left standing rank higher: with reranker-1 in 1, with shipped in 1, no difference in 1."
     )
     assert list(module._gains(trial, FeedbackStore(home)))[:2] == [
         pytest.approx(1 - 1 / math.log2(3)),
@@ -124,7 +124,9 @@ def test_what_is_left_standing_counts_for_the_model_that_ranks_it_higher(
     monkeypatch.setattr(module, "_gains", lambda *_: iter([1.0, 1.0, 0.5]))
     ended = tally(registry, FeedbackStore(home))
     assert ended
-    assert ended.sentence.startswith("reranker-1 has won against shipped. In 3 answers")
+    assert ended.sentence.startswith(
+        "reranker-1 has won against shipped. Sources left standing rank higher: with reranker-1 in 3"
+    )
     assert registry.trial() is None
     assert tally(registry, FeedbackStore(home)) is None
     assert [(each.act, each.subject) for each in AuditLog(home).entries()] == [("trial won", "reranker-1")]

@@ -59,6 +59,7 @@ _WHO_ASK_FOR_RIGHTS = (
     "documents.page",
     "documents.sources",
     "feedback.log",
+    "feedback.proposals",
     "feedback.say",
     "who",  # last: the others must not import a fake
 )

@@ -564,7 +564,7 @@ def test_the_sources_of_an_earlier_question_are_drawn_once_they_are_unfolded(run
 def test_the_other_order_is_shown_beside_the_answer(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Compare without reranker")
-    assert {"Reranked (shipped)", "Not reranked"} <= {element.value for element in page.header}
+    assert {"Reranked (model that comes with Citeloop)", "Not reranked"} <= {element.value for element in page.header}
     assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 1
 
 
@@ -787,3 +787,6 @@ def test_a_curators_answer_names_who_and_when_and_one_click_shows_what_the_docum
     assert "A hotel may cost 150 euros a night" in texts(page)
     assert "Without what people said" in texts(page)
     assert "Answered by cora on" not in texts(page)
+    page.button(key=next(str(each.key) for each in page.button if each.label == "Include what people said")).click()
+    page.run()
+    assert "Answered by cora on" in texts(page)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.feedback import FeedbackStore, Judgement
-from app.feedback.unanswered import UnansweredQuestion
+from app.feedback.unanswered import UnansweredQuestion, Week
 from app.memory.votes import Statement
 from app.pipeline import Pipeline
 from app.settings import Settings
@@ -167,6 +168,14 @@ def test_questions_without_an_answer_are_counted_by_week(run_page: Run, store: F
     page = view(inbox(run_page), "Answers and gaps")
     weeks = page.dataframe[0].value
     assert (list(weeks["Questions"]), list(weeks["Not answered"]), list(weeks["Share"])) == ([4], [4], [1.0])
+
+
+def test_the_share_of_unanswered_questions_is_in_whole_percent(
+    run_page: Run, store: FeedbackStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ui.feedback.unanswered.by_week", lambda *_: [Week(date(2026, 11, 30), 3, 2)])
+    page = view(inbox(run_page), "Answers and gaps")
+    assert list(page.dataframe[0].value["Share"]) == [0.67]
 
 
 def test_the_csv_has_one_row_per_question_and_no_formula() -> None:

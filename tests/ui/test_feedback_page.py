@@ -15,7 +15,7 @@ from app.pipeline import Pipeline
 from app.settings import Settings
 from app.training.exchange.exports import export_bytes
 from app.ui.feedback.by_question import DECISIONS, counts_as, people_words
-from app.ui.words import times
+from app.ui.words import preview, times
 from ingest.pipeline import ingest
 from ingest.removal import remove
 from ingest.table import ChunkTable
@@ -99,7 +99,7 @@ def test_the_log_keeps_the_text_of_a_passage_whose_document_is_gone(
     with table.writing():
         remove(table.documents(), table)
     page = view(run_page(feedback), "Log and files")
-    assert page.dataframe[0].value["Passage"].iloc[-1] == event.text
+    assert page.dataframe[0].value["Passage"].iloc[-1] == preview(event.text, 200)
     assert page.dataframe[0].value["Document"].iloc[-1] == event.document
 
 
@@ -164,6 +164,7 @@ def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: F
         ("Written answers", "Answers and gaps"),
         ("Log", "Log and files"),
         ("Files", "Log and files"),
+        ("Nach Frage", "Inbox"),
         ("Nothing", "Inbox"),
     ],
 )
@@ -174,6 +175,18 @@ def test_a_saved_link_to_an_earlier_view_opens_where_it_is_now(
     page.query_params["feedback-view"] = saved
     assert page.run().button_group(key="feedback-view").value == now
     assert not page.exception
+
+
+def test_the_address_names_the_view_in_english_in_each_language(
+    run_page: Run, store: FeedbackStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.translation._language_of_reader", lambda: "de")
+    page = AppTest.from_function(feedback, default_timeout=30)
+    page.query_params["feedback-view"] = "Nach Frage"  # as earlier versions named it
+    assert page.run().button_group(key="feedback-view").value == "By question"
+    page.button_group(key="feedback-view").set_value("People").run()
+    assert page.query_params["feedback-view"] == "People"
+    assert page.button_group(key="feedback-view").value == "People"
 
 
 def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element

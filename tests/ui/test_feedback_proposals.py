@@ -96,6 +96,7 @@ def click(page: AppTest, label: str) -> AppTest:
 def test_without_a_language_model_the_tab_says_how_to_set_one(run_page: Run, proposal: Proposal) -> None:
     page = opened(run_page)
     assert page.info[0].value.lower() == f"{NO_LANGUAGE_MODEL}.".lower()
+    assert "Set up a language model" in [link.proto.label for link in page.get("page_link")]
     assert "Propose questions" not in [button.label for button in page.button]
     assert page.text_input(key="question-1").value == HOTEL
 

@@ -62,7 +62,7 @@ def test_the_verdict_stands_above_charts_and_table(home: Path) -> None:
     assert page.caption[1].value.startswith("Reranking pays here")
     assert len(page.get("vega_lite_chart")) == 3
     table = page.dataframe[0].value
-    assert list(table["Reranker"]) == ["none", "ours"]
+    assert list(table["Reranker"]) == ["search alone", "ours"]
     assert list(table["nDCG@10"]) == ["0.500", "0.600"]
     assert list(table["Times as long"]) == ["", "3.0"]
 
@@ -109,7 +109,7 @@ def test_questions_that_changed_are_shown_with_both_orders_side_by_side(home: Pa
     page = shown()
     assert [tab.label for tab in page.tabs] == ["Gained (1)", "Lost (1)"]
     (gained,) = page.tabs[0].expander
-    assert gained.label == r"+0.75  how many \*days\*?"
+    assert gained.label == r"**+0.75** · how many \*days\*?"
     before, after = (column.markdown[0].value for column in gained.columns)
     mark = ":green-background[✓ relevant]"
     assert before.startswith("**Before**")
@@ -118,7 +118,7 @@ def test_questions_that_changed_are_shown_with_both_orders_side_by_side(home: Pa
     assert after.index("Second") < after.index("First")
     assert f"2. {mark} **Second" in before
     assert f"1. {mark} **Second" in after
-    assert page.tabs[1].expander[0].label == "-0.50  lost one?"
+    assert page.tabs[1].expander[0].label == "**-0.50** · lost one?"
 
 
 def test_candidates_and_reranker_can_be_chosen(home: Path) -> None:

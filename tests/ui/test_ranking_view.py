@@ -77,5 +77,5 @@ def drawer() -> None:
 def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
     page = run_page(drawer)
     assert not page.exception
-    assert r"as reranked by \[free\](http\://evil.example)" in page.markdown[0].value
+    assert r"after reranking (\[free\](http\://evil.example))" in page.markdown[0].value
     assert not [caption for caption in page.caption if "What people said" in caption.value]

@@ -247,7 +247,9 @@ def test_instructions_are_changed_and_brought_back(home: Path) -> None:
 
 def test_default_instructions_are_shown_as_paragraphs_and_stay_the_default(home: Path) -> None:
     page = shown()
-    assert [area.value for area in page.text_area if "\n" in (area.value or "")] == []
+    answer, *others = [area.value or "" for area in page.text_area]
+    assert "reply exactly: NOT IN THE DOCUMENTS\nThe passages are" in answer
+    assert [text for text in (answer.replace("DOCUMENTS\n", ""), *others) if "\n" in text] == []
     click(page, "Save instructions")
     assert read_prompts(home) == Prompts()
 

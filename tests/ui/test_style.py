@@ -1,4 +1,4 @@
-"""Captions are readable: the contrast that WCAG 2.2 asks of small text."""
+"""Captions are readable: the contrast that WCAG 2.2 asks of small text. Uploaders speak the reader's language."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from app.ui.streamlit_options import OPTIONS_FILE
-from app.ui.style import CAPTION_OPACITY, STYLE
+from app.ui.style import CAPTION_OPACITY, STYLE, upload_words
 
 Color = tuple[float, ...]
 
@@ -42,3 +42,9 @@ def test_captions_can_be_read_in_both_themes(scheme: str, background: str) -> No
         seen = tuple(CAPTION_OPACITY * front + (1 - CAPTION_OPACITY) * back for front, back in pairs)
         assert contrast(seen, behind) >= 4.5, (name, seen)
     assert f"opacity: {CAPTION_OPACITY}" in STYLE
+
+
+def test_the_button_of_an_uploader_speaks_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "content: 'Browse'" in upload_words()
+    monkeypatch.setattr("app.translation._language_of_reader", lambda: "de")
+    assert "content: 'Durchsuchen'" in upload_words()

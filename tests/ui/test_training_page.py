@@ -229,7 +229,7 @@ def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Pat
     assert page.success[0].value.startswith("reranker-1 ranks passages better than shipped\\: 79.0 of 100 points")
     assert len(page.get("vega_lite_chart")) == 3
     assert [tab.label for tab in page.tabs] == ["Gained (1)", "Lost (1)"]
-    assert page.tabs[0].expander[0].label == r"+75 points  how many \*days\*?"
+    assert page.tabs[0].expander[0].label == r"**+75 points** · how many \*days\*?"
     assert page.dataframe[0].value["Change"].tolist() == ["+5.0", "+5.0"]
     page.text_input(key="promote-why-comparison-reranker-1").set_value("better here")
     click(page, "Promote reranker-1 now")

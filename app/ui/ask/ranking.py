@@ -16,7 +16,7 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
 from app.ui.cells import as_text
-from app.ui.words import preview, without_table_marks
+from app.ui.words import preview, reranker_words, without_table_marks
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
@@ -43,10 +43,10 @@ def _show_ranking(turn: StoredAnswer) -> None:
     if answer.reranker != "none":
         st.markdown(
             _(
-                "Left: the {n} candidates as search ranked them. Right: as reranked by {reranker}. A border marks the "
-                "sources used in the answer.",
+                "Left: the {n} candidates as search ranked them. Right: after reranking ({reranker}). A border marks "
+                "the sources used in the answer.",
                 n=len(answer.ranking),
-                reranker=markup.plain(answer.reranker),
+                reranker=markup.plain(reranker_words(answer.reranker)),
             )
         )
     else:

@@ -211,15 +211,15 @@ def _show_text(turn: StoredAnswer) -> None:
     if captions:
         st.caption(" · ".join(captions))
     st.markdown(answer_markdown(answer, card_of(turn.id)))
-    if answer.shown_statement and turn.user == current_user():
+    if (answer.shown_statement or answer.ignores_votes) and turn.user == current_user():
         st.button(
-            _("Show what the documents say"),
+            _("Include what people said") if answer.ignores_votes else _("Show what the documents say"),
             key=f"documents-{turn.id}",
-            icon=":material/article:",
+            icon=":material/group:" if answer.ignores_votes else ":material/article:",
             type="tertiary",
             on_click=rank_again,
             args=(turn,),
-            kwargs={"ignore_votes": True},
+            kwargs={"ignore_votes": not answer.ignores_votes},
         )
     if answer.num_dropped:
         st.caption(ngettext("Removed {n} made-up citation.", "Removed {n} made-up citations.", answer.num_dropped))

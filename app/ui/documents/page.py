@@ -125,7 +125,7 @@ def _show_upload() -> None:
     allow_uploads()
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"
     st.file_uploader(
-        _("Add files ({formats})", formats=_(_FORMATS)),
+        _("Add files, up to {n} MB each ({formats})", n=_MAX_UPLOAD_MB, formats=_(_FORMATS)),
         accept_multiple_files=True,
         max_upload_size=_MAX_UPLOAD_MB,
         key=key,

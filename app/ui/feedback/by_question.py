@@ -131,6 +131,7 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
             on_change=_judge,
             args=(passage, key),
             label_visibility="collapsed",
+            wrap=True,  # else the last option is cut off where words are long
         )
 
 

@@ -93,7 +93,6 @@ def _show_exports(said: Feedback) -> None:
                 key=f"export-{export_format}",
             )
             st.caption(f"{_(holds)}. {used_words(export_format, questions)}")
-    st.caption(_("Export the log in its own view."))
 
 
 def _bytes(export_format: ExportFormat, said: Feedback) -> bytes:
@@ -123,7 +122,8 @@ def _show_import() -> None:
     )
     allow_uploads()
     with st.form("import", clear_on_submit=True):
-        file = st.file_uploader(_("File"), type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
+        label = _("File, up to {n} MB (.csv, .json, .jsonl or .zip)", n=_MAX_UPLOAD_MB)
+        file = st.file_uploader(label, type=["csv", "jsonl", "json", "zip"], max_upload_size=_MAX_UPLOAD_MB)
         submitted = st.form_submit_button(_("Import"), type="primary", icon=":material/upload:")
     if submitted and not file:
         st.warning(_("Choose a file first."))

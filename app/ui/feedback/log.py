@@ -17,8 +17,9 @@ from app.ui.cells import as_text
 from app.ui.feedback.counts import Feedback
 from app.ui.resources import feedback_store, only_readable_events
 from app.ui.who import current_rights
-from app.ui.words import reason_words
+from app.ui.words import preview, reason_words
 
+_PREVIEW_CHARACTERS = 200
 _ACTIONS = {
     "deleted": N_("struck out"),
     "undone": N_("undone"),
@@ -86,7 +87,7 @@ def _table(events: Sequence[FeedbackEvent]) -> pd.DataFrame:
             _("Question"): [event.question for event in events],
             _("Document"): [event.document for event in events],
             _("Heading"): [event.heading for event in events],
-            _("Passage"): [event.text for event in events],
+            _("Passage"): [preview(event.text, _PREVIEW_CHARACTERS) for event in events],
             _("Rank"): [event.rank for event in events],
             _("Before"): [event.fused_rank for event in events],
             _("Reranker"): [event.reranker for event in events],

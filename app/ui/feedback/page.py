@@ -49,6 +49,8 @@ _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     N_("Log and files"): _show_log_and_files,
     N_("People"): show_people,
 }
+_VIEW = "feedback-view"
+"""Key of the view in the session and in the address."""
 _MOVED = {
     "Unanswered": N_("Answers and gaps"),
     "Written answers": N_("Answers and gaps"),
@@ -71,19 +73,25 @@ def show() -> None:
         return
     st.markdown(count_words(said))
     links.to_training(_("See training data") if said.ready.missing else _("Train the reranker"))
-    if moved_to := _MOVED.get(st.query_params.get("feedback-view", "")):
-        st.session_state["feedback-view"] = moved_to
+    _VIEWS[_choose_view()](said)  # draw only the chosen view
+
+
+def _choose_view() -> str:
+    """Show the views and return the chosen one, which the address names in English, so that others can open it."""
+    named = st.query_params.get(_VIEW, "")
+    earlier = {_(view): view for view in _VIEWS}  # addresses of earlier versions, in the language of the page
+    named = _MOVED.get(named) or earlier.get(named, named)
+    st.session_state[_VIEW] = named if named in _VIEWS else "Inbox"
     view = st.segmented_control(
         _("View"),
         list(_VIEWS),
         format_func=_,
-        default="Inbox",
         required=True,
-        key="feedback-view",
-        bind="query-params",  # a reload keeps it
+        key=_VIEW,
+        on_change=lambda: st.query_params.update({_VIEW: st.session_state[_VIEW]}),
         label_visibility="collapsed",
     )
-    _VIEWS[view or "Inbox"](said)  # draw only the chosen view
+    return view or "Inbox"
 
 
 def _show_damage() -> None:

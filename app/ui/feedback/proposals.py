@@ -21,7 +21,7 @@ from app.ui.feedback.counts import Feedback
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, pipeline, reads_everything
-from app.ui.who import act_as
+from app.ui.who import act_as, current_rights
 from app.ui.words import ago, on_page, sentence
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb
@@ -78,6 +78,8 @@ def _show_start() -> None:
         return
     if language_model is None:
         st.info(f"{sentence(_(NO_LANGUAGE_MODEL))}.", icon=":material/info:")
+        if current_rights().may_act_as("admin"):
+            links.to_settings(_("Set up a language model"))
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(_("Number of passages"), 1, _MAX_COUNT, 20, key=_COUNT, width=180)

@@ -34,7 +34,7 @@ def show_unanswered(said: Feedback) -> None:
                 _("Week from"): [week.begins for week in weeks],
                 _("Questions"): [week.num_asked for week in weeks],
                 _("Not answered"): [week.num_unanswered for week in weeks],
-                share: [week.num_unanswered / week.num_asked for week in weeks],
+                share: [round(week.num_unanswered / week.num_asked, 2) for week in weeks],
             }
         ),
         hide_index=True,

@@ -36,7 +36,7 @@ def _show_change(change: QuestionChange, before: str, after: str, *, in_points: 
     gain = number(change.gain, "+.2f")
     if in_points:
         gain = _("{gain} points", gain=number(100 * change.gain, "+.0f"))
-    with st.expander(f"{gain}  {markup.plain(change.question)}"):
+    with st.expander(f"**{gain}** · {markup.plain(change.question)}"):
         if in_points:
             st.caption(
                 _(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart
+from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart, reranker_name
 from app.evaluation.decision import Outcome, Verdict, usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
@@ -168,7 +168,7 @@ def _row(result: Result) -> dict[str, object]:
     quality = {name: number(value.mean, ".3f") for name, value in result.metrics.items()}
     return {
         _("Retriever"): result.retriever,
-        _("Reranker"): result.reranker,
+        _("Reranker"): reranker_name(result.reranker),
         **quality,
         _("Gain in nDCG@10"): _gain_words(gain) if gain else "",
         "p": number(gain.p_value, ".2g") if gain else "",
