@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from ingest.collections import default_collection
 from ingest.describe import Describing
-from ingest.embed.embedder import Embedder, load_meanwhile
+from ingest.embed.deferred import load_meanwhile
+from ingest.embed.embedder import Embedder
 from ingest.embedded import embed_documents
 from ingest.figures import Figures
 from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text

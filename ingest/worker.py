@@ -14,7 +14,8 @@ from typing import Annotated
 
 import typer
 
-from ingest.embed.embedder import DeferredEmbedder, Embedder, recorded_name
+from ingest.embed.deferred import DeferredEmbedder
+from ingest.embed.embedder import Embedder, recorded_name
 from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
 from ingest.jobs import Job, JobStore

@@ -1,6 +1,7 @@
 """passages -> unit vectors.
 
 embedder     Embedder    the protocol and the default embedder
+deferred                 an embedder that is loaded when it is first used
 packed_bert  PackedBert  fast computation without padding
 model_files              refuses folders that could run code, read elsewhere or take all memory
 multilingual             the weights of multilingual-e5-small for it

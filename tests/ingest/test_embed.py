@@ -14,14 +14,13 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from ingest import CiteloopError
+from ingest.embed.deferred import DeferredEmbedder, load_meanwhile
 from ingest.embed.embedder import (
-    DeferredEmbedder,
     Embedder,
     PackedBertEmbedder,
     SentenceTransformerEmbedder,
     default_embedder_path,
     load_embedder,
-    load_meanwhile,
     open_embedder,
     preferred_dtype,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.evaluation.benchmark import find_words
 from app.feedback import Judgement
 from ingest.chunk import Chunk
-from ingest.embed.embedder import DeferredEmbedder
+from ingest.embed.deferred import DeferredEmbedder
 from ingest.table import ChunkTable, TableError, read_identity
 
 _MIN_WORDS, _SEARCHED_WORDS, _NUM_SEARCHED = 5, 40, 10
