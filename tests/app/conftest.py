@@ -49,7 +49,8 @@ def fake_models(settings: Settings, embedder: FakeEmbedder, monkeypatch: pytest.
         return known[name]
 
     monkeypatch.setattr("app.models.load_embedder", lambda _: embedder)
-    monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda _: embedder)
+    for module in ("embedder", "deferred"):
+        monkeypatch.setattr(f"ingest.embed.{module}.load_embedder", lambda _: embedder)
     monkeypatch.setattr("app.commands.doctor.load_embedder", lambda _: embedder)
     monkeypatch.setattr("app.models.load_reranker", load_reranker)
     monkeypatch.setattr("app.reranking.names.load_reranker", load_reranker)

@@ -236,7 +236,7 @@ def test_no_passages_make_no_batches() -> None:
 
 
 def test_a_deferred_embedder_is_not_loaded_for_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda name: pytest.fail(f"loaded {name}"))
+    monkeypatch.setattr("ingest.embed.deferred.load_embedder", lambda name: pytest.fail(f"loaded {name}"))
     embedder = DeferredEmbedder("all-MiniLM-L6-v2", 384)
     assert (embedder.name, embedder.dimension) == ("all-MiniLM-L6-v2", 384)
 
@@ -257,7 +257,7 @@ def test_a_deferred_embedder_loads_beside_what_goes_on(monkeypatch: pytest.Monke
         assert may_end.wait(PATIENCE)
         return real
 
-    monkeypatch.setattr("ingest.embed.embedder.load_embedder", slow)
+    monkeypatch.setattr("ingest.embed.deferred.load_embedder", slow)
     load_meanwhile(DeferredEmbedder("all-MiniLM-L6-v2"))
     assert begun.wait(PATIENCE)  # it has begun, and this thread went on
     may_end.set()

@@ -160,7 +160,8 @@ def test_waiting_for_another_writer_is_said_on_stderr(
 def test_mistyped_path_is_said_before_a_model_is_loaded(
     documents: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.embed.embedder.load_embedder", lambda _: pytest.fail("a model was loaded"))
+    for module in ("embedder", "deferred"):
+        monkeypatch.setattr(f"ingest.embed.{module}.load_embedder", lambda _: pytest.fail("a model was loaded"))
     result = CliRunner().invoke(APP, [str(documents), str(documents / "nowhere")])
     assert "no such file or folder" in str(result.exception)
     assert not home.exists()
