@@ -139,8 +139,6 @@ def _abstention(judged: JudgedTable, found: Hits, rankings: Rankings, reranker: 
         lambda query_id: rerank(judged.unanswerable[query_id], found.unanswerable[query_id], reranker),
         found.unanswerable,
     )
-    if not all(ranking[0].is_probability for ranking in rankings.values() if ranking):  # in another language
-        return None
     answerable, unanswerable = (
         [ranking[0].score if ranking else 0.0 for ranking in by_id.values()] for by_id in (rankings, orders)
     )
