@@ -49,6 +49,7 @@ _VIEWS: Mapping[str, Callable[[Feedback], None]] = {
     N_("Log and files"): _show_log_and_files,
     N_("People"): show_people,
 }
+_FIRST = next(iter(_VIEWS))
 _VIEW = "feedback-view"
 """Key of the view in the session and in the address."""
 _MOVED = {
@@ -81,7 +82,7 @@ def _choose_view() -> str:
     named = st.query_params.get(_VIEW, "")
     earlier = {_(view): view for view in _VIEWS}  # addresses of earlier versions, in the language of the page
     named = _MOVED.get(named) or earlier.get(named, named)
-    st.session_state[_VIEW] = named if named in _VIEWS else "Inbox"
+    st.session_state[_VIEW] = named if named in _VIEWS else _FIRST
     view = st.segmented_control(
         _("View"),
         list(_VIEWS),
@@ -91,7 +92,7 @@ def _choose_view() -> str:
         on_change=lambda: st.query_params.update({_VIEW: st.session_state[_VIEW]}),
         label_visibility="collapsed",
     )
-    return view or "Inbox"
+    return view or _FIRST
 
 
 def _show_damage() -> None:
