@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from sqlalchemy import Connection, insert, select
 
-from app.registry.entries import SHIPPED, Action, Promotion, RegistryError, TrainedModel, Trial
+from app.registry.entries import SHIPPED, Action, Promotion, RegistryError, TrainedModel, Trial, TrialOutcome
 from ingest.home.database import now
 from ingest.home.tables import models, promotions, trials
 
@@ -35,6 +35,13 @@ def expect_standing(connection: Connection, standing: list[str]) -> None:
     """Raise RegistryError if the stack of live models is not this one."""
     if standing_models(connection) != standing:
         raise RegistryError("the live model has changed meanwhile; try again")
+
+
+def last_outcome(connection: Connection, name: str) -> TrialOutcome:
+    """Return how the model's last trial against the live one ended; '' if it goes on or there was none."""
+    past = select(trials.c.outcome).where(trials.c.model == name, trials.c.live == standing_models(connection)[0])
+    outcome: TrialOutcome = connection.scalar(past.order_by(trials.c.sequence.desc()).limit(1)) or ""
+    return outcome
 
 
 def trial_now(connection: Connection) -> Trial | None:

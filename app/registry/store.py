@@ -23,7 +23,7 @@ from app.registry.entries import (
 from app.registry.files import check_files, fingerprint, flush, other_files, read_verdict
 from app.registry.going_live import objection
 from app.registry.names import expect_free, free_name, next_name, remove_strays
-from app.registry.rows import MODELS, expect_standing, model_of, record_change, standing_models, trial_now
+from app.registry.rows import MODELS, expect_standing, last_outcome, model_of, record_change, standing_models, trial_now
 from ingest.home.database import now
 from ingest.home.folder import flush_entries
 from ingest.home.records import Records, put, unusable
@@ -229,6 +229,11 @@ class Registry:
                 connection.execute(update(trials).where(trials.c.sequence == last).values(outcome=outcome))
             return goes_on
 
+    def trial_outcome(self, name: str) -> TrialOutcome:
+        """Return how this model's last trial against the live one ended; '' if it goes on or there was none."""
+        with self._records.reading() as connection:
+            return last_outcome(connection, name)
+
     # internals ---------------------------------------------------------------------------------------
 
     def _objection(self, connection: Connection, name: str) -> str:
@@ -236,9 +241,7 @@ class Registry:
             return ""
         model_of(connection, name)  # report a mistyped name first
         live = standing_models(connection)[0]
-        past = select(trials.c.outcome).where(trials.c.model == name, trials.c.live == live)
-        outcome = connection.scalar(past.order_by(trials.c.sequence.desc()).limit(1))
-        return objection(name, self.verdict(name), live, outcome or "")
+        return objection(name, self.verdict(name), live, last_outcome(connection, name))
 
     def _expect_ranker(self, name: str) -> None:
         """Check a model, before the transaction that puts it to use: its files may take seconds to read."""

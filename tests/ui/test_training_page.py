@@ -220,6 +220,7 @@ def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: P
     page = click(page, "Stop the trial now")
     assert Registry(home).trial() is None
     assert "Trial" not in [heading.value for heading in page.subheader]
+    assert "The trial of reranker-1 against shipped was stopped" in texts(page.run())
 
 
 def test_a_better_model_is_promoted_from_its_comparison(run_page: Run, home: Path) -> None:

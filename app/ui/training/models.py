@@ -20,7 +20,7 @@ from app.ui.messages import attempt, try_to
 from app.ui.resources import current_user, registry
 from app.ui.scroll import scroll_here
 from app.ui.training.comparison import CHOSEN, VERDICTS, choose_comparison, show_report
-from app.ui.training.trial import trial_button
+from app.ui.training.trial import show_past_trial, trial_button
 from app.ui.who import act_as
 from app.ui.words import by_person, moment, sentence
 
@@ -157,6 +157,7 @@ def show_comparison() -> None:
     if name == live:
         st.caption(_("{name} is live.", name=markup.plain(name)))
         return
+    show_past_trial(name)
     with st.container(horizontal=True, vertical_alignment="center"):
         promote_button(name, "comparison", is_primary=report.verdict == "promote")
         trial_button(name)
