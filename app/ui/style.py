@@ -17,7 +17,6 @@ STYLE = f"""
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
 [data-testid='stFileUploaderDropzoneInstructions'] {{ display: none; }}
-[data-testid='stFileUploaderDropzone'] button p {{ visibility: hidden; font-size: 0 !important; }}
 @media (max-width: 640px) {{
   [data-testid='stChatMessageAvatarCustom'] {{ display: none; }}
   .st-key-feedback-view [data-testid='stButtonGroup'] [role] {{ flex-wrap: nowrap; overflow-x: auto; }}
@@ -32,7 +31,8 @@ focus; of an uploader, the words that Streamlit has in English only are hidden."
 
 
 def upload_words() -> str:
-    """Return the style that puts the reader's word on the button of an uploader."""
-    word = _("Browse")
-    place = "[data-testid='stFileUploaderDropzone'] button p::after"
-    return f"{place} {{ content: '{word}'; visibility: visible; font-size: 0.875rem; }}"
+    """Return the style that puts the reader's word on the button of an uploader; in English, Streamlit's own stays."""
+    word, place = _("Browse"), "[data-testid='stFileUploaderDropzone'] button p"
+    if word == "Browse":
+        return ""
+    return f"{place} {{ font-size: 0 !important; }} {place}::after {{ content: '{word}'; font-size: 0.875rem; }}"

@@ -45,6 +45,6 @@ def test_captions_can_be_read_in_both_themes(scheme: str, background: str) -> No
 
 
 def test_the_button_of_an_uploader_speaks_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "content: 'Browse'" in upload_words()
+    assert upload_words() == ""
     monkeypatch.setattr("app.translation._language_of_reader", lambda: "de")
     assert "content: 'Durchsuchen'" in upload_words()

@@ -46,6 +46,7 @@ def choose_options() -> Options:
         bind="query-params",  # a reload keeps it
         on_change=_note_change,
     )
+    labels = {name: reranker_words(name) for name in names}
     label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
     label += " · " + _("without what people said") if st.session_state.get("ignore-votes") else ""
     with st.popover(label, icon=":material/tune:", key="options"):
@@ -55,7 +56,7 @@ def choose_options() -> Options:
             key="reranker-name",
             persist_state="session",
             disabled=not on,
-            format_func=reranker_words,
+            format_func=labels.__getitem__,
             on_change=_note_change,
         )
         ignore_votes = st.toggle(
