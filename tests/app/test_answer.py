@@ -125,6 +125,7 @@ def test_a_dash_in_a_table_is_quoted() -> None:
     assert split_sentences("| Night shift | - | 20 EUR |") == ["Night shift | - | 20 EUR"]
 
 
+@pytest.mark.slow
 def test_sentences_of_real_documents_stand_in_their_passage_word_for_word(embedder: FakeEmbedder) -> None:
     passages = [
         piece.text

@@ -6,6 +6,8 @@ from app.search.languages import FOREIGN_QUESTION, foreign_question_note
 from ingest.embed.embedder import Embedder, load_embedder
 from tests.conftest import FakeEmbedder
 
+pytestmark = pytest.mark.slow
+
 ENGLISH = ["Everybody has thirty days of leave a year.", "A trip is approved by the head of the department."]
 GERMAN = ["Alle haben dreißig Urlaubstage im Jahr.", "Eine Dienstreise genehmigt die Abteilungsleitung."]
 

@@ -174,6 +174,7 @@ def test_history_is_shown_newest_first(citeloop: Citeloop, registry: Registry) -
     assert [line["action"] for line in lines] == ["fallback", "promote"]
 
 
+@pytest.mark.slow
 def test_rollback_loads_no_library_that_takes_seconds(registry: Registry, home: Path) -> None:
     registry.promote("reranker-1", "ann", "", override=True)
     check = (

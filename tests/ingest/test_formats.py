@@ -685,6 +685,7 @@ def test_teaser_is_not_the_main_part(tmp_path: Path) -> None:
     assert "thirty days" in text
 
 
+@pytest.mark.slow
 def test_page_with_thousands_of_hidden_marks_is_read_quickly(tmp_path: Path) -> None:
     page = "<p>word <i aria-hidden=true>x</i></p>" * 5000
     assert "x" not in read(tmp_path, "a.html", f"<body>{page}</body>").text

@@ -117,6 +117,7 @@ def read_back(data: bytes, page: Page, line: Line) -> str:
 # boxes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["finance/travel-and-expense-policy-2026.pdf", "product/pl-200-quick-guide.pdf", "people/employee-handbook.pdf"],
@@ -622,6 +623,7 @@ def test_pages_of_a_tiff_are_pages() -> None:
     assert [line.box.page for page in parsed.pages for line in page.lines] == [1, 2]
 
 
+@pytest.mark.slow
 def test_document_of_text_and_a_scan_reads_both(tmp_path: Path) -> None:
     pytest.importorskip("rapidocr")
     from PIL import Image
@@ -636,6 +638,7 @@ def test_document_of_text_and_a_scan_reads_both(tmp_path: Path) -> None:
     assert read(tmp_path, whole.getvalue()).text == f"{SENTENCE}\f{SAID}"
 
 
+@pytest.mark.slow
 def test_recognition_says_nothing_and_fetches_nothing(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
