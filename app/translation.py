@@ -54,8 +54,13 @@ def pgettext(context: str, message: str) -> str:
 
 def number(value: float, spec: str = ",d") -> str:
     """Return a number in a format such as `.1f` or `.0%`, with the reader's marks."""
-    marks: dict[str, str | int | None] = dict(zip(",.%", gettext(", . %").split(" "), strict=True))
+    marks: dict[str, str | int | None] = dict(zip(",.%", number_marks(), strict=True))
     return format(value, spec).translate(str.maketrans(marks))
+
+
+def number_marks() -> list[str]:
+    """Return the reader's marks of thousands, of decimals and of percent."""
+    return gettext(", . %").split(" ")
 
 
 def _shown(values: dict[str, object]) -> dict[str, object]:

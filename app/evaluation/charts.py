@@ -13,6 +13,7 @@ from app.evaluation.decision import usual_depth
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import NO_RERANKER, Result
 from app.translation import gettext as _
+from app.translation import number_marks
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
 
@@ -49,7 +50,7 @@ def interval_bars(base: altair.Chart, values: altair.X, num_rows: int) -> altair
 
 def finished(chart: altair.LayerChart, height: int) -> altair.LayerChart:
     """Return the chart as wide as the page, with the reader's marks in numbers."""
-    group, point, _percent = _(", . %").split(" ")
+    group, point, _percent = number_marks()
     marks = altair.NumberLocale(decimal=point, thousands=group, grouping=[3], currency=["", ""])
     chart = chart.properties(height=height, width="container")
     localized: altair.LayerChart = chart.configure(locale=altair.Locale(number=marks))

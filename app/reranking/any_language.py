@@ -129,12 +129,11 @@ class _OwnPart:
     def _own(self, vectors: torch.Tensor) -> torch.Tensor:
         from torch.nn.functional import normalize
 
-        return normalize(normalize(vectors.float(), dim=1) - self._common, dim=1)
+        return normalize(vectors - self._common, dim=1)
 
 
 def common_part(embedder: PackedBertEmbedder, passages: Sequence[str]) -> torch.Tensor:
     """Return the mean of the token vectors of these passages at length 1, shape (dimension,)."""
     import torch
-    from torch.nn.functional import normalize
 
-    return torch.cat([normalize(each.float(), dim=1) for each in embedder.token_vectors(passages)]).mean(0)
+    return torch.cat(embedder.token_vectors(passages)).mean(0)

@@ -98,10 +98,14 @@ class PackedBertEmbedder:
         return np.asarray(self._vectors([self._prompts.query + text])[0], np.float32)
 
     def token_vectors(self, texts: Sequence[str], *, is_query: bool = False) -> list[torch.Tensor]:
-        """Return the vectors of each text's word pieces, shape (pieces, dimension), without those of the prompt."""
+        """Return unit vectors of each text's word pieces, shape (pieces, dimension), without those of the prompt."""
+        from torch.nn.functional import normalize
+
         prompt = self._prompts.query if is_query else self._prompts.passage
         first = 1 + self._bert.count_tokens(prompt.rstrip())  # after the mark of the beginning
-        return self._bert.encode([prompt + text for text in texts], lambda pieces: pieces[first:-1])
+        return self._bert.encode(
+            [prompt + text for text in texts], lambda pieces: normalize(pieces[first:-1].float(), dim=1)
+        )
 
     def _vectors(self, texts: list[str]) -> Vectors:
         means = self._bert.encode(texts, lambda pieces: pieces.float().mean(0))

@@ -36,7 +36,7 @@ _OLD = "old Office formats (.doc, .xls, .ppt) are not supported; save it as .doc
 
 
 def check_not_old_office(data: bytes) -> None:
-    """Raise ParseError if it is a container of the old Office formats, in which new ones are locked, too."""
+    """Raise ParseError if it is a container of the old Office formats; a locked file of the new ones is one, too."""
     if data.startswith(_OLE):
         raise ParseError(_LOCKED if _name("EncryptedPackage") in data else _OLD)
 

@@ -72,8 +72,8 @@ def compare(
 ) -> GateReport:
     """Rank the gate's questions with the candidate, the live model and search alone, and decide.
 
-    budget_ms: maximum reranking time. max_slow_down: maximum factor on the
-    live model's time, None without. taught: what people said of the questions that the candidate was trained on.
+    budget_ms: maximum reranking time. max_slow_down: maximum factor on the live model's time, None without. taught:
+    what people said of the questions that the candidate was trained on.
     """
     judged, groups = questions.judged, questions.groups
     rerankers = {"none": None, "live": live.reranker, "candidate": candidate.reranker}

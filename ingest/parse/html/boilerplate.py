@@ -64,7 +64,7 @@ def _without(
 ) -> Tag:
     """Return the page without what the rules name and what is hidden; see content_of for hidden.
 
-    changed: receives lines such as "Last edited on 5 May 2024" of what is removed.
+    changed: receives the removed lines that say when the page changed, such as "Last edited on 5 May 2024".
     """
     page = soup.body or soup
     half = _size(page) / 2
