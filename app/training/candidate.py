@@ -157,7 +157,10 @@ def compare_with_live(
     table, embedder, budget_ms = pipeline.table, pipeline.models.embedder, pipeline.settings.rerank_budget_ms
     if probed is None:
         probed = probe(candidate, live, embedder, read_benchmark(PROBE), pipeline.settings.home)
-    candidate, live = (replace(each, reranker=in_any_language(each.reranker, embedder)) for each in (candidate, live))
+    candidate, live = (
+        replace(each, reranker=in_any_language(each.reranker, embedder, pipeline.settings.home))
+        for each in (candidate, live)
+    )
     questions = gate_questions(gate, table, embedder)
     return compare(candidate, live, questions, pipeline.search, probed, budget_ms, max_slow_down, taught)
 
