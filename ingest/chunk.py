@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -45,16 +45,30 @@ _LIST = re.compile(
 """A list and the line that introduces it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PassageRef:
-    """A passage and its place in the documents as they were when somebody spoke of it. text: the chunk's."""
+    """A passage and its place in the documents as they were when somebody spoke of it.
 
-    chunk_id: str
-    document: str
-    title: str
-    heading: str
-    page: int | None
+    text: the chunk's. The rest is '' or None where it is unknown, as in imported labels. What people say of a passage
+    inherits from it.
+    """
+
+    chunk_id: str = ""
+    document: str = ""
+    title: str = ""
+    heading: str = ""
+    page: int | None = None
     text: str
+
+    @property
+    def ref(self) -> PassageRef:
+        """Return the passage alone, without what is said of it."""
+        return PassageRef(**{field.name: getattr(self, field.name) for field in fields(PassageRef)})
+
+    @property
+    def passage(self) -> str:
+        """Return title, heading and text, like `Chunk.passage`."""
+        return f"{breadcrumb(self.title, self.heading)}\n{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,14 @@ class Chunk:
     @property
     def ref(self) -> PassageRef:
         """Return the passage as it is now, to be kept."""
-        return PassageRef(self.id, self.document, self.title, self.heading, self.page, self.text)
+        return PassageRef(
+            chunk_id=self.id,
+            document=self.document,
+            title=self.title,
+            heading=self.heading,
+            page=self.page,
+            text=self.text,
+        )
 
 
 def breadcrumb(*path: str) -> str:

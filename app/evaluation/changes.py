@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from textwrap import shorten
 
 from app.evaluation.tables import JudgedTable
 from app.reranking.rerank import RankedChunk
+from ingest.chunk import Chunk, PassageRef
 
 CHANGE_MEASURE = "nDCG@10"
 """Measure that decides whether a question counts as gained or lost."""
@@ -22,15 +23,10 @@ Rankings = Mapping[str, Sequence[RankedChunk]]
 """Query id -> ranking."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(PassageRef):
     """A passage in an order. text: its beginning in one line. relevant: whether it or its document is."""
 
-    document: str
-    title: str
-    heading: str
-    page: int | None
-    text: str
     relevant: bool
 
 
@@ -79,13 +75,10 @@ def _first_places(judged: JudgedTable, query_id: str, ranking: Sequence[RankedCh
     for ranked in ranking:
         best.setdefault(judged.unit(ranked.chunk), ranked)
     return tuple(
-        Place(
-            document=ranked.chunk.document,
-            title=ranked.chunk.title,
-            heading=ranked.chunk.heading,
-            page=ranked.chunk.page,
-            text=shorten(_TABLE_LINES.sub(" ", ranked.chunk.text), _TEXT_CHARACTERS, placeholder=" ..."),
-            relevant=unit in judged.qrels[query_id],
-        )
+        Place(relevant=unit in judged.qrels[query_id], **{**asdict(ranked.chunk.ref), "text": _beginning(ranked.chunk)})
         for unit, ranked in list(best.items())[:_NUM_PLACES]
     )
+
+
+def _beginning(chunk: Chunk) -> str:
+    return shorten(_TABLE_LINES.sub(" ", chunk.text), _TEXT_CHARACTERS, placeholder=" ...")

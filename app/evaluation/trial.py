@@ -9,7 +9,7 @@ answers. The mean gain is tested at 100 and 200 answers (O'Brien and Fleming, 19
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -25,6 +25,12 @@ from app.translation import gettext as _
 LOOKS = {100: 2.797, 200: 1.977}
 """Number of answers -> least distance of the mean gain from 0, in standard errors; 5% false decisions in total."""
 _DEPTH = 10
+_ENDS: Mapping[TrialOutcome, str] = {
+    "won": N_("{model} has won its trial against {live}."),
+    "lost": N_("{model} has lost its trial against {live}."),
+    "undecided": N_("The trial of {model} against {live} did not tell which is better."),
+    "stopped": N_("The trial of {model} against {live} was stopped."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +61,18 @@ class Tally:
             live=live,
             same=same,
         )
-        ends = {
-            "won": N_("{model} has won against {live}."),
-            "lost": N_("{model} has lost against {live}."),
-            "undecided": N_("{all} answers do not tell which of {model} and {live} is better."),
-            "": N_("{n} of {all} answers with a strike-out."),
-        }
-        end = _(ends[self.outcome], model=model, live=live, n=self.num_answers, all=max(LOOKS))
+        going_on = _("{n} of {all} answers with a strike-out.", n=self.num_answers, all=max(LOOKS))
+        end = end_in_words(self.outcome, model, live) if self.outcome else going_on
         return f"{end} {tally}" if self.num_answers else end
 
     def as_record(self) -> dict[str, object]:
         """Return the form that the command line prints, with stable names."""
         return {**asdict(self), "sentence": self.sentence}
+
+
+def end_in_words(outcome: TrialOutcome, model: str, live: str) -> str:
+    """Return how a trial ended. outcome: not ''."""
+    return _(_ENDS[outcome], model=model, live=live)
 
 
 def tally(registry: Registry, store: FeedbackStore) -> Tally | None:

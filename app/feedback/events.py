@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from app.answer import Answer
+from ingest.chunk import PassageRef
 from ingest.home.database import now
 
 Action = Literal["deleted", "undone", "kept", "opened"]
@@ -38,12 +39,12 @@ class ShownAnswer:
     num_citations: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeedbackEvent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackEvent(PassageRef):
     """One action of one user on one passage of an answer.
 
     question: the query as searched (a follow-up is expanded to a full question). number: of the citation, None for an
-    uncited passage. Text, ranks and scores are copied, so the event outlives its document. reason: None until given.
+    uncited passage. Ranks and scores are copied, too, so the event outlives its document. reason: None until given.
     reranker_version: fingerprint in hex. answered_by: 'extractive' or the language model's name. reranker_version,
     embedder and answered_by are '' in old events. shown: ids of all citations of the answer in order, with spaces
     between; '' in old events.
@@ -61,12 +62,6 @@ class FeedbackEvent:
     embedder: str
     answered_by: str
     number: int | None
-    chunk_id: str
-    document: str
-    title: str
-    heading: str
-    page: int | None
-    text: str
     rank: int
     score: float
     reranker_score: float | None

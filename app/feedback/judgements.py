@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import Literal, Protocol
+from typing import Literal
 
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
@@ -16,36 +16,12 @@ IMPORTED = "imported from"
 """Prefix of the origin of imported judgements; the file name follows."""
 
 
-class ShownPassage(Protocol):
-    """A passage with the question that it was shown for; a FeedbackEvent is one."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def chunk_id(self) -> str: ...
-    @property
-    def document(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def heading(self) -> str: ...
-    @property
-    def page(self) -> int | None: ...
-    @property
-    def text(self) -> str: ...
-
-
-def ref_of(shown: ShownPassage) -> PassageRef:
-    """Return the passage without its question."""
-    return PassageRef(shown.chunk_id, shown.document, shown.title, shown.heading, shown.page, shown.text)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(PassageRef):
     """A curator's decision on a passage for a question.
 
     The store sets id and at (ISO 8601 in UTC); both are '' before. origin: 'curator', or 'imported from' and the file
-    name. The document of an imported passage may be unknown.
+    name.
     """
 
     id: str = ""
@@ -54,24 +30,11 @@ class Judgement:
     question: str
     label: Label
     origin: str = "curator"
-    chunk_id: str = ""
-    document: str = ""
-    title: str = ""
-    heading: str = ""
-    page: int | None = None
-    text: str
 
     @classmethod
-    def of(cls, passage: ShownPassage, label: Label, user: str, origin: str = "curator") -> Judgement:
-        """Return the judgement of a passage with feedback."""
-        return cls.of_passage(passage.question, ref_of(passage), label, user, origin)
-
-    @classmethod
-    def of_passage(
-        cls, question: str, passage: PassageRef, label: Label, user: str, origin: str = "curator"
-    ) -> Judgement:
+    def of(cls, question: str, passage: PassageRef, label: Label, user: str, origin: str = "curator") -> Judgement:
         """Return the judgement of a passage for a question."""
-        return cls(user=user, question=question, label=label, origin=origin, **asdict(passage))
+        return cls(user=user, question=question, label=label, origin=origin, **asdict(passage.ref))
 
     @property
     def key(self) -> str:

@@ -15,9 +15,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from app.feedback import FeedbackEvent, Judgement, question_key
+from ingest.chunk import PassageRef
 
 STRUCK_OUT, KEPT, CURATOR = 0.7, 0.3, 1.0
 """Weights of actions; a curator's judgement weighs 1."""
@@ -26,8 +27,8 @@ _NOTHING = 1e-9
 """Sums of strengths that are undone leave a rounding error."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabeledPassage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabeledPassage(PassageRef):
     """The label of a passage for a question.
 
     rank: its first rank when shown, None if never shown. relevant: None if unknown or disputed. weight: 0 to 1, 0 if
@@ -35,12 +36,6 @@ class LabeledPassage:
     """
 
     question: str
-    chunk_id: str
-    document: str
-    title: str
-    heading: str
-    page: int | None
-    text: str
     rank: int | None = None
     relevant: bool | None = None
     weight: float = 0.0
@@ -48,11 +43,6 @@ class LabeledPassage:
     struck_by: tuple[str, ...] = ()
     kept_by: tuple[str, ...] = ()
     judged_by: str = ""
-
-    @property
-    def passage(self) -> str:
-        """Text for a reranker, like `Chunk.passage`."""
-        return f"{' > '.join(filter(None, (self.title, self.heading)))}\n{self.text}"
 
     @property
     def trust(self) -> float:
@@ -187,5 +177,4 @@ def _from_curator(passage: LabeledPassage, judgement: Judgement) -> LabeledPassa
 
 def _passage(said: FeedbackEvent | Judgement) -> LabeledPassage:
     rank = said.rank if isinstance(said, FeedbackEvent) else None
-    place = said.chunk_id, said.document, said.title, said.heading, said.page
-    return LabeledPassage(said.question, *place, said.text, rank)
+    return LabeledPassage(question=said.question, rank=rank, **asdict(said.ref))

@@ -160,7 +160,7 @@ class FeedbackStore(CuratorStore):
     def say(self, statements: Sequence[Statement]) -> None:
         """Append statements in one transaction, and judgements that the sources of written answers answer."""
         named = [
-            Judgement.of_passage(one.question, source, "relevant", one.user)
+            Judgement.of(one.question, source, "relevant", one.user)
             for one in statements
             if not one.withdrawn
             for source in one.sources
@@ -200,7 +200,7 @@ def _position(connection: Connection) -> Position:
 
 
 def _events(connection: Connection, query: Select[Any]) -> list[FeedbackEvent]:
-    return [FeedbackEvent(*row) for row in connection.execute(query)]
+    return [FeedbackEvent(**row) for row in connection.execute(query).mappings()]
 
 
 def _judgements(connection: Connection, query: Select[Any]) -> list[Judgement]:
@@ -209,7 +209,7 @@ def _judgements(connection: Connection, query: Select[Any]) -> list[Judgement]:
 
 def _deleted(connection: Connection, answer_id: str, user: str) -> dict[str, FeedbackEvent]:
     strikes = connection.execute(_STRIKES_OF_USER, {"answer_id": answer_id, "user": user})
-    last = {row.chunk_id: FeedbackEvent(*row) for row in strikes}
+    last = {row["chunk_id"]: FeedbackEvent(**row) for row in strikes.mappings()}
     return {chunk_id: event for chunk_id, event in last.items() if event.action == "deleted"}
 
 

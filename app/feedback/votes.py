@@ -8,7 +8,7 @@ from typing import Any
 
 from app.access.users import earlier_name
 from app.feedback.events import FeedbackEvent
-from app.feedback.judgements import Judgement, ref_of
+from app.feedback.judgements import Judgement
 from app.feedback.rules import KEPT, STRUCK_OUT, Stance
 from app.memory.votes import Kind, Statement, Vote
 from app.memory.wording import Wording
@@ -52,7 +52,7 @@ class QuestionVotes:
             return 0.0
         if isinstance(said, FeedbackEvent) and said.action == "opened":
             return 0.0
-        known = self.passages.setdefault(said.text, PassageVotes(ref_of(said)))
+        known = self.passages.setdefault(said.text, PassageVotes(said.ref))
         known.since = said.at
         if isinstance(said, Judgement):
             known.judgement = said

@@ -14,7 +14,7 @@ NO_GAIN = Difference(0.0, 0.0, 0.0, 1.0)
 
 
 def make_place(title: str = "Leave", text: str = "Thirty days.", *, relevant: bool = False) -> Place:
-    return Place("leave.md", title, "Annual leave", 3, text, relevant)
+    return Place(document="leave.md", title=title, heading="Annual leave", page=3, text=text, relevant=relevant)
 
 
 def make_change(question: str, before: float, after: float, *places: Place) -> QuestionChange:

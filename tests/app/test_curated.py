@@ -190,7 +190,7 @@ def test_a_named_passage_for_the_very_question_wins_over_an_answer_to_a_like_one
     write(pipeline, store)
     other = "Is there a company car for me today?"
     assert pipeline.rank(other).statement
-    store.judge([Judgement.of_passage(other, pipeline.rank(CAR).citations[-1].chunk.ref, "relevant", "bob")])
+    store.judge([Judgement.of(other, pipeline.rank(CAR).citations[-1].chunk.ref, "relevant", "bob")])
     assert pipeline.rank(other).statement is None
     write(pipeline, store, "Today only by train [1].", other)
     assert pipeline.ask("is there a company car for me TODAY").text == "Today only by train [1]."

@@ -48,7 +48,7 @@ def test_a_model_is_timed_and_compared_on_judged_questions_and_the_samples(
         for chunk in pipeline.table.chunks_of(document.id)
         if "hotel" in chunk.text
     ]
-    FeedbackStore(home).judge([Judgement.of_passage("What may a hotel cost?", chunk.ref, "relevant", "cora")])
+    FeedbackStore(home).judge([Judgement.of("What may a hotel cost?", chunk.ref, "relevant", "cora")])
     report = try_model(name, pipeline)
     assert max(len(passages) for _, passages in candidate.calls) == NUM_PASSAGES
     assert (report.live, report.candidate, report.num_questions) == ("shipped", name, 1)

@@ -38,17 +38,15 @@ FORMATS = pytest.mark.parametrize("export_format", get_args(ExportFormat))
 
 def labeled(question: str, text: str, relevant: bool | None, **changed: Any) -> LabeledPassage:
     passage = LabeledPassage(
-        question,
-        "c" * 16,
-        "handbook/leave.md",
-        "Leave",
-        "Annual > Days",
-        None,
-        text,
-        None,
-        relevant,
-        0.7,
-        "struck out by 1",
+        question=question,
+        chunk_id="c" * 16,
+        document="handbook/leave.md",
+        title="Leave",
+        heading="Annual > Days",
+        text=text,
+        relevant=relevant,
+        weight=0.7,
+        origin="struck out by 1",
     )
     return replace(passage, **changed)
 
@@ -100,7 +98,10 @@ def test_what_is_exported_and_imported_says_the_same(export_format: ExportFormat
 @FORMATS
 def test_an_import_is_of_the_passage_that_was_labelled(export_format: ExportFormat, tmp_path: Path, home: Path) -> None:
     store = FeedbackStore(home)
-    one = [Judgement.of(each, "relevant" if each.relevant else "not relevant", "bob") for each in LABELED[:2]]
+    one = [
+        Judgement.of(each.question, each, "relevant" if each.relevant else "not relevant", "bob")
+        for each in LABELED[:2]
+    ]
     assert store.judge(one) == 2
     path = written(export_format, label([], store.judgements()), tmp_path)
     assert store.judge(read_labels(path, "ada")) == 0

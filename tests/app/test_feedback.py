@@ -279,7 +279,7 @@ def test_a_database_whose_users_are_cookies_gets_their_digests(store: FeedbackSt
     for user in (COOKIE, "ann@example.org", "api:wiki"):
         store.record(shown, chunk_ids(shown)[0], "deleted", user)
     store.record_kept(shown, COOKIE)
-    store.judge([Judgement.of(store.events()[0], "relevant", COOKIE)])
+    store.judge([Judgement.of(store.events()[0].question, store.events()[0], "relevant", COOKIE)])
     store.share("talk", COOKIE)
     make_earlier(home, 0)
     opened, user = FeedbackStore(home), user_of_cookie(COOKIE)
@@ -352,6 +352,12 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
     event = store.record(shown, chunk_ids(shown)[0], "deleted", "ada")
     assert event is not None
     assert list(asdict(event)) == [
+        "chunk_id",
+        "document",
+        "title",
+        "heading",
+        "page",
+        "text",
         "id",
         "at",
         "user",
@@ -364,12 +370,6 @@ def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> 
         "embedder",
         "answered_by",
         "number",
-        "chunk_id",
-        "document",
-        "title",
-        "heading",
-        "page",
-        "text",
         "rank",
         "score",
         "reranker_score",
@@ -588,7 +588,7 @@ def said(store: FeedbackStore) -> list[tuple[str, str, str]]:
 def test_a_judgement_copies_the_place_of_what_it_judges(store: FeedbackStore, shown: StoredAnswer) -> None:
     event = store.record(shown, chunk_ids(shown)[1], "deleted", "ada")
     assert event is not None
-    assert store.judge([Judgement.of(event, "not relevant", "cara", "imported from log.jsonl")]) == 1
+    assert store.judge([Judgement.of(event.question, event, "not relevant", "cara", "imported from log.jsonl")]) == 1
     (judgement,) = store.judgements()
     place = ("question", "chunk_id", "document", "title", "heading", "page", "text")
     assert [getattr(judgement, name) for name in place] == [getattr(event, name) for name in place]
@@ -599,18 +599,18 @@ def test_a_judgement_copies_the_place_of_what_it_judges(store: FeedbackStore, sh
 
 def test_a_judgement_has_these_names() -> None:
     assert list(asdict(say())) == [
-        "id",
-        "at",
-        "user",
-        "question",
-        "label",
-        "origin",
         "chunk_id",
         "document",
         "title",
         "heading",
         "page",
         "text",
+        "id",
+        "at",
+        "user",
+        "question",
+        "label",
+        "origin",
     ]
 
 

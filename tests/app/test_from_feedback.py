@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -47,8 +47,7 @@ def labelled(
     chunk, about = chunk_of(table, item), item if about is None else about
     question = f"word{about} colour of item{about} thing{about}?"
     given = {"rank": 1, "relevant": relevant, "weight": 0.3 if relevant else 0.7, "origin": "kept by 1"} | changes
-    place = chunk.id, chunk.document, chunk.title, chunk.heading, chunk.page, chunk.text
-    return LabeledPassage(question, *place, **given)  # type: ignore[arg-type]  # by name
+    return LabeledPassage(question=question, **asdict(chunk.ref), **given)  # type: ignore[arg-type]  # by name
 
 
 def examples_of(table: ChunkTable, labels: Sequence[LabeledPassage], seed: int = 0):  # type: ignore[no-untyped-def]

@@ -160,7 +160,7 @@ def test_like_questions_are_one_item_and_others_are_not(store: FeedbackStore) ->
 
 def judge(store: FeedbackStore, question: str, named: str = "relevant", user: str = "cora") -> None:
     chunk = make_chunk(PASSAGES[0])
-    store.judge([Judgement.of_passage(question, chunk.ref, named, user)])  # type: ignore[arg-type]
+    store.judge([Judgement.of(question, chunk.ref, named, user)])  # type: ignore[arg-type]
 
 
 def test_a_named_passage_closes_an_item_with_all_its_wordings(store: FeedbackStore) -> None:
@@ -249,7 +249,7 @@ def test_a_withdrawal_or_a_later_named_passage_ends_it(pipeline: Pipeline) -> No
     say_unanswered(pipeline)
     assert pipeline.rank(CAR).statement
     chunk = pipeline.rank(CAR).citations[0].chunk
-    store.judge([Judgement.of_passage(CAR, chunk.ref, "relevant", "bob")])
+    store.judge([Judgement.of(CAR, chunk.ref, "relevant", "bob")])
     assert pipeline.rank(CAR).statement is None
 
 
@@ -364,7 +364,7 @@ def test_votes_on_a_passage_that_has_changed_wait_and_are_kept_or_dropped(pipeli
     stored = save(pipeline, question)
     store = FeedbackStore(pipeline.settings.home)
     chunk = next(each.chunk for each in stored.answer.citations if "eight weeks" in each.chunk.text)
-    store.judge([Judgement.of_passage(question, chunk.ref, "relevant", "cora")])
+    store.judge([Judgement.of(question, chunk.ref, "relevant", "cora")])
     assert changed_questions_of(pipeline, store) == {}
     replace_text(pipeline, documents, "eight weeks", "eight  weeks")
     assert changed_questions_of(pipeline, store) == {}, "it says nearly the same"
@@ -377,8 +377,8 @@ def test_votes_on_a_passage_that_has_changed_wait_and_are_kept_or_dropped(pipeli
     assert (vote.passage.text, "10 weeks" in now.text) == (chunk.text, True)
     store.judge(
         [
-            Judgement.of_passage(question, vote.passage, "left out", "cora"),
-            Judgement.of_passage(question, now.ref, "relevant", "cora"),
+            Judgement.of(question, vote.passage, "left out", "cora"),
+            Judgement.of(question, now.ref, "relevant", "cora"),
         ]
     )
     assert items(store, changed_questions_of(pipeline, store)) == []
@@ -389,7 +389,7 @@ def test_votes_on_documents_that_are_gone_do_not_wait(pipeline: Pipeline) -> Non
     stored = save(pipeline)
     store = FeedbackStore(pipeline.settings.home)
     chunk = stored.answer.citations[0].chunk
-    store.judge([Judgement.of_passage(CAR, chunk.ref, "relevant", "cora")])
+    store.judge([Judgement.of(CAR, chunk.ref, "relevant", "cora")])
     with pipeline.table.writing():
         pipeline.table.remove([chunk.document_id])
     assert changed_questions_of(pipeline, store) == {}

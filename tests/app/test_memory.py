@@ -347,7 +347,7 @@ def test_votes_that_could_not_be_read_for_a_moment_are_read_before_the_next_ques
 ) -> None:
     pipeline, store = asked
     live, embedder = LiveMemory(pipeline.settings.home, 2), FakeEmbedder()
-    store.judge([Judgement.of_passage(QUESTION, ranked("one")[0].chunk.ref, "relevant", "cora")])
+    store.judge([Judgement.of(QUESTION, ranked("one")[0].chunk.ref, "relevant", "cora")])
     with monkeypatch.context() as broken:
         broken.setattr("app.feedback.recall.question_vectors", fails)
         assert len(live.current(embedder)) == 0
@@ -408,7 +408,7 @@ def test_what_a_curator_names_is_cited_even_if_search_missed_it_but_not_outside_
     pipeline, store = asked
     answer = pipeline.rank("What does the VPN need?")
     last = answer.ranking[-1].chunk
-    store.judge([Judgement.of_passage("what does the vpn need", last.ref, "relevant", "cora")])
+    store.judge([Judgement.of("what does the vpn need", last.ref, "relevant", "cora")])
     few = Pipeline(pipeline.settings.model_copy(update={"num_candidates": 1}), embedder=FakeEmbedder())
     assert cited(few)[0] == cited(pipeline)[0] == last.id
     elsewhere = next(each.chunk.document for each in answer.ranking if each.chunk.document != last.document)

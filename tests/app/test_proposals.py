@@ -126,7 +126,7 @@ def test_passages_with_an_answer_or_a_proposal_or_hardly_any_text_are_not_asked_
     store = ProposalStore(home)
     for each in store.proposals():
         store.reject(each.id, "ann")
-    FeedbackStore(home).judge([Judgement.of(store.proposals()[0], "relevant", "ann")])
+    FeedbackStore(home).judge([Judgement.of(store.proposals()[0].question, store.proposals()[0], "relevant", "ann")])
     outcomes(ask(again))
     assert again.num_asked == 2  # a passage whose question was rejected may be asked about otherwise
 

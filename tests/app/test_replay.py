@@ -92,7 +92,7 @@ def test_later_votes_do_not_reach_back(store: FeedbackStore) -> None:
 
 def test_a_curator_counts_from_the_decision_on(store: FeedbackStore) -> None:
     chunks = judge_answer(store, QUESTION, "ann", struck=["one"], kept=["two"])
-    store.judge([Judgement.of_passage(QUESTION, chunks["two"].ref, "relevant", "cora")])
+    store.judge([Judgement.of(QUESTION, chunks["two"].ref, "relevant", "cora")])
     judge_answer(store, QUESTION + "?!", "bob", struck=["one"], kept=["two"])
     found = run(store)
     assert found.asked_before.gain

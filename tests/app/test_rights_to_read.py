@@ -177,7 +177,7 @@ def test_damage_names_no_document_to_who_may_not_read_it(pipeline: Pipeline) -> 
 
 def test_a_named_passage_acts_only_for_who_may_read_it(pipeline: Pipeline, store: FeedbackStore, secret: Chunk) -> None:
     asked = "How many days of leave are there?"
-    store.judge([Judgement.of_passage(asked, secret.ref, "relevant", "root")])
+    store.judge([Judgement.of(asked, secret.ref, "relevant", "root")])
     assert pipeline.rank(asked, within=EVERYTHING.read_by(BEN)).ranking[0].chunk == secret
     mine = pipeline.rank(asked, within=EVERYTHING.read_by(ANN))
     assert not leaks(mine)
@@ -188,7 +188,7 @@ def test_a_named_passage_is_found_in_the_copy_that_may_be_read(
     pipeline: Pipeline, store: FeedbackStore, secret: Chunk, add: Callable[[str, str], None]
 ) -> None:
     add("handbook/network.md", f"# VPN\n\n{secret.text}\n")
-    named = Judgement.of_passage("How many days?", replace(secret, id="gone").ref, "relevant", "root")
+    named = Judgement.of("How many days?", replace(secret, id="gone").ref, "relevant", "root")
     store.judge([named])
     best = pipeline.rank("How many days?", within=EVERYTHING.read_by(ANN)).ranking[0]
     assert best.chunk.document == "handbook/network.md"
@@ -284,7 +284,7 @@ def test_a_passage_named_for_others_does_not_end_that_nothing_answers(
     pipeline: Pipeline, store: FeedbackStore, secret: Chunk
 ) -> None:
     store.say([Statement("Is there a pool?", "root")])
-    store.judge([Judgement.of_passage("Is there a pool?", secret.ref, "relevant", "ben")])
+    store.judge([Judgement.of("Is there a pool?", secret.ref, "relevant", "ben")])
     said = {
         rights.user: pipeline.rank("Is there a pool?", within=EVERYTHING.read_by(rights)).statement is not None
         for rights in (ANN, BEN, ALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,16 @@ def test_what_is_bad_is_said_even_where_there_is_too_little_data() -> None:
 def passage(question: str, *, relevant: bool = True, users: Sequence[str] = (), curator: str = "") -> LabeledPassage:
     kept, struck = (tuple(users), ()) if relevant else ((), tuple(users))
     return LabeledPassage(
-        question, "id", "a.md", "A", "", None, "Text.", None, relevant, 1.0, "", struck, kept, judged_by=curator
+        question=question,
+        chunk_id="id",
+        document="a.md",
+        title="A",
+        text="Text.",
+        relevant=relevant,
+        weight=1.0,
+        struck_by=struck,
+        kept_by=kept,
+        judged_by=curator,
     )
 
 
@@ -171,9 +180,7 @@ def judged(
         question = form.format(number)
         first = [each.chunk for each in search(question, table, FakeEmbedder())][:8]
         gate[question] = [
-            LabeledPassage(
-                question, c.id, c.document, c.title, c.heading, c.page, c.text, None, relevant_word in c.text, 1.0
-            )
+            LabeledPassage(question=question, relevant=relevant_word in c.text, weight=1.0, **asdict(c.ref))
             for c in first
         ]
     return gate

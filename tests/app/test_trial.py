@@ -125,7 +125,7 @@ def test_what_is_left_standing_counts_for_the_model_that_ranks_it_higher(
     ended = tally(registry, FeedbackStore(home))
     assert ended
     assert ended.sentence.startswith(
-        "reranker-1 has won against shipped. Sources left standing rank higher: with reranker-1 in 3"
+        "reranker-1 has won its trial against shipped. Sources left standing rank higher: with reranker-1 in 3"
     )
     assert registry.trial() is None
     assert tally(registry, FeedbackStore(home)) is None

@@ -119,7 +119,7 @@ def run(world: World, options: argparse.Namespace, seed: int, scratch: Path) -> 
                 struck = click(world, store, asked, people, strike_wrong(options.wrong), random.Random(seed))
             if naming:
                 store.judge(
-                    Judgement.of_passage(world.answers[query_id].searched, chunk.ref, "relevant", "curator")
+                    Judgement.of(world.answers[query_id].searched, chunk.ref, "relevant", "curator")
                     for query_id, chunk in named.items()
                     if chunk
                 )

@@ -142,7 +142,7 @@ def name_answers(pipeline: Pipeline, benchmark: Benchmark, query_ids: Iterable[s
         question, right = benchmark.queries[query_id], benchmark.qrels[query_id]
         chunk = next((each.chunk for each in pipeline.search(question) if each.chunk.document in right), None)
         if chunk:
-            judgements.append(Judgement.of_passage(question, chunk.ref, "relevant", "curator"))
+            judgements.append(Judgement.of(question, chunk.ref, "relevant", "curator"))
     return FeedbackStore(pipeline.settings.home).judge(judgements)
 
 

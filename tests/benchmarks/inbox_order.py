@@ -151,8 +151,7 @@ def gains_per_label(
         same = [query_id for query_id in wordings if world.needs[query_id] == world.needs[wordings[0]]]
         if chunk := name_passage(world, wordings[0], chance) or find_passage(world, wordings[0]):
             labeled.judge(
-                Judgement.of_passage(world.answers[query_id].searched, chunk.ref, "relevant", "cora")
-                for query_id in same
+                Judgement.of(world.answers[query_id].searched, chunk.ref, "relevant", "cora") for query_id in same
             )
         if number in NUM_LABELS:
             gains[number] = (quality(world, labeled, log) - before) / number

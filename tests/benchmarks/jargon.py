@@ -162,7 +162,7 @@ def add_answers(pipeline: Pipeline, questions: Mapping[str, Question], answers: 
     store = FeedbackStore(pipeline.settings.home)
     shown = {(event.question, event.chunk_id) for event in store.events()}
     return store.judge(
-        Judgement.of_passage(each.question, answers[query_id].ref, "relevant", "curator")
+        Judgement.of(each.question, answers[query_id].ref, "relevant", "curator")
         for query_id, each in questions.items()
         if (each.question, answers[query_id].id) not in shown
     )

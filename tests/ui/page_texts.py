@@ -15,7 +15,7 @@ _TRANSLATE = {"_": 1, "N_": 1, "ngettext": 2, "pgettext": 2}
 """Function of `app.translation` -> its number of texts."""
 _NOT_SHOWN = re.compile(
     r"act_as|_act|_write|listed|re\.\w+|cast|TypeVar|.*\.(html|warning|removeprefix|replace|form|chat_message|rank|add"
-    r"|set_page_config|session_state\.\w+|query_params\.\w+|of_passage|component)"
+    r"|set_page_config|session_state\.\w+|query_params\.\w+|component)"
 )
 """Functions whose texts no page shows: of the audit log, the log, styles, scripts and Streamlit itself."""
 _HIDDEN_ARGUMENTS = {

@@ -70,7 +70,7 @@ def test_both_sides_are_ranked_with_what_their_user_and_others_said(
 ) -> None:
     store = FeedbackStore(settings.home)
     last = pipeline.rank(QUESTION).ranking[-1].chunk
-    store.judge([Judgement.of_passage(QUESTION, last.ref, "relevant", "cora")])
+    store.judge([Judgement.of(QUESTION, last.ref, "relevant", "cora")])
     *_, without_votes = pipeline.write(pipeline.rank(QUESTION, ignore_votes=True))
     store.save_answer(without_votes, "talk", "ann")
     asked: list[dict[str, object]] = []

@@ -7,7 +7,7 @@ from app.ui.feedback.counts import by_origin, questions_of
 
 
 def passage(text: str, relevant: bool | None = None, **said: object) -> LabeledPassage:
-    return LabeledPassage("q?", "", "", "", "", None, text, relevant=relevant, **said)  # type: ignore[arg-type]
+    return LabeledPassage(question="q?", text=text, relevant=relevant, **said)  # type: ignore[arg-type]
 
 
 def test_labels_are_counted_by_where_they_come_from() -> None:

@@ -144,7 +144,7 @@ def test_what_documents_have_overtaken_is_kept_or_dropped(
     leave = next(each.chunk for each in found.ranking if "eight weeks" in each.chunk.text)
     vpn = next(each.chunk for each in found.ranking if "hardware key" in each.chunk.text)
     store.say([Statement(CAR, "cora", text="Wait for it [1].", sources=(leave.ref,))])
-    store.judge([Judgement.of_passage(CAR, vpn.ref, "not relevant", "cora")])
+    store.judge([Judgement.of(CAR, vpn.ref, "not relevant", "cora")])
     for name, old, new in (("handbook/leave.md", "eight weeks", "10 weeks"), ("it/vpn.md", "4400", "4411")):
         (documents / name).write_text((documents / name).read_text().replace(old, new))
     list(ingest([documents], pipeline.table, FakeEmbedder()))

@@ -191,14 +191,14 @@ def test_the_address_names_the_view_in_english_in_each_language(
 
 def control(page: AppTest, store: FeedbackStore):  # type: ignore[no-untyped-def]  # streamlit's test element
     """What a curator says of the first passage that was struck out."""
-    key = f"judge-{Judgement.of(store.events()[0], 'relevant', '').key}"
+    key = f"judge-{Judgement.of(store.events()[0].question, store.events()[0], 'relevant', '').key}"
     return next(each for each in page.button_group if each.key and each.key.startswith(key))
 
 
 def test_what_another_curator_says_is_shown_and_can_be_changed_back(run_page: Run, store: FeedbackStore) -> None:
     page = view(run_page(feedback), "By question")
     control(page, store).set_value("relevant").run()
-    store.judge([Judgement.of(store.events()[0], "not relevant", "ben")])
+    store.judge([Judgement.of(store.events()[0].question, store.events()[0], "not relevant", "ben")])
     page.run()
     assert "Decided by ben: does not answer" in texts(page)
     assert control(page, store).value == "not relevant"
@@ -209,17 +209,17 @@ def test_what_another_curator_says_is_shown_and_can_be_changed_back(run_page: Ru
 def test_a_passage_that_was_picked_as_the_answer_is_shown_so(run_page: Run, store: FeedbackStore) -> None:
     page = view(run_page(feedback), "By question")
     assert control(page, store).value is None
-    store.judge([Judgement.of(store.events()[0], "relevant", "ann")])  # as the drawer does
+    store.judge([Judgement.of(store.events()[0].question, store.events()[0], "relevant", "ann")])  # as the drawer does
     assert control(page.run(), store).value == "relevant"
 
 
 def test_a_browser_that_is_behind_takes_nobodys_word_back(run_page: Run, store: FeedbackStore) -> None:
     """It sends the control as it was drawn before another curator changed the word."""
     event = store.events()[0]
-    store.judge([Judgement.of(event, "relevant", "ben")])
+    store.judge([Judgement.of(event.question, event, "relevant", "ben")])
     page = view(run_page(feedback), "By question")
     behind = control(page, store)
-    store.judge([Judgement.of(event, "not relevant", "cleo")])
+    store.judge([Judgement.of(event.question, event, "not relevant", "cleo")])
     page.run()
     behind.set_value("relevant").run()
     assert (store.judgements()[0].label, store.judgements()[0].user) == ("not relevant", "cleo")

@@ -15,7 +15,7 @@ from tests.app.builders import make_candidates
 
 
 def recall(kind: Any, likeness: float = 1.0, **more: Any) -> Recall:
-    place = PassageRef("c1", "leave.md", "Leave", "", None, "Thirty days.")
+    place = PassageRef(chunk_id="c1", document="leave.md", title="Leave", text="Thirty days.")
     return Recall(Vote("How long is leave?", place, kind, **more), likeness)
 
 

@@ -46,7 +46,7 @@ def stored(settings: Settings, pipeline: Pipeline, table: ChunkTable) -> StoredA
     chunk = turn.answer.citations[0].chunk
     store.record(turn, chunk.id, "deleted", "ann", "outdated")
     store.record(turn, chunk.id, "deleted", "ben")
-    store.judge([Judgement.of_passage("Which tunnel?", chunk.ref, "relevant", "ben")])
+    store.judge([Judgement.of("Which tunnel?", chunk.ref, "relevant", "ben")])
     store.say([Statement("Is the tunnel long?", "ben", shown=(chunk.id,))])
     store.say([Statement("Where is the tunnel?", "ben", text="Below the tunnel [1].", sources=(chunk.ref,))])
     return turn

@@ -124,7 +124,7 @@ def test_a_card_says_what_people_said_and_why_it_stands_above_the_next(
     question = "How much may a hotel cost a night?"
     first = pipeline.rank(question)
     named = first.ranking[-1].chunk
-    store.judge([Judgement.of_passage(question, named.ref, "relevant", "cora")])
+    store.judge([Judgement.of(question, named.ref, "relevant", "cora")])
     store.save_answer(pipeline.ask(question), "talk", "ann")
     captions = [caption.value for caption in run_page(cards).caption]
     assert any("**Raised**: named as the answer by a curator for this question" in caption for caption in captions)

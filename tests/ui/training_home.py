@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def _react(store: FeedbackStore, answer_id: str, chance: random.Random) -> None:
 
 def _judgement(answer: StoredAnswer) -> Judgement:
     chunk = answer.answer.citations[0].chunk
-    return Judgement.of_passage(answer.answer.question, chunk.ref, "relevant", _PEOPLE[1])
+    return Judgement.of(answer.answer.question, chunk.ref, "relevant", _PEOPLE[1])
 
 
 def _train(home: Path, store: FeedbackStore) -> None:
@@ -82,7 +82,7 @@ def _places(store: FeedbackStore, answer_id: str) -> tuple[str, float, float, tu
     answer = store.answer(answer_id, _PEOPLE[0])
     assert answer is not None
     shown = [
-        Place(each.chunk.document, each.chunk.title, each.chunk.heading, each.chunk.page, each.chunk.text[:160], False)
+        Place(relevant=False, **{**asdict(each.chunk.ref), "text": each.chunk.text[:160]})
         for each in answer.answer.ranking[:5]
     ]
     right = replace(shown[0], relevant=True)

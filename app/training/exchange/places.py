@@ -32,7 +32,7 @@ def located(judgements: Sequence[Judgement], home: Path) -> list[Judgement]:
     found: dict[str, Judgement] = {}
     for one in sorted(judgements, key=lambda judgement: judgement.text not in same):  # whole passages first
         chunk = next(iter(same.get(one.text, ())), None) or _containing(one.text, table)
-        placed = Judgement.of_passage(one.question, chunk.ref, one.label, one.user, one.origin) if chunk else one
+        placed = Judgement.of(one.question, chunk.ref, one.label, one.user, one.origin) if chunk else one
         if found.setdefault(placed.key, placed).label != placed.label:
             found[one.key] = one
     return list(found.values())

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 from app.feedback import Judgement
 from app.feedback.store import append_judgement
 from ingest import CiteloopError
+from ingest.chunk import PassageRef
 from ingest.home.records import Records, unusable
 from ingest.home.tables import MADE, proposals
 
@@ -24,8 +25,8 @@ STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """A question that a language model wrote for a passage, with a copy of the passage.
+class Proposal(PassageRef):
+    """A question that a language model wrote for a passage.
 
     question: once accepted, as edited by the curator. model: the language model. decided_by: a user, '' while open. at:
     UTC, ISO 8601.
@@ -34,12 +35,6 @@ class Proposal:
     id: str
     at: str
     question: str
-    chunk_id: str
-    document: str
-    title: str
-    heading: str
-    page: int | None
-    text: str
     model: str
     state: State = "open"
     decided_by: str = ""
@@ -86,7 +81,7 @@ class ProposalStore:
             accepted = _decide(connection, proposal_id, question=question, state="accepted", decided_by=user)
             if accepted:
                 origin = f"proposed by {accepted.model}"
-                append_judgement(connection, Judgement.of(accepted, "relevant", user, origin))
+                append_judgement(connection, Judgement.of(accepted.question, accepted, "relevant", user, origin))
         return accepted is not None
 
     def reject(self, proposal_id: str, user: str) -> bool:

@@ -91,5 +91,5 @@ def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: boo
 
 def _record(questions: Sequence[str], chunk: Chunk) -> None:
     user = current_user()
-    judgements = [Judgement.of_passage(question, chunk.ref, "relevant", user) for question in questions]
+    judgements = [Judgement.of(question, chunk.ref, "relevant", user) for question in questions]
     act_as("curator", "decided: relevant", lambda: feedback_store().judge(judgements), chunk.document)

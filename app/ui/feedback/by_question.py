@@ -87,7 +87,7 @@ def _has_words(question: QuestionFeedback, words: str) -> bool:
 
 
 def _show_question(question: QuestionFeedback, reasons: Mapping[PassageKey, Counter[str]]) -> None:
-    key = Judgement.of(question.passages[0], "relevant", "").key
+    key = Judgement.of(question.passages[0].question, question.passages[0], "relevant", "").key
     with st.container(border=True, gap="small", key=f"question-{key}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{markup.plain(question.question)}**", width="content")
@@ -112,7 +112,8 @@ def _show_rest(rest: Sequence[LabeledPassage], reasons: Mapping[PassageKey, Coun
 
 def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
     word = _decision(passage)
-    key = f"judge-{Judgement.of(passage, 'relevant', '').key}-{word}"  # a new decision needs a new control to show it
+    judged = Judgement.of(passage.question, passage, "relevant", "").key
+    key = f"judge-{judged}-{word}"  # a new decision needs a new control to show it
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(gap="xsmall"):
         beginning = markup.plain(preview(passage.text, _PREVIEW_CHARACTERS))
@@ -180,7 +181,7 @@ def _judge(passage: LabeledPassage, key: str) -> None:
     label, before = cast("Label | None", st.session_state[key]), _decision(passage)
     if not label or label == before:  # not a click: an outdated browser page sent its old state
         return
-    judgement = Judgement.of(passage, label, current_user())
+    judgement = Judgement.of(passage.question, passage, label, current_user())
     act = partial(feedback_store().judge, [judgement])
     if not try_to(lambda: act_as("curator", f"decided: {label}", act, passage.document)):
         st.session_state[key] = before  # allow another try

@@ -118,10 +118,10 @@ def _keep(statement: Statement, questions: Sequence[str]) -> None:
 def _judge(vote: Vote, chunk: Chunk | None) -> None:
     """Leave the old text out; count the vote for the new one, if any."""
     user = current_user()
-    judgements = [Judgement.of_passage(vote.question, vote.passage, "left out", user)]
+    judgements = [Judgement.of(vote.question, vote.passage, "left out", user)]
     if chunk:
         label: Label = "relevant" if vote.is_for else "not relevant"
-        judgements.append(Judgement.of_passage(vote.question, chunk.ref, label, user))
+        judgements.append(Judgement.of(vote.question, chunk.ref, label, user))
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"vote {'kept' if chunk else 'dropped'}", act, vote.passage.document)):
         done = _("Saved: the vote counts for the new text.") if chunk else _("Saved: the vote no longer counts.")

@@ -146,7 +146,7 @@ def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str],
 
 
 def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
-    judgements = [Judgement.of_passage(question, chunk.ref, label, current_user()) for question in questions]
+    judgements = [Judgement.of(question, chunk.ref, label, current_user()) for question in questions]
     done = {
         "relevant": N_("Saved: {title} answers “{question}”"),
         "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under By question."),

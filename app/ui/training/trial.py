@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 
-from app.evaluation.trial import tally
+from app.evaluation.trial import end_in_words, tally
 from app.feedback import FeedbackStore
-from app.registry import RERANKER_KINDS, Trial, TrialOutcome
+from app.registry import RERANKER_KINDS, Trial
 from app.settings import read_settings
-from app.translation import N_
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.messages import attempt
 from app.ui.resources import current_user, registry
 from app.ui.who import act_as
 from app.ui.words import by_person, moment
-
-_ENDS: Mapping[TrialOutcome, str] = {
-    "won": N_("{model} has won its trial against {live}."),
-    "lost": N_("{model} has lost its trial against {live}."),
-    "undecided": N_("The trial of {model} against {live} did not tell which is better."),
-    "stopped": N_("The trial of {model} against {live} was stopped."),
-}
 
 
 def show_trial() -> None:
@@ -42,7 +33,7 @@ def show_trial() -> None:
 def show_past_trial(name: str) -> None:
     """Show how the model's last trial against the live one ended; nothing if there was none."""
     if outcome := registry().trial_outcome(name):
-        st.caption(_(_ENDS[outcome], model=markup.plain(name), live=markup.plain(registry().live())))
+        st.caption(markup.plain(end_in_words(outcome, name, registry().live())))
 
 
 def _show_stop(trial: Trial) -> None:
