@@ -59,7 +59,7 @@ class Tally:
             "won": N_("{model} has won against {live}."),
             "lost": N_("{model} has lost against {live}."),
             "undecided": N_("{all} answers do not tell which of {model} and {live} is better."),
-            "": N_("{n} of {all} answers with a strike-out."),
+            "": N_("Answers with a strike-out so far: {n}. The trial ends after {all} at the latest."),
         }
         end = _(ends[self.outcome], model=model, live=live, n=self.num_answers, all=max(LOOKS))
         return f"{end} {tally}" if self.num_answers else end

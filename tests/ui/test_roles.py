@@ -64,7 +64,10 @@ def test_before_the_login_there_is_only_the_login(page: str, visit: Visit) -> No
 def test_somebody_without_a_role_is_told(visit: Visit) -> None:
     shown = visit("eve@elsewhere.net", "documents")
     assert title(shown) == "Citeloop"
-    assert shown.error[0].value.replace(":small[]", "") == "eve@elsewhere.net has no access. Ask an administrator to add you to access.toml"
+    assert (
+        shown.error[0].value.replace(":small[]", "")
+        == "eve@elsewhere.net has no access. Ask an administrator to add you to access.toml"
+    )
     assert [button.label for button in shown.button] == ["Sign out"]
 
 

@@ -60,8 +60,6 @@ def show() -> None:
     words = headline(report, decided)
     box(markup.plain(words), icon=_ICONS[decided.outcome])
     st.caption(markup.plain(_facts(report)))
-    if words != decided.sentence:
-        st.caption(markup.plain(decided.sentence))
     depth = _choose_depth(report)
     for column, measure in zip(st.columns(2), CHART_MEASURES, strict=True):
         column.altair_chart(
@@ -72,6 +70,8 @@ def show() -> None:
     _show_table(report, depth)
     _show_changes([result for result in report.results if result.num_candidates == depth and result.changes])
     with st.expander(_("How this was measured")):
+        if words != decided.sentence:
+            st.caption(markup.plain(decided.sentence))
         st.markdown(_(HOW_MEASURED))
         st.markdown("\n".join(_("- left out: {line}", line=markup.plain(line)) for line in report.left_out))
         st.caption(markup.plain(_("Files of this report, with TREC runs: {folder}", folder=chosen.folder)))
