@@ -63,10 +63,10 @@ def words(report: GateReport) -> list[str]:
     lines = [
         _(
             "Time on this machine: {ms} ms for {n} passages; {live} takes {live_ms} ms.",
-            ms=number(time_taken, ".0f"),
+            ms=number(time_taken, ",.0f"),
             n=NUM_PASSAGES,
             live=report.live,
-            live_ms=number(live, ".0f"),
+            live_ms=number(live, ",.0f"),
         ),
         _("On your questions: {sentence}", sentence=worded(report)[0]),
     ]

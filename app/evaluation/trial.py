@@ -61,7 +61,11 @@ class Tally:
             live=live,
             same=same,
         )
-        going_on = _("{n} of {all} answers with a strike-out.", n=self.num_answers, all=max(LOOKS))
+        going_on = _(
+            "Answers with a strike-out so far: {n}. The trial ends after {all} at the latest.",
+            n=self.num_answers,
+            all=max(LOOKS),
+        )
         end = end_in_words(self.outcome, model, live) if self.outcome else going_on
         return f"{end} {tally}" if self.num_answers else end
 

@@ -18,6 +18,7 @@ from app.reranking.late_interaction import LateInteractionReranker
 from app.reranking.model_files import is_downloaded, is_late_interaction, require_model
 from app.reranking.rerank import Reranker, RerankerError
 from app.settings import Settings
+from app.translation import gettext as _
 from ingest.embed.embedder import default_embedder_path
 from ingest.home.folder import ROOT
 
@@ -228,3 +229,13 @@ def shown_name(name: str) -> str:
 def name_in_answers(name: str) -> str:
     """Return the name of a reranker in answers: without `trained:` and the secrets of a service."""
     return shown_name(name.removeprefix("trained:"))
+
+
+def in_words(name: str) -> str:
+    """Return a reranker in the reader's words, or its name in answers."""
+    words = {
+        LIVE: _("live model"),
+        SHIPPED: _("model that comes with Citeloop"),
+        "late-interaction": _("word-by-word comparison"),
+    }
+    return words.get(name) or name_in_answers(name)

@@ -1,4 +1,4 @@
-"""Text of documents and models -> Markdown without images, directives or links, except bare addresses."""
+"""Text of documents and models -> Markdown without images, directives or links, except bare addresses in passages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ _HIDDEN_HOST = re.compile(r"(https?\\?:(?=//[^\s/?#]{0,999}@)|www(?=\.[^\s/?#]{0
 """An address such as https://bank.example@evil.example, which leads to the second host."""
 _APART = r"\1:small[]"
 """An empty directive between two texts. Streamlit makes icons and links of parsed text, where no backslash helps."""
+_MAIL = re.compile(r"([\w.+-])(?=@[\w-]+\.\w)")
+"""Before the @ of an address: names of people are addresses, and a click should not open a letter."""
 _DIAGRAM = re.compile(r"^([ \t>*+\-\d.)]*(?:`{3,}|~{3,}))(?=.*mermaid)", re.IGNORECASE | re.MULTILINE)
 """The beginning of code that Streamlit would draw as a diagram, with links in it."""
 
 
 def plain(text: str) -> str:
-    """Escape text; line breaks and list marks at line starts stay visible."""
+    """Escape text; line breaks and list marks at line starts stay visible, and an e-mail address is no link."""
+    return _MAIL.sub(_APART, _escaped(text))
+
+
+def _escaped(text: str) -> str:
     lines = (_SPECIAL.sub(r"\\\1", line) for line in without_invisible(text).splitlines())
     lines = (re.sub(r"^(\s*\d+)([.)])", r"\1\\\2", line) for line in lines)
     return _inert("  \n".join(re.sub(r"^([-+])", r"\\\1", line.strip()) for line in lines))
@@ -47,9 +53,9 @@ def _with_lists(block: str) -> str:
             if shown and not was_item:
                 shown.append("")  # a list begins
             indent, mark, text = item.groups()
-            shown.append(f"{indent}{mark.replace('•', '-')} {plain(text)}")
+            shown.append(f"{indent}{mark.replace('•', '-')} {_escaped(text)}")
         else:
-            shown.append(f"{'  ' if was_item else ''}{plain(line)}  ")
+            shown.append(f"{'  ' if was_item else ''}{_escaped(line)}  ")
         was_item = item is not None or (was_item and line.startswith(" "))
     return "\n".join(shown).rstrip()
 

@@ -12,11 +12,15 @@ STYLE = f"""
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
 [data-testid='stButtonGroup'] button[data-selected] {{ color: inherit !important; }}
+button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
+  color: inherit !important; text-decoration: underline; }}
 :is(a, [role='radio']):focus-visible {{ outline: 2px solid currentColor !important; outline-offset: -2px; }}
 :is([class*='st-key-conversation-'], [class*='st-key-example-']) :is(button, button div, button div > span) {{
   justify-content: flex-start; text-align: left; }}
 [class*='st-key-citations-'] {{ position: absolute; }}
 [data-testid='stFileUploaderDropzoneInstructions'] {{ display: none; }}
+[role='dialog'] > button[aria-label] {{ min-width: 2.5rem; min-height: 2.5rem; }}
+@media (hover: none) {{ [data-testid='stDataFrame'] {{ margin-top: 2.75rem; }} }}
 @media (max-width: 640px) {{
   [data-testid='stChatMessageAvatarCustom'] {{ display: none; }}
   .st-key-feedback-view [data-testid='stButtonGroup'] [role] {{ flex-wrap: nowrap; overflow-x: auto; }}
@@ -26,8 +30,9 @@ STYLE = f"""
   display: none !important; }}
 """
 """On a phone, wide tables and the views of Feedback scroll inside the page, and an icon would take its room; the
-padding clears the top bar; scripts take no room; a chosen option has the contrast of text; links and views show the
-focus; of an uploader, the words that Streamlit has in English only are hidden."""
+padding clears the top bar; scripts take no room; a chosen option and a button that is pointed at have the contrast of
+text; links and views show the focus; of an uploader, the words that Streamlit has in English only are hidden; the
+button that closes a dialog can be tapped; where nothing can hover, the tools of a table always show and need room."""
 
 
 def upload_words() -> str:

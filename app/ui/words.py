@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
 from app.access.users import shown_name
-from app.registry import SHIPPED
-from app.reranking import names as rerankers
-from app.translation import N_, ngettext
+from app.translation import N_, ngettext, number
 from app.translation import gettext as _
 
 _NUM_LISTED = 5
@@ -97,6 +95,11 @@ def passages_that_answer(number: int) -> str:
     return ngettext("{n} passage that answers", "{n} passages that answer", number)
 
 
+def milliseconds(value: float) -> str:
+    """Return milliseconds, as seconds from one second on."""
+    return _("{n} ms", n=round(value)) if value < 999.5 else _("{n} s", n=number(value / 1000, ".1f"))
+
+
 def duration(seconds: float) -> str:
     """Return a duration in its largest sensible unit."""
     n, lasting, _ago = _in_largest_unit(seconds)
@@ -158,6 +161,12 @@ def reason_words(reason: str) -> str:
     return _(reason)
 
 
+def counted_reasons(reasons: Mapping[str, int]) -> str:
+    """Return reasons in words, the most frequent first, with how often if more than once."""
+    most_first = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{times(n)} " * (n > 1) + reason_words(reason) for reason, n in most_first)
+
+
 def origin_words(origin: str) -> str:
     """Return where a label comes from, as `app.feedback.rules` words it."""
     if origin.startswith(_STRUCK_OUT_AS):
@@ -169,9 +178,3 @@ def origin_words(origin: str) -> str:
 def on_page(number: int | None) -> str:
     """Return `, page N`, '' without a number."""
     return _(", page {number}", number=number) if number else ""
-
-
-def reranker_words(name: str) -> str:
-    """Return a reranker in words, or its name without secrets."""
-    words = {rerankers.LIVE: _("current model"), SHIPPED: _("model that comes with Citeloop")}
-    return words.get(name) or rerankers.shown_name(name)

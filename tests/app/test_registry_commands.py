@@ -152,7 +152,9 @@ def test_models_shows_what_is_trained_and_live(citeloop: Citeloop, registry: Reg
 def test_a_model_is_put_on_trial_and_its_tally_is_shown(citeloop: Citeloop, registry: Registry, home: Path) -> None:
     assert citeloop("models", "--json").json["trial"] is None
     assert citeloop("models", "trial", "reranker-2").stdout == "reranker-2 is on trial against shipped.\n"
-    assert "\n0 of 200 answers with a strike-out.\n" in citeloop("models").stdout
+    assert (
+        "\nAnswers with a strike-out so far: 0. The trial ends after 200 at the latest.\n" in citeloop("models").stdout
+    )
     assert citeloop("models", "--json").json["trial"]["trial"]["model"] == "reranker-2"
     assert "stop that trial first" in citeloop("models", "trial", "reranker-1").stderr
     assert citeloop("models", "trial", "stop").stdout == "The trial has been stopped.\n"

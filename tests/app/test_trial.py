@@ -113,7 +113,7 @@ def test_what_is_left_standing_counts_for_the_model_that_ranks_it_higher(
     assert found
     assert (found.trial, found.num_answers, found.num_better, found.num_worse) == (trial, 3, 1, 1)
     assert found.sentence == (
-        "3 of 200 answers with a strike-out. "
+        "Answers with a strike-out so far: 3. The trial ends after 200 at the latest. "
         "Sources left standing rank higher: with reranker-1 in 1, with shipped in 1, no difference in 1."
     )
     assert list(module._gains(trial, FeedbackStore(home)))[:2] == [

@@ -39,10 +39,10 @@ def serving(home: Path, port: int = 0, folder: Path = ROOT) -> Iterator[str]:
 
 @contextmanager
 def browsing(width: int = 1280, scheme: Literal["light", "dark"] = "light") -> Iterator[Page]:
-    """A page of Debian's Chromium, 900 pixels high."""
+    """A page of Debian's Chromium, 900 pixels high; narrow ones are touched, as a phone is."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 640)
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         yield page

@@ -345,3 +345,29 @@ def test_on_a_phone_the_views_of_feedback_are_one_row(server: str, home: Path) -
         views = [view.bounding_box() for view in page.get_by_role("radio").all()]
         assert len({view["y"] for view in views if view}) == 1
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_on_a_phone_controls_cover_no_text_can_be_read_and_tapped(server: str) -> None:
+    with browsing(width=390) as page:
+        page.goto(f"{server}/documents")
+        tools, text = page.get_by_test_id("stElementToolbar"), page.get_by_text("Select documents in the table")
+        expect(tools).to_be_visible()
+        expect_still(page)
+        over, above = tools.bounding_box(), text.bounding_box()
+        assert over
+        assert above
+        assert above["y"] + above["height"] <= over["y"]
+
+        page.goto(server)
+        type_question(page, "What does the VPN need?")
+        share = page.get_by_role("button", name="Share", exact=True)
+        share.click()
+        expect(page.get_by_role("button", name="Share conversation")).to_be_visible()
+        expect(share).to_have_css("color", _TEXT_COLOR)  # enough contrast
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Open [1]").click()
+        close = page.get_by_role("dialog").get_by_role("button", name="Close")
+        expect(close).to_be_visible()
+        size = close.bounding_box()
+        assert size
+        assert min(size["width"], size["height"]) >= 24

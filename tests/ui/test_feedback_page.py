@@ -112,9 +112,9 @@ def test_each_question_shows_what_people_say_and_what_it_counts_as(run_page: Run
     assert "67 more questions with an answering passage" in texts(page)
     assert "**How much may a hotel cost?**" in texts(page)
     assert ":red-badge[does not answer]" in texts(page)
-    assert "People: struck out by 1 (reasons: no reason given 1)" in texts(page)
+    assert "People: struck out by 1 (no reason given)" in texts(page)
     assert "Counted as wrong (weight 0.7)" in texts(page)
-    assert "People: struck out for another reason (reasons: outdated 1)" in texts(page)
+    assert "People: struck out (outdated)" in texts(page)
     assert "Not used for training: struck out as outdated" in texts(page)
 
 
@@ -324,8 +324,8 @@ def test_documents_that_are_struck_out_most_come_first(run_page: Run, store: Fee
     page = view(run_page(feedback), "By document")
     documents = [event.document for event in store.events()]
     assert texts(page).index(documents[0]) < texts(page).index(documents[1])
-    assert "Struck out twice by 2 people: no reason given 1, not relevant 1" in texts(page)
-    assert "Struck out once by 1 person: outdated 1" in texts(page)
+    assert "Struck out twice by 2 people: no reason given, not relevant" in texts(page)
+    assert "Struck out once by 1 person: outdated" in texts(page)
     assert texts(page).count("check document]") == 1
     page.toggle(key="documents-feedback-care").set_value(True).run()
     assert "Struck out twice" not in texts(page)

@@ -117,7 +117,7 @@ def test_nobody_sees_a_picture_of_a_document_that_they_may_not_read(
     for address in ({"chunk": described.id}, {"document": described.document_id}):
         page = open_source(**address)
         assert shown(page) == []
-        assert "Passage not found" in page.info[0].value
+        assert "Source not found" in page.info[0].value
 
 
 def test_figures_of_a_chunk_follow_the_rights(

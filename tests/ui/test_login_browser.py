@@ -78,6 +78,7 @@ def test_who_logs_in_sees_the_name_the_pages_of_the_role_and_the_way_out(
 
     log_in(page, site)
     expect(page.get_by_text("ann@example.org (admin)")).to_be_visible()
+    expect(page.locator("a[href^=mailto]")).to_have_count(0)
     page.get_by_role("link", name="Settings").click()
     expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
     expect_still(page)

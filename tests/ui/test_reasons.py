@@ -51,7 +51,7 @@ def test_the_scores_say_why(upper: dict[str, Any], lower: dict[str, Any], expect
 def test_a_vote_says_why_only_where_it_made_the_difference() -> None:
     kept = recall("kept", 0.7, num_people=3)
     moved: tuple[dict[str, Any], dict[str, Any]] = {"vote": kept, "unvoted_rank": 2}, {"unvoted_rank": 1}
-    assert "left standing for “How long is leave?” by 3 people" in why_above(*pair(*moved))
+    assert "kept for “How long is leave?” by 3 people" in why_above(*pair(*moved))
     struck: tuple[dict[str, Any], dict[str, Any]] = (
         {"unvoted_rank": 2},
         {"vote": recall("struck out", 0.7, num_people=2), "unvoted_rank": 1},

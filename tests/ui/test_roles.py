@@ -13,7 +13,7 @@ from app.access.policy import AccessError
 from app.access.rights import ROLES, Rights, Role
 from app.feedback import FeedbackStore
 from app.settings import Settings
-from app.ui import who
+from app.ui import markup, who
 from tests.conftest import PATIENCE
 from tests.ui.conftest import Run, Visit
 
@@ -50,7 +50,7 @@ def test_a_page_of_a_higher_role_does_not_exist(email: str, page: str, visit: Vi
     shown = visit(email, page)
     assert title(shown) == TITLES.get(page if may else "ask", page.capitalize())
     assert [button.label for button in shown.sidebar.button if button.label == "Sign out"]
-    assert any(f"{email} ({PEOPLE[email]})" in caption.value for caption in shown.sidebar.caption)
+    assert any(markup.plain(f"{email} ({PEOPLE[email]})") in caption.value for caption in shown.sidebar.caption)
 
 
 @pytest.mark.parametrize("page", ["", *PAGES])
@@ -64,7 +64,8 @@ def test_before_the_login_there_is_only_the_login(page: str, visit: Visit) -> No
 def test_somebody_without_a_role_is_told(visit: Visit) -> None:
     shown = visit("eve@elsewhere.net", "documents")
     assert title(shown) == "Citeloop"
-    assert shown.error[0].value == "eve@elsewhere.net has no access. Ask an administrator to add you to access.toml"
+    told = "eve@elsewhere.net has no access. Ask an administrator to add you to access.toml"
+    assert shown.error[0].value == markup.plain(told)
     assert [button.label for button in shown.button] == ["Sign out"]
 
 

@@ -213,7 +213,7 @@ def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: P
     assert trial
     assert (trial.model, trial.live, trial.who) == ("reranker-1", "shipped", "ann")
     assert "reranker-1 is on trial" in texts(page)
-    assert "0 of 200 answers with a strike-out" in texts(page)
+    assert "Answers with a strike-out so far\\: 0. The trial ends after 200 at the latest" in texts(page)
     assert "by you. Nothing is promoted automatically" in texts(page)
     assert "Try reranker-1 on real questions" not in labels(page)
     assert "Stop the trial" not in labels(page)  # it opens a question instead

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.words import beginning_of, preview, without_table_marks
+from app.ui.words import beginning_of, counted_reasons, milliseconds, preview, without_table_marks
 
 CHINESE = "保修期为两年" * 100
 WORDS = "word " * 100
@@ -36,3 +36,15 @@ def test_a_short_text_is_shown_whole() -> None:
 def test_a_table_is_read_without_its_marks() -> None:
     table = "Costs:\n\n| City | Euros |\n| --- | ---: |\n| Bonn \\| Cologne | 150 |\n\nWithout breakfast."
     assert without_table_marks(table) == "Costs:\n\nCity · Euros\nBonn \\| Cologne · 150\n\nWithout breakfast."
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.4, "0 ms"), (999.4, "999 ms"), (999.6, "1.0 s"), (10_315, "10.3 s")])
+def test_long_times_are_told_in_seconds(value: float, words: str) -> None:
+    assert milliseconds(value) == words
+
+
+def test_reasons_given_more_than_once_are_counted() -> None:
+    assert (
+        counted_reasons({"outdated": 1, "duplicate": 1, "not relevant": 3})
+        == "3 times not relevant, duplicate, outdated"
+    )

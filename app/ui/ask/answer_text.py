@@ -21,8 +21,8 @@ from app.answer.curated import text_of
 from app.registry import SHIPPED
 from app.reranking.live import NONE
 from app.translation import gettext as _
-from app.translation import number
 from app.ui import markup
+from app.ui.words import milliseconds
 
 _CITATIONS = re.compile(r"[. \t]*(?:\[\d+\])+\.?|")
 _ROW_END = re.compile(r"(?<!\\)\|(?:[. \t]*\[\d+\])*[. \t]*$")
@@ -96,8 +96,8 @@ def _marked(answer: Answer) -> str:
 
 def timings_line(answer: Answer) -> str:
     """Return the steps of an answer and their times, as Markdown."""
-    milliseconds = {step: _("{n} ms", n=number(value, ".0f")) for step, value in answer.timings_ms.items()}
-    n, times = len(answer.ranking), milliseconds.get
+    took = {step: milliseconds(value) for step, value in answer.timings_ms.items()}
+    n, times = len(answer.ranking), took.get
     parts = [_("Searched in {time}", time=times("search", ""))]
     if answer.reranker == NONE:
         parts.append(_("{n} passages found, not reranked", n=n))
@@ -108,8 +108,8 @@ def timings_line(answer: Answer) -> str:
     else:
         name = markup.plain(answer.reranker)
         parts.append(_("{n} passages reranked in {time} by {reranker}", n=n, time=times("rerank", ""), reranker=name))
-    if "answer" in milliseconds:
-        parts.append(_answered(answer, milliseconds["answer"]))
+    if "answer" in took:
+        parts.append(_answered(answer, took["answer"]))
     return " · ".join(parts)
 
 

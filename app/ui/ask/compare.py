@@ -10,12 +10,11 @@ import streamlit as st
 from app.answer import Answer, Citation
 from app.feedback import StoredAnswer
 from app.reranking.live import NONE
-from app.reranking.names import LIVE
+from app.reranking.names import LIVE, in_words
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
 from app.ui.resources import feedback_store, pipeline, readable
-from app.ui.words import reranker_words
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb
 
@@ -75,7 +74,7 @@ def _as_many(ranked: Answer, answer: Answer, struck: Collection[str]) -> tuple[C
 
 
 def _show_title(answer: Answer) -> None:
-    name = markup.plain(reranker_words(answer.reranker))
+    name = markup.plain(in_words(answer.reranker))
     st.header(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:

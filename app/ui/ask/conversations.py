@@ -101,7 +101,7 @@ def _who_may_read(until: datetime | None) -> str:
     who = _("Anyone who can log in here and has this link") if is_logged_in() else _("Anyone with this link")
     if until is None:
         return _("{who} can read this conversation, including later questions:", who=who)
-    return _("{who} can read this conversation, including later questions until {day}:", who=who, day=date_words(until))
+    return _("{who} can read this conversation until {day}, including later questions:", who=who, day=date_words(until))
 
 
 def _link_to(token: str, answer_id: str) -> str:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import streamlit as st
 
 from app.reranking.live import NONE
+from app.reranking.names import in_words
 from app.search.filters import Filter
 from app.translation import gettext as _
 from app.translation import ngettext
 from app.ui.resources import filter_choices, pipeline
-from app.ui.words import reranker_words
+from app.ui.words import sentence
 
 _FIELDS = ("collections", "types", "documents", "since")
 
@@ -46,7 +47,7 @@ def choose_options() -> Options:
         bind="query-params",  # a reload keeps it
         on_change=_note_change,
     )
-    labels = {name: reranker_words(name) for name in names}
+    labels = {name: sentence(in_words(name)) for name in names}
     label = ngettext("{n} filter", "{n} filters", num_filters) if num_filters else _("All documents")
     label += " · " + _("without what people said") if st.session_state.get("ignore-votes") else ""
     with st.popover(label, icon=":material/tune:", key="options"):

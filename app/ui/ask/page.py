@@ -129,7 +129,7 @@ def _shared_turns() -> Sequence[StoredAnswer]:
         st.query_params["c"] = turns[0].conversation_id
     elif token:
         st.info(
-            _("This link is not valid. Its time is over, or its owner stopped sharing."), icon=":material/link_off:"
+            _("This link is not valid. It has expired, or its owner stopped sharing it."), icon=":material/link_off:"
         )
     st.query_params.pop("share", None)
     return []

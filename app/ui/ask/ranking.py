@@ -10,13 +10,14 @@ import streamlit as st
 
 from app.answer import Answer
 from app.feedback import StoredAnswer
+from app.reranking.names import in_words
 from app.reranking.rerank import RankedChunk
 from app.translation import N_, number
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ask.reasons import vote_words
 from app.ui.cells import as_text
-from app.ui.words import preview, reranker_words, without_table_marks
+from app.ui.words import preview, without_table_marks
 
 NUM_ROWS = 10
 """Length of each list; passages from the top of the other list are added."""
@@ -46,7 +47,7 @@ def _show_ranking(turn: StoredAnswer) -> None:
                 "Left: the {n} candidates as search ranked them. Right: after reranking ({reranker}). A border marks "
                 "the sources used in the answer.",
                 n=len(answer.ranking),
-                reranker=markup.plain(reranker_words(answer.reranker)),
+                reranker=markup.plain(in_words(answer.reranker)),
             )
         )
     else:

@@ -8,7 +8,7 @@ from app.translation import N_
 from app.translation import gettext as _
 from app.ui.words import people
 
-_DONE = {"kept": N_("left standing"), "struck out": N_("struck out")}
+_DONE = {"kept": N_("kept"), "struck out": N_("struck out")}
 
 
 def why_above(upper: RankedChunk, lower: RankedChunk) -> str:

@@ -14,7 +14,7 @@ from app.ui import links, markup
 from app.ui.feedback.counts import CARE_REASONS, DocumentFeedback, Feedback, by_document, struck_out
 from app.ui.paging import page_of
 from app.ui.resources import pipeline, readable, readable_documents
-from app.ui.words import people, preview, reason_words, times
+from app.ui.words import counted_reasons, people, preview, reason_words, times
 from ingest.chunk import breadcrumb
 
 _NUM_DOCUMENTS, _NUM_PASSAGES = 10, 5
@@ -88,10 +88,9 @@ def _show_document(document: DocumentFeedback, ids: Mapping[str, str]) -> None:
 
 def document_words(document: DocumentFeedback) -> str:
     """Return how often its passages were struck out, by how many people, and why."""
-    reasons = ", ".join(f"{reason_words(reason)} {number:,}" for reason, number in document.reasons.most_common())
     return _(
         "Struck out {times} by {people}: {reasons}",
         times=times(document.num_struck_out),
         people=people(document.num_users),
-        reasons=reasons,
+        reasons=counted_reasons(document.reasons),
     )

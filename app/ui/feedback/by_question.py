@@ -27,7 +27,7 @@ from app.ui.messages import try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, feedback_store
 from app.ui.who import act_as
-from app.ui.words import by_person, on_page, origin_words, preview, reason_words, sentence
+from app.ui.words import by_person, counted_reasons, on_page, origin_words, preview, sentence
 from ingest.chunk import breadcrumb
 
 _NUM_QUESTIONS, _NUM_PASSAGES = 10, 3
@@ -147,13 +147,13 @@ def mark_of(passage: LabeledPassage) -> str:
 
 def people_words(passage: LabeledPassage, reasons: Mapping[str, int]) -> str:
     """Return what people did with it, as Markdown."""
-    struck = _("struck out by {n}", n=len(passage.struck_by)) if passage.struck_by else ""
-    kept = _("kept by {n}", n=len(passage.kept_by)) if passage.kept_by else ""
-    words = ", ".join(filter(None, (struck, kept))) or (_("struck out for another reason") if reasons else "")
-    given = ", ".join(f"{reason_words(reason)} {number}" for reason, number in sorted(reasons.items()))
-    if not (words and given):
-        return _("People: {words}", words=words) if words else ""
-    return _("People: {words} (reasons: {reasons})", words=words, reasons=given)
+    parts = []
+    if passage.struck_by or reasons:
+        struck = _("struck out by {n}", n=len(passage.struck_by)) if passage.struck_by else _("struck out")
+        parts.append(f"{struck} ({counted_reasons(reasons)})" if reasons else struck)
+    if passage.kept_by:
+        parts.append(_("kept by {n}", n=len(passage.kept_by)))
+    return _("People: {words}", words=", ".join(parts)) if parts else ""
 
 
 def counts_as(passage: LabeledPassage, me: str) -> str:

@@ -149,7 +149,7 @@ def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
     judgements = [Judgement.of(question, chunk.ref, label, current_user()) for question in questions]
     done = {
         "relevant": N_("Saved: {title} answers “{question}”"),
-        "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under By question."),
+        "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under “By question”."),
     }[label]
     act = partial(feedback_store().judge, judgements)
     if try_to(lambda: act_as("curator", f"decided: {label}", act, chunk.document)):
@@ -162,7 +162,7 @@ def _say_unanswered(questions: Sequence[str], shown: tuple[str, ...]) -> None:
         tell(
             "success",
             _(
-                "Saved: the documents do not answer “{question}”. Withdraw it under Answers and gaps.",
+                "Saved: the documents do not answer “{question}”. Withdraw it under “Answers and gaps”.",
                 question=questions[0],
             ),
         )

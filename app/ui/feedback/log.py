@@ -20,6 +20,8 @@ from app.ui.who import current_rights
 from app.ui.words import preview, reason_words
 
 _PREVIEW_CHARACTERS = 200
+_REASON_WIDTH = 130
+"""Pixels; else the first rows, which often have no reason, decide, and later ones are cut off."""
 _ACTIONS = {
     "deleted": N_("struck out"),
     "undone": N_("undone"),
@@ -51,7 +53,8 @@ def show_log(_said: Feedback) -> None:
         _table(shown),
         hide_index=True,
         column_config={
-            _("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"), timezone=st.context.timezone)
+            _("When"): st.column_config.DatetimeColumn(format=_("D MMM YYYY, HH:mm"), timezone=st.context.timezone),
+            _("Reason"): st.column_config.TextColumn(width=_REASON_WIDTH),
         },
         alt=_("Feedback events: time, action, question, passage and rank"),
     )

@@ -27,8 +27,8 @@ def show_people(_said: Feedback) -> None:
         return
     st.caption(
         _(
-            "The votes, decisions and written answers of somebody who is ignored count no more. Without a login, the "
-            "same person in another browser is somebody else."
+            "The votes, decisions and written answers of people who are ignored no longer count. Without a login, the "
+            "same person in another browser counts as somebody else."
         )
     )
     for voter in page_of(voters(feedback_store(), read_settings().min_agreeing), _NUM_PEOPLE, "people-page"):

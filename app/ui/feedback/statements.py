@@ -24,7 +24,7 @@ def show_written(_said: Feedback) -> None:
     """Show the written answers that nobody withdrew."""
     written = [statement for statement in statements() if statement.text]
     if not written:
-        st.caption(_("No written answers. Write one in the inbox, or for a question under By question."))
+        st.caption(_("No written answers. Write one in the inbox, or for a question under “By question”."))
     show_statements(written, "written")
 
 
@@ -40,7 +40,7 @@ def show_statements(said: Sequence[Statement], kind: str) -> None:
                     if statement.text and st.button(_("Edit"), key=f"edit-{statement.question}-{statement.at}"):
                         write_answer(statement.question, earlier=statement)
                     with st.popover(_("Withdraw"), key=f"withdrawing-{statement.question}-{statement.at}"):
-                        st.caption(_("From then on nobody is told this any more."))
+                        st.caption(_("Nobody will see it any longer."))
                         st.button(
                             _("Withdraw"),
                             key=f"withdraw-{statement.question}-{statement.at}",

@@ -93,7 +93,7 @@ def _save(
     _forget(question)
     tell(
         "success",
-        _("Saved: your answer to “{question}”. Edit or withdraw it under Answers and gaps.", question=question),
+        _("Saved: your answer to “{question}”. Edit or withdraw it under “Answers and gaps”.", question=question),
     )
     st.rerun()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart, reranker_name
+from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart, reranker_name, retriever_words
 from app.evaluation.decision import Outcome, Verdict, usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
@@ -59,8 +59,6 @@ def show() -> None:
     words = headline(report, decided)
     box(markup.plain(words), icon=_ICONS[decided.outcome])
     st.caption(markup.plain(_facts(report)))
-    if words != decided.sentence:
-        st.caption(markup.plain(decided.sentence))
     depth = _choose_depth(report)
     for column, measure in zip(st.columns(2), CHART_MEASURES, strict=True):
         column.altair_chart(
@@ -71,6 +69,8 @@ def show() -> None:
     _show_table(report, depth)
     _show_changes([result for result in report.results if result.num_candidates == depth and result.changes])
     with st.expander(_("How this was measured")):
+        if words != decided.sentence:
+            st.caption(markup.plain(decided.sentence))
         st.markdown(_(HOW_MEASURED))
         st.markdown("\n".join(_("- left out: {line}", line=markup.plain(line)) for line in report.left_out))
         st.caption(markup.plain(_("Files of this report, with TREC runs: {folder}", folder=chosen.folder)))
@@ -156,8 +156,9 @@ def _choose_depth(report: EvaluationReport) -> int:
 def _show_table(report: EvaluationReport, depth: int) -> None:
     shown = [result for result in report.results if result.num_candidates == depth]
     st.subheader(_("All figures, {depth} candidates", depth=depth), anchor=False)
+    table = pd.DataFrame([_row(result) for result in shown])
     st.dataframe(
-        pd.DataFrame([_row(result) for result in shown]),
+        table if table[_("Retriever")].nunique() > 1 else table.drop(columns=_("Retriever")),
         hide_index=True,
         alt=_("Quality and milliseconds of each retriever and reranker"),
     )
@@ -167,7 +168,7 @@ def _row(result: Result) -> dict[str, object]:
     gain = result.gain.get("nDCG@10")
     quality = {name: number(value.mean, ".3f") for name, value in result.metrics.items()}
     return {
-        _("Retriever"): result.retriever,
+        _("Retriever"): retriever_words(result.retriever),
         _("Reranker"): reranker_name(result.reranker),
         **quality,
         _("Gain in nDCG@10"): _gain_words(gain) if gain else "",
@@ -192,11 +193,16 @@ def _show_changes(results: Sequence[Result]) -> None:
     if not results:
         return
     st.subheader(_("Questions that changed most"), anchor=False)
-    by_name = {
-        _("{reranker} on {retriever} search", reranker=result.reranker, retriever=result.retriever): result
-        for result in results
-    }
+    with_retriever = len({result.retriever for result in results}) > 1
+    by_name = {_result_words(result, with_retriever=with_retriever): result for result in results}
     usual = max(by_name, key=lambda name: (by_name[name].retriever == "hybrid", by_name[name].metrics["nDCG@10"].mean))
     chosen = st.selectbox(_("Reranker"), list(by_name), index=list(by_name).index(usual), key="quality-changes")
     result = by_name[chosen]
     show_changes(result.changes, before=_("search alone"), after=_("reranked"))
+
+
+def _result_words(result: Result, *, with_retriever: bool) -> str:
+    reranker = reranker_name(result.reranker)
+    if not with_retriever:
+        return reranker
+    return _("{reranker}, search by {retriever}", reranker=reranker, retriever=retriever_words(result.retriever))

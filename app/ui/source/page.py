@@ -148,7 +148,7 @@ def show_source(source: Source) -> None:
         elif source.document:
             _show_document(source.document, source.chunk)
         else:
-            st.info(_("Passage not found. It may have been changed or removed."))
+            st.info(_("Source not found. It may have been changed or removed."))
 
 
 def _show_gone(chunk: Chunk, document: StoredDocument | None) -> None:

@@ -18,7 +18,7 @@ from app.translation import N_, ngettext, number, pgettext
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.quality.changes import show_changes
-from app.ui.words import moment
+from app.ui.words import milliseconds, moment
 
 VERDICTS: Mapping[str, str] = {
     "promote": N_("better, can go live"),
@@ -166,8 +166,8 @@ def _show_figures(report: GateReport) -> None:
         _figure(_("Gain over search alone"), report.gain_over_none.get("nDCG@10"))
         _figure(_("Other documents"), report.probe)
         if candidate is not None:
-            was = _("before {n} ms", n=round(live)) if live is not None else ""
-            _metric(_("Time per question"), _("{n} ms", n=round(candidate)), was)
+            was = _("before {time}", time=milliseconds(live)) if live is not None else ""
+            _metric(_("Time per question"), milliseconds(candidate), was)
 
 
 def _figure(label: str, gain: Difference | None, more: str = "") -> None:
