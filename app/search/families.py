@@ -34,7 +34,11 @@ _EARLIER = re.compile(
     r"\b(?:old|older|previous|former|earlier|superseded|alten?|bisherigen?|früheren?|vorherigen?|anciennes?|précédentes?)"
     r"\s+(?:\w+\s+){0,3}?(?:versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|regel|fassung|richtlinie"
     r"|ordnung|handbuch|preis|règles?|politique|tarifs?|rates?\b|prices?\b|fees?\b|limits?\b)"
-    r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b",
+    r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b"
+    r"|\b(?:star|poprzedni|wcześniejsz|dawn)\w+\s+(?:\w+\s+){0,3}?(?:wersj|regulamin|cennik|zasad|instrukcj|polity|procedur)"
+    r"|\bco\b.{0,20}\bzmieni|\bróżni(?:c[aeęy]|ą? się)\b"
+    r"|(?:旧|以前の|前の|古い|改[定訂]前の?|之前的|原来的)\w{0,8}?(?:版|規程|規則|規定|料金|価格|単価|ルール|规定|制度)|変更点|何が変わ|違い|有什么变化|区别"
+    r"|\b(?:النسخة|اللائحة|السياسة|القائمة|الأسعار|الدليل|القواعد)\s+(?:\w+\s+)?(?:السابقة|القديمة)|\bتغير|\bالفرق\b",
     re.IGNORECASE,
 )
 """Asks for an older version, or to compare."""

@@ -12,44 +12,66 @@ from datetime import date
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from app.search.dates import Period, periods_in, without_dates
+from app.search.dates import Period, period_before, periods_in, without_dates
 from app.search.fusion import exact_terms
 from ingest.listing import Outline
+from ingest.parse.marks import without_vowel_marks
 
 Number = tuple[int, ...]
 """A version: (2, 1) for 2.1."""
 
 _NUMBER = re.compile(
     r"\b(?:v|version|revision|révision|rev|edition|édition|issue|ausgabe|fassung|auflage)[.\s_:-]*(\d+(?:\.\d+)*)"
-    r"|\b(\d+)(?:st|nd|rd|th|\.)\s*(?:edition|version|auflage|ausgabe|fassung)\b",
+    r"|\b(\d+)(?:st|nd|rd|th|\.)\s*(?:edition|version|auflage|ausgabe|fassung)\b"
+    r"|(?:\bwersj[aię]|\bwydani[ae]|(?:ال)?إصدار|(?:ال)?نسخة|バージョン|第)\s*(\d+(?:\.\d+)*)(?!\s*[年月条章号])",
     re.IGNORECASE,
 )
 _EFFECTIVE = re.compile(
-    r"\b(?:valid|effective|in force|in effect|appl(?:ies|icable)|gültig|gilt|in kraft|stand|valable|en vigueur)"
-    r"(?:\s+(?:from|as of|as from|since|on|date|ab|seit|dès|depuis|à (?:compter|partir) du|du|le|dem|the))*[\s:|]+",
+    r"(?:\b(?:valid|effective|in force|in effect|appl(?:ies|icable)|gültig|gilt|in kraft|stand|valable|en vigueur"
+    r"|obowiązuj\w+|ważn[aey]|wchodz\w+ w życie|(?:ي|ت)?عمل ب(?:ها|ه)|(?:ت|ي)سري|ساري?ة?|نافذة?|اعتبارا)"
+    r"|施行日|適用日|適用開始日?|発効日|改定日|生效日期|实施日期)"
+    r"(?:\s+(?:from|as of|as from|since|on|date|ab|seit|dès|depuis|à (?:compter|partir) du|du|le|dem|the"
+    r"|od|z|dnia|dniem|ابتداء|اعتبارا|من|في|تاريخ))*[\s::|]+",
     re.IGNORECASE,
 )
+_EFFECTIVE_BEHIND = re.compile(
+    r"\s?(?:から|より|に|付で?|付け|起)?(?:施行|適用|発効|改定|改訂|有効|执行|实施|施行|生效)"
+)
+"""Japanese and Chinese put the date first."""
 _UNTIL = re.compile(r"\W*(?:until|till|bis|jusqu)\b")
 _DATE_CHARACTERS = 30
 _REPLACES = re.compile(
-    r"\b(?:replac(?:es|ing)|supersed(?:es|ing)|ersetzt|remplace|annule et remplace)\b(?!\s+(?:by|durch|par)\b)[\s:|]*",
+    r"\b(?:replac(?:es|ing)|supersed(?:es|ing)|ersetzt|remplace|annule et remplace"
+    r"|zastępuj[eą]|(?:ت|ي)حل(?: هذ[اه] \w+| هذه \w+)? محل(?!ها|ه)|(?:ت|ي)لغي)\b(?!\s+(?:by|durch|par)\b)[\s:|]*"
+    r"|(?:代替|取代|替代)(?:了|原)?",
     re.IGNORECASE,
 )
+_REPLACES_BEHIND = re.compile(
+    r"(?P<older>[^\n。；;|]{2,100}?)(?P<passive>により|によって)?(?:は|を|に|同时|即行)*(?:廃止(?:する|します|し、)|代わる|替わる|置き換え|废止|失效)"  # noqa: RUF001
+)
+"""Japanese and Chinese put the document before the verb."""
 _REPLACED = re.compile(
     r"\b(?:superseded|replaced|ersetzt|abgelöst|remplacée?)\b[^.;|]{0,40}?\b(?:by|durch|par)\b[\s:|]*"
-    r"|\bdurch\s+(?=[^.;|]{1,100}\b(?:ersetzt|abgelöst)\b)",
+    r"|\bdurch\s+(?=[^.;|]{1,100}\b(?:ersetzt|abgelöst)\b)"
+    r"|\bzastąpion\w+\b[^.;|]{0,40}?\bprzez\b[\s:|]*|حل(?:ت)? محل(?:ها|ه)\s+|ألغيت بموجب\s+",
     re.IGNORECASE,
 )
-_HINT = re.compile("replac|supersed|ersetzt|remplac|abgelöst", re.IGNORECASE)
-_END = re.compile(r"\.(?!\s+[^\W\d_]+\s+\d{4})(?=\s|$)|[;|]|\n\n|\b(?:ersetzt|abgelöst)\b")
+_HINT = re.compile(
+    "replac|supersed|ersetzt|remplac|abgelöst|zastęp|zastąp|محل|لغي|廃止|废止|失效|代わる|替わる|置き換|代替|取代|替代",
+    re.IGNORECASE,
+)
+_END = re.compile(r"\.(?!\s+[^\W\d_]+\s+\d{4})(?=\s|$)|[;|。；؛]|\n\n|\b(?:ersetzt|abgelöst)\b")  # noqa: RUF001
 """The end of a sentence or cell; the period of "1. März 2024" is none."""
 _MAX_STATEMENT = 200
-_QUOTED = re.compile(r"[\"\u201c\u201e«\u201a\u2018]([^\"\u201c\u201d»\u2019]{3,100})[\"\u201c\u201d»\u2019]")
+_QUOTED = re.compile(
+    r"[\"\u201c\u201e«\u201a\u2018「『《]([^\"\u201c\u201d»\u2019」』》]{3,100})[\"\u201c\u201d»\u2019」』》]"
+)
 _EARLIER = re.compile(
-    r"\b(?:previous|earlier|former|prior|older|früheren?|vorherigen?|bisherigen?|précédente?s?|antérieure?s?)\b",
+    r"\b(?:previous|earlier|former|prior|older|früheren?|vorherigen?|bisherigen?|précédente?s?|antérieure?s?"
+    r"|poprzedni\w*|wcześniejsz\w*|dotychczasow\w*|السابقة?|القديمة?)\b|旧|従来|以前の|之前的|原有",
     re.IGNORECASE,
 )
-_NEXT_PART = re.compile(r",|\band\b|\bund\b|\bet\b", re.IGNORECASE)
+_NEXT_PART = re.compile(r"[,،、]|\b(?:and|und|et|oraz)\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W_]+")
 _SECTION_NUMBER = re.compile(r"^[\W_]*(?:\d+[.)]?)+\s+")
@@ -58,7 +80,8 @@ _ARTICLES = frozenset(
     re.findall(
         r"\w+",
         "a an the all any this that our of from dated and in der die das den des dem vom von aller alle und"
-        " le la les l de du des d toute toutes",
+        " le la les l de du des d toute toutes"
+        " z ze i w od dnia dniem roku r ten ta to wszystkie من في عام سنة لسنة بتاريخ جميع كل هذه هذا",
     )
 )
 _VERSION_WORDS = frozenset(
@@ -66,7 +89,9 @@ _VERSION_WORDS = frozenset(
         r"\w+",
         "version versions edition revision issue document page pages valid fassung ausgabe auflage stand gültig"
         " archive archived archiv old older alt alte alten previous earlier former prior superseded withdrawn obsolete"
-        " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf",
+        " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf"
+        " wersja wersję wersji wydanie poprzednia poprzednią poprzedni stary stara nowy nowa obowiązuje"
+        " النسخة نسخة الإصدار إصدار السابقة القديمة الصادرة الصادر 版 年版 旧 新 改訂版 最新版 旧版 新版",
     )
 )
 """Words that tell which version is meant, not which document."""
@@ -77,11 +102,17 @@ _KIND = re.compile(
     r"|regulations?|procedures?|instructions?|code of conduct|standards?|catalogu?e)\b"
     r"|(?:richtlinien?|handbuch|preisliste|ordnung|leitfaden|anleitung|bedingungen|anweisung|merkblatt|katalog)\b"
     r"|betriebsvereinbarung|\b(?:politique|manuel|tarifs?|règlement|directives?|procédure|liste de prix)\b"
+    r"|\b(?:regulamin|polityk[ai]|instrukcj[ae]|cennik|zasady|procedur[ay]|podręcznik|wytyczne|warunki|zarządzenie)\b"
+    r"|規程|規則|規定|要領|手順書?|マニュアル|ガイド(?:ライン)?|料金表|価格表|説明書|手引き?|方針|制度|规定|手册|指南|价目表|价格表|办法|细则|守则"
+    r"|\b(?:ال)?(?:لائحة|سياسة|دليل|قائمة (?:ال)?أسعار|تعليمات|إجراءات|شروط|نظام|ضوابط)\b"
 )
 _SIBLING = re.compile(
     r"\b(?:reports?|minutes|meetings?|incidents?|invoices?|newsletters?|release notes|changelog|bulletins?|review"
     r"|survey|statements?|10 ?[kq]|rapport|compte rendu|procès verbal|facture)\b"
     r"|(?:bericht|protokoll|rechnung|abschluss|rundbrief)\b"
+    r"|\b(?:protokół|raport|sprawozdanie|ogłoszenie|notatka|faktura|komunikat|biuletyn)\b"
+    r"|議事録|議事メモ|報告|お知らせ|通知|請求書|日報|週報|月報|会议纪要|报告|公告|发票"
+    r"|\b(?:ال)?(?:محضر|تقرير|إعلان|فاتورة|تعميم|نشرة)\b"
 )
 _ABOUT = re.compile(r"\s+(?:of|on|for|about|zum?|zur|über|sur|de|du)\b")
 
@@ -138,10 +169,13 @@ class Version:
     @cached_property
     def since(self) -> date | None:
         """The stated first day of validity, else that of the period in title or name."""
-        for match in _EFFECTIVE.finditer(self.outline.opening):
-            following = self.outline.opening[match.end() : match.end() + _DATE_CHARACTERS]
+        opening = without_vowel_marks(self.outline.opening)
+        for match in _EFFECTIVE.finditer(opening):
+            following = opening[match.end() : match.end() + _DATE_CHARACTERS]
             if (periods := periods_in(following)) and not _UNTIL.match(following):
                 return periods[0][0]
+        if before := period_before(opening, _EFFECTIVE_BEHIND):
+            return before[0]
         periods = periods_in(self.title) or periods_in(self._path)
         return periods[-1][0] if periods else None
 
@@ -158,7 +192,7 @@ class Version:
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """What the opening says of documents that it replaces or that replace it."""
-        return tuple(_statements(self.outline.opening))
+        return tuple(_statements(without_vowel_marks(self.outline.opening)))
 
     @property
     def _path(self) -> str:
@@ -226,7 +260,7 @@ def plain_heading(heading: str) -> str:
 
 def numbers_in(text: str) -> list[Number]:
     """Return the versions that a text names."""
-    return [_as_number(match[1] or match[2]) for match in _NUMBER.finditer(text)]
+    return [_as_number(match[1] or match[2] or match[3]) for match in _NUMBER.finditer(text)]
 
 
 def _number_of(opening: str) -> Number | None:
@@ -249,15 +283,21 @@ def _statements(opening: str) -> Iterator[Statement]:
         return
     for pattern, is_newer in ((_REPLACES, True), (_REPLACED, False)):
         for match in pattern.finditer(opening):
-            text = _statement_at(opening, match.end())
-            quoted = _QUOTED.findall(text)
-            for part in dict.fromkeys([*quoted, text, *_NEXT_PART.split(text)]):
-                bare = _BARE_NUMBER.match(part)
-                numbers = [*numbers_in(part), *([_as_number(bare[1])] if bare else [])]
-                rest = part[bare.end() :] if bare else part
-                statement = Statement(_telling(rest), tuple(numbers), tuple(periods_in(rest)), is_newer, part in quoted)
-                if statement.words or numbers or statement.periods or _EARLIER.search(part):
-                    yield statement
+            yield from _stated(_statement_at(opening, match.end()), is_newer)
+    for match in _REPLACES_BEHIND.finditer(opening):
+        yield from _stated(match["older"], not match["passive"])
+
+
+def _stated(text: str, is_newer: bool) -> Iterator[Statement]:
+    """Yield what the words behind or before "replaces" name, as a whole and in parts."""
+    quoted = _QUOTED.findall(text)
+    for part in dict.fromkeys([*quoted, text, *_NEXT_PART.split(text)]):
+        bare = _BARE_NUMBER.match(part)
+        numbers = [*numbers_in(part), *([_as_number(bare[1])] if bare else [])]
+        rest = part[bare.end() :] if bare else part
+        statement = Statement(_telling(rest), tuple(numbers), tuple(periods_in(rest)), is_newer, part in quoted)
+        if statement.words or numbers or statement.periods or _EARLIER.search(part):
+            yield statement
 
 
 def _statement_at(opening: str, start: int) -> str:
