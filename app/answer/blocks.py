@@ -34,11 +34,14 @@ _FULL_STOP = re.compile(r"(?<=[。！？])")  # noqa: RUF001
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
 _SAYS_SOMETHING = re.compile(r"\w\W+\w")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:approx|incl|inkl|bzw|ca|vs|etc|Mme|Mrs|Sra|Prof|Abs|Art|Nr|No|usw|resp|zzgl|max|min|tel)\.$", re.I
+    r"(?:^|[\s('\u2019])(?:approx|incl|inkl|bzw|ca|vs|etc|Mme|Mrs|Sra|Prof|Abs|Art|Nr|No|usw|resp|zzgl|max|min|tel"
+    r"|Dña|núm|pág|pag|aprox|dott|sigg?|ing|avv|cfr|ecc|dhr|mevr|mw|drs|blz|bijv|(?-i:Arq|Eng|Exm[oa]))\.$",
+    re.I,
 )
 """Abbreviations that the sentence splitter takes for an end."""
 _ENDS_IN_WORD = re.compile(r"[^\W_]\.$")
 _BEGINS_NO_SENTENCE = re.compile(r"[\da-zà-ÿ.]")
+_ORDINAL_MARKS = ("º", "ª", "°")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def sentences(line: str) -> list[str]:
         pieces = min((list(segment(language, line)) for language in _LANGUAGES), key=len)
     whole: list[str] = []
     for piece in (piece.strip() for piece in pieces):
-        if whole and whole[-1].endswith(" ."):  # the dot of .NET
+        if whole and (whole[-1].endswith(" .") or piece.startswith(_ORDINAL_MARKS)):  # the dot of .NET, of art. 5.º
             whole[-1] += piece
         elif whole and _goes_on(whole[-1], piece):
             whole[-1] += f" {piece}"

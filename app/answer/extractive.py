@@ -63,7 +63,9 @@ _MAX_WORDS = 100
 _FULL_LENGTH = 60
 _MAX_HEADING_WORDS = 8
 _ASKS_FOR_NAME = re.compile(
-    r"\b(?:which|when|where|who|whose|welche\w*|wann|wo|wer|quel(?:le)?s?|quand|où|qui)\b", re.I
+    r"\b(?:which|when|where|who|whose|welche\w*|wann|wo|wer|quel(?:le)?s?|quand|où|qui|cu[aá]l(?:es)?"
+    r"|qui[eé]n(?:es)?|cu[aá]ndo|d[oó]nde|chi|quale?|quali|quando|dove|wie|welke?|wanneer|waar|quem|quais|onde)\b",
+    re.I,
 )
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")

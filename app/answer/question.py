@@ -10,24 +10,32 @@ from app.search.follow_up import CONTEXT
 _ASKING = (
     r"what|how|who|whom|when|where|which|why|was|wie|wer|wen|wem|wann|wo|wohin|woher|warum|welche[mnrs]?"
     r"|qui|quand|où|comment|combien|pourquoi|quel(?:le)?s?"
+    r"|qué|cu[aá]l(?:es)?|qui[eé]n(?:es)?|cu[aá]ndo|cu[aá]nt[oa]s?|d[oó]nde|cómo"
+    r"|chi|che cosa|qual[ei]?|quando|quant[oiae]|dove|come (?:si|posso|faccio|devo)|perché"
+    r"|wat|wanneer|waar|waarom|hoe|hoeveel|hoelang|welke?"
+    r"|quem|quais|quant[oa]s|onde|o que|como (?:se|posso|faço|devo)"
 )
-"""Question words in English, German and French."""
+"""Question words in the languages of `app.search.turns`."""
 _PART = re.compile(
-    r"(?:,\s*|\s+)(?:and|or|und|oder|et|ou)\s+"
-    r"(?=(?:(?:from|by|until|in|on|at|to|with|for|ab|bis|mit|für|von|à|de|pour)\s+)?"
-    rf"(?:{_ASKING}|do|does|is|are|can|may|must|will|should|muss|darf|kann)\b)"
+    r"(?:,\s*|\s+)(?:and|or|und|oder|et|ou|y|ed?|en(?=\s+(?:\w+\s+)?(?:wat|wie|wanneer|waar|hoe|welk|mag|moet|kan)))\s+"
+    r"(?=(?:(?:from|by|until|in|on|at|to|with|for|ab|bis|mit|für|von|à|de|pour|a|con|da|per|para|por|voor|met|tot)\s+)?"
+    rf"(?:{_ASKING}|do|does|is|are|can|may|must|will|should|muss|darf|kann|puedo|posso|mag|moet|kan)\b)"
     r"|,\s*(?=(?:from|by|until|in)\s+(?:which|what|when)\b)|(?<=[?.!])\s+",
     re.IGNORECASE,
 )
 """Where the next question of a sentence begins."""
 _ASKS = re.compile(
     rf"\b(?:{_ASKING})\b|^(?:please )?(?:tell|give|show|list|name|explain)\b"
-    r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b",
+    r"|^(?:do|does|did|is|are|am|can|could|may|must|will|would|should|has|have)\b"
+    r"|^¿?(?:puedo|debo|hay|posso|devo|mag|moet|kan)\b",
     re.IGNORECASE,
 )
 _ASKS_FOR_STEPS = re.compile(
     r"\bhow (?:do|does|can|could|should|to|am|is|are)\b|\bwhat (?:do|should|must|can) (?:I|we|you|one) do\b|\bsteps\b"
-    r"|\bwie (?:kann|komme|mache|melde|bekomme|geht|wird|werden|muss|soll)\b|\bcomment\b",
+    r"|\bwie (?:kann|komme|mache|melde|bekomme|geht|wird|werden|muss|soll)\b|\bcomment\b"
+    r"|\bc[oó]mo (?:se|puedo|hago|pido|debo|posso|faço|peço|devo)\b|\bqué (?:hago|debo hacer|hay que hacer)\b"
+    r"|\bcome (?:si|posso|faccio|devo|chiedo)\b|\b(?:cosa|che) (?:faccio|devo fare)\b"
+    r"|\bhoe (?:kan|maak|vraag|meld|krijg|moet|doe|wordt)\b|\bwat moet ik doen\b|\bo que (?:faço|devo fazer)\b",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
@@ -39,30 +47,50 @@ _NUMERALS = {
 _NUMBER = (
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|half|both|once|twice|none|no|zero|any|all"
-    r"|unlimited|eine?n?|zwei|drei|vier|fünf|sechs|keine?n?|une?|deux|trois|aucune?)\b"
+    r"|unlimited|eine?n?|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|keine?n?"
+    r"|une?|deux|trois|quatre|cinq|sept|huit|neuf|dix|douze|quinze|vingt|trente|cent|aucune?"
+    r"|un[oa]s?|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|doce|quince|veinte|treinta|cien|medi[oa]|ning[uú]n[oa]?"
+    r"|due|tre|quattro|cinque|sei|sette|otto|nove|dieci|dodici|quindici|venti|trenta|cento|mezz[oa]|nessun[oa]?"
+    r"|[eé][eé]n|twee|drie|vijf|zes|zeven|negen|tien|twaalf|twintig|dertig|honderd|halve|geen"
+    r"|uma?|dois|duas|três|quatro|sete|oito|dez|doze|quinze|vinte|trinta|meia|nenhum[a]?)\b"
 )
 _ASKED_VALUES = (
     (
         r"\bwhat(?:'s| is| are)\b[^,?]*\b(?:tele)?phone numbers?\b"
         r"|\b(?:what|which) number\b[^,?]*\b(?:call|dial|ring|phone)\b"
-        r"|\bwas ist\b.*\btelefonnummer\b|\bquel est\b.*\bnuméro de téléphone\b",
+        r"|\bwas ist\b.*\btelefonnummer\b|\bquel est\b.*\bnuméro de téléphone\b|\bwat is\b.*\btelefoonnummer\b"
+        r"|\bcu[aá]l es el (?:n[uú]mero de )?tel[eé]fono\b"
+        r"|\bqual [eèé] (?:il (?:numero di )?telefono|o (?:número de )?telefone)\b",
         r"\+?\(?\d{2,}\)?(?:[\s./()-]{1,2}\d{2,})+|\d{5,}|\b(?:ext\.?|extension|durchwahl|poste)\s*\d+",
         r"phone|mobile|\btel|\bext\b|extension|durchwahl|\bposte\b|téléphone",
     ),
     (
         r"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay)\b|\bhow many (?:cents|dollars|euros)\b"
-        r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b|\bwas kostet\b|\bcombien coûte\b",
+        r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b"
+        r"|\b(?:was|wie ?viel) koste[nt]\b|\bcombien coûte(?:nt)?\b|\b(?:wat|hoeveel) kost(?:en|te)?\b"
+        r"|\bcu[aá]nto (?:cuestan?|valen?|cost[oó])\b|\bquanto (?:costa|costano|custam?|custou|è costat[oa])\b"
+        r"|\b(?:cu[aá]l es el precio|qual [eè] il prezzo|qual [eé] o preço|wat is de prijs|wie hoch ist der preis) ",
         r"[$€£¥]\s?\d|\d\s?[$€£¥]|\d\s*(?:k\s+)?(?:USD|EUR|GBP|CHF|cents?|dollars?|euros?|pounds?|francs?)\b"
-        r"|\b(?:USD|EUR|GBP|CHF)\s?\d|\bfree\b|\bno (?:\w+ )?(?:costs?|charges?|fees?)\b|\bkostenlos|\bgratuit",
-        r"[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b|euros?\b|dollars?\b|price|cost|\bfees?\b|\brates?\b|preis|kosten|gebühr|\bprix|tarif",
+        r"|\b(?:USD|EUR|GBP|CHF)\s?\d|\bfree\b|\bno (?:\w+ )?(?:costs?|charges?|fees?)\b|\bkostenlos|\bgratuit"
+        r"|\d\s*(?:centimes|c[eé]ntimos|cêntimos|centesimi|eurocent)\b|\bgr[aá]tis\b|\bkosteloos\b|\bsin coste\b"
+        r"|\bsenza (?:costi|spese)\b|\bsem custos?\b",
+        r"[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b|euros?\b|dollars?\b|price|cost|\bfees?\b|\brates?\b|preis|kosten|gebühr|\bprix|tarif"
+        r"|precio|prezz|preço|prij[sz]",
     ),
     (
         r"\b(?:what|which)\b[^,?]*\be-?mail address (?:of|for)\b"
-        r"|\be-?mail(?: address)? (?:do|should|can) I (?:write|send)\b",
+        r"|\be-?mail(?: address)? (?:do|should|can) I (?:write|send)\b"
+        r"|\b(?:qu[eé]|cu[aá]l|quale?|wat|welke?|que|quelle?|welche|lautet|was)\b[^,?]*\b(?:correo electr[oó]nico"
+        r"|indirizzo e-?mail|e-?mail-?adres(?:se)?|adresse e-?mail|endereço de e-?mail)\b",
         r"\S@\S",
         None,
     ),
-    (r"\bhow many\b|\bwie ?viele\b|\bcombien de\b", _NUMBER, None),
+    (
+        r"\bhow many\b|\bwie ?viele\b|\bcombien de\b|\bcu[aá]nt[oa]s\b|\bquant[ie]\b|\bquant[oa]s\b"
+        r"|\bhoeveel(?! (?:kost|geld|tijd))\b",
+        _NUMBER,
+        None,
+    ),
 )
 """What a question asks for, how such a value looks, and words above a table whose bare figures are such values."""
 

@@ -1,6 +1,7 @@
 """question -> candidates: the passages worth reranking.
 
 follow_up            a follow-up and the questions before it -> a full question
+turns                how follow-ups, corrections and greetings are worded in each language
 spelling             typos -> words of the documents
 languages            a question in another language than the documents -> a note
 filters   Filter     what may be read, collection, type, document, date -> the documents to search

@@ -14,25 +14,48 @@ _MONTHS = {
         "jan feb mar apr may jun jul aug sep oct nov dec",
         "januar februar märz april mai juni juli august september oktober november dezember",
         "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+        "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+        "januari februari maart april mei juni juli augustus september oktober november december",
+        "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     )
     for number, name in enumerate(names.split(), 1)
 }
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_UNIT = "(?:eur|usd|chf|gbp|euros?|dollars?|francs?|pounds?|km|kg|mm|nm|rpm|kwh|watts?|volts?|hours?|stunden|miles)"
+_UNIT = (
+    "(?:eur|usd|chf|gbp|euros?|dollars?|francs?|pounds?|km|kg|mm|nm|rpm|kwh|watts?|volts?|hours?|stunden|miles"
+    "|heures|horas|ore|uur|kilómetros|quilómetros|chilometri|kilometers?|kilomètres)"
+)
 """What makes a figure of four digits no year."""
+_ORDINAL = "(?:\\.?[º°]|er\\b|\\.)?"
+"""Behind the day: 1. März, 1er mars, 1º de marzo, 1° marzo, 1.º de março."""
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
-    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?\b(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
+    rf"|(?:(?P<d2>\d{{1,2}}){_ORDINAL}\s+(?:de\s+)?)?\b(?P<m2>{_MONTH})\.?\s+(?:del?\s+)?"
+    rf"(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
     rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%]|{_UNIT}\b))",
     re.IGNORECASE,
 )
-_FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
-_BEFORE = re.compile(r"\b(?:before|vor|avant)\s+(?:the\s+)?$", re.IGNORECASE)
-_UNTIL = re.compile(r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à))\s+(?:the\s+)?$", re.IGNORECASE)
+_ARTICLE = r"(?:(?:the|le|el|l['\u2019])\s*)?$"
+_FROM = re.compile(
+    r"\b(?:(?P<after>after|nach|après|después de|dopo(?: il)?|na|depois de)|since|from|seit|ab|depuis|desde|a partir de"
+    r"|a partire dal?|dal|sinds|vanaf)\s+(?:del?\s+)?" + _ARTICLE,
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(r"\b(?:before|vor|avant|antes del?|prima del?|voor)\s+" + _ARTICLE, re.IGNORECASE)
+_UNTIL = re.compile(
+    r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à)|hasta|fino (?:a|al)|tot(?: en met)?|até(?: a)?)\s+"
+    + _ARTICLE,
+    re.IGNORECASE,
+)
 _LATEST = re.compile(
-    r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b"
-    r"|\b(?:last|letzte[nrs]?)\s+(?:\w+\s+)?(?:meeting|session|release|version|edition|minutes|sitzung|besprechung|fassung)",
+    r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?|nieuwste|meest recente|plus récente?s?"
+    r"|más recientes?|mais recentes?|più recent[ei]|más (?:nuev|actual)[oa]s?)\b"
+    r"|\b(?:last|letzte[nrs]?|laatste|dernière?s?|últim[oa]s?|ultim[oaie])\s+(?:\w+\s+)?"
+    r"(?:meeting|session|release|version|edition|minutes|sitzung|besprechung|fassung|réunion|séance|édition"
+    r"|compte rendu|reunión|sesión|versión|edición|acta|riunione|seduta|versione|edizione|verbale|vergadering|versie"
+    r"|editie|notulen|reunião|sessão|versão|edição|ata)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
@@ -64,7 +87,7 @@ def asked_periods(question: str) -> list[Period]:
 def _periods_asked_in(sentence: str) -> Iterator[Period]:
     for start, (first, last) in _found(sentence):
         if begins := _FROM.search(sentence[:start]):
-            yield (_shifted(last, 1) if begins[1].lower() == "after" else first), date.max
+            yield (_shifted(last, 1) if begins["after"] else first), date.max
         elif _BEFORE.search(sentence[:start]):
             yield date.min, _shifted(first, -1)
         elif _UNTIL.search(sentence[:start]):

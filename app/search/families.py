@@ -34,7 +34,14 @@ _EARLIER = re.compile(
     r"\b(?:old|older|previous|former|earlier|superseded|alten?|bisherigen?|früheren?|vorherigen?|anciennes?|précédentes?)"
     r"\s+(?:\w+\s+){0,3}?(?:versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|regel|fassung|richtlinie"
     r"|ordnung|handbuch|preis|règles?|politique|tarifs?|rates?\b|prices?\b|fees?\b|limits?\b)"
-    r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b",
+    r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b"
+    r"|\b(?:versi[oó]n(?:es)?|norma|reglas|política|manual|tarifa|precios?|condiciones|versione|regol|listino|prezz[io]"
+    r"|manuale|versão|regras|regulamento|tabela|preços?)\w*\s+(?:\w+\s+){0,3}?"
+    r"(?:anterior(?:es)?|antigu?[oa]s?|precedent[ei]|vecchi[oae]?)\b"
+    r"|\b(?:antigua?|anterior|vecchi[oae]?|precedent[ei]|antig[oa]|oude|vorige|eerdere)\s+(?:\w+\s+){0,3}?"
+    r"(?:versi[oóe]|versão|norma|regla|polític|tarifa|listino|regol|prezz|regel|prij[sz]|beleid|handleiding)"
+    r"|\b(?:qué|cosa|wat|o que)\b.{0,20}\b(?:cambi[oóa]|cambiado|cambiato|veranderd|gewijzigd|mudou)\b"
+    r"|\b(?:diferencias?|differenz[ae]|verschil(?:len)?|diferenças?)\b",
     re.IGNORECASE,
 )
 """Asks for an older version, or to compare."""

@@ -1,7 +1,7 @@
 """a follow-up and the questions before it -> a full question to search and to show for correction.
 
 A language model writes it; without one, the last question stands in brackets behind the follow-up, so that the new
-question leads. Follow-ups are recognized in English, and by their openings in German, French and Spanish.
+question leads. Follow-ups are recognized in English, and by their openings in the languages of `turns`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.search.query import QUESTION_ENDS
+from app.search.turns import CLOSER, CORRECTION, FILLER, LIMIT, OPENER, POINTS_BACK, SMALL_TALK
 
 MAX_CHARACTERS = 2000
 """Characters of a question that are read."""
@@ -28,37 +29,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_OPENER = re.compile(
-    r"[¿¡]?(?:(?:ok(?:ay)?|so|well|yes|no)[,\s]+)?"
-    r"(?:(?:and|but|or|und|aber|oder|et|mais|ou|y|pero|o)\b[,\s]*)?"
-    r"(?:(?:what|how) about|(?:the )?same (?:question )?for|was ist mit|wie (?:ist|sieht) es (?:\w+ )?(?:mit|bei)"
-    r"|qu['’]en est-il d[eu]|qué (?:pasa|hay) con)?\b[,\s]*",  # noqa: RUF001
-    re.IGNORECASE,
-)
-_FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECASE)
-_CLOSER = re.compile(
-    r"\b(?:too|also|as well|then|instead|else|meanwhile|otherwise|(?:the|that) (?:\w+ )?ones?"
-    r"|auch|dann|sonst|inzwischen|aussi|también)\W*$",
-    re.IGNORECASE,
-)
-_CORRECTION = re.compile(
-    r"(?:(?:no|nope|sorry|nein|non)\b[,.!\s]*)*(?:(?:but|aber|mais)\s+)?"
-    r"(?:i (?:mean|meant)|ich mein(?:e|te)|je (?:veux|voulais) dire|quiero decir)\b|not (?!all\b|every)",
-    re.IGNORECASE,
-)
-"""How a correction of the last question begins: 'no, I meant', 'not the hotel'."""
-_LIMIT = re.compile(
-    r"(?:only|even|except|(?:more|less|fewer|longer) than|up to|over|nur|sogar|mehr als|bis zu|über|seulement|même)\b",
-    re.IGNORECASE,
-)
-"""How a phrase begins that narrows the last question: 'only for managers?', 'more than 80 hours?'."""
-_SMALL_TALK = re.compile(
-    r"(?:(?:ok(?:ay)?|great|perfect|super|good|got it|i see|thanks?|thank you|thx|cheers|very|so|much|a lot|many|all"
-    r"|hi|hello|hey|there|again|are you|still|bye|danke|vielen dank|schön|gut|sehr|hallo|merci|bonjour|gracias|hola)"
-    r"\b[\s,.!?]*)+",
-    re.IGNORECASE,
-)
-"""A turn without a question: 'ok thanks', 'hello, are you still there?'."""
 _POINTS_AT_END = re.compile(
     r"\b(?:during|for|of|to|with|by|about|before|after|without|on|in|under) (?:it|them|that|those)\W*$", re.IGNORECASE
 )
@@ -78,7 +48,8 @@ _DETERMINERS = _words("a an the my our your any some no every each")
 _PREPOSITIONS = _words(
     "at by during for from in of on per through to under until with within without above after before below between "
     "about across against into over than via as "
-    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin"
+    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin "
+    "per senza nel nella alla voor bij met zonder sem no na"
 )
 _POINTING = _words("he him his she her hers it its they them their theirs this that these those")
 _PRONOUNS = _POINTING | _words("i me we us you one ones")
@@ -99,16 +70,16 @@ def is_follow_up(question: str) -> bool:
     It does if it starts or ends like a follow-up, has as few telling words as 'how long does the delivery take', is a
     short fragment, or refers ('it', 'those') to something it does not name.
     """
-    text = question.strip()[:MAX_CHARACTERS]
+    text = question.strip().lstrip("¿¡ ")[:MAX_CHARACTERS]
     if is_small_talk(text):
         return False
-    if (greeting := _SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!":
+    if (greeting := SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!":
         text = text[greeting.end() :]
     if not (words := _split(text)):
         return False
     if _without_opener(text) != text:
         return True
-    if len(words) <= 10 and (_CLOSER.search(text) or _CORRECTION.match(text)):
+    if len(words) <= 10 and (CLOSER.search(text) or CORRECTION.match(text) or POINTS_BACK.match(text)):
         return True
     if len(words) <= 8 and words[0].lower() in _QUESTION_WORDS and _POINTS_AT_END.search(text):
         return True
@@ -117,7 +88,7 @@ def is_follow_up(question: str) -> bool:
 
 def is_small_talk(text: str) -> bool:
     """Return whether a text only greets or thanks, and asks nothing."""
-    return _SMALL_TALK.fullmatch(text.strip()) is not None
+    return SMALL_TALK.fullmatch(text.strip().lstrip("¿¡ ")) is not None
 
 
 def rewrite(
@@ -217,7 +188,7 @@ def _is_name(word: str) -> bool:
 
 def _is_fragment(text: str, words: Sequence[str]) -> bool:
     """Return whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
-    if text.endswith("?") and (len(words) == 1 or (len(words) <= 6 and _LIMIT.match(text))):
+    if text.endswith("?") and (len(words) == 1 or (len(words) <= 6 and LIMIT.match(text))):
         return True
     if any(word.lower() in _AUXILIARIES or re.search(r"\d", word) for word in words):
         return False
@@ -266,8 +237,8 @@ def _is_named(words: Sequence[str], index: int) -> bool:
 
 def _without_opener(text: str) -> str:
     """Return the text without openers such as 'and' or 'what about'; the 'y' of 'y-axis' is no opener."""
-    opener = _OPENER.match(text)
-    if not opener or _FILLER.fullmatch(opener[0]):
+    opener = OPENER.match(text)
+    if not opener or FILLER.fullmatch(opener[0]):
         return text
     rest = text[opener.end() :]
     return text if opener[0][-1:].isalpha() and rest[:1] in "-–'’." and rest else rest  # noqa: RUF001

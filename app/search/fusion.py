@@ -30,7 +30,9 @@ SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 """A run of Thai, Japanese or Chinese, which have no spaces between words."""
 _TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
 _SECTION = re.compile(
-    r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
+    r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer|secci[oó]n|cl[aá]usula|cap[ií]tulo"
+    r"|art[ií]culo|anexo|sezione|clausola|capitolo|articolo|allegato|hoofdstuk|bijlage|sec?ção|artigo)\s+(\d+(?:\.\d+)+)",
+    re.I,
 )
 _INITIALS = re.compile(r"\b[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ]\.)+ [A-ZÀ-Þ][\w'-]+")
 _DIGITS = re.compile(r"\d+")

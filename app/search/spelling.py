@@ -25,7 +25,7 @@ from app.search.fusion import SPACELESS
 from ingest.embed.embedder import Embedder
 from ingest.table import ChunkTable, TableError
 
-_LANGUAGES = ("en", "de", "fr")
+_LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 """Of the dictionaries; they are loaded at the first word that the documents lack, in a second."""
 _MIN_LETTERS = 4
 _MIN_LETTERS_OF_OTHER_SLIPS = 5
@@ -47,7 +47,7 @@ _PART = re.compile(
 _TWO = re.compile(r"ae|oe|(?<![aeq])ue")
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 _AS_TWO = str.maketrans({umlaut: letters for letters, umlaut in _UMLAUTS.items()})
-_VOWELS = frozenset("aeiouyäöü")
+_VOWELS = frozenset("aeiouyäöüàáâãèéêëìíîïòóôõùúû")
 _KEYS = {key: (x, y) for y, row in enumerate(("qwertyuiop", "asdfghjkl", "zxcvbnm")) for x, key in enumerate(row)}
 _COST_OF_SLIP = 3.0
 """A cost of 1 outweighs that another word is ten times as frequent."""

@@ -20,36 +20,45 @@ Number = tuple[int, ...]
 """A version: (2, 1) for 2.1."""
 
 _NUMBER = re.compile(
-    r"\b(?:v|version|revision|révision|rev|edition|édition|issue|ausgabe|fassung|auflage)[.\s_:-]*(\d+(?:\.\d+)*)"
-    r"|\b(\d+)(?:st|nd|rd|th|\.)\s*(?:edition|version|auflage|ausgabe|fassung)\b",
+    r"\b(?:v|version|revision|révision|rev|edition|édition|issue|ausgabe|fassung|auflage|versión|revisión|edición"
+    r"|versione|revisione|edizione|versie|editie|uitgave|versão|revisão|edição)[.\s_:-]*(\d+(?:\.\d+)*)"
+    r"|\b(\d+)(?:st|nd|rd|th|ème|e|a|\.?ª|\.)\s*(?:edition|version|auflage|ausgabe|fassung|édition|edición|edizione"
+    r"|editie|uitgave|edição)\b",
     re.IGNORECASE,
 )
 _EFFECTIVE = re.compile(
-    r"\b(?:valid|effective|in force|in effect|appl(?:ies|icable)|gültig|gilt|in kraft|stand|valable|en vigueur)"
-    r"(?:\s+(?:from|as of|as from|since|on|date|ab|seit|dès|depuis|à (?:compter|partir) du|du|le|dem|the))*[\s:|]+",
+    r"\b(?:valid|effective|in force|in effect|appl(?:ies|icable)|gültig|gilt|in kraft|stand|valable|en vigueur"
+    r"|vigentes?|vigente|válid[oa]s?|e[nm] vigor|in vigore|valid[oaie]|geldig|geldt|van kracht)"
+    r"(?:\s+(?:from|as of|as from|since|on|date|ab|seit|dès|depuis|à (?:compter|partir) du|du|le|dem|the|desde|a partir"
+    r"|a partire|del?|el|dal?|vanaf|sinds|per|met ingang van))*[\s:|]+",
     re.IGNORECASE,
 )
-_UNTIL = re.compile(r"\W*(?:until|till|bis|jusqu)\b")
+_UNTIL = re.compile(r"\W*(?:until|till|bis|jusqu|hasta|fino|tot|até)\b")
 _DATE_CHARACTERS = 30
 _REPLACES = re.compile(
-    r"\b(?:replac(?:es|ing)|supersed(?:es|ing)|ersetzt|remplace|annule et remplace)\b(?!\s+(?:by|durch|par)\b)[\s:|]*",
+    r"\b(?:replac(?:es|ing)|supersed(?:es|ing)|ersetzt|remplace|annule et remplace|sustituye|reemplaza|deroga"
+    r"|sostituisce|vervangt|ter vervanging van|substitui|revoga)\b(?!\s+(?:by|durch|par|por)\b)[\s:|]*",
     re.IGNORECASE,
 )
 _REPLACED = re.compile(
-    r"\b(?:superseded|replaced|ersetzt|abgelöst|remplacée?)\b[^.;|]{0,40}?\b(?:by|durch|par)\b[\s:|]*"
+    r"\b(?:superseded|replaced|ersetzt|abgelöst|remplacée?|(?:sustituid|reemplazad|derogad|sostituit|substituíd|revogad)[oa]"
+    r"|vervangen)\b[^.;|]{0,40}?\b(?:by|durch|par|por|dall?[ao]?|door|pel[oa])\b[\s:|]*"
     r"|\bdurch\s+(?=[^.;|]{1,100}\b(?:ersetzt|abgelöst)\b)",
     re.IGNORECASE,
 )
-_HINT = re.compile("replac|supersed|ersetzt|remplac|abgelöst", re.IGNORECASE)
+_HINT = re.compile(
+    "replac|supersed|ersetzt|remplac|abgelöst|sustitu|reemplaz|derog|sostitu|vervang|substitu|revog", re.IGNORECASE
+)
 _END = re.compile(r"\.(?!\s+[^\W\d_]+\s+\d{4})(?=\s|$)|[;|]|\n\n|\b(?:ersetzt|abgelöst)\b")
 """The end of a sentence or cell; the period of "1. März 2024" is none."""
 _MAX_STATEMENT = 200
 _QUOTED = re.compile(r"[\"\u201c\u201e«\u201a\u2018]([^\"\u201c\u201d»\u2019]{3,100})[\"\u201c\u201d»\u2019]")
 _EARLIER = re.compile(
-    r"\b(?:previous|earlier|former|prior|older|früheren?|vorherigen?|bisherigen?|précédente?s?|antérieure?s?)\b",
+    r"\b(?:previous|earlier|former|prior|older|früheren?|vorherigen?|bisherigen?|précédente?s?|antérieure?s?"
+    r"|anterior(?:es)?|precedent[ei]|vorige|eerdere|voorgaande)\b",
     re.IGNORECASE,
 )
-_NEXT_PART = re.compile(r",|\band\b|\bund\b|\bet\b", re.IGNORECASE)
+_NEXT_PART = re.compile(r",|\b(?:and|und|et|y|e|en)\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W_]+")
 _SECTION_NUMBER = re.compile(r"^[\W_]*(?:\d+[.)]?)+\s+")
@@ -58,7 +67,8 @@ _ARTICLES = frozenset(
     re.findall(
         r"\w+",
         "a an the all any this that our of from dated and in der die das den des dem vom von aller alle und"
-        " le la les l de du des d toute toutes",
+        " le la les l de du des d toute toutes el los las del al todas todos il lo gli i di della dei delle tutte het"
+        " een van deze o os as do da dos das",
     )
 )
 _VERSION_WORDS = frozenset(
@@ -66,7 +76,10 @@ _VERSION_WORDS = frozenset(
         r"\w+",
         "version versions edition revision issue document page pages valid fassung ausgabe auflage stand gültig"
         " archive archived archiv old older alt alte alten previous earlier former prior superseded withdrawn obsolete"
-        " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf",
+        " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf"
+        " versión versiones edición revisión anterior anteriores antigua antiguo vigente válida válido válidos borrador"
+        " versione versioni edizione revisione precedente precedenti valido valida bozza versie versies editie uitgave"
+        " vorige eerdere oude geldig versão versões edição antiga antigo rascunho",
     )
 )
 """Words that tell which version is meant, not which document."""
@@ -77,13 +90,18 @@ _KIND = re.compile(
     r"|regulations?|procedures?|instructions?|code of conduct|standards?|catalogu?e)\b"
     r"|(?:richtlinien?|handbuch|preisliste|ordnung|leitfaden|anleitung|bedingungen|anweisung|merkblatt|katalog)\b"
     r"|betriebsvereinbarung|\b(?:politique|manuel|tarifs?|règlement|directives?|procédure|liste de prix)\b"
+    r"|\b(?:políticas?|normas?|normativa|reglamento|regulamento|guías?|guia|tarifas|condici?ones|condições"
+    r"|procedimientos?|procedimentos?|instrucciones|instruções|catálogo|(?:lista|tabela) de pre(?:cios|ços)|preçário)\b"
+    r"|\b(?:politica|regolamento|manuale|guida|listino|condizioni|procedura|istruzioni|tariffario|linee guida)\b"
+    r"|(?:regeling|reglement|handleiding|handboek|prijslijst|voorwaarden|richtlijn(?:en)?|beleid)\b"
 )
 _SIBLING = re.compile(
     r"\b(?:reports?|minutes|meetings?|incidents?|invoices?|newsletters?|release notes|changelog|bulletins?|review"
-    r"|survey|statements?|10 ?[kq]|rapport|compte rendu|procès verbal|facture)\b"
-    r"|(?:bericht|protokoll|rechnung|abschluss|rundbrief)\b"
+    r"|survey|statements?|10 ?[kq]|rapport|compte rendu|procès verbal|facture|acta|informe|factura|boletín|verbale"
+    r"|relazione|fattura|notulen|nieuwsbrief|factuur|ata|relatório|fatura|boletim)\b"
+    r"|(?:bericht|protokoll|rechnung|abschluss|rundbrief|verslag)\b"
 )
-_ABOUT = re.compile(r"\s+(?:of|on|for|about|zum?|zur|über|sur|de|du)\b")
+_ABOUT = re.compile(r"\s+(?:of|on|for|about|zum?|zur|über|sur|du|del?|sobre|di|del?l[ao]|sul|van|over|d[ao])\b")
 
 
 @dataclass(frozen=True, slots=True)
