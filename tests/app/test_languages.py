@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,12 @@ from app.answer.question import asked_value, asks_for_steps, parts_of
 from app.memory.wording import Wording
 from app.search.dates import asked_periods, asks_for_latest, periods_in
 from app.search.follow_up import is_follow_up, is_small_talk, rewrite
-from app.search.spelling import nearest
+from app.search.spelling import Spelling
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
+from ingest.table import ChunkTable
 from tests.app.test_families import names, version
+from tests.app.test_spelling import put
+from tests.conftest import FakeEmbedder
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,13 @@ def test_thanks_and_greetings_ask_nothing(text: str) -> None:
 @pytest.mark.parametrize("text", ["hola, ¿cuántos días tengo?", "vale", "vale de comida", "buon pasto", "oliva"])
 def test_a_word_that_is_no_greeting_is_searched(text: str) -> None:
     assert not is_small_talk(text)
+
+
+class RareWords(FakeEmbedder):
+    """Reads every word in several pieces."""
+
+    def count_tokens(self, text: str) -> int:
+        return 2 * len(text.split())
 
 
 FIRST_OF_MARCH = date(2025, 3, 1), date(2025, 3, 1)
@@ -257,9 +269,14 @@ def test_a_price_list_is_replaced_and_minutes_are_not(title: str, others: str) -
     assert names(*both) == [["list2025.md", "list2024.md"]]
 
 
-def test_a_word_of_the_question_s_language_is_no_slip() -> None:
-    assert nearest("sedes", {"sendes": 5, "senden": 5}, ["es"]) == ""
-    assert nearest("kostte", {"kostet": 5}) == ""
+@pytest.mark.parametrize(("embedder_name", "searched"), [(MULTILINGUAL_EMBEDDER, "sedes"), ("fake", "sendes")])
+def test_a_word_of_a_language_that_is_read_is_no_slip(embedder_name: str, searched: str, home: Path) -> None:
+    embedder = RareWords()
+    table = ChunkTable(home, embedder)
+    put(table, embedder, "Cuantas sendes tiene la empresa: sendes y sendes.", "empresa.md")
+    embedder.name = embedder_name
+    question = "cuantas sedes tiene la empresa"
+    assert Spelling().correct(question, table, embedder) == question.replace("sedes", searched)
 
 
 def test_a_negation_changes_what_is_asked() -> None:
