@@ -15,10 +15,9 @@ from sentencex import segment
 
 from app.search.fusion import SPACELESS
 from app.search.query import QUESTION_ENDS
+from app.search.words.sentences import ABBREVIATION, BULLET, FULL_STOP, ORDINAL_MARKS, SPLITTER_LANGUAGES
 from ingest.parse import PAGE_BREAK
 
-_LANGUAGES = ("en", "de", "fr", "es", "pl")
-"""Languages whose abbreviations end no sentence."""
 _MIN_FULL_LINE = 40
 """A line break after fewer characters is intended, as in an address."""
 _MAX_CELL_WORDS = 60
@@ -30,21 +29,8 @@ _QUOTATION_MARKS = re.compile(r"^(?: {0,3}> ?)+(?:\[!\w+\])?", re.M)
 _CLAUSE = re.compile(r"(?=^\s*\d+(?:\.\d+)+\.?\s+[A-ZÀ-Þ]\S*\s\S+\s\S)", re.M)
 """Before a line such as "2.1 Forklifts drive slowly", and not before "2.4 GB"."""
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
-_FULL_STOP = re.compile(
-    r"(?<=[。！？])(?![」』）】！？])|(?<=[。！？][」』）】])(?![\u3040-\u309f、。])"  # noqa: RUF001
-    r"|(?<=[?!])(?=[\u3040-\u30ff\u3400-\u9fff])|(?<= r\.)\s+(?=[A-ZĄĆĘŁŃÓŚŹŻ])"
-)
-"""The end of a sentence that the sentence splitter does not find; Polish "r." behind a year ends one, too."""
-_BULLET = re.compile(r"^[ \t]*[・●○■◆▪•][ \t]*(?=\S)", re.M)
-"""Of a list, as Japanese and text without Markdown write it."""
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
 _SAYS_SOMETHING = re.compile(r"\w\W+\w")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:approx|incl|inkl|bzw|ca|vs|etc|Mme|Mrs|Sra|Prof|Abs|Art|Nr|No|usw|resp|zzgl|max|min|tel"
-    r"|ul|al|rozp|godz|ust|pkt|tzn|tj|np|wg|zob|por|itp|red|inż|mgr|[دأم])\.$",
-    re.I,
-)
-"""Abbreviations that the sentence splitter takes for an end."""
 _ENDS_IN_WORD = re.compile(r"[^\W_]\.$")
 _BEGINS_NO_SENTENCE = re.compile(r"[\da-zà-ÿ.]")
 
@@ -117,7 +103,7 @@ class Block:
 
 def split_blocks(text: str) -> list[Block]:
     """Return the blocks of a passage in reading order, without headings and rules."""
-    text = _BULLET.sub("- ", _QUOTATION_MARKS.sub("", text.replace(PAGE_BREAK, "\n\n")))
+    text = BULLET.sub("- ", _QUOTATION_MARKS.sub("", text.replace(PAGE_BREAK, "\n\n")))
     tokens = _parser().parse(text)
     lines = text.split("\n")
     blocks: list[Block] = []
@@ -150,10 +136,10 @@ def split_sentences(text: str) -> list[str]:
 
 def sentences(line: str) -> list[str]:
     """Return the sentences of a paragraph in one line, in any language that this program knows."""
-    pieces = [piece for part in _FULL_STOP.split(line) for piece in _segments(part)]
+    pieces = [piece for part in FULL_STOP.split(line) for piece in _segments(part)]
     whole: list[str] = []
     for piece in (piece.strip() for piece in pieces):
-        if whole and whole[-1].endswith(" ."):  # the dot of .NET
+        if whole and (whole[-1].endswith(" .") or piece.startswith(ORDINAL_MARKS)):  # the dot of .NET, of art. 5.º
             whole[-1] += piece
         elif whole and _goes_on(whole[-1], piece):
             whole[-1] += f" {piece}"
@@ -164,7 +150,7 @@ def sentences(line: str) -> list[str]:
 
 def _segments(line: str) -> list[str]:
     """Return the sentences of a line; the other languages take an abbreviation of its language for an end."""
-    return min((list(segment(language, line)) for language in _LANGUAGES), key=len) if " " in line else [line]
+    return min((list(segment(language, line)) for language in SPLITTER_LANGUAGES), key=len) if " " in line else [line]
 
 
 def num_words(text: str) -> int:
@@ -299,7 +285,7 @@ def _row_as_sentence(cells: Sequence[str], names: Sequence[str]) -> str:
 def _goes_on(sentence: str, piece: str) -> bool:
     """Return whether a piece continues the sentence before it, because that ends in an abbreviation."""
     begins_no_sentence = _ENDS_IN_WORD.search(sentence) and _BEGINS_NO_SENTENCE.match(piece)
-    return bool(begins_no_sentence or _ABBREVIATION.search(sentence))
+    return bool(begins_no_sentence or ABBREVIATION.search(sentence))
 
 
 def _with_ellipses(texts: Sequence[str], numbers: Sequence[int], between: str) -> str:

@@ -22,6 +22,7 @@ from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
 from app.search.follow_up import CONTEXT
 from app.search.query import QUESTION_ENDS
+from app.search.words.questions import ASKS_FOR_NAME
 
 _ALONE, _BLOCK, _PASSAGE = 15.6, 12.6, 9.6
 """Log-odds of one unit of similarity between the question and a unit, its block and its passage."""
@@ -63,11 +64,6 @@ _MAX_WORDS = 100
 """Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
 _MAX_HEADING_WORDS = 8
-_ASKS_FOR_NAME = re.compile(
-    r"\b(?:which|when|where|who|whose|welche\w*|wann|wo|wer|quel(?:le)?s?|quand|où|qui"
-    r"|któr\w+|jaki\w*|kiedy|gdzie|kto|أي|متى|أين|من)\b|いつ|どこ|誰|だれ|どの|どれ|哪|谁|何时|什么时候",
-    re.I,
-)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
 """A word that does not begin a sentence."""
@@ -216,7 +212,7 @@ def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
 def _below_heading(quote: Quote, question: str) -> Quote:
     """Return the quote with its heading, if that may hold the answer: a version, a date, a name."""
     heading = "".join(quote.citation.chunk.headings[-1:])
-    may_answer = re.search(r"\d", heading) or _ASKS_FOR_NAME.search(question)
+    may_answer = re.search(r"\d", heading) or ASKS_FOR_NAME.search(question)
     is_short = num_words(heading) <= _MAX_HEADING_WORDS
     return replace(quote, heading=heading) if may_answer and is_short else quote
 

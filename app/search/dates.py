@@ -9,67 +9,31 @@ from contextlib import suppress
 from datetime import date
 
 from app.search.query import QUESTION_ENDS
+from app.search.words import dates as words
 from ingest.parse.marks import without_vowel_marks
 
-_MONTHS = {
-    name: number
-    for names in (
-        "january february march april may june july august september october november december",
-        "jan feb mar apr may jun jul aug sep oct nov dec",
-        "januar februar märz april mai juni juli august september oktober november dezember",
-        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-        "styczeń luty marzec kwiecień maj czerwiec lipiec sierpień wrzesień październik listopad grudzień",
-        "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
-        "styczniu lutym marcu kwietniu maju czerwcu lipcu sierpniu wrześniu październiku listopadzie grudniu",
-        "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
-        "يناير فبراير مارس ابريل مايو يونيو يوليو اغسطس سبتمبر اكتوبر نوفمبر ديسمبر",
-        "كانون_الثاني شباط آذار نيسان أيار حزيران تموز آب أيلول تشرين_الأول تشرين_الثاني كانون_الأول",
-    )
-    for number, name in enumerate(names.split(), 1)
-}
-_MONTHS = {name.replace("_", " "): number for name, number in _MONTHS.items()}
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_UNIT = (
-    r"(?:eur|usd|chf|gbp|euros?|dollars?|francs?|pounds?|km|kg|mm|nm|rpm|kwh|watts?|volts?|hours?|stunden|miles"
-    r"|zł|złotych|pln|godzin\w*|osób|درهم\w*|ريال\w*|دينار\w*|جنيه\w*|ساعة)"
-)
-"""What makes a figure of four digits no year."""
+_MONTH = "|".join(sorted(words.MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
     rf"|(?<![\d/])(?P<y5>(?:19|20)\d\d)/(?P<m5>\d{{1,2}})/(?P<d5>\d{{1,2}})(?![\d/])"
-    rf"|(?:(?<!\d)(?P<y6>(?:19|20)\d\d)|(?P<era>令和|平成|昭和)\s?(?P<y7>\d{{1,2}}|元))\s?年"
+    rf"|(?:(?<!\d)(?P<y6>(?:19|20)\d\d)|(?P<era>{'|'.join(words.ERAS)})\s?(?P<y7>\d{{1,2}}|元))\s?年"
     rf"(?:\s?(?P<m6>\d{{1,2}})\s?月(?:\s?(?P<d6>\d{{1,2}})\s?[日号])?|度?版?)"
-    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?\b(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
+    rf"|(?:(?P<d2>\d{{1,2}}){words.ORDINAL}\s+(?:de\s+)?)?\b(?P<m2>{_MONTH})\.?\s+(?:del?\s+)?"
+    rf"(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
-    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%円元¥]|{_UNIT}\b))",
+    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%円元¥]|{words.UNITS}\b))",
     re.IGNORECASE,
 )
-_FROM = re.compile(
-    r"\b(after|since|from|nach|seit|ab|après|depuis|po|od|بعد|منذ|من)"
-    r"\s+(?:the\s+|dniu\s+|dnia\s+)?$",
-    re.IGNORECASE,
+_FROM, _BEFORE, _UNTIL = (
+    re.compile(rf"\b(?:{before})\s+(?:del?\s+)?{words.ARTICLE}$", re.IGNORECASE)
+    for before in (rf"(?P<after>{words.AFTER})|{words.FROM}", words.BEFORE, words.UNTIL)
 )
-_BEFORE = re.compile(r"\b(?:before|vor|avant|przed|قبل)\s+(?:the\s+|dniem\s+)?$", re.IGNORECASE)
-_UNTIL = re.compile(
-    r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à)|do|حتى|لغاية|إلى)\s+(?:the\s+|dnia\s+)?$", re.IGNORECASE
-)
-_AFTERWARDS = frozenset(("after", "po", "بعد"))
-"""Words that leave out the time itself."""
-_FROM_BEHIND = re.compile(r"\s?(?:以降|以後|から|より後|以来|以后|之后|起)")
-_BEFORE_BEHIND = re.compile(r"\s?(?:より前|以前|の前|之前)")
-_UNTIL_BEHIND = re.compile(r"\s?(?:まで|为止|止)")
-"""Japanese and Chinese put these words behind the time."""
-_ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925}
-"""The year before the first of each era of Japan."""
-ASCII_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
-_LATEST = re.compile(
-    r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b"
-    r"|\bnajnowsz\w+|\bostatni\w*\s+(?:\w+\s+)?(?:zebrani|spotkani|narad|wersj|protok|posiedzeni)"
-    r"|最新|直近|\bأحدث\b|\bآخر (?:اجتماع|نسخة|إصدار|محضر|لائحة)"
-    r"|\b(?:last|letzte[nrs]?)\s+(?:\w+\s+)?(?:meeting|session|release|version|edition|minutes|sitzung|besprechung|fassung)",
-    re.IGNORECASE,
+_FROM_BEHIND, _BEFORE_BEHIND, _UNTIL_BEHIND = (
+    re.compile(rf"\s?{behind}") for behind in (words.FROM_BEHIND, words.BEFORE_BEHIND, words.UNTIL_BEHIND)
 )
 _SENTENCE_END = re.compile(r"(?<=[.?!؟])(?<!\br\.)\s+|(?<=[。？！])")  # noqa: RUF001
+"""Behind a year, the Polish "r." ends none."""
+ASCII_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 Period = tuple[date, date]
 """First and last day."""
@@ -104,7 +68,7 @@ def _periods_asked_in(sentence: str) -> Iterator[Period]:
     for start, end, (first, last) in _found(sentence):
         before = without_vowel_marks(sentence[:start])
         if begins := _FROM.search(before):
-            yield (_shifted(last, 1) if begins[1].lower() in _AFTERWARDS else first), date.max
+            yield (_shifted(last, 1) if begins["after"] else first), date.max
         elif _FROM_BEHIND.match(sentence, end):
             yield first, date.max
         elif _BEFORE.search(before) or _BEFORE_BEHIND.match(sentence, end):
@@ -127,7 +91,7 @@ def _shifted(day: date, num_days: int) -> date:
 
 def asks_for_latest(question: str) -> bool:
     """Return whether the newest of several is wanted."""
-    return bool(_LATEST.search(question))
+    return bool(words.LATEST.search(question))
 
 
 def _found(text: str) -> Iterator[tuple[int, int, Period]]:
@@ -143,10 +107,10 @@ def _period(groups: Mapping[str, str | None]) -> Period:
     for group, value in groups.items():
         if value:
             parts.setdefault(group[0], value)
-    year = _ERAS.get(parts.get("e", ""), 0) + (1 if parts["y"] == "元" else int(parts["y"]))
+    year = words.ERAS.get(parts.get("e", ""), 0) + (1 if parts["y"] == "元" else int(parts["y"]))
     if not (name := parts.get("m")):
         return date(year, 1, 1), date(year, 12, 31)
-    month = int(name) if name.isdigit() else _MONTHS[name.lower()]
+    month = int(name) if name.isdigit() else words.MONTHS[name.lower()]
     if not (day := parts.get("d")):
         return date(year, month, 1), date(year, month, monthrange(year, month)[1])
     return date(year, month, int(day)), date(year, month, int(day))

@@ -1,8 +1,7 @@
 """a follow-up and the questions before it -> a full question to search and to show for correction.
 
 A language model writes it; without one, the last question stands in brackets behind the follow-up, so that the new
-question leads. Follow-ups are recognized in English, and by their openings in German, French, Spanish, Polish, Arabic,
-Japanese and Chinese.
+question leads. Follow-ups are recognized in English, and by how they begin and end in the languages of `words`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from app.language_model.protocol import LanguageModel, LanguageModelError
 from app.search.fusion import SPACELESS
 from app.search.query import QUESTION_ENDS
+from app.search.words import turns
 from ingest.parse.marks import without_vowel_marks
 
 MAX_CHARACTERS = 2000
@@ -31,62 +31,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_POLISH = "we?|na|co|czy|dla|od|ze?|po|przy|jak|jaki\\w*|ile|kiedy|kto|gdzie|jeśli|gdy|dlaczego|któr\\w*"
-"""Words before which Polish "a" and "i" are no English words; "o" is a preposition in "o której"."""
-_OPENER = re.compile(
-    r"[¿¡]?(?:(?:ok(?:ay)?|so|well|yes|no)[,\s]+)?"
-    r"(?:(?:and|but|or|und|aber|oder|et|mais|ou|y|pero|o(?!\s+(?:któr|jak|ile|czym|kim|co\b|tym))"
-    rf"|ale|albo|[ai](?=\s+(?:{_POLISH})\b)|a\s+(?=(?:do|za|u)\s+[^\W\d_]+\W*$))\b[,\s]*)?"
-    r"(?:(?:what|how) about|(?:the )?same (?:question )?for|was ist mit|wie (?:ist|sieht) es (?:\w+ )?(?:mit|bei)"
-    r"|qu['’]en est-il d[eu]|qué (?:pasa|hay) con|co (?:z|ze)|و?ماذا عن)?\b[,\s]*",  # noqa: RUF001
-    re.IGNORECASE,
-)
-_ARABIC_OPENER = re.compile(
-    r"و(?:ماذا|ما|هل|كم|متى|أين|اين|كيف|لماذا|إذا|اذا|لو)\b|و(?:(?:في|على|من|إلى|عند|مع|بعد|قبل)\b|لل?\w|بال\w)\w*(?:\s\w+)?\W*$"
-)
-"""Arabic "and", which is written together with the next word: before a question word, or in a short phrase."""
-_SPACELESS_OPENER = re.compile(
-    r"(?:(?:では|じゃあ?|それでは|でも|また|あと|ちなみに)[、,\s]*(?!は)"
-    r"|(?:その|それ|そこ|そちら|そっち|この場合|あれ|それら)(?!ぞれ|以外)"
-    r"|那(?!里|边|个地)么?|那么|它|他们?的?|她们?的?|如果是|还有[、,，])"  # noqa: RUF001
-)
-_SPACELESS_CLOSER = re.compile(r"(?:の場合は?|のときは?|の時は?|だと|だったら|なら|呢)[?？。\s]*$")  # noqa: RUF001
-_SPACELESS_FRAGMENT = re.compile(
-    r"\w{1,6}(?:は|って|も)[?？]"  # noqa: RUF001
-    r"|(?:いくら|いつ|どこ|なぜ|誰|何|どうして|どうやって|どれくらい|为什么|多少钱|什么时候|哪里|谁)"
-    r"(?:ですか|まで|から|に|で|が|か)*[?？。]?"  # noqa: RUF001
-)
-"""A question such as 京都は? that is no more than a topic, or no more than a question word."""
-_FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECASE)
-_CLOSER = re.compile(
-    r"\b(?:too|also|as well|then|instead|else|meanwhile|otherwise|(?:the|that) (?:\w+ )?ones?"
-    r"|auch|dann|sonst|inzwischen|aussi|también|też|również|także|أيضا|كذلك)\W*$",
-    re.IGNORECASE,
-)
-_CORRECTION = re.compile(
-    r"(?:(?:no|nope|sorry|nein|non)\b[,.!\s]*)*(?:(?:but|aber|mais)\s+)?"
-    r"(?:i (?:mean|meant)|ich mein(?:e|te)|je (?:veux|voulais) dire|quiero decir"
-    r"|chodziło mi|miał[ea]m na myśli|أقصد|قصدي)\b|not (?!all\b|every)",
-    re.IGNORECASE,
-)
-"""How a correction of the last question begins: 'no, I meant', 'not the hotel'."""
-_LIMIT = re.compile(
-    r"(?:only|even|except|(?:more|less|fewer|longer) than|up to|over|nur|sogar|mehr als|bis zu|über|seulement|même"
-    r"|tylko|nawet|więcej niż|ponad|oprócz|فقط|حتى لو|أكثر من|ما عدا)\b",
-    re.IGNORECASE,
-)
-"""How a phrase begins that narrows the last question: 'only for managers?', 'more than 80 hours?'."""
-_SMALL_TALK = re.compile(
-    r"(?:(?:ok(?:ay)?|great|perfect|super|good|got it|i see|thanks?|thank you|thx|cheers|very|so|much|a lot|many|all"
-    r"|hi|hello|hey|there|again|are you|still|bye|danke|vielen dank|schön|gut|sehr|hallo|merci|bonjour|gracias|hola"
-    r"|dzięki|dziękuję|dziekuje|bardzo|cześć|dzień dobry|do widzenia|super|jasne"
-    r"|شكرا|جزيلا|لك|لكم|مرحبا|أهلا|السلام عليكم|صباح الخير|مساء الخير|حسنا|تمام|ممتاز|مع السلامة"
-    r"|(?:どうも)?ありがとう(?:ございま(?:す|した))?|どうも|こんにちは|こんばんは|おはよう(?:ございます)?|お疲れ様(?:です|でした)?|了解(?:です|しました)?"
-    r"|(?:わか|分か)りました|承知しました|助かりました|さようなら|谢谢(?:您|你)?|多谢|您好|你好|好的|再见|明白了)"
-    r"\b[\s,.!?،؟。、！？，]*)+",  # noqa: RUF001
-    re.IGNORECASE,
-)
-"""A turn without a question: 'ok thanks', 'hello, are you still there?'."""
 _POINTS_AT_END = re.compile(
     r"\b(?:during|for|of|to|with|by|about|before|after|without|on|in|under) (?:it|them|that|those)\W*$", re.IGNORECASE
 )
@@ -106,7 +50,8 @@ _DETERMINERS = _words("a an the my our your any some no every each")
 _PREPOSITIONS = _words(
     "at by during for from in of on per through to under until with within without above after before below between "
     "about across against into over than via as "
-    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin"
+    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin "
+    "per senza nel nella alla voor bij met zonder sem no na"
 )
 _POINTING = _words("he him his she her hers it its they them their theirs this that these those")
 _PRONOUNS = _POINTING | _words("i me we us you one ones")
@@ -127,20 +72,20 @@ def is_follow_up(question: str) -> bool:
     It does if it starts or ends like a follow-up, has as few telling words as 'how long does the delivery take', is a
     short fragment, or refers ('it', 'those') to something it does not name.
     """
-    text = without_vowel_marks(question.strip()[:MAX_CHARACTERS])
+    text = _without_signs(question[:MAX_CHARACTERS])
     if is_small_talk(text):
         return False
-    if (greeting := _SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!،。、！，":  # noqa: RUF001
+    if (greeting := turns.SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!،。、！，":  # noqa: RUF001
         text = text[greeting.end() :]
     if SPACELESS.search(text):
         return _is_spaceless_follow_up(text)
-    if _ARABIC_OPENER.match(text):
+    if turns.ARABIC_OPENER.match(text):
         return True
     if not (words := _split(text)):
         return False
     if _without_opener(text) != text:
         return True
-    if len(words) <= 10 and (_CLOSER.search(text) or _CORRECTION.match(text)):
+    if len(words) <= 10 and _is_turned_back(text):
         return True
     if len(words) <= 8 and words[0].lower() in _QUESTION_WORDS and _POINTS_AT_END.search(text):
         return True
@@ -149,13 +94,22 @@ def is_follow_up(question: str) -> bool:
 
 def is_small_talk(text: str) -> bool:
     """Return whether a text only greets or thanks, and asks nothing."""
-    return _SMALL_TALK.fullmatch(without_vowel_marks(text.strip())) is not None
+    return turns.SMALL_TALK.fullmatch(_without_signs(text)) is not None
+
+
+def _without_signs(text: str) -> str:
+    """Return the text without what some write and others leave out: opening question marks, Arabic vowels."""
+    return without_vowel_marks(text.strip().lstrip("¿¡ "))
+
+
+def _is_turned_back(text: str) -> bool:
+    return bool(turns.CLOSER.search(text) or turns.CORRECTION.match(text) or turns.POINTS_BACK.match(text))
 
 
 def _is_spaceless_follow_up(text: str) -> bool:
     """Return whether a question in a script without spaces opens or ends like a follow-up, or is only a topic."""
-    is_fragment = _SPACELESS_FRAGMENT.fullmatch(text) is not None
-    return is_fragment or bool(_SPACELESS_OPENER.match(text) or _SPACELESS_CLOSER.search(text))
+    is_fragment = turns.SPACELESS_FRAGMENT.fullmatch(text) is not None
+    return is_fragment or bool(turns.SPACELESS_OPENER.match(text) or turns.SPACELESS_CLOSER.search(text))
 
 
 def rewrite(
@@ -256,7 +210,7 @@ def _is_name(word: str) -> bool:
 def _is_fragment(text: str, words: Sequence[str]) -> bool:
     """Return whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
     is_question = text.endswith(QUESTION_ENDS)
-    if is_question and (len(words) == 1 or (len(words) <= 6 and _LIMIT.match(text))):
+    if is_question and (len(words) == 1 or (len(words) <= 6 and turns.LIMIT.match(text))):
         return True
     if any(word.lower() in _AUXILIARIES or re.search(r"\d", word) for word in words):
         return False
@@ -305,8 +259,8 @@ def _is_named(words: Sequence[str], index: int) -> bool:
 
 def _without_opener(text: str) -> str:
     """Return the text without openers such as 'and' or 'what about'; the 'y' of 'y-axis' is no opener."""
-    opener = _OPENER.match(text)
-    if not opener or _FILLER.fullmatch(opener[0]):
+    opener = turns.OPENER.match(text)
+    if not opener or turns.FILLER.fullmatch(opener[0]):
         return text
     rest = text[opener.end() :]
     return text if opener[0][-1:].isalpha() and rest[:1] in "-–'’." and rest else rest  # noqa: RUF001

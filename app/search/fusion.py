@@ -13,6 +13,7 @@ from datetime import date
 from itertools import chain, pairwise
 
 from app.search.dates import days_in
+from app.search.words.questions import SECTION
 
 WORDS_WEIGHT = 0.2
 """Fused score per BM25 point per query word, learned on several kinds of documents (docs/decisions/0003)."""
@@ -37,9 +38,7 @@ UNSPACED_WORD = re.compile(rf"[{_SPACELESS}]|{_LETTER}+")
 _TERM = re.compile(rf"{_LETTER}+(?:[-_./:#@+]{_LETTER}+)*")
 _PREFIX = re.compile(rf"(?<=[{_ARABIC}])(?=[A-Za-z])")
 """The end of an Arabic word that is written together with a Latin one, such as "and" or "the"."""
-_SECTION = re.compile(
-    r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
-)
+_SECTION = re.compile(rf"\b{SECTION}\s+(\d+(?:\.\d+)+)", re.IGNORECASE)
 _INITIALS = re.compile(r"\b[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ]\.)+ [A-ZÀ-Þ][\w'-]+")
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
