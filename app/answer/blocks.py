@@ -15,10 +15,9 @@ from sentencex import segment
 
 from app.search.fusion import SPACELESS
 from app.search.query import QUESTION_ENDS
+from app.search.words.sentences import ABBREVIATION, BULLET, FULL_STOP, ORDINAL_MARKS, SPLITTER_LANGUAGES
 from ingest.parse import PAGE_BREAK
 
-_LANGUAGES = ("en", "de", "fr", "es")
-"""Languages whose abbreviations end no sentence."""
 _MIN_FULL_LINE = 40
 """A line break after fewer characters is intended, as in an address."""
 _MAX_CELL_WORDS = 60
@@ -30,13 +29,8 @@ _QUOTATION_MARKS = re.compile(r"^(?: {0,3}> ?)+(?:\[!\w+\])?", re.M)
 _CLAUSE = re.compile(r"(?=^\s*\d+(?:\.\d+)+\.?\s+[A-ZÀ-Þ]\S*\s\S+\s\S)", re.M)
 """Before a line such as "2.1 Forklifts drive slowly", and not before "2.4 GB"."""
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
-_FULL_STOP = re.compile(r"(?<=[。！？])")  # noqa: RUF001
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
 _SAYS_SOMETHING = re.compile(r"\w\W+\w")
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:approx|incl|inkl|bzw|ca|vs|etc|Mme|Mrs|Sra|Prof|Abs|Art|Nr|No|usw|resp|zzgl|max|min|tel)\.$", re.I
-)
-"""Abbreviations that the sentence splitter takes for an end."""
 _ENDS_IN_WORD = re.compile(r"[^\W_]\.$")
 _BEGINS_NO_SENTENCE = re.compile(r"[\da-zà-ÿ.]")
 
@@ -83,7 +77,8 @@ class Block:
         An item brings the items that it is nested in and those nested in it; left-out units leave an ellipsis.
         """
         if self.kind == "paragraph":
-            return _with_ellipses([self.units[number].text for number in sorted(chosen)], sorted(chosen), " ")
+            between = "" if SPACELESS.search(self.units[0].text) else " "
+            return _with_ellipses([self.units[number].text for number in sorted(chosen)], sorted(chosen), between)
         kept = sorted(self._with_family(chosen)) if self.kind == "list" else sorted(chosen)
         texts = [self.units[number].text for number in kept]
         if self.kind == "table":
@@ -108,7 +103,7 @@ class Block:
 
 def split_blocks(text: str) -> list[Block]:
     """Return the blocks of a passage in reading order, without headings and rules."""
-    text = _QUOTATION_MARKS.sub("", text.replace(PAGE_BREAK, "\n\n"))
+    text = BULLET.sub("- ", _QUOTATION_MARKS.sub("", text.replace(PAGE_BREAK, "\n\n")))
     tokens = _parser().parse(text)
     lines = text.split("\n")
     blocks: list[Block] = []
@@ -141,19 +136,26 @@ def split_sentences(text: str) -> list[str]:
 
 def sentences(line: str) -> list[str]:
     """Return the sentences of a paragraph in one line, in any language that this program knows."""
-    if SPACELESS.search(line):
-        pieces = _FULL_STOP.split(line)
-    else:  # the other languages take an abbreviation of this one for an end
-        pieces = min((list(segment(language, line)) for language in _LANGUAGES), key=len)
+    pieces = [piece for part in FULL_STOP.split(line) for piece in _segments(part)]
     whole: list[str] = []
     for piece in (piece.strip() for piece in pieces):
-        if whole and whole[-1].endswith(" ."):  # the dot of .NET
+        if whole and (whole[-1].endswith(" .") or piece.startswith(ORDINAL_MARKS)):  # the dot of .NET, of art. 5.º
             whole[-1] += piece
         elif whole and _goes_on(whole[-1], piece):
             whole[-1] += f" {piece}"
         elif piece:
             whole.append(piece)
     return whole
+
+
+def _segments(line: str) -> list[str]:
+    """Return the sentences of a line; the other languages take an abbreviation of its language for an end."""
+    return min((list(segment(language, line)) for language in SPLITTER_LANGUAGES), key=len) if " " in line else [line]
+
+
+def num_words(text: str) -> int:
+    """Return the number of words; in scripts without spaces, two letters count as one."""
+    return len(SPACELESS.sub(" ", text).split()) + sum(len(run) for run in SPACELESS.findall(text)) // 2
 
 
 def is_table_rule(line: str) -> bool:
@@ -178,7 +180,7 @@ def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
     units: list[Unit] = []
     for row in rows:
         cells = _cells(row)
-        if max(len(cell.split()) for cell in cells) <= _MAX_CELL_WORDS:
+        if max(map(num_words, cells)) <= _MAX_CELL_WORDS:
             units.append(Unit(row, _row_as_sentence(cells, names)))
         else:
             for cell in cells:
@@ -283,7 +285,7 @@ def _row_as_sentence(cells: Sequence[str], names: Sequence[str]) -> str:
 def _goes_on(sentence: str, piece: str) -> bool:
     """Return whether a piece continues the sentence before it, because that ends in an abbreviation."""
     begins_no_sentence = _ENDS_IN_WORD.search(sentence) and _BEGINS_NO_SENTENCE.match(piece)
-    return bool(begins_no_sentence or _ABBREVIATION.search(sentence))
+    return bool(begins_no_sentence or ABBREVIATION.search(sentence))
 
 
 def _with_ellipses(texts: Sequence[str], numbers: Sequence[int], between: str) -> str:

@@ -15,12 +15,14 @@ from itertools import accumulate, chain, zip_longest
 
 from app.answer.about import about_terms, alternatives, is_named
 from app.answer.answer import Citation
+from app.answer.blocks import num_words
 from app.answer.question import AskedValue, asked_value, asks_for_steps, figures_in, parts_of
 from app.answer.quotes import Quote, with_context
 from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
 from app.search.follow_up import CONTEXT
 from app.search.query import QUESTION_ENDS
+from app.search.words.questions import ASKS_FOR_NAME
 
 _ALONE, _BLOCK, _PASSAGE = 15.6, 12.6, 9.6
 """Log-odds of one unit of similarity between the question and a unit, its block and its passage."""
@@ -62,9 +64,6 @@ _MAX_WORDS = 100
 """Longer answers lose their last quotes."""
 _FULL_LENGTH = 60
 _MAX_HEADING_WORDS = 8
-_ASKS_FOR_NAME = re.compile(
-    r"\b(?:which|when|where|who|whose|welche\w*|wann|wo|wer|quel(?:le)?s?|quand|où|qui)\b", re.I
-)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _NAME = re.compile(r"(?<=[\w,;:(] )[^\W\d_]{3,}")
 """A word that does not begin a sentence."""
@@ -188,7 +187,7 @@ def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> li
         + _PASSAGE * similarity[passage]
         + _RANK * (unit.citation.number - 1)
         + _INCOMPLETE * _is_incomplete(unit)
-        + _LENGTH * min(len(text.split()), _FULL_LENGTH) / _FULL_LENGTH
+        + _LENGTH * min(num_words(text), _FULL_LENGTH) / _FULL_LENGTH
         + _ROW * unit.is_row
         + (_FIGURES * len(wanted & figures_in(text)) / len(wanted) if wanted else 0.0)
         + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and unit.is_row else 0.0)
@@ -198,7 +197,7 @@ def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> li
 
 def _is_incomplete(unit: CitedUnit) -> bool:
     """Return whether a unit is a question, or introduces what is not in its block."""
-    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":")
+    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":", ":")
     return unit.text.rstrip().endswith(ends)
 
 
@@ -213,8 +212,8 @@ def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
 def _below_heading(quote: Quote, question: str) -> Quote:
     """Return the quote with its heading, if that may hold the answer: a version, a date, a name."""
     heading = "".join(quote.citation.chunk.headings[-1:])
-    may_answer = re.search(r"\d", heading) or _ASKS_FOR_NAME.search(question)
-    is_short = len(heading.split()) <= _MAX_HEADING_WORDS
+    may_answer = re.search(r"\d", heading) or ASKS_FOR_NAME.search(question)
+    is_short = num_words(heading) <= _MAX_HEADING_WORDS
     return replace(quote, heading=heading) if may_answer and is_short else quote
 
 
@@ -244,6 +243,6 @@ def _quotes(
         if about and first.block.kind == "list":
             kept = {position for position in kept if (id(first.block), position) in of_terms} or kept
         quotes.append(Quote(first.block.quote(kept), first.citation))
-    num_words = accumulate(len(quote.text.split()) for quote in quotes)
-    num_fitting = bisect_right(list(num_words), _MAX_WORDS)
+    lengths = accumulate(num_words(quote.text) for quote in quotes)
+    num_fitting = bisect_right(list(lengths), _MAX_WORDS)
     return tuple(sorted(quotes[: max(1, num_fitting)], key=lambda quote: quote.citation.number))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from app.answer.answer import NUMBER, Citation
-from app.answer.blocks import Block
+from app.answer.blocks import Block, num_words
 from app.answer.units import WHOLE
 
 _FOLLOWING = 0.3
@@ -100,4 +100,4 @@ def _neighbors(block: Block, kept: set[int]) -> list[int]:
 
 
 def _num_words(block: Block, positions: Collection[int]) -> int:
-    return len(block.quote(positions).split())
+    return num_words(block.quote(positions))

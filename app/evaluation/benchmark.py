@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from app.evaluation.beir_files import (
     read_rows,
     rows_by_id,
 )
+from app.search.fusion import UNSPACED_WORD
 from ingest.chunk import Chunk
 from ingest.parse import Document, Heading, parse_text
 
@@ -38,7 +38,6 @@ Qrels = dict[str, dict[str, int]]
 Run = dict[str, dict[str, float]]
 """Query id -> document or chunk id -> score, as in TREC."""
 
-_WORD = re.compile(r"[^\W_]+")
 _NUM_NAMED = 5
 
 
@@ -217,8 +216,8 @@ def resolve_evidence(evidence: Evidence, chunks: Sequence[Chunk], text: str) -> 
 
     chunks: all of the document; text: the document's. Raises BenchmarkError when the quote is not found.
     """
-    quoted = [match[0].lower() for match in _WORD.finditer(evidence.quote)]
-    found = list(_WORD.finditer(text))
+    quoted = [match[0].lower() for match in UNSPACED_WORD.finditer(evidence.quote)]
+    found = list(UNSPACED_WORD.finditer(text))
     words = [match[0].lower() for match in found]
     first = find_words(quoted, words) if quoted and chunks else None
     if first is not None:

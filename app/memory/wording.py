@@ -14,12 +14,15 @@ _UNIMPORTANT_WORDS = (
     "a an the this that these those of to in on at for by with and or is are was were be been am do does did has have "
     "had will would shall should can could may might must i me my we us our you your it its there please any some "
     "der die das den dem des ein eine einen einem einer ist sind war und oder von zu im am fuer für mit ich wir "
-    "le la les un une des du de est sont et ou à au aux en pour je nous mon ma mes notre nos"
+    "le la les un une des du de est sont et ou à au aux en pour je nous mon ma mes notre nos "
+    "el los las una del al es son y o con para mi mis il lo i gli uno di è sono e per io mio mia de het een van is "
+    "zijn en voor ik mijn os as um uma do da dos das é são eu meu minha"
 )
 """Words that may differ between two wordings of the same question. Question words, `before` and `after` may not."""
 _NEGATION_WORDS = (
     "no not never none nobody nothing neither nor without cannot nicht kein keine keinen ohne nie niemals "
-    "ne pas sans jamais aucun"
+    "ne pas sans jamais aucun sin nunca ningún ninguna non senza mai nessun nessuna niet geen zonder nooit "
+    "não sem nenhum nenhuma"
 )
 _UNIMPORTANT, _NEGATIONS = frozenset(_UNIMPORTANT_WORDS.split()), frozenset(_NEGATION_WORDS.split())
 _INTERCEPT, _SIMILARITY, _OVERLAP, _MISMATCH = -12.0, 8.0, 8.0, -1.5

@@ -7,6 +7,7 @@ filters   Filter     what may be read, collection, type, document, date -> the d
 search    Candidate  query -> candidates from two lists
 fusion               similarity and BM25 -> one score
 passages             passages as they were kept -> the chunks that hold them now
+words                how each language words what search and answers look for
 dates                text -> the days, months and years that it names
 versions  Version    document -> what it says of its version and of those that it replaces
 families  Families   versions, corrections -> which document replaces which

@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 
-_MONTHS = {
-    name: number
-    for names in (
-        "january february march april may june july august september october november december",
-        "jan feb mar apr may jun jul aug sep oct nov dec",
-        "januar februar märz april mai juni juli august september oktober november dezember",
-        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-    )
-    for number, name in enumerate(names.split(), 1)
-}
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
-_UNIT = "(?:eur|usd|chf|gbp|euros?|dollars?|francs?|pounds?|km|kg|mm|nm|rpm|kwh|watts?|volts?|hours?|stunden|miles)"
-"""What makes a figure of four digits no year."""
+from app.search.query import QUESTION_ENDS
+from app.search.words import dates as words
+from ingest.parse.marks import without_vowel_marks
+
+_MONTH = "|".join(sorted(words.MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"(?P<y1>\d{{4}})-(?P<m1>\d\d)(?:-(?P<d1>\d\d))?(?!\d)"
-    rf"|(?:(?P<d2>\d{{1,2}})\.?\s+)?\b(?P<m2>{_MONTH})\.?\s+(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
+    rf"|(?<![\d/])(?P<y5>(?:19|20)\d\d)/(?P<m5>\d{{1,2}})/(?P<d5>\d{{1,2}})(?![\d/])"
+    rf"|(?:(?<!\d)(?P<y6>(?:19|20)\d\d)|(?P<era>{'|'.join(words.ERAS)})\s?(?P<y7>\d{{1,2}}|元))\s?年"
+    rf"(?:\s?(?P<m6>\d{{1,2}})\s?月(?:\s?(?P<d6>\d{{1,2}})\s?[日号])?|度?版?)"
+    rf"|(?:(?P<d2>\d{{1,2}}){words.ORDINAL}\s+(?:de\s+)?)?\b(?P<m2>{_MONTH})\.?\s+(?:del?\s+)?"
+    rf"(?:(?P<d3>\d{{1,2}}),\s+)?(?P<y2>\d{{4}})(?!\d)"
     rf"|(?<![\d.])(?P<d4>\d{{1,2}})\.\s?(?P<m4>\d{{1,2}})\.\s?(?P<y4>(?:19|20)\d\d)(?!\d)"
-    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%]|{_UNIT}\b))",
+    rf"|(?<![\d.,])(?P<y3>(?:19|20)\d\d)(?!\d|[.,]\d|[-/]\d{{3}}|\s?(?:[€$£%円元¥]|{words.UNITS}\b))",
     re.IGNORECASE,
 )
-_FROM = re.compile(r"\b(after|since|from|nach|seit|ab|après|depuis)\s+(?:the\s+)?$", re.IGNORECASE)
-_BEFORE = re.compile(r"\b(?:before|vor|avant)\s+(?:the\s+)?$", re.IGNORECASE)
-_UNTIL = re.compile(r"\b(?:until|till|up to|bis|jusqu['\u2019](?:en|au|à))\s+(?:the\s+)?$", re.IGNORECASE)
-_LATEST = re.compile(
-    r"\b(?:latest|newest|most recent|neueste[nrs]?|aktuellste[nrs]?)\b"
-    r"|\b(?:last|letzte[nrs]?)\s+(?:\w+\s+)?(?:meeting|session|release|version|edition|minutes|sitzung|besprechung|fassung)",
-    re.IGNORECASE,
+_FROM, _BEFORE, _UNTIL = (
+    re.compile(rf"\b(?:{before})\s+(?:del?\s+)?{words.ARTICLE}$", re.IGNORECASE)
+    for before in (rf"(?P<after>{words.AFTER})|{words.FROM}", words.BEFORE, words.UNTIL)
 )
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
+_FROM_BEHIND, _BEFORE_BEHIND, _UNTIL_BEHIND = (
+    re.compile(rf"\s?{behind}") for behind in (words.FROM_BEHIND, words.BEFORE_BEHIND, words.UNTIL_BEHIND)
+)
+_SENTENCE_END = re.compile(r"(?<=[.?!؟])(?<!\br\.)\s+|(?<=[。？！])")  # noqa: RUF001
+"""Behind a year, the Polish "r." ends none."""
+ASCII_DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 Period = tuple[date, date]
 """First and last day."""
@@ -43,12 +41,17 @@ Period = tuple[date, date]
 
 def periods_in(text: str) -> list[Period]:
     """Return the days, months and years that a text names, in its order."""
-    return [period for _, period in _found(text)]
+    return [period for _, _, period in _found(text)]
+
+
+def period_before(text: str, what: re.Pattern[str]) -> Period | None:
+    """Return the first day, month or year that stands right before what a pattern finds, or None."""
+    return next((period for _, end, period in _found(text) if what.match(text, end)), None)
 
 
 def without_dates(text: str) -> str:
     """Return the text with a space for each date."""
-    return _DATE.sub(" ", text)
+    return _DATE.sub(" ", text.translate(ASCII_DIGITS))
 
 
 def asked_periods(question: str) -> list[Period]:
@@ -57,17 +60,20 @@ def asked_periods(question: str) -> list[Period]:
     Where a text has several sentences, only those with a question mark name them; the others tell the situation.
     """
     sentences = _SENTENCE_END.split(question)
-    asking = [sentence for sentence in sentences if sentence.endswith("?")] or sentences
+    asking = [sentence for sentence in sentences if sentence.endswith(QUESTION_ENDS)] or sentences
     return list(dict.fromkeys(period for sentence in asking for period in _periods_asked_in(sentence)))
 
 
 def _periods_asked_in(sentence: str) -> Iterator[Period]:
-    for start, (first, last) in _found(sentence):
-        if begins := _FROM.search(sentence[:start]):
-            yield (_shifted(last, 1) if begins[1].lower() == "after" else first), date.max
-        elif _BEFORE.search(sentence[:start]):
+    for start, end, (first, last) in _found(sentence):
+        before = without_vowel_marks(sentence[:start])
+        if begins := _FROM.search(before):
+            yield (_shifted(last, 1) if begins["after"] else first), date.max
+        elif _FROM_BEHIND.match(sentence, end):
+            yield first, date.max
+        elif _BEFORE.search(before) or _BEFORE_BEHIND.match(sentence, end):
             yield date.min, _shifted(first, -1)
-        elif _UNTIL.search(sentence[:start]):
+        elif _UNTIL.search(before) or _UNTIL_BEHIND.match(sentence, end):
             yield date.min, last
         else:
             yield first, last
@@ -85,21 +91,26 @@ def _shifted(day: date, num_days: int) -> date:
 
 def asks_for_latest(question: str) -> bool:
     """Return whether the newest of several is wanted."""
-    return bool(_LATEST.search(question))
+    return bool(words.LATEST.search(question))
 
 
-def _found(text: str) -> Iterator[tuple[int, Period]]:
-    for match in _DATE.finditer(text):
-        year = int(match["y1"] or match["y2"] or match["y3"] or match["y4"])
-        number = match["m1"] or match["m4"]
-        month = int(number) if number else _MONTHS.get((match["m2"] or "").lower())
-        day = match["d1"] or match["d2"] or match["d3"] or match["d4"]
-        try:
-            if month is None:
-                yield match.start(), (date(year, 1, 1), date(year, 12, 31))
-            elif day is None:
-                yield match.start(), (date(year, month, 1), date(year, month, monthrange(year, month)[1]))
-            else:
-                yield match.start(), (date(year, month, int(day)), date(year, month, int(day)))
-        except ValueError:  # 31 February
-            continue
+def _found(text: str) -> Iterator[tuple[int, int, Period]]:
+    """Yield start and end of each date in a text, and its first and last day."""
+    for match in _DATE.finditer(text.translate(ASCII_DIGITS)):
+        with suppress(ValueError):  # 31 February
+            yield match.start(), match.end(), _period(match.groupdict())
+
+
+def _period(groups: Mapping[str, str | None]) -> Period:
+    """Return the day, month or year of a match. Raises ValueError for a day that is in no calendar."""
+    parts: dict[str, str] = {}
+    for group, value in groups.items():
+        if value:
+            parts.setdefault(group[0], value)
+    year = words.ERAS.get(parts.get("e", ""), 0) + (1 if parts["y"] == "元" else int(parts["y"]))
+    if not (name := parts.get("m")):
+        return date(year, 1, 1), date(year, 12, 31)
+    month = int(name) if name.isdigit() else words.MONTHS[name.lower()]
+    if not (day := parts.get("d")):
+        return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+    return date(year, month, int(day)), date(year, month, int(day))

@@ -7,7 +7,6 @@ and mostly the same headings, and version or date tells the order. When unsure, 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 from app.search.corrections import Correction, CorrectionError, CorrectionStore
 from app.search.dates import asked_periods
 from app.search.versions import Statement, Version, numbers_in
+from app.search.words.versions import ASKS_FOR_EARLIER
 from ingest.table import ChunkTable
 
 _log = logging.getLogger(__name__)
@@ -30,14 +30,6 @@ _MIN_SHARED = 0.5
 """Share of the headings of the longer document that both must have."""
 _MANY_DOCUMENTS = 2_000
 """Finding the families of more takes so long that questions do not wait for it."""
-_EARLIER = re.compile(
-    r"\b(?:old|older|previous|former|earlier|superseded|alten?|bisherigen?|früheren?|vorherigen?|anciennes?|précédentes?)"
-    r"\s+(?:\w+\s+){0,3}?(?:versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|regel|fassung|richtlinie"
-    r"|ordnung|handbuch|preis|règles?|politique|tarifs?|rates?\b|prices?\b|fees?\b|limits?\b)"
-    r"|\b(?:what|was|qu).{0,20}\b(?:changed|geändert|changé)\b|\b(?:difference|unterschied|différence)s?\b",
-    re.IGNORECASE,
-)
-"""Asks for an older version, or to compare."""
 
 _Replacement = tuple[str, str]
 """Ids of the newer and the older document."""
@@ -86,7 +78,7 @@ class Families:
     def is_asked_for(self, document_id: str, question: str) -> bool:
         """Return whether a question names this superseded version, by its number or a day when it was valid."""
         version = self.versions[document_id]
-        if _EARLIER.search(question) or (version.number and version.number in numbers_in(question)):
+        if ASKS_FOR_EARLIER.search(question) or (version.number and version.number in numbers_in(question)):
             return True
         begins = [each.since for id in self.newer[document_id] if (each := self.versions[id]).since]
         first, end = version.since, min(begins, default=date.max)

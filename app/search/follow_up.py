@@ -1,7 +1,7 @@
 """a follow-up and the questions before it -> a full question to search and to show for correction.
 
 A language model writes it; without one, the last question stands in brackets behind the follow-up, so that the new
-question leads. Follow-ups are recognized in English, and by their openings in German, French and Spanish.
+question leads. Follow-ups are recognized in English, and by how they begin and end in the languages of `words`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from app.language_model.protocol import LanguageModel, LanguageModelError
+from app.search.fusion import SPACELESS
 from app.search.query import QUESTION_ENDS
+from app.search.words import turns
+from ingest.parse.marks import without_vowel_marks
 
 MAX_CHARACTERS = 2000
 """Characters of a question that are read."""
@@ -28,37 +31,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_OPENER = re.compile(
-    r"[¿¡]?(?:(?:ok(?:ay)?|so|well|yes|no)[,\s]+)?"
-    r"(?:(?:and|but|or|und|aber|oder|et|mais|ou|y|pero|o)\b[,\s]*)?"
-    r"(?:(?:what|how) about|(?:the )?same (?:question )?for|was ist mit|wie (?:ist|sieht) es (?:\w+ )?(?:mit|bei)"
-    r"|qu['’]en est-il d[eu]|qué (?:pasa|hay) con)?\b[,\s]*",  # noqa: RUF001
-    re.IGNORECASE,
-)
-_FILLER = re.compile(r"[¿¡]?(?:ok(?:ay)?|so|well|yes|no)?[,\s]*", re.IGNORECASE)
-_CLOSER = re.compile(
-    r"\b(?:too|also|as well|then|instead|else|meanwhile|otherwise|(?:the|that) (?:\w+ )?ones?"
-    r"|auch|dann|sonst|inzwischen|aussi|también)\W*$",
-    re.IGNORECASE,
-)
-_CORRECTION = re.compile(
-    r"(?:(?:no|nope|sorry|nein|non)\b[,.!\s]*)*(?:(?:but|aber|mais)\s+)?"
-    r"(?:i (?:mean|meant)|ich mein(?:e|te)|je (?:veux|voulais) dire|quiero decir)\b|not (?!all\b|every)",
-    re.IGNORECASE,
-)
-"""How a correction of the last question begins: 'no, I meant', 'not the hotel'."""
-_LIMIT = re.compile(
-    r"(?:only|even|except|(?:more|less|fewer|longer) than|up to|over|nur|sogar|mehr als|bis zu|über|seulement|même)\b",
-    re.IGNORECASE,
-)
-"""How a phrase begins that narrows the last question: 'only for managers?', 'more than 80 hours?'."""
-_SMALL_TALK = re.compile(
-    r"(?:(?:ok(?:ay)?|great|perfect|super|good|got it|i see|thanks?|thank you|thx|cheers|very|so|much|a lot|many|all"
-    r"|hi|hello|hey|there|again|are you|still|bye|danke|vielen dank|schön|gut|sehr|hallo|merci|bonjour|gracias|hola)"
-    r"\b[\s,.!?]*)+",
-    re.IGNORECASE,
-)
-"""A turn without a question: 'ok thanks', 'hello, are you still there?'."""
 _POINTS_AT_END = re.compile(
     r"\b(?:during|for|of|to|with|by|about|before|after|without|on|in|under) (?:it|them|that|those)\W*$", re.IGNORECASE
 )
@@ -78,7 +50,8 @@ _DETERMINERS = _words("a an the my our your any some no every each")
 _PREPOSITIONS = _words(
     "at by during for from in of on per through to under until with within without above after before below between "
     "about across against into over than via as "
-    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin"
+    "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin "
+    "per senza nel nella alla voor bij met zonder sem no na"
 )
 _POINTING = _words("he him his she her hers it its they them their theirs this that these those")
 _PRONOUNS = _POINTING | _words("i me we us you one ones")
@@ -99,16 +72,20 @@ def is_follow_up(question: str) -> bool:
     It does if it starts or ends like a follow-up, has as few telling words as 'how long does the delivery take', is a
     short fragment, or refers ('it', 'those') to something it does not name.
     """
-    text = question.strip()[:MAX_CHARACTERS]
+    text = _without_signs(question[:MAX_CHARACTERS])
     if is_small_talk(text):
         return False
-    if (greeting := _SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!":
+    if (greeting := turns.SMALL_TALK.match(text)) and greeting[0].rstrip()[-1] in ",.!،。、！，":  # noqa: RUF001
         text = text[greeting.end() :]
+    if SPACELESS.search(text):
+        return _is_spaceless_follow_up(text)
+    if turns.ARABIC_OPENER.match(text):
+        return True
     if not (words := _split(text)):
         return False
     if _without_opener(text) != text:
         return True
-    if len(words) <= 10 and (_CLOSER.search(text) or _CORRECTION.match(text)):
+    if len(words) <= 10 and _is_turned_back(text):
         return True
     if len(words) <= 8 and words[0].lower() in _QUESTION_WORDS and _POINTS_AT_END.search(text):
         return True
@@ -117,7 +94,22 @@ def is_follow_up(question: str) -> bool:
 
 def is_small_talk(text: str) -> bool:
     """Return whether a text only greets or thanks, and asks nothing."""
-    return _SMALL_TALK.fullmatch(text.strip()) is not None
+    return turns.SMALL_TALK.fullmatch(_without_signs(text)) is not None
+
+
+def _without_signs(text: str) -> str:
+    """Return the text without what some write and others leave out: opening question marks, Arabic vowels."""
+    return without_vowel_marks(text.strip().lstrip("¿¡ "))
+
+
+def _is_turned_back(text: str) -> bool:
+    return bool(turns.CLOSER.search(text) or turns.CORRECTION.match(text) or turns.POINTS_BACK.match(text))
+
+
+def _is_spaceless_follow_up(text: str) -> bool:
+    """Return whether a question in a script without spaces opens or ends like a follow-up, or is only a topic."""
+    is_fragment = turns.SPACELESS_FRAGMENT.fullmatch(text) is not None
+    return is_fragment or bool(turns.SPACELESS_OPENER.match(text) or turns.SPACELESS_CLOSER.search(text))
 
 
 def rewrite(
@@ -217,12 +209,13 @@ def _is_name(word: str) -> bool:
 
 def _is_fragment(text: str, words: Sequence[str]) -> bool:
     """Return whether it is a phrase such as 'in London?' or 'vouchers?'. Words without a question mark are a search."""
-    if text.endswith("?") and (len(words) == 1 or (len(words) <= 6 and _LIMIT.match(text))):
+    is_question = text.endswith(QUESTION_ENDS)
+    if is_question and (len(words) == 1 or (len(words) <= 6 and turns.LIMIT.match(text))):
         return True
     if any(word.lower() in _AUXILIARIES or re.search(r"\d", word) for word in words):
         return False
     starts_as_phrase = words[0].lower() in _PREPOSITIONS
-    return (starts_as_phrase and len(words) <= 4) or (text.endswith("?") and len(words) <= 2)
+    return (starts_as_phrase and len(words) <= 4) or (is_question and len(words) <= 2)
 
 
 def _points_back(text: str) -> bool:
@@ -266,8 +259,8 @@ def _is_named(words: Sequence[str], index: int) -> bool:
 
 def _without_opener(text: str) -> str:
     """Return the text without openers such as 'and' or 'what about'; the 'y' of 'y-axis' is no opener."""
-    opener = _OPENER.match(text)
-    if not opener or _FILLER.fullmatch(opener[0]):
+    opener = turns.OPENER.match(text)
+    if not opener or turns.FILLER.fullmatch(opener[0]):
         return text
     rest = text[opener.end() :]
     return text if opener[0][-1:].isalpha() and rest[:1] in "-–'’." and rest else rest  # noqa: RUF001

@@ -13,6 +13,7 @@ from datetime import date
 from itertools import chain, pairwise
 
 from app.search.dates import days_in
+from app.search.words.questions import SECTION
 
 WORDS_WEIGHT = 0.2
 """Fused score per BM25 point per query word, learned on several kinds of documents (docs/decisions/0003)."""
@@ -26,12 +27,18 @@ _MAX_HOLDERS = 3
 """A term in more candidates does not distinguish them."""
 
 _WORD = re.compile(r"[^\W_]+")
-SPACELESS = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+_SPACELESS = r"\u0e00-\u0e7f\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
+SPACELESS = re.compile(f"[{_SPACELESS}]+")
 """A run of Thai, Japanese or Chinese, which have no spaces between words."""
-_TERM = re.compile(r"[^\W_]+(?:[-_./:#@+][^\W_]+)*")
-_SECTION = re.compile(
-    r"\b(?:section|clause|chapter|article|annex|abschnitt|kapitel|artikel|ziffer)\s+(\d+(?:\.\d+)+)", re.I
-)
+_ARABIC = r"\u0620-\u065f"
+_LETTER = rf"[^\W_{_SPACELESS}]"
+"""A letter or digit that belongs to the same word as those beside it."""
+UNSPACED_WORD = re.compile(rf"[{_SPACELESS}]|{_LETTER}+")
+"""A word; in scripts without spaces each letter, since their words cannot be told apart."""
+_TERM = re.compile(rf"{_LETTER}+(?:[-_./:#@+]{_LETTER}+)*")
+_PREFIX = re.compile(rf"(?<=[{_ARABIC}])(?=[A-Za-z])")
+"""The end of an Arabic word that is written together with a Latin one, such as "and" or "the"."""
+_SECTION = re.compile(rf"\b{SECTION}\s+(\d+(?:\.\d+)+)", re.IGNORECASE)
 _INITIALS = re.compile(r"\b[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ]\.)+ [A-ZÀ-Þ][\w'-]+")
 _DIGITS = re.compile(r"\d+")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -91,13 +98,14 @@ def _holders_of_day(day: date, passages: Sequence[str]) -> list[int]:
 
 def exact_terms(query: str) -> list[str]:
     """Return the terms that identify one thing: ZX-15321/5, 10.0.3.17, section 3.1 or Ann F. Lee, but not 30-day."""
-    terms = (term for term in _TERM.findall(query) if _is_exact(term))
+    terms = (term for term in _TERM.findall(_PREFIX.sub(" ", query)) if _is_exact(term))
     return list(dict.fromkeys(chain(terms, _SECTION.findall(query), _INITIALS.findall(query))))
 
 
 def holds_term(text: str, term: str) -> bool:
     """Return whether a text holds an exact term as a whole, in any case."""
-    whole = rf"(?<![^\W_])(?<![^\W_][-_./:#@+]){re.escape(term)}(?![-_./:#@+]?[^\W_])"
+    letter = f"{_LETTER[:-1]}{_ARABIC}]" if term.isascii() else _LETTER
+    whole = rf"(?<!{letter})(?<!{letter}[-_./:#@+]){re.escape(term)}(?![-_./:#@+]?{letter})"
     return re.search(whole, text, re.IGNORECASE) is not None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,10 +22,12 @@ from rapidfuzz.distance import OSA, Levenshtein
 
 from app.search.filters import EVERYTHING, Filter
 from app.search.fusion import SPACELESS
-from ingest.embed.embedder import Embedder
+from ingest.embed.embedder import MULTILINGUAL_EMBEDDER, Embedder
 from ingest.table import ChunkTable, TableError
 
 _LANGUAGES = ("en", "de", "fr")
+_MORE_LANGUAGES = ("es", "it", "nl", "pt")
+"""Asked too where the embedder reads them; elsewhere their words are mostly slips of English ones, as metrica is."""
 """Of the dictionaries; they are loaded at the first word that the documents lack, in a second."""
 _MIN_LETTERS = 4
 _MIN_LETTERS_OF_OTHER_SLIPS = 5
@@ -47,7 +49,7 @@ _PART = re.compile(
 _TWO = re.compile(r"ae|oe|(?<![aeq])ue")
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 _AS_TWO = str.maketrans({umlaut: letters for letters, umlaut in _UMLAUTS.items()})
-_VOWELS = frozenset("aeiouyäöü")
+_VOWELS = frozenset("aeiouyäöüàáâãèéêëìíîïòóôõùúû")
 _KEYS = {key: (x, y) for y, row in enumerate(("qwertyuiop", "asdfghjkl", "zxcvbnm")) for x, key in enumerate(row)}
 _COST_OF_SLIP = 3.0
 """A cost of 1 outweighs that another word is ten times as frequent."""
@@ -88,7 +90,8 @@ class Spelling:
         if not 0 < len(unknown) <= _MAX_UNKNOWN:
             return query
         counts = self._counts(table, readable.readable, within)
-        languages = _languages_of(words)
+        read = _LANGUAGES + _MORE_LANGUAGES if embedder.name == MULTILINGUAL_EMBEDDER else _LANGUAGES
+        languages = _languages_of(words, read)
         corrections = {word: _correction(word, query, counts, languages, embedder) for word in unknown}
         return _PART.sub(lambda match: corrections.get(match["word"], match[0]), query)
 
@@ -134,12 +137,12 @@ def _common_words(word: str, embedder: Embedder) -> dict[str, int]:
     return {other: 1 for other in swapped | once | longer if embedder.count_tokens(other) == 1}
 
 
-def _languages_of(words: Iterable[str]) -> list[str]:
+def _languages_of(words: Iterable[str], languages: Sequence[str] = _LANGUAGES) -> list[str]:
     """Return the languages whose dictionaries have most of these words: one, unless several have as many."""
     import simplemma  # most queries need no dictionary
 
-    known = [sum(simplemma.is_known(word, language, low_memory=True) for word in words) for language in _LANGUAGES]
-    return [language for language, number in zip(_LANGUAGES, known, strict=True) if number == max(known)]
+    known = [sum(simplemma.is_known(word, language, low_memory=True) for word in words) for language in languages]
+    return [language for language, number in zip(languages, known, strict=True) if number == max(known)]
 
 
 def other_umlauts(word: str, counts: Mapping[str, int]) -> str:

@@ -12,78 +12,23 @@ from datetime import date
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from app.search.dates import Period, periods_in, without_dates
+from app.search.dates import Period, period_before, periods_in, without_dates
 from app.search.fusion import exact_terms
+from app.search.words import versions as wording
 from ingest.listing import Outline
+from ingest.parse.marks import without_vowel_marks
 
 Number = tuple[int, ...]
 """A version: (2, 1) for 2.1."""
 
-_NUMBER = re.compile(
-    r"\b(?:v|version|revision|révision|rev|edition|édition|issue|ausgabe|fassung|auflage)[.\s_:-]*(\d+(?:\.\d+)*)"
-    r"|\b(\d+)(?:st|nd|rd|th|\.)\s*(?:edition|version|auflage|ausgabe|fassung)\b",
-    re.IGNORECASE,
-)
-_EFFECTIVE = re.compile(
-    r"\b(?:valid|effective|in force|in effect|appl(?:ies|icable)|gültig|gilt|in kraft|stand|valable|en vigueur)"
-    r"(?:\s+(?:from|as of|as from|since|on|date|ab|seit|dès|depuis|à (?:compter|partir) du|du|le|dem|the))*[\s:|]+",
-    re.IGNORECASE,
-)
-_UNTIL = re.compile(r"\W*(?:until|till|bis|jusqu)\b")
 _DATE_CHARACTERS = 30
-_REPLACES = re.compile(
-    r"\b(?:replac(?:es|ing)|supersed(?:es|ing)|ersetzt|remplace|annule et remplace)\b(?!\s+(?:by|durch|par)\b)[\s:|]*",
-    re.IGNORECASE,
-)
-_REPLACED = re.compile(
-    r"\b(?:superseded|replaced|ersetzt|abgelöst|remplacée?)\b[^.;|]{0,40}?\b(?:by|durch|par)\b[\s:|]*"
-    r"|\bdurch\s+(?=[^.;|]{1,100}\b(?:ersetzt|abgelöst)\b)",
-    re.IGNORECASE,
-)
-_HINT = re.compile("replac|supersed|ersetzt|remplac|abgelöst", re.IGNORECASE)
-_END = re.compile(r"\.(?!\s+[^\W\d_]+\s+\d{4})(?=\s|$)|[;|]|\n\n|\b(?:ersetzt|abgelöst)\b")
-"""The end of a sentence or cell; the period of "1. März 2024" is none."""
 _MAX_STATEMENT = 200
-_QUOTED = re.compile(r"[\"\u201c\u201e«\u201a\u2018]([^\"\u201c\u201d»\u2019]{3,100})[\"\u201c\u201d»\u2019]")
-_EARLIER = re.compile(
-    r"\b(?:previous|earlier|former|prior|older|früheren?|vorherigen?|bisherigen?|précédente?s?|antérieure?s?)\b",
-    re.IGNORECASE,
-)
-_NEXT_PART = re.compile(r",|\band\b|\bund\b|\bet\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _WORD = re.compile(r"[^\W_]+")
 _SECTION_NUMBER = re.compile(r"^[\W_]*(?:\d+[.)]?)+\s+")
 _BARE_NUMBER = re.compile(r"^\W*(?:the\s+)?(\d{1,3}(?:\.\d+)+)\b")
-_ARTICLES = frozenset(
-    re.findall(
-        r"\w+",
-        "a an the all any this that our of from dated and in der die das den des dem vom von aller alle und"
-        " le la les l de du des d toute toutes",
-    )
-)
-_VERSION_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "version versions edition revision issue document page pages valid fassung ausgabe auflage stand gültig"
-        " archive archived archiv old older alt alte alten previous earlier former prior superseded withdrawn obsolete"
-        " outdated draft final copy new frühere früheren vorherige bisherige précédente ancienne entwurf",
-    )
-)
-"""Words that tell which version is meant, not which document."""
 _GLUED_NUMBER = re.compile(r"(?<=[^\W\d_]{3})\d{1,2}$")
 """The version in "isp4" and "policy26"; that of "pl2" may be a product."""
-_KIND = re.compile(
-    r"\b(?:polic(?:y|ies)|guidelines?|guides?|manuals?|handbooks?|price ?lists?|tariffs?|terms|conditions|rules"
-    r"|regulations?|procedures?|instructions?|code of conduct|standards?|catalogu?e)\b"
-    r"|(?:richtlinien?|handbuch|preisliste|ordnung|leitfaden|anleitung|bedingungen|anweisung|merkblatt|katalog)\b"
-    r"|betriebsvereinbarung|\b(?:politique|manuel|tarifs?|règlement|directives?|procédure|liste de prix)\b"
-)
-_SIBLING = re.compile(
-    r"\b(?:reports?|minutes|meetings?|incidents?|invoices?|newsletters?|release notes|changelog|bulletins?|review"
-    r"|survey|statements?|10 ?[kq]|rapport|compte rendu|procès verbal|facture)\b"
-    r"|(?:bericht|protokoll|rechnung|abschluss|rundbrief)\b"
-)
-_ABOUT = re.compile(r"\s+(?:of|on|for|about|zum?|zur|über|sur|de|du)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +73,7 @@ class Version:
     def scope(self) -> frozenset[str]:
         """Words of path and file name that are not in the title."""
         words = frozenset(_GLUED_NUMBER.sub("", word) for word in subject_of(self._path).split())
-        return words - frozenset(_words(self.title)) - _VERSION_WORDS
+        return words - frozenset(_words(self.title)) - wording.VERSION_WORDS
 
     @cached_property
     def number(self) -> Number | None:
@@ -138,10 +83,13 @@ class Version:
     @cached_property
     def since(self) -> date | None:
         """The stated first day of validity, else that of the period in title or name."""
-        for match in _EFFECTIVE.finditer(self.outline.opening):
-            following = self.outline.opening[match.end() : match.end() + _DATE_CHARACTERS]
-            if (periods := periods_in(following)) and not _UNTIL.match(following):
+        opening = without_vowel_marks(self.outline.opening)
+        for match in wording.EFFECTIVE.finditer(opening):
+            following = opening[match.end() : match.end() + _DATE_CHARACTERS]
+            if (periods := periods_in(following)) and not wording.UNTIL.match(following):
                 return periods[0][0]
+        if before := period_before(opening, wording.EFFECTIVE_BEHIND):
+            return before[0]
         periods = periods_in(self.title) or periods_in(self._path)
         return periods[-1][0] if periods else None
 
@@ -158,7 +106,7 @@ class Version:
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """What the opening says of documents that it replaces or that replace it."""
-        return tuple(_statements(self.outline.opening))
+        return tuple(_statements(without_vowel_marks(self.outline.opening)))
 
     @property
     def _path(self) -> str:
@@ -173,16 +121,16 @@ class Version:
     @cached_property
     def is_sibling(self) -> bool:
         """Whether the title names a report, minutes or the like; these are never versions."""
-        return not self.is_replaceable and _SIBLING.search(self.subject) is not None
+        return not self.is_replaceable and wording.SIBLING.search(self.subject) is not None
 
     @cached_property
     def is_replaceable(self) -> bool:
         """Whether the title names a policy, manual, price list or the like, rather than a report or minutes."""
-        kinds = list(_KIND.finditer(self.subject))
-        siblings = list(_SIBLING.finditer(self.subject))
+        kinds = list(wording.KIND.finditer(self.subject))
+        siblings = list(wording.SIBLING.finditer(self.subject))
         if not kinds or not siblings:
             return bool(kinds)
-        about = any(_ABOUT.match(self.subject, sibling.end()) for sibling in siblings)
+        about = any(wording.ABOUT.match(self.subject, sibling.end()) for sibling in siblings)
         return kinds[-1].end() == len(self.subject) and not about  # such as "incident policy", not "report on rules"
 
     @property
@@ -211,12 +159,12 @@ class Version:
 
 def subject_of(title: str) -> str:
     """Return the words of a title without version and dates: "Price list 2025, v2" is "price list"."""
-    return " ".join(_words(without_dates(_NUMBER.sub(" ", title))))
+    return " ".join(_words(without_dates(wording.NUMBER.sub(" ", title))))
 
 
 def _telling(text: str) -> frozenset[str]:
     """Return the words that tell which document is meant, whatever its version."""
-    return frozenset(subject_of(text).split()) - _ARTICLES - _VERSION_WORDS
+    return frozenset(subject_of(text).split()) - wording.ARTICLES - wording.VERSION_WORDS
 
 
 def plain_heading(heading: str) -> str:
@@ -226,13 +174,13 @@ def plain_heading(heading: str) -> str:
 
 def numbers_in(text: str) -> list[Number]:
     """Return the versions that a text names."""
-    return [_as_number(match[1] or match[2]) for match in _NUMBER.finditer(text)]
+    return [_as_number(match[1] or match[2] or match[3]) for match in wording.NUMBER.finditer(text)]
 
 
 def _number_of(opening: str) -> Number | None:
     """Return the first version in an opening that is not of a document that replaces it or is replaced."""
     rest = opening
-    for match in reversed([*_REPLACES.finditer(opening), *_REPLACED.finditer(opening)]):
+    for match in reversed([*wording.REPLACES.finditer(opening), *wording.REPLACED.finditer(opening)]):
         rest = rest[: match.start()] + rest[match.start() + len(_statement_at(opening, match.end())) :]
     return next(iter(numbers_in(rest)), None)
 
@@ -245,25 +193,31 @@ def _as_number(text: str) -> Number:
 
 
 def _statements(opening: str) -> Iterator[Statement]:
-    if not _HINT.search(opening):  # much quicker
+    if not wording.HINT.search(opening):  # much quicker
         return
-    for pattern, is_newer in ((_REPLACES, True), (_REPLACED, False)):
+    for pattern, is_newer in ((wording.REPLACES, True), (wording.REPLACED, False)):
         for match in pattern.finditer(opening):
-            text = _statement_at(opening, match.end())
-            quoted = _QUOTED.findall(text)
-            for part in dict.fromkeys([*quoted, text, *_NEXT_PART.split(text)]):
-                bare = _BARE_NUMBER.match(part)
-                numbers = [*numbers_in(part), *([_as_number(bare[1])] if bare else [])]
-                rest = part[bare.end() :] if bare else part
-                statement = Statement(_telling(rest), tuple(numbers), tuple(periods_in(rest)), is_newer, part in quoted)
-                if statement.words or numbers or statement.periods or _EARLIER.search(part):
-                    yield statement
+            yield from _stated(_statement_at(opening, match.end()), is_newer)
+    for match in wording.REPLACES_BEHIND.finditer(opening):
+        yield from _stated(match["older"], not match["passive"])
+
+
+def _stated(text: str, is_newer: bool) -> Iterator[Statement]:
+    """Yield what the words behind or before "replaces" name, as a whole and in parts."""
+    quoted = wording.QUOTED.findall(text)
+    for part in dict.fromkeys([*quoted, text, *wording.NEXT_PART.split(text)]):
+        bare = _BARE_NUMBER.match(part)
+        numbers = [*numbers_in(part), *([_as_number(bare[1])] if bare else [])]
+        rest = part[bare.end() :] if bare else part
+        statement = Statement(_telling(rest), tuple(numbers), tuple(periods_in(rest)), is_newer, part in quoted)
+        if statement.words or numbers or statement.periods or wording.EARLIER.search(part):
+            yield statement
 
 
 def _statement_at(opening: str, start: int) -> str:
     """Return the rest of the sentence or table cell."""
     text = opening[start : start + _MAX_STATEMENT]
-    end = _END.search(text)
+    end = wording.END.search(text)
     return re.sub(r"\s+", " ", text[: end.start()] if end else text)
 
 

@@ -10,6 +10,8 @@ CAPTION_OPACITY = 0.85
 STYLE = f"""
 [data-testid='stCaptionContainer'] {{ opacity: {CAPTION_OPACITY} !important; }}
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
+[data-testid='stMarkdownContainer'] :is(p, li, h1, h2, h3, h4, h5, h6, td, th):not(button *) {{
+  unicode-bidi: plaintext; text-align: start; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
 [data-testid='stButtonGroup'] button[data-selected] {{ color: inherit !important; }}
 button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
@@ -30,9 +32,22 @@ button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
   display: none !important; }}
 """
 """On a phone, wide tables and the views of Feedback scroll inside the page, and an icon would take its room; the
-padding clears the top bar; scripts take no room; a chosen option and a button that is pointed at have the contrast of
-text; links and views show the focus; of an uploader, the words that Streamlit has in English only are hidden; the
-button that closes a dialog can be tapped; where nothing can hover, the tools of a table always show and need room."""
+padding clears the top bar; Arabic and Hebrew lines run from right to left; scripts take no room; a chosen option and a
+button that is pointed at have the contrast of text; links and views show the focus; of an uploader, the words that
+Streamlit has in English only are hidden; the button that closes a dialog can be tapped; where nothing can hover, the
+tools of a table always show and need room."""
+
+
+FOLLOW_DIRECTION = """
+const follow = () => document.querySelectorAll("[data-testid='stMarkdownContainer'] :is(ul, ol, table):not([dir])")
+  .forEach((each) => { each.dir = "auto"; });
+if (!window.followsDirection) {
+  window.followsDirection = new MutationObserver(follow);
+  window.followsDirection.observe(document.body, { childList: true, subtree: true });
+}
+follow();
+"""
+"""Script that puts marks of lists and first columns of tables on the right where their words run from there."""
 
 
 def upload_words() -> str:

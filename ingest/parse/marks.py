@@ -9,20 +9,29 @@ from urllib.parse import unquote
 FIGURES = "0123456789+-\u2212\u2013"
 RAISED = str.maketrans(FIGURES, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
 _INVISIBLE = re.compile(
-    "\xad(?:\n[ \t]*)?|[\u200b\u2060\ufeff\U000e0000-\U000e007f]"
+    "\xad(?:\n[ \t]*)?|[\u0640\u061c\u200b\u200e\u200f\u2060\ufeff\U000e0000-\U000e007f]"
     "|[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]"
 )
 """Soft hyphens, where a word may be divided; zero-width spaces and joiners; Unicode's tags, which hide text.
 
-Also what changes a terminal, or shows letters in another order than they are read.
+Also what changes a terminal, or shows letters in another order than they are read, marks of direction, and the stroke
+that stretches Arabic words.
 """
-_OTHER_FORMS = re.compile("[\ufb00-\ufb06\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]+")
-"""Ligatures, and letters and figures as wide as Chinese characters."""
+_WIDE = r"\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
+_OTHER_FORMS = re.compile(
+    rf"[\ufb00-\ufb06{_WIDE}\uff65-\uff9f\ufb50-\ufd3d\ufd50-\ufdff\ufe80-\ufefc]+"
+    rf"|(?<=[{_WIDE}])[\uff0b-\uff0f\uff1a](?=[{_WIDE}])"
+)
+"""Ligatures, letters and figures as wide as Chinese characters, katakana half as wide, shapes of Arabic letters.
+
+Also wide marks between wide letters or figures, as in a part number or an amount.
+"""
 _USUAL = str.maketrans(
     "\u2010\u2011\U0001f5f8\U0001f5f4\U0001f5f6\U0001f5f9\U0001f5f7\U0001f78e\U0001f78f",
     "--\u2713\u2717\u2717\u2611\u2612\u2610\u2610",
 )
 """Hyphens as they are typed, and the check marks and boxes of symbol fonts as people write them elsewhere."""
+_VOWEL_MARKS = re.compile("[\u064b-\u0652\u0670]+")
 _LONGEST_ADDRESS = 200
 _DETOUR = re.compile(
     r"https://(?:www\.google\.\w+/url\?(?:\S*&)?q=|\w+\.safelinks\.protection\.outlook\.com/\S*?[?&]url=)(?P<query>[^&\s]+)\S*"
@@ -85,6 +94,11 @@ def without_invisible(text: str) -> str:
         return _INVISIBLE.sub("", text)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).translate(_USUAL)
     return _OTHER_FORMS.sub(lambda forms: unicodedata.normalize("NFKC", forms[0]), text)
+
+
+def without_vowel_marks(text: str) -> str:
+    """Return Arabic without the marks of short vowels, which most writers leave out."""
+    return _VOWEL_MARKS.sub("", text)
 
 
 def is_compound(text: str) -> bool:

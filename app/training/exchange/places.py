@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from app.evaluation.benchmark import find_words
 from app.feedback import Judgement
+from app.search.fusion import UNSPACED_WORD
 from ingest.chunk import Chunk
 from ingest.embed.deferred import DeferredEmbedder
 from ingest.table import ChunkTable, TableError, read_identity
@@ -62,4 +62,4 @@ def _containing(text: str, table: ChunkTable) -> Chunk | None:
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+    return UNSPACED_WORD.findall(text.lower())

@@ -14,7 +14,7 @@ export default function ({ data, parentElement }) {
     const mark = link(event), passage = mark && data.passages[mark.getAttribute("href")];
     if (!passage) return;
     clearTimeout(closing);
-    const make = (tag, text) => Object.assign(document.createElement(tag), { textContent: text }); // never HTML
+    const make = (tag, text) => Object.assign(document.createElement(tag), { textContent: text, dir: "auto" }); // never HTML
     box.replaceChildren(make("strong", passage.place), make("p", passage.text));
     box.hidden = false;
     shown = mark;

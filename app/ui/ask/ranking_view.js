@@ -5,6 +5,7 @@ export default function ({ data, parentElement }) {
     const element = document.createElement(tag);
     if (className) element.className = className;
     if (text !== undefined) element.textContent = text; // text only: titles come from documents
+    if (text !== undefined) element.dir = "auto"; // Arabic and Hebrew run from right to left
     return element;
   };
   const list = (heading, className, rows) => {

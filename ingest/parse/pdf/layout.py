@@ -18,6 +18,7 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box, Line, whole_characters
 from ingest.parse.marks import FIGURES, RAISED, without_invisible
+from ingest.parse.pdf.right_to_left import in_reading_order
 from ingest.parse.pdf.rivers import least_gap
 from ingest.parse.pdf.sheet import Char, Sheet, around, moved, turned
 
@@ -61,7 +62,7 @@ class Printed:
 
 
 def char_lines(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> list[list[Char]]:
-    """Return the characters of each printed line, in pdfium's order."""
+    """Return the characters of each printed line, in pdfium's order but for right-to-left letters."""
     lines: list[list[Char]] = [[]]
     for char in _chars(textpage, sheet):
         if char.text in "\r\n":
@@ -73,7 +74,7 @@ def char_lines(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> list[list[Char]
             lines[-1:] = [[*lines[-1], char]] if same_line else [lines[-1], [char]]
         else:
             lines[-1].append(char)
-    return _rejoined(line for line in lines if line)
+    return [in_reading_order(line) for line in _rejoined(line for line in lines if line)]
 
 
 def _rejoined(lines: Iterable[list[Char]]) -> list[list[Char]]:

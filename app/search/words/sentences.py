@@ -1,0 +1,32 @@
+"""What ends a sentence in each language, and what looks like an end."""
+
+from __future__ import annotations
+
+import re
+
+from app.search.words.languages import in_any
+
+_ABBREVIATIONS = in_any(
+    en="approx|incl|vs|etc|Mrs|Prof|No|max|min|tel",
+    de="inkl|bzw|ca|Abs|Art|Nr|usw|resp|zzgl",
+    fr="Mme",
+    es="Sra|Dña|núm|pág|aprox",
+    it="pag|dott|sigg?|ing|avv|cfr|ecc",
+    nl="dhr|mevr|mw|drs|blz|bijv",
+    pt="(?-i:Arq|Eng|Exm[oa])",
+    pl="ul|al|rozp|godz|ust|pkt|tzn|tj|np|wg|zob|por|itp|red|inż|mgr",
+    ar="[دأم]",
+)
+ABBREVIATION = re.compile(rf"(?:^|[\s('\u2019]){_ABBREVIATIONS}\.$", re.IGNORECASE)
+"""Abbreviations that the sentence splitter takes for an end."""
+SPLITTER_LANGUAGES = ("en", "de", "fr", "es", "pl")
+"""Languages whose abbreviations the sentence splitter is asked for."""
+ORDINAL_MARKS = ("º", "ª", "°")
+"""A sentence does not begin with one: art. 5.º."""
+FULL_STOP = re.compile(
+    r"(?<=[。！？])(?![」』）】！？])|(?<=[。！？][」』）】])(?![\u3040-\u309f、。])"  # noqa: RUF001
+    r"|(?<=[?!])(?=[\u3040-\u30ff\u3400-\u9fff])|(?<= r\.)\s+(?=[A-ZĄĆĘŁŃÓŚŹŻ])"
+)
+"""An end that the sentence splitter does not find; the Polish "r." behind a year may be one."""
+BULLET = re.compile(r"^[ \t]*[・●○■◆▪•][ \t]*(?=\S)", re.M)
+"""Of a list, as Japanese and text without Markdown write it."""
