@@ -41,6 +41,8 @@ _NUMBER = (
     r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundreds?|thousands?|millions?|half|both|once|twice|none|no|zero|any|all"
     r"|unlimited|eine?n?|zwei|drei|vier|fünf|sechs|keine?n?|une?|deux|trois|aucune?)\b"
 )
+_OF_PAY = r" ?(?:che(?:ck|que)|cycle|day|grade|period|roll|scale|slip|stub|week)s?\b"
+"""What makes `pay` the name of something else: leave per pay period is no amount of money."""
 _ASKED_VALUES = (
     (
         r"\bwhat(?:'s| is| are)\b[^,?]*\b(?:tele)?phone numbers?\b"
@@ -50,7 +52,8 @@ _ASKED_VALUES = (
         r"phone|mobile|\btel|\bext\b|extension|durchwahl|\bposte\b|téléphone",
     ),
     (
-        r"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay)\b|\bhow many (?:cents|dollars|euros)\b"
+        rf"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay(?!{_OF_PAY}))\b"
+        r"|\bhow many (?:cents|dollars|euros)\b"
         r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b|\bwas kostet\b|\bcombien coûte\b",
         r"[$€£¥]\s?\d|\d\s?[$€£¥]|\d\s*(?:k\s+)?(?:USD|EUR|GBP|CHF|cents?|dollars?|euros?|pounds?|francs?)\b"
         r"|\b(?:USD|EUR|GBP|CHF)\s?\d|\bfree\b|\bno (?:\w+ )?(?:costs?|charges?|fees?)\b|\bkostenlos|\bgratuit",
