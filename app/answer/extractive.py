@@ -190,7 +190,7 @@ def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> li
         + _LENGTH * min(num_words(text), _FULL_LENGTH) / _FULL_LENGTH
         + _ROW * unit.is_row
         + (_FIGURES * len(wanted & figures_in(text)) / len(wanted) if wanted else 0.0)
-        + (_NAMES * len(names.intersection(_WORD.findall(text))) / len(names) if names and unit.is_row else 0.0)
+        + _NAMES * _share_of_names(names, unit, text)
         for unit, text, block, passage in zip(units, texts, blocks, passages, strict=True)
     ]
 
@@ -207,6 +207,12 @@ def _shared_names(question: str, texts: Iterable[str]) -> frozenset[str]:
     within = set(chain.from_iterable(map(_NAME.findall, texts)))
     asked = {word.capitalize() for word in _WORD.findall(question)}
     return frozenset(word for word in asked & within if word.lower() not in words)
+
+
+def _share_of_names(names: Collection[str], unit: CitedUnit, text: str) -> float:
+    """Return the share of the names that a row holds; those in its title and headings tell no rows apart."""
+    telling = set(names).difference(_WORD.findall(unit.label)) if unit.is_row else set()
+    return len(telling.intersection(_WORD.findall(text))) / len(telling) if telling else 0.0
 
 
 def _below_heading(quote: Quote, question: str) -> Quote:

@@ -14,6 +14,8 @@ from app.answer.units import WHOLE
 _FOLLOWING = 0.3
 """Preference for the sentence after the quoted one over the sentence before it."""
 _MAX_PARAGRAPH_WORDS = 30
+_MAX_GAP_WORDS = 60
+"""Sentences between two quoted ones are left out only of a longer quote; often they say what the two are about."""
 _SHORT_LIST_WORDS = 60
 """Lists up to this size are quoted in full."""
 _MAX_LIST_WORDS = 110
@@ -82,7 +84,7 @@ def with_context(block: Block, chosen: set[int], values: Mapping[int, float], *,
         return chosen
     chosen = chosen | {position + 1 for position in chosen if block.units[position].is_question} & every  # its answer
     kept = set(range(min(chosen), max(chosen) + 1))
-    if _num_words(block, kept) > _MAX_PARAGRAPH_WORDS:
+    if _num_words(block, kept) > _MAX_GAP_WORDS:
         kept = set(chosen)
     while wider := _neighbors(block, kept):
         kept.add(max(wider, key=lambda position: values[position] + _FOLLOWING * (position > max(kept))))

@@ -168,6 +168,12 @@ def test_of_a_long_paragraph_the_neighbors_of_the_best_sentence_are_quoted_as_fa
     assert len(text.split()) <= 40
 
 
+def test_between_two_quoted_sentences_of_a_paragraph_nothing_is_left_out() -> None:
+    sentences = [f"Sentence {number} says something of the card, its reader and the long cable." for number in range(5)]
+    ((quoted, _),) = extracted(citations(" ".join(sentences)), {sentences[1]: 1.0, sentences[3]: 0.99})
+    assert quoted == " ".join(sentences[1:4])
+
+
 LIST = "Bring these papers:\n\n- a passport\n- a photo of yourself\n- the filled-in form"
 
 
@@ -210,6 +216,14 @@ def test_a_name_in_the_question_decides_between_rows(question: str) -> None:
     ((text, _),) = extracted(citations(table), {"Place: Germany; Cap: 150 EUR": 0.05}, question)
     assert "190 EUR" in text
     assert "150 EUR" not in text
+
+
+def test_a_name_in_the_title_decides_between_no_rows() -> None:
+    table = "| Work | Code |\n| --- | --- |\n| Upkeep of Tock | 1109 |\n| Hiring | 1241 |"
+    shown = (Citation(1, replace(make_chunk(table), title="Hours and Tock")),)
+    ((text, _),) = extracted(shown, {"Work: Hiring; Code: 1241": 0.05}, "tock code for hiring")
+    assert "1241" in text
+    assert "1109" not in text
 
 
 class ByPart(ScriptedScorer):

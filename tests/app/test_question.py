@@ -58,7 +58,15 @@ def test_what_a_question_asks_for_is_known_by_its_form(question: str, values: li
     assert not any(asked.form.search(other) for other in others)
 
 
-@pytest.mark.parametrize("question", ["Can I pay by card?", "What phone number can I use?", "Who sets the price?"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Can I pay by card?",
+        "What phone number can I use?",
+        "Who sets the price?",
+        "How much leave do I get each pay period?",
+    ],
+)
 def test_other_questions_ask_for_no_kind_of_value(question: str) -> None:
     assert asked_value(question) is None
 

@@ -75,18 +75,37 @@ KEPT = [
 ]
 
 
+INDENTED_HTML = [
+    pytest.param(
+        '<div class="a">\n  <div>\n    <p>One.</p>\n\n    <ul>\n      <li>Two</li>\n    </ul>\n\n    <p>Three.</p>\n'
+        "  </div>\n</div>\n\nFour.",
+        "One.\n\n- Two\n\nThree.\n\nFour.",
+        id="goes-on-below-an-empty-line",
+    ),
+    pytest.param("<p>One.</p>\n\n    <b>code</b>", "One.\n\n```\n<b>code</b>\n```", id="code-below-whole-html"),
+    pytest.param("<div>\n\n    <b>code</b>\n\n</div>", "```\n<b>code</b>\n```", id="code-in-a-box"),
+]
+
+
 TAGS = [
     pytest.param('{% tab title="Linux" %}\nRun it.\n{% endtab %}', "Linux: Run it.", id="tab"),
     pytest.param('{{< tab "Linux" >}}\nRun it.\n{{< /tab >}}', "Linux: Run it.", id="tab-of-hugo"),
     pytest.param("{{% alert title='Hot' color='red' %}}\nWait.\n{{% /alert %}}", "Hot: Wait.", id="box"),
     pytest.param('A {{< term text="hot oven" id="a" >}} and {{< tooltip "pan" >}}.', "A hot oven and pan.", id="words"),
     pytest.param('{{< figure src="a.png" caption="An oven" >}}\n\nWait.', "An oven\n\nWait.", id="caption"),
+    pytest.param(
+        'Ask in {% channel "help" %} or\n{% channel "it" "IT help" %} first.',
+        "Ask in help or IT help first.",
+        id="label",
+    ),
+    pytest.param('- {% channel "help" %}\n- B', "- help\n- B", id="label-in-a-list"),
+    pytest.param('[A]({% page "b" %}) {% include "c" %}, {% image "d/e.png" "F" %} g', "A , g", id="address-no-label"),
     pytest.param('{% embed url="https://x.example/a" %}\n\nB', "https://x.example/a\n\nB", id="address"),
     pytest.param('{% if page.a and title="x" %}\nA\n{% endif %}', "A", id="condition"),
 ]
 
 
-@pytest.mark.parametrize(("markdown", "text"), [*BOXES, *MARKS, *TAGS])
+@pytest.mark.parametrize(("markdown", "text"), [*BOXES, *MARKS, *TAGS, *INDENTED_HTML])
 def test_markdown_of_other_programs_reads_as_they_show_it(markdown: str, text: str) -> None:
     assert parse_markdown(markdown.encode()).pages[0].text.strip() == text
 

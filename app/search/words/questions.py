@@ -132,8 +132,11 @@ PHONE_COLUMN = in_any(
     en=r"phone|mobile|\btel|\bext\b|extension", de="durchwahl", fr=r"\bposte\b|téléphone", es="teléfono", nl="telefoon",
     ar="هاتف|جوال", ja="電話|内線", zh="电话"
 )  # fmt: skip
+_OF_PAY = r" ?(?:che(?:ck|que)|cycle|day|grade|period|roll|scale|slip|stub|week)s?\b"
+"""What makes `pay` the name of something else: leave per pay period is no amount of money."""
 ASKS_FOR_PRICE = in_any(
-    en=r"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay)\b|\bhow many (?:cents|dollars|euros)\b"
+    en=rf"\b(?:what (?:do|does|did|will|would)|how much)\b[^,?]*\b(?:cost|pay(?!{_OF_PAY}))\b"
+    r"|\bhow many (?:cents|dollars|euros)\b"
     r"|\bwhat(?:'s| is) the\b[^,?]*\b(?:price|fee|salary|cost) (?:of|for)\b",
     de=r"\b(?:was|wie ?viel) koste[nt]\b|\bwie hoch ist der preis\b",
     fr=r"\bcombien coûte(?:nt)?\b",

@@ -25,7 +25,7 @@ from ingest.parse.html.hidden import apply_style_sheet
 from ingest.parse.html.pictures import MARK, pictures_of
 from ingest.parse.html.shown import write_shown
 from ingest.parse.html.tables import table_of, unwrap_layout
-from ingest.parse.html.templates import outside_code_blocks, without_tags
+from ingest.parse.html.templates import outside_code_blocks, with_whole_html, without_tags
 from ingest.parse.marks import address_of, without_invisible
 
 warnings.filterwarnings("ignore", category=XMLParsedAsHTMLWarning)  # XHTML reads well as HTML
@@ -87,6 +87,7 @@ def _component_text(tag: re.Match[str]) -> str:
 
 
 def _from_markdown(title: str | None, body: str) -> Parsed:
+    body = with_whole_html(body)
     if "[^" in body:
         body = outside_code_blocks(body, _footnotes, code=("fence",))
     body = outside_code_blocks(
