@@ -12,6 +12,7 @@ STYLE = f"""
 [data-testid='stMarkdownContainer'] table {{ display: block; overflow-x: auto; }}
 [data-testid='stMarkdownContainer'] :is(p, li, h1, h2, h3, h4, h5, h6, td, th):not(button *) {{
   unicode-bidi: plaintext; text-align: start; }}
+[data-testid='stMarkdownContainer'] :is(ul, ol):dir(rtl) {{ padding-inline-start: 1.5rem; }}
 [data-testid='stMainBlockContainer'] {{ padding-top: 4.5rem; }}
 [data-testid='stButtonGroup'] button[data-selected] {{ color: inherit !important; }}
 button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
