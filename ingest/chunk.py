@@ -10,7 +10,7 @@ import bisect
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
@@ -114,14 +114,8 @@ class Chunk:
     @property
     def ref(self) -> PassageRef:
         """Return the passage as it is now, to be kept."""
-        return PassageRef(
-            chunk_id=self.id,
-            document=self.document,
-            title=self.title,
-            heading=self.heading,
-            page=self.page,
-            text=self.text,
-        )
+        place = {name: getattr(self, name) for name in ("document", "title", "heading", "page", "text")}
+        return PassageRef(chunk_id=self.id, **place)
 
 
 def breadcrumb(*path: str) -> str:
@@ -167,13 +161,12 @@ class _Cutter:
         """Yield the chunks of a section of a text, without page and boxes."""
         document, count_tokens = self._document, self._count_tokens
         room = max(self._max_tokens - count_tokens(breadcrumb(document.title, *headings) + "\n"), _MIN_TEXT_TOKENS)
-        for (start, end), table_header in _cut(text, section, count_tokens, room):
-            piece = table_header + text[start:end]
+        for (start, end), above in _with_their_intros(text, _cut(text, section, count_tokens, room)):
+            piece = above + text[start:end]
             content = "\n".join((document.id, *headings, piece))
             self._seen[content] += 1  # the same words twice in one document are two chunks
             chunk_id = hashlib.sha256(f"{content}\n{self._seen[content]}".encode()).hexdigest()[:16]
-            named = (document.name, document.title, headings)
-            yield Chunk(chunk_id, document.id, *named, piece, None, start, end)
+            yield Chunk(chunk_id, document.id, document.name, document.title, headings, piece, None, start, end)
 
 
 def _at_least_by_length(count_tokens: CountTokens) -> CountTokens:
@@ -207,6 +200,17 @@ def _cut(text: str, section: Span, count_tokens: CountTokens, room: int) -> Iter
             yield (start, end), ""
 
 
+def _with_their_intros(text: str, cuts: Iterable[tuple[Span, str]]) -> Iterator[tuple[Span, str]]:
+    """Join spans that only introduce the next one to it: alone they answer nothing, yet sound like it."""
+    intros: list[Span] = []
+    for (span, above), (_, next_above) in pairwise([*cuts, ((0, 0), "")]):
+        if next_above.startswith(text[slice(*span)].strip()):
+            intros.append(span)
+        else:
+            yield ((intros[0][0], span[1]), "") if intros else (span, above)
+            intros = []
+
+
 def _spans(text: str, section: Span, count_tokens: CountTokens, room: int) -> Iterator[Span]:
     start, end = section
     # A page break would end a chunk in mid-sentence; one space keeps every offset.
@@ -218,10 +222,7 @@ def _spans(text: str, section: Span, count_tokens: CountTokens, room: int) -> It
 
 
 def _blocks(content: str) -> Iterator[tuple[int, str]]:
-    """Yield (offset, block) of the content, cut at a paragraph, line or word if possible.
-
-    The splitter's time grows with the square of the length.
-    """
+    """Yield (offset, block), cut at a paragraph, line or word: the splitter's time grows with the squared length."""
     start = 0
     while len(content) - start > _BLOCK_CHARACTERS:
         end = start + _BLOCK_CHARACTERS

@@ -12,9 +12,8 @@ import altair
 from app.evaluation.decision import usual_depth
 from app.evaluation.report import EvaluationReport
 from app.evaluation.results import NO_RERANKER, Result
-from app.reranking.names import in_words
-from app.translation import N_, number_marks
 from app.translation import gettext as _
+from app.translation import number_marks
 
 CHART_MEASURES = ("nDCG@10", "hit rate@5")
 
@@ -59,15 +58,8 @@ def finished(chart: altair.LayerChart, height: int) -> altair.LayerChart:
 
 
 def reranker_name(name: str) -> str:
-    """Return a reranker in words, or `search alone`."""
-    return _("search alone") if name == NO_RERANKER else in_words(name)
-
-
-def retriever_words(retriever: str) -> str:
-    """Return by what a retriever finds passages, in words."""
-    both = N_("meaning and words")
-    words = {"vector": N_("meaning"), "text": N_("words"), "hybrid": both, "rrf": N_("meaning and words, by rank")}
-    return _(words.get(retriever, retriever))
+    """Return the name of a reranker, or `search alone`."""
+    return _("search alone") if name == NO_RERANKER else name
 
 
 def cost_chart(report: EvaluationReport) -> altair.LayerChart:
@@ -106,7 +98,7 @@ def cost_chart(report: EvaluationReport) -> altair.LayerChart:
 def _quality(result: Result, measure: str) -> dict[str, object]:
     value = result.metrics[measure]
     return {
-        "retriever": retriever_words(result.retriever),
+        "retriever": result.retriever,
         "reranker": reranker_name(result.reranker),
         "candidates": result.num_candidates,
         "value": value.mean,

@@ -305,6 +305,14 @@ def test_line_above_a_table_and_the_intro_of_a_list_go_with_every_part() -> None
     assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
 
 
+def test_an_intro_that_every_part_of_its_list_begins_with_is_no_chunk_of_its_own() -> None:
+    intro, steps = "When you choose a flight, there are four kinds of fares:", "word " * 40
+    items = "".join(f"- Fare {number}: {steps}\n" for number in range(6))
+    texts = [piece.text for piece in cut(parse_text(f"# Flights\n\n{intro}\n\n{items}\nAsk first.", "a.md", "T"))]
+    assert texts[0].startswith(f"{intro}\n\n- Fare 0")
+    assert all(any(f"- Fare {number}" in text for text in texts) for number in range(6))
+
+
 def test_rest_of_a_row_that_is_cut_begins_with_its_first_cell() -> None:
     row = f"| ZX-1 | {' '.join(f'word{number}' for number in range(200))} | R1-7 |\n"
     chunks = cut(parse_text(f"| Part | Remark | Bin |\n| --- | --- | --- |\n{row}", "a.md", "T"))

@@ -143,12 +143,10 @@ def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, move
 
 
 def _show_reason(ranked: RankedChunk, reason: str) -> None:
-    """Show what people said of the passage, and why it stands above the next one if that is something else."""
+    """Show what people said of the passage, and why it stands above the next one."""
     if ranked.vote:
         icon, moved = ("arrow_upward", _("Raised")) if ranked.vote.vote.is_for else ("arrow_downward", _("Lowered"))
         st.caption(f":material/{icon}: **{moved}**: {markup.plain(vote_words(ranked.vote))}")
-        if vote_words(ranked.vote) in reason:
-            return
     if reason:
         st.caption(markup.plain(f"{sentence(reason)}."))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart, reranker_name, retriever_words
+from app.evaluation.charts import CHART_MEASURES, cost_chart, quality_chart, reranker_name
 from app.evaluation.decision import Outcome, Verdict, usual_depth, usual_results, verdict
 from app.evaluation.metrics import Difference
 from app.evaluation.report import EvaluationReport
@@ -168,7 +168,7 @@ def _row(result: Result) -> dict[str, object]:
     gain = result.gain.get("nDCG@10")
     quality = {name: number(value.mean, ".3f") for name, value in result.metrics.items()}
     return {
-        _("Retriever"): retriever_words(result.retriever),
+        _("Retriever"): result.retriever,
         _("Reranker"): reranker_name(result.reranker),
         **quality,
         _("Gain in nDCG@10"): _gain_words(gain) if gain else "",
@@ -193,16 +193,11 @@ def _show_changes(results: Sequence[Result]) -> None:
     if not results:
         return
     st.subheader(_("Questions that changed most"), anchor=False)
-    with_retriever = len({result.retriever for result in results}) > 1
-    by_name = {_result_words(result, with_retriever=with_retriever): result for result in results}
+    by_name = {
+        _("{reranker} on {retriever} search", reranker=result.reranker, retriever=result.retriever): result
+        for result in results
+    }
     usual = max(by_name, key=lambda name: (by_name[name].retriever == "hybrid", by_name[name].metrics["nDCG@10"].mean))
     chosen = st.selectbox(_("Reranker"), list(by_name), index=list(by_name).index(usual), key="quality-changes")
     result = by_name[chosen]
     show_changes(result.changes, before=_("search alone"), after=_("reranked"))
-
-
-def _result_words(result: Result, *, with_retriever: bool) -> str:
-    reranker = reranker_name(result.reranker)
-    if not with_retriever:
-        return reranker
-    return _("{reranker}, search by {retriever}", reranker=reranker, retriever=retriever_words(result.retriever))
