@@ -15,8 +15,8 @@ _UNIMPORTANT_WORDS = (
     "had will would shall should can could may might must i me my we us our you your it its there please any some "
     "der die das den dem des ein eine einen einem einer ist sind war und oder von zu im am fuer für mit ich wir "
     "le la les un une des du de est sont et ou à au aux en pour je nous mon ma mes notre nos "
-    "el los las una del al es son y o con para mi mis il lo i gli uno di è sono e per io mio mia de het een van is "
-    "zijn en voor ik mijn os as um uma do da dos das é são eu meu minha"
+    "el los las una del al es y o con para mi mis il lo i gli uno di è sono e per io mio mia de het een is "
+    "zijn en voor ik mijn as um uma do da dos das é são eu meu minha"
 )
 """Words that may differ between two wordings of the same question. Question words, `before` and `after` may not."""
 _NEGATION_WORDS = (

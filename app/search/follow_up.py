@@ -51,7 +51,7 @@ _PREPOSITIONS = _words(
     "at by during for from in of on per through to under until with within without above after before below between "
     "about across against into over than via as "
     "ab aus bei für im mit nach zu zum zur au aux chez dans en pour à al con para por sin "
-    "per senza nel nella alla voor bij met zonder sem no na"
+    "senza nel nella alla voor bij met zonder"
 )
 _POINTING = _words("he him his she her hers it its they them their theirs this that these those")
 _PRONOUNS = _POINTING | _words("i me we us you one ones")

@@ -208,7 +208,7 @@ def _stated(text: str, is_newer: bool) -> Iterator[Statement]:
     for part in dict.fromkeys([*quoted, text, *wording.NEXT_PART.split(text)]):
         bare = _BARE_NUMBER.match(part)
         numbers = [*numbers_in(part), *([_as_number(bare[1])] if bare else [])]
-        rest = part[bare.end() :] if bare else part
+        rest = wording.OF_A_DATE.sub("", part[bare.end() :] if bare else part)
         statement = Statement(_telling(rest), tuple(numbers), tuple(periods_in(rest)), is_newer, part in quoted)
         if statement.words or numbers or statement.periods or wording.EARLIER.search(part):
             yield statement

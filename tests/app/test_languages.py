@@ -13,6 +13,7 @@ from app.memory.wording import Wording
 from app.search.dates import asked_periods, asks_for_latest, periods_in
 from app.search.follow_up import is_follow_up, is_small_talk, rewrite
 from app.search.spelling import Spelling
+from app.search.words.versions import ASKS_FOR_EARLIER
 from ingest.embed.embedder import MULTILINGUAL_EMBEDDER
 from ingest.table import ChunkTable
 from tests.app.test_families import names, version
@@ -282,3 +283,31 @@ def test_a_word_of_a_language_that_is_read_is_no_slip(embedder_name: str, search
 def test_a_negation_changes_what_is_asked() -> None:
     for one in ("¿Puedo viajar sin permiso?", "Posso viaggiare senza permesso?", "Mag ik niet reizen?"):
         assert Wording.of(one).negated
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I reach Dan?",
+        "No show fee for hotels",
+        "per diem rates in Denver",
+        "A co-worker shouts at people, where can victims complain?",
+        "Ed Miller lost the badge of the Denver office",
+    ],
+)
+def test_an_english_question_is_no_follow_up_for_a_word_of_another_language(question: str) -> None:
+    assert not is_follow_up(question)
+
+
+@pytest.mark.parametrize("question", ["What should I do if I lose my badge?", "how can i do that when i am abroad?"])
+def test_the_english_i_joins_no_questions(question: str) -> None:
+    assert parts_of(question) == [question]
+
+
+def test_english_words_keep_their_meaning_beside_those_of_other_languages() -> None:
+    assert asked_periods("Why do the 2022 accounts differ?") == [(date(2022, 1, 1), date(2022, 12, 31))]
+    assert split_sentences("The light is red. Press the button.") == ["The light is red.", "Press the button."]
+    assert not ASKS_FOR_EARLIER.search("When do I start using the price list?")
+    assert Wording.of("Is my son insured?") != Wording.of("Am I insured?")
+    newer = version("new.md", "E-mail policy 2025", "This replaces the e-mail policy of 2023.", ())
+    assert names(newer, version("old.md", "Mail policy 2023", "", ())) == []

@@ -74,7 +74,7 @@ UNTIL = in_any(
     it="fino (?:a|al)",
     nl="tot(?: en met)?",
     pt="até(?: a)?",
-    pl="do",
+    pl=r"do(?!\s+the)",
     ar="حتى|لغاية|إلى",
 )
 ARTICLE = (

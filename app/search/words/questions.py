@@ -29,8 +29,9 @@ _AND = in_any(
     es="y",
     it="ed?",
     nl=r"en(?=\s+(?:\w+\s+)?(?:wat|wie|wanneer|waar|hoe|welk|mag|moet|kan))",
-    pl="i|oraz|lub",
+    pl=r"i(?=\s+(?:czy|kto|komu|kiedy|gdzie|jak|któr|ile|ilu|dlaczego|co)\w*\b)|oraz|lub",
 )
+"""`en` and `i` are other words in French and English."""
 _WITH = in_any(
     en="from|by|until|in|on|at|to|with|for",
     de="ab|bis|mit|für|von",
@@ -176,7 +177,7 @@ PRICE_COLUMN = r"[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b|" + in_any(
     ja="料金|価格|値段|単価",
     zh="费用|价格",
 )
-_WHICH = "qu[eé]|cu[aá]l|quale?|wat|welke?|que|quelle?|welche|lautet|was"
+_WHICH = "cu[aá]l|quale?|wat|welke?|quelle?|welche|lautet|was"
 _MAIL = in_any(
     de="e-?mail-?adresse",
     fr="adresse e-?mail",

@@ -14,7 +14,7 @@ _ABBREVIATIONS = in_any(
     it="pag|dott|sigg?|ing|avv|cfr|ecc",
     nl="dhr|mevr|mw|drs|blz|bijv",
     pt="(?-i:Arq|Eng|Exm[oa])",
-    pl="ul|al|rozp|godz|ust|pkt|tzn|tj|np|wg|zob|por|itp|red|inż|mgr",
+    pl="ul|al|rozp|godz|ust|pkt|tzn|tj|np|wg|zob|por|itp|inż|mgr",
     ar="[دأم]",
 )
 ABBREVIATION = re.compile(rf"(?:^|[\s('\u2019]){_ABBREVIATIONS}\.$", re.IGNORECASE)

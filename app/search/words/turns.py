@@ -12,19 +12,22 @@ from app.search.words.languages import in_any
 
 _FILLER = in_any(en="ok(?:ay)?|so|well|yes|no")
 FILLER = re.compile(rf"{_FILLER}?[,\s]*", re.IGNORECASE)
+_ITALIAN = (
+    r"(?:per|se|chi|quando|come|quant\w+|dove|perché|anche|i|gli|il|la|le|un|una|in|nell?\w*|con|senza|cosa|posso|devo"
+    r"|è|vale|dopo|prima|poi|ai|al)\b"
+)
 _AND = in_any(
     en="and|but|or",
     de="und|aber|oder",
     fr="et|mais|ou",
     es=r"y|pero|o(?= (?:en|con|sin|para|por|si|solo|sólo)\b)",
-    it=r"ed?|oppure|o(?= (?:in|con|per|se|anche)\b)"
-    r"|ma(?= (?:per|se|chi|quando|come|quant\w|dove|perché|anche|i|gli|il|la|le|un|una|in|nell?\w*|con|senza|cosa"
-    r"|posso|devo|è|vale)\b)",
+    it=rf"oppure|o(?= (?:in|con|per|se|anche)\b)|e(?= {_ITALIAN})"
+    rf"|ma(?= {_ITALIAN})",
     nl=r"maar|en(?= (?:voor|in|bij|met|op|na|als|over|hoe|wat|wie|waar|wanneer|hoeveel|hoelang|waarom|welke|moet|mag"
     r"|kan|de|het|een|mijn|zonder|tijdens|buiten|is|zijn|ook)\b)",
-    pt="mas",
+    pt=r"mas|e(?= (?:para|se|quem|quando|onde|como|quant\w+|os?|as?|em|n[oa]s?|com|sem|depois|antes|por)\b)",
     pl=r"ale|albo|a\s+(?=(?:do|za|u)\s+[^\W\d_]+\W*$)"
-    r"|[ai](?=\s+(?:we?|na|co|czy|dla|od|ze?|po|przy|jak|jaki\w*|ile|kiedy|kto|gdzie|jeśli|gdy|dlaczego|któr\w*)\b)",
+    r"|[ai](?=\s+(?:we?|na|co|czy|dla|od|ze?|po|przy|jak|jaki\w*|ile|kiedy|kto|gdzie|jeśli|gdy|dlaczego|któr\w*)(?![\w-]))",
 )
 _ABOUT = in_any(
     en="(?:what|how) about|(?:the )?same (?:question )?for",
@@ -68,7 +71,7 @@ _AT_END = in_any(
     fr="aussi",
     es="también|entonces",
     it="anche|invece|allora",
-    nl="ook|dan",
+    nl="ook|(?-i:dan)",
     pt="também|então",
     pl="też|również",
     ar="أيضا|كذلك",

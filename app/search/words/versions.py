@@ -137,21 +137,24 @@ _EARLIER = in_any(
 )
 EARLIER = re.compile(rf"\b{_EARLIER}\b|{in_any(ja='旧|従来|以前の', zh='之前的|原有')}", re.IGNORECASE)
 NEXT_PART = re.compile(
-    rf"[,،、]|\b{in_any(en='and', de='und', fr='et', es='y', it='e', nl='en', pt='e', pl='oraz')}\b", re.IGNORECASE
+    rf"[,،、]|(?<=\s){in_any(en='and', de='und', fr='et', es='y', it='e', nl='en', pt='e', pl='oraz')}(?=\s)",
+    re.IGNORECASE,
 )
 """Between documents that are replaced together."""
+OF_A_DATE = re.compile(r"\bvan\s+(?=\d)", re.IGNORECASE)
+"""In Dutch; elsewhere it is a vehicle."""
 ARTICLES = words_in_any(
     en="a an the all any this that our of from dated and in",
     de="der die das den des dem vom von aller alle und",
     fr="le la les l de du des d toute toutes",
     es="el los las del al todas todos",
     it="il lo gli i di della dei delle tutte",
-    nl="het een van deze",
+    nl="het een deze",
     pt="o os as do da dos das",
     pl="z ze i w od dnia dniem roku r ten ta to wszystkie",
     ar="من في عام سنة لسنة بتاريخ جميع كل هذه هذا",
 )
-"""Words that tell nothing of which document is meant."""
+"""Words that do not tell which document is meant."""
 VERSION_WORDS = words_in_any(
     en="version versions edition revision issue document page pages valid archive archived old older previous earlier "
     "former prior superseded withdrawn obsolete outdated draft final copy new",
@@ -231,7 +234,7 @@ _OLD = in_any(
     it="vecchi[oae]?|precedent[ei]",
     nl="oude|vorige|eerdere",
     pt="antig[oa]|anterior",
-    pl=r"(?:star|poprzedni|wcześniejsz|dawn)\w+",
+    pl=r"star(?:y|ą|ego|ej|ych|ym)|(?:poprzedni|wcześniejsz)\w+|dawn(?:y|ą|ego|ej|ych)",
 )
 _RULES = in_any(
     en=r"versions?|editions?|rules?|polic|guid|manual|handbook|list|terms|rates?\b|prices?\b|fees?\b|limits?\b",
