@@ -35,10 +35,10 @@ def show_documents(said: Feedback) -> None:
     chosen = [each for each in documents if words in each.document.lower() and (each.needs_care or not only_care)]
     st.caption(
         ngettext(
-            "**{n} document** with struck-out sources. The reasons {reasons} do not train the ranking; check the "
-            "document itself.",
-            "**{n} documents** with struck-out sources. The reasons {reasons} do not train the ranking; check the "
-            "document itself.",
+            "**{n} document** with struck-out sources. Some reasons do not train the ranking but ask for a look "
+            "at the document: {reasons}.",
+            "**{n} documents** with struck-out sources. Some reasons do not train the ranking but ask for a look "
+            "at the document: {reasons}.",
             len(chosen),
             reasons=", ".join(map(reason_words, CARE_REASONS)),
         )
