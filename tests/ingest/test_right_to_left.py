@@ -40,6 +40,12 @@ def test_a_word_that_was_turned_already_is_read_the_same() -> None:
     assert read(printed(seen, words_turned)) == "في المكتب"
 
 
+def test_letters_of_a_ligature_keep_their_order() -> None:
+    first, second = "لخ"
+    ligature = [Char(first, 10, 0, 20, 10), Char(second, 10, 0, 20, 10)]
+    assert read([*ligature, Char("ط", 0, 0, 10, 10)]) == "لخط"
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [

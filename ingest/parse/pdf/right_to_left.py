@@ -58,13 +58,19 @@ def _from_left(line: Sequence[Char]) -> list[Char]:
 def _parts(line: Sequence[Char]) -> Iterator[list[Char]]:
     """Yield words, each from left to right, and signs, which pdfium puts beside any word.
 
-    The boxes of spaces are not exact. A mark above or below a letter follows it, so stands left of it.
+    The boxes of spaces are not exact. A mark above or below a letter follows it, so stands left of it; so does
+    the second letter of a ligature, which has the same box.
     """
     for (is_space, is_sign), chars in groupby(line, lambda char: (char.text.isspace(), _is_sign(char))):
         if is_sign and not is_space:
             yield from ([char] for char in chars)
         elif not is_space:
-            yield sorted(chars, key=lambda char: char.right)
+            yield _from_left_in_word(list(chars))
+
+
+def _from_left_in_word(chars: Sequence[Char]) -> list[Char]:
+    read = chars[::-1] if _HAS_LETTER.search(_text(chars)) else chars
+    return sorted(read, key=lambda char: char.right)  # which keeps the order of equal ones
 
 
 def _is_sign(char: Char) -> bool:
