@@ -62,7 +62,7 @@ class PassageRef:
 
     @property
     def ref(self) -> PassageRef:
-        """Return the passage alone, without what is said of it."""
+        """Return the passage alone, without label, votes or ranks."""
         return PassageRef(**{field.name: getattr(self, field.name) for field in fields(PassageRef)})
 
     @property

@@ -197,7 +197,7 @@ def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> li
 
 def _is_incomplete(unit: CitedUnit) -> bool:
     """Return whether a unit is a question, or introduces what is not in its block."""
-    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":", ":")
+    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":")
     return unit.text.rstrip().endswith(ends)
 
 

@@ -42,7 +42,7 @@ def asked_value(question: str) -> AskedValue | None:
     what the question before it did, which stands in brackets.
     """
     own = CONTEXT.sub("", question)
-    if re.search(rf"\b(?!(?:what|how) about\b)(?:{words.ASKING})\b", own, re.IGNORECASE):
+    if re.search(rf"\b(?!(?:what|how) about\b){words.ASKING}\b", own, re.IGNORECASE):
         question = own
     for asks, form, column in _ASKED_VALUES:
         if re.search(asks, question, re.IGNORECASE):

@@ -157,7 +157,7 @@ def _is_lead_in(sentence: str) -> bool:
 
 
 def _is_statement(plain: str, numbers: Sequence[int]) -> bool:
-    if plain.endswith((":", ":", *QUESTION_ENDS)) or not re.search(r"\w", plain):
+    if plain.endswith((":", *QUESTION_ENDS)) or not re.search(r"\w", plain):
         return False
     return bool(numbers) or bool(_figures(plain)) or len(re.findall(r"\w{4,}", plain)) >= _MIN_LONG_WORDS
 

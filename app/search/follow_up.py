@@ -85,7 +85,7 @@ def is_follow_up(question: str) -> bool:
         return False
     if _without_opener(text) != text:
         return True
-    if len(words) <= 10 and _is_turned_back(text):
+    if len(words) <= 10 and _relates_to_last(text):
         return True
     if len(words) <= 8 and words[0].lower() in _QUESTION_WORDS and _POINTS_AT_END.search(text):
         return True
@@ -102,7 +102,8 @@ def _without_signs(text: str) -> str:
     return without_vowel_marks(text.strip().lstrip("¿¡ "))
 
 
-def _is_turned_back(text: str) -> bool:
+def _relates_to_last(text: str) -> bool:
+    """Return whether the words relate it to the last question: 'also', 'no, I meant', 'chi lo paga?'."""
     return bool(turns.CLOSER.search(text) or turns.CORRECTION.match(text) or turns.POINTS_BACK.match(text))
 
 

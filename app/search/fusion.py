@@ -13,6 +13,7 @@ from datetime import date
 from itertools import chain, pairwise
 
 from app.search.dates import days_in
+from app.search.words.languages import CJK
 from app.search.words.questions import SECTION
 
 WORDS_WEIGHT = 0.2
@@ -27,7 +28,7 @@ _MAX_HOLDERS = 3
 """A term in more candidates does not distinguish them."""
 
 _WORD = re.compile(r"[^\W_]+")
-_SPACELESS = r"\u0e00-\u0e7f\u3005-\u3007\u3040-\u30ff\u3400-\u9fff"
+_SPACELESS = rf"\u0e00-\u0e7f\u3005-\u3007{CJK}"
 SPACELESS = re.compile(f"[{_SPACELESS}]+")
 """A run of Thai, Japanese or Chinese, which have no spaces between words."""
 _ARABIC = r"\u0620-\u065f"

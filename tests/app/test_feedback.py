@@ -348,16 +348,14 @@ def test_an_event_copies_all_that_was_true(store: FeedbackStore, shown: StoredAn
     assert store.events() == [event]
 
 
+PLACE = ("chunk_id", "document", "title", "heading", "page", "text")
+
+
 def test_an_event_has_these_names(store: FeedbackStore, shown: StoredAnswer) -> None:
     event = store.record(shown, chunk_ids(shown)[0], "deleted", "ada")
     assert event is not None
     assert list(asdict(event)) == [
-        "chunk_id",
-        "document",
-        "title",
-        "heading",
-        "page",
-        "text",
+        *PLACE,
         "id",
         "at",
         "user",
@@ -590,7 +588,7 @@ def test_a_judgement_copies_the_place_of_what_it_judges(store: FeedbackStore, sh
     assert event is not None
     assert store.judge([Judgement.of(event.question, event, "not relevant", "cara", "imported from log.jsonl")]) == 1
     (judgement,) = store.judgements()
-    place = ("question", "chunk_id", "document", "title", "heading", "page", "text")
+    place = ("question", *PLACE)
     assert [getattr(judgement, name) for name in place] == [getattr(event, name) for name in place]
     assert (judgement.user, judgement.label, judgement.origin) == ("cara", "not relevant", "imported from log.jsonl")
     assert abs(datetime.now(UTC) - datetime.fromisoformat(judgement.at)) < timedelta(minutes=1)
@@ -599,12 +597,7 @@ def test_a_judgement_copies_the_place_of_what_it_judges(store: FeedbackStore, sh
 
 def test_a_judgement_has_these_names() -> None:
     assert list(asdict(say())) == [
-        "chunk_id",
-        "document",
-        "title",
-        "heading",
-        "page",
-        "text",
+        *PLACE,
         "id",
         "at",
         "user",

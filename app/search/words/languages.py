@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+CJK = r"\u3040-\u30ff\u3400-\u9fff"
+"""Japanese and Chinese letters, for a character class."""
+
 
 def in_any(**patterns: str) -> str:
     """Return a regular expression that finds what that of any language does. patterns: by the language's code."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from app.search.words.languages import in_any
+from app.search.words.languages import CJK, in_any
 
+_ARABIC_ASKING = "ماذا|متى|أين|كيف|كم|هل|لماذا"
 ASKING = in_any(
     en="what|how|who|whom|when|where|which|why",
     de="was|wie|wer|wen|wem|wann|wo|wohin|woher|warum|welche[mnrs]?",
@@ -15,7 +16,7 @@ ASKING = in_any(
     nl="wat|wanneer|waar|waarom|hoe|hoeveel|hoelang|welke?",
     pt="quem|quais|quant[oa]s|onde|o que|como (?:se|posso|faço|devo)",
     pl=r"czy|kto|komu|kiedy|gdzie|dokąd|skąd|jaki\w*|któr\w+|ile|ilu|dlaczego|czemu",
-    ar="ماذا|متى|أين|كيف|كم|هل|لماذا",
+    ar=_ARABIC_ASKING,
 )
 """Question words."""
 _SPACELESS_ASKING = in_any(
@@ -47,11 +48,10 @@ _MAY = in_any(
     it="posso|devo",
     nl="mag|moet|kan",
 )
-_CJK = r"\u3040-\u30ff\u3400-\u9fff"
 PART = re.compile(
-    rf"(?:,\s*|\s+)(?:{_AND}\s+|و(?=(?:ماذا|متى|أين|كيف|كم|هل|لماذا)\b))(?=(?:{_WITH}\s+)?(?:{ASKING}|{_MAY})\b)"
+    rf"(?:,\s*|\s+)(?:{_AND}\s+|و(?=(?:{_ARABIC_ASKING})\b))(?=(?:{_WITH}\s+)?(?:{ASKING}|{_MAY})\b)"
     r"|,\s*(?=(?:from|by|until|in)\s+(?:which|what|when)\b)"
-    rf"|(?<=[?.!؟])\s+|(?<=[？。！])(?=\S)|(?<=[?!])(?=[{_CJK}])",  # noqa: RUF001
+    rf"|(?<=[?.!؟])\s+|(?<=[？。！])(?=\S)|(?<=[?!])(?=[{CJK}])",  # noqa: RUF001
     re.IGNORECASE,
 )
 """Where the next question of a sentence begins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.search.words.languages import in_any
+from app.search.words.languages import CJK, in_any
 
 _ABBREVIATIONS = in_any(
     en="approx|incl|vs|etc|Mrs|Prof|No|max|min|tel",
@@ -25,7 +25,7 @@ ORDINAL_MARKS = ("º", "ª", "°")
 """A sentence does not begin with one: art. 5.º."""
 FULL_STOP = re.compile(
     r"(?<=[。！？])(?![」』）】！？])|(?<=[。！？][」』）】])(?![\u3040-\u309f、。])"  # noqa: RUF001
-    r"|(?<=[?!])(?=[\u3040-\u30ff\u3400-\u9fff])|(?<= r\.)\s+(?=[A-ZĄĆĘŁŃÓŚŹŻ])"
+    rf"|(?<=[?!])(?=[{CJK}])|(?<= r\.)\s+(?=[A-ZĄĆĘŁŃÓŚŹŻ])"
 )
 """An end that the sentence splitter does not find; the Polish "r." behind a year may be one."""
 BULLET = re.compile(r"^[ \t]*[・●○■◆▪•][ \t]*(?=\S)", re.M)

@@ -101,7 +101,7 @@ def outside_code_blocks(text: str, change: Callable[[str], str], code: Container
 
 
 def with_whole_html(text: str) -> str:
-    """Return Markdown in which indented HTML goes on below an empty line; to a strict reader that is code.
+    """Return Markdown without the indent of HTML that goes on below an empty line; a strict reader takes it for code.
 
     It goes on where the HTML above has open elements and ends in an indented line itself.
     """

@@ -28,6 +28,8 @@ _MIRRORED = dict(zip("()[]{}<>«»", ")(][}{><»«", strict=True))
 
 def in_reading_order(line: Sequence[Char]) -> list[Char]:
     """Return the line's characters in reading order; unchanged without right-to-left letters."""
+    if not _HAS_LETTER.search(_text(line)):  # nearly every line of most documents
+        return list(line)
     words = [part[0].text for part in _parts(line) if part[0].text.isalpha()]
     num_turned = sum(bool(_HAS_LETTER.match(letter)) for letter in words)
     if not num_turned:
