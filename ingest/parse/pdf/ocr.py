@@ -48,7 +48,7 @@ def parse_image(data: bytes) -> Parsed:
     if not available():
         raise no_text()
     lines = [read_picture(picture, number) for number, picture in enumerate(_pictures(data), 1)]
-    return Parsed(prose(lines, ()), (), "")
+    return Parsed(*prose(lines, ()), "")
 
 
 def read_page(page: Any, number: int) -> list[Printed]:

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from ingest.parse.document import PAGE_BREAK, Heading, Line, Page, one_line
+from ingest.parse.document import Heading, Line, Page, one_line
 from ingest.parse.marks import is_compound
 from ingest.parse.pdf.continued import with_headers
-from ingest.parse.pdf.layout import SPREAD, Printed
+from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, without_addresses
+from ingest.parse.pdf.outline import Bookmark, headings, outline
 
 _ITEM = re.compile(
     r"\s*([-•▪*]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
 )
 """Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
-_LEADER = re.compile(r"(\. ?|…|_){4,}\s*\S{0,6}$")
-"""Ends a line of a table of contents, or a space to fill in."""
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
@@ -41,19 +40,16 @@ _REPEATS = 3
 """Average number of pages with the same running line, apart from the page's number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bookmark:
-    """An entry of a document's outline: level from 1, page from 0."""
-
-    level: int
-    title: str
-    page: int
-
-
-def prose(pages: Sequence[Sequence[Printed]], titles: Collection[str]) -> tuple[Page, ...]:
-    """Return the pages' text. titles: of the outline; each stays a separate line."""
-    kept, apart = _without_running_lines(pages, set(titles))
-    return tuple(Page(number, *_unwrapped(lines, apart)) for number, lines in enumerate(with_headers(kept), 1))
+def prose(
+    lines: Sequence[Sequence[Printed]], bookmarks: Sequence[Bookmark]
+) -> tuple[tuple[Page, ...], tuple[Heading, ...]]:
+    """Return the pages' text and headings; each heading stays a separate line."""
+    kept, apart = _without_running_lines(lines, {bookmark.title for bookmark in bookmarks})
+    kept = with_headers(kept)
+    entries = outline(bookmarks, kept)
+    apart |= {one_line(line) for entry in entries for line in entry.title.split("\n")}
+    texts = tuple(Page(number, *_unwrapped(lines, apart)) for number, lines in enumerate(kept, 1))
+    return texts, tuple(headings(entries, texts))
 
 
 def _without_running_lines(
@@ -198,7 +194,7 @@ class _Shape:
             not titles.isdisjoint({one_line(line.text), one_line(following.text)})
             or SPREAD in line.text + following.text
             or _ITEM.match(following.text)
-            or _LEADER.search(line.text)
+            or LEADER.search(line.text)
             or ((_CODE.match(following.text) or following.top < line.top - self.pitch) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
@@ -212,21 +208,4 @@ class _Shape:
 
 def _printed_length(line: Printed) -> int:
     """Return the number of characters on the page, without the addresses of links."""
-    return len(re.sub(r" \((?:https?|ftp)://[^\s)]*\)", "", line.text))
-
-
-def headings(bookmarks: Iterable[Bookmark], pages: Sequence[Page]) -> Iterator[Heading]:
-    """Yield a heading for each bookmark whose title is a line on its page."""
-    page_starts = [0]
-    for page in pages:
-        page_starts.append(page_starts[-1] + len(page.text) + len(PAGE_BREAK))
-    position = 0
-    for bookmark in bookmarks:
-        if not (bookmark.title and 0 <= bookmark.page < len(pages)):
-            continue
-        page_start = page_starts[bookmark.page]
-        words = r"\s+".join(re.escape(word) for word in bookmark.title.split())
-        line = re.compile(rf"^[ \t]*{words}[ \t]*$", re.MULTILINE)
-        if match := line.search(pages[bookmark.page].text, max(0, position - page_start)):
-            position = page_start + match.end()
-            yield Heading(min(bookmark.level, 6), bookmark.title, page_start + match.start(), position)
+    return len(without_addresses(line.text))

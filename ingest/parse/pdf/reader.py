@@ -30,11 +30,13 @@ from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, text_of, with_marks
 from ingest.parse.pdf.level_rules import level_grids
+from ingest.parse.pdf.outline import Bookmark
 from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
-from ingest.parse.pdf.prose import Bookmark, headings, prose
+from ingest.parse.pdf.prose import prose
 from ingest.parse.pdf.ruled_tables import grids, rules, with_tables
 from ingest.parse.pdf.sheet import sheet_of
+from ingest.parse.pdf.styles import with_styles
 from ingest.parse.pdf.unmerged import unmerged
 from ingest.parse.pdf.unseen import without_unseen
 
@@ -70,8 +72,7 @@ def parse_pdf(data: bytes) -> Parsed:
 
 
 def _parsed(lines: list[list[Printed]], bookmarks: list[Bookmark], title: str) -> Parsed:
-    pages = prose(lines, {bookmark.title for bookmark in bookmarks})
-    return Parsed(pages, tuple(headings(bookmarks, pages)), real_title(title))
+    return Parsed(*prose(lines, bookmarks), real_title(title))
 
 
 def _bookmarks(pdf: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
@@ -130,7 +131,8 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
     level, upright = rules(page, sheet)
     found_grids = [unmerged(grid, chars) for grid in grids(level, upright)]
     found_grids += level_grids(chars, level, found_grids, sheet)
-    return with_marks(with_tables(chars, found_grids, sheet))
+    printed = with_styles(with_tables(chars, found_grids, sheet), chars, page, textpage, sheet)
+    return with_marks(printed)
 
 
 def _unread_note(unread: list[int]) -> str:

@@ -22,7 +22,8 @@ Matrix = tuple[float, float, float, float, float, float]
 class Char(NamedTuple):
     """A character and its edges, in points from the upper left corner of its sheet.
 
-    A NamedTuple, since a page has thousands and a dataclass takes three times as long to create.
+    number: its place on the page as pdfium counts, -1 if it was added. A NamedTuple, since a page has thousands
+    and a dataclass takes three times as long to create.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Char(NamedTuple):
     top: float
     right: float
     bottom: float
+    number: int = -1
 
 
 @dataclass(frozen=True, slots=True)
