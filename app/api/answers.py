@@ -69,7 +69,6 @@ class Asked:
 
     answer_id: str
     conversation_id: str
-    user: str
     ranked: Answer
 
     def record(self, answer: Answer) -> Record:
@@ -148,7 +147,7 @@ def begin(
             raise UnknownError("this user has no such conversation; omit conversation_id to start one")
         earlier = [turn.answer.searched for turn in turns]
     ranked = rank(body.question, body, pipeline, stop, rights=rights, earlier=earlier, user=voter)
-    return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, user, ranked)
+    return Asked(store.save_answer(ranked, conversation_id, user), conversation_id, ranked)
 
 
 def sources(asked: Asked) -> Event:

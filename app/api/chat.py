@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from app.api.chat_shapes import AssistantMessage, ChatBody, ChatCompletion, Chat
 from app.api.chat_text import CitationRecord, closing, rest_of, source_address, url_citations, without_links
 from app.api.guard import error_record, explained
 from app.api.shapes import AskBody, ErrorAnswer
-from app.api.streams import event_stream, streamed
+from app.api.streams import encoded, event_stream, streamed
 from app.language_model.tokens import estimate_tokens
 from app.reranking.live import NONE
 from app.search.follow_up import NUM_EARLIER, rewrite
@@ -73,7 +72,7 @@ class _Reply:
             "model": self.body.model,
             "choices": choices,
         }
-        return _encoded(record | more)
+        return encoded(record | more)
 
     async def chunks(self, asking: Asking) -> AsyncIterator[bytes]:
         """Yield the completion in wire format; an exception becomes an error in place of the end."""
@@ -83,7 +82,7 @@ class _Reply:
                 yield piece
             yield format_sse_event(data_str="[DONE]")
         except Exception as error:
-            yield _encoded(error_record(500, explained(error)))
+            yield encoded(error_record(500, explained(error)))
 
     async def _pieces(self, asking: Asking) -> AsyncIterator[bytes]:
         written = sent = ""
@@ -164,7 +163,3 @@ def _in_full(questions: list[str]) -> list[str]:
 
 def _finish_reason(record: Mapping[str, Any]) -> str:
     return "stop" if record["complete"] else "length"
-
-
-def _encoded(record: object) -> bytes:
-    return format_sse_event(data_str=json.dumps(record, ensure_ascii=False))

@@ -96,9 +96,9 @@ async def server_sent(events: AsyncIterator[Event | None]) -> AsyncIterator[byte
     """Yield events in wire format; an exception becomes a last event, `error`."""
     try:
         async for event in events:
-            yield _encoded(event) if event else KEEPALIVE_COMMENT
+            yield encoded(event.data, event.name) if event else KEEPALIVE_COMMENT
     except Exception as error:
-        yield _encoded(Event("error", error_record(500, explained(error))))
+        yield encoded(error_record(500, explained(error)), "error")
 
 
 def event_stream(content: AsyncIterator[bytes]) -> StreamingResponse:
@@ -107,8 +107,9 @@ def event_stream(content: AsyncIterator[bytes]) -> StreamingResponse:
     return StreamingResponse(content, media_type="text/event-stream", headers=headers)
 
 
-def _encoded(event: Event) -> bytes:
-    return format_sse_event(event=event.name, data_str=json.dumps(event.data, ensure_ascii=False))
+def encoded(data: object, name: str | None = None) -> bytes:
+    """Return an event in wire format."""
+    return format_sse_event(event=name, data_str=json.dumps(data, ensure_ascii=False))
 
 
 async def _until_gone(request: Request) -> None:

@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from app.evaluation.metrics import Interval
-
-_RESAMPLES = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Abstention:
@@ -42,24 +36,3 @@ def abstention(answerable: Sequence[float], unanswerable: Sequence[float], floor
         recall=rightly / len(unanswerable) if unanswerable else 0.0,
         f1=2 * rightly / max(1, num_abstained + len(unanswerable)),
     )
-
-
-def intervals(found: Abstention) -> dict[str, Interval]:
-    """Return precision, recall, f1 and the share turned away, with 95% bootstrap intervals (fixed seed).
-
-    Questions with and without an answer are resampled separately, so that the numbers of abstentions are binomial.
-    """
-    rng = np.random.default_rng(0)
-    hits = rng.binomial(found.num_unanswerable, found.recall, _RESAMPLES)
-    rate = found.num_turned_away / max(1, found.num_answerable)
-    wrong = rng.binomial(found.num_answerable, rate, _RESAMPLES)
-    shares = {
-        "precision": (found.precision, hits / np.maximum(1, hits + wrong)),
-        "recall": (found.recall, hits / max(1, found.num_unanswerable)),
-        "f1": (found.f1, 2 * hits / np.maximum(1, hits + wrong + found.num_unanswerable)),
-        "turned_away": (rate, wrong / max(1, found.num_answerable)),
-    }
-    return {
-        name: Interval(share, *(float(end) for end in np.quantile(drawn, [0.025, 0.975])))
-        for name, (share, drawn) in shares.items()
-    }

@@ -54,11 +54,6 @@ class Endpoint:
         return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", self.url)[0])
 
     @property
-    def host(self) -> str:
-        """Return the host name or IP address, '' if the base URL is invalid."""
-        return (urlsplit(self.url).hostname or "") if _is_base_url(self.url) else ""
-
-    @property
     def key(self) -> str:
         """Return the plain key, '' for none."""
         return self.api_key.get_secret_value() if self.api_key else ""

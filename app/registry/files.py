@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import get_args
 
@@ -94,6 +94,5 @@ def _digest(paths: Iterable[Path]) -> str:
     digest = sha256()
     for path in paths:
         with path.open("rb") as file:
-            while piece := file.read(2**20):
-                digest.update(piece)
+            file_digest(file, lambda: digest)
     return digest.hexdigest()

@@ -130,10 +130,3 @@ class _OwnPart:
         from torch.nn.functional import normalize
 
         return normalize(vectors - self._common, dim=1)
-
-
-def common_part(embedder: PackedBertEmbedder, passages: Sequence[str]) -> torch.Tensor:
-    """Return the mean of the token vectors of these passages at length 1, shape (dimension,)."""
-    import torch
-
-    return torch.cat(embedder.token_vectors(passages)).mean(0)

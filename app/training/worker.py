@@ -6,13 +6,12 @@ Queuing a training starts this process in its own session, so that it outlives t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
 
 from app.access.audit import AuditLog
 from app.pipeline import Pipeline
@@ -23,8 +22,12 @@ from app.training.fit.trainer import Loss, Watch
 from app.training.jobs import TrainingJob, TrainingJobStore
 from app.training.plan import Step
 from ingest.home.database import now
-from ingest.home.job_process import Heart, at_work, run_queued
+from ingest.home.folder import home_lock
+from ingest.home.job_process import at_work, run_queued
 from ingest.home.log import write_log
+
+_OTHER_TRAINING = "waiting for another training"
+"""Two at a time would be slower and might compare with different live models."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ def run(
     switched on automatic promotion. Raises what make_candidate raises, except StoppedError.
     """
     candidate = None
-    with at_work(store, job) as heart, _training_lock(store.home, heart):
+    with at_work(store, job) as heart, home_lock(store.home, "training", partial(heart.wait, _OTHER_TRAINING)):
         store.forget_losses(job.id)
 
         def report(step: Step) -> None:
@@ -74,21 +77,6 @@ def _promote(registry: Registry, name: str, user: str, log: AuditLog) -> None:
         _log.warning("not promoted automatically: %s", error)
     else:
         log.add(user, "model promoted automatically", name)
-
-
-@contextmanager
-def _training_lock(home: Path, heart: Heart) -> Iterator[None]:
-    """Allow one training at a time: two would be slower and might compare with different live models."""
-    lock = FileLock(home / "training.lock")
-    while not lock.is_locked:
-        try:
-            lock.acquire(timeout=1)
-        except Timeout:
-            heart.wait("waiting for another training")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:

@@ -6,7 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,13 +98,18 @@ def flush_entries(folder: Path) -> None:
         os.close(descriptor)
 
 
+def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+    """Hold the lock for writing the table of this home, as `home_lock`."""
+    return home_lock(home, "table", on_wait)
+
+
 @contextmanager
-def write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the write lock of this home; on_wait is called about once a second while another process holds it.
+def home_lock(home: Path, name: str, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock of this home; on_wait is called about once a second while another process holds it.
 
     on_wait may raise to give up. Raises CiteloopError when the home is not writable.
     """
-    lock = FileLock(home / "table.lock")
+    lock = FileLock(home / f"{name}.lock")
     try:
         make_home(home)
         while True:

@@ -185,6 +185,12 @@ class BaseJobStore(Generic[J]):
         """Run the queued jobs in a separate process."""
         start_process(self.worker, self.home, log=self.log)
 
+    def restart(self, job: J) -> None:
+        """Run a job again, or start the process that it waits for. Raises JobError, OSError."""
+        if job.heartbeat_at is not None or not job.is_open:
+            self.queue_again(job.id)
+        self.start_worker()
+
     def resume(self) -> None:
         """Run the jobs that were queued or killed before; call this when a server starts."""
         if self.revive():

@@ -8,12 +8,12 @@ import threading
 from pathlib import Path
 
 
-def start_process(module: str, home: Path, *arguments: str, log: str) -> None:
-    """Start `python -m MODULE --home HOME ARGUMENTS` in its own session, which outlives this process.
+def start_process(module: str, home: Path, *, log: str) -> None:
+    """Start `python -m MODULE --home HOME` in its own session, which outlives this process.
 
     log: the file below home that collects its output.
     """
-    command = [sys.executable, "-m", module, "--home", str(home.resolve()), *arguments]
+    command = [sys.executable, "-m", module, "--home", str(home.resolve())]
     with (home / log).open("ab") as output:
         process = subprocess.Popen(  # noqa: S603  # runs only our module
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

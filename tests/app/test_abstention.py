@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.evaluation.abstention import abstention, intervals
+from app.evaluation.abstention import abstention
+from tests.benchmarks.abstention import intervals
 
 
 def test_precision_recall_and_f1_are_of_saying_that_there_is_no_answer() -> None:

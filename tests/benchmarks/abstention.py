@@ -24,8 +24,9 @@ from scipy.optimize import minimize
 from app.answer import EXTRACTIVE, Answer, cite, extract
 from app.answer.extractive import MIN_VALUE
 from app.answer.writer import Writer
-from app.evaluation.abstention import Abstention, abstention, intervals
+from app.evaluation.abstention import Abstention, abstention
 from app.evaluation.benchmark import Benchmark, read_benchmark
+from app.evaluation.metrics import Interval
 from app.evaluation.tables import benchmark_table
 from app.language_model.endpoint import Endpoint, read_endpoint
 from app.language_model.openai_model import OpenAILanguageModel
@@ -45,6 +46,7 @@ from tests.benchmarks.citation_support import SHARED_DATA, TEST_SOURCES
 _TURNED_AWAY = 0.05
 """Share of the training questions with an answer that a fitted floor turns away."""
 _NUM_CITATIONS = 5
+_RESAMPLES = 2000
 _ASIDE = {"docs_faq": 0.2, "vespa_docs": 0.12}
 """Share of the sources that the shipped reranker was not trained on."""
 
@@ -107,6 +109,27 @@ def described(found: Abstention) -> str:
     """The shares with their intervals, in a line."""
     shares = intervals(found).items()
     return "  ".join(f"{name} {share.mean:.2f} ({share.low:.2f} to {share.high:.2f})" for name, share in shares)
+
+
+def intervals(found: Abstention) -> dict[str, Interval]:
+    """Return precision, recall, f1 and the share turned away, with 95% bootstrap intervals (fixed seed).
+
+    Questions with and without an answer are resampled separately, so that the numbers of abstentions are binomial.
+    """
+    rng = np.random.default_rng(0)
+    hits = rng.binomial(found.num_unanswerable, found.recall, _RESAMPLES)
+    rate = found.num_turned_away / max(1, found.num_answerable)
+    wrong = rng.binomial(found.num_answerable, rate, _RESAMPLES)
+    shares = {
+        "precision": (found.precision, hits / np.maximum(1, hits + wrong)),
+        "recall": (found.recall, hits / max(1, found.num_unanswerable)),
+        "f1": (found.f1, 2 * hits / np.maximum(1, hits + wrong + found.num_unanswerable)),
+        "turned_away": (rate, wrong / max(1, found.num_answerable)),
+    }
+    return {
+        name: Interval(share, *(float(end) for end in np.quantile(drawn, [0.025, 0.975])))
+        for name, (share, drawn) in shares.items()
+    }
 
 
 def auc(answerable: Sequence[float], unanswerable: Sequence[float]) -> float:

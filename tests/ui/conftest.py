@@ -25,12 +25,10 @@ Visit = Callable[..., AppTest]
 MAIN = Path(__file__).parents[2] / "app" / "ui" / "main.py"
 
 _WHO_ASK_WHO_IT_IS = (
-    "ask.answer_search",
     "ask.page",
     "ask.conversations",
     "ask.controls",
     "feedback.files",
-    "feedback.inbox",
     "feedback.page",
     "feedback.people",
     "feedback.changed",

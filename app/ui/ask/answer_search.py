@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.access.admission import BusyError
-from app.feedback import Judgement, question_key
+from app.feedback import question_key
 from app.reranking.rerank import RankedChunk
 from app.translation import gettext as _
 from app.ui import links, markup
+from app.ui.feedback.say import judge
 from app.ui.messages import attempt
-from app.ui.resources import current_user, feedback_store, pipeline, readable
-from app.ui.who import act_as
+from app.ui.resources import feedback_store, pipeline, readable
 from app.ui.words import beginning_of, on_page
 from ingest.chunk import Chunk, breadcrumb
 
@@ -81,15 +81,9 @@ def _show_found(questions: Sequence[str], ranked: RankedChunk, *, is_chosen: boo
                 icon=":material/check:",
             ):
                 attempt(
-                    lambda: _record(questions, chunk),
+                    lambda: judge("relevant", questions, chunk),
                     _("Saved: {title} answers “{question}”", title=chunk.title, question=questions[0]),
                 )
         st.caption(f"{markup.plain(chunk.document)}{on_page(chunk.page)}")
         st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))
         links.to_source(_("Open in document"), chunk_id=chunk.id, icon=":material/visibility:")
-
-
-def _record(questions: Sequence[str], chunk: Chunk) -> None:
-    user = current_user()
-    judgements = [Judgement.of(question, chunk.ref, "relevant", user) for question in questions]
-    act_as("curator", "decided: relevant", lambda: feedback_store().judge(judgements), chunk.document)

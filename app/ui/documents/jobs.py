@@ -66,7 +66,7 @@ def _readable_jobs() -> list[Job]:
 def queue_upload(folder: Path, job_id: str, collection: str = "") -> None:
     """Queue the folder and ingest it in a process that outlives the page."""
     job_store().add("upload", [folder], embedder=read_settings().embedder, collection=collection, job_id=job_id)
-    _start()
+    job_store().start_worker()
 
 
 # open jobs -----------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def _show_progress(job: Job, *, is_stuck: bool) -> None:
         st.markdown(f"**{markup.plain(title(job))}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
-                _button(N_("Resume"), job, _resume, icon=":material/play_arrow:", kind="primary")
+                _button(N_("Resume"), job, job_store().restart, icon=":material/play_arrow:", kind="primary")
             if not job.cancel_requested or is_stuck:
                 _button(N_("Cancel"), job, _cancel, icon=":material/close:")
     if job.state == "running":
@@ -171,7 +171,7 @@ def _show_ended(job: Job, *, can_sync: bool) -> None:
             if can_sync:
                 _button(N_("Sync again"), job, _sync_again, icon=":material/sync:")
             elif job.state != "done" and _has_files(job):
-                _button(N_("Run again"), job, _resume, icon=":material/replay:")
+                _button(N_("Run again"), job, job_store().restart, icon=":material/replay:")
         st.caption(" · ".join((outcome_words(job, results), ago(job.ended_at))))
         if job.message and job.state == "failed":
             st.markdown(f":red[{_inline(in_readers_language(job.message))}]")
@@ -246,17 +246,7 @@ def _cancel(job: Job) -> None:
     worker.cancel(job_store(), job.id)
 
 
-def _resume(job: Job) -> None:
-    if job.heartbeat_at is not None or not job.is_open:
-        job_store().queue_again(job.id)
-    _start()
-
-
 def _sync_again(job: Job) -> None:
     paths = [Path(path) for path in job.paths]
     job_store().add("folder", paths, prune=job.prune, embedder=job.embedder, collection=job.collection)
-    _start()
-
-
-def _start() -> None:
     job_store().start_worker()

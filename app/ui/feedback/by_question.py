@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import cast
 
 import streamlit as st
@@ -22,11 +21,11 @@ from app.ui.feedback.counts import (
     key_of,
     questions_of,
 )
+from app.ui.feedback.say import judge
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import try_to
 from app.ui.paging import page_of
-from app.ui.resources import current_user, feedback_store
-from app.ui.who import act_as
+from app.ui.resources import current_user
 from app.ui.words import by_person, counted_reasons, on_page, origin_words, preview, sentence
 from ingest.chunk import breadcrumb
 
@@ -181,9 +180,7 @@ def _judge(passage: LabeledPassage, key: str) -> None:
     label, before = cast("Label | None", st.session_state[key]), _decision(passage)
     if not label or label == before:  # not a click: an outdated browser page sent its old state
         return
-    judgement = Judgement.of(passage.question, passage, label, current_user())
-    act = partial(feedback_store().judge, [judgement])
-    if not try_to(lambda: act_as("curator", f"decided: {label}", act, passage.document)):
+    if not try_to(lambda: judge(label, [passage.question], passage)):
         st.session_state[key] = before  # allow another try
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import streamlit as st
 
 from app.answer import Answer
-from app.feedback import Judgement, Label, question_key
+from app.feedback import Label, question_key
 from app.feedback.inbox import InboxItem, Trouble
 from app.feedback.judgements import wording_key
 from app.feedback.rules import LabeledPassage
@@ -21,11 +20,11 @@ from app.ui.feedback.by_question import mark_of, people_words
 from app.ui.feedback.changed import show_changed
 from app.ui.feedback.counts import Feedback, key_of
 from app.ui.feedback.review import changed, inbox
-from app.ui.feedback.say import say
+from app.ui.feedback.say import judge, say
 from app.ui.feedback.write_answer import write_answer
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
-from app.ui.resources import answers, current_user, feedback_store
+from app.ui.resources import answers
 from app.ui.who import act_as
 from app.ui.words import ago, beginning_of, day, on_page, people, times
 from ingest.chunk import Chunk, breadcrumb
@@ -146,13 +145,11 @@ def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str],
 
 
 def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
-    judgements = [Judgement.of(question, chunk.ref, label, current_user()) for question in questions]
     done = {
         "relevant": N_("Saved: {title} answers “{question}”"),
         "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under “By question”."),
     }[label]
-    act = partial(feedback_store().judge, judgements)
-    if try_to(lambda: act_as("curator", f"decided: {label}", act, chunk.document)):
+    if try_to(lambda: judge(label, questions, chunk)):
         tell("success", _(done, title=chunk.title, question=questions[0]))
 
 

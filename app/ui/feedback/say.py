@@ -1,4 +1,4 @@
-"""Statements of the current user on questions -> the log."""
+"""Decisions and statements of the current user on questions -> the log."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from app.feedback import Judgement, Label
 from app.feedback.statements import withdrawn
 from app.memory.votes import Statement
 from app.translation import gettext as _
 from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, feedback_store, only_readable_statements
 from app.ui.who import act_as, current_rights
+from ingest.chunk import Chunk, PassageRef
+
+
+def judge(label: Label, questions: Sequence[str], passage: Chunk | PassageRef) -> None:
+    """Store the decision on a passage for these questions. Raises AccessError, FeedbackError."""
+    user = current_user()
+    judgements = [Judgement.of(question, passage.ref, label, user) for question in questions]
+    act_as("curator", f"decided: {label}", partial(feedback_store().judge, judgements), passage.document)
 
 
 def say(said: Sequence[Statement], instead_of: Statement | None = None) -> None:

@@ -18,7 +18,7 @@ from app.ui.feedback.counts import Feedback, by_origin
 from app.ui.messages import attempt, show_messages
 from app.ui.resources import current_user, feedback, reads_everything, training_job_store
 from app.ui.training.models import show_comparison, show_live, show_models
-from app.ui.training.progress import KINDS, is_training, show_trainings, start
+from app.ui.training.progress import KINDS, is_training, show_trainings
 from app.ui.training.trial import show_trial
 from app.ui.training.votes import show_votes
 from app.ui.who import act_as
@@ -165,4 +165,4 @@ def _show_start(ready: Readiness) -> None:
 def _start(plan: Plan) -> None:
     user = current_user()
     act_as("curator", "training started", lambda: training_job_store().add(plan, user), plan.kind)
-    start()
+    training_job_store().start_worker()

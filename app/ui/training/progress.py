@@ -179,16 +179,6 @@ def outcome_words(job: TrainingJob) -> str:
 # actions ---------------------------------------------------------------------------------------
 
 
-def start(job_id: str = "") -> None:
-    """Run the queued trainings in a process that outlives the page. Raises JobError, OSError.
-
-    job_id: a training to queue again first.
-    """
-    if job_id:
-        training_job_store().queue_again(job_id)
-    training_job_store().start_worker()
-
-
 def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:
     if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
         attempt(lambda: act_as("curator", f"training: {label.lower()}", lambda: act(job), job.kind), message)
@@ -199,4 +189,4 @@ def _cancel(job: TrainingJob) -> None:
 
 
 def _resume(job: TrainingJob) -> None:
-    start(job.id if job.heartbeat_at is not None or not job.is_open else "")
+    training_job_store().restart(job)

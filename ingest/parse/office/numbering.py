@@ -88,9 +88,9 @@ class Numbering:
             simple = kind.is_simple(level) and (level or self._counts[name][0] == position) and not is_blank
             if kind.kind not in ("bullet", "none") and number and (self._is_heading(paragraph) or not simple):
                 _end_numbering(paragraph)
-                _write(paragraph, f"{number} ")
+                properties_of(paragraph).addnext(run_of(f"{number} "))
             elif kind.kind == "bullet" and kind.check and not is_blank:
-                _write(paragraph, kind.check)
+                properties_of(paragraph).addnext(run_of(kind.check))
 
     def _list_of(self, paragraph: etree._Element) -> tuple[str, int] | None:
         """Return the abstract list and level of a paragraph or its style, None without a number."""
@@ -196,13 +196,22 @@ def _numbered(properties: etree._Element | None) -> tuple[str, int | None]:
     return value(numbers, "numId"), int(level) if level.isdigit() else None
 
 
-def properties_of(paragraph: etree._Element) -> etree._Element:
-    """Return the properties of a paragraph, which are added if it has none."""
-    properties = paragraph.find(f"{W}pPr")
+def properties_of(element: etree._Element, name: str = "pPr") -> etree._Element:
+    """Return the properties of a paragraph, run (rPr) or row (trPr), which are added if it has none."""
+    properties = element.find(f"{W}{name}")
     if properties is None:
-        properties = etree.Element(f"{W}pPr")
-        paragraph.insert(0, properties)
+        properties = etree.Element(f"{W}{name}")
+        element.insert(0, properties)
     return properties
+
+
+def run_of(text: str) -> etree._Element:
+    """Return a run with a text, spaces included."""
+    run = etree.Element(f"{W}r")
+    words = etree.SubElement(run, f"{W}t")
+    words.text = text
+    words.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    return run
 
 
 def _is_whole_cell(paragraph: etree._Element) -> bool:
@@ -218,15 +227,6 @@ def _end_numbering(paragraph: etree._Element) -> None:
     numbers = etree.SubElement(properties, f"{W}numPr")
     etree.SubElement(numbers, f"{W}ilvl").set(f"{W}val", "0")
     etree.SubElement(numbers, f"{W}numId").set(f"{W}val", "0")
-
-
-def _write(paragraph: etree._Element, mark: str) -> None:
-    """Write a number or bullet before the paragraph's text."""
-    run = etree.Element(f"{W}r")
-    text = etree.SubElement(run, f"{W}t")
-    text.text = mark
-    text.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    properties_of(paragraph).addnext(run)
 
 
 def _figure(number: int, kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from ingest.parse.office.numbering import W, is_on, styles_of, value, with_bases
+from ingest.parse.office.numbering import W, is_on, properties_of, styles_of, value, with_bases
 from ingest.parse.symbols import as_shown
 
 _SMALLEST = 4
@@ -54,10 +54,7 @@ class Looks:
         marks += [("strike", "1")] if is_on(self._find(run, "dstrike")) or is_on(self._find(run, "strike")) else []
         if not marks:
             return
-        look = run.find(f"{W}rPr")
-        if look is None:
-            look = etree.Element(f"{W}rPr")
-            run.insert(0, look)
+        look = properties_of(run, "rPr")
         for name, text in marks:
             for old in look.findall(f"{W}{name}"):
                 look.remove(old)

@@ -23,7 +23,7 @@ from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
-from ingest.parse.office.numbering import Numbering, W, properties_of, value
+from ingest.parse.office.numbering import Numbering, W, properties_of, run_of, value
 from ingest.parse.office.outline import mark_headings, remove_contents
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
@@ -140,7 +140,7 @@ def _words(paragraph: etree._Element) -> str:
 
 def _append(document: etree._Element, text: str) -> None:
     paragraph = etree.Element(f"{W}p")
-    paragraph.append(_run(text))
+    paragraph.append(run_of(text))
     body = document.find(f"{W}body")
     section = None if body is None else body.find(f"{W}sectPr")
     if section is not None:
@@ -171,7 +171,7 @@ def _mark_drawings(document: etree._Element, parts: Mapping[str, bytes], targets
         html = _html(drawing.tag, name, parts[name]) if name in parts else ""
         if html and outer is not None:
             mark = etree.Element(f"{W}p")
-            mark.append(_run(f"{_DRAWING_MARK}{number}."))
+            mark.append(run_of(f"{_DRAWING_MARK}{number}."))
             outer.addnext(mark)
             if outer is drawing:
                 outer.getparent().remove(outer)
@@ -207,7 +207,7 @@ def _join_initials(document: etree._Element) -> None:
         letter = frame.getparent().getparent()
         rest = letter.getnext() if letter is not None and letter.tag == f"{W}p" else None
         if frame.get(f"{W}dropCap") in ("drop", "margin") and rest is not None and rest.tag == f"{W}p":
-            properties_of(rest).addnext(_run("".join(letter.itertext(f"{W}t"))))
+            properties_of(rest).addnext(run_of("".join(letter.itertext(f"{W}t"))))
             letter.getparent().remove(letter)
 
 
@@ -229,12 +229,12 @@ def _unwrap(document: etree._Element) -> None:
         sign.text = "-" if sign.tag == f"{W}t" else None
     for ruby in list(document.iter(f"{W}ruby")):
         base, reading = ("".join(ruby.find(f"{W}{name}").itertext(f"{W}t")) for name in ("rubyBase", "rt"))
-        ruby.getparent().replace(ruby, _run(f"{base}({reading})").find(f"{W}t"))
+        ruby.getparent().replace(ruby, run_of(f"{base}({reading})").find(f"{W}t"))
     for entries in document.iter(f"{W}ddList"):
         options, run = entries.findall(f"{W}listEntry"), next(entries.iterancestors(f"{W}r"), None)
         chosen = value(entries, "result") or value(entries, "default") or "0"
         if run is not None and int(chosen) < len(options):
-            run.addprevious(_run(options[int(chosen)].get(f"{W}val", "")))
+            run.addprevious(run_of(options[int(chosen)].get(f"{W}val", "")))
     for wrapper in list(document.iter(*(f"{W}{name}" for name in ("fldSimple", "bdo", "dir")))):
         for child in list(wrapper):
             wrapper.addprevious(child)
@@ -243,15 +243,7 @@ def _unwrap(document: etree._Element) -> None:
 
 def _write_formulas(document: etree._Element) -> None:
     for formula in list(document.iter(f"{MATH}oMath")):
-        formula.getparent().replace(formula, _run(formula_text(formula)))
-
-
-def _run(text: str) -> etree._Element:
-    run = etree.Element(f"{W}r")
-    words = etree.SubElement(run, f"{W}t")
-    words.text = text
-    words.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    return run
+        formula.getparent().replace(formula, run_of(formula_text(formula)))
 
 
 def _fill_rows(document: etree._Element) -> None:
@@ -275,8 +267,4 @@ def _mark_headers(document: etree._Element, styles: etree._Element) -> None:
         look, row = table.find(f"{W}tblPr/{W}tblLook"), table.find(f"{W}tr")
         style = value(table.find(f"{W}tblPr"), "tblStyle")
         if style in apart and look is not None and look.get(f"{W}firstRow") == "1" and row is not None:
-            properties = row.find(f"{W}trPr")
-            if properties is None:
-                properties = etree.Element(f"{W}trPr")
-                row.insert(0, properties)
-            etree.SubElement(properties, f"{W}tblHeader")
+            etree.SubElement(properties_of(row, "trPr"), f"{W}tblHeader")
