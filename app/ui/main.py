@@ -19,7 +19,7 @@ from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
 from app.ui.sidebar import close_once_chosen
 from app.ui.source import page as source_page
-from app.ui.style import ENTER_POPOVER, FOLLOW_DIRECTION, STYLE, upload_words
+from app.ui.style import ENTER_POPOVER, FOLLOW_DIRECTION, STYLE, skip_link_words, upload_words
 from app.ui.training import page as training_page
 from app.ui.who import NotLoggedInError, current_rights
 from ingest import CiteloopError
@@ -43,7 +43,9 @@ FOR_ADMINS = [st.Page(settings_page.show, title=_("Settings"), icon=":material/s
 st.html(f"<style>{STYLE}{upload_words()}</style>")
 with st.container(key="language"):
     # With another language, browsers would offer to translate the page, and read it aloud as English.
-    script = f"document.documentElement.lang = '{page_language()}'; {FOLLOW_DIRECTION} {ENTER_POPOVER}"
+    script = (
+        f"document.documentElement.lang = '{page_language()}'; {FOLLOW_DIRECTION} {ENTER_POPOVER} {skip_link_words()}"
+    )
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 try:
     rights = current_rights()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from app.translation import gettext as _
 
 CAPTION_OPACITY = 0.85
@@ -78,6 +80,12 @@ if (!window.entersPopover) {
 }
 """
 """Script that moves the focus into a popover opened with a key: Streamlit puts it at the end of the page."""
+
+
+def skip_link_words() -> str:
+    """Return the script that words the first stop of the keyboard in the reader's language."""
+    words = json.dumps(_("Skip to main content"))
+    return f"for (const link of document.querySelectorAll(\"a[href='#stMain']\")) link.firstChild.data = {words};"
 
 
 def upload_words() -> str:

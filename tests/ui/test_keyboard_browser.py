@@ -92,6 +92,15 @@ def test_no_level_of_the_headings_is_left_out(asked: Page) -> None:
     assert all(below - above <= 1 for above, below in pairwise(levels))
 
 
+def test_the_first_stop_is_in_the_readers_language(asked: Page) -> None:
+    browser = asked.context.browser
+    assert browser
+    german = browser.new_page(locale="de-DE")
+    german.goto(asked.url)
+    expect(german.get_by_role("link", name="Zum Inhalt springen")).to_have_count(1)
+    german.close()
+
+
 def test_at_a_zoom_of_400_percent_the_question_box_covers_no_source(asked: Page) -> None:
     asked.set_viewport_size({"width": 320, "height": 256})
     strike = asked.get_by_role("button", name="Strike out [1]")
