@@ -141,5 +141,5 @@ def test_a_page_left_open_can_do_nothing_after_the_role_is_gone(visit: Visit, po
     policy.write_text(policy.read_text().replace("cur@", "somebody@"))
     page.toggle[0].set_value(True).run()  # its callback runs before the page
     assert {entry.user for entry in AuditLog(settings.home).entries()} <= {""}
-    assert title(page) == "Ask your documents"
+    assert title(page) == "Page not found"
     assert FeedbackStore(settings.home).events() == []
