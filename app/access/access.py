@@ -12,6 +12,7 @@ from pathlib import Path
 from app.access.identity import EVERYBODY, Identity, identity_of
 from app.access.policy import FILE_NAME, AccessError, Policy, naming, read_policy
 from app.access.rights import Rights, Role
+from app.translation import gettext as _
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,9 @@ class Access:
         """Return what somebody who is logged in may do. Raises NoAccessError."""
         if rights := self.explain(identity).rights:
             return rights
-        raise NoAccessError(f"{identity.user} has no access. Ask an administrator to add you to {FILE_NAME}")
+        raise NoAccessError(
+            _("{user} has no access. Ask an administrator to add you to {file}", user=identity.user, file=FILE_NAME)
+        )
 
     def explain(self, identity: Identity) -> Explanation:
         """Return what somebody may do and why."""

@@ -19,7 +19,7 @@ _NUM_SHOWN = 200
 
 def show_audit_log() -> None:
     """Show the newest changes, with a download of all."""
-    st.subheader(_("Audit log"), anchor=False)
+    st.header(_("Audit log"), anchor=False)
     log = AuditLog(read_settings().home)
     entries = log.entries(_NUM_SHOWN)
     if not entries:

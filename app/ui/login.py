@@ -1,4 +1,4 @@
-"""The login, the refusal of people without a role, and the name of the visitor with Sign out."""
+"""The login, what people without a role or on a missing page see, and the name of the visitor with Sign out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import streamlit as st
 
 from app.access.rights import Rights
 from app.translation import gettext as _
-from app.ui import markup
-from app.ui.who import access, has_login_page, is_logged_in, role_name
+from app.ui import links, markup
+from app.ui.who import access, current_rights, has_login_page, is_logged_in, role_name
 
 
 def show_login() -> None:
@@ -26,6 +26,14 @@ def show_refusal(message: str) -> None:
     st.title("Citeloop", anchor=False)
     st.error(markup.plain(message), icon=":material/error:")
     _show_sign_out()
+
+
+def show_missing_page() -> None:
+    """Say that the address leads to no page of the visitor's role."""
+    st.title(_("Page not found"), anchor=False)
+    role = role_name(current_rights().role)
+    st.markdown(_("There is no page at this address, or not for your role ({role}).", role=role))
+    links.to_ask(_("Ask a question"))
 
 
 def show_visitor(rights: Rights) -> None:

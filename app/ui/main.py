@@ -14,12 +14,12 @@ from app.ui.ask import page as ask_page
 from app.ui.documents import page as documents_page
 from app.ui.feedback import page as feedback_page
 from app.ui.language import page_language
-from app.ui.login import show_login, show_refusal, show_visitor
+from app.ui.login import show_login, show_missing_page, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
 from app.ui.resources import take_over_earlier_rows
 from app.ui.sidebar import close_once_chosen
 from app.ui.source import page as source_page
-from app.ui.style import FOLLOW_DIRECTION, STYLE, upload_words
+from app.ui.style import ENTER_POPOVER, FOLLOW_DIRECTION, STYLE, skip_link_words, upload_words
 from app.ui.training import page as training_page
 from app.ui.who import NotLoggedInError, current_rights
 from ingest import CiteloopError
@@ -43,7 +43,9 @@ FOR_ADMINS = [st.Page(settings_page.show, title=_("Settings"), icon=":material/s
 st.html(f"<style>{STYLE}{upload_words()}</style>")
 with st.container(key="language"):
     # With another language, browsers would offer to translate the page, and read it aloud as English.
-    script = f"document.documentElement.lang = '{page_language()}'; {FOLLOW_DIRECTION}"
+    script = (
+        f"document.documentElement.lang = '{page_language()}'; {FOLLOW_DIRECTION} {ENTER_POPOVER} {skip_link_words()}"
+    )
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 try:
     rights = current_rights()
@@ -55,14 +57,17 @@ except AccessError as error:
         show_refusal(str(error))
     st.stop()
 
-page = st.navigation(
-    [
-        *FOR_READERS,
-        *(FOR_CURATORS if rights.may_act_as("curator") else []),
-        *(FOR_ADMINS if rights.may_act_as("admin") else []),
-    ],
-    position="top",
-)
+for_role = [
+    *FOR_READERS,
+    *(FOR_CURATORS if rights.may_act_as("curator") else []),
+    *(FOR_ADMINS if rights.may_act_as("admin") else []),
+]
+missing = [  # else Streamlit tells of them in English, and Ask opens behind
+    st.Page(show_missing_page, title=_("Page not found"), url_path=each.url_path, visibility="hidden")
+    for each in (*FOR_CURATORS, *FOR_ADMINS)
+    if each not in for_role
+]
+page = st.navigation([*for_role, *missing], position="top")
 st.set_page_config(layout="centered" if page.url_path in ("", "settings") else "wide")  # tables need the width
 show_visitor(rights)
 close_once_chosen()

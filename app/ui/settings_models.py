@@ -25,7 +25,7 @@ _LANGUAGES = {"en": N_("English"), "zh": N_("Chinese"), "many": N_("many languag
 
 def show_models(settings: Settings) -> None:
     """Show the section."""
-    st.subheader(_("Rerankers to download"), anchor=False)
+    st.header(_("Rerankers to download"), anchor=False)
     st.markdown(
         _(
             "A downloaded reranker is timed on this machine and compared with the live one on the questions that were "

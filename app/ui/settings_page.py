@@ -56,7 +56,7 @@ def show() -> None:
 
 
 def _show_votes(settings: Settings) -> None:
-    st.subheader(_("Votes"), anchor=False)
+    st.header(_("Votes"), anchor=False)
     sentences = [
         _("A source that you strike out disappears from your answers at once."),
         ngettext(
@@ -73,7 +73,7 @@ def _show_votes(settings: Settings) -> None:
 
 
 def _show_language_model(settings: Settings) -> None:
-    st.subheader(_("Language model"), anchor=False)
+    st.header(_("Language model"), anchor=False)
     endpoint, is_saved = None, True
     try:
         endpoint = read_endpoint(settings)
@@ -237,7 +237,7 @@ def _clear() -> None:
 
 
 def _show_instructions(settings: Settings) -> None:
-    st.subheader(_("Instructions"), anchor=False)
+    st.header(_("Instructions"), anchor=False)
     st.markdown(_("Instructions for the language model to answer, to rewrite follow-ups and to propose questions."))
     prompts = Prompts()
     try:

@@ -40,7 +40,7 @@ def ask(page: AppTest, question: str) -> AppTest:
 
 
 def texts(page: AppTest) -> str:
-    return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.warning, *page.subheader))
+    return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.warning, *page.header))
 
 
 def labels(page: AppTest) -> list[str]:
@@ -59,7 +59,7 @@ def test_an_example_is_answered_at_a_click(run_page: Run) -> None:
     page = run_page(ask_page)
     page.button(key="example-0").click().run()
     assert "Sources" in texts(page)
-    assert not page.title
+    assert [title.value for title in page.title] == ["Conversation"]
 
 
 def test_an_answer_shows_quotes_sources_and_times(run_page: Run) -> None:
@@ -551,20 +551,21 @@ def test_earlier_questions_come_at_a_click(run_page: Run, settings: Settings, pi
 
 def test_the_sources_of_an_earlier_question_are_drawn_once_they_are_unfolded(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "How much may a hotel cost a night?")
-    cards = page.subheader.values
+    cards = page.header.values
     ask(page, "What does the VPN need?")
-    assert cards[0] in page.subheader.values  # of the last question, over the same documents
-    num_cards = len(page.subheader)
+    assert cards[0] in page.header.values  # of the last question, over the same documents
+    num_cards = len(page.header)
     earlier, _ = FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")
     page.session_state[f"sources-{earlier.id}"] = True
     page.run()
-    assert len(page.subheader) == num_cards + len(cards)
+    assert len(page.header) == num_cards + len(cards)
 
 
 def test_the_other_order_is_shown_beside_the_answer(run_page: Run, settings: Settings) -> None:
     page = ask(run_page(ask_page), "Who may call extension 4400?")
     click(page, "Compare without reranker")
-    assert {"Reranked (model that comes with Citeloop)", "Not reranked"} <= {element.value for element in page.header}
+    titles = {element.value for element in page.subheader}
+    assert {"Reranked (model that comes with Citeloop)", "Not reranked"} <= titles
     assert len(FeedbackStore(settings.home).conversation(page.query_params["c"], "ann")) == 1
 
 
@@ -684,7 +685,7 @@ def test_a_shared_conversation_is_read_and_not_changed(run_page: Run, shared: Sh
     shared.store.record(shared.turn, struck, "deleted", "ben", "outdated")
     page = open_page(share=shared.token)
     assert "What does the VPN need?" in texts(page)
-    assert "~~" in page.subheader[0].value  # as ben struck it out
+    assert "~~" in page.header[0].value  # as ben struck it out
     opened = {f"Open [{each.number}]" for each in shared.turn.answer.citations[1:]}
     others = {"New conversation", "Clear filters", "How these were ranked", "Compare with reranker"}
     assert set(labels(page)) == opened | others

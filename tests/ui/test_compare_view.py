@@ -28,7 +28,7 @@ def comparing() -> None:
 def test_the_name_of_a_reranker_makes_no_link(run_page: Run) -> None:
     page = run_page(comparing)
     assert not page.exception
-    assert [title.value for title in page.header] == [
+    assert [title.value for title in page.subheader] == [
         r"Reranked (\[free\](http\://evil.example))",
         "Not reranked",
     ]

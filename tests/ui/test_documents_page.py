@@ -48,7 +48,7 @@ def test_what_is_in_is_listed(run_page: Run) -> None:
     page = run_page(documents)
     assert not page.exception
     assert sorted(page.dataframe[0].value["Document"]) == ["handbook/leave.md", "handbook/travel.md", "it/vpn.md"]
-    assert not page.subheader  # no jobs
+    assert not page.header  # no jobs
 
 
 def test_the_list_can_be_searched(run_page: Run) -> None:

@@ -54,7 +54,7 @@ def view(page: AppTest, name: str) -> AppTest:
 
 def texts(page: AppTest) -> str:
     assert not page.exception
-    kinds = (page.subheader, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
+    kinds = (page.header, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
     return "\n".join(str(element.value) for elements in kinds for element in elements)
 
 

@@ -60,7 +60,7 @@ def ended(store: JobStore, paths: list[Path], *results: FileResult, state: str =
 
 def texts(page: AppTest) -> str:
     assert not page.exception
-    kinds = (page.subheader, page.markdown, page.caption)
+    kinds = (page.header, page.markdown, page.caption)
     return "\n".join(str(element.value) for elements in kinds for element in elements)
 
 

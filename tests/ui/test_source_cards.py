@@ -52,7 +52,7 @@ def test_a_reason_that_was_given_in_another_tab_is_shown(
     page.pills[0].set_value("other").run()
     store.record(turn, turn.answer.citations[0].chunk.id, "deleted", "ann", "duplicate")
     page.run()
-    assert "struck out as duplicate" in page.subheader[0].value
+    assert "struck out as duplicate" in page.header[0].value
     assert page.pills[0].value == "duplicate"
     page.pills[0].set_value("other").run()
     assert store.events()[-1].reason == "other"

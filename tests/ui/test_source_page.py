@@ -91,8 +91,8 @@ def test_a_passage_is_shown_in_its_document_with_a_way_back(
     answer = asked(settings, pipeline, "How much leave does everybody have?")
     page = open_source(chunk=only(table, "30 days").id, a=answer.id)
     assert page.title[0].value == "Leave"
-    assert "### Annual leave" in texts(page)
-    assert "### Parental leave" in texts(page)  # what comes after
+    assert "## Annual leave" in texts(page)
+    assert "## Parental leave" in texts(page)  # what comes after
     assert links(page) == {"Back to the answer": f"ask?c=talk&a={answer.id}"}
     assert page.get("download_button")
 

@@ -44,7 +44,7 @@ def ids(store: FeedbackStore, pipeline: Pipeline) -> dict[str, str]:
 def texts(page: AppTest) -> list[str]:
     """All that is written on a page, without ids."""
     assert not page.exception
-    found = [*page.markdown, *page.caption, *page.title, *page.info, *page.warning, *page.error, *page.subheader]
+    found = [*page.markdown, *page.caption, *page.title, *page.info, *page.warning, *page.error, *page.header]
     return [*(str(each.value) for each in found), *(button.label for button in page.button)]
 
 

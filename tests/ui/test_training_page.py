@@ -65,7 +65,7 @@ def give_feedback(home: Path, num_questions: int) -> None:
 
 def texts(page: AppTest) -> str:
     assert not page.exception
-    kinds = (page.subheader, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
+    kinds = (page.header, page.markdown, page.caption, page.info, page.warning, page.success, page.error)
     return "\n".join(str(element.value) for elements in kinds for element in elements)
 
 
@@ -219,7 +219,7 @@ def test_a_model_is_put_on_trial_and_the_trial_is_stopped(run_page: Run, home: P
     assert "Stop the trial" not in labels(page)  # it opens a question instead
     page = click(page, "Stop the trial now")
     assert Registry(home).trial() is None
-    assert "Trial" not in [heading.value for heading in page.subheader]
+    assert "Trial" not in [heading.value for heading in page.header]
     assert "The trial of reranker-1 against shipped was stopped" in texts(page.run())
 
 
@@ -305,7 +305,7 @@ def test_a_home_with_models_and_trainings_of_an_older_version_opens(run_page: Ru
 def test_a_model_without_a_comparison_has_no_section_and_a_warning(run_page: Run, home: Path) -> None:
     add_model(home)
     page = run_page(training)
-    assert "Comparison" not in [element.value for element in page.subheader]
+    assert "Comparison" not in [element.value for element in page.header]
     assert "it may be worse" in texts(page)
 
 

@@ -75,7 +75,7 @@ def _as_many(ranked: Answer, answer: Answer, struck: Collection[str]) -> tuple[C
 
 def _show_title(answer: Answer) -> None:
     name = markup.plain(in_words(answer.reranker))
-    st.header(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
+    st.subheader(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:
         st.warning(markup.plain(answer.note), icon=":material/warning:")

@@ -49,6 +49,9 @@ def show() -> None:
     if shared and answer_id:
         st.rerun()  # in the conversation that the question began
     show_conversations(conversation_id)
+    if turns:
+        with st.container(key="heading"):  # not seen: for people who find their way by headings
+            st.title(_("Conversation"), anchor=False)
     if shared:
         st.info(_("This conversation was shared with you. Your question starts a new one."), icon=":material/link:")
     elif turns:

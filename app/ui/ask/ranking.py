@@ -31,6 +31,7 @@ _lists = st.components.v2.component(
     html='<div class="ranking"></div>',
     css=(_HERE / "ranking_view.css").read_text(),
     js=(_HERE / "ranking_view.js").read_text(),
+    isolate_styles=False,  # the Tab key does not reach what is isolated in a dialog
 )
 
 

@@ -10,7 +10,7 @@ export default function ({ data, parentElement }) {
   };
   const list = (heading, className, rows) => {
     const section = make("section", className);
-    section.append(make("h4", "", heading));
+    section.append(make("h3", "", heading));
     const items = make("ol");
     rows.forEach((row, index) => {
       const item = make("li", row.used ? "used" : "");

@@ -109,7 +109,7 @@ def _take_back(turn: StoredAnswer, vote: Vote, drawn: _Drawn) -> None:
 def _show_card(turn: StoredAnswer, citation: Citation, ranked: RankedChunk, move: int, collection: str) -> None:
     chunk = citation.chunk
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(
+        st.header(
             f"\\[{citation.number}\\] {markup.plain(chunk.title)}",
             anchor=f"{turn.id}-s{citation.number}",
             width="content",
@@ -169,7 +169,7 @@ def _show_deleted(turn: StoredAnswer, citation: Citation, event: FeedbackEvent) 
             if event.reason
             else _("{title} struck out", title=title)
         )
-        st.subheader(words, anchor=f"{turn.id}-s{citation.number}", width="content")
+        st.header(words, anchor=f"{turn.id}-s{citation.number}", width="content")
         if turn.user != current_user():
             return
         st.button(

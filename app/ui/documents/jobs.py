@@ -44,7 +44,7 @@ def show_jobs() -> None:
     ended = [job for job in jobs if not job.is_open]
     latest = [job for job in ended if age(job.ended_at) < _JUST_ENDED][:_NUM_JUST_ENDED]
     if open_ids or latest:
-        st.subheader(_("Ingest jobs"), anchor=False)
+        st.header(_("Ingest jobs"), anchor=False)
     if open_ids:
         # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")

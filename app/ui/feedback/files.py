@@ -70,14 +70,14 @@ def show_files(said: Feedback) -> None:
     with left:
         _show_exports(said)
     with right:
-        st.subheader(_("Import"), anchor=False)
+        st.header(_("Import"), anchor=False)
         if reads_everything():  # it says how many passages are in the documents
             _show_import()
 
 
 def _show_exports(said: Feedback) -> None:
     """Keep outside fragments: a rerun during a click would lose the file."""
-    st.subheader(_("Export"), anchor=False)
+    st.header(_("Export"), anchor=False)
     questions = judged_questions(said.labeled)
     for export_format, (name, holds, ending) in _FORMATS.items():
         num_used = sum(each.has_both or not needs_both(export_format) for each in questions)

@@ -29,9 +29,9 @@ from ingest.home.damaged_database import damaged_databases
 
 
 def _show_answers(said: Feedback) -> None:
-    st.subheader(_("Written answers"), anchor=False)
+    st.header(_("Written answers"), anchor=False)
     show_written(said)
-    st.subheader(_("Unanswered questions"), anchor=False)
+    st.header(_("Unanswered questions"), anchor=False)
     show_unanswered(said)
 
 
@@ -115,7 +115,7 @@ def _show_empty(said: Feedback) -> None:
         if st.button(_("Add question and answer"), icon=":material/add:", type="primary"):
             find_answer("")
         links.to_ask(_("Ask a question"))
-    st.subheader(_("Proposed questions"), anchor=False)
+    st.header(_("Proposed questions"), anchor=False)
     show_proposals(said)
     show_files(said)
 

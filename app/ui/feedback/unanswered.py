@@ -58,7 +58,7 @@ def show_unanswered(said: Feedback) -> None:
         disabled=not questions,
     )
     if said_unanswered := [one for one in statements() if not one.text]:
-        st.subheader(_("Not in the documents, says a curator"), anchor=False)
+        st.header(_("Not in the documents, says a curator"), anchor=False)
         show_statements(said_unanswered, "unanswered")
 
 

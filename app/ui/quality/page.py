@@ -64,7 +64,7 @@ def show() -> None:
         column.altair_chart(
             quality_chart(report, measure, depth), alt=_("{measure} of each retriever and reranker", measure=measure)
         )
-    st.subheader(_("Quality against time"), anchor=False)
+    st.header(_("Quality against time"), anchor=False)
     st.altair_chart(cost_chart(report), alt=_("nDCG@10 against milliseconds a question"))
     _show_table(report, depth)
     _show_changes([result for result in report.results if result.num_candidates == depth and result.changes])
@@ -155,7 +155,7 @@ def _choose_depth(report: EvaluationReport) -> int:
 
 def _show_table(report: EvaluationReport, depth: int) -> None:
     shown = [result for result in report.results if result.num_candidates == depth]
-    st.subheader(_("All figures, {depth} candidates", depth=depth), anchor=False)
+    st.header(_("All figures, {depth} candidates", depth=depth), anchor=False)
     table = pd.DataFrame([_row(result) for result in shown])
     st.dataframe(
         table if table[_("Retriever")].nunique() > 1 else table.drop(columns=_("Retriever")),
@@ -192,7 +192,7 @@ def _gain_words(gain: Difference) -> str:
 def _show_changes(results: Sequence[Result]) -> None:
     if not results:
         return
-    st.subheader(_("Questions that changed most"), anchor=False)
+    st.header(_("Questions that changed most"), anchor=False)
     by_name = {
         _("{reranker} on {retriever} search", reranker=result.reranker, retriever=result.retriever): result
         for result in results

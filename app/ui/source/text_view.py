@@ -122,7 +122,7 @@ def new_headings(chunk: Chunk, above: Chunk | None) -> str:
         min(len(known), len(chunk.headings)),
     )
     lines = [
-        f"{'#' * min(3 + level, 6)} {markup.plain(' '.join(heading.split()))}"
+        f"{'#' * min(2 + level, 6)} {markup.plain(' '.join(heading.split()))}"
         for level, heading in enumerate(chunk.headings)
         if level >= same
     ]

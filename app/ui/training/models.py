@@ -37,7 +37,7 @@ _KINDS = {
 def show_live() -> None:
     """Show the live reranker, since when and why, the strike-out rates and the rollback."""
     live, history = registry().live(), registry().history()
-    st.subheader(_("Live model"), anchor=False)
+    st.header(_("Live model"), anchor=False)
     source = _("comes with Citeloop") if live == SHIPPED else _("downloaded or trained here")
     st.markdown(f"**{markup.plain(live)}**, {source}")
     st.caption(_since(live, history))
@@ -147,7 +147,7 @@ def show_comparison() -> None:
         return
     if st.session_state.pop("scroll-to-comparison", False):
         scroll_here(key=f"scroll-to-{st.session_state.get(CHOSEN)}")
-    st.subheader(_("Comparison"), anchor=False)
+    st.header(_("Comparison"), anchor=False)
     if st.session_state.get(CHOSEN) not in reports:  # removed in the meantime
         st.session_state.pop(CHOSEN, None)
     name = st.selectbox(_("Model"), list(reports), key=CHOSEN, width=320) if len(reports) > 1 else next(iter(reports))
@@ -173,7 +173,7 @@ def _report(model: TrainedModel) -> GateReport | None:
 
 def show_models() -> None:
     """Show all models, newest first, the shipped one last; then the history."""
-    st.subheader(_("All models"), anchor=False)
+    st.header(_("All models"), anchor=False)
     live = registry().live()
     for model in registry().models():
         _show_model(model, live)

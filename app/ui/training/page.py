@@ -54,7 +54,7 @@ def show() -> None:
 
 def _show_training_data(said: Feedback) -> None:
     ready = said.ready
-    st.subheader(_("Training data"), anchor=False)
+    st.header(_("Training data"), anchor=False)
     num_usable, num_needed = ready.num_questions - ready.num_without_positive, questions_needed()
     if not said.labeled:
         st.info(

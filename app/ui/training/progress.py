@@ -54,7 +54,7 @@ def show_trainings() -> None:
     ended = [job for job in trainings if not job.is_open]
     latest = [job for job in ended[:1] if not open_ids and age(job.ended_at) < _JUST_ENDED]
     if open_ids or latest:
-        st.subheader(_("Current training") if open_ids else _("Last training"), anchor=False)
+        st.header(_("Current training") if open_ids else _("Last training"), anchor=False)
     if open_ids:
         # Keep Streamlit from fading the section between refreshes on a busy machine.
         st.html("<style>[class*='st-key-training-job-'] [data-stale='true'] { opacity: 1 !important; }</style>")

@@ -23,7 +23,7 @@ def show_trial() -> None:
     found = tally(registry(), FeedbackStore(read_settings().home)) if registry().trial() else None
     if found is None:
         return
-    st.subheader(_("Trial"), anchor=False)
+    st.header(_("Trial"), anchor=False)
     st.markdown(markup.plain(found.sentence))
     st.caption(_since(found.trial))
     if not found.outcome:

@@ -14,7 +14,7 @@ from app.ui.feedback.review import replayed
 
 def show_votes() -> None:
     """Show how much votes helped later questions."""
-    st.subheader(_("Votes"), anchor=False)
+    st.header(_("Votes"), anchor=False)
     st.markdown(
         _(
             "Votes are what people strike out, keep or name. They act from the next question on. Measure how much they "
