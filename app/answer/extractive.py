@@ -21,7 +21,7 @@ from app.answer.quotes import Quote, with_context
 from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
 from app.search.follow_up import CONTEXT
-from app.search.query import QUESTION_ENDS
+from app.search.query import INTRO_ENDS, QUESTION_ENDS
 from app.search.words.questions import ASKS_FOR_NAME
 
 _ALONE, _BLOCK, _PASSAGE = 15.6, 12.6, 9.6
@@ -197,7 +197,7 @@ def _values(question: str, units: Sequence[CitedUnit], scorer: Similarity) -> li
 
 def _is_incomplete(unit: CitedUnit) -> bool:
     """Return whether a unit is a question, or introduces what is not in its block."""
-    ends = QUESTION_ENDS if unit.position == WHOLE else (*QUESTION_ENDS, ":")
+    ends = QUESTION_ENDS if unit.position == WHOLE else QUESTION_ENDS + INTRO_ENDS
     return unit.text.rstrip().endswith(ends)
 
 

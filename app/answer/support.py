@@ -15,7 +15,7 @@ from itertools import zip_longest
 from app.answer.blocks import is_table_rule, sentences, split_sentences
 from app.answer.marks import SPACED_MARK, cited_numbers, without_fences
 from app.reranking.similarity import Similarity
-from app.search.query import QUESTION_ENDS
+from app.search.query import INTRO_ENDS, QUESTION_ENDS
 
 MIN_SUPPORT = 0.55
 """From this score on a sentence counts as said by its passages.
@@ -153,11 +153,11 @@ def _plain(sentence: str) -> str:
 
 
 def _is_lead_in(sentence: str) -> bool:
-    return _plain(sentence).endswith(":")
+    return _plain(sentence).endswith(INTRO_ENDS)
 
 
 def _is_statement(plain: str, numbers: Sequence[int]) -> bool:
-    if plain.endswith((":", *QUESTION_ENDS)) or not re.search(r"\w", plain):
+    if plain.endswith(QUESTION_ENDS + INTRO_ENDS) or not re.search(r"\w", plain):
         return False
     return bool(numbers) or bool(_figures(plain)) or len(re.findall(r"\w{4,}", plain)) >= _MIN_LONG_WORDS
 

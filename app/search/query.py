@@ -9,6 +9,7 @@ from ingest.parse.marks import without_invisible
 MAX_QUERY_CHARACTERS = 1000
 """The embedder reads no more. A longer text is a pasted log or mail: its question and its ends matter most."""
 QUESTION_ENDS = ("?", "？", "؟")  # noqa: RUF001
+INTRO_ENDS = (":", "：")  # noqa: RUF001
 _NUM_FIRST, _NUM_LAST = 1, 2
 _SENTENCE_END = re.compile(r"(?<=[.?!؟])\s+|(?<=[。！？])|\n")  # noqa: RUF001
 

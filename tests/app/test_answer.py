@@ -395,9 +395,10 @@ def test_items_behind_one_that_ends_in_a_colon_belong_to_it() -> None:
     assert "tells you" not in text
 
 
-def test_what_introduces_something_else_is_a_poor_answer() -> None:
-    shown = citations("How to add a calendar:", "Open the settings and choose Holidays.")
-    similar = {"How to add a calendar:": 0.6, "Open the settings and choose Holidays.": 0.66}
+@pytest.mark.parametrize("intro", ["How to add a calendar:", "カレンダーの追加方法："])  # noqa: RUF001
+def test_what_introduces_something_else_is_a_poor_answer(intro: str) -> None:
+    shown = citations(intro, "Open the settings and choose Holidays.")
+    similar = {intro: 0.6, "Open the settings and choose Holidays.": 0.66}
     assert [number for _, number in extracted(shown, similar)] == [2]
 
 
