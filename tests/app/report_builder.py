@@ -63,7 +63,7 @@ def make_report(*results: Result, num_queries: int = 100, evaluated_at: str = ""
         num_chunks=9,
         num_candidates=tuple(dict.fromkeys(result.num_candidates for result in results)),
         embedder="fake",
-        chunking="heading-sentence/4",
+        chunking="heading-sentence/5",
         fingerprint="0123",
         evaluated_at=evaluated_at or "2026-11-21T14:30:00+00:00",
         left_out=("row 7: the question is empty",),

@@ -33,7 +33,7 @@ def test_questions_are_judged_by_the_chunks_that_hold_the_quotes(path: Path, tab
     )
     judged = read_judgements(path, table)
     assert (judged.name, judged.judged, judged.num_documents) == ("our questions", "passages", 3)
-    assert (judged.chunking, judged.left_out) == ("heading-sentence/4", ())
+    assert (judged.chunking, judged.left_out) == ("heading-sentence/5", ())
     assert list(judged.queries.values()) == ["how many days?", "by train?"]
     first, second = judged.queries
     assert judged.qrels[first] == {
