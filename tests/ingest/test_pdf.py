@@ -188,6 +188,29 @@ def test_list_marks_at_the_end_of_the_page_go_back_to_their_items() -> None:
     assert parse_pdf(data).pages[0].text == "Only in these cases:\n• a fair\n• a ferry"
 
 
+def test_bullets_that_are_drawn_are_list_marks() -> None:
+    items = ("Trains come first", "Hotels cost at most 120 euros", "Taxis need a reason")
+    lines = "".join(put(item, 60, 250 - 14 * row) for row, item in enumerate(items))
+    squares = "".join(f"48 {252 - 14 * row} 4 4 re f " for row in range(len(items)))
+    text = parse_pdf(drawn(put("How to travel", 40, 270) + lines + squares)).pages[0].text
+    assert text == "How to travel\n" + "\n".join(f"• {item}" for item in items)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "10 252 4 4 re f",
+        "48 246 4 14 re f",
+        "48 252 12 12 re f",
+        "48 120 4 4 re f",
+        "300 252 4 4 re f",
+        "48 252 4 4 re n",
+    ],
+)
+def test_other_shapes_are_no_list_marks(shape: str) -> None:
+    assert parse_pdf(drawn(put("Trains come first", 60, 250) + shape)).pages[0].text == "Trains come first"
+
+
 def test_sample_policy_has_its_list_marks_before_their_items() -> None:
     data = (SAMPLE / "finance" / "travel-and-expense-policy-2026.pdf").read_bytes()
     text = parse_pdf(data).pages[1].text

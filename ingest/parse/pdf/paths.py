@@ -13,6 +13,9 @@ from ingest.parse.pdf.sheet import Matrix, moved
 
 _MAX_DEPTH = 4  # of nested forms
 _SAME: Matrix = (1, 0, 0, 1, 0, 0)
+_MOST_SHAPES = 2000  # of a page that is no drawing
+
+Edges = tuple[float, float, float, float]
 
 
 def segments(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[float, float, float, float]]:
@@ -39,7 +42,28 @@ def _point(segment: Any, matrix: Matrix) -> tuple[float, float]:
     return moved(matrix, x.value, y.value)
 
 
-def images(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, tuple[float, float, float, float]]]:
+def shapes(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[Edges]:
+    """Yield left, top, right and bottom of each painted shape, none of a drawing.
+
+    matrix: applied to the page's coordinates.
+    """
+    objects = (pdfium.FPDFPage_GetObject(page, index) for index in range(pdfium.FPDFPage_CountObjects(page)))
+    paths = [item for item in objects if pdfium.FPDFPageObj_GetType(item) == pdfium.FPDF_PAGEOBJ_PATH]
+    for path in filter(_is_painted, paths if len(paths) <= _MOST_SHAPES else ()):
+        left, bottom, right, top = bounds(path)
+        (x1, y1), (x2, y2) = moved(matrix, left, top), moved(matrix, right, bottom)
+        yield min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def bounds(item: Any) -> Edges:
+    """Return left, bottom, right and top of an object, in the page's coordinates."""
+    edges = [c_float() for _ in range(4)]
+    pdfium.FPDFPageObj_GetBounds(item, *map(byref, edges))
+    left, bottom, right, top = (edge.value for edge in edges)
+    return left, bottom, right, top
+
+
+def images(page: pypdfium2.PdfPage, matrix: Matrix) -> Iterator[tuple[Any, Edges]]:
     """Yield each picture with its left, top, right and bottom edge. matrix: applied to the page's coordinates."""
     for image, (a, b, c, d, e, f) in _objects(page, matrix, pdfium.FPDF_PAGEOBJ_IMAGE):
         across, down = (e, e + a, e + c, e + a + c), (f, f + b, f + d, f + b + d)  # corners of the unit square

@@ -28,6 +28,7 @@ from ingest.parse.document import (
 from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
+from ingest.parse.pdf.bullets import bullets
 from ingest.parse.pdf.layout import Printed, char_lines, is_readable, text_of, with_marks
 from ingest.parse.pdf.level_rules import level_grids
 from ingest.parse.pdf.outline import Bookmark
@@ -132,7 +133,7 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
     found_grids = [unmerged(grid, chars) for grid in grids(level, upright)]
     found_grids += level_grids(chars, level, found_grids, sheet)
     printed = with_styles(with_tables(chars, found_grids, sheet), chars, page, textpage, sheet)
-    return with_marks(printed)
+    return with_marks([*printed, *bullets(page, sheet, printed)])
 
 
 def _unread_note(unread: list[int]) -> str:

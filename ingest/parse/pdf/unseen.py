@@ -7,7 +7,7 @@ contrast where it stands is not seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import byref, c_float, c_int, c_uint
+from ctypes import byref, c_int, c_uint
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +17,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box
-from ingest.parse.pdf.paths import is_picture, text_objects
+from ingest.parse.pdf.paths import Edges, bounds, is_picture, text_objects
 from ingest.parse.pdf.sheet import Char, Sheet, turned
 
 _LIGHTEST = 240
@@ -27,8 +27,6 @@ _FEWEST = 3  # characters side by side
 _MOST_PIXELS = 4_000_000
 _MOST_FILLS = 300
 _THIN = 4.0  # points: rules and underlines
-
-Edges = tuple[float, float, float, float]
 
 
 def without_unseen(lines: Sequence[list[Char]], page: pypdfium2.PdfPage, sheet: Sheet) -> tuple[list[list[Char]], int]:
@@ -89,10 +87,10 @@ def _is_covered(page: pypdfium2.PdfPage) -> bool:
         item = pdfium.FPDFPage_GetObject(page, index)
         kind = pdfium.FPDFPageObj_GetType(item)
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            texts.append(_edges(item))
+            texts.append(bounds(item))
         elif texts and (kind == pdfium.FPDF_PAGEOBJ_IMAGE or (kind == pdfium.FPDF_PAGEOBJ_PATH and _is_filled(item))):
             num_fills += 1
-            left, bottom, right, top = _edges(item)
+            left, bottom, right, top = bounds(item)
             inside = (left <= x1 and bottom <= y1 and x2 <= right and y2 <= top for x1, y1, x2, y2 in texts)
             if top - bottom > _THIN and num_fills <= _MOST_FILLS and any(inside):
                 return True
@@ -103,10 +101,3 @@ def _is_filled(path: Any) -> bool:
     fill, stroke = c_int(), c_int()
     pdfium.FPDFPath_GetDrawMode(path, byref(fill), byref(stroke))
     return bool(fill.value)
-
-
-def _edges(item: Any) -> Edges:
-    edges = [c_float() for _ in range(4)]
-    pdfium.FPDFPageObj_GetBounds(item, *map(byref, edges))
-    left, bottom, right, top = (edge.value for edge in edges)
-    return left, bottom, right, top
