@@ -602,12 +602,31 @@ def test_picture_is_read_whichever_way_up_it_is(turns: int) -> None:
     assert page.text == SAID
     ink = picture.min(axis=2)
     assert all(page_has_ink(ink, line) for line in page.lines)
+SHIFTED = UNMAPPED.replace(b"<e020>", b"<0003>")
+HOLES = SHIFTED.replace(b"<20> <7e> <0003>", b"<21> <78> <0004>").replace(
+    b" endcmap", b" 2 beginbfchar <20> <0000> <79> <0000> endbfchar endcmap"
+)
+SHOUTED = UNMAPPED.replace(b"<20> <7e> <e020>", b"<61> <7a> <0041>").replace(
+    b" endcmap", b" 1 beginbfchar <79> <0000> endbfchar endcmap"
+)
     outside = ink.copy()
     for line in page.lines:
         height, width = ink.shape
         rows = slice(max(0, int(line.box.top * height) - 3), int(line.box.bottom * height) + 4)
         outside[rows, max(0, int(line.box.left * width) - 3) : int(line.box.right * width) + 4] = 255
     assert (outside > 160).all()
+
+
+@pytest.mark.parametrize("to_unicode", [SHIFTED, HOLES])
+def test_page_of_glyph_numbers_is_a_scan(to_unicode: bytes, seen: list[int]) -> None:
+    assert parse_pdf(make_pdf([[f"{SENTENCE}, many say"]], to_unicode=to_unicode)).pages[0].text == ""
+    assert seen == [1]
+
+
+def test_text_in_capitals_with_unknown_glyphs_is_read(seen: list[int]) -> None:
+    page = parse_pdf(make_pdf([[f"{SENTENCE}, many say so every day"]], to_unicode=SHOUTED)).pages[0]
+    assert page.text == f"{SENTENCE}, many say so every day".upper().replace("Y", "\ufffd")
+    assert seen == []
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ the page's end; these are moved to their items.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import byref, c_double
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box, Line, whole_characters
 from ingest.parse.marks import FIGURES, RAISED, without_invisible
+from ingest.parse.pdf.readable import UNMAPPED
 from ingest.parse.pdf.right_to_left import in_reading_order
 from ingest.parse.pdf.rivers import least_gap
 from ingest.parse.pdf.sheet import Char, Sheet, around, moved, turned
@@ -198,12 +198,11 @@ def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[t
     edges = (byref(left), byref(right), byref(bottom), byref(top))
     for index in range(pdfium.FPDFText_CountChars(textpage)):
         code = pdfium.FPDFText_GetUnicode(textpage, index)
-        if not code:
-            continue
         pdfium.FPDFText_GetCharBox(textpage, index, *edges)
         x1, y1 = a * left.value + c * top.value + e, b * left.value + d * top.value + f
         x2, y2 = a * right.value + c * bottom.value + e, b * right.value + d * bottom.value + f
-        yield index, Char(chr(code), min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
+        text = chr(code) if code else (UNMAPPED if top.value > bottom.value else " ")
+        yield index, Char(text, min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
 
 
 def text_of(chars: Iterable[Char]) -> str:
@@ -280,10 +279,3 @@ def _marked(mark: Printed, line: Printed) -> Printed:
 def without_addresses(text: str) -> str:
     """Return a line's text as printed, without the addresses that stand behind its links."""
     return _ADDRESS.sub("", text)
-
-
-def is_readable(text: str) -> bool:
-    """Return whether a text layer is text, not mostly glyph numbers, private or unmapped characters."""
-    bare = re.sub(r"\(cid:\d+\)", "\ufffd", "".join(text.split()))
-    junk = sum(char == "\ufffd" or unicodedata.category(char) in ("Co", "Cn", "Cc") for char in bare)
-    return junk <= 0.5 * len(bare)
