@@ -171,6 +171,14 @@ def test_text_that_runs_up_the_page_is_read_as_if_it_were_upright(rotation: int)
     upright = rules(columns, rows)
     turned = "".join(
         f"BT 0 1 -1 0 {x} {y} Tm /F 11 Tf ({text}) Tj ET "
+@pytest.mark.parametrize(
+    ("elsewhere", "joined"), [("A cross-check", "cross-check"), ("Crossing", "crosscheck"), ("", "crosscheck")]
+)
+def test_divided_word_keeps_its_hyphen_if_it_has_one_elsewhere(elsewhere: str, joined: str) -> None:
+    page = parse_pdf(make_pdf([[f"{SENTENCE} cross-", "check goes on.", elsewhere]])).pages[0]
+    assert page.text.split("\n")[0] == f"{SENTENCE} {joined} goes on."
+
+
         for text, x, y in (("Place", 120, 60), ("Cap", 120, 160), ("London", 150, 60), ("175", 150, 160))
     )
     data = drawn(upright + turned, rotation)
@@ -292,6 +300,14 @@ def test_merged_cells_group_columns_and_are_in_each_row_that_they_cover() -> Non
 
 
 def test_cells_of_many_lines_side_by_side_are_rows() -> None:
+def test_tables_one_below_the_other_stay_two() -> None:
+    upper, lower = (rules((50, 150, 250), (y, y + 20, y + 40)) for y in (200, 100))
+    texts = (("Place", 60, 225), ("Cap", 160, 225), ("Rome", 60, 205), ("120", 160, 205))
+    cells = "".join(put(text, x, y) + put(text, x, y - 100) for text, x, y in texts)
+    table = "| Place | Cap |\n| --- | --- |\n| Rome | 120 |"
+    assert parse_pdf(drawn(upper + lower + cells)).pages[0].text == f"{table}\n\n{table}"
+
+
     grid = rules((50, 150, 250), (250, 220, 150))
     cells = put("Place", 55, 230) + put("Cap", 155, 230)
     for y, place, cap in ((205, "London", "175"), (185, "Paris", "190"), (165, "Rome", "150")):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ingest.parse.document import Heading, Line, Page, one_line
 from ingest.parse.marks import is_compound
-from ingest.parse.pdf.continued import with_headers
+from ingest.parse.pdf.continued import is_rule, with_headers
 from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, without_addresses
 from ingest.parse.pdf.outline import Bookmark, headings, outline
 
@@ -24,6 +24,7 @@ _ITEM = re.compile(
 )
 """Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
+_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
 _PAGE_WORD = re.compile(
@@ -48,7 +49,8 @@ def prose(
     kept = with_headers(kept)
     entries = outline(bookmarks, kept)
     apart |= {one_line(line) for entry in entries for line in entry.title.split("\n")}
-    texts = tuple(Page(number, *_unwrapped(lines, apart)) for number, lines in enumerate(kept, 1))
+    compounds = _compounds(kept)
+    texts = tuple(Page(number, *_unwrapped(lines, apart, compounds)) for number, lines in enumerate(kept, 1))
     return texts, tuple(headings(entries, texts))
 
 
@@ -150,16 +152,24 @@ def _with_relative_number(line: Printed, page: int) -> str:
     return re.sub(r"(?<!\d)\d{1,6}(?!\d)", replaced, line.text)
 
 
-def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[Line, ...]]:
+def _compounds(pages: Iterable[Iterable[Printed]]) -> set[str]:
+    """Return the words with a hyphen inside a line, in lower case."""
+    return {word.lower() for lines in pages for line in lines for word in _COMPOUND.findall(line.text)}
+
+
+def _unwrapped(lines: Sequence[Printed], titles: set[str], compounds: set[str]) -> tuple[str, tuple[Line, ...]]:
     """Join the lines of each paragraph, except lists, tables and headings; returns text and line spans."""
     shape = _Shape.of(lines)
     text, pieces = "", list[Line]()
-    for line, following in pairwise([*lines, Printed("")]):
+    end = Printed("")
+    for line, following, after in zip(lines, [*lines[1:], end], [*lines[2:], end, end], strict=False):
         start = len(text)
         text += line.text
         pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces]
-        joint = shape.joint(line, following, titles)
-        if joint is None:  # drop the hyphen
+        joint = "\n\n" if is_rule(after) else shape.joint(line, following, titles)
+        if joint is None and _is_written(line.text, following.text, compounds):
+            joint = ""
+        elif joint is None:  # drop the hyphen
             text = text[:-1]
             pieces[-1:] = [replace(piece, end=min(piece.end, len(text))) for piece in pieces[-1:]]
         text += joint or ""
@@ -167,6 +177,12 @@ def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[L
 
 
 @dataclass(frozen=True, slots=True)
+def _is_written(line: str, following: str, compounds: set[str]) -> bool:
+    """Return whether the word that a line's end divides is one of the compounds."""
+    first, second = re.search(r"[^\W\d_]+-$", line), re.match(r"[^\W\d_]+", following)
+    return bool(first and second and (first[0] + second[0]).lower() in compounds)
+
+
 class _Shape:
     """A page's layout: length of its long lines in characters, and usual distance between line tops."""
 
