@@ -75,6 +75,12 @@ def rules(columns: Sequence[float], rows: Sequence[float]) -> str:
     return level + "".join(f"{x} {rows[0]} m {x} {rows[-1]} l S " for x in columns)
 
 
+def map_of(code: str, character: str) -> bytes:
+    """A font's character map for one code."""
+    start = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar "
+    return start + f"<{code}> <{ord(character):04x}> endbfchar endcmap".encode()
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)
 
@@ -165,12 +171,6 @@ def test_line_keeps_its_place_when_a_paragraph_is_joined() -> None:
     assert [page.text[line.start : line.end] for line in page.lines] == [f"{SENTENCE} employ", "ment goes on"]
 
 
-@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_text_that_runs_up_the_page_is_read_as_if_it_were_upright(rotation: int) -> None:
-    columns, rows = (100, 130, 160), (50, 150, 250)
-    upright = rules(columns, rows)
-    turned = "".join(
-        f"BT 0 1 -1 0 {x} {y} Tm /F 11 Tf ({text}) Tj ET "
 @pytest.mark.parametrize(
     ("elsewhere", "joined"), [("A cross-check", "cross-check"), ("Crossing", "crosscheck"), ("", "crosscheck")]
 )
@@ -179,6 +179,12 @@ def test_divided_word_keeps_its_hyphen_if_it_has_one_elsewhere(elsewhere: str, j
     assert page.text.split("\n")[0] == f"{SENTENCE} {joined} goes on."
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_text_that_runs_up_the_page_is_read_as_if_it_were_upright(rotation: int) -> None:
+    columns, rows = (100, 130, 160), (50, 150, 250)
+    upright = rules(columns, rows)
+    turned = "".join(
+        f"BT 0 1 -1 0 {x} {y} Tm /F 11 Tf ({text}) Tj ET "
         for text, x, y in (("Place", 120, 60), ("Cap", 120, 160), ("London", 150, 60), ("175", 150, 160))
     )
     data = drawn(upright + turned, rotation)
@@ -194,6 +200,28 @@ def test_list_marks_at_the_end_of_the_page_go_back_to_their_items() -> None:
     marks = put("•", 50, 200) + put("•", 50, 180)
     data = drawn(put("Only in these cases:", 50, 220) + put("a fair", 65, 200) + put("a ferry", 65, 180) + marks)
     assert parse_pdf(data).pages[0].text == "Only in these cases:\n• a fair\n• a ferry"
+
+
+@pytest.mark.parametrize("mark", "•◦●○■□✓☐")
+def test_item_with_a_sign_is_a_line_of_its_own(mark: str) -> None:
+    data = make_pdf([["€ Valid tickets,", "€ all receipts,", "€ and the form"]], to_unicode=map_of("80", mark))
+    assert parse_pdf(data).pages[0].text == f"{mark} Valid tickets,\n{mark} all receipts,\n{mark} and the form"
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_letter_o_far_before_an_item_is_a_circle(is_last: bool) -> None:
+    marks = put("o", 50, 200) + put("o", 50, 180)
+    items = put("a fair", 65, 200) + put("a ferry", 65, 180)
+    if not is_last:
+        items, marks = put("o", 50, 200) + put("a fair", 65, 200) + put("o", 50, 180) + put("a ferry", 65, 180), ""
+    data = drawn(put("Only in these cases:", 50, 220) + items + marks)
+    assert parse_pdf(data).pages[0].text == "Only in these cases:\n◦ a fair\n◦ a ferry"
+
+
+@pytest.mark.parametrize("spacing", [0, 12])
+def test_letter_o_is_a_word_if_it_is_as_near_as_the_other_words(spacing: int) -> None:
+    data = drawn(f"{spacing} Tw " + put("Viaggi in treno", 50, 214) + put("o in auto propria", 50, 200))
+    assert parse_pdf(data).pages[0].text == "Viaggi in treno o in auto propria"
 
 
 def test_sample_policy_has_its_list_marks_before_their_items() -> None:
@@ -272,6 +300,14 @@ def test_ruled_table_becomes_rows_with_a_box_for_each_cell() -> None:
     assert check_boxes(data, [page]) == 6
 
 
+def test_tables_one_below_the_other_stay_two() -> None:
+    upper, lower = (rules((50, 150, 250), (y, y + 20, y + 40)) for y in (200, 100))
+    texts = (("Place", 60, 225), ("Cap", 160, 225), ("Rome", 60, 205), ("120", 160, 205))
+    cells = "".join(put(text, x, y) + put(text, x, y - 100) for text, x, y in texts)
+    table = "| Place | Cap |\n| --- | --- |\n| Rome | 120 |"
+    assert parse_pdf(drawn(upper + lower + cells)).pages[0].text == f"{table}\n\n{table}"
+
+
 def test_cell_over_two_columns_keeps_the_others_in_their_columns() -> None:
     grid = rules((50, 150, 250), (200, 150)) + "50 250 200 -50 re S "
     cells = put("Hotels of the year", 100, 230) + put("London", 55, 170) + put("175", 155, 170)
@@ -300,14 +336,6 @@ def test_merged_cells_group_columns_and_are_in_each_row_that_they_cover() -> Non
 
 
 def test_cells_of_many_lines_side_by_side_are_rows() -> None:
-def test_tables_one_below_the_other_stay_two() -> None:
-    upper, lower = (rules((50, 150, 250), (y, y + 20, y + 40)) for y in (200, 100))
-    texts = (("Place", 60, 225), ("Cap", 160, 225), ("Rome", 60, 205), ("120", 160, 205))
-    cells = "".join(put(text, x, y) + put(text, x, y - 100) for text, x, y in texts)
-    table = "| Place | Cap |\n| --- | --- |\n| Rome | 120 |"
-    assert parse_pdf(drawn(upper + lower + cells)).pages[0].text == f"{table}\n\n{table}"
-
-
     grid = rules((50, 150, 250), (250, 220, 150))
     cells = put("Place", 55, 230) + put("Cap", 155, 230)
     for y, place, cap in ((205, "London", "175"), (185, "Paris", "190"), (165, "Rome", "150")):
@@ -574,12 +602,31 @@ def test_text_that_an_earlier_recognition_put_under_a_scan_is_read(seen: list[in
 UNMAPPED = (
     b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <20> <7e> <e020> endbfrange endcmap"
 )
+SHIFTED = UNMAPPED.replace(b"<e020>", b"<0003>")
+HOLES = SHIFTED.replace(b"<20> <7e> <0003>", b"<21> <78> <0004>").replace(
+    b" endcmap", b" 2 beginbfchar <20> <0000> <79> <0000> endbfchar endcmap"
+)
+SHOUTED = UNMAPPED.replace(b"<20> <7e> <e020>", b"<61> <7a> <0041>").replace(
+    b" endcmap", b" 1 beginbfchar <79> <0000> endbfchar endcmap"
+)
 
 
 @pytest.mark.parametrize("data", [make_pdf([[SENTENCE]], to_unicode=UNMAPPED), make_pdf([["(cid:12)" * 9]])])
 def test_page_of_glyphs_without_letters_is_a_scan(data: bytes, seen: list[int]) -> None:
     assert parse_pdf(data).pages[0].text == ""
     assert seen == [1]
+
+
+@pytest.mark.parametrize("to_unicode", [SHIFTED, HOLES])
+def test_page_of_glyph_numbers_is_a_scan(to_unicode: bytes, seen: list[int]) -> None:
+    assert parse_pdf(make_pdf([[f"{SENTENCE}, many say"]], to_unicode=to_unicode)).pages[0].text == ""
+    assert seen == [1]
+
+
+def test_text_in_capitals_with_unknown_glyphs_is_read(seen: list[int]) -> None:
+    page = parse_pdf(make_pdf([[f"{SENTENCE}, many say so every day"]], to_unicode=SHOUTED)).pages[0]
+    assert page.text == f"{SENTENCE}, many say so every day".upper().replace("Y", "\ufffd")
+    assert seen == []
 
 
 def test_scan_says_how_it_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -618,31 +665,12 @@ def test_picture_is_read_whichever_way_up_it_is(turns: int) -> None:
     assert page.text == SAID
     ink = picture.min(axis=2)
     assert all(page_has_ink(ink, line) for line in page.lines)
-SHIFTED = UNMAPPED.replace(b"<e020>", b"<0003>")
-HOLES = SHIFTED.replace(b"<20> <7e> <0003>", b"<21> <78> <0004>").replace(
-    b" endcmap", b" 2 beginbfchar <20> <0000> <79> <0000> endbfchar endcmap"
-)
-SHOUTED = UNMAPPED.replace(b"<20> <7e> <e020>", b"<61> <7a> <0041>").replace(
-    b" endcmap", b" 1 beginbfchar <79> <0000> endbfchar endcmap"
-)
     outside = ink.copy()
     for line in page.lines:
         height, width = ink.shape
         rows = slice(max(0, int(line.box.top * height) - 3), int(line.box.bottom * height) + 4)
         outside[rows, max(0, int(line.box.left * width) - 3) : int(line.box.right * width) + 4] = 255
     assert (outside > 160).all()
-
-
-@pytest.mark.parametrize("to_unicode", [SHIFTED, HOLES])
-def test_page_of_glyph_numbers_is_a_scan(to_unicode: bytes, seen: list[int]) -> None:
-    assert parse_pdf(make_pdf([[f"{SENTENCE}, many say"]], to_unicode=to_unicode)).pages[0].text == ""
-    assert seen == [1]
-
-
-def test_text_in_capitals_with_unknown_glyphs_is_read(seen: list[int]) -> None:
-    page = parse_pdf(make_pdf([[f"{SENTENCE}, many say so every day"]], to_unicode=SHOUTED)).pages[0]
-    assert page.text == f"{SENTENCE}, many say so every day".upper().replace("Y", "\ufffd")
-    assert seen == []
 
 
 @pytest.mark.slow

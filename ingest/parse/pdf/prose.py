@@ -14,17 +14,18 @@ from statistics import median
 from typing import NamedTuple
 
 from ingest.parse.document import Heading, Line, Page, one_line
-from ingest.parse.marks import is_compound
+from ingest.parse.marks import BULLETS, is_compound
 from ingest.parse.pdf.continued import is_rule, with_headers
 from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, without_addresses
 from ingest.parse.pdf.outline import Bookmark, headings, outline
 
 _ITEM = re.compile(
-    r"\s*([-•▪*]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
+    rf"\s*([-*{BULLETS}✓✗☐☑☒➢➤]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))"
+    r"|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
 )
 """Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
-_CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
 _PAGE_WORD = re.compile(
@@ -176,13 +177,13 @@ def _unwrapped(lines: Sequence[Printed], titles: set[str], compounds: set[str]) 
     return text.rstrip("\n"), tuple(pieces)
 
 
-@dataclass(frozen=True, slots=True)
 def _is_written(line: str, following: str, compounds: set[str]) -> bool:
     """Return whether the word that a line's end divides is one of the compounds."""
     first, second = re.search(r"[^\W\d_]+-$", line), re.match(r"[^\W\d_]+", following)
     return bool(first and second and (first[0] + second[0]).lower() in compounds)
 
 
+@dataclass(frozen=True, slots=True)
 class _Shape:
     """A page's layout: length of its long lines in characters, and usual distance between line tops."""
 
