@@ -273,6 +273,13 @@ def test_line_that_begins_with_a_letter_goes_on(start: str) -> None:
     assert parse_pdf(make_pdf([["Ask the club", start]])).pages[0].text == f"Ask the club {start}"
 
 
+@pytest.mark.parametrize(("first", "space"), [(0x4E61, ""), (0x3061, ""), (0xAC00, " ")])
+def test_lines_of_wide_characters_are_joined_with_a_space_only_in_korean(first: int, space: str) -> None:
+    to_unicode = map_of("61", chr(first)).replace(b"bfchar <61>", b"bfrange <61> <7a>").replace(b"bfchar", b"bfrange")
+    text = parse_pdf(make_pdf([["a" * 24, "b" * 3]], to_unicode=to_unicode)).pages[0].text
+    assert text == chr(first) * 24 + space + chr(first + 1) * 3
+
+
 def test_lines_of_a_table_of_contents_stay_lines() -> None:
     lines = [f"{number} Clause of the contract {'.' * 30} {number}" for number in range(1, 4)]
     assert parse_pdf(make_pdf([lines])).pages[0].text == "\n".join(lines)

@@ -24,6 +24,9 @@ _ITEM = re.compile(
     r"|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
 )
 """Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
+_SPACELESS = r"[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
+_WIDE = re.compile(rf"{_SPACELESS}|[\uac00-\ud7a3]")
+"""Chinese, Japanese and Korean characters are as wide as two Latin ones; Korean has spaces between words."""
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
@@ -220,9 +223,10 @@ class _Shape:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
             return None if lower and not is_compound(line.text) else ""
-        return " "
+        return "" if re.fullmatch(_SPACELESS * 2, line.text[-1:] + following.text[:1]) else " "
 
 
 def _printed_length(line: Printed) -> int:
-    """Return the number of characters on the page, without the addresses of links."""
-    return len(without_addresses(line.text))
+    """Return the width on the page in characters, without the addresses of links."""
+    text = without_addresses(line.text)
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
