@@ -10,7 +10,8 @@ UNMAPPED = "\ufffd"
 """Stands for a glyph without a character in the file."""
 
 _FEW_UNMAPPED = 0.03  # of the characters
-_FEW_SMALL = 0.2  # of the letters
+_FEW_SMALL = 0.2  # of the Latin letters
+_LEAST_LATIN = 0.5  # of the letters; other scripts have names such as "HTML" among them
 
 
 def is_readable(text: str) -> bool:
@@ -31,7 +32,10 @@ def is_shifted(text: str) -> bool:
     num_unmapped = counts[UNMAPPED] + sum(number for char, number in counts.items() if char < " ")
     if num_unmapped <= _FEW_UNMAPPED * len(text):
         return False
-    letters = {char: number for char, number in counts.items() if char.isascii() and char.isalpha()}
-    num_small = sum(number for char, number in letters.items() if char.islower())
+    letters = {char: number for char, number in counts.items() if char.isalpha()}
+    latin = {char: number for char, number in letters.items() if char.isascii()}
+    num_latin, num_small = sum(latin.values()), sum(number for char, number in latin.items() if char.islower())
+    if num_latin < _LEAST_LATIN * sum(letters.values()) or num_small > _FEW_SMALL * num_latin:
+        return False
     shifted, vowels = (sum(counts[char] for char in chars) for chars in ("DHLRX", "AEIOU"))
-    return num_small < _FEW_SMALL * sum(letters.values()) and shifted > vowels
+    return shifted > vowels
