@@ -273,6 +273,15 @@ def test_line_that_begins_with_a_letter_goes_on(start: str) -> None:
     assert parse_pdf(make_pdf([["Ask the club", start]])).pages[0].text == f"Ask the club {start}"
 
 
+@pytest.mark.parametrize(
+    ("word", "is_joined"), [("Telecommunications", True), ("Council", False), ("2.11.23.4-telecommunications", False)]
+)
+def test_line_goes_on_if_the_next_word_does_not_fit(word: str, is_joined: bool) -> None:
+    lines = [SENTENCE, "Ask the Department of Waterways and Highways", f"{word} is not asked", SENTENCE]
+    text = parse_pdf(drawn("".join(put(line, 50, 250 - 14 * n) for n, line in enumerate(lines)))).pages[0].text
+    assert (f"Highways {word}" in text) is is_joined
+
+
 @pytest.mark.parametrize(("first", "space"), [(0x4E61, ""), (0x3061, ""), (0xAC00, " ")])
 def test_lines_of_wide_characters_are_joined_with_a_space_only_in_korean(first: int, space: str) -> None:
     to_unicode = map_of("61", chr(first)).replace(b"bfchar <61>", b"bfrange <61> <7a>").replace(b"bfchar", b"bfrange")
@@ -633,6 +642,13 @@ def test_page_of_glyph_numbers_is_a_scan(to_unicode: bytes, seen: list[int]) -> 
 def test_text_in_capitals_with_unknown_glyphs_is_read(seen: list[int]) -> None:
     page = parse_pdf(make_pdf([[f"{SENTENCE}, many say so every day"]], to_unicode=SHOUTED)).pages[0]
     assert page.text == f"{SENTENCE}, many say so every day".upper().replace("Y", "\ufffd")
+    assert seen == []
+
+
+def test_text_in_another_script_with_names_and_unknown_glyphs_is_read(seen: list[int]) -> None:
+    greek = SHOUTED.replace(b"<0041>", b"<0391>")
+    page = parse_pdf(make_pdf([[f"{SENTENCE.lower()}, many say so every day: XHTML"]], to_unicode=greek)).pages[0]
+    assert page.text.endswith(": XHTML")
     assert seen == []
 
 

@@ -41,6 +41,7 @@ _FEWEST_WORDS = 5
 """A running line with fewer words and no figures is a name, such as a company's."""
 _FARTHEST = 1000
 """Largest distance of a page's number to its place in the file, as in an extract."""
+_ALIGNED = 0.01  # of the page's width
 _REPEATS = 3
 """Average number of pages with the same running line, apart from the page's number."""
 
@@ -166,11 +167,12 @@ def _unwrapped(lines: Sequence[Printed], titles: set[str], compounds: set[str]) 
     shape = _Shape.of(lines)
     text, pieces = "", list[Line]()
     end = Printed("")
-    for line, following, after in zip(lines, [*lines[1:], end], [*lines[2:], end, end], strict=False):
+    around = zip([end, *lines], lines, [*lines[1:], end], [*lines[2:], end, end], strict=False)
+    for before, line, following, after in around:
         start = len(text)
         text += line.text
         pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces]
-        joint = "\n\n" if is_rule(after) else shape.joint(line, following, titles)
+        joint = "\n\n" if is_rule(after) else shape.joint(before, line, following, titles)
         if joint is None and _is_written(line.text, following.text, compounds):
             joint = ""
         elif joint is None:  # drop the hyphen
@@ -200,12 +202,12 @@ class _Shape:
         steps = [after - before for before, after in pairwise(tops) if after > before]
         return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
 
-    def joint(self, line: Printed, following: Printed, titles: set[str]) -> str | None:
-        """Return the text to put between two lines; None if a hyphen divides a word across them.
+    def joint(self, before: Printed, line: Printed, following: Printed, titles: set[str]) -> str | None:
+        """Return the text to put between a line and the following one; None if a hyphen divides a word across them.
 
-        A line continues if it ends in a comma, is as long as the page's long lines, or the next one begins in lower
-        case; not if either is a title, or the next one is a list item or starts a spaced paragraph, or a column after
-        a sentence.
+        A line continues if it ends in a comma, is as long as the page's long lines or leaves no space for the next
+        word, or the next one begins in lower case; not if either is a title, or the next one is a list item or starts
+        a spaced paragraph, or a column after a sentence.
         """
         if line.row or following.row:
             return "\n" if line.row and following.row else "\n\n"
@@ -218,12 +220,31 @@ class _Shape:
             or ((_CODE.match(following.text) or following.top < line.top - self.pitch) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
-        continues = line.text.endswith(",") or lower or _printed_length(line) > 0.85 * self.full
+        continues = line.text.endswith(",") or lower or self._is_long(line) or self._is_full(before, line, following)
         if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
             return None if lower and not is_compound(line.text) else ""
         return "" if re.fullmatch(_SPACELESS * 2, line.text[-1:] + following.text[:1]) else " "
+
+    def _is_long(self, line: Printed) -> bool:
+        return _printed_length(line) > 0.85 * self.full
+
+    def _is_full(self, before: Printed, line: Printed, following: Printed) -> bool:
+        """Return whether the following line's first word did not fit beside a long line of the same paragraph."""
+        words = following.text.split(maxsplit=1)
+        if not (words and line.box and following.box) or line.text[-1:] in ".:;!?" or line.style != following.style:
+            return False
+        if re.search(r"\d", words[0]):  # a number such as 2.1 begins a line
+            return False
+        edges = [
+            other.box.right
+            for other in (before, following)
+            if other.box and abs(other.top - line.top) < 1.4 * self.pitch and self._is_long(other)
+        ]
+        is_aligned = abs(following.box.left - line.box.left) < _ALIGNED
+        width = (following.box.right - following.box.left) * len(words[0]) / len(following.text)
+        return is_aligned and bool(edges) and line.box.right + width > max(edges) > following.box.left
 
 
 def _printed_length(line: Printed) -> int:
