@@ -18,6 +18,7 @@ from typing import Any
 from semantic_text_splitter import TextSplitter
 
 from ingest.parse import PAGE_BREAK, Box, Document, Heading, Page
+from ingest.parse.marks import BULLETS
 
 CountTokens = Callable[[str], int]
 Span = tuple[int, int]
@@ -38,7 +39,7 @@ _TABLE = re.compile(
     re.MULTILINE,
 )
 """A table with two header lines, and a line above it that is no sentence, such as what its figures count."""
-_ITEM = r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t].*(?:\n|\Z)"
+_ITEM = rf"[ \t]*(?:[-*+{BULLETS}]|\d{{1,3}}[.)])[ \t].*(?:\n|\Z)"
 _LIST = re.compile(
     rf"^(?P<intro>[^\n#|*+-][^\n]{{0,298}}:)[ \t]*\n\n?{_ITEM}(?:\n?{_ITEM}|[ \t]+\S.*(?:\n|\Z))*", re.MULTILINE
 )

@@ -16,6 +16,7 @@ from app.answer.blocks import is_table_rule, sentences, split_sentences
 from app.answer.marks import SPACED_MARK, cited_numbers, without_fences
 from app.reranking.similarity import Similarity
 from app.search.query import INTRO_ENDS, QUESTION_ENDS
+from ingest.parse.marks import BULLETS
 
 MIN_SUPPORT = 0.55
 """From this score on a sentence counts as said by its passages.
@@ -41,7 +42,7 @@ _STEM = 5
 
 _MENTION = re.compile(r"\b(?:passages?|sources?|quellen?)(?:[\s,]+(?:(?:and|und|et|y|to)\s)?\d+\b)+", re.IGNORECASE)
 """Passages named in the sentence itself, by numbers that are no figures."""
-_LIST_MARK = re.compile(r"\s*(?:>\s*)*(?:[-*+•▪]|\d+[.)])\s+|\s*>\s*")
+_LIST_MARK = re.compile(rf"\s*(?:>\s*)*(?:[-*+{BULLETS}]|\d+[.)])\s+|\s*>\s*")
 _MARKUP = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)|\[(?!\d+\])|\](?:\([^\s)]{0,500}\))?")
 _HEADING = re.compile(r"#{1,6}\s.*|```.*|\*\*[^*]+\*\*:?")
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")

@@ -7,6 +7,8 @@ import unicodedata
 from urllib.parse import unquote
 
 FIGURES = "0123456789+-\u2212\u2013"
+BULLETS = "•▪▫◦‣\u2043●○■□"
+"""Signs before list items."""
 RAISED = str.maketrans(FIGURES, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
 _INVISIBLE = re.compile(
     "\xad(?:\n[ \t]*)?|[\u0640\u061c\u200b\u200e\u200f\u2060\ufeff\U000e0000-\U000e007f]"

@@ -120,8 +120,9 @@ def test_words_are_counted_where_no_spaces_part_them() -> None:
     assert num_words("two words") == 2
 
 
-def test_items_below_each_other_are_a_list() -> None:
-    (block,) = split_blocks("持ち込めないもの:\n\n・灯油\n・花火")
+@pytest.mark.parametrize("mark", "・●◦")
+def test_items_below_each_other_are_a_list(mark: str) -> None:
+    (block,) = split_blocks(f"持ち込めないもの:\n\n{mark}灯油\n{mark}花火")
     assert (block.kind, block.intro, len(block.units)) == ("list", "持ち込めないもの:", 2)
 
 

@@ -292,11 +292,12 @@ def test_header_that_leaves_no_room_for_rows_is_not_repeated() -> None:
     assert all(count_words(piece.passage) <= MAX_TOKENS for piece in chunks)
 
 
-def test_line_above_a_table_and_the_intro_of_a_list_go_with_every_part() -> None:
+@pytest.mark.parametrize("mark", "-•●◦")
+def test_line_above_a_table_and_the_intro_of_a_list_go_with_every_part(mark: str) -> None:
     title, intro = "Rates in thousand euros", "The following are not reimbursed:"
-    items = "".join(f"- item {number} with some words about it\n" for number in range(60))
+    items = "".join(f"{mark} item {number} with some words about it\n" for number in range(60))
     chunks = cut(parse_text(f"{title}\n\n{table(60)}\n# Limits\n\n{intro}\n\n{items}", "a.md", "T"))
-    rows, listed = ([piece for piece in chunks if word in piece.text] for word in ("euros |", "- item"))
+    rows, listed = ([piece for piece in chunks if word in piece.text] for word in ("euros |", f"{mark} item"))
     assert len(rows) > 3
     assert len(listed) > 3
     assert all(piece.text.startswith((f"{title}\n\n{HEADER}", HEADER)) for piece in rows[1:])

@@ -75,6 +75,12 @@ def rules(columns: Sequence[float], rows: Sequence[float]) -> str:
     return level + "".join(f"{x} {rows[0]} m {x} {rows[-1]} l S " for x in columns)
 
 
+def map_of(code: str, character: str) -> bytes:
+    """A font's character map for one code."""
+    start = b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfchar "
+    return start + f"<{code}> <{ord(character):04x}> endbfchar endcmap".encode()
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)
 
@@ -165,6 +171,14 @@ def test_line_keeps_its_place_when_a_paragraph_is_joined() -> None:
     assert [page.text[line.start : line.end] for line in page.lines] == [f"{SENTENCE} employ", "ment goes on"]
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "joined"), [("A cross-check", "cross-check"), ("Crossing", "crosscheck"), ("", "crosscheck")]
+)
+def test_divided_word_keeps_its_hyphen_if_it_has_one_elsewhere(elsewhere: str, joined: str) -> None:
+    page = parse_pdf(make_pdf([[f"{SENTENCE} cross-", "check goes on.", elsewhere]])).pages[0]
+    assert page.text.split("\n")[0] == f"{SENTENCE} {joined} goes on."
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_text_that_runs_up_the_page_is_read_as_if_it_were_upright(rotation: int) -> None:
     columns, rows = (100, 130, 160), (50, 150, 250)
@@ -209,6 +223,28 @@ def test_bullets_that_are_drawn_are_list_marks() -> None:
 )
 def test_other_shapes_are_no_list_marks(shape: str) -> None:
     assert parse_pdf(drawn(put("Trains come first", 60, 250) + shape)).pages[0].text == "Trains come first"
+
+
+@pytest.mark.parametrize("mark", "•◦●○■□✓☐")
+def test_item_with_a_sign_is_a_line_of_its_own(mark: str) -> None:
+    data = make_pdf([["€ Valid tickets,", "€ all receipts,", "€ and the form"]], to_unicode=map_of("80", mark))
+    assert parse_pdf(data).pages[0].text == f"{mark} Valid tickets,\n{mark} all receipts,\n{mark} and the form"
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_letter_o_far_before_an_item_is_a_circle(is_last: bool) -> None:
+    marks = put("o", 50, 200) + put("o", 50, 180)
+    items = put("a fair", 65, 200) + put("a ferry", 65, 180)
+    if not is_last:
+        items, marks = put("o", 50, 200) + put("a fair", 65, 200) + put("o", 50, 180) + put("a ferry", 65, 180), ""
+    data = drawn(put("Only in these cases:", 50, 220) + items + marks)
+    assert parse_pdf(data).pages[0].text == "Only in these cases:\n◦ a fair\n◦ a ferry"
+
+
+@pytest.mark.parametrize("spacing", [0, 12])
+def test_letter_o_is_a_word_if_it_is_as_near_as_the_other_words(spacing: int) -> None:
+    data = drawn(f"{spacing} Tw " + put("Viaggi in treno", 50, 214) + put("o in auto propria", 50, 200))
+    assert parse_pdf(data).pages[0].text == "Viaggi in treno o in auto propria"
 
 
 def test_sample_policy_has_its_list_marks_before_their_items() -> None:
@@ -260,6 +296,22 @@ def test_line_that_begins_with_a_letter_goes_on(start: str) -> None:
     assert parse_pdf(make_pdf([["Ask the club", start]])).pages[0].text == f"Ask the club {start}"
 
 
+@pytest.mark.parametrize(
+    ("word", "is_joined"), [("Telecommunications", True), ("Council", False), ("2.11.23.4-telecommunications", False)]
+)
+def test_line_goes_on_if_the_next_word_does_not_fit(word: str, is_joined: bool) -> None:
+    lines = [SENTENCE, "Ask the Department of Waterways and Highways", f"{word} is not asked", SENTENCE]
+    text = parse_pdf(drawn("".join(put(line, 50, 250 - 14 * n) for n, line in enumerate(lines)))).pages[0].text
+    assert (f"Highways {word}" in text) is is_joined
+
+
+@pytest.mark.parametrize(("first", "space"), [(0x4E61, ""), (0x3061, ""), (0xAC00, " ")])
+def test_lines_of_wide_characters_are_joined_with_a_space_only_in_korean(first: int, space: str) -> None:
+    to_unicode = map_of("61", chr(first)).replace(b"bfchar <61>", b"bfrange <61> <7a>").replace(b"bfchar", b"bfrange")
+    text = parse_pdf(make_pdf([["a" * 24, "b" * 3]], to_unicode=to_unicode)).pages[0].text
+    assert text == chr(first) * 24 + space + chr(first + 1) * 3
+
+
 def test_lines_of_a_table_of_contents_stay_lines() -> None:
     lines = [f"{number} Clause of the contract {'.' * 30} {number}" for number in range(1, 4)]
     assert parse_pdf(make_pdf([lines])).pages[0].text == "\n".join(lines)
@@ -285,6 +337,14 @@ def test_ruled_table_becomes_rows_with_a_box_for_each_cell() -> None:
     texts = [page.text[line.start : line.end] for line in page.lines]
     assert texts == ["5. Hotels", "Place", "Cap \\| night", "outside London", "175 GBP", "The end."]
     assert check_boxes(data, [page]) == 6
+
+
+def test_tables_one_below_the_other_stay_two() -> None:
+    upper, lower = (rules((50, 150, 250), (y, y + 20, y + 40)) for y in (200, 100))
+    texts = (("Place", 60, 225), ("Cap", 160, 225), ("Rome", 60, 205), ("120", 160, 205))
+    cells = "".join(put(text, x, y) + put(text, x, y - 100) for text, x, y in texts)
+    table = "| Place | Cap |\n| --- | --- |\n| Rome | 120 |"
+    assert parse_pdf(drawn(upper + lower + cells)).pages[0].text == f"{table}\n\n{table}"
 
 
 def test_cell_over_two_columns_keeps_the_others_in_their_columns() -> None:
@@ -581,12 +641,38 @@ def test_text_that_an_earlier_recognition_put_under_a_scan_is_read(seen: list[in
 UNMAPPED = (
     b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 1 beginbfrange <20> <7e> <e020> endbfrange endcmap"
 )
+SHIFTED = UNMAPPED.replace(b"<e020>", b"<0003>")
+HOLES = SHIFTED.replace(b"<20> <7e> <0003>", b"<21> <78> <0004>").replace(
+    b" endcmap", b" 2 beginbfchar <20> <0000> <79> <0000> endbfchar endcmap"
+)
+SHOUTED = UNMAPPED.replace(b"<20> <7e> <e020>", b"<61> <7a> <0041>").replace(
+    b" endcmap", b" 1 beginbfchar <79> <0000> endbfchar endcmap"
+)
 
 
 @pytest.mark.parametrize("data", [make_pdf([[SENTENCE]], to_unicode=UNMAPPED), make_pdf([["(cid:12)" * 9]])])
 def test_page_of_glyphs_without_letters_is_a_scan(data: bytes, seen: list[int]) -> None:
     assert parse_pdf(data).pages[0].text == ""
     assert seen == [1]
+
+
+@pytest.mark.parametrize("to_unicode", [SHIFTED, HOLES])
+def test_page_of_glyph_numbers_is_a_scan(to_unicode: bytes, seen: list[int]) -> None:
+    assert parse_pdf(make_pdf([[f"{SENTENCE}, many say"]], to_unicode=to_unicode)).pages[0].text == ""
+    assert seen == [1]
+
+
+def test_text_in_capitals_with_unknown_glyphs_is_read(seen: list[int]) -> None:
+    page = parse_pdf(make_pdf([[f"{SENTENCE}, many say so every day"]], to_unicode=SHOUTED)).pages[0]
+    assert page.text == f"{SENTENCE}, many say so every day".upper().replace("Y", "\ufffd")
+    assert seen == []
+
+
+def test_text_in_another_script_with_names_and_unknown_glyphs_is_read(seen: list[int]) -> None:
+    greek = SHOUTED.replace(b"<0041>", b"<0391>")
+    page = parse_pdf(make_pdf([[f"{SENTENCE.lower()}, many say so every day: XHTML"]], to_unicode=greek)).pages[0]
+    assert page.text.endswith(": XHTML")
+    assert seen == []
 
 
 def test_scan_says_how_it_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

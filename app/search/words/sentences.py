@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.search.words.languages import CJK, in_any
+from ingest.parse.marks import BULLETS
 
 _ABBREVIATIONS = in_any(
     en="approx|incl|vs|etc|Mrs|Prof|No|max|min|tel",
@@ -28,5 +29,5 @@ FULL_STOP = re.compile(
     rf"|(?<=[?!])(?=[{CJK}])|(?<= r\.)\s+(?=[A-ZĄĆĘŁŃÓŚŹŻ])"
 )
 """An end that the sentence splitter does not find; the Polish "r." behind a year may be one."""
-BULLET = re.compile(r"^[ \t]*[・●○■◆▪•][ \t]*(?=\S)", re.M)
+BULLET = re.compile(rf"^[ \t]*[・◆{BULLETS}][ \t]*(?=\S)", re.M)
 """Of a list, as Japanese and text without Markdown write it."""

@@ -37,7 +37,7 @@ def with_headers(pages: Iterable[Sequence[Printed]]) -> list[list[Printed]]:
 def _open_table(lines: Sequence[Printed]) -> _Open | None:
     end = len(lines) - int(bool(lines) and not lines[-1].row and len(lines[-1].text) < _SHORT)
     rows = list(takewhile(lambda line: line.row, reversed(lines[:end])))
-    rules = [index for index, row in enumerate(rows) if _is_rule(row)]
+    rules = [index for index, row in enumerate(rows) if is_rule(row)]
     if not rules or rules[0] == 0 or rules[0] + 1 == len(rows):
         return None
     top = [_shape(line) for line in takewhile(lambda line: not line.row, lines)]
@@ -68,7 +68,8 @@ def _has_figure(row: Printed) -> bool:
     return re.search(r"\| \W{0,3}\d", row.text) is not None
 
 
-def _is_rule(row: Printed) -> bool:
+def is_rule(row: Printed) -> bool:
+    """Return whether a row is the rule between a table's header and its body."""
     return re.fullmatch(r"\|( --- \|)+", row.text) is not None
 
 

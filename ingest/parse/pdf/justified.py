@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from ingest.parse.pdf.layout import Part, is_mark, parts_of, text_of
+from ingest.parse.pdf.layout import Part, parts_of, text_of
+from ingest.parse.pdf.list_marks import is_mark
 from ingest.parse.pdf.rivers import FEWEST_ROWS, pieces, rivers
 from ingest.parse.pdf.sheet import Char, Sheet
 

@@ -7,7 +7,6 @@ the page's end; these are moved to their items.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import byref, c_double
 from dataclasses import dataclass, replace
@@ -18,6 +17,8 @@ import pypdfium2.raw as pdfium
 
 from ingest.parse.document import Box, Line, whole_characters
 from ingest.parse.marks import FIGURES, RAISED, without_invisible
+from ingest.parse.pdf.list_marks import CIRCLE, is_mark, with_circle
+from ingest.parse.pdf.readable import UNMAPPED
 from ingest.parse.pdf.right_to_left import in_reading_order
 from ingest.parse.pdf.rivers import least_gap
 from ingest.parse.pdf.sheet import Char, Sheet, around, moved, turned
@@ -37,7 +38,6 @@ _WIDE_GAP = 12.0  # points
 _LEAST_RISE = 0.2  # of a character's height
 _LONGEST_MARK = 3  # figures before a footnote
 _NEAR_MARK = 6.0  # points between these and its text
-_MARK = re.compile(r"[-\u2013\u2014•▪▫◦‣\u2043●○■□·*o]|\(?(\d{1,3}|[A-Za-z])[.)]")
 _SIGNS = str.maketrans(
     "\uf0b7\uf0a7\uf0fc\uf0fb\uf0fe\uf0fd\uf0a8\uf06f\uf0e0\uf0d8\u2028\u2029\x85\xa0",
     "•▪✓✗☑☒☐☐→▪    ",
@@ -97,7 +97,7 @@ def char_lines(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> list[list[Char]
             lines[-1:] = [[*lines[-1], char]] if same_line else [lines[-1], [char]]
         else:
             lines[-1].append(char)
-    return [in_reading_order(line) for line in _rejoined(line for line in lines if line)]
+    return [with_circle(in_reading_order(line)) for line in _rejoined(line for line in lines if line)]
 
 
 def _rejoined(lines: Iterable[list[Char]]) -> list[list[Char]]:
@@ -198,12 +198,11 @@ def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[t
     edges = (byref(left), byref(right), byref(bottom), byref(top))
     for index in range(pdfium.FPDFText_CountChars(textpage)):
         code = pdfium.FPDFText_GetUnicode(textpage, index)
-        if not code:
-            continue
         pdfium.FPDFText_GetCharBox(textpage, index, *edges)
         x1, y1 = a * left.value + c * top.value + e, b * left.value + d * top.value + f
         x2, y2 = a * right.value + c * bottom.value + e, b * right.value + d * bottom.value + f
-        yield index, Char(chr(code), min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
+        text = chr(code) if code else (UNMAPPED if top.value > bottom.value else " ")
+        yield index, Char(text, min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
 
 
 def text_of(chars: Iterable[Char]) -> str:
@@ -212,11 +211,6 @@ def text_of(chars: Iterable[Char]) -> str:
     text = text.replace(_HYPHEN, "-").translate(_SIGNS)
     text = re.sub("[\x00-\x1f\x7f]", " ", text)
     return without_invisible(re.sub("\xad$", "-", text.strip()))
-
-
-def is_mark(text: str) -> bool:
-    """Return whether it is the mark or number of a list item."""
-    return _MARK.fullmatch(text) is not None
 
 
 def parts_of(chars: Sequence[Char], sheet: Sheet, cuts: Sequence[float] = ()) -> list[Part]:
@@ -272,18 +266,12 @@ def _distance(mark: Printed, line: Printed) -> float:
 
 
 def _marked(mark: Printed, line: Printed) -> Printed:
-    start = len(mark.text) + 1
+    sign = CIRCLE if mark.text == "o" else mark.text
+    start = len(sign) + 1
     moved_right = (replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces)
-    return replace(line, text=f"{mark.text} {line.text}", pieces=(*mark.pieces, *moved_right))
+    return replace(line, text=f"{sign} {line.text}", pieces=(*mark.pieces, *moved_right))
 
 
 def without_addresses(text: str) -> str:
     """Return a line's text as printed, without the addresses that stand behind its links."""
     return _ADDRESS.sub("", text)
-
-
-def is_readable(text: str) -> bool:
-    """Return whether a text layer is text, not mostly glyph numbers, private or unmapped characters."""
-    bare = re.sub(r"\(cid:\d+\)", "\ufffd", "".join(text.split()))
-    junk = sum(char == "\ufffd" or unicodedata.category(char) in ("Co", "Cn", "Cc") for char in bare)
-    return junk <= 0.5 * len(bare)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.parse.document import PAGE_BREAK, Heading, Page, one_line
-from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, is_mark, without_addresses
+from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, without_addresses
+from ingest.parse.pdf.list_marks import is_mark
 
 _LEVELS = 6
 _MOST_LINES = 3  # of a heading

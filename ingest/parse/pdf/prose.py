@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
 from ingest.parse.document import Heading, Line, Page, one_line
-from ingest.parse.marks import is_compound
-from ingest.parse.pdf.continued import with_headers
+from ingest.parse.marks import BULLETS, is_compound
+from ingest.parse.pdf.continued import is_rule, with_headers
 from ingest.parse.pdf.layout import LEADER, SPREAD, Printed, without_addresses
 from ingest.parse.pdf.outline import Bookmark, headings, outline
 
 _ITEM = re.compile(
-    r"\s*([-•▪*]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
+    rf"\s*([-*{BULLETS}✓✗☐☑☒➢➤]|\d+[.)]|\(?([A-Za-z]|[ivx]+)\)|([a-z]|[ivx]+)\.(?!\s(\d|\w\.))"
+    r"|[\u00b9\u00b2\u00b3\u2070-\u2079]+)\s"
 )
 """Begins a list item or footnote; "p. 12" and "e. V." are abbreviations."""
+_SPACELESS = r"[\u3001-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]"
+_WIDE = re.compile(rf"{_SPACELESS}|[\uac00-\ud7a3]")
+"""Chinese, Japanese and Korean characters are as wide as two Latin ones; Korean has spaces between words."""
+_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _CODE = re.compile(r"\s*[A-Z]{1,4}-\d+\s")
 """Begins a row in a list of part numbers, or a line that continues a sentence."""
 
@@ -36,6 +41,7 @@ _FEWEST_WORDS = 5
 """A running line with fewer words and no figures is a name, such as a company's."""
 _FARTHEST = 1000
 """Largest distance of a page's number to its place in the file, as in an extract."""
+_ALIGNED = 0.01  # of the page's width
 _REPEATS = 3
 """Average number of pages with the same running line, apart from the page's number."""
 
@@ -48,7 +54,8 @@ def prose(
     kept = with_headers(kept)
     entries = outline(bookmarks, kept)
     apart |= {one_line(line) for entry in entries for line in entry.title.split("\n")}
-    texts = tuple(Page(number, *_unwrapped(lines, apart)) for number, lines in enumerate(kept, 1))
+    compounds = _compounds(kept)
+    texts = tuple(Page(number, *_unwrapped(lines, apart, compounds)) for number, lines in enumerate(kept, 1))
     return texts, tuple(headings(entries, texts))
 
 
@@ -150,20 +157,35 @@ def _with_relative_number(line: Printed, page: int) -> str:
     return re.sub(r"(?<!\d)\d{1,6}(?!\d)", replaced, line.text)
 
 
-def _unwrapped(lines: Sequence[Printed], titles: set[str]) -> tuple[str, tuple[Line, ...]]:
+def _compounds(pages: Iterable[Iterable[Printed]]) -> set[str]:
+    """Return the words with a hyphen inside a line, in lower case."""
+    return {word.lower() for lines in pages for line in lines for word in _COMPOUND.findall(line.text)}
+
+
+def _unwrapped(lines: Sequence[Printed], titles: set[str], compounds: set[str]) -> tuple[str, tuple[Line, ...]]:
     """Join the lines of each paragraph, except lists, tables and headings; returns text and line spans."""
     shape = _Shape.of(lines)
     text, pieces = "", list[Line]()
-    for line, following in pairwise([*lines, Printed("")]):
+    end = Printed("")
+    around = zip([end, *lines], lines, [*lines[1:], end], [*lines[2:], end, end], strict=False)
+    for before, line, following, after in around:
         start = len(text)
         text += line.text
         pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in line.pieces]
-        joint = shape.joint(line, following, titles)
-        if joint is None:  # drop the hyphen
+        joint = "\n\n" if is_rule(after) else shape.joint(before, line, following, titles)
+        if joint is None and _is_written(line.text, following.text, compounds):
+            joint = ""
+        elif joint is None:  # drop the hyphen
             text = text[:-1]
             pieces[-1:] = [replace(piece, end=min(piece.end, len(text))) for piece in pieces[-1:]]
         text += joint or ""
     return text.rstrip("\n"), tuple(pieces)
+
+
+def _is_written(line: str, following: str, compounds: set[str]) -> bool:
+    """Return whether the word that a line's end divides is one of the compounds."""
+    first, second = re.search(r"[^\W\d_]+-$", line), re.match(r"[^\W\d_]+", following)
+    return bool(first and second and (first[0] + second[0]).lower() in compounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +202,12 @@ class _Shape:
         steps = [after - before for before, after in pairwise(tops) if after > before]
         return cls(max(40, lengths[int(0.9 * (len(lengths) - 1))]), median(steps) if steps else 1.0)
 
-    def joint(self, line: Printed, following: Printed, titles: set[str]) -> str | None:
-        """Return the text to put between two lines; None if a hyphen divides a word across them.
+    def joint(self, before: Printed, line: Printed, following: Printed, titles: set[str]) -> str | None:
+        """Return the text to put between a line and the following one; None if a hyphen divides a word across them.
 
-        A line continues if it ends in a comma, is as long as the page's long lines, or the next one begins in lower
-        case; not if either is a title, or the next one is a list item or starts a spaced paragraph, or a column after
-        a sentence.
+        A line continues if it ends in a comma, is as long as the page's long lines or leaves no space for the next
+        word, or the next one begins in lower case; not if either is a title, or the next one is a list item or starts
+        a spaced paragraph, or a column after a sentence.
         """
         if line.row or following.row:
             return "\n" if line.row and following.row else "\n\n"
@@ -198,14 +220,34 @@ class _Shape:
             or ((_CODE.match(following.text) or following.top < line.top - self.pitch) and line.text[-1:] in ".:;!?")
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
-        continues = line.text.endswith(",") or lower or _printed_length(line) > 0.85 * self.full
+        continues = line.text.endswith(",") or lower or self._is_long(line) or self._is_full(before, line, following)
         if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
             return None if lower and not is_compound(line.text) else ""
-        return " "
+        return "" if re.fullmatch(_SPACELESS * 2, line.text[-1:] + following.text[:1]) else " "
+
+    def _is_long(self, line: Printed) -> bool:
+        return _printed_length(line) > 0.85 * self.full
+
+    def _is_full(self, before: Printed, line: Printed, following: Printed) -> bool:
+        """Return whether the following line's first word did not fit beside a long line of the same paragraph."""
+        words = following.text.split(maxsplit=1)
+        if not (words and line.box and following.box) or line.text[-1:] in ".:;!?" or line.style != following.style:
+            return False
+        if re.search(r"\d", words[0]):  # a number such as 2.1 begins a line
+            return False
+        edges = [
+            other.box.right
+            for other in (before, following)
+            if other.box and abs(other.top - line.top) < 1.4 * self.pitch and self._is_long(other)
+        ]
+        is_aligned = abs(following.box.left - line.box.left) < _ALIGNED
+        width = (following.box.right - following.box.left) * len(words[0]) / len(following.text)
+        return is_aligned and bool(edges) and line.box.right + width > max(edges) > following.box.left
 
 
 def _printed_length(line: Printed) -> int:
-    """Return the number of characters on the page, without the addresses of links."""
-    return len(without_addresses(line.text))
+    """Return the width on the page in characters, without the addresses of links."""
+    text = without_addresses(line.text)
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))

@@ -29,12 +29,13 @@ from ingest.parse.marks import without_invisible
 from ingest.parse.pdf import ocr
 from ingest.parse.pdf.annotations import attached_files, with_addresses, with_fields
 from ingest.parse.pdf.bullets import bullets
-from ingest.parse.pdf.layout import Printed, char_lines, is_readable, text_of, with_marks
+from ingest.parse.pdf.layout import Printed, char_lines, text_of, with_marks
 from ingest.parse.pdf.level_rules import level_grids
 from ingest.parse.pdf.outline import Bookmark
 from ingest.parse.pdf.paths import is_picture
 from ingest.parse.pdf.pictures import Placed, figures, places
 from ingest.parse.pdf.prose import prose
+from ingest.parse.pdf.readable import is_readable, is_shifted
 from ingest.parse.pdf.ruled_tables import grids, rules, with_tables
 from ingest.parse.pdf.sheet import sheet_of
 from ingest.parse.pdf.styles import with_styles
@@ -116,7 +117,7 @@ def _lines(pdf: pypdfium2.PdfDocument, page: pypdfium2.PdfPage, number: int, fou
     sheet = sheet_of(page, textpage, number)
     chars = char_lines(textpage, sheet)
     text = "".join(text_of(line) for line in chars)
-    if not is_readable(text):
+    if is_shifted("".join(char.text for line in chars for char in line)) or not is_readable(text):
         chars, text = [], ""
     is_scan = _is_scan(page, sum(char.isalnum() for char in text))
     found.placed.append(places(page, sheet, is_read=not is_scan or ocr.available()))
