@@ -16,7 +16,7 @@ from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Color, Font, PatternFill
 from openpyxl.worksheet.table import Table, TableStyleInfo
 from pptx import Presentation
-from pptx.util import Inches
+from pptx.util import Inches, Pt
 
 from ingest.parse.document import Parsed
 from ingest.parse.html.markup import from_html
@@ -254,6 +254,30 @@ def test_columns_of_a_slide_are_read_one_by_one() -> None:
 
 def test_rows_of_one_height_are_read_across() -> None:
     assert boxes((1, 0.5, ("1", "2")), (2, 0.5, ("3", "4"))) == "1|2|3|4"
+
+
+@pytest.mark.parametrize(
+    ("texts", "heading"),
+    [
+        ([("Risks", 34), ("Staff leave", 24), ("Kiel", None)], "## Risks"),
+        ([("Risks", 34), ("Staff leave", 32)], None),
+        ([("Plan for Kiel", 20), ("Risks", 34)], None),
+        ([("Risks", 34)], None),
+        ([("Staff may leave soon.", 34), ("Kiel", 20)], None),
+        ([("12", 34), ("Complaints", 20)], None),
+    ],
+)
+def test_largest_line_above_all_text_is_the_title_of_a_slide_without_one(
+    texts: Sequence[tuple[str, int | None]], heading: str | None
+) -> None:
+    deck = Presentation()
+    deck.core_properties.title = "Boat hire"
+    shapes = deck.slides.add_slide(deck.slide_layouts[6]).shapes
+    for row, (text, size) in enumerate(texts):
+        run = shapes.add_textbox(0, Inches(1 + row), Inches(5), Inches(0.5)).text_frame.paragraphs[0].add_run()
+        run.text, run.font.size = text, size and Pt(size)
+    lines = parse_pptx(saved(deck)).pages[0].text.split("\n\n")
+    assert lines == ["# Boat hire", heading or texts[0][0], *(text for text, _ in texts[1:])]
 
 
 def slide_of(shape: str) -> str:
