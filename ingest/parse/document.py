@@ -234,7 +234,9 @@ _NO_TITLE = re.compile(
     r"""\W*(?: anonymous | unspecified | unknown | none | null | title | titel
     | (?:no|sans|ohne)\ ?(?:title|titre|titel)
     | untitled(?:\ (?:document|presentation|spreadsheet))? | unbenannt(?:es\ dokument)? | (?:blank|leere)\ \w+
-    | (?:power\ ?point[ -])?(?:pr[eäé]sentation|presentación|presentazione) | do[ck]ument(?:o|en)?
+    | (?:power\ ?point[ -])?(?:pr[eäé]sentation|presentación|presentazione|presentatie)
+    | (?:présentation|presentación\ de|presentazione\ (?:standard\ )?di|apresentação\ do)\ power\ ?point
+    | do[ck]ument(?:o|en)?
     | slide | folie | layout | page | seite | sheet | book | mappe | classeur | libro | tabelle
     )[\W_\d]* | microsoft\ (?:word|power\ ?point|excel|office)\b.* | .*\.[a-z]\w{1,4}""",
     re.IGNORECASE | re.VERBOSE,

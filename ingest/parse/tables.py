@@ -10,6 +10,9 @@ from ingest.parse.document import one_line
 
 Row = Sequence[str]
 
+_LONGEST_REPEATED = 60
+"""Characters of a cell over several columns that is a value of each; a longer one is a line of text."""
+
 
 class Field(str):
     """A cell's text and what the file shows of it.
@@ -122,7 +125,7 @@ def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
     width = max(map(len, rows), default=0)
     num_headers = _with_grouped(rows, num_headers)
     header = [_column_name(row[column] for row in rows[:num_headers] if column < len(row)) for column in range(width)]
-    below = (row if num_headers and not is_title(row) else said_once(row) for row in rows[num_headers:])
+    below = (said_once(row, _LONGEST_REPEATED * (num_headers > 0 and not is_title(row))) for row in rows[num_headers:])
     cells = [list(map(_cell_text, row)) for row in below]
     cells = [row for row in cells if any(row)]
     if not any(header) and not cells:
@@ -146,9 +149,15 @@ def num_titles_and_headers(rows: Sequence[Row]) -> tuple[int, int]:
     return num_titles, _with_grouped(below, int(has_header(below, doubtful=True)))
 
 
-def said_once(row: Row) -> list[str]:
-    """Return the row with a cell that covers several columns only in the first of these."""
-    return ["" if column and _covers(row[column - 1], cell) else cell for column, cell in enumerate(row)]
+def said_once(row: Row, longest_repeated: int = 0) -> list[str]:
+    """Return the row with a cell that covers several columns only in the first of these.
+
+    longest_repeated: characters of a text that stays in each column.
+    """
+    return [
+        "" if column and len(cell) > longest_repeated and _covers(row[column - 1], cell) else cell
+        for column, cell in enumerate(row)
+    ]
 
 
 def is_title(row: Row) -> bool:

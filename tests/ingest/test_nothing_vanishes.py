@@ -257,6 +257,14 @@ def test_cell_merged_over_rows_is_in_each_and_over_all_columns_once(tmp_path: Pa
     ]
 
 
+def test_line_of_text_over_several_columns_is_said_once(tmp_path: Path) -> None:
+    text = "Describe how each of the three shifts hands over its keys and its list of open orders"
+    head = "<tr><th>No<th>Early<th>Late<th>Night"
+    assert html(tmp_path, f"<table>{head}<tr><td>1<td colspan=2>open<td>shut<tr><td colspan=3>{text}<td>x</table>") == (
+        f"| No | Early | Late | Night |\n| --- | --- | --- | --- |\n| 1 | open | open | shut |\n| {text} |  |  | x |"
+    )
+
+
 def test_title_over_a_table_is_text_above_it(tmp_path: Path) -> None:
     table = "<table><tr><th colspan=3>Rates of 2025<tr><th>City<th>Day<th>Night<tr><td>Bonn<td>1<td>2</table>"
     assert html(tmp_path, table).startswith("Rates of 2025\n\n| City | Day | Night |\n")
@@ -581,6 +589,8 @@ def test_hidden_field_is_not_read_and_a_note_on_the_page_is() -> None:
         "Document1",
         "Dokument1",
         "PowerPoint Presentation",
+        "Présentation PowerPoint",
+        "Presentación de PowerPoint",
         "Unbenannt",
         "Slide 1",
         "Layout 1",

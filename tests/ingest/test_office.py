@@ -16,7 +16,7 @@ from openpyxl.formatting.rule import FormulaRule
 from openpyxl.styles import Color, Font, PatternFill
 from openpyxl.worksheet.table import Table, TableStyleInfo
 from pptx import Presentation
-from pptx.util import Inches
+from pptx.util import Inches, Pt
 
 from ingest.parse.document import Parsed
 from ingest.parse.html.markup import from_html
@@ -182,6 +182,55 @@ def test_bold_lines_above_plain_ones_are_headings(body: str, text: str) -> None:
     assert read == text.replace("|", "\n\n")
 
 
+LARGE = '<w:sz w:val="32"/>'
+BULLET, DECIMAL = (
+    f'<w:abstractNum w:abstractNumId="{number}"><w:lvl w:ilvl="0"><w:start w:val="1"/><w:numFmt w:val="{kind}"/>'
+    f'<w:lvlText w:val="{text}"/></w:lvl></w:abstractNum>'
+    for number, kind, text in ((1, "bullet", "-"), (2, "decimal", "%1."))
+)
+LISTS = (
+    BULLET
+    + DECIMAL
+    + "".join(f'<w:num w:numId="{number}"><w:abstractNumId w:val="{number}"/></w:num>' for number in (1, 2))
+)
+
+
+def item(number: int) -> str:
+    return f'<w:numPr><w:ilvl w:val="0"/><w:numId w:val="{number}"/></w:numPr>'
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (paragraph("Rules", look=LARGE) + paragraph("Dogs", look=BOLD) + LINE, "# Rules|## Dogs|Fee"),
+        (
+            paragraph("Rules", look=LARGE) + (paragraph("Dogs", item(2), BOLD) + LINE) * 2,
+            "# Rules|## 1. Dogs|Fee|## 2. Dogs|Fee",
+        ),
+        (paragraph("Rules:", look=LARGE) * 2 + LINE, "Rules:|Rules:|Fee"),
+        ((paragraph("Rules:", look=LARGE) + LINE) * 2, "## Rules:|Fee|## Rules:|Fee"),
+        ((paragraph("Rules", item(1), BOLD) + LINE) * 2, "- Rules|Fee|- Rules|Fee"),
+        ((paragraph("Pool of 2 m.", look=LARGE) + LINE) * 2, "Pool of 2 m.|Fee|Pool of 2 m.|Fee"),
+        (
+            f"<w:p><w:r><w:tab/></w:r>{run('Rules', LARGE)}</w:p>{LINE}"
+            f"<w:p>{run('Article 2', LARGE)}<w:r><w:tab/></w:r>{run('Dogs', LARGE)}</w:p>{LINE}",
+            "## Rules|Fee|## Article 2 Dogs|Fee",
+        ),
+        ((f"<w:p>{run('Name', LARGE)}<w:r><w:tab/></w:r>{run('Ina', LARGE)}</w:p>{LINE}") * 2, "Name Ina|Fee|" * 2),
+    ],
+)
+def test_lines_that_stand_out_are_headings_where_no_style_is_one(body: str, text: str) -> None:
+    read = text_of(docx(body + LINE * 3, numbering=LISTS)).replace(" 20 euros.", "")
+    assert read == (text.strip("|") + "|Fee" * 3).replace("|", "\n\n")
+
+
+def test_larger_lines_stay_text_where_styles_are_headings() -> None:
+    style = '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style>'
+    styled = paragraph("Dogs", '<w:pStyle w:val="Heading1"/>') + LINE
+    body = paragraph("Rules", look=LARGE) + styled * 2
+    assert text_of(docx(body, styles=style)).startswith("Rules\n\n# Dogs")
+
+
 # slides ----------------------------------------------------------------------------------------------
 
 
@@ -205,6 +254,30 @@ def test_columns_of_a_slide_are_read_one_by_one() -> None:
 
 def test_rows_of_one_height_are_read_across() -> None:
     assert boxes((1, 0.5, ("1", "2")), (2, 0.5, ("3", "4"))) == "1|2|3|4"
+
+
+@pytest.mark.parametrize(
+    ("texts", "heading"),
+    [
+        ([("Risks", 34), ("Staff leave", 24), ("Kiel", None)], "## Risks"),
+        ([("Risks", 34), ("Staff leave", 32)], None),
+        ([("Plan for Kiel", 20), ("Risks", 34)], None),
+        ([("Risks", 34)], None),
+        ([("Staff may leave soon.", 34), ("Kiel", 20)], None),
+        ([("12", 34), ("Complaints", 20)], None),
+    ],
+)
+def test_largest_line_above_all_text_is_the_title_of_a_slide_without_one(
+    texts: Sequence[tuple[str, int | None]], heading: str | None
+) -> None:
+    deck = Presentation()
+    deck.core_properties.title = "Boat hire"
+    shapes = deck.slides.add_slide(deck.slide_layouts[6]).shapes
+    for row, (text, size) in enumerate(texts):
+        run = shapes.add_textbox(0, Inches(1 + row), Inches(5), Inches(0.5)).text_frame.paragraphs[0].add_run()
+        run.text, run.font.size = text, size and Pt(size)
+    lines = parse_pptx(saved(deck)).pages[0].text.split("\n\n")
+    assert lines == ["# Boat hire", heading or texts[0][0], *(text for text, _ in texts[1:])]
 
 
 def slide_of(shape: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -70,8 +70,11 @@ class Numbering:
             if style := value(level, "pStyle"):
                 self._style_levels[name, style] = number
 
-    def write_into(self, document: etree._Element) -> None:
-        """Write the numbers of headings, and of lists that Markdown would number otherwise, before their text."""
+    def write_into(self, document: etree._Element, headings: Collection[etree._Element] = ()) -> None:
+        """Write the numbers of headings, and of lists that Markdown would number otherwise, before their text.
+
+        headings: paragraphs that are headings without a style of headings.
+        """
         previous, position = None, 0
         for paragraph in document.iter(f"{W}p"):
             found = self._list_of(paragraph)
@@ -86,14 +89,31 @@ class Numbering:
             previous = (name, outer) if level == 0 else previous
             kind, number = self._levels[name][level], self._next(name, level)
             simple = kind.is_simple(level) and (level or self._counts[name][0] == position) and not is_blank
-            if kind.kind not in ("bullet", "none") and number and (self._is_heading(paragraph) or not simple):
+            if (
+                kind.kind not in ("bullet", "none")
+                and number
+                and (self._is_heading(paragraph) or paragraph in headings or not simple)
+            ):
                 _end_numbering(paragraph)
                 properties_of(paragraph).addnext(run_of(f"{number} "))
             elif kind.kind == "bullet" and kind.check and not is_blank:
                 properties_of(paragraph).addnext(run_of(kind.check))
 
+    def is_bullet(self, paragraph: etree._Element) -> bool:
+        """Return whether a paragraph is an item of a list without numbers."""
+        _, abstract, level = self._place_of(paragraph)
+        return level in self._levels.get(abstract, {}) and self._levels[abstract][level].kind == "bullet"
+
     def _list_of(self, paragraph: etree._Element) -> tuple[str, int] | None:
-        """Return the abstract list and level of a paragraph or its style, None without a number."""
+        """Return the abstract list and level of a paragraph or its style, None without a number; a list may restart."""
+        number, abstract, level = self._place_of(paragraph)
+        if level not in self._levels.get(abstract, {}):
+            return None
+        self._restart(number, abstract, level)
+        return abstract, level
+
+    def _place_of(self, paragraph: etree._Element) -> tuple[str, str, int]:
+        """Return the list, abstract list and level of a paragraph or its style; no abstract list without a number."""
         properties = paragraph.find(f"{W}pPr")
         style = value(properties, "pStyle")
         number, level = _numbered(properties)
@@ -103,16 +123,13 @@ class Numbering:
             if number:
                 break
         if number not in self._lists:
-            return None
+            return "", "", 0
         abstract = self._lists[number][0]
         if level is None:
             own = (self._style_levels[abstract, name] for name in styles if (abstract, name) in self._style_levels)
             from_style = (_numbered(base.find(f"{W}pPr"))[1] for base in styles.values())
             level = next(own, next((found for found in from_style if found is not None), 0))
-        if level not in self._levels.get(abstract, {}):
-            return None
-        self._restart(number, abstract, level)
-        return abstract, level
+        return number, abstract, level
 
     def _restart(self, number: str, abstract: str, level: int) -> None:
         """Begin at a list's own first number when it is first used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lxml import etree
@@ -11,6 +12,8 @@ from ingest.parse.symbols import as_shown
 
 _SMALLEST = 4
 """Half points; smaller text is not for readers."""
+_USUAL_SIZE = "20"
+"""Half points, where neither a text nor a style says another."""
 _RAISED = 4
 """Half points above the line; less is for looks."""
 
@@ -20,6 +23,10 @@ class Looks:
 
     def __init__(self, styles: etree._Element) -> None:
         self._styles = styles_of(styles)
+        usual = [style for style in self._styles.values() if style.get(f"{W}default") == "1"]
+        named = [style for style in usual if style.get(f"{W}type", "paragraph") == "paragraph"]
+        looks = [*(style.find(f"{W}rPr") for style in named), styles.find(f"{W}docDefaults/{W}rPrDefault/{W}rPr")]
+        self._size = next((size for size in (value(look, "sz") for look in looks) if size.isdigit()), _USUAL_SIZE)
 
     def write_into(self, part: etree._Element) -> int:
         """Remove hidden runs, mark raised and struck out ones for mammoth, and write the signs of symbol fonts.
@@ -40,6 +47,14 @@ class Looks:
         """Return whether all words of a paragraph are bold."""
         runs = [run for run in paragraph.iter(f"{W}r") if "".join(run.itertext()).strip()]
         return bool(runs) and all(is_on(self._find(run, "b")) for run in runs)
+
+    def size(self, paragraph: etree._Element) -> float:
+        """Return the size of most of a paragraph's characters in half points."""
+        sizes = Counter[str]()
+        for run in paragraph.iter(f"{W}r"):
+            sizes[self._value(run, "sz") or self._size] += len("".join(run.itertext(f"{W}t")).strip())
+        usual = max(sizes, key=sizes.__getitem__, default=self._size)
+        return float(usual) if usual.isdigit() else float(self._size)
 
     def _is_hidden(self, run: etree._Element) -> bool:
         size = self._value(run, "sz")

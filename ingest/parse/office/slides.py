@@ -21,6 +21,7 @@ from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.parts import tree
 from ingest.parse.office.slide_order import in_order
+from ingest.parse.office.slide_titles import title_shape
 from ingest.parse.symbols import as_shown, check_of
 
 _SMALLEST = 200  # hundredths of a point
@@ -107,7 +108,7 @@ def _is_white(slide: Any) -> bool:
 
 
 def _title(slide: Any) -> str:
-    shape = slide.shapes.title
+    shape = title_shape(slide)
     return one_line(shape.text_frame.text) if shape is not None and shape.has_text_frame else ""
 
 
@@ -116,7 +117,7 @@ def _slide(slide: Any, deck_title: str, number: int) -> str:
     headings = [f"<h1>{escape(deck_title)}</h1>"] if number == 1 and deck_title else []
     if title and not (headings and title == deck_title):
         headings.append(f"<h2>{escape(title)}</h2>")
-    heading = slide.shapes.title
+    heading = title_shape(slide)
     shapes = [shape for shape in slide.shapes if heading is None or shape.shape_id != heading.shape_id]
     return "".join([*headings, *map(_column, in_order(shapes)), _notes(slide)])
 

@@ -24,7 +24,7 @@ from ingest.parse.html.markup import from_html
 from ingest.parse.office.charts import chart_html, diagram_html
 from ingest.parse.office.formulas import MATH, formula_text
 from ingest.parse.office.numbering import Numbering, W, properties_of, run_of, value
-from ingest.parse.office.outline import mark_headings, remove_contents
+from ingest.parse.office.outline import headings_by_look, mark_headings, remove_contents
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.runs import Looks
 
@@ -105,8 +105,10 @@ def _write_out(trees: Mapping[str, etree._Element], parts: Mapping[str, bytes]) 
     remove_contents(document, styles)
     _fill_rows(document)
     _mark_headers(document, styles)
-    Numbering(styles, trees.get("word/numbering.xml", tree(b"<none/>"))).write_into(document)
-    mark_headings(document, styles, looks)
+    numbering = Numbering(styles, trees.get("word/numbering.xml", tree(b"<none/>")))
+    by_look = headings_by_look(document, styles, numbering, looks)
+    numbering.write_into(document, {paragraph for paragraph, _ in by_look})
+    mark_headings(document, styles, looks, by_look)
     for line in dict.fromkeys(line for name, root in trees.items() if _AT_EDGE.match(name) for line in _lines(root)):
         _append(document, line)
     unread = ", ".join(posixpath.basename(_target(chunk, targets)) for chunk in document.iter(_IMPORT))
