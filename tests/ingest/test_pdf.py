@@ -264,9 +264,15 @@ def test_line_goes_on_after_a_raised_figure() -> None:
     assert "Area (km²) | Capital" in parse_pdf((NASTY / "sf_multicolumn.pdf").read_bytes()).pages[2].text
 
 
-def test_paragraph_that_is_set_apart_is_a_line_of_its_own() -> None:
+def test_paragraph_that_is_set_apart_is_one_of_its_own() -> None:
     lines = "".join(put(SENTENCE, 30, y) for y in (280, 266, 252, 220, 206))
-    assert parse_pdf(drawn(lines)).pages[0].text == f"{SENTENCE} {SENTENCE} {SENTENCE}\n{SENTENCE} {SENTENCE}"
+    assert parse_pdf(drawn(lines)).pages[0].text == f"{SENTENCE} {SENTENCE} {SENTENCE}\n\n{SENTENCE} {SENTENCE}"
+
+
+def test_paragraph_below_a_list_is_no_part_of_its_last_item() -> None:
+    items = put("1. Valid tickets", 20, 250) + put("2. All receipts", 20, 236)
+    text = parse_pdf(drawn(items + put("The office pays", 20, 208))).pages[0].text
+    assert text == "1. Valid tickets\n2. All receipts\n\nThe office pays"
 
 
 def test_footer_that_the_file_draws_amid_the_page_goes_too() -> None:

@@ -221,6 +221,8 @@ class _Shape:
         )
         spaced = following.top - line.top > 1.4 * self.pitch and not lower
         continues = line.text.endswith(",") or lower or self._is_long(line) or self._is_full(before, line, following)
+        if spaced and following.text and not _ITEM.match(following.text):
+            return "\n\n"  # else Markdown takes a paragraph below a list for a part of its last item
         if not following.text or apart or spaced or not continues:
             return "\n"
         if re.search(r"[^\W_]-$", line.text):
