@@ -270,9 +270,10 @@ def test_paragraph_that_is_set_apart_is_one_of_its_own() -> None:
 
 
 def test_paragraph_below_a_list_is_no_part_of_its_last_item() -> None:
-    items = put("1. Valid tickets", 20, 250) + put("2. All receipts", 20, 236)
-    text = parse_pdf(drawn(items + put("The office pays", 20, 208))).pages[0].text
-    assert text == "1. Valid tickets\n2. All receipts\n\nThe office pays"
+    items = ("1. Valid tickets", "2. All receipts", "3. The form")
+    drawn_items = "".join(put(item, 20, 250 - 14 * row) for row, item in enumerate(items))
+    text = parse_pdf(drawn(drawn_items + put("The office pays", 20, 194))).pages[0].text
+    assert text == "\n".join(items) + "\n\nThe office pays"
 
 
 def test_footer_that_the_file_draws_amid_the_page_goes_too() -> None:
