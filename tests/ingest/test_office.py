@@ -171,7 +171,7 @@ LINE = paragraph("Fee 20 euros.")
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (paragraph("Dogs", look=BOLD) + LINE + paragraph("Cats", look=BOLD) + LINE, "## Dogs|Fee|## Cats|Fee"),
+        (paragraph("Dogs", look=BOLD) + LINE + paragraph("Cats", look=BOLD) + LINE, "# Dogs|Fee|# Cats|Fee"),
         (paragraph("Dogs", look=BOLD) + LINE + LINE, "Dogs|Fee|Fee"),
         (paragraph("Dogs:", look=BOLD) + LINE + paragraph("Cats:", look=BOLD) + LINE, "Dogs:|Fee|Cats:|Fee"),
         (paragraph("Dogs", look=BOLD) * 3, "Dogs|Dogs|Dogs"),
@@ -208,13 +208,13 @@ def item(number: int) -> str:
             "# Rules|## 1. Dogs|Fee|## 2. Dogs|Fee",
         ),
         (paragraph("Rules:", look=LARGE) * 2 + LINE, "Rules:|Rules:|Fee"),
-        ((paragraph("Rules:", look=LARGE) + LINE) * 2, "## Rules:|Fee|## Rules:|Fee"),
+        ((paragraph("Rules:", look=LARGE) + LINE) * 2, "# Rules:|Fee|# Rules:|Fee"),
         ((paragraph("Rules", item(1), BOLD) + LINE) * 2, "- Rules|Fee|- Rules|Fee"),
         ((paragraph("Pool of 2 m.", look=LARGE) + LINE) * 2, "Pool of 2 m.|Fee|Pool of 2 m.|Fee"),
         (
             f"<w:p><w:r><w:tab/></w:r>{run('Rules', LARGE)}</w:p>{LINE}"
             f"<w:p>{run('Article 2', LARGE)}<w:r><w:tab/></w:r>{run('Dogs', LARGE)}</w:p>{LINE}",
-            "## Rules|Fee|## Article 2 Dogs|Fee",
+            "# Rules|Fee|# Article 2 Dogs|Fee",
         ),
         ((f"<w:p>{run('Name', LARGE)}<w:r><w:tab/></w:r>{run('Ina', LARGE)}</w:p>{LINE}") * 2, "Name Ina|Fee|" * 2),
     ],

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from lxml import etree
@@ -13,6 +11,7 @@ from lxml import etree
 from ingest.parse.document import one_line
 from ingest.parse.office.numbering import Numbering, W, properties_of, styles_of, value, with_bases
 from ingest.parse.office.runs import Looks
+from ingest.parse.type_headings import TypedLine, UsualType, levels_by_type
 
 _CONTENTS = re.compile(r"(?:toc|contents) ?(?:\d|heading)", re.IGNORECASE)
 """Names of the styles of a table of contents."""
@@ -20,16 +19,9 @@ _LONGEST_HEADING = 80
 _PLAIN = ("", "normal", "body text", "no spacing")
 """Names of styles that say nothing of a paragraph's purpose."""
 
-_LEVELS = 6
 _LARGER = 1.08  # times the size of the text
-_MOST_WORDS = 20  # of a heading that only its look shows
-_MOST_BOLD_WORDS = 14  # of one in the size of the text
-_MOST_BOLD = 0.4  # of the text; with more, bold type says nothing
-_MOST_IN_HEADINGS = 0.3  # of a document's characters; with more, its look says nothing
-_LEAST_LETTERS = 0.6  # of its characters, without its number
-_NUMBER = re.compile(r"\W*(?:\d+|[IVX]+|[A-Z])(?:[.)]\d+)*[.)]?\s+")
 _ONLY_NUMBER = re.compile(r"(?:\w+ )?(?:\d+|[IVX]+|[A-Z])(?:[.)]\d+)*[.)]?")
-_NO_HEADING = re.compile(r"[$€£%]|://|[.,;!]\W*$|^[a-z]|^[-*\u2013\u2014\u2022\u25a0-\u25ff\u27a2]\s")
+_BULLET = re.compile(r"[-*\u2013\u2014\u2022\u25a0-\u25ff\u27a2]\s")
 
 
 def remove_contents(document: etree._Element, styles: etree._Element) -> None:
@@ -102,88 +94,37 @@ def _text(paragraph: etree._Element) -> str:
 # documents without styles ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A part of the body: its text, size and weight; level: of its heading style, 0 without one."""
-
-    part: etree._Element
-    text: str
-    level: int
-    size: float
-    is_bold: bool
-    is_item: bool
-
-    @property
-    def rank(self) -> tuple[float, bool, int]:
-        """The higher, the higher its level: size, weight, and parts of its number, such as -2 for "1.2 Scope"."""
-        depth = value(self.part.find(f"{W}pPr/{W}numPr"), "ilvl")
-        number = _NUMBER.match(self.text)
-        parts = int(depth) + 1 if depth.isdigit() else len(re.findall(r"\w+", number[0])) if number else 1
-        return self.size, self.is_bold, -parts
-
-
 def headings_by_look(
     document: etree._Element, styles: etree._Element, numbering: Numbering, looks: Looks
 ) -> list[tuple[etree._Element, int]]:
     """Return the larger and bold lines of a document that has at most one styled heading, with their levels."""
-    lines = list(_lines(document, styles_of(styles), numbering, looks))
-    styled = [line.level for line in lines if line.level]
-    if len(styled) > 1:
+    parts = [part for part in document.findall(f"{W}body/*") if _letters(part)]
+    lines = [_typed(part, styles_of(styles), looks) for part in parts]
+    num_styled = sum(line.level > 0 for line in lines)
+    if num_styled > 1:
         return []
-    sizes, num_bold = Counter[float](), 0
-    for line in lines:
-        sizes[line.size] += len(line.text) * (line.size > 0)
-        num_bold += len(line.text) * line.is_bold
-    body = max(sizes, key=sizes.__getitem__, default=0.0)
-    is_bold = num_bold > _MOST_BOLD * sizes.total()
+    usual = UsualType.of(lines, _LARGER)
     titles = [
-        not line.level and _stands_out(line, below, body, is_bold)
-        for line, below in zip(lines, [*lines, None][1:], strict=True)
+        not line.level
+        and (usual.is_larger(line) or usual.is_bolder(line))
+        and not (below and below.text[:1].islower())
+        and not (_BULLET.match(line.text) or numbering.is_bullet(part) or _is_divided(part))
+        for part, line, below in zip(parts, lines, [*lines, None][1:], strict=True)
     ]
-    ranks = sorted({line.rank for line, is_title in zip(lines, titles, strict=True) if is_title}, reverse=True)
-    outer = int(bool(styled) or len(ranks) == 1)
-    levels = [
-        min(_LEVELS, outer + 1 + ranks.index(line.rank)) if is_title else line.level
-        for line, is_title in zip(lines, titles, strict=True)
-    ]
-    found = _with_text_below(lines, levels)
-    in_headings = sum(len(_text(part)) for part, _ in found)
-    return found if in_headings < _MOST_IN_HEADINGS * sum(len(line.text) for line in lines) else []
+    levels = levels_by_type(lines, titles, fewest_below=1, outermost=1 + num_styled)
+    return [(part, level) for part, level in zip(parts, levels, strict=True) if level]
 
 
-def _lines(
-    document: etree._Element, styles: Mapping[str, etree._Element], numbering: Numbering, looks: Looks
-) -> Iterator[_Line]:
-    for part in document.findall(f"{W}body/*"):
-        text = one_line("".join(part.itertext(f"{W}t")))
-        if not text:
-            continue
-        if part.tag == f"{W}p":
-            name = value(styles.get(value(part.find(f"{W}pPr"), "pStyle")), "name").lower()
-            heading = re.fullmatch("heading ([1-6])|title", name)
-            level = int(heading[1] or 1) if heading else 0
-            yield _Line(part, text, level, looks.size(part), looks.is_bold(part), numbering.is_bullet(part))
-        else:
-            yield _Line(part, text, 0, 0, False, False)
-
-
-def _stands_out(line: _Line, below: _Line | None, body: float, is_bold: bool) -> bool:
-    """Return whether a line is larger than the text, or bolder, and reads as a title. is_bold: whether the text is."""
-    num_words = len(line.text.split())
-    if (
-        not line.size
-        or line.is_item
-        or _is_divided(line.part)
-        or _NO_HEADING.search(line.text)
-        or num_words > _MOST_WORDS
-    ):
-        return False
-    letters = "".join(_NUMBER.sub("", line.text, count=1).split())
-    if sum(map(str.isalpha, letters)) <= _LEAST_LETTERS * len(letters) or (below and below.text[:1].islower()):
-        return False
-    is_bolder = line.is_bold and not is_bold and line.size >= body and num_words <= _MOST_BOLD_WORDS
-    is_bolder = is_bolder and not line.text.endswith(":")  # which often begins a list
-    return is_bolder or line.size >= _LARGER * body
+def _typed(part: etree._Element, styles: Mapping[str, etree._Element], looks: Looks) -> TypedLine:
+    """Return a paragraph with its type, a table without."""
+    text = one_line("".join(part.itertext(f"{W}t")))
+    if part.tag != f"{W}p":
+        return TypedLine(text, 0, is_bold=False)
+    properties = part.find(f"{W}pPr")
+    heading = re.fullmatch("heading ([1-6])|title", value(styles.get(value(properties, "pStyle")), "name").lower())
+    in_list = value(part.find(f"{W}pPr/{W}numPr"), "ilvl")
+    depth = int(in_list) + 1 if in_list.isdigit() else 0
+    return TypedLine(text, looks.size(part), looks.is_bold(part), int(heading[1] or 1) if heading else 0, depth)
 
 
 def _is_divided(line: etree._Element) -> bool:
@@ -193,19 +134,3 @@ def _is_divided(line: etree._Element) -> bool:
     parts = line.iter(f"{W}t", f"{W}tab", f"{W}br")
     first, *others = "".join(part.text or "" if part.tag == f"{W}t" else "\t" for part in parts).strip().split("\t")
     return len(others) > 1 or (len(others) == 1 and not _ONLY_NUMBER.fullmatch(first.strip()))
-
-
-def _with_text_below(lines: Sequence[_Line], levels: Sequence[int]) -> list[tuple[etree._Element, int]]:
-    """Return the lines with a level and without a style that have text before the next one of this or an outer level.
-
-    The others stay text, so that nothing of a cover is lost.
-    """
-    found: list[tuple[etree._Element, int]] = []
-    below = [0] * (_LEVELS + 1)
-    for line, level in zip(reversed(lines), reversed(levels), strict=True):
-        if level and (line.level or below[level]):
-            found += [] if line.level else [(line.part, level)]
-            below[level:] = [0] * (_LEVELS + 1 - level)
-        else:
-            below = [count + len(line.text) for count in below]
-    return found[::-1]
