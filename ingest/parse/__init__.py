@@ -6,6 +6,7 @@
     figures    Gallery   pictures -> PNG or JPEG with captions, within limits
     marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
     tables     rows of cells -> Markdown tables; sheet_tables finds the tables of a sheet
+    type_headings    size and weight of lines -> levels of headings, for PDF and Word
     plain, separated, rst, mail, outlook, calendars, office    one format or family each
     saved_page MHTML -> the web page in it
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too

@@ -1,9 +1,10 @@
-"""Real questions about real handbooks: python -m tests.benchmarks.handbooks FOLDER [--sources OWNER/NAME,...]
+"""Real questions about real handbooks: python -m tests.benchmarks.handbooks FOLDER [--sources OWNER/NAME,...] [--pdf]
 
 FOLDER holds a checkout of each source as FOLDER/OWNER/NAME; sources whose folder is missing are left out. The documents
 and commits are in data/eval/handbooks/sources.json. The questions are asked without a language model. Counted is where
 a passage that answers stands, before and after reranking, and whether the quote holds a sentence, item or row that
-answers. Nothing is asserted.
+answers. With --pdf, Chromium prints the documents first, without bookmarks and tags, so that only their type shows what
+is a heading. Nothing is asserted.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ import argparse
 import gzip
 import hashlib
 import json
+import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from markdown_it import MarkdownIt
 
 from app.answer import Answer
 from app.answer.blocks import split_blocks
 from app.reranking.rerank import RankedChunk
 from ingest.chunk import Chunk
 from tests.benchmarks.quoted_answers import answers_from, bare, num_words
+from tests.ui.browser import browsing
 
+STYLE = """<style>body { font-family: DejaVu Serif, serif; font-size: 11pt } h1 { font-size: 20pt }
+h2 { font-size: 15pt } h3 { font-size: 12.5pt } td, th { border: 1px solid #888; padding: 3px }</style>"""
 DATA = Path(__file__).resolve().parents[2] / "data" / "eval" / "handbooks"
 
 
@@ -40,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sources", help="owner/name, separated by commas (default: all that are in the folder)")
+    parser.add_argument("--pdf", action="store_true", help="print the documents as PDFs first")
     arguments = parser.parse_args()
     sources = json.loads((DATA / "sources.json").read_text(encoding="utf-8"))
     names = arguments.sources.split(",") if arguments.sources else sources
@@ -50,12 +60,29 @@ def main() -> None:
         paths = [path for each in sources[name]["documents"] if (path := arguments.folder / name / each).is_file()]
         if paths:
             questions = questions_about(name)
-            answers = answers_from(paths, [question.text for question in questions])
+            with tempfile.TemporaryDirectory() as scratch:
+                read = printed(paths, Path(scratch)) if arguments.pdf else paths
+                answers = answers_from(read, [question.text for question in questions])
             found[name] = list(zip(questions, answers, strict=True))
     if not found:
         parser.error(f"no document of these sources is in {arguments.folder}; expected {next(iter(names))}/ there")
     for name, answered in {**found, "all": list(chain.from_iterable(found.values()))}.items():
         print(json.dumps({"source": name, **figures(answered)}))
+
+
+def printed(paths: Iterable[Path], folder: Path) -> list[Path]:
+    """Print Markdown files as PDFs into a folder, with the title of their front matter."""
+    markdown, pdfs = MarkdownIt("commonmark").enable("table"), list[Path]()
+    with browsing() as page:
+        for number, path in enumerate(paths):
+            text = path.read_text(encoding="utf-8")
+            title = re.search(r"^title:\s*(.*)$", text, re.MULTILINE)
+            text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+            name = escape(title[1].strip("\"' ") if title else path.stem)
+            page.set_content(f"<head><title>{name}</title>{STYLE}</head><body>{markdown.render(text)}</body>")
+            pdfs.append(folder / f"{number}" / f"{path.stem}.pdf")
+            page.pdf(path=pdfs[-1], format="A4")
+    return pdfs
 
 
 def questions_about(source: str) -> list[Question]:

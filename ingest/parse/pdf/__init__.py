@@ -1,1 +1,1 @@
-"""PDF -> pages of text: reader.py, using sheet, layout, tables, prose, annotations and others; ocr.py reads scans."""
+"""PDF -> pages of text: reader.py, using sheet, layout, tables, outline, prose and others; ocr.py reads scans."""
