@@ -8,7 +8,7 @@ import streamlit as st
 
 _place = st.components.v2.component(
     "citeloop_scroll",
-    html='<i tabindex="-1" style="display: block; scroll-margin-top: 1rem; outline: none"></i>',
+    html='<i tabindex="-1" style="display: block; scroll-margin-top: 5rem; outline: none"></i>',
     js="""export default ({ parentElement, data }) => {
         const find = () => parentElement.querySelector("i");  // every time: Streamlit may replace it
         if (data.block === "start") {  // again while the page above changes, until the reader takes over

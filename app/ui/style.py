@@ -25,8 +25,7 @@ button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
 [class*='st-key-citations-'] {{ position: absolute; }}
 :is([data-testid='stFileUploaderDropzoneInstructions'], [data-testid='stHeaderActionElements']) {{ display: none; }}
 .st-key-heading {{ position: absolute; clip-path: inset(50%); }}
-[data-testid='stMain'] {{ scroll-padding: 4rem 0 12rem; }}
-[data-testid='stMain'] :is(h1, h2, h3, h4, h5, h6) {{ scroll-margin-top: 0; }}
+[data-testid='stMainBlockContainer'] :is(a, button, summary, input, [tabindex]) {{ scroll-margin: 4rem 0 12rem; }}
 [role='dialog'] > button[aria-label] {{ min-width: 2.5rem; min-height: 2.5rem; }}
 @media (hover: none) {{ [data-testid='stDataFrame'] {{ margin-top: 2.75rem; }} }}
 @media (max-width: 640px) {{
@@ -36,7 +35,7 @@ button[kind='tertiary']:is(:hover, :active, [aria-expanded='true']):enabled {{
 }}
 @media (max-height: 480px) {{ [data-testid='stBottomBlockContainer'] {{ padding-bottom: 1rem; }} }}
 @media (max-height: 360px) {{
-  [data-testid='stMain'] {{ scroll-padding-bottom: 0; }}
+  [data-testid='stMainBlockContainer'] :is(a, button, summary, input, [tabindex]) {{ scroll-margin-bottom: 0; }}
   [data-testid='stBottom'] {{ position: static; }}
 }}
 :is(.st-key-language, .st-key-sidebar-closer), :has(> :is(.st-key-language, .st-key-sidebar-closer)) {{
