@@ -99,7 +99,8 @@ def headings_by_look(
 ) -> list[tuple[etree._Element, int]]:
     """Return the larger and bold lines of a document that has at most one styled heading, with their levels."""
     parts = [part for part in document.findall(f"{W}body/*") if _letters(part)]
-    lines = [_typed(part, styles_of(styles), looks) for part in parts]
+    known = styles_of(styles)
+    lines = [_typed(part, known, looks) for part in parts]
     num_styled = sum(line.level > 0 for line in lines)
     if num_styled > 1:
         return []
@@ -117,7 +118,7 @@ def headings_by_look(
 
 def _typed(part: etree._Element, styles: Mapping[str, etree._Element], looks: Looks) -> TypedLine:
     """Return a paragraph with its type, a table without."""
-    text = one_line("".join(part.itertext(f"{W}t")))
+    text = one_line(_text(part))
     if part.tag != f"{W}p":
         return TypedLine(text, 0, is_bold=False)
     properties = part.find(f"{W}pPr")
