@@ -22,8 +22,8 @@ Licensed under the Apache License, Version 2.0 (see LICENSE).
 data/models/shipped was trained for Citeloop, from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) on the data that
 its README.md names. The sample documents in data/sample were written for Citeloop.
 
-Citeloop contains none of the following packages, but installs them, with the extras api, train, ocr and otel, as they
-name their licenses. Written by: make notice
+Citeloop contains none of the following packages, but installs them, with the extras api, train, ocr, otel and postgres,
+as they name their licenses. Written by: make notice
 """
 
 
@@ -31,7 +31,7 @@ def licenses() -> dict[str, str]:
     """Return package -> license, of all that Citeloop needs and that is installed; other platforms may need others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel"))]
+    wanted = [*project["dependencies"], *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel", "postgres"))]
     found = {_name(each): _license(each) for each in _needed(map(Requirement, wanted), ("",), set())}
     return dict(sorted(found.items()))
 

@@ -17,6 +17,7 @@ from app.feedback.events import ShownAnswer, StoredAnswer
 from app.feedback.unsaved import UnsavedAnswers
 from ingest import CiteloopError
 from ingest.home.database import is_refusal, now
+from ingest.home.postgres import PostgresError
 from ingest.home.records import Records, put
 from ingest.home.tables import MADE, answers, removed, titles
 
@@ -27,7 +28,8 @@ COUNTED = (answers.c.id, answers.c.asked_at, answers.c.answer["reranker"].as_str
 """Columns of a ShownAnswer."""
 _PROGRAM = "api:"
 """Start of the users of programs."""
-_HOW_TO_SAVE = "Free some space on the server's disk or make the home folder writable; no restart is needed."
+_NO_RESTART = "No restart is needed."
+_HOW_TO_SAVE = f"Free some space on the server's disk or make the home folder writable. {_NO_RESTART}"
 
 
 class FeedbackError(CiteloopError):
@@ -156,9 +158,10 @@ class AnswerStore:
 
     def _explain(self, error: Exception) -> FeedbackError:
         if is_refusal(error):
-            return NotSavedError(f"Not saved: {error}. {_HOW_TO_SAVE}")
+            advice = _NO_RESTART if isinstance(error, PostgresError) else _HOW_TO_SAVE
+            return NotSavedError(f"Not saved: {error}. {advice}")
         return FeedbackError(
-            f"the feedback in {self._records.path} cannot be used: {error}; try again, and if it stays so, run: "
+            f"the feedback in {self._records.place} cannot be used: {error}; try again, and if it stays so, run: "
             "citeloop doctor"
         )
 

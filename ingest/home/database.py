@@ -73,8 +73,8 @@ def after_error(error: sqlite3.DatabaseError, path: Path, make_tables: MakeTable
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether an error says that the disk is full or cannot be written."""
-    return _code(error) in _REFUSALS
+    """Return whether an error says that nothing can be written now: the disk, or the shared database."""
+    return _code(error) in _REFUSALS or getattr(error, "is_refusal", False)
 
 
 def _code(error: Exception) -> int:

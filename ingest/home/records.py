@@ -1,4 +1,7 @@
-"""The two databases of a home folder: `citeloop.sqlite3` holds what people made, `progress.sqlite3` jobs."""
+"""The two databases of a home folder: `citeloop.sqlite3` holds what people made, `progress.sqlite3` jobs.
+
+Several servers may share what people made in PostgreSQL instead.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,18 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, bindparam, create_engine, create_mock_engine, delete, insert
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    bindparam,
+    create_engine,
+    create_mock_engine,
+    delete,
+    insert,
+)
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, StaticPool
@@ -20,9 +34,17 @@ from ingest import CiteloopError
 from ingest.home.damaged_database import VERSION_TABLE
 from ingest.home.database import after_error, open_file
 from ingest.home.earlier import copy_earlier, earlier_files, put_aside
+from ingest.home.migrating import newest_revision, run_migrations
+from ingest.home.postgres import (
+    BEGIN_READING,
+    BEGIN_WRITING,
+    PostgresError,
+    bring_up_to_date,
+    database_url,
+    open_postgres,
+    place_of,
+)
 from ingest.home.tables import JOBS, MADE
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 Explain = Callable[[Exception], Exception]
 """error of the database -> exception to raise."""
@@ -36,20 +58,30 @@ class Records:
     """
 
     def __init__(self, home: Path | None, tables: MetaData, explain: Explain) -> None:
-        """home: None for a database in memory, which ends with the process."""
+        """home: None for a database in memory, which ends with the process. Raises CiteloopError."""
         self._tables, self._explain = tables, explain
-        self.path = (home or Path()) / f"{tables.info['name']}.sqlite3"
-        self._engine = _engine(self.path, tables) if home else _in_memory(tables, StaticPool)
+        self._path = (home or Path()) / f"{tables.info['name']}.sqlite3"
+        self._shared = database_url() if home and tables is MADE else None
+        self._engine = _engine(self._path, tables) if home else _in_memory(tables, StaticPool)
         self._is_in_memory = home is None
         self._lock: AbstractContextManager[object] = nullcontext() if home else threading.Lock()
 
+    @property
+    def place(self) -> str:
+        """Return where the rows are, for messages."""
+        return place_of(self._shared) if self._shared else str(self._path)
+
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a transaction that sees one state of the database; it makes no file."""
-        is_there = self._is_in_memory or self.path.exists() or earlier_files(self.path.parent)
+        if self._shared:
+            return self._shared_transaction(self._shared, BEGIN_READING)
+        is_there = self._is_in_memory or self._path.exists() or earlier_files(self._path.parent)
         return self._transaction(self._engine if is_there else _in_memory(self._tables, NullPool), "BEGIN")
 
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a transaction that excludes other writers from the start."""
+        if self._shared:
+            return self._shared_transaction(self._shared, BEGIN_WRITING)
         return self._transaction(self._engine, "BEGIN IMMEDIATE")
 
     @contextmanager
@@ -62,13 +94,29 @@ class Records:
         except (DBAPIError, OSError, ValueError) as error:  # a ValueError: what is stored cannot be parsed
             cause = error.orig if isinstance(error, DBAPIError) else error
             if isinstance(cause, sqlite3.DatabaseError) and not self._is_in_memory:
-                cause = after_error(cause, self.path, partial(_bring_up_to_date, self.path.parent, self._tables))
+                cause = after_error(cause, self._path, partial(_bring_up_to_date, self._path.parent, self._tables))
             raise self._explain(cause if isinstance(cause, Exception) else error) from error
+
+    @contextmanager
+    def _shared_transaction(self, url: URL, begin: str) -> Iterator[Connection]:
+        try:
+            with _shared_engine(url, self._path, self._tables).connect() as connection:
+                connection.exec_driver_sql(begin)
+                yield connection
+                connection.commit()
+        except (DBAPIError, OSError, ValueError) as error:
+            raise self._explain(PostgresError(url, error)) from error
 
 
 def unusable(kind: type[CiteloopError], what: str) -> Explain:
     """Return what makes errors of this kind that name what cannot be read or written."""
-    return lambda error: kind(f"{what} in the home folder cannot be used: {error}; check free space and permissions")
+
+    def explain(error: Exception) -> Exception:
+        if isinstance(error, PostgresError):
+            return kind(f"{what} cannot be used: {error}")
+        return kind(f"{what} in the home folder cannot be used: {error}; check free space and permissions")
+
+    return explain
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *keys: str) -> None:
@@ -83,6 +131,17 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
 def _engine(path: Path, tables: MetaData) -> Engine:
     _put_aside(path.parent)  # the last process may have been killed before
     return _sqlite(partial(_open, path, tables), NullPool)
+
+
+@lru_cache
+def _shared_engine(url: URL, path: Path, tables: MetaData) -> Engine:
+    """Return the engine of a database with the tables, which a home folder's file fills if they are new."""
+    engine = open_postgres(url)
+    is_there = path.exists() or earlier_files(path.parent)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(BEGIN_WRITING)
+        bring_up_to_date(connection, tables, _engine(path, tables) if is_there else None)
+    return engine
 
 
 def _in_memory(tables: MetaData, pool: type[NullPool | StaticPool]) -> Engine:
@@ -114,11 +173,11 @@ def _bring_up_to_date(home: Path, tables: MetaData, connection: sqlite3.Connecti
     """Make the tables, with the rows of an earlier version, or migrate them, in one transaction."""
     connection.isolation_level = None
     revision = _revision(connection)
-    if revision > _newest(tables):
+    if revision > newest_revision(tables):
         raise sqlite3.DatabaseError("a newer version of Citeloop has used this home folder; update Citeloop")
     if not revision:
         _fill(home, tables, connection)
-    elif revision < _newest(tables):
+    elif revision < newest_revision(tables):
         _migrate(connection, tables)
 
 
@@ -149,12 +208,6 @@ def _revision(connection: sqlite3.Connection) -> str:
 
 
 @lru_cache
-def _newest(tables: MetaData) -> str:
-    names = (path.name[:4] for path in (_MIGRATIONS / tables.info["name"]).glob("[0-9]*.py"))
-    return max(names, default="0000")
-
-
-@lru_cache
 def _schema(tables: MetaData) -> list[str]:
     statements: list[str] = []
     dialect = sqlite_dialect()
@@ -170,23 +223,13 @@ def _make_tables(connection: sqlite3.Connection, tables: MetaData) -> None:
     for statement in _schema(tables):
         connection.execute(statement)
     connection.execute(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) PRIMARY KEY)")
-    connection.execute(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (_newest(tables),))
+    connection.execute(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (newest_revision(tables),))
 
 
 def _migrate(connection: sqlite3.Connection, tables: MetaData) -> None:
-    from alembic.migration import MigrationContext  # slow to import, and rarely needed
-    from alembic.operations import Operations
-    from alembic.script import ScriptDirectory
-
-    folder = str(_MIGRATIONS / tables.info["name"])
-    script = ScriptDirectory(folder, version_locations=[folder])
     with _sqlite(lambda: connection, StaticPool).connect() as opened:
         opened.exec_driver_sql("BEGIN IMMEDIATE")
-        context = MigrationContext.configure(
-            opened, opts={"fn": lambda revision, _: script._upgrade_revs("head", revision)}
-        )
-        with Operations.context(context):
-            context.run_migrations()
+        run_migrations(opened, tables)
         opened.commit()
 
 

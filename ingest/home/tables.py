@@ -142,12 +142,22 @@ keys = Table(
 )
 key_users = Table("key_users", MADE, _key("name"), _key("user"))
 audit_entries = _log("audit_entries", *map(_text, ("at", "user", "act", "subject", "address")))
-for _change in ("UPDATE", "DELETE"):
-    _trigger = (
-        f"CREATE TRIGGER never_{_change.lower()}d BEFORE {_change} ON audit_entries"
+_ONLY_GROWS = {
+    "sqlite": [
+        f"CREATE TRIGGER never_{change.lower()}d BEFORE {change} ON audit_entries"
         " BEGIN SELECT RAISE(ABORT, 'only grows'); END"
-    )
-    event.listen(audit_entries, "after_create", DDL(_trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
+        for change in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION only_grows() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''only grows''; END'",
+        "CREATE TRIGGER never_changed BEFORE UPDATE OR DELETE ON audit_entries"
+        " FOR EACH ROW EXECUTE FUNCTION only_grows()",
+    ],
+}
+for _dialect, _statements in _ONLY_GROWS.items():
+    for _statement in _statements:
+        _grows = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]
+        event.listen(audit_entries, "after_create", _grows)
 
 # models and training ---------------------------------------------------------------------------------
 

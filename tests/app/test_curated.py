@@ -153,7 +153,7 @@ def test_your_own_strike_of_a_source_binds_for_you_and_the_rest_is_written_from(
 
 def test_rows_of_the_earlier_table_are_taken_over(pipeline: Pipeline, store: FeedbackStore) -> None:
     store.check_writable()
-    home = store._records.path.parent
+    home = store._records._path.parent
     make_earlier(home, 1, "statements")
     with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:
         connection.execute(

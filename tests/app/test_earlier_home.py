@@ -34,7 +34,7 @@ from app.training.proposals.jobs import ProposalJobStore
 from app.training.proposals.store import ProposalStore
 from ingest import CiteloopError
 from ingest.backup import back_up, restore
-from ingest.home import records
+from ingest.home import migrating, records
 from ingest.home.earlier import FOLDER
 from ingest.home.folder import ROOT
 from ingest.home.records import _engine
@@ -233,17 +233,17 @@ def upgrade() -> None:
 def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the migrations, for further ones."""
     folder = tmp_path / "migrations"
-    shutil.copytree(records._MIGRATIONS, folder)
-    monkeypatch.setattr(records, "_MIGRATIONS", folder)
+    shutil.copytree(migrating._MIGRATIONS, folder)
+    monkeypatch.setattr(migrating, "_MIGRATIONS", folder)
     yield folder
-    records._newest.cache_clear()
+    migrating.newest_revision.cache_clear()
 
 
 def test_tables_are_migrated_once_by_one_of_many(home: Path, migrations: Path) -> None:
     make(home)
     assert len(SourceStore(home).sources()) == 1
     (migrations / "citeloop" / "0002_device.py").write_text(MIGRATION)
-    records._newest.cache_clear()
+    migrating.newest_revision.cache_clear()
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda _: SourceStore(home).source("wiki").collection, range(8)))
     assert found == ["all"] * 8
@@ -255,7 +255,7 @@ def test_tables_are_migrated_once_by_one_of_many(home: Path, migrations: Path) -
 def test_migration_that_fails_changes_nothing(home: Path, migrations: Path) -> None:
     AuditLog(home).add("ann", "tested")
     (migrations / "citeloop" / "0002_device.py").write_text(MIGRATION.replace("SET collection", "SET absent"))
-    records._newest.cache_clear()
+    migrating.newest_revision.cache_clear()
     with pytest.raises(AuditError, match="no such column: absent"):
         AuditLog(home).entries()
     (migrations / "citeloop" / "0002_device.py").write_text(MIGRATION)

@@ -293,7 +293,7 @@ def test_a_passage_named_for_others_does_not_end_that_nothing_answers(
 
 
 def test_a_statement_of_an_earlier_version_is_of_all_documents(store: FeedbackStore) -> None:
-    home = store._records.path.parent
+    home = store._records._path.parent
     store.check_writable()
     make_earlier(home, 1, "statements")
     with closing(sqlite3.connect(home / "feedback.sqlite3")) as connection, connection:

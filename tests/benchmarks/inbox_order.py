@@ -169,7 +169,7 @@ def copy_of(store: FeedbackStore, home: Path) -> FeedbackStore:
     """Return a copy of the feedback, to label."""
     copy = FeedbackStore(home)
     home.mkdir(parents=True, exist_ok=True)
-    paths = store._records.path, copy._records.path
+    paths = store._records._path, copy._records._path
     with closing(sqlite3.connect(paths[0])) as source, closing(sqlite3.connect(paths[1])) as target:
         source.backup(target)
     return copy
