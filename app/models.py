@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from pathlib import Path
 
 from cachetools import LRUCache
 
@@ -16,10 +18,14 @@ from app.reranking.names import load_reranker, name_in_answers, resolved, versio
 from app.reranking.rerank import Reranker, RerankerError
 from app.reranking.similarity import Similarity
 from app.settings import Settings
+from ingest import CiteloopError
 from ingest.embed.embedder import Embedder, load_embedder, recorded_name
 from ingest.home.folder import current_name
+from ingest.home.sharing import share
 from ingest.languages import language_hint
 from ingest.table import ChunkTable, read_identity
+
+_log = logging.getLogger(__name__)
 
 _MAX_LOADED = 4
 """Rerankers kept in memory: the live one, the sentence finder, and two used before."""
@@ -75,12 +81,21 @@ class Models:
         """Return the table with its embedder; reopened after it is created or replaced. Raises CiteloopError."""
         home = self.settings.home
         with self._loading:
+            if self._opened is None:
+                self._follow(home)
             if self._opened is None or not self._opened[0].is_made or self._opened[0].name != current_name(home):
                 made_with = read_identity(home)
                 name = made_with.embedder if made_with else self.settings.embedder
                 embedder = self._given_embedder or load_embedder(name)
                 self._opened = ChunkTable(home, embedder), embedder
             return self._opened
+
+    def _follow(self, home: Path) -> None:
+        """Copy what other servers share, if it is newer. Without it, what this one has is served."""
+        try:
+            share(home)
+        except CiteloopError as error:
+            _log.warning("%s", error)
 
     def connection(self) -> tuple[LanguageModel | None, int]:
         """Return the language model, None to quote, and its context size in tokens. Raises EndpointError."""

@@ -30,7 +30,8 @@ _CONTENTS = "citeloop-backup.json"
 _FORMAT = 1
 _DATABASE = ".sqlite3"
 _LEFT_OUT = (".lock", ".log", f"{_DATABASE}-wal", f"{_DATABASE}-shm")
-_CACHES = ("evaluation", "sources", "token-vectors")
+_OWN = ("evaluation", "sources", "token-vectors", "shared.json")
+"""Caches, and what this home folder shares: a copy of it would write for it."""
 
 
 class BackupError(CiteloopError):
@@ -195,7 +196,7 @@ def _put_aside(home: Path) -> Path | None:
 def _content(home: Path) -> list[str]:
     """Return the names in a home folder that are worth keeping: no hidden files, locks, logs or caches."""
     names = sorted(os.listdir(home)) if home.is_dir() else []
-    return [name for name in names if not (name.startswith(".") or name.endswith(_LEFT_OUT) or name in _CACHES)]
+    return [name for name in names if not (name.startswith(".") or name.endswith(_LEFT_OUT) or name in _OWN)]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -87,6 +87,27 @@ def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_j
     run_job(store, store.add("reindex", [], embedder=embedder, begin=True), as_json=as_json)
 
 
+def share_command(
+    home: HomeOption = None,
+    take_over: Annotated[bool, typer.Option(help="Let this server add the documents from now on.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy what is newer to or from the shared folder (CITELOOP_TABLE_URI); servers do it by themselves.
+
+    The first server that shares adds the documents, the others follow. Example: citeloop share --take-over
+    """
+    from ingest.home import sharing
+
+    folder = home or DEFAULT_HOME
+    done = sharing.take_over(folder) if take_over else sharing.share(folder, begin=True)
+    writer = sharing.writer_elsewhere(folder)
+    if as_json:
+        print(json.dumps({"done": done, "writer": writer or None}))
+    else:
+        print(done or "nothing is newer")
+        print(f"documents are added on {writer}" if writer else "documents are added here")
+
+
 def watch_command(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to watch.")],
     home: HomeOption = None,

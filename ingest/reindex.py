@@ -12,7 +12,8 @@ from pathlib import Path
 from ingest.chunk import CHUNKING
 from ingest.embed.embedder import Embedder
 from ingest.files import SourceFile
-from ingest.home.folder import current_name, make_current, write_lock
+from ingest.home.folder import current_name, make_current
+from ingest.home.sharing import shared_write_lock
 from ingest.isolation import read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
@@ -33,7 +34,7 @@ def reindex(
     The old table stays in use until then, and also if a document cannot be read. A stopped run continues where it
     was. Raises TableError, StoppedError.
     """
-    with write_lock(home, on_wait):
+    with shared_write_lock(home, on_wait):
         before = current_name(home)
         table = ChunkTable(home, embedder, name=_new_name(before, embedder))
         drop_others(home, {before, table.name})

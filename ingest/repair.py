@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.embed.embedder import Embedder
-from ingest.home.folder import current_name, write_lock
+from ingest.home.folder import current_name
+from ingest.home.sharing import shared_write_lock
 from ingest.isolation import read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Original, Originals
@@ -36,7 +37,7 @@ def examine(home: Path, embedder: Embedder, *, repair: bool) -> Iterator[Finding
         if not repair:
             yield Finding(False, f"{error}; run this without --no-repair")
             return
-        with write_lock(home):
+        with shared_write_lock(home):
             num_moved = _put_aside_manifests(home)
         yield Finding(True, f"the table did not open; {num_moved} broken manifests were moved to `damaged`")
         _remove_again(home, embedder)
@@ -49,7 +50,7 @@ def _examine_history(home: Path, *, repair: bool) -> Iterator[Finding]:
         if has_whole_history(home):
             return
         if repair:
-            with write_lock(home):
+            with shared_write_lock(home):
                 num_moved = _put_aside_older_manifests(home)
             yield Finding(True, f"an older manifest was broken; {num_moved} of them were moved to `damaged`")
         else:

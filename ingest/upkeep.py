@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from filelock import FileLock, Timeout
 
-from ingest.home.folder import write_lock
 from ingest.home.log import write_log
+from ingest.home.sharing import shared_write_lock
 from ingest.table import keep_current_up
 
 
@@ -23,7 +23,11 @@ def main(home: Annotated[Path, typer.Option(help="The home folder.")]) -> None:
     write_log()
     if hasattr(os, "nice"):  # not on Windows
         os.nice(10)
-    with suppress(Timeout), FileLock(home / "upkeep.lock", timeout=0), write_lock(home):  # else another one waits
+    with (
+        suppress(Timeout),
+        FileLock(home / "upkeep.lock", timeout=0),
+        shared_write_lock(home),
+    ):  # else another one waits
         keep_current_up(home)
 
 

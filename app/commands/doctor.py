@@ -13,6 +13,7 @@ from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed.embedder import load_embedder
 from ingest.home.damaged_database import damaged_databases
+from ingest.home.sharing import share, writer_elsewhere
 from ingest.repair import examine
 from ingest.table import TableError
 
@@ -40,6 +41,7 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
         _attempt("models", lambda: _models(settings)),
         _attempt("feedback", lambda: _feedback(settings)),
         _attempt("answers", lambda: _answers(settings)),
+        _attempt("sharing", lambda: _sharing(settings)),
     ]
 
 
@@ -114,6 +116,11 @@ def _feedback(settings: Settings) -> str:
             f"move the damaged ones out of {settings.home} when you no longer need them"
         )
     return f"{num_events} events"
+
+
+def _sharing(settings: Settings) -> str:
+    done, writer = share(settings.home), writer_elsewhere(settings.home)
+    return "; ".join(filter(None, (f"documents are added on {writer}" if writer else "documents are added here", done)))
 
 
 def _answers(settings: Settings) -> str:

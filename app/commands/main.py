@@ -44,6 +44,7 @@ from ingest.commands import (
     jobs_cli,
     reindex_command,
     resume,
+    share_command,
     watch_command,
 )
 
@@ -64,6 +65,7 @@ cli.add_typer(sources_cli, name="sources")
 cli.command("ingest")(recorded("documents ingested", "paths")(ingest_command))
 cli.command("watch")(recorded("folder watched", "folder")(watch_command))
 cli.command("reindex")(recorded("documents indexed again")(reindex_command))
+cli.command("share")(recorded("documents shared")(share_command))
 cli.command("evaluate")(evaluate_command)
 cli.command("replay")(replay_command)
 cli.command("train")(recorded("training ended", "kind")(train_command))

@@ -27,6 +27,7 @@ from app.registry.rows import MODELS, expect_standing, last_outcome, model_of, r
 from ingest.home.database import now
 from ingest.home.folder import flush_entries
 from ingest.home.records import Records, put, unusable
+from ingest.home.sharing import expect_writer
 from ingest.home.tables import MADE, models, promotions, switches, trials
 from ingest.home.whole_folders import unfinished_folder
 
@@ -87,7 +88,11 @@ class Registry:
             return next_name(connection, self.models_folder)
 
     def unfinished(self) -> AbstractContextManager[Path]:
-        """Open a new hidden folder to make a model in; it is deleted afterwards unless `add` has moved it."""
+        """Open a new hidden folder to make a model in; it is deleted afterwards unless `add` has moved it.
+
+        Raises SharingError where another server makes the models.
+        """
+        expect_writer(self.models_folder.parent)
         return unfinished_folder(self.models_folder)
 
     def add(

@@ -48,6 +48,10 @@ _MESSAGES = (
     N_("it is larger than the limit of {n} MB"),
     N_("it was interrupted ({error})"),
     N_("its name is not valid UTF-8; rename it"),
+    N_(
+        "{host} adds the documents and models that this server follows; do it there, or run here: "
+        "citeloop share --take-over"
+    ),
     N_("its process was stopped"),
     N_("its process was stopped {n} times, last at {file}"),
     N_("job {id} has changed meanwhile; reload and try again"),

@@ -43,6 +43,7 @@ from app.ui.who import PROXY_EMAIL, PROXY_GROUPS, USER_COOKIE, access, require_l
 from ingest import CiteloopError, worker
 from ingest.extras import needs_extra
 from ingest.home.log import write_log
+from ingest.home.sharing import share, writer_elsewhere
 from ingest.jobs import JobStore
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -220,7 +221,7 @@ async def _begin(
 ) -> AsyncIterator[None]:
     """Load the models and resume killed jobs in the background; stop answers at the end."""
     stop = threading.Event()
-    for work in (partial(_get_ready, is_warm), _keep_prepared, _follow_sources):
+    for work in (partial(_get_ready, is_warm), _keep_prepared, _follow_sources, _share):
         threading.Thread(target=work, args=[stop], daemon=True).start()
     async with while_serving:
         yield
@@ -248,9 +249,20 @@ def _follow_sources(stop: threading.Event) -> None:
     """Queue the syncs that are due, until the server stops."""
     while not stop.wait(_SOURCES_SECONDS):
         try:
-            worker.queue_due(read_settings().home, read_settings().embedder)
+            if not writer_elsewhere(read_settings().home):
+                worker.queue_due(read_settings().home, read_settings().embedder)
         except (CiteloopError, OSError) as error:  # such as a full disk: the next round tries again
             logging.getLogger(__name__).warning("could not queue the syncs of sources: %s", error)
+
+
+def _share(stop: threading.Event) -> None:
+    """Copy what is newer to or from the shared folder, if there is one, until the server stops."""
+    while not stop.wait(_LOOK_SECONDS):
+        try:
+            if done := share(read_settings().home):
+                logging.getLogger(__name__).info("%s", done)
+        except (CiteloopError, OSError) as error:  # the next round tries again
+            logging.getLogger(__name__).warning("%s", error)
 
 
 def _keep_prepared(stop: threading.Event) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 from lancedb.expr import col
 
 from ingest.embedded import Embedded
-from ingest.home.folder import current_name, flush, write_lock
+from ingest.home.folder import current_name, flush
 from ingest.home.job_store import StoppedError
 from ingest.home.processes import start_process
+from ingest.home.sharing import shared_write_lock
 from ingest.indexes import TEXT_INDEX, keep_up
 from ingest.rows import ADDED_COLUMNS, digest, identity_of, table_schema, text_is_whole, to_rows
 from ingest.table.opening import MismatchError, TableError, clear_errors, drop_others
@@ -37,7 +38,7 @@ class ChunkTable(TableSearcher):
         Switches to the table that is current by then. At the end the indexes are updated, if that is due and nothing
         failed. Raises TableError when the table was made with another chunking policy.
         """
-        with write_lock(self.home, on_wait):
+        with shared_write_lock(self.home, on_wait):
             if self.name != (current := current_name(self.home)):
                 self._switch_to(current)
             self.check_chunking()

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -22,9 +22,9 @@ _FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "
 
 
 @contextmanager
-def serving(home: Path, port: int = 0, folder: Path = ROOT) -> Iterator[str]:
+def serving(home: Path, port: int = 0, folder: Path = ROOT, options: Sequence[str] = ()) -> Iterator[str]:
     """The address of a server over this home folder; folder: where Streamlit looks for its secrets."""
-    command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", str(port)]
+    command = [sys.executable, "-m", "app.commands.main", "serve", "--home", str(home), "--port", str(port), *options]
     variables = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=variables)
     assert process.stdout is not None

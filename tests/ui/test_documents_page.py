@@ -57,6 +57,16 @@ def test_the_list_can_be_searched(run_page: Run) -> None:
     assert list(page.dataframe[0].value["Document"]) == ["it/vpn.md"]
 
 
+def test_where_another_server_adds_documents_the_page_names_it(
+    run_page: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "writer_elsewhere", lambda _: "docs-1")
+    page = run_page(documents)
+    assert [info.value for info in page.info] == ["Documents are added on another server, docs-1. This one follows it."]
+    assert not page.get("file_uploader")
+    assert len(page.dataframe[0].value) == 3
+
+
 def test_what_the_curator_should_do_is_said_at_the_top(run_page: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "hint", "To use another embedder, run: citeloop reindex")
     assert "citeloop reindex" in run_page(documents).info[0].value

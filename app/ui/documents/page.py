@@ -32,6 +32,7 @@ from ingest import CiteloopError
 from ingest.collections import UPLOADS
 from ingest.home.folder import create_private
 from ingest.home.job_store import new_job_id
+from ingest.home.sharing import writer_elsewhere
 from ingest.listing import StoredDocument
 from ingest.parse import PARSERS
 from ingest.removal import move, remove
@@ -49,14 +50,18 @@ def show() -> None:
     st.title(_("Documents"), anchor=False)
     if hint := pipeline().models.hint:
         st.info(markup.plain(in_readers_language(hint)), icon=":material/info:")
-    _show_upload()
-    show_messages()
-    show_sources()
+    if writer := writer_elsewhere(pipeline().settings.home):
+        st.info(markup.plain(_("Documents are added on another server, {host}. This one follows it.", host=writer)))
+    else:
+        _show_upload()
+        show_messages()
+        show_sources()
     show_jobs()
     documents = readable_documents()
     if not documents:
         show_messages("table")
-        st.info(_("No documents yet. Add some above, or run `citeloop ingest FOLDER`."))
+        if not writer:
+            st.info(_("No documents yet. Add some above, or run `citeloop ingest FOLDER`."))
         return
     num_chunks = sum(document.num_chunks for document in documents)
     st.markdown(_("**{documents}**, {n} passages", documents=_count(documents), n=num_chunks))
