@@ -43,7 +43,7 @@ def parse_pptx(data: bytes) -> Parsed:
     note_pages(len(slides))
     num_unseen = sum(_prepare(slide, deck.slide_width) for slide in slides if not _is_hidden(slide))
     title = real_title(deck.core_properties.title or "") or next(
-        filter(None, (_title(slide) for slide in slides if not _is_hidden(slide))), ""
+        filter(None, (_words(title_shape(slide)) for slide in slides if not _is_hidden(slide))), ""
     )
     pages = []
     num_hidden = sum(_is_hidden(slide) for slide in slides)
@@ -107,17 +107,17 @@ def _is_white(slide: Any) -> bool:
     )
 
 
-def _title(slide: Any) -> str:
-    shape = title_shape(slide)
+def _words(shape: Any) -> str:
+    """Return the text of a slide's title, '' without one."""
     return one_line(shape.text_frame.text) if shape is not None and shape.has_text_frame else ""
 
 
 def _slide(slide: Any, deck_title: str, number: int) -> str:
-    title = _title(slide)
+    heading = title_shape(slide)
+    title = _words(heading)
     headings = [f"<h1>{escape(deck_title)}</h1>"] if number == 1 and deck_title else []
     if title and not (headings and title == deck_title):
         headings.append(f"<h2>{escape(title)}</h2>")
-    heading = title_shape(slide)
     shapes = [shape for shape in slide.shapes if heading is None or shape.shape_id != heading.shape_id]
     return "".join([*headings, *map(_column, in_order(shapes)), _notes(slide)])
 

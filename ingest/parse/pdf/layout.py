@@ -122,77 +122,71 @@ def _shared(one: Sequence[Char], other: Sequence[Char]) -> float:
 
 def _chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
     """Yield the page's characters, with a mark or a raised form for raised figures."""
-    base, last = (0, Char("", 0, 0, 0, 0)), Char("", 0, 0, 0, 0)  # base: the last character on the line itself
-    chars = list(_numbered_chars(textpage, sheet))
+    base = last = Char("", 0, 0, 0, 0)  # base: the last character on the line itself
+    chars = list(_plain_chars(textpage, sheet))
     marks = set(_note_marks(textpage, sheet, chars))
-    for position, (index, char) in enumerate(chars):
+    for position, char in enumerate(chars):
         if position in marks:
-            is_apart = position + 1 in marks or chars[position + 1][1].text == " "
+            is_apart = position + 1 in marks or chars[position + 1].text == " "
             yield char._replace(text=char.text.translate(RAISED) + " " * (not is_apart))
             continue
-        if char.text in FIGURES and _is_raised(textpage, sheet, (index, char), base, last):
-            is_first, after_figure = last is base[1], base[1].text.isdigit()
+        if char.text in FIGURES and _is_raised(textpage, sheet, char, base, last):
+            is_first, after_figure = last is base, base.text.isdigit()
             last = char
             yield char._replace(text="^" * is_first + char.text if after_figure else char.text.translate(RAISED))
             continue
-        if char.text.isdigit() and base[1].text.isdigit() and _is_lowered(textpage, sheet, (index, char), base):
+        if char.text.isdigit() and base.text.isdigit() and _is_lowered(textpage, sheet, char, base):
             yield char._replace(text=f"_{char.text}")
         else:
             yield char
         if not char.text.isspace():
-            base, last = (index, char), char
+            base = last = char
 
 
-def _note_marks(textpage: pypdfium2.PdfTextPage, sheet: Sheet, chars: Sequence[tuple[int, Char]]) -> Iterator[int]:
+def _note_marks(textpage: pypdfium2.PdfTextPage, sheet: Sheet, chars: Sequence[Char]) -> Iterator[int]:
     """Yield the positions of raised figures that begin a line, as those before a footnote."""
-    for start, (_, char) in enumerate(chars):
-        if not char.text.isdigit() or (start and chars[start - 1][1].text not in "\r\n"):
+    for start, char in enumerate(chars):
+        if not char.text.isdigit() or (start and chars[start - 1].text not in "\r\n"):
             continue
-        figures = takewhile(lambda pair: pair[1].text.isdigit(), chars[start : start + _LONGEST_MARK])
+        figures = takewhile(lambda char: char.text.isdigit(), chars[start : start + _LONGEST_MARK])
         for end, mark in enumerate(figures, start + 1):
-            base = next((pair for pair in chars[end : end + 3] if not pair[1].text.isspace()), None)
-            is_near = base and -1 < base[1].left - mark[1].right < _NEAR_MARK
+            base = next((char for char in chars[end : end + 3] if not char.text.isspace()), None)
+            is_near = base and -1 < base.left - mark.right < _NEAR_MARK
             if base and is_near and _is_above(textpage, sheet, mark, base):
                 yield from range(start, end)
 
 
-def _is_lowered(
-    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char]
-) -> bool:
+def _is_lowered(textpage: pypdfium2.PdfTextPage, sheet: Sheet, char: Char, base: Char) -> bool:
     """Return whether it is small, follows the base character, and stands below its line."""
-    (index, char), size = numbered, base[1].bottom - base[1].top
-    if not -1 < char.left - base[1].right < 2 or not 0.1 * size < char.bottom - base[1].bottom < size:
+    size = base.bottom - base.top
+    if not -1 < char.left - base.right < 2 or not 0.1 * size < char.bottom - base.bottom < size:
         return False
     is_small = char.bottom - char.top < 0.9 * size
-    return is_small and _line_at(textpage, sheet, index) - _line_at(textpage, sheet, base[0]) > 0.1 * size
+    return is_small and _line_at(textpage, sheet, char) - _line_at(textpage, sheet, base) > 0.1 * size
 
 
-def _is_raised(
-    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char], last: Char
-) -> bool:
+def _is_raised(textpage: pypdfium2.PdfTextPage, sheet: Sheet, char: Char, base: Char, last: Char) -> bool:
     """Return whether it follows the last character, above the line of the base one."""
-    return -1 < numbered[1].left - last.right < 2 and _is_above(textpage, sheet, numbered, base)
+    return -1 < char.left - last.right < 2 and _is_above(textpage, sheet, char, base)
 
 
-def _is_above(
-    textpage: pypdfium2.PdfTextPage, sheet: Sheet, numbered: tuple[int, Char], base: tuple[int, Char]
-) -> bool:
+def _is_above(textpage: pypdfium2.PdfTextPage, sheet: Sheet, char: Char, base: Char) -> bool:
     """Return whether it stands above the line of the base character."""
-    char, size = numbered[1], base[1].bottom - base[1].top
-    if not _LEAST_RISE * size < base[1].bottom - char.bottom < 2 * size:
+    size = base.bottom - base.top
+    if not _LEAST_RISE * size < base.bottom - char.bottom < 2 * size:
         return False  # most figures end here; their lines are slow to get
-    upper, lower = (_line_at(textpage, sheet, index) for index in (numbered[0], base[0]))
-    return lower - upper > _LEAST_RISE * max(size, char.bottom - char.top)
+    rise = _line_at(textpage, sheet, base) - _line_at(textpage, sheet, char)
+    return rise > _LEAST_RISE * max(size, char.bottom - char.top)
 
 
-def _line_at(textpage: pypdfium2.PdfTextPage, sheet: Sheet, index: int) -> float:
+def _line_at(textpage: pypdfium2.PdfTextPage, sheet: Sheet, char: Char) -> float:
     """Return the height of the line that a character stands on, in points from the sheet's upper edge."""
     x, y = c_double(), c_double()
-    pdfium.FPDFText_GetCharOrigin(textpage, index, byref(x), byref(y))
+    pdfium.FPDFText_GetCharOrigin(textpage, char.number, byref(x), byref(y))
     return moved(sheet.matrix, x.value, y.value)[1]
 
 
-def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[tuple[int, Char]]:
+def _plain_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[Char]:
     a, b, c, d, e, f = sheet.matrix  # not through `moved`, which takes half of the time for as many calls
     left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
     edges = (byref(left), byref(right), byref(bottom), byref(top))
@@ -202,7 +196,7 @@ def _numbered_chars(textpage: pypdfium2.PdfTextPage, sheet: Sheet) -> Iterator[t
         x1, y1 = a * left.value + c * top.value + e, b * left.value + d * top.value + f
         x2, y2 = a * right.value + c * bottom.value + e, b * right.value + d * bottom.value + f
         text = chr(code) if code else (UNMAPPED if top.value > bottom.value else " ")
-        yield index, Char(text, min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
+        yield Char(text, min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2), index)
 
 
 def text_of(chars: Iterable[Char]) -> str:
