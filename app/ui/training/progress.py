@@ -81,7 +81,8 @@ def _show_open(shown: Sequence[str]) -> None:
 
 
 def _show_progress(job: TrainingJob) -> None:
-    is_stuck = job.is_dead or (job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG)
+    is_forgotten = job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG and not training_job_store().has_worker
+    is_stuck = job.is_dead or is_forgotten
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{_(KINDS.get(job.kind, job.kind))}**", width="content")
         with st.container(horizontal=True, width="content"):
