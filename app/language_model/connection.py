@@ -85,7 +85,7 @@ def _hint(endpoint: Endpoint, models: Sequence[str], left_seconds: float) -> str
     longer_url = f"{endpoint.url}/v1"
     if left_seconds > 0 and not endpoint.url.endswith("/v1"):
         found = _list_models(replace(endpoint, base_url=longer_url), min(_LIST_SECONDS, left_seconds))
-        return f" {longer_url} lists models: use it as the base URL." if found else ""
+        return f" Use {longer_url} as the base URL: it lists models." if found else ""
     return ""
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 from app.translation import N_, number
 from app.translation import gettext as _
+from app.ui import answer_messages
 
 _MESSAGES = (
     N_("a Git repository needs the git command; install git"),
@@ -185,8 +186,8 @@ def in_readers_language(message: str) -> str:
     """Return a message, or several joined with semicolons, with its values; unknown ones stay."""
     if _("Documents") == "Documents" or not message or len(message) > _MOST_CHARACTERS:
         return message
-    if known := _known(message):
-        return known
+    if known := _known(message) or (message.endswith(".") and _known(message[:-1])):
+        return known if _known(message) else f"{known}."
     for end in (found.start() for found in reversed(list(re.finditer("; ", message)))):
         if first := _known(message[:end]):
             return f"{first}; {in_readers_language(message[end + 2 :])}"
@@ -209,7 +210,8 @@ def _value(value: str) -> str:
 @cache
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     """Return each message with its pattern, those with the most fixed words first."""
-    fixed = {text: re.sub(r"\{\w+\}", "", text) for text in (*_MESSAGES, *_PARTS)}
+    texts = (*_MESSAGES, *_PARTS, *answer_messages.MESSAGES, *answer_messages.PARTS)
+    fixed = {text: re.sub(r"\{\w+\}", "", text) for text in texts}
     return [(text, _pattern(text)) for text in sorted(fixed, key=lambda text: -len(fixed[text]))]
 
 

@@ -13,6 +13,7 @@ from app.ui import markup, settings_page
 from app.ui.ask import page as ask_page
 from app.ui.documents import page as documents_page
 from app.ui.feedback import page as feedback_page
+from app.ui.ingest_messages import in_readers_language
 from app.ui.language import page_language
 from app.ui.login import show_login, show_missing_page, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
@@ -75,4 +76,4 @@ try:
     take_over_earlier_rows()
     page.run()
 except CiteloopError as error:  # its message is for the person who reads it
-    st.error(markup.plain(str(error)), icon=":material/error:")
+    st.error(markup.plain(in_readers_language(str(error))), icon=":material/error:")

@@ -12,12 +12,17 @@ _place = st.components.v2.component(
     js="""export default ({ parentElement, data }) => {
         const find = () => parentElement.querySelector("i");  // every time: Streamlit may replace it
         if (data.block === "start") {  // again while the page above changes, until the reader takes over
-            const page = new ResizeObserver(() => {
-                find()?.scrollIntoView();
-                if (document.activeElement === document.body) find()?.focus();  // what had the focus is gone
-            });
-            const stop = () => page.disconnect();
-            page.observe(document.querySelector("[data-testid=stMainBlockContainer]"));
+            const main = document.querySelector("[data-testid=stMainBlockContainer]");
+            const named = () => data.focus && main.querySelector(`.st-key-${data.focus} button`);
+            const refocus = () => {  // when what had the focus is gone
+                const isLost = [document.body, find()?.getRootNode().host].includes(document.activeElement);
+                if (isLost) (named() || find())?.focus({ preventScroll: true });
+            };
+            const size = new ResizeObserver(() => { find()?.scrollIntoView(); refocus(); });
+            const content = new MutationObserver(refocus);  // a button can go without a change of size
+            const stop = () => { size.disconnect(); content.disconnect(); };
+            size.observe(main);
+            content.observe(main, { childList: true, subtree: true });
             for (const act of ["wheel", "touchstart", "pointerdown", "keydown"])
                 addEventListener(act, stop, { capture: true, once: true });
             return stop;
@@ -35,6 +40,9 @@ _place = st.components.v2.component(
 )
 
 
-def scroll_here(key: str, block: Literal["start", "center"] = "start") -> None:
-    """Scroll the next element to the top, and focus it if the focus was lost; with center, to the middle if hidden."""
-    _place(key=key, data={"block": block})
+def scroll_here(key: str, block: Literal["start", "center"] = "start", focus: str = "") -> None:
+    """Scroll the next element to the top, and focus it if the focus was lost; with center, to the middle if hidden.
+
+    focus: key of the button that gets a lost focus instead.
+    """
+    _place(key=key, data={"block": block, "focus": focus})

@@ -23,6 +23,7 @@ from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.audit_log import show_audit_log
+from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import attempt, show_messages, tell, try_to
 from app.ui.settings_models import show_models
 from app.ui.who import act_as
@@ -80,7 +81,7 @@ def _show_language_model(settings: Settings) -> None:
         is_saved = endpoint is not None and endpoint.saved
         st.markdown(_status(endpoint))
     except EndpointError as error:
-        st.error(markup.plain(str(error)), icon=":material/error:")
+        st.error(markup.plain(in_readers_language(str(error))), icon=":material/error:")
     if settings.lock_settings:
         st.info(_("These settings are locked. To unlock them, start Citeloop with CITELOOP_LOCK_SETTINGS=0."))
         return
@@ -219,7 +220,7 @@ def _show_test(endpoint: Endpoint) -> None:
     with st.spinner(_("Testing the connection")):
         report = try_connection(endpoint)
     box = st.success if report.works else st.error
-    box(markup.plain(report.message))
+    box(markup.plain(in_readers_language(report.message)))
     if report.models:
         with st.expander(_("Available models ({n})", n=len(report.models))):
             st.markdown("\n".join(f"- {markup.plain(name)}" for name in report.models[:200]))

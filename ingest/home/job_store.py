@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, Table, select, update
 
 from ingest import CiteloopError
 from ingest.home.database import now
-from ingest.home.processes import start_process
+from ingest.home.processes import is_running, start_process
 from ingest.home.records import Records, put, unusable
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -184,6 +184,11 @@ class BaseJobStore(Generic[J]):
     def start_worker(self) -> None:
         """Run the queued jobs in a separate process."""
         start_process(self.worker, self.home, log=self.log)
+
+    @property
+    def has_worker(self) -> bool:
+        """Return whether a worker that this process started is alive; on a busy machine it takes a minute to begin."""
+        return is_running(self.worker, self.home)
 
     def restart(self, job: J) -> None:
         """Run a job again, or start the process that it waits for. Raises JobError, OSError."""

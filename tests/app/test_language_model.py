@@ -625,7 +625,7 @@ def test_a_base_url_without_v1_is_noticed(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/models").respond_with_data("404 page not found", 404)
     report = try_connection(endpoint(httpserver.url_for("")))
     assert not report.works
-    assert report.message.endswith(f"{httpserver.url_for('/v1')} lists models: use it as the base URL.")
+    assert report.message.endswith(f"Use {httpserver.url_for('/v1')} as the base URL: it lists models.")
 
 
 @pytest.mark.parametrize("fault", ["wrong key", "no first token", "html", "too long", "cut"])

@@ -17,7 +17,7 @@ from ingest.home.damaged_database import damaged_databases
 from ingest.home.database import now
 from ingest.home.job_process import Heart, at_work
 from ingest.home.job_store import BaseJob, BaseJobStore, StoppedError, new_job_id
-from ingest.home.processes import start_process
+from ingest.home.processes import is_running, start_process
 from ingest.home.tables import Names, job_table
 from ingest.jobs import JobStore
 from tests.conftest import PATIENCE
@@ -217,9 +217,11 @@ def test_process_is_started_with_its_home(home: Path, monkeypatch: pytest.Monkey
     (home / "says.py").write_text("import os, sys; print(sys.argv[1:], os.getsid(0) == os.getpid())")
     monkeypatch.setenv("PYTHONPATH", str(home))
     start_process("says", home, log="said.log")
+    assert is_running("says", home)
     deadline = time.monotonic() + PATIENCE
-    while not (home / "said.log").read_text() and time.monotonic() < deadline:
+    while is_running("says", home) and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert not is_running("says", home)
     assert (home / "said.log").read_text() == f"['--home', '{home.resolve()}'] True\n"
 
 

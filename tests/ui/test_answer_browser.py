@@ -235,6 +235,18 @@ def test_stop_keeps_the_text_and_says_so(
     assert turn.answer.text.endswith(f"word{words}")
 
 
+def test_while_it_is_rewritten_no_source_is_shown_twice(server: str, page: Page, dripping: Dripping) -> None:
+    ask(page, server, "What is a hotel allowed to cost?")
+    dripping.may_end.set()
+    expect_whole(page)
+    dripping.may_end.clear()
+    page.get_by_role("button", name="Strike out [1]").click()
+    expect(page.get_by_role("button", name="Undo [1]")).to_be_focused()
+    expect_growing(page)
+    expect(page.get_by_role("button", name="Strike out [2]")).to_have_count(1)
+    expect(page.get_by_role("button", name="Strike out [1]")).to_have_count(0)
+
+
 def _user(page: Page) -> str:
     (cookie,) = [cookie.get("value", "") for cookie in page.context.cookies() if cookie.get("name") == USER_COOKIE]
     return user_of_cookie(cookie)

@@ -153,6 +153,12 @@ def test_each_file_of_a_format_that_cannot_be_read_is_named_and_the_others_are_a
     assert [path.name for path in worker.uploads_folder(settings.home, job.id).iterdir()] == ["pump.MD"]
 
 
+def test_an_archive_is_refused_with_the_advice_to_unpack_it(run_page: Run, settings: Settings) -> None:
+    page = upload(run_page(documents), ("all.ZIP", b"PK"))
+    assert "unpack it, then add the files in it" in page.error[0].value
+    assert not JobStore(settings.home).jobs()
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

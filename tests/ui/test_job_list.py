@@ -136,6 +136,17 @@ def test_a_queued_job_that_nobody_begins_can_be_begun(
     assert started
 
 
+def test_a_queued_job_whose_worker_is_starting_need_not_be_begun(
+    run_page: Run, store: JobStore, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = store.add("folder", [documents])
+    store.update(job.id, created_at=LONG_AGO)
+    monkeypatch.setattr(JobStore, "has_worker", True)
+    page = run_page(jobs)
+    assert labels(page) == ["Cancel"]
+    assert "Starting" in texts(page)
+
+
 def test_what_has_just_ended_is_seen_without_opening_anything(run_page: Run, store: JobStore, documents: Path) -> None:
     good = FileResult("pump.md", "/pump.md", "added", 1)
     bad = FileResult("broken.pdf", "/broken.pdf", "failed", reason="the file is damaged [x](http://evil.example)")

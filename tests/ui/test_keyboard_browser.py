@@ -86,6 +86,15 @@ def test_the_passages_of_both_rankings_are_reached_with_the_tab_key(asked: Page)
     expect(asked.get_by_role("button", name="Before and after reranking")).to_be_focused()
 
 
+def test_a_strike_out_with_a_key_is_undone_with_the_next_one(asked: Page) -> None:
+    open_with_key(asked, "Strike out [3]")
+    expect(asked.get_by_text("Rewritten without [3]")).to_be_in_viewport()
+    expect(asked.get_by_role("button", name="Undo [3]")).to_be_focused()
+    asked.keyboard.press("Enter")
+    expect(asked.get_by_text("Rewritten without [3]")).to_have_count(0)
+    expect(asked.get_by_role("button", name="Strike out [3]")).to_be_focused()
+
+
 def test_no_level_of_the_headings_is_left_out(asked: Page) -> None:
     levels = asked.evaluate(HEADINGS)
     assert levels[:2] == [1, 2]

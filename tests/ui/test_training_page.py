@@ -174,6 +174,16 @@ def test_a_training_whose_process_is_gone_can_be_resumed(run_page: Run, home: Pa
     assert started == [home]
 
 
+@pytest.mark.parametrize(("has_worker", "expected"), [(True, 0), (False, 1)])
+def test_a_queued_training_can_be_begun_unless_its_process_is_starting(
+    run_page: Run, home: Path, monkeypatch: pytest.MonkeyPatch, has_worker: bool, expected: int
+) -> None:
+    job = TrainingJobStore(home).add(Plan(), "ann")
+    TrainingJobStore(home).update(job.id, created_at=LONG_AGO)
+    monkeypatch.setattr(TrainingJobStore, "has_worker", has_worker)
+    assert labels(run_page(training)).count("Resume") == expected
+
+
 def test_a_failed_training_says_why_and_can_be_run_again(run_page: Run, home: Path, started: list[Path]) -> None:
     job = add_training(home)
     TrainingJobStore(home).end(job.id, "failed", "no space [x](http://evil.example)")

@@ -14,6 +14,7 @@ from app.reranking.names import LIVE, in_words
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
+from app.ui.ingest_messages import in_readers_language
 from app.ui.resources import feedback_store, pipeline, readable
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb
@@ -32,7 +33,7 @@ def _show(turn: StoredAnswer) -> None:
     try:
         _compare(turn)
     except CiteloopError as error:  # such as a filter on a removed document
-        st.error(markup.plain(str(error)), icon=":material/error:")
+        st.error(markup.plain(in_readers_language(str(error))), icon=":material/error:")
 
 
 def _compare(turn: StoredAnswer) -> None:
@@ -78,7 +79,7 @@ def _show_title(answer: Answer) -> None:
     st.subheader(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:
-        st.warning(markup.plain(answer.note), icon=":material/warning:")
+        st.warning(markup.plain(in_readers_language(answer.note)), icon=":material/warning:")
 
 
 def _show_sources(answer: Answer, other: Answer, struck: Collection[str]) -> None:

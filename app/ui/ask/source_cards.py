@@ -19,6 +19,7 @@ from app.ui import markup
 from app.ui.ask.controls import rank_again
 from app.ui.ask.ranking import moved_words, moves_of, shown_score
 from app.ui.ask.reasons import vote_words, why_above
+from app.ui.ingest_messages import in_readers_language
 from app.ui.resources import collections, current_user, feedback_store
 from app.ui.source.drawer import open_source
 from app.ui.source.figures import show_beside, show_described
@@ -187,8 +188,16 @@ def _record(turn: StoredAnswer, chunk_id: str, action: Action, drawn: _Drawn) ->
         event = feedback_store().record(turn, chunk_id, action, current_user())
         drawn.is_done = True
         if event:  # last: Streamlit may leave the callback here
-            done = N_("Source {number} struck out") if action == "deleted" else N_("Source {number} restored")
-            st.session_state.update({f"toast-{turn.id}": _(done, number=event.number), "scroll-to": turn.id})
+            is_struck = action == "deleted"
+            done = N_("Source {number} struck out") if is_struck else N_("Source {number} restored")
+            opposite = f"{'undo' if is_struck else 'strike'}-{turn.id}-{event.number}"
+            st.session_state.update(
+                {
+                    f"toast-{turn.id}": _(done, number=event.number),
+                    "scroll-to": turn.id,
+                    f"focus-{turn.id}": opposite,  # it stands where the clicked button was
+                }
+            )
 
     if not drawn.is_done:
         _try_to(turn, record)
@@ -204,7 +213,7 @@ def _try_to(turn: StoredAnswer, act: Callable[[], object]) -> None:
     try:
         act()
     except CiteloopError as error:  # nothing else reports errors in a callback
-        st.session_state[f"error-{turn.id}"] = str(error)
+        st.session_state[f"error-{turn.id}"] = in_readers_language(str(error))
 
 
 def also_in(documents: Sequence[str]) -> str:

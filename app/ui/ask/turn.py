@@ -22,6 +22,7 @@ from app.ui.ask.compare import compare
 from app.ui.ask.controls import ask, rank_again, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
+from app.ui.ingest_messages import in_readers_language
 from app.ui.resources import answerer, answers, current_user, feedback_store
 from app.ui.scroll import scroll_here
 from app.ui.source.drawer import show_opened
@@ -52,7 +53,7 @@ def show_turn(turn: StoredAnswer, *, is_earlier: bool = False) -> None:
     try:
         _show_turn(turn, is_earlier=is_earlier)
     except CiteloopError as error:  # here, since a click reruns only this fragment
-        st.error(markup.plain(str(error)), icon=":material/error:")
+        st.error(markup.plain(in_readers_language(str(error))), icon=":material/error:")
 
 
 def _show_turn(turn: StoredAnswer, *, is_earlier: bool) -> None:
@@ -72,19 +73,19 @@ def _show_turn(turn: StoredAnswer, *, is_earlier: bool) -> None:
     with st.empty():  # else all below moves up, and stays twice on the page until the next answer is complete
         if st.session_state.get("scroll-to") == turn.id:
             made_from = "".join(_numbers(turn.answer, deleted))  # a new key scrolls again
-            scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}")
+            focus = st.session_state.get(f"focus-{turn.id}", "")
+            scroll_here(key=f"scroll-{turn.id}-{turn.answer.reranker}{made_from}", focus=focus)
     with st.chat_message("user", avatar=":material/person:"):
         st.markdown(markup.plain(turn.answer.question))
     with st.chat_message("assistant", avatar=":material/search:"):
         if turn.answer.query:
             _show_query(turn)
-        if job:
-            with st.container():  # reserves the place: later output would overwrite elements below
+        with st.container():  # keeps the place of all below: sources that move are shown twice while it is written
+            if job:
                 _show_growing(turn, with_sources=bool(turn.answer.citations))
-        else:
-            _show_text(turn)
-        if not job:
-            show_controls(turn)
+            else:
+                _show_text(turn)
+                show_controls(turn)
         if turn.answer.citations:
             show_passages_on_hover(turn)
             if is_earlier:
@@ -192,7 +193,8 @@ def _show_text(turn: StoredAnswer) -> None:
     """Show a stored answer below its warnings."""
     answer = turn.answer
     if answer.note:
-        st.warning(markup.plain(answer.note.replace(FOREIGN_QUESTION, _(FOREIGN_QUESTION))), icon=":material/warning:")
+        note = in_readers_language(answer.note.replace(FOREIGN_QUESTION, _(FOREIGN_QUESTION)))
+        st.warning(markup.plain(note), icon=":material/warning:")
     if answer.stopped:
         st.warning(_("This answer was stopped."), icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:

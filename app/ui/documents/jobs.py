@@ -77,13 +77,15 @@ def _show_open(shown: Sequence[str]) -> None:
     jobs = [job for job in _readable_jobs() if job.is_open]
     if {job.id for job in jobs} != set(shown):
         st.rerun()
-    is_worked_at = any(job.heartbeat_at and not job.is_dead for job in jobs)
+    is_worked_at, has_worker = any(job.heartbeat_at and not job.is_dead for job in jobs), job_store().has_worker
     for job in jobs:
+        is_forgotten = not is_worked_at and not has_worker and age(job.created_at) > _QUEUED_FOR_LONG
+        is_next = has_worker and not is_worked_at and job == jobs[-1]
         with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
-            _show_progress(job, is_stuck=job.is_dead or (not is_worked_at and age(job.created_at) > _QUEUED_FOR_LONG))
+            _show_progress(job, is_stuck=job.is_dead or is_forgotten, is_next=is_next)
 
 
-def _show_progress(job: Job, *, is_stuck: bool) -> None:
+def _show_progress(job: Job, *, is_stuck: bool, is_next: bool) -> None:
     num_changed = len(job_store().results(job.id)) if job.state == "running" else 0
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{markup.plain(title(job))}**", width="content")
@@ -94,7 +96,9 @@ def _show_progress(job: Job, *, is_stuck: bool) -> None:
                 _button(N_("Cancel"), job, _cancel, icon=":material/close:")
     if job.state == "running":
         st.progress(min(job.num_files_done / max(job.num_files, 1), 1.0), text=progress_words(job))
-    st.caption(" · ".join(markup.plain(part) for part in (state_words(job), *_pace(job, num_changed)) if part))
+    st.caption(
+        " · ".join(markup.plain(part) for part in (state_words(job, is_next=is_next), *_pace(job, num_changed)) if part)
+    )
 
 
 def title(job: Job, results: Sequence[FileResult] = ()) -> str:
@@ -112,8 +116,8 @@ def title(job: Job, results: Sequence[FileResult] = ()) -> str:
     return ngettext("Upload of {n} file", "Upload of {n} files", num_files) if num_files else _("Upload")
 
 
-def state_words(job: Job) -> str:
-    """Return the state of an open job; '' if the progress bar shows it."""
+def state_words(job: Job, *, is_next: bool = False) -> str:
+    """Return the state of an open job; '' if the progress bar shows it. is_next: for the worker that is starting."""
     if job.is_dead:
         return _("Stopped: its process was killed. Finished files are stored.")
     if job.cancel_requested:
@@ -121,7 +125,7 @@ def state_words(job: Job) -> str:
     if job.message:
         return _("Waiting: another process is writing")
     if job.state == "queued":
-        return _("Starting") if job.heartbeat_at else _("Queued")
+        return _("Starting") if job.heartbeat_at or is_next else _("Queued")
     return job.current
 
 

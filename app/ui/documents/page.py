@@ -40,6 +40,7 @@ from ingest.table import ChunkTable
 from ingest.worker import uploads_folder
 
 _MAX_UPLOAD_MB = 200
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 _TITLE_WIDTH = 230
 """Pixels; on a phone, part of the next column shows that the table scrolls."""
 _FORMATS = N_("PDF, Office, web pages, Markdown, text, e-mail, e-books, scans and pictures")
@@ -157,8 +158,8 @@ def _add(key: str, collection: str) -> None:
     known = {document.sha256: document.name for document in readable_documents()}
     files = []
     for file in dropped:
-        if PurePosixPath(file.name).suffix.lower() not in PARSERS:
-            tell("error", _("{file} was not added: files of its format cannot be read.", file=file.name))
+        if refusal := _refusal(file.name):
+            tell("error", refusal)
             continue
         sha256 = hashlib.sha256(file.getbuffer()).hexdigest()
         if name := known.get(sha256):
@@ -180,6 +181,16 @@ def _add(key: str, collection: str) -> None:
         )
     except CiteloopError as error:
         tell("error", _("Nothing was added: {error}", error=in_readers_language(str(error))))
+
+
+def _refusal(name: str) -> str:
+    """Return why a file of this name is not added, '' if it can be read."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in PARSERS:
+        return ""
+    if suffix in _ARCHIVES:
+        return _("{file} was not added: unpack it, then add the files in it.", file=name)
+    return _("{file} was not added: files of its format cannot be read.", file=name)
 
 
 def _queue(files: Sequence[UploadedFile], home: Path, collection: str = "") -> None:

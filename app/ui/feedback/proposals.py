@@ -18,6 +18,7 @@ from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.feedback.counts import Feedback
+from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user, pipeline, reads_everything
@@ -74,7 +75,7 @@ def _show_start() -> None:
     try:
         language_model = pipeline().models.language_model
     except CiteloopError as error:  # invalid settings; existing proposals can still be decided
-        st.error(markup.plain(str(error)), icon=":material/error:")
+        st.error(markup.plain(in_readers_language(str(error))), icon=":material/error:")
         return
     if language_model is None:
         st.info(f"{sentence(_(NO_LANGUAGE_MODEL))}.", icon=":material/info:")

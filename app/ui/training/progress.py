@@ -14,6 +14,7 @@ from app.training.plan import Kind, Step
 from app.translation import N_, number
 from app.translation import gettext as _
 from app.ui import markup
+from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import attempt
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
@@ -81,7 +82,8 @@ def _show_open(shown: Sequence[str]) -> None:
 
 
 def _show_progress(job: TrainingJob) -> None:
-    is_stuck = job.is_dead or (job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG)
+    is_forgotten = job.is_waiting and age(job.created_at) > _QUEUED_FOR_LONG and not training_job_store().has_worker
+    is_stuck = job.is_dead or is_forgotten
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{_(KINDS.get(job.kind, job.kind))}**", width="content")
         with st.container(horizontal=True, width="content"):
@@ -162,7 +164,7 @@ def _show_ended(job: TrainingJob) -> None:
         kind = _(KINDS.get(job.kind, job.kind))  # older versions had more kinds
         st.caption(f"{kind} · {when}{took} · {markup.plain(by_person(job.user, current_user()))}")
         if job.message and job.state == "failed":
-            st.markdown(f":red[{markup.plain(' '.join(job.message.split()))}]")
+            st.markdown(f":red[{markup.plain(in_readers_language(' '.join(job.message.split())))}]")
         if training_job_store().losses(job.id):
             with st.expander(_("Error by step")):
                 _show_curves(job)

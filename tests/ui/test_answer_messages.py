@@ -1,0 +1,84 @@
+"""Messages about answers and their language model, which are made in English, are German on German pages."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.translation import follow, gettext
+from app.ui.answer_messages import MESSAGES
+from app.ui.ingest_messages import in_readers_language
+from tests.ui.ingest_texts import messages_in
+
+_FOLDER = Path(__file__).parents[2] / "app" / "language_model"
+_MODULES = ("client.py", "endpoint.py", "failures.py", "connection.py")
+_FUNCTIONS = ("_words_for", "_unreached", "_no_completion", "check_end", "_hint", "_listed", "try_connection")
+"""Their strings are messages, or what follows a name in one."""
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    follow(lambda: "de")
+    yield
+    follow(lambda: "en")
+
+
+def texts_in(code: str) -> set[str]:
+    """Return the messages of a module, with {} for each value."""
+    found = set(messages_in(code))
+    for function in ast.walk(ast.parse(code)):
+        if isinstance(function, ast.FunctionDef) and function.name in _FUNCTIONS:
+            for node in ast.walk(function):
+                if isinstance(node, ast.JoinedStr):
+                    found.add(
+                        "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+                    )
+    return {text for text in found if len(re.findall(r"[a-z]{2,}", text)) > 3}
+
+
+def test_every_message_in_the_code_is_translated(german: None) -> None:
+    found = {text for name in _MODULES for text in texts_in((_FOLDER / name).read_text(encoding="utf-8"))}
+    assert len(found) > 25
+    unknown = []
+    for text in found:
+        without_endings = re.sub(r"(?<=[a-z.])\{\}", "", text.strip())  # of a plural, or a further sentence
+        ways = [f"{start}{without_endings.replace('{}', '1')}" for start in ("", "writer-1 ", "No. ")]
+        if all(in_readers_language(way) == way for way in ways):
+            unknown.append(text)
+    assert unknown == [], "add these to app/ui/answer_messages.py, then run make messages and translate them"
+
+
+def test_no_text_is_read_as_a_shorter_one(german: None) -> None:
+    for text in MESSAGES:
+        assert in_readers_language(re.sub(r"\{\w+\}", "7", text)) == re.sub(r"\{\w+\}", "7", gettext(text))
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "http://localhost:1/v1 cannot be reached (All connection attempts failed); start its server, or correct "
+            "the base URL on the Settings page or in OPENAI_BASE_URL",
+            "http://localhost:1/v1 ist nicht erreichbar (kein Verbindungsversuch gelang); starten Sie den Server, oder "
+            "berichtigen Sie die Basis-URL unter „Einstellungen“ oder in OPENAI_BASE_URL",
+        ),
+        (
+            "writer-1 wrote nothing; ask again or use another model. The server does not list this model. "
+            "It lists: a, b and 3 more.",
+            "writer-1 hat nichts geschrieben; stellen Sie die Frage noch einmal oder verwenden Sie ein anderes Modell. "
+            "Der Server führt dieses Modell nicht auf. Er nennt: a, b und 3 weitere.",
+        ),
+        (
+            "This is the answer as it was; it could not be written again: writer-1 took longer than 60 seconds; ask "
+            "again or use a faster model",
+            "Dies ist die bisherige Antwort; sie konnte nicht neu geschrieben werden: writer-1 hat länger als "
+            "60 Sekunden gebraucht; stellen Sie die Frage noch einmal oder verwenden Sie ein schnelleres Modell",
+        ),
+    ],
+)
+def test_a_message_and_its_values_are_translated(message: str, expected: str, german: None) -> None:
+    assert in_readers_language(message) == expected
