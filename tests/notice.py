@@ -31,7 +31,10 @@ def licenses() -> dict[str, str]:
     """Return package -> license, of all that Citeloop needs and that is installed; other platforms may need others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel", "postgres"))]
+    wanted = [
+        *project["dependencies"],
+        *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel", "postgres")),
+    ]
     found = {_name(each): _license(each) for each in _needed(map(Requirement, wanted), ("",), set())}
     return dict(sorted(found.items()))
 

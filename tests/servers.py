@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pytest
 
@@ -79,5 +80,5 @@ def s3_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in {**variables, "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     pytest.importorskip("boto3").client("s3").create_bucket(Bucket="company")
-    yield "s3://company/citeloop"
+    yield f"s3://company/{uuid4().hex}"  # servers of one process have the same buckets
     server.stop()

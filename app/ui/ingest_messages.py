@@ -186,8 +186,10 @@ def in_readers_language(message: str) -> str:
     """Return a message, or several joined with semicolons, with its values; unknown ones stay."""
     if _("Documents") == "Documents" or not message or len(message) > _MOST_CHARACTERS:
         return message
-    if known := _known(message) or (message.endswith(".") and _known(message[:-1])):
-        return known if _known(message) else f"{known}."
+    if known := _known(message):
+        return known
+    if message.endswith(".") and (known := _known(message[:-1])):
+        return f"{known}."
     for end in (found.start() for found in reversed(list(re.finditer("; ", message)))):
         if first := _known(message[:end]):
             return f"{first}; {in_readers_language(message[end + 2 :])}"

@@ -68,7 +68,7 @@ def test_what_one_server_learns_the_other_knows(
             assert run("ingest", documents, "--home", writer).returncode == 0
 
             def is_found() -> bool:
-                ranking = post(f"{second}/v1/search", key, query="ZX-7788", user="ann")["ranking"]
+                ranking = post(f"{second}/v1/search", key, query="ZX-7788")["ranking"]
                 return any(result["document"] == "it/printer.md" for result in ranking)
 
             until(is_found)

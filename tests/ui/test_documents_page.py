@@ -57,9 +57,7 @@ def test_the_list_can_be_searched(run_page: Run) -> None:
     assert list(page.dataframe[0].value["Document"]) == ["it/vpn.md"]
 
 
-def test_where_another_server_adds_documents_the_page_names_it(
-    run_page: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_another_server_adds_documents_the_page_names_it(run_page: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "writer_elsewhere", lambda _: "docs-1")
     page = run_page(documents)
     assert [info.value for info in page.info] == ["Documents are added on another server, docs-1. This one follows it."]

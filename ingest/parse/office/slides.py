@@ -43,7 +43,7 @@ def parse_pptx(data: bytes) -> Parsed:
     note_pages(len(slides))
     num_unseen = sum(_prepare(slide, deck.slide_width) for slide in slides if not _is_hidden(slide))
     title = real_title(deck.core_properties.title or "") or next(
-        filter(None, (_words(title_shape(slide)) for slide in slides if not _is_hidden(slide))), ""
+        filter(None, (_title(title_shape(slide)) for slide in slides if not _is_hidden(slide))), ""
     )
     pages = []
     num_hidden = sum(_is_hidden(slide) for slide in slides)
@@ -107,14 +107,14 @@ def _is_white(slide: Any) -> bool:
     )
 
 
-def _words(shape: Any) -> str:
+def _title(shape: Any) -> str:
     """Return the text of a slide's title, '' without one."""
     return one_line(shape.text_frame.text) if shape is not None and shape.has_text_frame else ""
 
 
 def _slide(slide: Any, deck_title: str, number: int) -> str:
     heading = title_shape(slide)
-    title = _words(heading)
+    title = _title(heading)
     headings = [f"<h1>{escape(deck_title)}</h1>"] if number == 1 and deck_title else []
     if title and not (headings and title == deck_title):
         headings.append(f"<h2>{escape(title)}</h2>")
