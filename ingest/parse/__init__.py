@@ -5,9 +5,9 @@
     archive    zip containers, checked before they are opened
     figures    Gallery   pictures -> PNG or JPEG with captions, within limits
     marks      raised figures, link addresses, invisible characters, forms of letters -> plain text
-    tables     rows of cells -> Markdown tables; sheet_tables finds the tables of a sheet
+    tables     rows of cells (fields) -> Markdown tables; row_names completes rows; sheet_tables finds those of a sheet
     type_headings    size and weight of lines -> levels of headings, for PDF and Word
-    plain, separated, rst, mail, outlook, calendars, office    one format or family each
+    plain, separated, rst, rtf, mail, outlook, calendars, office    one format or family each
     saved_page MHTML -> the web page in it
     html       Markdown, HTML, EPUB -> Markdown text; most other parsers use it too
     pdf        PDF -> pages of text with the boxes of its lines; ocr does the same for scans and pictures
@@ -55,6 +55,7 @@ from ingest.parse.pdf import ocr
 from ingest.parse.pdf.reader import parse_pdf
 from ingest.parse.plain import parse_plain
 from ingest.parse.rst import parse_rst
+from ingest.parse.rtf import is_rtf, parse_rtf
 from ingest.parse.saved_page import parse_saved_page
 from ingest.parse.separated import parse_csv
 
@@ -83,10 +84,9 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".xhtml": parse_html,
     ".mdx": parse_mdx,
     ".rst": parse_rst,
-    ".docx": parse_docx,
-    ".pptx": parse_pptx,
-    ".xlsx": parse_xlsx,
-    ".xlsm": parse_xlsx,
+    **dict.fromkeys((".docx", ".docm", ".dotx"), parse_docx),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), parse_pptx),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx"), parse_xlsx),
     ".odt": parse_opendocument,
     ".ods": parse_opendocument,
     ".odp": parse_opendocument,
@@ -95,10 +95,12 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     ".epub": parse_epub,
     ".mht": parse_saved_page,
     ".mhtml": parse_saved_page,
-    ".doc": parse_saved_page,
+    ".rtf": parse_rtf,
+    ".doc": lambda data: (parse_rtf if is_rtf(data) else parse_saved_page)(data),
     ".ics": parse_calendar,
     ".txt": parse_plain,
     ".text": parse_plain,
+    ".log": parse_plain,
 }
 """File suffix -> parser. Add a format here."""
 

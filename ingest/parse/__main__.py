@@ -22,7 +22,12 @@ from pydantic import TypeAdapter
 
 from ingest.parse import Document, ParseError, document, parse
 
-_CONVERTERS = {".rst": "docutils.core", ".pptx": "pptx", ".xlsx": "openpyxl", ".xlsm": "openpyxl", ".msg": "oxmsg"}
+_CONVERTERS = {
+    ".rst": "docutils.core",
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), "pptx"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx"), "openpyxl"),
+    ".msg": "oxmsg",
+}
 """Suffix -> module to import before the first fork for such a file; later forks share it."""
 
 _WALL_SECONDS_PER_CPU_SECOND = 10

@@ -34,10 +34,22 @@ def read_markup(data: bytes) -> str:
     declared = re.search(rb"""<(?:meta|\?xml)[^>]*?(?:charset|encoding)\s*=\s*["']?([\w.:-]+)""", data[:4096], re.I)
     if declared and b"\0" not in data and (b"\x1b" in data or not _is_utf8(data)):
         try:
-            return decode(data.decode(declared[1].decode()).encode())
+            return decode(in_declared(data, declared[1].decode()).encode())
         except (LookupError, UnicodeDecodeError):
             pass  # the declared encoding is wrong
     return read_text(data)
+
+
+def in_declared(data: bytes, encoding: str) -> str:
+    """Return the text in the encoding that a file or mail declares. Raises LookupError and UnicodeDecodeError.
+
+    Programs that declare Latin-1 write Windows-1252, which has € and quotation marks besides, or UTF-8.
+    """
+    if codecs.lookup(encoding).name == "iso8859-1":
+        for usual in ("utf-8", "cp1252"):
+            with suppress(UnicodeDecodeError):
+                return data.decode(usual)
+    return data.decode(encoding)
 
 
 def _spelled_otherwise(name: str) -> codecs.CodecInfo | None:

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import PurePath
 
 from ingest.parse.document import PAGE_BREAK, Page, Parsed, ParseError, joined, one_line
-from ingest.parse.encoding import read_markup
+from ingest.parse.encoding import in_declared, read_markup
 from ingest.parse.html.boilerplate import visible_part_of
 from ingest.parse.html.markup import from_html
 from ingest.parse.marks import without_invisible
@@ -25,7 +25,7 @@ Parsers = Mapping[str, Callable[[bytes], Parsed]]
 
 def parse_mail(data: bytes, parsers: Parsers) -> Parsed:
     """Parse a mail; attachments follow, each below its file name as a heading. Raises ParseError if it is no mail."""
-    message = email.message_from_bytes(data, policy=policy.default)
+    message = email.message_from_bytes(data.lstrip(b"\r\n"), policy=policy.default)
     if not isinstance(message, EmailMessage) or not any(_header(message, name) for name in ("From", "To", "Subject")):
         raise ParseError("this is not a mail: it has no sender, recipient or subject")
     body = _body_part(message)
@@ -108,7 +108,7 @@ def words_of(part: MIMEPart) -> str:
     """Return the text of a part, in the encoding that it names or another one. Raises ParseError for binary data."""
     data = bytes_of(part)
     try:
-        return without_invisible(data.decode(part.get_content_charset("utf-8")).replace("\r\n", "\n"))
+        return without_invisible(in_declared(data, part.get_content_charset("utf-8")).replace("\r\n", "\n"))
     except (LookupError, UnicodeDecodeError):  # unknown or wrong encoding
         return read_markup(data)
 
@@ -151,9 +151,14 @@ def _continues_text(container: MIMEPart, part: MIMEPart) -> bool:
 
 
 def _attachment(name: str, part: MIMEPart, parsers: Parsers) -> Parsed | None:
-    """Parse an attachment below its name as a heading; None for an unknown format, a note if it cannot be read."""
+    """Parse an attachment below its name as a heading; None for an unknown format, a note if it cannot be read.
+
+    Plain text is read whatever its name, such as errors.log or settings.conf.
+    """
     is_mail = part.get_content_type() == "message/rfc822"
     parser = parsers.get(".eml" if is_mail else PurePath(name).suffix.lower())
+    if parser is None and part.get_content_type() == "text/plain":
+        parser = parsers.get(".txt")
     if parser is None:
         return None
     try:

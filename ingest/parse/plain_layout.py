@@ -10,6 +10,8 @@ from ingest.parse.document import Heading
 from ingest.parse.tables import table_text
 
 _RULE = re.compile(r"\s*\+(?:[-=]+\+)+\s*")
+_LINES = {**dict.fromkeys(range(0x2500, 0x2580), "+"), **str.maketrans("─━═│┃║", "---|||")}
+"""Characters that draw boxes, as + - and | draw them."""
 _COLUMN_RULE = re.compile(r"\s*[-=]{2,}(?:\s+[-=]{2,})+\s*")
 _GAP = re.compile(r"\t+|\s*\.{4,}\s*| {2,}")
 _ROW_OF_TWO = re.compile(r"[^\t.]*\S(?:\t+|\s*\.{4,}\s*)\S.*")
@@ -34,7 +36,8 @@ def with_tables(text: str) -> str:
 
 
 def _drawn(lines: Sequence[str]) -> tuple[list[list[str]], int | None] | None:
-    """Return rows and number of header rows of a table that is framed with + and -; None if it is none."""
+    """Return rows and number of header rows of a table that is framed with + and -, or with lines; else None."""
+    lines = [line.translate(_LINES) for line in lines]
     if len(lines) < 4 or not all(_RULE.fullmatch(line) or line.strip().startswith("|") for line in lines):
         return None
     bands = [list(band) for is_rule, band in groupby(lines, lambda line: bool(_RULE.fullmatch(line))) if not is_rule]

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import dropwhile, groupby
 
 from ingest.parse.document import one_line
-from ingest.parse.tables import Row, is_figure, is_strong, names_columns_of, said_once, table_text
+from ingest.parse.fields import Row, is_figure, is_strong, said_once
+from ingest.parse.tables import names_columns_of, table_text
 
 _LEAST_APART = 2  # rows that one of two tables side by side has more than the other
 _MOST_NOTES, _FEWEST_WORDS = 3, 4  # of each note

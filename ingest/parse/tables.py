@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import chain, pairwise, takewhile
+from collections.abc import Iterable, Sequence
+from itertools import chain, takewhile
 
 from ingest.parse.document import one_line
-
-Row = Sequence[str]
+from ingest.parse.fields import Field, Row, covers, is_figure, is_strong, is_title, said_once
+from ingest.parse.row_names import with_parents, with_repeated, with_sections
 
 _LONGEST_REPEATED = 60
 """Characters of a cell over several columns that is a value of each; a longer one is a line of text."""
-
-
-class Field(str):
-    """A cell's text and what the file shows of it.
-
-    merged: which merged cell it belongs to, None if to none. strong: whether it is bold or marked as a header.
-    """
-
-    __slots__ = ("merged", "strong")
-    merged: Hashable
-    strong: bool
-
-    def __new__(cls, text: str, merged: Hashable = None, strong: bool = False) -> Field:
-        field = super().__new__(cls, text)
-        field.merged, field.strong = merged, strong
-        return field
+_LONGEST_UNIT = 3  # words
 
 
 def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bool = False) -> str:
@@ -47,16 +32,19 @@ def table_text(rows: Sequence[Row], num_headers: int | None = None, doubtful: bo
         num_headers = int(has_header(rows, doubtful))
     num_headers = _with_grouped(rows, num_headers)
     if width > 1:
-        rows = _with_sections(_with_repeated(rows, num_headers), num_headers)
+        rows = with_sections(with_repeated(with_parents(rows, num_headers), num_headers), num_headers)
     return "\n\n".join(filter(None, [*(one_line(title[0]) for title in titles), markdown_table(rows, num_headers)]))
 
 
 def _with_named_groups(rows: list[list[str]]) -> list[list[str]]:
-    """Return the rows; a bold name of several columns that nobody merged covers the empty cells beside it.
+    """Return the rows; a name of several columns that nobody merged covers the empty cells beside it.
 
-    That is so where the second row names these columns, in bold too.
+    That is so where the second row names these columns: both in bold, or the same names below each of the first.
     """
-    if len(rows) < 3 or not all(map(is_strong, chain(*rows[:2]))) or all(map(is_strong, rows[2])):
+    if len(rows) < 3:
+        return rows
+    are_bold = all(map(is_strong, chain(*rows[:2]))) and not all(map(is_strong, rows[2]))
+    if not are_bold and not _name_alike(*rows):
         return rows
     groups, names = rows[:2]
     covered = [groups[0]]
@@ -68,52 +56,23 @@ def _with_named_groups(rows: list[list[str]]) -> list[list[str]]:
     return [covered, *rows[1:]]
 
 
-def _with_repeated(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
-    """Return the rows; a name in the first column that stands once for several rows is repeated in each."""
-    body = rows[num_headers:]
-    blank = [not row[0].strip() for row in body]
-    is_key = any(blank) and not blank[0] and not any(is_figure(row[0]) or _is_sum(row) for row in body)
-    if not num_headers or not is_key or not all(map(str.strip, chain(*(row[1:] for row in body)))):
-        return rows
-    repeated = list(rows[:num_headers])
-    for row in body:
-        repeated.append(row if row[0].strip() else [repeated[-1][0], *row[1:]])
-    return repeated
-
-
-def _is_sum(row: Row) -> bool:
+def _name_alike(groups: Row, names: Row, *below: Row) -> bool:
+    """Return whether names of columns of figures repeat, as Units and Price do below 2023 and below 2024."""
+    repeated = [column for column, name in enumerate(names) if name.strip() and names.count(name) > 1]
+    beside = [column for column, name in enumerate(groups) if not name.strip() and any(map(str.strip, groups[:column]))]
     return (
-        not row[0].strip()
-        and re.match(r"(?i)(?:(?:sub|grand )?total|sum|gesamt\w*|(zwischen)?summe)\b", row[1]) is not None
+        bool(repeated)
+        and repeated[0] > 0
+        and set(beside) <= set(repeated)
+        and len({names[column] for column in repeated}) * (len(repeated) - len(beside)) == len(repeated)
+        and all(_is_column_of_figures([row[column] for row in below]) for column in repeated)
+        and not any(map(is_figure, names))
     )
 
 
-def _with_sections(rows: Sequence[Row], num_headers: int) -> Sequence[Row]:
-    """Return the rows; where lines of one cell divide them into sections, each begins with the name of its section."""
-    body = rows[num_headers:]
-    lone = [_is_lone(row, below) for row, below in pairwise(body)]
-    divided = sum(lone) > 1 and lone[0]  # from top to bottom, so the lines need not stand out
-    begins = [
-        alone and (divided or is_title(row) or is_strong(row[0]) > is_strong(below[0]))
-        for alone, (row, below) in zip(lone, pairwise(body), strict=True)
-    ]
-    if not any(begins):
-        return rows
-    named: list[Row] = [["", *row] for row in rows[:num_headers]]
-    section = ""
-    for row, begins_section in zip(body, [*begins, False], strict=True):
-        if begins_section:
-            section = row[0]
-        else:
-            named.append(["", *said_once(row)] if is_title(row) else [section, *row])
-    return named
-
-
-def _is_lone(row: Row, below: Row) -> bool:
-    """Return whether only the first cell of a row is filled, and several of the next one."""
-    first, *others = said_once(row)
-    num_below = sum(bool(cell.strip()) for cell in said_once(below))
-    return bool(first.strip()) and not any(map(str.strip, others)) and num_below > 1
+def _is_column_of_figures(cells: Iterable[str]) -> bool:
+    """Return whether each cell has a figure or no word, such as a dash."""
+    return all(is_figure(cell) or not re.search(r"\w", cell) for cell in cells)
 
 
 def markdown_table(rows: Iterable[Row], num_headers: int = 1) -> str:
@@ -149,31 +108,12 @@ def num_titles_and_headers(rows: Sequence[Row]) -> tuple[int, int]:
     return num_titles, _with_grouped(below, int(has_header(below, doubtful=True)))
 
 
-def said_once(row: Row, longest_repeated: int = 0) -> list[str]:
-    """Return the row with a cell that covers several columns only in the first of these.
-
-    longest_repeated: characters of a text that stays in each column.
-    """
-    return [
-        "" if column and len(cell) > longest_repeated and _covers(row[column - 1], cell) else cell
-        for column, cell in enumerate(row)
-    ]
-
-
-def is_title(row: Row) -> bool:
-    return len(row) > 1 and _covers(row[0], row[-1])
-
-
-def _covers(one: str, other: str) -> bool:
-    """Return whether two fields belong to one merged cell."""
-    merged = one.merged if isinstance(one, Field) else None
-    return merged is not None and isinstance(other, Field) and merged == other.merged
-
-
 def _with_grouped(rows: Sequence[Row], num_headers: int) -> int:
     """Return the number of header rows, with those that name the columns below a merged cell or an empty one."""
     while 0 < num_headers < len(rows) - 1 and (
-        names_columns_of(rows[num_headers - 1], rows[num_headers]) or _names_the_rest(rows[num_headers - 1 :])
+        names_columns_of(rows[num_headers - 1], rows[num_headers])
+        or _names_the_rest(rows[num_headers - 1 :])
+        or _are_units(rows[num_headers - 1 :])
     ):
         num_headers += 1
     return num_headers
@@ -189,7 +129,22 @@ def _names_the_rest(rows: Sequence[Row]) -> bool:
         and any(map(str.strip, above))
         and not any(map(is_figure, names))
         and all(one.strip() or other.strip() for one, other in zip(above, names, strict=True))
-        and all(is_figure(row[column]) or not re.search(r"\w", row[column]) for row in below for column in nameless)
+        and all(_is_column_of_figures([row[column] for row in below]) for column in nameless)
+    )
+
+
+def _are_units(rows: Sequence[Row]) -> bool:
+    """Return whether the second row says what the figures below it are measured in, such as kg below Weight."""
+    above, (first, *units), *below = rows
+    used = [column for column, unit in enumerate(units, 1) if unit.strip()]
+    return (
+        not first.strip()
+        and bool(used)
+        and len(below) > 1
+        and all(above[column].strip() and len(units[column - 1].split()) <= _LONGEST_UNIT for column in used)
+        and not any(map(is_figure, units))
+        and all(is_figure(row[column]) for row in below for column in used)
+        and all(row[0].strip() for row in below)
     )
 
 
@@ -198,13 +153,13 @@ def names_columns_of(groups: Row, names: Row) -> bool:
     if len(groups) != len(names):
         return False
     grouped = [
-        any(_covers(groups[column], groups[beside]) for beside in (column - 1, column + 1) if 0 <= beside < len(groups))
+        any(covers(groups[column], groups[beside]) for beside in (column - 1, column + 1) if 0 <= beside < len(groups))
         for column in range(len(groups))
     ]
     return any(grouped) and all(
-        bool(name.strip()) != _covers(group, name)
+        bool(name.strip()) != covers(group, name)
         if in_group
-        else not (name.strip() and group.strip()) or _covers(group, name)
+        else not (name.strip() and group.strip()) or covers(group, name)
         for group, name, in_group in zip(groups, names, grouped, strict=True)
     )
 
@@ -243,19 +198,10 @@ def _is_form(rows: Sequence[Row]) -> bool:
     return any(map(is_figure, rows[0][1::2])) and not any(map(is_figure, labels))
 
 
-def is_strong(cell: str) -> bool:
-    """Return whether it is a field set apart; an empty one may be anything."""
-    return not cell.strip() or (isinstance(cell, Field) and cell.strong)
-
-
 def _is_one_of(cell: str, below: Sequence[str]) -> bool:
     """Return whether a figure, other than a whole number such as a year, is of the same kind as all below it."""
     kinds = {re.sub(r"\d+", "0", value.strip()) for value in (cell, *below)}
     return len(below) > 1 and is_figure(cell) and len(kinds) == 1 and "".join(kinds) != "0"
-
-
-def is_figure(text: str) -> bool:
-    return re.match(r"\W{0,3}\d", text) is not None
 
 
 def _are_alike(values: Sequence[str]) -> bool:

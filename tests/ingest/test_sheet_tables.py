@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ingest.parse.fields import Field
 from ingest.parse.separated import parse_csv
 from ingest.parse.sheet_tables import block_text, blocks
-from ingest.parse.tables import Field, table_text
+from ingest.parse.tables import table_text
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -105,6 +106,43 @@ def test_bold_names_of_several_columns_need_no_merged_cells() -> None:
 )
 def test_names_that_the_first_row_leaves_out_may_be_in_the_second(sheet: str, first: str) -> None:
     assert read(sheet)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("sheet", "first"),
+    [
+        (
+            "City,May,,June,\n,Days,Cost,Days,Cost\nBonn,5,9,6,8\nKiel,7,4,8,3",
+            "City | May / Days | May / Cost | June / Days",
+        ),
+        (",May,,June,\nCity,Days,Cost,Days,Cost\nBonn,5,9,6,8", "City | May / Days | May / Cost | June / Days"),
+        ("City,May,,June,\n,Ann,Ben,Ann,Ben\nBonn,on,off,on,on\nKiel,on,on,on,on", "City | May |  | June"),
+        ("City,May,,June,\nBonn,5,9,5,9\nKiel,7,4,8,3", "City | May |  | June"),
+    ],
+)
+def test_a_name_above_several_columns_names_each_of_them(sheet: str, first: str) -> None:
+    assert block_text(rows_of(sheet)).startswith(f"| {first}")
+
+
+@pytest.mark.parametrize(
+    ("sheet", "first"),
+    [
+        ("Pipe,Weight,Length\n,kg,mm\nA,3,40\nB,4,50", "Pipe | Weight / kg | Length / mm"),
+        ("Pipe,Weight,Length\n,none,mm\nA,light,40\nB,4,50", "Pipe | Weight | Length"),
+        ("Pipe,Weight,Length\nOld,kg,mm\nA,3,40\nB,4,50", "Pipe | Weight | Length"),
+    ],
+)
+def test_units_below_the_names_of_columns_belong_to_them(sheet: str, first: str) -> None:
+    assert block_text(rows_of(sheet)).startswith(f"| {first} |")
+
+
+def test_indented_names_that_repeat_follow_the_ones_above() -> None:
+    rows = [["Account", "May"], ["Sales", "9"], ["  Goods", "5"], ["    Pipes", "4"], ["Costs", "7"], ["  Goods", "3"]]
+    names = [line.split(" | ")[0] for line in block_text(rows).split("\n")[2:]]
+    assert names == ["| Sales", "| Sales / Goods", "| Sales / Goods / Pipes", "| Costs", "| Costs / Goods"]
+    by_format = [rows[0], rows[1], [Field("Goods", indent=1), "5"], rows[4], [Field("Goods", indent=1), "3"]]
+    assert "| Costs / Goods | 3 |" in block_text(by_format)
+    assert "| Pipes | 4 |" in block_text(rows[:5])
 
 
 def test_a_form_of_labels_and_values_has_no_header() -> None:

@@ -22,6 +22,7 @@ from ingest.parse.encoding import read_markup, read_text
 from ingest.parse.html.boilerplate import content_of, visible_part_of
 from ingest.parse.html.dialects import common_markdown
 from ingest.parse.html.hidden import apply_style_sheet
+from ingest.parse.html.icons import write_icons
 from ingest.parse.html.pictures import MARK, pictures_of
 from ingest.parse.html.shown import write_shown
 from ingest.parse.html.tables import table_of, unwrap_layout
@@ -184,6 +185,8 @@ def from_html(html: str, content: Callable[[BeautifulSoup, list[str]], Tag] | No
     soup = BeautifulSoup(re.sub(f"[{_HEADING_MARK}{MARK}]", "", html), "lxml")
     titles = [one_line(element.get_text()) for element in (soup.h1, soup.title) if element]
     apply_style_sheet(soup)
+    if "<svg" in html or "<i " in html:  # for the same reason as pictures below
+        write_icons(soup)
     for element in soup(_NOT_CONTENT):
         element.extract()
     hidden: list[str] = []
@@ -218,14 +221,22 @@ def _plain_strings(body: Tag) -> None:
     before = ""
     for string in body.find_all(string=True):
         if type(string) is not NavigableString:  # how a word is read, or a comment or declaration
-            string.replace_with(f"({string})" if isinstance(string, RubyTextString) else "")
+            _put(string, f"({string})" if isinstance(string, RubyTextString) else "")
             continue
         is_code = id(string) in in_pre
         text = re.sub(r"\f" if is_code else r"\s+", " ", without_invisible(string))
         if not is_code and text != " " and (before[-1:] == " " or _is_break(string.previous_sibling)):
             text = text.removeprefix(" ")
-        string.replace_with(text)
+        _put(string, text)
         before = text or before
+
+
+def _put(string: NavigableString, text: str) -> None:
+    """Replace a string; an empty one goes, since the converter would take the space beside it for the block's edge."""
+    if text:
+        string.replace_with(text)
+    else:
+        string.extract()
 
 
 def _is_break(element: object) -> bool:

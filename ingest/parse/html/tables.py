@@ -9,7 +9,8 @@ from itertools import takewhile
 from bs4.element import Tag
 
 from ingest.parse.document import one_line
-from ingest.parse.tables import Field, Row, is_title, said_once, table_text
+from ingest.parse.fields import Field, Row, is_title, said_once
+from ingest.parse.tables import table_text
 
 _BLOCKS = [
     "p",

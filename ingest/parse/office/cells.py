@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.parse.document import one_line
+from ingest.parse.fields import Field
 from ingest.parse.marks import lowered, raised, without_invisible
 from ingest.parse.symbols import as_shown
-from ingest.parse.tables import Field
 
 _PARTS = re.compile(
     r'"(?P<text>[^"]*)"|\\(?P<escaped>.)|(?P<space>_.|\* )|\*.|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[(?P<rule>[^\]]*)\]'
@@ -27,36 +27,37 @@ _Part = tuple[str, str]
 
 
 class Looks:
-    """Fonts of cells by their style: whether they are bold, struck out, white without a color behind, and their name.
+    """Looks of cells by their style: bold, struck out, white without a color behind, their font and indent.
 
     grounds: ranges as (left, top, right, bottom) that a table's style or a condition may color.
     """
 
     def __init__(self, counts: Counter[str], grounds: Sequence[tuple[int, int, int, int]] = ()) -> None:
         self._counts, self._grounds = counts, grounds
-        self._known: dict[int, tuple[bool, bool, bool, str]] = {}
+        self._known: dict[int, tuple[bool, bool, bool, str, int]] = {}
 
     def field(self, cell: Any) -> str:
         """Return a cell's text, '' if it is white; that is counted."""
         text = shown(cell)
         if not text or not cell._style_id:
             return text
-        bold, struck, white, font = self._known.get(cell._style_id) or self._of(cell)
+        bold, struck, white, font, indent = self._known.get(cell._style_id) or self._of(cell)
         if white:
             column, row = cell.column, cell.row
             white = not any(left <= column <= right and top <= row <= foot for left, top, right, foot in self._grounds)
         self._counts["hidden cells"] += white
         text = as_shown(text, font)
         text = "" if white else f"~~{text}~~" if struck else text
-        return Field(text, strong=True) if bold and text else text
+        return Field(text, strong=bold, indent=indent) if (bold or indent) and text else text
 
-    def _of(self, cell: Any) -> tuple[bool, bool, bool, str]:
+    def _of(self, cell: Any) -> tuple[bool, bool, bool, str, int]:
         font, color = cell.font, cell.font.color if cell.font else None
         of_theme = color is not None and color.type == "theme" and color.theme == 0 and color.tint >= 0
         is_white = of_theme or (color is not None and color.rgb == "FFFFFFFF")
         white = is_white and cell.fill.fill_type is None
         name = font.name or "" if font else ""
-        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white, name)
+        indent = int(cell.alignment.indent) if cell.alignment else 0
+        self._known[cell._style_id] = (bool(font and font.bold), bool(font and font.strike), white, name, indent)
         return self._known[cell._style_id]
 
 

@@ -96,6 +96,7 @@ class Numbering:
             ):
                 _end_numbering(paragraph)
                 properties_of(paragraph).addnext(run_of(f"{number} "))
+                previous = None  # Markdown's list ends here
             elif kind.kind == "bullet" and kind.check and not is_blank:
                 properties_of(paragraph).addnext(run_of(kind.check))
 

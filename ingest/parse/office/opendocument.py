@@ -10,6 +10,7 @@ from lxml import etree
 
 from ingest.parse.archive import opendocument_parts
 from ingest.parse.document import Page, Parsed, hidden_note, joined, joined_notes, note_pages, one_line, real_title
+from ingest.parse.fields import Field
 from ingest.parse.figures import in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.office.opendocument_html import Html, plain
@@ -17,7 +18,6 @@ from ingest.parse.office.opendocument_styles import attribute, name_of
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.office.sheets import headed
 from ingest.parse.sheet_tables import block_text, blocks
-from ingest.parse.tables import Field
 
 _MOST_CELLS = 200_000
 """Cells of a sheet that repeat others or are merged; a sheet may claim to have billions."""

@@ -24,6 +24,7 @@ from ingest.parse.document import (
     one_line,
     real_title,
 )
+from ingest.parse.fields import Field
 from ingest.parse.figures import at_address, in_package
 from ingest.parse.html.markup import from_html
 from ingest.parse.marks import address_of
@@ -31,7 +32,6 @@ from ingest.parse.office.cells import Looks
 from ingest.parse.office.charts import chart_html, chart_text, words_of
 from ingest.parse.office.parts import is_telling, tree
 from ingest.parse.sheet_tables import block_text, blocks
-from ingest.parse.tables import Field
 
 Place = tuple[int, int]
 """Row and column, from 1."""

@@ -35,10 +35,11 @@ _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id
 
 def parse_pptx(data: bytes) -> Parsed:
     """Parse a presentation; its title, from the properties or the first slide, is the outermost heading."""
-    from pptx import Presentation
+    from pptx.package import Package
 
     package = office_file(data)
-    deck = Presentation(io.BytesIO(package))
+    # not pptx.Presentation, which refuses slide shows
+    deck = Package.open(io.BytesIO(package)).main_document_part.presentation
     slides = list(deck.slides)
     note_pages(len(slides))
     num_unseen = sum(_prepare(slide, deck.slide_width) for slide in slides if not _is_hidden(slide))

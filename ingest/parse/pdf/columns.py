@@ -9,10 +9,11 @@ from itertools import groupby, takewhile
 from statistics import median
 
 from ingest.parse.document import Box, Line
+from ingest.parse.fields import Field, said_once
 from ingest.parse.pdf.layout import SPREAD, Part, Printed, line_of
 from ingest.parse.pdf.rivers import FEWEST_ROWS, Span, cuts
 from ingest.parse.pdf.sheet import around, turned
-from ingest.parse.tables import Field, num_titles_and_headers, said_once
+from ingest.parse.tables import num_titles_and_headers
 
 _PROSE = 30
 """Median characters of a line above which columns are running text, not table cells."""

@@ -12,12 +12,12 @@ from itertools import groupby
 import pypdfium2
 
 from ingest.parse.document import Box
+from ingest.parse.fields import Field, is_figure
 from ingest.parse.pdf.columns import lines_of_parts, table
 from ingest.parse.pdf.justified import parts_of_lines
 from ingest.parse.pdf.layout import Printed, text_of
 from ingest.parse.pdf.paths import segments
 from ingest.parse.pdf.sheet import Char, Sheet
-from ingest.parse.tables import Field, is_figure
 
 Cell = tuple[int, int]
 """Row and column."""
