@@ -49,6 +49,27 @@ _MESSAGES = (
     N_("it is larger than the limit of {n} MB"),
     N_("it was interrupted ({error})"),
     N_("its name is not valid UTF-8; rename it"),
+    N_("another process is writing to the home folder; try again when it has ended"),
+    N_("nothing is shared; set CITELOOP_TABLE_URI to a folder such as s3://BUCKET/FOLDER"),
+    N_(
+        "the shared folder {address} cannot be used: {error}; check CITELOOP_TABLE_URI, which names a folder such "
+        "as s3://BUCKET/FOLDER, and the rights to it"
+    ),
+    N_("the shared list of files names {path}, which is not part of what is shared"),
+    N_(
+        "{folder} belongs to {address}, not to {other}; use another home folder, or delete {file} to share its "
+        "documents at the new address"
+    ),
+    N_(
+        "{folder} has changes that were never shared, and {host} has taken over since; to keep what is here, run: "
+        "citeloop share --take-over, else start with an empty home folder"
+    ),
+    N_("{address} has only a part of {path}; the next round tries again"),
+    N_(
+        "{address} has the documents of {host}, and {folder} has others; start with an empty home folder, or name "
+        "another address in CITELOOP_TABLE_URI"
+    ),
+    N_("{file} is damaged ({error}); delete it to begin again"),
     N_(
         "{host} adds the documents and models that this server follows; do it there, or run here: "
         "citeloop share --take-over"
@@ -74,7 +95,7 @@ _MESSAGES = (
         "nothing was found at {address}, so nothing was changed. Check the address and the credentials; to "
         "give the source up: citeloop sources remove {name}"
     ),
-    N_("old Office formats (.doc, .xls, .ppt) are not supported; save it as .docx, .xlsx or .pptx and add it again"),
+    N_("this is an old Office format; name a workbook .xls, save others as .docx or .pptx, and add it again"),
     N_("pictures left out: opening one took too long or crashed"),
     N_("pictures left out: {what}"),
     N_("reading it took too long: no result for minutes"),

@@ -46,6 +46,7 @@ from ingest.parse.html.epub import parse_epub
 from ingest.parse.html.markup import parse_html, parse_markdown, parse_mdx
 from ingest.parse.mail import parse_mail
 from ingest.parse.marks import without_id, without_invisible
+from ingest.parse.office.old_sheets import parse_xls
 from ingest.parse.office.opendocument import parse_opendocument
 from ingest.parse.office.sheets import parse_xlsx
 from ingest.parse.office.slides import parse_pptx
@@ -87,6 +88,7 @@ PARSERS: dict[str, Callable[[bytes], Parsed]] = {
     **dict.fromkeys((".docx", ".docm", ".dotx"), parse_docx),
     **dict.fromkeys((".pptx", ".pptm", ".ppsx"), parse_pptx),
     **dict.fromkeys((".xlsx", ".xlsm", ".xltx"), parse_xlsx),
+    ".xls": parse_xls,
     ".odt": parse_opendocument,
     ".ods": parse_opendocument,
     ".odp": parse_opendocument,

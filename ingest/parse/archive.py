@@ -14,7 +14,7 @@ MAX_BYTES = 500_000_000
 _MAX_RATIO = 400  # XML shrinks to a tenth, dull worksheets to a hundredth
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _MANIFEST = "META-INF/manifest.xml"
-_LOCKED = "the file is locked with a password; save it without one and add it again"
+LOCKED = "the file is locked with a password; save it without one and add it again"
 
 
 def checked_zip(data: bytes, part: str) -> zipfile.ZipFile:
@@ -26,19 +26,24 @@ def checked_zip(data: bytes, part: str) -> zipfile.ZipFile:
     if size > MAX_BYTES or size > max(_MAX_RATIO * len(data), MAX_BYTES // 10):
         raise ParseError(f"the file would unpack to {size / 1e6:,.0f} MB; it is damaged or not a document")
     if any(entry.flag_bits & 1 for entry in entries):
-        raise ParseError(_LOCKED)
+        raise ParseError(LOCKED)
     if part not in container.namelist():
         raise ParseError("this is a zip file, but not of the format in its name")
     return container
 
 
-_OLD = "old Office formats (.doc, .xls, .ppt) are not supported; save it as .docx, .xlsx or .pptx and add it again"
+_OLD = "this is an old Office format; name a workbook .xls, save others as .docx or .pptx, and add it again"
 
 
 def check_not_old_office(data: bytes) -> None:
     """Raise ParseError if it is a container of the old Office formats; a locked file of the new ones is one, too."""
     if data.startswith(_OLE):
-        raise ParseError(_LOCKED if _name("EncryptedPackage") in data else _OLD)
+        raise ParseError(LOCKED if is_locked(data) else _OLD)
+
+
+def is_locked(data: bytes) -> bool:
+    """Return whether a container of the old Office formats holds a locked file of the new ones."""
+    return _name("EncryptedPackage") in data
 
 
 def _name(entry: str) -> bytes:
@@ -65,7 +70,7 @@ def opendocument_parts(data: bytes) -> dict[str, bytes]:
     """Return the XML of an ODT, ODS or ODP by name. Raises ParseError if it is encrypted or has no content."""
     with checked_zip(data, _MANIFEST) as package:
         if b"encryption-data" in package.read(_MANIFEST):
-            raise ParseError(_LOCKED)
+            raise ParseError(LOCKED)
         parts = {name: package.read(name) for name in package.namelist() if name.endswith(".xml")}
     if "content.xml" not in parts:
         raise ParseError("this OpenDocument file is damaged: it has no content.xml")

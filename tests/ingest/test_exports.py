@@ -175,7 +175,7 @@ def test_page_saved_in_one_file_is_read_with_its_pictures(tmp_path: Path, suffix
 
 def test_other_files_with_the_name_of_a_saved_page() -> None:
     assert parse_saved_page(b"<html><p>Travel").pages[0].text == "Travel"
-    with pytest.raises(ParseError, match="old Office formats"):
+    with pytest.raises(ParseError, match="old Office format"):
         parse_saved_page(bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600)
     with pytest.raises(ParseError, match="no HTML"):
         parse_saved_page(b"{\\rtf1 Travel}")

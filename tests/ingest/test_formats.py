@@ -798,7 +798,7 @@ def test_file_that_unpacks_to_too_much_is_refused_before_it_does(
     ("data", "said"),
     [
         (OLE + "EncryptedPackage".encode("utf-16-le"), "locked with a password"),
-        (OLE, "old Office formats"),
+        (OLE, "old Office format"),
         (zipped({"a.txt": "text"}), "zip file, but not"),
         (b"no zip at all", "damaged or not really"),
         (b"", "damaged or not really"),

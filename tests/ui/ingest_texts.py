@@ -10,6 +10,7 @@ _INGEST = Path(__file__).parents[2] / "ingest"
 _MODULES = (
     *("parse", "sources", "table", "pipeline.py", "isolation.py", "originals.py", "figures.py", "files.py"),
     *("describe.py", "removal.py", "worker.py", "home/job_store.py", "home/job_process.py", "home/folder.py"),
+    *("home/sharing.py", "home/shared_folder.py"),
     "languages.py",
 )
 """Others speak to the terminal alone."""
@@ -17,7 +18,7 @@ _CALLS = ("Error", "_failed", "_error", ".end", ".wait")
 _ARGUMENTS = ("note", "problem", "reason")
 _NAMES = (
     *("note", "gap", "reason", "limit", "over", "unread", "problem", "no_value"),
-    *("_LOCKED", "_OLD", "_PICTURES_FAILED", "_LEADS_OUT", "_ELSEWHERE"),
+    *("LOCKED", "_OLD", "_PICTURES_FAILED", "_LEADS_OUT", "_ELSEWHERE"),
 )
 _FUNCTIONS = ("note", "why", "no_text", "_write_out", "hint")
 
