@@ -10,7 +10,7 @@ from ingest.parse.document import Heading
 from ingest.parse.tables import table_text
 
 _RULE = re.compile(r"\s*\+(?:[-=]+\+)+\s*")
-_LINES = {**dict.fromkeys(range(0x2500, 0x2580), "+"), **str.maketrans("─━═│┃║", "---|||")}
+_LINES = str.maketrans(dict.fromkeys(map(chr, range(0x2500, 0x2580)), "+") | dict(zip("─━═│┃║", "---|||", strict=True)))
 """Characters that draw boxes, as + - and | draw them."""
 _COLUMN_RULE = re.compile(r"\s*[-=]{2,}(?:\s+[-=]{2,})+\s*")
 _GAP = re.compile(r"\t+|\s*\.{4,}\s*| {2,}")
