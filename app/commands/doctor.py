@@ -13,7 +13,7 @@ from app.settings import Settings
 from ingest import CiteloopError
 from ingest.embed.embedder import load_embedder
 from ingest.home.damaged_database import damaged_databases
-from ingest.home.sharing import share, writer_elsewhere
+from ingest.home.sharing import share, shared_address, writer_elsewhere
 from ingest.repair import examine
 from ingest.table import TableError
 
@@ -41,7 +41,7 @@ def check(settings: Settings, *, repair: bool = True) -> list[Check]:
         _attempt("models", lambda: _models(settings)),
         _attempt("feedback", lambda: _feedback(settings)),
         _attempt("answers", lambda: _answers(settings)),
-        _attempt("sharing", lambda: _sharing(settings)),
+        *([_attempt("sharing", lambda: _sharing(settings))] if shared_address() else []),
     ]
 
 

@@ -62,7 +62,7 @@ def shared_write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) ->
     If that fails, the log says so, and the next `share` tries again. Raises SharingError when another server writes.
     """
     with write_lock(home, on_wait):
-        if not (address := _address()):
+        if not (address := shared_address()):
             yield
             return
         state = _read_state(home, address)
@@ -83,7 +83,7 @@ def share(home: Path, *, begin: bool = False) -> str:
     begin: let this home folder be the writer if there is none yet. Raises SharingError, and CiteloopError at once when
     another process is writing to the home folder.
     """
-    if not (address := _address()):
+    if not (address := shared_address()):
         return ""
     listed = SharedFolder(address).newest_id()
     if listed == (state := _read_state(home, address)).listed and not _is_behind(home, state) and (listed or not begin):
@@ -97,7 +97,7 @@ def share(home: Path, *, begin: bool = False) -> str:
 
 def take_over(home: Path) -> str:
     """Let this home folder be the writer, once it has all that is shared. Raises SharingError, as `share`."""
-    if not (address := _address()):
+    if not (address := shared_address()):
         raise SharingError("nothing is shared; set CITELOOP_TABLE_URI to a folder such as s3://BUCKET/FOLDER")
     state = _read_state(home, address)
     if state.listed and not state.is_behind:
@@ -108,7 +108,7 @@ def take_over(home: Path) -> str:
 
 def writer_elsewhere(home: Path) -> str:
     """Return the host that writes what this home folder follows, '' if this one may write."""
-    address = _address()
+    address = shared_address()
     return _read_state(home, address).writer if address else ""
 
 
@@ -118,7 +118,8 @@ def expect_writer(home: Path) -> None:
         raise _written_by(host)
 
 
-def _address() -> str:
+def shared_address() -> str:
+    """Return where documents and models are shared, '' if they are not."""
     return read_environment(SharingSettings).table_uri.rstrip("/")
 
 

@@ -68,6 +68,7 @@ def test_these_are_the_commands() -> None:
         "ingest",
         "watch",
         "reindex",
+        "share",
         "jobs cancel",
         "jobs list",
         "jobs resume",

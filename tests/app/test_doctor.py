@@ -211,3 +211,10 @@ def test_a_table_that_takes_no_documents_is_said(settings: Settings, documents: 
     assert not found.ok
     assert "was made with chunking window/2" in found.detail
     assert "citeloop reindex" in found.detail
+
+
+def test_what_is_shared_is_checked(settings: Settings, table: ChunkTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITELOOP_TABLE_URI", f"{settings.home}-shared")
+    assert checks(settings)["sharing"] == Check("sharing", True, "documents are added here")
+    monkeypatch.setenv("CITELOOP_TABLE_URI", "db://company")
+    assert not checks(settings)["sharing"].ok
