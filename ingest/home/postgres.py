@@ -24,7 +24,8 @@ BEGIN_READING = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 """Lets a transaction see one state of the database."""
 BEGIN_WRITING = "SELECT pg_advisory_xact_lock(7163384699739271028)"
 """Excludes other writers until the transaction ends. The number has no meaning, but is the same for all servers."""
-_CONNECT_SECONDS = 5
+_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": "-c lock_timeout=30000"}
+"""Seconds for a connection, milliseconds for a server that vanishes, and for other writers."""
 _ROWS_AT_ONCE = 1000
 _ONLY_READING = "25006"
 """SQLSTATE of a server that takes no changes, such as a standby."""
@@ -98,7 +99,8 @@ def open_postgres(url: URL) -> Engine:
         hide_parameters=True,
         json_serializer=str,
         json_deserializer=lambda json: json if isinstance(json, str) else json.decode(),
-        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        max_overflow=-1,  # a transaction takes milliseconds, and who waits for a place would get another error
+        connect_args=_PATIENCE,
     )
     event.listen(engine, "connect", lambda connection, _: connection.adapters.register_dumper(str, WithoutNul))
     return engine
