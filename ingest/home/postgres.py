@@ -85,9 +85,9 @@ def open_postgres(url: URL) -> Engine:
     Raises CiteloopError if the driver is not installed.
     """
     with needs_extra("postgres", "PostgreSQL"):
-        from psycopg.types.string import StrDumper
+        from psycopg.types.string import StrDumperUnknown
 
-    class WithoutNul(StrDumper):
+    class WithoutNul(StrDumperUnknown):
         """Leaves out the one character that PostgreSQL's texts cannot hold."""
 
         def dump(self, obj: str) -> Any:

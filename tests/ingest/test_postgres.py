@@ -54,6 +54,8 @@ def test_two_servers_share_what_people_made(database: str, home: Path, other: Pa
     assert second.answer(answer_id, "ben") is None
     second.record(found, answer.citations[0].chunk.id, "deleted", "ann")
     assert [event.action for event in first.events(everyone=True)] == ["deleted"]
+    assert [asking.user for asking in second.askings()] == ["ann"]  # reads inside the stored answers
+    assert [each.id for each in second.conversations("ann")] == ["c"]
     key = KeyStore(home).create("wiki")
     assert KeyStore(other).find(key)
     Registry(home).set_promotes_by_itself(True)
