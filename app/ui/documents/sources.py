@@ -105,7 +105,8 @@ def _add() -> None:
         _store().add(source)
         _queue(source)
 
-    _act("source added", add, typed["source-address"], _("Added. Its documents appear as they are read."))
+    if _act("source added", add, typed["source-address"], _("Added. Its documents appear as they are read.")):
+        typed["source-address"] = ""  # the form stays open, for the next one
 
 
 def _sync(source: Source) -> None:
@@ -137,9 +138,12 @@ def _queue(source: Source) -> None:
     job_store().start_worker()
 
 
-def _act(what: str, act: Callable[[], None], subject: str, done: str) -> None:
-    if try_to(lambda: act_as("curator", what, act, subject)):
+def _act(what: str, act: Callable[[], None], subject: str, done: str) -> bool:
+    """Act, queue a message, and return whether it succeeded."""
+    has_acted = try_to(lambda: act_as("curator", what, act, subject))
+    if has_acted:
         tell("success", done)
+    return has_acted
 
 
 def _store() -> SourceStore:
