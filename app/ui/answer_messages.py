@@ -70,6 +70,12 @@ MESSAGES = (
     N_("{model} at {address} answers: the first piece came after {first} ms, the last after {last} ms."),
     N_("{error} The server does not list this model. It lists: {names}."),
     N_("{error} Use {address} as the base URL: it lists models."),
+    # its ranking
+    N_("Reranker {name} could not be used, so this is the order of search: {error}"),
+    N_("Reranker {name} could not be used, so {other} was used: {error}"),
+    N_("{name} failed too: {error}"),
+    N_("Reranker {name} scored {n} of {total} passages; the others follow in the order of search."),
+    N_("A passage of {names} is damaged on the disk and was left out; the curator can run: citeloop doctor."),
     # the answer
     N_("This is the answer as it was; it could not be written again: {error}"),
     N_("internal error; see the server log"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from app.search.languages import FOREIGN_QUESTION
 from app.translation import N_, number
 from app.translation import gettext as _
 from app.ui import answer_messages
@@ -199,8 +200,15 @@ _PARTS = (
 )
 """Parts of messages: counts of slides or rows left out, and reasons of the operating system."""
 _DIGITS = r"\d+(?:,\d{3})*"
+_NOTE_ENDS = re.compile(r"(?<=citeloop doctor\.) |(?<=order of search\.) ")
 _MOST_CHARACTERS = 2000
 """Longer ones quote something; they stay as they are."""
+
+
+def note_in_readers_language(note: str) -> str:
+    """Return an answer's note, which joins those of search, reranker and language model with spaces."""
+    parts = _NOTE_ENDS.split(note.replace(FOREIGN_QUESTION, _(FOREIGN_QUESTION)))
+    return " ".join(map(in_readers_language, parts))
 
 
 def in_readers_language(message: str) -> str:

@@ -22,9 +22,10 @@ def tell(kind: Kind, message: str, place: str = "") -> None:
 
 def show_messages(place: str = "") -> None:
     """Show the messages queued for a place; by default call it below the title."""
-    boxes = {"success": st.success, "info": st.info, "error": st.error}
-    for kind, message in st.session_state.pop(f"{_KEY}-{place}", []):
-        boxes[kind](markup.plain(message))
+    with st.container():  # also without messages: a message must not close the expander or popover below it
+        boxes = {"success": st.success, "info": st.info, "error": st.error}
+        for kind, message in st.session_state.pop(f"{_KEY}-{place}", []):
+            boxes[kind](markup.plain(message))
 
 
 def try_to(act: Callable[[], object], place: str = "") -> bool:

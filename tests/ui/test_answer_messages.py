@@ -11,7 +11,7 @@ import pytest
 
 from app.translation import follow, gettext
 from app.ui.answer_messages import MESSAGES
-from app.ui.ingest_messages import in_readers_language
+from app.ui.ingest_messages import in_readers_language, note_in_readers_language
 from tests.ui.ingest_texts import messages_in
 
 _FOLDER = Path(__file__).parents[2] / "app" / "language_model"
@@ -82,3 +82,30 @@ def test_no_text_is_read_as_a_shorter_one(german: None) -> None:
 )
 def test_a_message_and_its_values_are_translated(message: str, expected: str, german: None) -> None:
     assert in_readers_language(message) == expected
+
+
+@pytest.mark.parametrize(
+    ("note", "expected"),
+    [
+        (
+            "A passage of guide.md, plan.md is damaged on the disk and was left out; the curator can run: citeloop "
+            "doctor. Reranker reranker-2 could not be used, so shipped was used: no such file; reranker-1 failed too: "
+            "no such file",
+            "Eine Textstelle aus guide.md, plan.md ist auf dem Datenträger beschädigt und wurde ausgelassen; ein "
+            "Kurator kann Folgendes ausführen: citeloop doctor. Der Reranker reranker-2 war nicht verwendbar, "
+            "stattdessen wurde shipped verwendet: no such file; reranker-1 ist ebenfalls gescheitert: no such file",
+        ),
+        (
+            "Reranker shipped scored 30 of 40 passages; the others follow in the order of search. writer-1 wrote "
+            "nothing; ask again or use another model",
+            "Der Reranker shipped hat 30 von 40 Textstellen bewertet; die anderen folgen in der Reihenfolge der Suche. "
+            "writer-1 hat nichts geschrieben; stellen Sie die Frage noch einmal oder verwenden Sie ein anderes Modell",
+        ),
+        (
+            "Reranker late could not be used, so this is the order of search: no such file",
+            "Der Reranker late war nicht verwendbar, dies ist daher die Reihenfolge der Suche: no such file",
+        ),
+    ],
+)
+def test_notes_of_several_steps_are_translated(note: str, expected: str, german: None) -> None:
+    assert note_in_readers_language(note) == expected

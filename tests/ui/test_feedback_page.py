@@ -79,6 +79,14 @@ def test_without_feedback_the_page_says_how_to_give_some_and_can_still_import(ru
     assert page.text_input(key="answer-question")
 
 
+def test_without_documents_the_page_says_to_add_some(run_page: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ui.feedback.page.readable_documents", lambda: ())
+    page = run_page(feedback)
+    assert "No documents yet" in page.info[0].value
+    assert [link.proto.label for link in page.get("page_link")] == ["Add documents"]
+    assert [button.label for button in page.button] == ["Import"]
+
+
 # the log -------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from app.reranking.names import LIVE, in_words
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
-from app.ui.ingest_messages import in_readers_language
+from app.ui.ingest_messages import in_readers_language, note_in_readers_language
 from app.ui.resources import feedback_store, pipeline, readable
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb
@@ -79,7 +79,7 @@ def _show_title(answer: Answer) -> None:
     st.subheader(_("Not reranked") if answer.reranker == NONE else _("Reranked ({reranker})", reranker=name))
     st.caption(timings_line(answer))
     if answer.note:
-        st.warning(markup.plain(in_readers_language(answer.note)), icon=":material/warning:")
+        st.warning(markup.plain(note_in_readers_language(answer.note)), icon=":material/warning:")
 
 
 def _show_sources(answer: Answer, other: Answer, struck: Collection[str]) -> None:

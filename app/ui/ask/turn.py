@@ -12,7 +12,6 @@ from app.answering import AnswerJob
 from app.feedback import FeedbackEvent, StoredAnswer
 from app.feedback.reading import HIDDEN
 from app.reranking.live import NONE
-from app.search.languages import FOREIGN_QUESTION
 from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
@@ -22,7 +21,7 @@ from app.ui.ask.compare import compare
 from app.ui.ask.controls import ask, rank_again, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
-from app.ui.ingest_messages import in_readers_language
+from app.ui.ingest_messages import in_readers_language, note_in_readers_language
 from app.ui.resources import answerer, answers, current_user, feedback_store
 from app.ui.scroll import scroll_here
 from app.ui.source.drawer import show_opened
@@ -193,8 +192,7 @@ def _show_text(turn: StoredAnswer) -> None:
     """Show a stored answer below its warnings."""
     answer = turn.answer
     if answer.note:
-        note = in_readers_language(answer.note.replace(FOREIGN_QUESTION, _(FOREIGN_QUESTION)))
-        st.warning(markup.plain(note), icon=":material/warning:")
+        st.warning(markup.plain(note_in_readers_language(answer.note)), icon=":material/warning:")
     if answer.stopped:
         st.warning(_("This answer was stopped."), icon=":material/stop_circle:")
     elif not answer.complete and not answer.note:

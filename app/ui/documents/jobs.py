@@ -74,8 +74,11 @@ def queue_upload(folder: Path, job_id: str, collection: str = "") -> None:
 
 def _show_open(shown: Sequence[str]) -> None:
     """Refresh every second; rerun the page when a job starts or ends."""
-    jobs = [job for job in _readable_jobs() if job.is_open]
+    recent = _readable_jobs()
+    jobs = [job for job in recent if job.is_open]
     if {job.id for job in jobs} != set(shown):
+        for job in (job for job in recent if job.id in shown and not job.is_open):
+            _show_end(job)  # at once, as the page takes longer
         st.rerun()
     is_worked_at, has_worker = any(job.heartbeat_at and not job.is_dead for job in jobs), job_store().has_worker
     for job in jobs:
@@ -83,6 +86,12 @@ def _show_open(shown: Sequence[str]) -> None:
         is_next = has_worker and not is_worked_at and job == jobs[-1]
         with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
             _show_progress(job, is_stuck=job.is_dead or is_forgotten, is_next=is_next)
+
+
+def _show_end(job: Job) -> None:
+    with st.container(border=True, gap="xsmall", key=f"job-{job.id}"):
+        st.markdown(f"**{markup.plain(title(job))}**")
+        st.caption(outcome_words(job, job_store().results(job.id)))
 
 
 def _show_progress(job: Job, *, is_stuck: bool, is_next: bool) -> None:
@@ -238,12 +247,21 @@ def _has_files(job: Job) -> bool:
 
 
 def _button(label: str, job: Job, act: Callable[[Job], None], *, icon: str, kind: str = "secondary") -> None:
-    if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if kind == "primary" else "secondary"):
-        try:
-            act_as("curator", f"ingest: {label.lower()}", lambda: act(job), job.source or listed(job.paths))
-        except (AccessError, JobError) as error:  # the job ended before the click arrived
-            st.toast(markup.plain(in_readers_language(str(error))))
-        st.rerun()
+    st.button(
+        _(label),
+        key=f"{label}-{job.id}",
+        icon=icon,
+        type="primary" if kind == "primary" else "secondary",
+        on_click=_act,  # before anything is drawn, so that a slow page shows it at once
+        args=(label, job, act),
+    )
+
+
+def _act(label: str, job: Job, act: Callable[[Job], None]) -> None:
+    try:
+        act_as("curator", f"ingest: {label.lower()}", lambda: act(job), job.source or listed(job.paths))
+    except (AccessError, JobError) as error:  # the job ended before the click arrived
+        st.toast(markup.plain(in_readers_language(str(error))))
 
 
 def _cancel(job: Job) -> None:

@@ -13,7 +13,7 @@ from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import status_words
 from app.ui.ingest_messages import in_readers_language
-from app.ui.messages import tell, try_to
+from app.ui.messages import show_messages, tell, try_to
 from app.ui.resources import job_store, pipeline, readable
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, moment
@@ -25,6 +25,7 @@ from ingest.sources.source import Source
 from ingest.sources.store import SourceStore
 
 _INTERVALS = {"": N_("by hand only"), "1h": N_("every hour"), "1d": N_("every day"), "7d": N_("every week")}
+_FORM = "source-form"
 
 
 def show_sources() -> None:
@@ -85,6 +86,7 @@ def _show_form() -> None:
         _("Sync"), list(_INTERVALS), format_func=lambda every: _(_INTERVALS[every]), index=2, key="source-every"
     )
     st.button(_("Add source"), type="primary", icon=":material/add:", on_click=_add)
+    show_messages(_FORM)  # in the form, which stays open and can cover the page's messages
 
 
 def _may_add_any() -> bool:
@@ -105,7 +107,9 @@ def _add() -> None:
         _store().add(source)
         _queue(source)
 
-    _act("source added", add, typed["source-address"], _("Added. Its documents appear as they are read."))
+    done = _("Added. Its documents appear as they are read.")
+    if _act("source added", add, typed["source-address"], done, _FORM):
+        typed["source-address"] = ""  # the form stays open, for the next one
 
 
 def _sync(source: Source) -> None:
@@ -137,9 +141,12 @@ def _queue(source: Source) -> None:
     job_store().start_worker()
 
 
-def _act(what: str, act: Callable[[], None], subject: str, done: str) -> None:
-    if try_to(lambda: act_as("curator", what, act, subject)):
+def _act(what: str, act: Callable[[], None], subject: str, done: str, place: str = "") -> bool:
+    """Act, queue a message, and return whether it succeeded. place: where an error is shown."""
+    has_acted = try_to(lambda: act_as("curator", what, act, subject), place)
+    if has_acted:
         tell("success", done)
+    return has_acted
 
 
 def _store() -> SourceStore:

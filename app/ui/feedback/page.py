@@ -23,7 +23,7 @@ from app.ui.feedback.review import askings
 from app.ui.feedback.statements import show_written
 from app.ui.feedback.unanswered import show_unanswered
 from app.ui.messages import show_messages
-from app.ui.resources import current_user, feedback, feedback_store
+from app.ui.resources import current_user, feedback, feedback_store, readable_documents
 from app.ui.words import passages_that_answer
 from ingest.home.damaged_database import damaged_databases
 
@@ -107,6 +107,14 @@ def _show_damage() -> None:
 
 
 def _show_empty(said: Feedback) -> None:
+    if not readable_documents():
+        st.info(
+            _("No documents yet. Add some, ask about them, and strike out wrong sources below the answers."),
+            icon=":material/info:",
+        )
+        links.to_documents(_("Add documents"), icon=":material/upload:")
+        show_files(said)
+        return
     st.info(
         _("No feedback yet. Strike out a wrong source below an answer, or add questions with known answers."),
         icon=":material/info:",

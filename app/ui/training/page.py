@@ -34,9 +34,9 @@ def show() -> None:
         return
     st.markdown(
         _(
-            "Strike-outs and other votes act at once, without training. Training improves the reranker itself. It pays "
-            "when people use code names and other words that no model knows. You decide what goes live, and can always "
-            "roll back."
+            "Strike-outs and other votes act at once, without training. Training improves the reranker, the model that "
+            "puts the best sources first. It pays when people use code names and other words that no model knows. You "
+            "decide what goes live, and can always roll back."
         )
     )
     show_messages()

@@ -15,7 +15,7 @@ from app.translation import N_, number
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.ingest_messages import in_readers_language
-from app.ui.messages import attempt
+from app.ui.messages import tell, try_to
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.who import act_as
@@ -73,12 +73,21 @@ def show_trainings() -> None:
 
 def _show_open(shown: Sequence[str]) -> None:
     """Refresh automatically; rerun the page when a training starts or ends."""
-    trainings = [job for job in training_job_store().jobs(_NUM_JOBS) if job.is_open]
+    recent = training_job_store().jobs(_NUM_JOBS)
+    trainings = [job for job in recent if job.is_open]
     if {job.id for job in trainings} != set(shown):
+        for job in (job for job in recent if job.id in shown and not job.is_open):
+            _show_end(job)  # at once, as the page takes longer
         st.rerun()
     for job in trainings:
         with st.container(border=True, gap="small", key=f"training-job-{job.id}"):
             _show_progress(job)
+
+
+def _show_end(job: TrainingJob) -> None:
+    with st.container(border=True, gap="small", key=f"training-job-{job.id}"):
+        st.markdown(f"**{_(KINDS.get(job.kind, job.kind))}**")
+        st.caption(outcome_words(job))
 
 
 def _show_progress(job: TrainingJob) -> None:
@@ -88,9 +97,9 @@ def _show_progress(job: TrainingJob) -> None:
         st.markdown(f"**{_(KINDS.get(job.kind, job.kind))}**", width="content")
         with st.container(horizontal=True, width="content"):
             if is_stuck:
-                _button(N_("Resume"), job, _resume, _("Training restarted"), ":material/play_arrow:")
+                _button(N_("Resume"), job, _resume, ":material/play_arrow:")
             if not job.cancel_requested or is_stuck:
-                _button(N_("Cancel"), job, _cancel, _("Stopping. The live model stays"), ":material/close:")
+                _button(N_("Cancel"), job, _cancel, ":material/close:")
     if job.is_dead:
         st.warning(_("Stopped: its process is gone. Resume restarts this training."))
     with st.container(horizontal=True, gap="small"):  # on a phone, lines break between steps
@@ -106,7 +115,7 @@ def _show_progress(job: TrainingJob) -> None:
 def steps_of(job: TrainingJob) -> list[str]:
     """Return the steps as Markdown, marked as done, current or open."""
     if job.cancel_requested and not job.is_dead:
-        return [_("Stopping")]
+        return [_("Stopping. The live model stays")]
     if job.message:
         return [markup.plain(sentence(job.message))]
     if not job.current:
@@ -158,7 +167,7 @@ def _show_ended(job: TrainingJob) -> None:
                     icon=":material/bar_chart:",
                 )
             elif job.state != "done":
-                _button(N_("Run again"), job, _resume, _("Training restarted"), ":material/replay:")
+                _button(N_("Run again"), job, _resume, ":material/replay:", _("Training restarted"))
         took = _(" · took {time}", time=duration(job.seconds)) if job.started_at else ""
         when = moment(job.ended_at) if job.ended_at else ""
         kind = _(KINDS.get(job.kind, job.kind))  # older versions had more kinds
@@ -181,9 +190,21 @@ def outcome_words(job: TrainingJob) -> str:
 # actions ---------------------------------------------------------------------------------------
 
 
-def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str, icon: str) -> None:
-    if st.button(_(label), key=f"{label}-{job.id}", icon=icon, type="primary" if label == "Resume" else "secondary"):
-        attempt(lambda: act_as("curator", f"training: {label.lower()}", lambda: act(job), job.kind), message)
+def _button(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], icon: str, message: str = "") -> None:
+    """Show a button. message: shown below the title, '' if the training's card shows what happened."""
+    st.button(
+        _(label),
+        key=f"{label}-{job.id}",
+        icon=icon,
+        type="primary" if label == "Resume" else "secondary",
+        on_click=_act,  # before anything is drawn, so that a slow page shows it at once
+        args=(label, job, act, message),
+    )
+
+
+def _act(label: str, job: TrainingJob, act: Callable[[TrainingJob], None], message: str) -> None:
+    if try_to(lambda: act_as("curator", f"training: {label.lower()}", lambda: act(job), job.kind)) and message:
+        tell("success", message)
 
 
 def _cancel(job: TrainingJob) -> None:
