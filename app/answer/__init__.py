@@ -5,6 +5,7 @@
     units       CitedUnit       cited passages -> their units, which can be quoted
     question                    a question -> its parts, its figures and the kind of value it asks for
     about                       which units are about the part numbers, days and years of a question
+    ranges      AskedRows       rows by ranges, such as "2 to 4 years", that hold the quantity a question names
     extractive  Extraction      without a language model: the parts of the passages that answer, word for word
     quotes      Quote           chosen parts with what a reader needs around them, and their text
     passages    Passage         text of the citations for a language model, within its token budget

@@ -176,10 +176,10 @@ def _add(blocks: list[Block], block: Block) -> None:
 def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
     """Add a table; a row with a very long cell is layout, so its cells become paragraphs."""
     header, rows = "\n".join(lines[:2]), [line for line in lines[2:] if line.strip()]
-    names = _cells(lines[0])
+    names = cells_of(lines[0])
     units: list[Unit] = []
     for row in rows:
-        cells = _cells(row)
+        cells = cells_of(row)
         if max(map(num_words, cells)) <= _MAX_CELL_WORDS:
             units.append(Unit(row, _row_as_sentence(cells, names)))
         else:
@@ -213,7 +213,7 @@ def _take_intro(blocks: list[Block]) -> str:
 def _sentence_units(content: str) -> Iterator[Unit]:
     for line in _unwrapped(content):
         if line.startswith("|"):  # a row without a header
-            found = [Unit(line, _row_as_sentence(_cells(line), ()))]
+            found = [Unit(line, _row_as_sentence(cells_of(line), ()))]
         else:
             found = [Unit(sentence, sentence) for sentence in sentences(line)]
         yield from (unit for unit in found if _SAYS_SOMETHING.search(unit.plain) or SPACELESS.search(unit.plain))
@@ -270,7 +270,7 @@ def _below_intros(items: list[Unit]) -> Iterator[Unit]:
         yield item
 
 
-def _cells(line: str) -> list[str]:
+def cells_of(line: str) -> list[str]:
     """Return the cells of a row; a bar inside a cell is escaped with a backslash."""
     inside = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
     return [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", inside)]

@@ -18,6 +18,7 @@ from app.answer.answer import Citation
 from app.answer.blocks import num_words
 from app.answer.question import AskedValue, asked_value, asks_for_steps, figures_in, parts_of
 from app.answer.quotes import Quote, with_context
+from app.answer.ranges import asked_rows
 from app.answer.units import WHOLE, CitedUnit, units_of
 from app.reranking.similarity import Similarity
 from app.search.follow_up import CONTEXT
@@ -37,6 +38,8 @@ _FIGURES = 1.5
 """Log-odds of holding all figures that the question names, such as 5 in "five people"; not fitted."""
 _NAMES = 3.0
 """Log-odds of a table's row that holds all names of the question, such as Berlin; not fitted."""
+_HOLDS = 3.0
+"""Preference for a row by ranges that holds the quantity of the question, such as 3 years; as for names, not fitted."""
 _ASKED_VALUE = 2.25
 """Log-odds of holding a value of the kind that the question asks for, such as a phone number; not fitted."""
 _SHARE_OF_PART = 0.75
@@ -97,17 +100,22 @@ def extract(question: str, citations: Sequence[Citation], scorer: Similarity, be
     units = list(units_of(citations))
     if not units:
         return Extraction((), -math.inf)
-    whole, about = _values(question, units, scorer), about_terms(question, units)
-    asked, parts = _values_asked(question, whole, units, scorer), parts_of(question)
+    rows, about = asked_rows(question, units), about_terms(question, units)
+    whole, parts = rows.raised(_values(question, units, scorer)), parts_of(question)
+    asked = rows.raised(_values_asked(question, whole, units, scorer), _HOLDS)
     choices = [
-        (_with_asked_value(part, units, values, allowed), allowed)
+        (_with_asked_value(part, units, values, allowed), [*(set(allowed) - rows.not_asked)] or allowed)
         for part in parts
-        for values in [asked if len(parts) == 1 else _mixed(whole, _values(part, units, scorer), _SHARE_OF_PART)]
+        for values in [
+            asked
+            if len(parts) == 1
+            else rows.raised(_mixed(whole, _values(part, units, scorer), _SHARE_OF_PART), _HOLDS)
+        ]
         for allowed in alternatives(part, question, units, about, values)
     ]
     near = [_nearest(values, allowed, _MARGIN / len(choices)) for values, allowed in choices]
     chosen = [number for best in zip_longest(*near) for number in best if number is not None]  # one for each first
-    quotes = _quotes(question, units, dict.fromkeys(chosen), asked, about)
+    quotes = _quotes(question, units, dict.fromkeys(chosen), asked, about, rows.not_asked)
     value = max(whole[number] for number in chosen) + _NEAREST * best_similarity
     if any(is_named(question, units[number]) for number in chosen):
         value = math.inf
@@ -229,12 +237,15 @@ def _quotes(
     chosen: Collection[int],
     values: Sequence[float],
     about: Sequence[Collection[int]],
+    not_asked: Collection[int],
 ) -> tuple[Quote, ...]:
     """Return a quote for each block that has a chosen unit, in the order of the citations, if they fit an answer.
 
-    about: the units about each exact term; a list is quoted without its items about others.
+    about: the units about each exact term; a list is quoted without its items about others. not_asked: rows and items
+    that are left out.
     """
     of_terms = {(id(units[number].block), units[number].position) for number in chain(*about)}
+    left_out = {(id(units[number].block), units[number].position) for number in not_asked}
     by_block: dict[int, list[int]] = {}
     for number in chosen:
         by_block.setdefault(id(units[number].block), []).append(number)
@@ -248,6 +259,7 @@ def _quotes(
         kept = with_context(first.block, positions, of_block, with_steps=asks_for_steps(question))
         if about and first.block.kind == "list":
             kept = {position for position in kept if (id(first.block), position) in of_terms} or kept
+        kept = {position for position in kept if (id(first.block), position) not in left_out} or kept
         quotes.append(Quote(first.block.quote(kept), first.citation))
     lengths = accumulate(num_words(quote.text) for quote in quotes)
     num_fitting = bisect_right(list(lengths), _MAX_WORDS)
