@@ -17,6 +17,7 @@
     links              links from one page to another
     markup             text of documents and models -> safe Markdown
     cells              tables without formulas, since pages offer them as CSV
+    readers_language   messages of other layers -> the reader's language; texts in ingest_messages, answer_messages
     words              numbers, times and names -> words
     language           the language of the pages
     messages           outcomes of actions, shown on the next run

@@ -13,10 +13,10 @@ from app.ui import markup, settings_page
 from app.ui.ask import page as ask_page
 from app.ui.documents import page as documents_page
 from app.ui.feedback import page as feedback_page
-from app.ui.ingest_messages import in_readers_language
 from app.ui.language import page_language
 from app.ui.login import show_login, show_missing_page, show_refusal, show_visitor
 from app.ui.quality import page as quality_page
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import take_over_earlier_rows
 from app.ui.sidebar import close_once_chosen
 from app.ui.source import page as source_page

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from app.ui import markup
-from app.ui.ingest_messages import in_readers_language
+from app.ui.readers_language import in_readers_language
 from ingest import CiteloopError
 
 Kind = Literal["success", "info", "error"]

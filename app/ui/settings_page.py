@@ -23,8 +23,8 @@ from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.audit_log import show_audit_log
-from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import attempt, show_messages, tell, try_to
+from app.ui.readers_language import in_readers_language
 from app.ui.settings_models import show_models
 from app.ui.who import act_as
 from ingest import CiteloopError

@@ -11,7 +11,7 @@ import pytest
 
 from app.translation import follow, gettext
 from app.ui.answer_messages import MESSAGES
-from app.ui.ingest_messages import in_readers_language, note_in_readers_language
+from app.ui.readers_language import in_readers_language, note_in_readers_language
 from tests.ui.ingest_texts import messages_in
 
 _FOLDER = Path(__file__).parents[2] / "app" / "language_model"

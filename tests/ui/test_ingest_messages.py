@@ -9,7 +9,8 @@ import pytest
 
 from app.translation import follow
 from app.ui.documents.jobs import result_lines
-from app.ui.ingest_messages import _MESSAGES, in_readers_language
+from app.ui.ingest_messages import MESSAGES
+from app.ui.readers_language import in_readers_language
 from ingest.parse.document import hidden_note, joined_notes
 from ingest.pipeline import FileResult
 from tests.ui.ingest_texts import messages, messages_in
@@ -35,7 +36,7 @@ def test_every_message_in_the_code_is_translated(german: None) -> None:
 
 def test_no_message_is_left_over() -> None:
     in_code = [re.compile(re.escape(text).replace(r"\{\}", ".*")) for text in messages()]
-    shown = {text: re.sub(r"\{\w+\}", "citeloop reindex 7", text) for text in _MESSAGES}
+    shown = {text: re.sub(r"\{\w+\}", "citeloop reindex 7", text) for text in MESSAGES}
     assert [text for text, way in shown.items() if not any(each.fullmatch(way) for each in in_code)] == []
 
 

@@ -14,7 +14,7 @@ from app.reranking.names import LIVE, in_words
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.ask.answer_text import answer_markdown, timings_line
-from app.ui.ingest_messages import in_readers_language, note_in_readers_language
+from app.ui.readers_language import in_readers_language, note_in_readers_language
 from app.ui.resources import feedback_store, pipeline, readable
 from ingest import CiteloopError
 from ingest.chunk import breadcrumb

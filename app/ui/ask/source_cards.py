@@ -19,7 +19,7 @@ from app.ui import markup
 from app.ui.ask.controls import rank_again
 from app.ui.ask.ranking import moved_words, moves_of, shown_score
 from app.ui.ask.reasons import vote_words, why_above
-from app.ui.ingest_messages import in_readers_language
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import collections, current_user, feedback_store
 from app.ui.source.drawer import open_source
 from app.ui.source.figures import show_beside, show_described

@@ -21,7 +21,7 @@ from app.ui.ask.compare import compare
 from app.ui.ask.controls import ask, rank_again, show_controls
 from app.ui.ask.ranking import show_ranking
 from app.ui.ask.source_cards import show_sources
-from app.ui.ingest_messages import in_readers_language, note_in_readers_language
+from app.ui.readers_language import in_readers_language, note_in_readers_language
 from app.ui.resources import answerer, answers, current_user, feedback_store
 from app.ui.scroll import scroll_here
 from app.ui.source.drawer import show_opened

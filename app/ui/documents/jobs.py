@@ -15,7 +15,7 @@ from app.settings import read_settings
 from app.translation import N_, ngettext, number
 from app.translation import gettext as _
 from app.ui import markup
-from app.ui.ingest_messages import in_readers_language
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import job_store
 from app.ui.who import act_as, current_rights
 from app.ui.words import OUTCOME_ICONS, age, ago, duration, listed

@@ -22,8 +22,8 @@ from app.ui.documents.sources import show_sources
 from app.ui.documents.too_large import show_too_large
 from app.ui.documents.uploads import safe_folder, safe_name
 from app.ui.documents.versions import show_correction, show_families
-from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import show_messages, tell, try_to
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import pipeline, readable_documents
 from app.ui.upload_limit import allow_uploads
 from app.ui.who import act_as, current_rights

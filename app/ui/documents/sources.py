@@ -12,8 +12,8 @@ from app.translation import gettext as _
 from app.ui import markup
 from app.ui.documents.collections import check_may_add, choose_collection, give_up
 from app.ui.documents.jobs import status_words
-from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import show_messages, tell, try_to
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import job_store, pipeline, readable
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, moment

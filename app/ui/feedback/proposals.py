@@ -18,9 +18,9 @@ from app.translation import N_, ngettext
 from app.translation import gettext as _
 from app.ui import links, markup
 from app.ui.feedback.counts import Feedback
-from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import tell, try_to
 from app.ui.paging import page_of
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import current_user, pipeline, reads_everything
 from app.ui.who import act_as, current_rights
 from app.ui.words import ago, on_page, sentence

@@ -14,8 +14,8 @@ from app.training.plan import Kind, Step
 from app.translation import N_, number
 from app.translation import gettext as _
 from app.ui import markup
-from app.ui.ingest_messages import in_readers_language
 from app.ui.messages import tell, try_to
+from app.ui.readers_language import in_readers_language
 from app.ui.resources import current_user, registry, training_job_store
 from app.ui.training.comparison import VERDICTS, choose_comparison
 from app.ui.who import act_as
