@@ -33,7 +33,10 @@ SECONDS = 180.0
 
 
 class Dripping:
-    """Writes word1, word2 and so on, one in a fifth of a second, until it may end. The passage [99] is made up."""
+    """Writes word1, word2 and so on, one in half a second, until it may end. The passage [99] is made up.
+
+    For each word the pages draw the answer again, and after 120 seconds the server gives up.
+    """
 
     def __init__(self) -> None:
         self.may_end = threading.Event()
@@ -54,7 +57,7 @@ class Dripping:
 @pytest.fixture(scope="module")
 def language_model() -> Iterator[FaultyServer]:
     with FaultyServer("dripping") as server:
-        server.delay_seconds = 0.2
+        server.delay_seconds = 0.5
         yield server
 
 
