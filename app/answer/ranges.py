@@ -123,7 +123,7 @@ def asked_rows(question: str, units: Sequence[CitedUnit]) -> AskedRows:
 
 
 def _quantities(question: str) -> list[_Range]:
-    """Return the quantities of the kinds of which the question names exactly one."""
+    """Return the quantities that are the only one of their kind in the question."""
     if words.BEFORE_EVENT.search(question):
         return []
     found = [each for each in _ranges(question, None, is_question=True) if not _is_no_quantity(question, each)]

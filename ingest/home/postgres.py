@@ -1,4 +1,4 @@
-"""CITELOOP_DATABASE_URL -> the PostgreSQL database in which several servers share what people made.
+"""CITELOOP_DATABASE_URL -> the PostgreSQL database where several servers share what people made.
 
 Without the variable, each home folder has an SQLite file for that. Jobs always stay in the home folder of their server.
 """

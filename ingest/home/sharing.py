@@ -66,7 +66,9 @@ def shared_write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) ->
             yield
             return
         state = _read_state(home, address)
-        _expect_writer(SharedFolder(address).newest(), state)
+        newest = SharedFolder(address).newest()
+        if newest and newest.writer != state.name:
+            raise _written_by(newest.host)
         _write_state(home, state := replace(state, is_behind=True))
         try:
             yield
@@ -125,11 +127,6 @@ def shared_address() -> str:
 
 def _give_up() -> None:
     raise CiteloopError("another process is writing to the home folder; try again when it has ended")
-
-
-def _expect_writer(newest: Listing | None, state: _State) -> None:
-    if newest and newest.writer != state.name:
-        raise _written_by(newest.host)
 
 
 def _written_by(host: str) -> SharingError:

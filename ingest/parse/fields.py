@@ -12,7 +12,7 @@ class Field(str):
     """A cell's text and what the file shows of it.
 
     merged: which merged cell it belongs to, None if to none. strong: whether it is bold or marked as a header. indent:
-    steps by which it is moved to the right.
+    number of steps to the right.
     """
 
     __slots__ = ("indent", "merged", "strong")

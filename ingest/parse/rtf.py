@@ -38,7 +38,7 @@ _NOT_TEXT = re.compile(
 )
 """Groups without words of the text; headers and footers repeat on every page."""
 _TEXT_THOUGH_NEW = ("shptxt", "annotation")
-"""Groups with text that older programs are told to skip."""
+"""Groups with text, although older programs should skip them."""
 _SIGNS = {
     "bullet": "\u2022",
     "emdash": "\u2014",

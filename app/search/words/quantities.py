@@ -35,7 +35,7 @@ UNITS = {
     r"people|persons?|employees?|users?|members?|participants?|guests?"
     r"|personen|mitarbeiter(?:n|innen)?|nutzern?|teilnehmern?|gästen?": ("person", 1),
 }
-"""What stands behind a number, and how much it is of which smallest unit. Ages are no lengths of time."""
+"""Unit behind a number -> its smallest unit, and how many of those it is. An age is not a length of time."""
 CURRENCY = "eur|usd|gbp|chf|[€$£]"
 """Units that may stand before the number."""
 AGE = re.compile(r"\b(?:age|ages|alter)\b", re.IGNORECASE)
