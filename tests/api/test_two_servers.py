@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -16,6 +14,7 @@ import pytest
 
 from app.access.keys import KeyStore
 from app.access.limits import Limits
+from tests.api.conftest import wait_until
 from tests.conftest import PATIENCE
 from tests.servers import running_cluster, s3_bucket
 from tests.ui.browser import serving
@@ -28,13 +27,6 @@ def post(address: str, key: str, **body: object) -> dict[str, Any]:
     with urlopen(Request(address, json.dumps(body).encode(), headers), timeout=10 * PATIENCE) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
-
-
-def until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -71,7 +63,7 @@ def test_what_one_server_learns_the_other_knows(
                 ranking = post(f"{second}/v1/search", key, query="ZX-7788")["ranking"]
                 return any(result["document"] == "it/printer.md" for result in ranking)
 
-            until(is_found)
+            wait_until(is_found)
             refused = run("ingest", documents, "--home", follower)
             assert refused.returncode == 1
             assert "citeloop share --take-over" in refused.stdout + refused.stderr
