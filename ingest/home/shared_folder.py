@@ -69,9 +69,8 @@ class SharedFolder:
         with self._clear_errors():
             return _checked(_LISTINGS.validate_json(self._files.cat_file(self._list(id))))
 
-    def publish(self, home: Path, listing: Listing) -> int:
-        """Copy the files that the newest state lacks, and make this state the newest; returns how many were copied."""
-        before = self.newest()
+    def publish(self, home: Path, listing: Listing, before: Listing | None) -> int:
+        """Copy the files that the state before lacks, and make this one the newest; returns how many were copied."""
         known = before.files if before else {}
         new = {path: stamp for path, stamp in listing.files.items() if known.get(path) != stamp}
         with self._clear_errors():

@@ -105,7 +105,7 @@ def take_over(home: Path) -> str:
     if state.listed and not state.is_behind:
         share(home)
     with write_lock(home, _give_up):
-        return _publish(home, _read_state(home, address))
+        return _publish(home, _read_state(home, address), takes_over=True)
 
 
 def writer_elsewhere(home: Path) -> str:
@@ -139,9 +139,14 @@ def _written_by(host: str) -> SharingError:
 # publishing and following ----------------------------------------------------------------------------
 
 
-def _publish(home: Path, state: _State) -> str:
+def _publish(home: Path, state: _State, *, takes_over: bool = False) -> str:
+    """Copy what is new. Raises SharingError if another server has taken over, perhaps during this very write."""
+    folder = SharedFolder(state.address)
+    newest = folder.newest()
+    if newest and newest.writer != state.name and not takes_over:
+        raise _written_by(newest.host)
     listing = Listing(uuid4().hex, state.name, platform.node(), _files(home))
-    num_files = SharedFolder(state.address).publish(home, listing)
+    num_files = folder.publish(home, listing, newest)
     _write_state(home, replace(state, listed=listing.id, writer="", models=_models(home), is_behind=False))
     return f"copied {num_files} files to {state.address}"
 

@@ -12,7 +12,7 @@ import pytest
 from app.registry import Registry
 from ingest.backup import back_up, restore
 from ingest.home.shared_folder import SharedFolder, SharingError
-from ingest.home.sharing import share, take_over, writer_elsewhere
+from ingest.home.sharing import share, shared_write_lock, take_over, writer_elsewhere
 from ingest.originals import Originals
 from ingest.pipeline import ingest
 from ingest.reindex import reindex
@@ -196,6 +196,20 @@ def test_changes_that_were_never_shared_are_not_lost(
     take_over(home)
     share(follower)
     assert names(follower) == names(home)
+
+
+def test_a_write_does_not_take_back_what_another_took_over_meanwhile(
+    address: str, home: Path, documents: Path, follower: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(home, documents / "it")
+    share(follower)
+    with shared_write_lock(home):
+        take_over(follower)
+    assert "adds the documents and models that this server follows" in caplog.text
+    assert writer_elsewhere(follower) == ""
+    add(follower, documents)
+    with pytest.raises(SharingError, match="changes that were never shared"):
+        share(home)
 
 
 def test_a_restored_backup_does_not_write_for_the_original(
