@@ -5,6 +5,7 @@
     files      SourceFile  paths -> the files at and below them
     parse      Document    file -> pages of Markdown text, their headings and printed lines
     isolation  ParserPool  the same in separate processes, with limits
+    cluster    RayParsers the same, with vectors, on the machines of a Ray cluster
     chunk      Chunk       document -> passages that fit the embedder, with their positions
     collections Groups     ids of documents -> a condition on rows; the default collection
     embed      Embedder    passages -> unit vectors

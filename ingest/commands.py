@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, get_args
 
 import typer
 
@@ -20,6 +20,7 @@ from ingest.home.folder import DEFAULT_HOME, ROOT
 
 if TYPE_CHECKING:
     from ingest.embed.embedder import Embedder
+    from ingest.isolation import Parsers
     from ingest.jobs import Job, JobStore
     from ingest.pipeline import FileResult, Progress
 
@@ -59,6 +60,12 @@ def ingest_command(
     embedder: EmbedderOption = "",
     prune: Annotated[bool, typer.Option(help="Remove documents whose files are gone from these folders.")] = False,
     collection: CollectionOption = "",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="What reads and embeds: this machine, or a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(help="Of the Ray cluster, such as 10.0.0.5:6379; default: all cores of this machine.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Add documents to the table: PDF, Office, web pages, e-mail, e-books, Markdown, text, scans.
@@ -71,11 +78,21 @@ def ingest_command(
     paths = [*(paths or ()), *([ROOT / "data" / "sample"] if sample else ())]
     if not paths:
         raise typer.BadParameter("name files or folders to add, or use --sample")
+    if address and engine != "ray":
+        raise typer.BadParameter("--address needs --engine ray")
     check_paths(paths)  # report a mistyped path before models are loaded
     store = _job_store(home)
+    parsers = _cluster(store.home, embedder, address) if engine == "ray" else None
     job = store.add("folder", paths, prune=prune, embedder=embedder, collection=collection, begin=True)
-    if not run_job(store, job, as_json=as_json):
+    if not run_job(store, job, as_json=as_json, parsers=parsers):
         raise typer.Exit(1)
+
+
+def _cluster(home: Path, embedder: str, address: str) -> Parsers:
+    from ingest.cluster import RayParsers
+    from ingest.worker import embedder_for
+
+    return RayParsers(embedder_for(home, embedder).name, address)
 
 
 def reindex_command(home: HomeOption = None, embedder: EmbedderOption = "", as_json: JsonOption = False) -> None:
@@ -187,7 +204,7 @@ def resume(
     print(f"resumed: {', '.join(waiting)}" if waiting else "nothing to resume")
 
 
-def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
+def run_job(store: JobStore, job: Job, *, as_json: bool = False, parsers: Parsers | None = None) -> bool:
     """Run a job in this process and print each file's result; returns whether every file could be read."""
     from ingest.table import stored_documents
     from ingest.worker import embedder_for, run
@@ -195,7 +212,7 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False) -> bool:
     results: list[FileResult] = []
     load = cache(lambda: embedder_for(store.home, job.embedder))
     with _ProgressBar() as bar:
-        for result in run(store, job, load, bar.show, bar.wait):
+        for result in run(store, job, load, bar.show, bar.wait, parsers):
             results.append(result)
             if not as_json and result.status != "unchanged":
                 chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""

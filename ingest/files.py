@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest import CiteloopError
+from ingest.listing import StoredDocument
 from ingest.parse import UPLOAD
 
 _LEADS_OUT = "it links outside this folder; add the linked file or folder itself to read it"
@@ -61,6 +62,21 @@ def find_files(paths: Iterable[Path], *, uploaded: bool = False, leave_out: Path
             source = UPLOAD + name if uploaded else path_text(resolved)
             files.setdefault(resolved, SourceFile(Path(path), name, source, not_read=not_read))
     return list(files.values())
+
+
+def beside_others(
+    files: Iterable[SourceFile], documents: Iterable[StoredDocument], collection: str
+) -> list[SourceFile]:
+    """Return uploaded files, with a source of their own where a document of another collection has it.
+
+    Who uploads may not be able to see that document, so it is not replaced.
+    """
+    taken = {document.source for document in documents if document.collection != collection}
+
+    def own(source: str) -> str:
+        return own(f"{source}#{collection}") if source in taken else source
+
+    return [replace(each, source=own(each.source)) for each in files]
 
 
 class _Allowed:

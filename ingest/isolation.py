@@ -13,16 +13,17 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple, Protocol, Self
 
 from pydantic import PositiveFloat, PositiveInt, TypeAdapter
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest.embed.embedder import Vectors
 from ingest.files import SourceFile
 from ingest.home.environment import read_environment
 from ingest.parse import Document, ParseError
@@ -56,8 +57,30 @@ def read_limits() -> Limits:
     return read_environment(Limits)
 
 
+class Parsed(NamedTuple):
+    """A file with its document, or why it could not be read. vectors: passage -> vector, where they are known."""
+
+    file: SourceFile
+    outcome: Document | ParseError
+    vectors: Mapping[str, Vectors] = {}
+
+
+class Parsers(Protocol):
+    """What parses files, as a context manager; leaving it ends its processes."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[Parsed | None]:
+        """Yield what became of each file, and None while the next one is still being read.
+
+        At None, the caller can check for a request to stop.
+        """
+        ...
+
+
 class ParserPool:
-    """Processes that parse files, as a context manager; leaving it kills them."""
+    """Parsers in processes of this machine."""
 
     def __init__(self, limits: Limits | None = None, num_processes: int | None = None) -> None:
         """limits: None reads the environment. num_processes: None uses half of the cores, at most 8."""
@@ -86,11 +109,8 @@ class ParserPool:
             raise ParseError(answer["error"])
         return _DOCUMENT.validate_python(answer["document"])
 
-    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, Document | ParseError] | None]:
-        """Yield each file with its document or its error, in order; a few are read ahead.
-
-        Yields None while the next one is still being read, so that the caller can check for a request to stop.
-        """
+    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[Parsed | None]:
+        """As Parsers.parse_all, in the order of the files; a few are read ahead."""
         waiting: deque[tuple[SourceFile, Future[Document]]] = deque()
         remaining = iter(files)
         with self._threads() as threads:
@@ -108,7 +128,7 @@ class ParserPool:
                 except ParseError as error:
                     result = error
                 waiting.popleft()
-                yield file, result
+                yield Parsed(file, result)
 
     @contextmanager
     def _threads(self) -> Iterator[ThreadPoolExecutor]:

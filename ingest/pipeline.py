@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +11,12 @@ from typing import Any, Literal
 from ingest.collections import default_collection
 from ingest.describe import Describing
 from ingest.embed.deferred import load_meanwhile
-from ingest.embed.embedder import Embedder
+from ingest.embed.embedder import Embedder, Vectors
 from ingest.embedded import embed_documents
 from ingest.figures import Figures
-from ingest.files import SourceFile, check_paths, find_files, is_gone, path_text
+from ingest.files import SourceFile, beside_others, check_paths, find_files, is_gone, path_text
 from ingest.home.job_store import StoppedError
-from ingest.isolation import Limits, ParserPool, read_limits
+from ingest.isolation import Limits, ParserPool, Parsers, read_limits
 from ingest.listing import StoredDocument
 from ingest.originals import Originals, file_digest
 from ingest.parse import PARSERS, UPLOAD, Document, ParseError, document_id
@@ -24,6 +24,8 @@ from ingest.removal import remove
 from ingest.table import ChunkTable
 
 Status = Literal["added", "replaced", "renamed", "unchanged", "removed", "skipped", "failed"]
+
+_Read = tuple[SourceFile, Document, Mapping[str, Vectors]]
 
 _BATCH_CHARACTERS = 100_000
 """Small documents are embedded and stored together; a batch is one transaction of about this size."""
@@ -61,6 +63,7 @@ def ingest(
     uploaded: bool = False,
     collection: str = "",
     limits: Limits | None = None,
+    parsers: Parsers | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -70,8 +73,8 @@ def ingest(
     An unchanged file costs only a hash. A file that cannot be read is reported, its older version stays, and the rest
     continues. A file that was moved or renamed keeps its document. prune: remove documents whose files are gone from
     the given folders, unless a folder has no file left. collection: of all these documents, also of unchanged ones;
-    '': the one they have, for new ones the default one. on_wait: called while another process is writing; it may raise
-    to give up.
+    '': the one they have, for new ones the default one. parsers: None: processes of this machine. on_wait: called
+    while another process is writing; it may raise to give up.
 
     Raises StoppedError soon after should_stop returns True, TableError when the table cannot be written; all results
     reported until then are stored.
@@ -81,26 +84,12 @@ def ingest(
     with table.writing(on_wait):
         files = find_files(paths, uploaded=uploaded, leave_out=None if uploaded else table.home)
         if uploaded and collection:
-            files = _beside_others(files, table.documents(), collection)
-        run = Ingest(table, embedder, limits or read_limits(), on_progress, should_stop, collection=collection)
+            files = beside_others(files, table.documents(), collection)
+        limits = limits or read_limits()
+        run = Ingest(table, embedder, limits, on_progress, should_stop, collection=collection, parsers=parsers)
         yield from run.store(files)
         if prune:
             yield from _prune(paths, {file.source for file in files}, table)
-
-
-def _beside_others(
-    files: Iterable[SourceFile], documents: Iterable[StoredDocument], collection: str
-) -> list[SourceFile]:
-    """Return uploaded files, with a source of their own where a document of another collection has it.
-
-    Who uploads may not be able to see that document, so it is not replaced.
-    """
-    taken = {document.source for document in documents if document.collection != collection}
-
-    def own(source: str) -> str:
-        return own(f"{source}#{collection}") if source in taken else source
-
-    return [replace(each, source=own(each.source)) for each in files]
 
 
 class Ingest:
@@ -117,10 +106,12 @@ class Ingest:
         again: bool = False,
         collection: str = "",
         gone: Collection[str] = (),
+        parsers: Parsers | None = None,
     ) -> None:
-        """again: also read unchanged files. collection: as for `ingest`. gone: sources known to be gone elsewhere."""
+        """again: also read unchanged files. gone: sources known to be gone elsewhere. The others: as for `ingest`."""
         self._again, self._collection, self._gone = again, collection.strip(), gone
         self._table, self._embedder, self._limits = table, embedder, limits
+        self._parsers = parsers or ParserPool(limits)
         self._on_progress, self._should_stop = on_progress, should_stop
         self._originals, self._figures = Originals(table.home), Figures(table.home)
         self._describing = Describing(table.home)
@@ -150,19 +141,19 @@ class Ingest:
                 changed.append(result)
             else:
                 yield self._done(result)
-        with ParserPool(self._limits) as parsers:
-            waiting: list[tuple[SourceFile, Document]] = []
+        with self._parsers as parsers:
+            waiting: list[_Read] = []
             num_characters = 0
             for parsed in parsers.parse_all(changed):
                 self._report()
                 if parsed is None:
                     continue
-                file, outcome = parsed
+                file, outcome, vectors = parsed
                 self._report(current=file.name)
                 if isinstance(outcome, ParseError):
                     yield self._done(_failed(file, str(outcome)))
                     continue
-                waiting.append((file, outcome))
+                waiting.append((file, outcome, vectors))
                 num_characters += sum(len(page.text) for page in outcome.pages)
                 num_characters += sum(len(figure.picture) for figure in outcome.figures) // _PICTURE_BYTES
                 if num_characters > _BATCH_CHARACTERS:
@@ -218,15 +209,18 @@ class Ingest:
         self._ids.add(new_id)
         return new_id
 
-    def _store(self, parsed: list[tuple[SourceFile, Document]]) -> Iterator[FileResult]:
-        """Embed and store parsed documents; each is in the table before its result is yielded."""
-        files = {file.document_id: file for file, _ in parsed}
+    def _store(self, read: list[_Read]) -> Iterator[FileResult]:
+        """Embed and store documents; each is in the table before its result is yielded."""
+        files = {file.document_id: file for file, *_ in read}
         documents = [
             replace(document, id=file.document_id, source=file.source, collection=self._collection_of(file, document))
-            for file, document in parsed
+            for file, document, _ in read
         ]
         documents = [self._with_descriptions(document) for document in documents]
         known = self._table.vectors_of([id for id in files if self._status[id] != "added"])
+        for *_, vectors in read:
+            known |= vectors
+            self._report_embedded(len(vectors))
         kept = []
         for embedded in embed_documents(documents, self._embedder, known, on_embedded=self._report_embedded):
             file = files[embedded.document.id]

@@ -18,6 +18,7 @@ from ingest.embed.deferred import DeferredEmbedder
 from ingest.embed.embedder import Embedder, recorded_name
 from ingest.home.job_process import Heart, at_work, run_queued
 from ingest.home.log import write_log
+from ingest.isolation import Parsers
 from ingest.jobs import Job, JobStore
 from ingest.pipeline import FileResult, Progress, ingest
 from ingest.reindex import reindex
@@ -98,13 +99,15 @@ def run(
     load: Callable[[], Embedder],
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
+    parsers: Parsers | None = None,
 ) -> Iterator[FileResult]:
     """Run a claimed job and record it in the store; yields a result for each file once it is stored.
 
-    Raises what `ingest` raises, except StoppedError: a cancelled job just ends.
+    parsers: for files and folders; None: processes of this machine. Raises what `ingest` raises, except StoppedError:
+    a cancelled job just ends.
     """
     with at_work(store, job) as heart:
-        for result in _results(store.home, job, load(), _Callbacks(heart, on_progress, on_wait)):
+        for result in _results(store.home, job, load(), _Callbacks(heart, on_progress, on_wait), parsers):
             store.record(job.id, result)
             yield result
     if job.source:
@@ -130,7 +133,9 @@ class _Callbacks:
         self._heart.wait("waiting for another process that is writing")
 
 
-def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Iterator[FileResult]:
+def _results(
+    home: Path, job: Job, embedder: Embedder, calls: _Callbacks, parsers: Parsers | None
+) -> Iterator[FileResult]:
     if job.kind == "reindex":
         return reindex(home, embedder, on_progress=calls.progress, on_wait=calls.wait, should_stop=calls.should_stop)
     if job.kind == "source":
@@ -150,6 +155,7 @@ def _results(home: Path, job: Job, embedder: Embedder, calls: _Callbacks) -> Ite
         prune=job.prune,
         uploaded=job.kind == "upload",
         collection=job.collection,
+        parsers=parsers,
         on_progress=calls.progress,
         on_wait=calls.wait,
         should_stop=calls.should_stop,

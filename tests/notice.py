@@ -22,8 +22,8 @@ Licensed under the Apache License, Version 2.0 (see LICENSE).
 data/models/shipped was trained for Citeloop, from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0) on the data that
 its README.md names. The sample documents in data/sample were written for Citeloop.
 
-Citeloop contains none of the following packages, but installs them, with the extras api, train, ocr, otel and postgres,
-as they name their licenses. Written by: make notice
+Citeloop contains none of the following packages, but installs them, with the extras api, train, ocr, otel, postgres and
+ray, as they name their licenses. Written by: make notice
 """
 
 
@@ -33,7 +33,7 @@ def licenses() -> dict[str, str]:
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
-        *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel", "postgres")),
+        *chain.from_iterable(extras[name] for name in ("api", "train", "ocr", "otel", "postgres", "ray")),
     ]
     found = {_name(each): _license(each) for each in _needed(map(Requirement, wanted), ("",), set())}
     return dict(sorted(found.items()))

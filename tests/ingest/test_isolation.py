@@ -473,7 +473,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 def test_bomb_ends_within_its_limits_and_spoils_nothing_else(pool: ParserPool, tmp_path: Path, name: str) -> None:
     bomb, good = write(tmp_path, name, BOMBS[name]()), write(tmp_path, "good.md", b"# Good\n\nA good text.\n")
     with within(150):  # its two seconds of a processor that others use too, and what has to start
-        (first, outcome), (second, document) = (each for each in pool.parse_all([bomb, good]) if each)
+        (first, outcome, _), (second, document, _) = (each for each in pool.parse_all([bomb, good]) if each)
     assert (first, second) == (bomb, good)
     assert isinstance(document, Document)
     if isinstance(outcome, ParseError):

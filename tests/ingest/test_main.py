@@ -56,6 +56,12 @@ def test_unchanged_files_are_only_counted(documents: Path) -> None:
     ]
 
 
+def test_address_of_a_cluster_needs_its_engine(documents: Path) -> None:
+    result = CliRunner().invoke(APP, [str(documents), "--address", "10.0.0.5:6379"])
+    assert result.exit_code == 2
+    assert "--address needs --engine ray" in result.output
+
+
 def test_folder_without_files_is_nothing_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert call(tmp_path / "empty").splitlines() == ["nothing to do", "0 documents, 0 chunks in the table"]
