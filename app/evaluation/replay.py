@@ -90,7 +90,8 @@ class Replay:
         """Return the result in words."""
         if self.is_early:
             return _(
-                "Too early to tell: {n} judged questions, and {needed} are needed.",
+                "Too early to tell: {n} of {needed} answers needed, each with a source that people struck out and "
+                "another that they kept.",
                 n=self.num_questions,
                 needed=MIN_QUESTIONS,
             )

@@ -10,8 +10,8 @@ from typing import Literal
 from app.memory.wording import Wording
 from ingest.chunk import PassageRef
 
-Label = Literal["relevant", "not relevant", "left out"]
-"""left out: not used, regardless of user feedback."""
+Label = Literal["relevant", "not relevant", "left out", "withdrawn"]
+"""left out: not used, regardless of user feedback. withdrawn: no decision, so only user feedback counts."""
 IMPORTED = "imported from"
 """Prefix of the origin of imported judgements; the file name follows."""
 

@@ -171,11 +171,15 @@ class FeedbackStore(CuratorStore):
                 append_judgement(connection, judgement)
 
     def judgements(self, *, everyone: bool = False) -> list[Judgement]:
-        """Return the last judgement of each question and passage, oldest first. everyone: also people ignored."""
+        """Return the last judgement of each question and passage, oldest first, unless it was withdrawn.
+
+        everyone: also people ignored.
+        """
         last = select(func.max(judgements.c.sequence)).group_by(judgements.c.key)
         valid = last if everyone else last.where(counted(judgements))
         with self._records.reading() as connection:
-            return _judgements(connection, _JUDGEMENTS.where(judgements.c.sequence.in_(valid)))
+            said = _JUDGEMENTS.where(judgements.c.sequence.in_(valid), judgements.c.label != "withdrawn")
+            return _judgements(connection, said)
 
 
 def _append(connection: Connection, event: FeedbackEvent) -> FeedbackEvent | None:

@@ -55,8 +55,8 @@ class QuestionVotes:
         known = self.passages.setdefault(said.text, PassageVotes(said.ref))
         known.since = said.at
         if isinstance(said, Judgement):
-            known.judgement = said
-            known.named_at = said.at if said.label == "relevant" else known.named_at
+            known.judgement = None if said.label == "withdrawn" else said
+            known.named_at = {"relevant": said.at, "withdrawn": ""}.get(said.label, known.named_at)
             return 0.0
         stance = known.stances.setdefault(said.user, Stance())
         before = abs(stance.strength)

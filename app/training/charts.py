@@ -22,12 +22,12 @@ MEASURE_TITLES = {
 }
 """Measure of a GateReport -> its title."""
 
-LEARNED, HELD_BACK = N_("training questions"), N_("validation questions")
+LEARNED, HELD_BACK = N_("training questions"), N_("held-back questions")
 _COLORS = ("#8a8f98", "#3f7fd0", "#2a9d6f")
 
 
 def loss_chart(losses: Sequence[Loss]) -> altair.LayerChart:
-    """Return the loss by step on training and validation questions; lower is better."""
+    """Return the loss by step on training and held-back questions; lower is better."""
     rows = [
         {"step": loss.step, "loss": value, "on": _(name)}
         for loss in losses

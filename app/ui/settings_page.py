@@ -42,6 +42,8 @@ _MAX_CONTEXT_TOKENS = 10_000_000
 _PRESET, _BASE_URL, _MODEL, _KEY, _API_VERSION, _CONTEXT = (
     f"settings-{name}" for name in ("preset", "base-url", "model", "key", "api-version", "context")
 )
+_JUST_SAVED = "settings-just-saved"
+"""Session key: try the connection once, since an address that answers nothing can be saved."""
 
 
 def show() -> None:
@@ -139,7 +141,7 @@ def _show_form(settings: Settings, endpoint: Endpoint | None) -> None:
         with st.container(horizontal=True):
             st.form_submit_button(_("Save"), type="primary", icon=":material/save:", on_click=_save)
             tests = st.form_submit_button(_("Test connection"), icon=":material/network_check:")
-    if tests:
+    if tests or st.session_state.pop(_JUST_SAVED, False):
         _show_test(with_kept_key(settings.home, _typed()))
 
 
@@ -202,6 +204,7 @@ def _save() -> None:
     act = partial(save_endpoint, home, endpoint)
     if try_to(lambda: act_as("admin", "language model changed", act, f"{endpoint.model} at {endpoint.where}")):
         st.session_state[_KEY] = ""
+        st.session_state[_JUST_SAVED] = True
         st.session_state[_PRESET] = _preset_of(endpoint.where)
         tell(
             "success",

@@ -627,6 +627,14 @@ def test_a_judgement_that_repeats_what_stands_is_not_new(store: FeedbackStore) -
     assert store.judge([say("left out"), say("relevant")]) == 2  # it is what stood, but no longer
 
 
+def test_a_judgement_can_be_withdrawn_and_made_again(store: FeedbackStore) -> None:
+    store.judge([say("relevant"), say("relevant", "Two.")])
+    assert store.judge([say("withdrawn"), say("withdrawn")]) == 1
+    assert said(store) == [("How many?", "Two.", "relevant")]
+    assert store.judge([say("relevant")]) == 1
+    assert len(store.judgements()) == 2
+
+
 def test_capitals_spaces_and_closing_marks_make_no_other_question(store: FeedbackStore) -> None:
     assert store.judge([say(question="How many days?"), say(question=" how  MANY days ")]) == 1
     assert store.judge([say("left out", question="how many days")]) == 1

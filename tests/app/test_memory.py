@@ -105,6 +105,11 @@ def test_a_curator_switches_a_vote_off(memory: Memory) -> None:
     assert recalled(memory, "cid") == {}
 
 
+def test_a_withdrawn_decision_leaves_what_people_say(memory: Memory) -> None:
+    memory.take([act("ann", "deleted"), act("bob", "deleted"), judge("relevant"), judge("withdrawn")])
+    assert recalled(memory, "cid") == {"c1": "struck out"}
+
+
 def test_to_open_a_passage_is_no_vote_and_to_leave_one_standing_is_a_weak_one(memory: Memory) -> None:
     memory.take([act(user, "opened") for user in ("ann", "bob", "cid")])
     assert recalled(memory, "ann") == {}

@@ -121,7 +121,10 @@ def report(before: Sequence[float], new: Sequence[float]) -> Replay:
 
 def test_the_sentence_says_what_votes_were_worth_and_what_is_not_known() -> None:
     few = report([0.1] * 5, [0.0] * 5)
-    assert few.sentence == f"Too early to tell: 10 judged questions, and {MIN_QUESTIONS} are needed."
+    assert few.sentence == (
+        f"Too early to tell: 10 of {MIN_QUESTIONS} answers needed, each with a source that people struck out and "
+        "another that they kept."
+    )
     sure = report([0.1] * 15, [0.0] * 10)
     assert sure.sentence == (
         "Questions asked before in other words gained 10.0 points nDCG@10 by votes. New questions have lost nothing "

@@ -79,6 +79,8 @@ def found(gain: Difference = SURE_GAIN, **changes: object) -> Comparison:
         (found(SURE_GAIN, shown_gain=SURE_LOSS), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 100.0, "candidate": 151.0}), "keep"),
         (found(SURE_GAIN, latency_ms={"live": 2900.0, "candidate": 3001.0}), "keep"),
+        (found(SURE_GAIN, latency_ms={"live": 7300.0, "candidate": 5000.0}), "promote"),
+        (found(SURE_GAIN, latency_ms={"live": 7300.0, "candidate": 5000.0}, max_slow_down=None), "keep"),
         (found(SURE_GAIN, gain_over_none={"nDCG@10": SURE_LOSS}), "keep"),
         (found(SURE_GAIN, gain_over_none={"nDCG@10": Difference(-0.001, -0.05, 0.05, 0.9)}), "promote"),
     ],

@@ -158,8 +158,10 @@ def test_what_documents_have_overtaken_is_kept_or_dropped(
         vpn.text: "left out",
         vpn.text.replace("4400", "4411"): "not relevant",
     }
-    page = click(page, "Keep the answer")
+    assert "A source has changed since, so nobody sees this answer" in texts(view(page, "Answers and gaps"))
+    page = click(view(page, "Inbox"), "Keep the answer")
     assert "Nothing to decide" in texts(page)
+    assert "A source has changed since" not in texts(view(page, "Answers and gaps"))
     assert pipeline.ask(CAR).text == "Wait for it [1]."
     assert store.statements()[-1].user == "ann"
 

@@ -159,6 +159,18 @@ def test_a_curator_decides_and_decides_otherwise(run_page: Run, store: FeedbackS
     assert "with conflicting feedback" not in texts(page)
 
 
+def test_a_decision_is_withdrawn_and_what_people_say_counts_again(run_page: Run, store: FeedbackStore) -> None:
+    contradict(store)
+    page = view(run_page(feedback), "By question")
+    assert "Withdraw decision" not in [button.label for button in page.button]
+    control(page, store).set_value("relevant").run()
+    click(page, "Withdraw decision")
+    assert store.judgements() == []
+    assert control(page, store).value is None
+    assert f"the decision on “{HOTEL}”." in page.success[0].value
+    assert "with conflicting feedback" in texts(page)
+
+
 def test_a_reload_keeps_the_view_which_is_in_the_address(run_page: Run, store: FeedbackStore) -> None:
     page = AppTest.from_function(feedback, default_timeout=PATIENCE)
     page.query_params["feedback-view"] = "By question"

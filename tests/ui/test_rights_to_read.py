@@ -195,7 +195,7 @@ def test_the_first_page_and_the_filters_know_only_readable_documents(run_page: R
     assert "2 documents" in shown(page)
     become(Rights("ann", "reader", frozenset()))
     page = opened(run_page, ask_page)
-    assert "No documents yet" in shown(page)
+    assert "No documents yet that you may read. Ask a curator" in shown(page)
 
 
 def test_a_source_that_may_not_be_read_is_as_one_that_is_not_there(

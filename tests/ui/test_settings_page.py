@@ -150,6 +150,17 @@ def test_what_is_saved_is_used_and_its_key_leaves_the_page(home: Path, settings:
     assert KEY not in str(page.session_state)
 
 
+def test_saving_tries_the_connection_once_and_says_why_it_fails(home: Path, server: FaultyServer) -> None:
+    server.use("unknown model")
+    page = click(fill(shown(), base_url=server.url, model="other", key=KEY), "Save")
+    assert f"Saved: other at {server.url} writes the answers, with a key." in texts(page)
+    assert "does not know other" in page.error[0].value
+    assert {headers["authorization"] for _, headers, _ in server.requests} == {f"Bearer {KEY}"}
+    num_requests = len(server.requests)
+    page.run()
+    assert (len(page.error), len(server.requests)) == (0, num_requests)
+
+
 def test_an_empty_key_keeps_that_of_the_same_server_only(home: Path, settings: Settings) -> None:
     save_endpoint(home, Endpoint("http://h.example/v1", "writer-1", SecretStr(KEY)))
     page = click(fill(shown(), model="writer-2"), "Save")

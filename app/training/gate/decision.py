@@ -230,7 +230,9 @@ def _objections(found: Comparison, candidate: str, live: str) -> list[str]:
             _("{candidate} ranks worse than search alone: {points}.", candidate=candidate, points=_points(over_none))
         )
     new, old = found.latency_ms.get("candidate", 0.0), found.latency_ms.get("live", 0.0)
-    if new > found.budget_ms or (old and found.max_slow_down and new > found.max_slow_down * old):
+    # A busy machine can slow both beyond the budget; a trained model as fast as the live one is then not too slow.
+    is_over_budget = new > found.budget_ms and not (found.max_slow_down and new <= old)
+    if is_over_budget or (old and found.max_slow_down and new > found.max_slow_down * old):
         against.append(_too_slow(found, candidate, live, new, old))
     return against
 

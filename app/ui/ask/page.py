@@ -189,7 +189,12 @@ def _welcome() -> None:
             st.markdown(_("No documents yet. Add some, then ask about them here."))
             links.to_documents(_("Add documents"), icon=":material/upload:")
         else:
-            st.markdown(_("No documents yet."))
+            st.markdown(
+                _(
+                    "No documents yet that you may read. Ask a curator to add some, or an administrator to give you "
+                    "access."
+                )
+            )
         return
     st.markdown(
         ngettext(

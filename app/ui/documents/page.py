@@ -90,7 +90,12 @@ def _show_actions(chosen: Sequence[StoredDocument]) -> None:
         _show_move(chosen)
         with st.popover(_("Remove {documents}", documents=_count(chosen)), icon=":material/delete:"):
             st.markdown("\n".join(f"- {markup.plain(document.name)}" for document in chosen))
-            st.caption(_("Feedback on them is kept. Files outside Citeloop's folder are not deleted."))
+            st.caption(
+                _(
+                    "Feedback on them and earlier answers are kept. Files outside Citeloop's folder are not deleted; "
+                    "the next sync of their folder adds them again."
+                )
+            )
             st.button(_("Remove"), type="primary", on_click=_remove, args=(chosen,))
 
 
@@ -126,7 +131,9 @@ class UploadError(CiteloopError):
 
 def _show_upload() -> None:
     """Show the collection to upload to, and the uploader, which adds files as soon as they are dropped."""
-    collection = choose_collection("upload-collection", _("Collection for new files"))
+    is_optional = current_rights().may_read(UPLOADS)
+    label = _("Collection for new files (optional)") if is_optional else _("Collection for new files")
+    collection = choose_collection("upload-collection", label)
     may_add = current_rights().may_read(collection or UPLOADS)
     allow_uploads()
     key = f"upload-{st.session_state.get(_NUM_UPLOADS, 0)}"

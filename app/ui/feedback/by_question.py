@@ -23,7 +23,7 @@ from app.ui.feedback.counts import (
 )
 from app.ui.feedback.say import judge
 from app.ui.feedback.write_answer import write_answer
-from app.ui.messages import try_to
+from app.ui.messages import attempt, try_to
 from app.ui.paging import page_of
 from app.ui.resources import current_user
 from app.ui.words import by_person, counted_reasons, on_page, origin_words, preview, sentence
@@ -126,12 +126,26 @@ def _show_passage(passage: LabeledPassage, reasons: Mapping[str, int]) -> None:
             list(DECISIONS),
             default=word,
             format_func=lambda label: sentence(_(DECISIONS[label])),
-            required=bool(word),  # a decision can be changed, not withdrawn
+            required=bool(word),  # a second click on it by mistake must not withdraw it
             key=key,
             on_change=_judge,
             args=(passage, key),
             label_visibility="collapsed",
             wrap=True,  # else the last option is cut off where words are long
+        )
+        if word:
+            _show_withdraw(passage, key)
+
+
+def _show_withdraw(passage: LabeledPassage, key: str) -> None:
+    """Show the button that withdraws a decision; no callback, which an outdated browser page could run."""
+    help_text = _("After that, only people's votes on this passage count.")
+    if st.button(
+        _("Withdraw decision"), key=f"withdraw-{key}", icon=":material/undo:", type="tertiary", help=help_text
+    ):
+        attempt(
+            lambda: judge("withdrawn", [passage.question], passage),
+            _("Withdrawn: the decision on “{question}”.", question=passage.question),
         )
 
 

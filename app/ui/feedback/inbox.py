@@ -146,7 +146,7 @@ def _judge_button(words: str, icon: str, label: Label, questions: Sequence[str],
 
 def _judge(label: Label, questions: Sequence[str], chunk: Chunk) -> None:
     done = {
-        "relevant": N_("Saved: {title} answers “{question}”"),
+        "relevant": N_("Saved: {title} answers “{question}”. To change it, see “By question”."),
         "not relevant": N_("Saved: {title} does not answer “{question}”. The question is now under “By question”."),
     }[label]
     if try_to(lambda: judge(label, questions, chunk)):

@@ -20,7 +20,12 @@ def judge(label: Label, questions: Sequence[str], passage: Chunk | PassageRef) -
     """Store the decision on a passage for these questions. Raises AccessError, FeedbackError."""
     user = current_user()
     judgements = [Judgement.of(question, passage.ref, label, user) for question in questions]
-    act_as("curator", f"decided: {label}", partial(feedback_store().judge, judgements), passage.document)
+    act_as(
+        "curator",
+        "decision withdrawn" if label == "withdrawn" else f"decided: {label}",
+        partial(feedback_store().judge, judgements),
+        passage.document,
+    )
 
 
 def say(said: Sequence[Statement], instead_of: Statement | None = None) -> None:

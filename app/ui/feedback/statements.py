@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.feedback.judgements import wording_key
 from app.memory.votes import Statement
 from app.translation import gettext as _
 from app.ui import markup
 from app.ui.feedback.counts import Feedback
-from app.ui.feedback.review import statements
+from app.ui.feedback.review import changed, statements
 from app.ui.feedback.say import withdraw
 from app.ui.feedback.write_answer import write_answer
 from app.ui.paging import page_of
@@ -49,3 +50,15 @@ def show_statements(said: Sequence[Statement], kind: str) -> None:
                         )
             if statement.text:
                 st.markdown(markup.written(statement.text))
+                if _has_changed_source(statement):
+                    st.caption(
+                        _(
+                            ":orange[:material/history:] A source has changed since, so nobody sees this answer. Edit "
+                            "it, or decide in the inbox."
+                        )
+                    )
+
+
+def _has_changed_source(statement: Statement) -> bool:
+    waiting = changed().get(wording_key(statement.question))
+    return waiting is not None and waiting.statement == statement

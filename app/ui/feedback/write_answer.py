@@ -16,7 +16,7 @@ from app.ui.feedback.say import say
 from app.ui.messages import tell
 from app.ui.resources import pipeline, readable
 from app.ui.who import act_as
-from app.ui.words import on_page, preview
+from app.ui.words import beginning_of, on_page
 from ingest import CiteloopError
 from ingest.chunk import PassageRef
 
@@ -37,9 +37,9 @@ def _write_answer(question: str, wordings: Sequence[str], earlier: Statement | N
     picked: list[PassageRef] = st.session_state.setdefault(_key(question), list(earlier.sources if earlier else ()))
     for number, source in enumerate(picked, 1):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            words = markup.plain(preview(source.text, _PREVIEW_CHARACTERS))
+            words = markup.passage(beginning_of(source.text, _PREVIEW_CHARACTERS))
             place = f"{markup.plain(source.document)}{on_page(source.page)}"
-            st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}** · {place}  \n{words}", width="content")
+            st.markdown(f"\\[{number}\\] **{markup.plain(source.title)}** · {place}\n\n{words}", width="content")
             st.button(
                 _("Remove [{number}]", number=number),
                 key=f"remove-source-{number}",
@@ -118,4 +118,4 @@ def _find_sources(question: str, picked: list[PassageRef]) -> None:
                     args=(chunk.ref,),
                 )
             st.caption(f"{markup.plain(chunk.document)}{on_page(chunk.page)}")
-            st.markdown(markup.plain(preview(chunk.text, _PREVIEW_CHARACTERS)))
+            st.markdown(markup.passage(beginning_of(chunk.text, _PREVIEW_CHARACTERS)))

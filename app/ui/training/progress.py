@@ -106,7 +106,8 @@ def _show_progress(job: TrainingJob) -> None:
         for step in steps_of(job):
             st.markdown(step, width="content")
     if job.num_steps:
-        st.progress(min(job.step / job.num_steps, 1.0), text=progress_words(job))
+        share = 1.0 if _is_compared(job) else min(job.step / job.num_steps, 1.0)
+        st.progress(share, text=progress_words(job))
     _show_curves(job)
     by = markup.plain(by_person(job.user, current_user()))
     st.caption(_("Started {by}, {ago}", by=by, ago=ago(job.created_at)))
@@ -133,10 +134,21 @@ def steps_of(job: TrainingJob) -> list[str]:
 def progress_words(job: TrainingJob) -> str:
     """Return the progress, with the remaining time if known."""
     words = _("Step {step} of {num_steps}", step=job.step, num_steps=job.num_steps)
+    if _is_compared(job):
+        return _(
+            "Training ended at step {step} of {num_steps}. The comparison can take several minutes",
+            step=job.step,
+            num_steps=job.num_steps,
+        )
     left = job.seconds_left
-    if left is None or job.is_dead or job.current != "training":  # past training, which may have stopped early
+    if left is None or job.is_dead or job.current != "training":
         return words
     return _("{words}, about {time} left, then the comparison", words=words, time=duration(left))
+
+
+def _is_compared(job: TrainingJob) -> bool:
+    """Return whether training has ended, perhaps before its last step, and the comparison runs."""
+    return job.current == "comparing it with the live one" and not job.is_dead
 
 
 def _show_curves(job: TrainingJob) -> None:

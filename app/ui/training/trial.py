@@ -23,7 +23,8 @@ def show_trial() -> None:
     found = tally(registry(), FeedbackStore(read_settings().home)) if registry().trial() else None
     if found is None:
         return
-    st.header(_("Trial"), anchor=False)
+    model, live = markup.plain(found.trial.model), markup.plain(found.trial.live)
+    st.header(_("Trial of {model} against {live}", model=model, live=live), anchor=False)
     st.markdown(markup.plain(found.sentence))
     st.caption(_since(found.trial))
     if not found.outcome:
