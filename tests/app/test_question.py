@@ -46,7 +46,7 @@ def test_figures_may_be_written_as_words() -> None:
         ("How much does a badge cost?", ["25 euros", "$3", "EUR 4", "It is free.", "no extra charge"], ["30 days"]),
         ("What is the yearly price of an account?", ["€ 90"], ["Prices are on the site."]),
         ("How many cents per mile do I get?", ["67 cents"], ["Miles are paid."]),
-        ("How many days do I get?", ["thirty days", "no limit", "3"], ["your days off"]),
+        ("How many days do I get?", ["thirty days", "no limit", "3"], ["your days off", "all staff", "any questions"]),
         ("Wie viele Tage habe ich?", ["drei Tage"], ["deine Tage"]),
         ("What is the email address of the desk?", ["desk@example.org"], ["Write to the desk."]),
     ],
