@@ -22,7 +22,7 @@ from app.ui.words import milliseconds, moment
 
 VERDICTS: Mapping[str, str] = {
     "promote": N_("better, can go live"),
-    "keep": N_("not better, keep the live model"),
+    "keep": N_("not better in the comparison"),
     "too little data": N_("too little feedback to tell"),
 }
 """Verdict of the gate -> its meaning for people."""
