@@ -30,6 +30,7 @@ _CLAUSE = re.compile(r"(?=^\s*\d+(?:\.\d+)+\.?\s+[A-ZÀ-Þ]\S*\s\S+\s\S)", re.M)
 """Before a line such as "2.1 Forklifts drive slowly", and not before "2.4 GB"."""
 _TABLE_RULE = re.compile(r"[|:\s-]*-{3}[|:\s-]*")
 _INTRODUCES = re.compile(r"[:：][*_\s]*$")  # noqa: RUF001
+_LABEL = re.compile(r"(\*\*|__)(?!\s)(?:(?!\1).)+\1")
 _SAYS_SOMETHING = re.compile(r"\w\W+\w")
 _ENDS_IN_WORD = re.compile(r"[^\W_]\.$")
 _BEGINS_NO_SENTENCE = re.compile(r"[\da-zà-ÿ.]")
@@ -196,18 +197,28 @@ def _take_question(blocks: list[Block]) -> tuple[Unit, ...]:
 
 
 def _take_intro(blocks: list[Block]) -> str:
-    """Take what introduces a list: a question, or a sentence that ends in a colon and a paragraph below it."""
+    """Take what introduces a list: a question, a label in bold, or a sentence that ends in a colon.
+
+    Between a colon and its list, there may be one more paragraph.
+    """
     if question := _take_question(blocks):
         return question[0].text
     above = blocks[-2:]
     while above and (above[0].kind != "paragraph" or not _INTRODUCES.search(above[0].units[-1].text)):
         above.pop(0)
     if not above or above[-1].kind != "paragraph":
-        return ""
+        return _take_label(blocks)
     del blocks[-len(above) :]
     *rest, intro = above[0].units
     _add(blocks, Block("paragraph", tuple(rest)))
     return " ".join([intro.text, *(unit.text for block in above[1:] for unit in block.units)])
+
+
+def _take_label(blocks: list[Block]) -> str:
+    """Take a paragraph that is all in bold, as many authors write headings of lists."""
+    if blocks and len(blocks[-1].units) == 1 and _LABEL.fullmatch(blocks[-1].units[0].text):
+        return blocks.pop().units[0].text
+    return ""
 
 
 def _sentence_units(content: str) -> Iterator[Unit]:

@@ -182,6 +182,11 @@ def test_a_list_is_quoted_with_its_intro_and_its_items() -> None:
         assert extracted(citations(LIST), {end: 1.0}) == [(LIST, 1)]
 
 
+def test_a_list_is_quoted_with_its_label_in_bold() -> None:
+    text = "**At home**\n\n- a desk from us\n- a good chair\n\n__In the office__\n\n- a headset from us"
+    assert extracted(citations(text), {"a headset from us": 1.0}) == [("__In the office__\n\n- a headset from us", 1)]
+
+
 def test_of_a_long_list_the_best_item_is_quoted_below_the_intro_and_the_items_that_hold_it() -> None:
     items = "\n".join(f"- item {number} of a list that is long\n  - its detail {number} below" for number in range(9))
     ((text, _),) = extracted(citations(f"Take this:\n\n{items}"), {"its detail 4 below": 1.0})
