@@ -380,6 +380,12 @@ def test_search_says_when_there_are_no_documents(citeloop: Citeloop) -> None:
     assert citeloop("search", "anything", "--json").json["ranking"] == []
 
 
+def test_share_without_a_shared_folder_says_what_to_set(citeloop: Citeloop) -> None:
+    outcome = citeloop("share")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "nothing is shared; set CITELOOP_TABLE_URI" in outcome.stderr
+
+
 def test_the_home_of_the_option_goes_before_the_variable(
     citeloop: Citeloop, table: ChunkTable, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
