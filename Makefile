@@ -16,6 +16,7 @@ install-dev: .venv/installed-dev
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing about 2.5 GB into .venv. This takes minutes and prints nothing until it is done."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[api,train]'
 	touch $@
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
@@ -48,7 +49,10 @@ class RayParsers:
         quiet = {"logging_level": "ERROR", "log_to_driver": False}
         try:
             if not self._address:
-                self._ray.init("local", include_dashboard=False, **quiet)
+                with warnings.catch_warnings():
+                    # What Ray forks runs another program at once, so LanceDB's threads are not missed there.
+                    warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
+                    self._ray.init("local", include_dashboard=False, **quiet)
             else:
                 socket.create_connection(self._place(), _CONNECT_SECONDS).close()  # Ray would try for minutes
                 self._ray.init(self._address, **quiet)

@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from ingest import CiteloopError
 from ingest.home.folder import DEFAULT_HOME, ROOT
+from ingest.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from ingest.embed.embedder import Embedder
     from ingest.isolation import Parsers
     from ingest.jobs import Job, JobStore
-    from ingest.pipeline import FileResult, Progress
+    from ingest.pipeline import FileResult
 
 HomeOption = Annotated[
     Path | None,
@@ -64,7 +65,7 @@ def ingest_command(
         Literal["local", "ray"], typer.Option(help="What reads and embeds: this machine, or a Ray cluster.")
     ] = "local",
     address: Annotated[
-        str, typer.Option(help="Of the Ray cluster, such as 10.0.0.5:6379; default: all cores of this machine.")
+        str, typer.Option(help="Address of the Ray cluster, such as 10.0.0.5:6379; default: all cores of this machine.")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -170,7 +171,7 @@ def list_jobs(home: HomeOption = None, last: LastOption = 20, as_json: JsonOptio
         print(json.dumps({"jobs": [job.as_record() for job in jobs]}))
         return
     for job in jobs:
-        files = f"{job.num_files_done}/{job.num_files} files, {job.num_chunks_done} chunks"
+        files = f"{job.num_files_done}/{job.num_files} files, {_passages(job.num_chunks_done)}"
         state = "stopped" if job.is_dead else job.state
         what = job.source or ", ".join(job.paths) or "all documents"
         print(f"{job.id}  {state:9}  {job.created_at[:19]}  {job.kind:7}  {files}  {what}  {job.message}".rstrip())
@@ -211,12 +212,12 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False, parsers: Parser
 
     results: list[FileResult] = []
     load = cache(lambda: embedder_for(store.home, job.embedder))
-    with _ProgressBar() as bar:
+    with ProgressBar() as bar:
         for result in run(store, job, load, bar.show, bar.wait, parsers):
             results.append(result)
             if not as_json and result.status != "unchanged":
-                chunks = f"{result.num_chunks} chunks" if result.num_chunks else ""
-                detail = "; ".join(filter(None, (chunks, result.reason)))
+                passages = _passages(result.num_chunks) if result.num_chunks else ""
+                detail = "; ".join(filter(None, (passages, result.reason)))
                 line = f"{result.status:9} {result.name}  {detail}".rstrip()
                 bar.write(printable(line), sys.stdout)
     documents = stored_documents(store.home)
@@ -225,10 +226,14 @@ def run_job(store: JobStore, job: Job, *, as_json: bool = False, parsers: Parser
         print(json.dumps({"job": job.id, "files": [asdict(result) for result in results], "num_chunks": num_chunks}))
     else:
         print(_counts(results))
-        print(f"{len(documents)} documents, {num_chunks} chunks in the table")
+        print(f"{len(documents)} documents, {_passages(num_chunks)} in the table")
         for line in (*_gaps(results), *_hints(store.home, results, load())):
             print(printable(line))
     return not any(result.status == "failed" for result in results)
+
+
+def _passages(num_chunks: int) -> str:
+    return "1 passage" if num_chunks == 1 else f"{num_chunks} passages"
 
 
 def _job_store(home: Path | None) -> JobStore:
@@ -271,33 +276,3 @@ def printable(line: str) -> str:
 def show(text: str) -> None:
     """Print a text of documents, models or people, each line as by `printable`."""
     print("\n".join(map(printable, text.split("\n"))))
-
-
-class _ProgressBar:
-    """A progress bar on stderr, if that is a terminal."""
-
-    def __enter__(self) -> _ProgressBar:
-        from tqdm import tqdm
-
-        self._bar = tqdm(unit="file", desc="Ingesting", leave=False, disable=None)
-        self._waits = False
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def show(self, progress: Progress) -> None:
-        """Show the job's progress."""
-        self._bar.total, self._bar.n = progress.num_files, progress.num_files_done
-        self._bar.set_postfix(chunks=progress.num_chunks_done, refresh=False)
-        self._bar.update(0)
-
-    def wait(self) -> None:
-        """Report, once, that another process is writing."""
-        if not self._waits:
-            self.write("another process is writing to this table; waiting for it", sys.stderr)
-        self._waits = True
-
-    def write(self, line: str, file: TextIO) -> None:
-        """Print a line above the bar."""
-        self._bar.write(line, file=file)

@@ -64,14 +64,14 @@ class IndexState:
 
     def __str__(self) -> str:
         """Return which index there is, why, and what would change it."""
-        exact = f"exact vector search, since {self.num_chunks:,} chunks are fewer than {MIN_INDEXED:,}"
+        exact = f"exact vector search, since {self.num_chunks:,} passages are fewer than {MIN_INDEXED:,}"
         indexed = (
-            f"vector index (IVF with 8 bits, exact for the nearest), since there are {MIN_INDEXED:,} chunks or more; "
+            f"vector index (IVF with 8 bits, exact for the nearest), since there are {MIN_INDEXED:,} passages or more; "
             f"{self.num_parts} parts, built again above {_MAX_PARTS}"
         )
-        missing = f"exact vector search, though {self.num_chunks:,} chunks are to have a vector index"
+        missing = f"exact vector search, though {self.num_chunks:,} passages are to have a vector index"
         found = indexed if self.num_parts else missing if self.is_large else exact
-        waiting = f"{self.num_waiting:,} chunks wait for the indexes, which are updated above {_MAX_WAITING:,}"
+        waiting = f"{self.num_waiting:,} passages wait for the indexes, which are updated above {_MAX_WAITING:,}"
         due = "; upkeep is due and follows the next change" if self.is_due else ""
         return f"{found}; {waiting}; {self.num_files} files{due}"
 

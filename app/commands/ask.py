@@ -91,6 +91,7 @@ def search_command(
     as_json: JsonOption = False,
 ) -> None:
     """Print the ranking, with each passage's change of rank by the reranker. Example: citeloop search vpn"""
+    from app.answer import NO_DOCUMENTS
     from app.pipeline import Pipeline
     from app.settings import read_settings
     from ingest.chunk import breadcrumb
@@ -112,7 +113,7 @@ def search_command(
         place = breadcrumb(ranked.chunk.title, *ranked.chunk.headings)
         show(f"{ranked.rank:3}  {moved:>4}  {ranked.score:8.4f}  {place}  ({ranked.chunk.document})")
     if not rows:
-        print("nothing found")
+        print("nothing found" if pipeline.table.num_chunks() else NO_DOCUMENTS)
 
 
 def _answer(

@@ -85,7 +85,7 @@ def _table(settings: Settings) -> str:
     table.check_chunking()
     documents = table.documents()
     hint = "" if documents else "; add some with: citeloop ingest PATH"
-    return f"{len(documents)} documents, {table.num_chunks()} chunks in {settings.home}{hint}"
+    return f"{len(documents)} documents, {table.num_chunks()} passages in {settings.home}{hint}"
 
 
 def _reranker(settings: Settings) -> str:

@@ -136,11 +136,14 @@ def _changed(
 
 
 def _checked_owner(owner: str, home: Path | None) -> str:
-    from app.access.access import Access  # takes a fifth of a second to import
+    from app.access.access import Access, NoAccessError  # takes a fifth of a second to import
+    from app.access.policy import FILE_NAME
 
     if not (email := address(owner)):
         raise typer.BadParameter(f"expected an e-mail address for --owner, got {owner!r:.80}")
-    Access(home or DEFAULT_HOME).rights_of(Identity(email, email))
+    folder = home or DEFAULT_HOME
+    if not Access(folder).explain(Identity(email, email)).rights:
+        raise NoAccessError(f"{email} has no access: first give the address a role in {folder / FILE_NAME}")
     return email
 
 

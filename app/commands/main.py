@@ -50,7 +50,7 @@ from ingest.commands import (
 
 cli = typer.Typer(
     name="citeloop",
-    help="Ask your documents, see why each passage ranks where it does, strike out a wrong citation.",
+    help="Ask your documents, see why each passage ranks where it does, strike out a wrong source.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -106,7 +106,7 @@ def catalog_command(as_json: JsonOption = False) -> None:
         return
     for model in catalog():
         what = f"{model.kind:16}  {model.mb:5,} MB  {model.license or 'see hub':12}  {', '.join(model.languages):6}"
-        print(f"{model.name:36}  {what}  {model.refusal or model.published}".rstrip())
+        print(f"{model.name:38}  {what}  {model.refusal or model.published}".rstrip())
 
 
 def get_command(

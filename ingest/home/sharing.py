@@ -86,6 +86,8 @@ def share(home: Path, *, begin: bool = False) -> str:
     another process is writing to the home folder.
     """
     if not (address := shared_address()):
+        if begin:
+            raise _not_shared()
         return ""
     listed = SharedFolder(address).newest_id()
     if listed == (state := _read_state(home, address)).listed and not _is_behind(home, state) and (listed or not begin):
@@ -100,12 +102,16 @@ def share(home: Path, *, begin: bool = False) -> str:
 def take_over(home: Path) -> str:
     """Let this home folder be the writer, once it has all that is shared. Raises SharingError, as `share`."""
     if not (address := shared_address()):
-        raise SharingError("nothing is shared; set CITELOOP_TABLE_URI to a folder such as s3://BUCKET/FOLDER")
+        raise _not_shared()
     state = _read_state(home, address)
     if state.listed and not state.is_behind:
         share(home)
     with write_lock(home, _give_up):
         return _publish(home, _read_state(home, address), takes_over=True)
+
+
+def _not_shared() -> SharingError:
+    return SharingError("nothing is shared; set CITELOOP_TABLE_URI to a folder such as s3://BUCKET/FOLDER")
 
 
 def writer_elsewhere(home: Path) -> str:

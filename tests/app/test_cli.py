@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 
+from app.answer import NO_DOCUMENTS
 from app.commands.main import cli
 from app.feedback import FeedbackStore
 from ingest.home.damaged_database import damaged_databases
@@ -370,9 +371,19 @@ def test_search_shows_who_moved_and_prints_as_many_as_asked(citeloop: Citeloop, 
     assert lines[1].endswith("Leave > Parental leave  (handbook/leave.md)")
 
 
-def test_search_says_when_it_found_nothing(citeloop: Citeloop) -> None:
-    assert citeloop("search", "anything").stdout == "nothing found\n"
+def test_search_says_when_it_found_nothing(citeloop: Citeloop, table: ChunkTable) -> None:
+    assert citeloop("search", "leave", "--since", "2100-01-01").stdout == "nothing found\n"
+
+
+def test_search_says_when_there_are_no_documents(citeloop: Citeloop) -> None:
+    assert citeloop("search", "anything").stdout == f"{NO_DOCUMENTS}\n"
     assert citeloop("search", "anything", "--json").json["ranking"] == []
+
+
+def test_share_without_a_shared_folder_says_what_to_set(citeloop: Citeloop) -> None:
+    outcome = citeloop("share")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert "nothing is shared; set CITELOOP_TABLE_URI" in outcome.stderr
 
 
 def test_the_home_of_the_option_goes_before_the_variable(

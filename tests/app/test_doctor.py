@@ -47,9 +47,9 @@ def test_everything_at_hand_is_fine(settings: Settings, table: ChunkTable) -> No
     assert [each.detail for each in found] == [
         "fake, 64 dimensions",
         f"{table.num_chunks()} passages of 3 documents are undamaged",
-        f"3 documents, {table.num_chunks()} chunks in {settings.home}",
-        f"exact vector search, since {table.num_chunks()} chunks are fewer than 20,000; 0 chunks wait for the indexes, "
-        "which are updated above 500; 1 files",
+        f"3 documents, {table.num_chunks()} passages in {settings.home}",
+        f"exact vector search, since {table.num_chunks()} passages are fewer than 20,000; "
+        "0 passages wait for the indexes, which are updated above 500; 1 files",
         "none",
         "shipped is live; none trained yet",
         "0 events",

@@ -24,7 +24,7 @@ def test_a_source_is_added_synced_and_removed(citeloop: Citeloop, documents: Pat
     )
     preview = citeloop("sources", "sync", "wiki", "--dry-run").stdout
     assert preview.endswith("wiki: 3 to read, 0 to remove, 0 unchanged (dry run)\n")
-    assert "added     wiki/it/vpn.md  1 chunks" in citeloop("sources", "sync").stdout
+    assert "added     wiki/it/vpn.md  1 passage" in citeloop("sources", "sync").stdout
     assert {document.collection for document in stored_documents(home)} == {"staff"}
     for _ in range(3):
         citeloop("sources", "sync", "wiki")  # of those that change nothing, one is kept

@@ -59,12 +59,12 @@ def test_upkeep_is_due_for_a_missing_or_scattered_index_and_for_what_waits() -> 
 
 
 def test_state_says_which_index_there_is_and_what_would_change_it(large: ChunkTable, home: Path) -> None:
-    assert "exact vector search, since 0 chunks are fewer than 300" in str(IndexState())
-    assert "exact vector search, though 300 chunks" in str(IndexState(300))
+    assert "exact vector search, since 0 passages are fewer than 300" in str(IndexState())
+    assert "exact vector search, though 300 passages" in str(IndexState(300))
     assert "upkeep is due" in str(IndexState(300))
     said = str(large.index_state())
     assert "vector index (IVF" in said
-    assert "1 parts, built again above 10; 0 chunks wait for the indexes, which are updated above 500" in said
+    assert "1 parts, built again above 10; 0 passages wait for the indexes, which are updated above 500" in said
 
 
 def test_a_long_ingest_keeps_the_indexes_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -317,7 +317,7 @@ def test_jobs_are_printed_with_their_state(citeloop: Citeloop, documents: Path, 
     assert first.startswith(f"{queued.id}  queued ")
     assert "all documents" in first
     assert "  done  " in second
-    assert "3/3 files, 4 chunks" in second
+    assert "3/3 files, 4 passages" in second
     assert str(documents.resolve()) in second
     assert len(citeloop("jobs", "--last", "1").stdout.splitlines()) == 1
 

@@ -11,7 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from ingest.__main__ import run
-from ingest.commands import _ProgressBar, ingest_command
+from ingest.commands import ingest_command
+from ingest.progress_bar import ProgressBar
 from ingest.table import ChunkTable, TableError
 from tests.conftest import PATIENCE, FakeEmbedder
 
@@ -38,11 +39,11 @@ def call(*arguments: str | Path, status: int = 0) -> str:
 
 def test_each_file_and_the_sums_are_shown(documents: Path) -> None:
     assert call(documents).splitlines() == [
-        "added     handbook/leave.md  2 chunks",
-        "added     handbook/travel.md  1 chunks",
-        "added     it/vpn.md  1 chunks",
+        "added     handbook/leave.md  2 passages",
+        "added     handbook/travel.md  1 passage",
+        "added     it/vpn.md  1 passage",
         "3 added",
-        "3 documents, 4 chunks in the table",
+        "3 documents, 4 passages in the table",
     ]
 
 
@@ -50,9 +51,9 @@ def test_unchanged_files_are_only_counted(documents: Path) -> None:
     call(documents)
     (documents / "it" / "vpn.md").write_text("Call 5500.")
     assert call(documents).splitlines() == [
-        "replaced  it/vpn.md  1 chunks",
+        "replaced  it/vpn.md  1 passage",
         "1 replaced, 2 unchanged",
-        "3 documents, 4 chunks in the table",
+        "3 documents, 4 passages in the table",
     ]
 
 
@@ -64,14 +65,14 @@ def test_address_of_a_cluster_needs_its_engine(documents: Path) -> None:
 
 def test_folder_without_files_is_nothing_to_do(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert call(tmp_path / "empty").splitlines() == ["nothing to do", "0 documents, 0 chunks in the table"]
+    assert call(tmp_path / "empty").splitlines() == ["nothing to do", "0 documents, 0 passages in the table"]
 
 
 def test_failed_file_is_shown_with_its_reason_and_makes_the_status_one(documents: Path) -> None:
     (documents / "a.docx").write_bytes(b"no zip")
     lines = call(documents, status=1).splitlines()
     assert lines[0].startswith("failed    a.docx  the file is damaged")
-    assert lines[-2:] == ["3 added, 1 failed", "3 documents, 4 chunks in the table"]
+    assert lines[-2:] == ["3 added, 1 failed", "3 documents, 4 passages in the table"]
 
 
 def test_files_that_were_read_with_gaps_are_named_at_the_end(documents: Path) -> None:
@@ -80,7 +81,7 @@ def test_files_that_were_read_with_gaps_are_named_at_the_end(documents: Path) ->
     for name in ("a", "b"):
         (documents / f"{name}.eml").write_text(mail + part.format(f"{name}.zip"))
     lines = call(documents).splitlines()
-    assert "added     a.eml  1 chunks; attachments not read: a.zip" in lines
+    assert "added     a.eml  1 passage; attachments not read: a.zip" in lines
     assert lines[-3:] == [
         "read with gaps: 2",
         "  a.eml: attachments not read: a.zip",
@@ -98,11 +99,11 @@ def test_skipped_file_is_shown_and_no_failure(documents: Path) -> None:
 def test_prune_is_done_only_when_asked_for(documents: Path) -> None:
     call(documents)
     (documents / "it" / "vpn.md").unlink()
-    assert "3 documents, 4 chunks in the table" in call(documents)
+    assert "3 documents, 4 passages in the table" in call(documents)
     assert call(documents, "--prune").splitlines() == [
         "removed   it/vpn.md",
         "2 unchanged, 1 removed",
-        "2 documents, 3 chunks in the table",
+        "2 documents, 3 passages in the table",
     ]
 
 
@@ -142,9 +143,9 @@ def test_waiting_for_another_writer_is_said_on_stderr(
     documents: Path, table: ChunkTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holds, release = threading.Event(), threading.Event()
-    say = _ProgressBar.wait
+    say = ProgressBar.wait
 
-    def wait(bar: _ProgressBar) -> None:
+    def wait(bar: ProgressBar) -> None:
         say(bar)
         release.set()
 
@@ -156,7 +157,7 @@ def test_waiting_for_another_writer_is_said_on_stderr(
     holder = threading.Thread(target=hold)
     holder.start()
     assert holds.wait(PATIENCE)
-    monkeypatch.setattr(_ProgressBar, "wait", wait)
+    monkeypatch.setattr(ProgressBar, "wait", wait)
     result = CliRunner().invoke(APP, [str(documents), "--json"])
     holder.join(PATIENCE)
     assert "another process is writing" in result.stderr
