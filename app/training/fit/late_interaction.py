@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.reranking.model_files import is_late_interaction
-from app.training.fit.trainer import Training, fit, save
+from app.training.fit.trainer import PASSAGES_AT_ONCE, Training, fit, save
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -25,7 +25,10 @@ def train(training: Training, base: str, output: Path) -> None:
 
     model = load(base)
     by_labels = MultiVectorMultipleNegativesRankingLoss(
-        model, scale=1 / training.recipe.temperature, similarity_fct=mean_colbert_scores
+        model,
+        scale=1 / training.recipe.temperature,
+        similarity_fct=mean_colbert_scores,
+        mini_batch_size=PASSAGES_AT_ONCE,
     )
     by_scores = _teacher_loss(model, training.recipe.temperature)
     losses = {one.origin: by_scores if one.scores else by_labels for one in (*training.examples, *training.validation)}
@@ -44,7 +47,8 @@ def _teacher_loss(model: MultiVectorEncoder, temperature: float) -> Any:
             # Undo the library's factor of temperature squared, which would leave almost no loss here.
             return super().forward(sentence_features, labels) / self.student_temperature**2
 
-    return TeacherLoss(model, similarity_fct=partial(colbert_kd_scores, length_normalize=True), temperature=temperature)
+    scoring = partial(colbert_kd_scores, length_normalize=True)
+    return TeacherLoss(model, similarity_fct=scoring, temperature=temperature, mini_batch_size=PASSAGES_AT_ONCE)
 
 
 def load(base: str) -> MultiVectorEncoder:
