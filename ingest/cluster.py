@@ -59,8 +59,8 @@ class RayParsers:
         except (OSError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise CiteloopError(
-                f"the Ray cluster {self._address} cannot be used: {reason}; it must run, and all its machines need the "
-                "same versions of Python and Ray"
+                f"the Ray cluster {self._address or 'of this machine'} cannot be used: {reason}; it must run, and all "
+                "its machines need the same versions of Python and Ray"
             ) from error
         return self
 

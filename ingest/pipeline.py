@@ -141,6 +141,8 @@ class Ingest:
                 changed.append(result)
             else:
                 yield self._done(result)
+        if not changed:
+            return
         with self._parsers as parsers:
             waiting: list[_Read] = []
             num_characters = 0
