@@ -52,7 +52,7 @@ class RayParsers:
                 with warnings.catch_warnings():
                     # What Ray forks runs another program at once, so LanceDB's threads are not missed there.
                     warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
-                    self._ray.init("local", include_dashboard=False, **quiet)
+                    self._ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
             else:
                 socket.create_connection(self._place(), _CONNECT_SECONDS).close()  # Ray would try for minutes
                 self._ray.init(self._address, **quiet)
@@ -75,7 +75,7 @@ class RayParsers:
         self._ray.shutdown()
 
     def parse_all(self, files: Iterable[SourceFile]) -> Iterator[Parsed | None]:
-        """As Parsers.parse_all, in the order in which they are done. Raises CiteloopError when the cluster fails."""
+        """As Parsers.parse_all; what is done first comes first. Raises CiteloopError when the cluster fails."""
         task = self._ray.remote(_parse_and_embed).options(num_cpus=1, max_retries=-1)
         num_tasks = _TASKS_PER_CORE * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         parts = _parts(files)

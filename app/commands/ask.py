@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from app.pipeline import Pipeline
     from app.search.filters import Filter
 
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a day such as 2026-03-31, not {text!r}") from error
+
+
 RerankerOption = Annotated[
     str | None,
     typer.Option(
@@ -27,8 +35,12 @@ RerankerOption = Annotated[
 CollectionOption = Annotated[list[str] | None, typer.Option(help="Only documents of this collection; repeatable.")]
 TypeOption = Annotated[list[str] | None, typer.Option(help="Only documents of this type, such as pdf; repeatable.")]
 DocumentOption = Annotated[list[str] | None, typer.Option(help="Only this document, by its name; repeatable.")]
-SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or later.")]
-UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Ingested on this day or earlier.")]
+SinceOption = Annotated[
+    date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Ingested on this day or later.")
+]
+UntilOption = Annotated[
+    date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Ingested on this day or earlier.")
+]
 NoRerankOption = Annotated[bool, typer.Option("--no-rerank", help="Search without reranking.")]
 IgnoreVotesOption = Annotated[
     bool, typer.Option("--ignore-votes", help="Rank as if nobody had struck out, kept or named a passage.")
@@ -171,13 +183,12 @@ def _filter(
     collections: list[str] | None,
     documents: list[str] | None,
     types: list[str] | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
 ) -> Filter:
     from app.search.filters import Filter
 
-    first, last = (day.date() if day else None for day in (since, until))
-    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), first, last)
+    return Filter(tuple(collections or ()), tuple(documents or ()), tuple(types or ()), since, until)
 
 
 def _indented(text: str) -> str:

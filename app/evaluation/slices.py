@@ -47,7 +47,8 @@ class Slice:
             return "none yet"
         mean, low, high = (f"{100 * value:+.1f}" for value in (self.gain.mean, self.gain.low, self.gain.high))
         changed = f"{self.num_won} gained, {self.num_lost} lost"
-        return f"{self.num_questions} questions, {mean} points nDCG@10 ({low} to {high}); {changed}"
+        questions = "1 question" if self.num_questions == 1 else f"{self.num_questions} questions"
+        return f"{questions}, {mean} points nDCG@10 ({low} to {high}); {changed}"
 
 
 def is_asked_before(recalls: Iterable[Recall]) -> bool:

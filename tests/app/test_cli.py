@@ -375,6 +375,12 @@ def test_search_says_when_it_found_nothing(citeloop: Citeloop, table: ChunkTable
     assert citeloop("search", "leave", "--since", "2100-01-01").stdout == "nothing found\n"
 
 
+def test_a_day_that_is_none_is_wrong_usage(citeloop: Citeloop) -> None:
+    outcome = citeloop("search", "leave", "--since", "yesterday")
+    assert outcome.status == 2
+    assert "expected a day such as 2026-03-31" in outcome.stderr
+
+
 def test_search_says_when_there_are_no_documents(citeloop: Citeloop) -> None:
     assert citeloop("search", "anything").stdout == f"{NO_DOCUMENTS}\n"
     assert citeloop("search", "anything", "--json").json["ranking"] == []
