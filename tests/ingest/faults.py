@@ -23,7 +23,7 @@ import pytest
 
 from ingest import isolation
 from ingest.files import SourceFile
-from ingest.parse import Document, ParseError, parse
+from ingest.parse import ParseError, parse
 from ingest.pipeline import FileResult, ingest
 from ingest.reindex import reindex
 from ingest.table import ChunkTable, keep_current_up
@@ -45,12 +45,12 @@ class InProcessParsers:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, Document | ParseError] | None]:
+    def parse_all(self, files: Iterable[SourceFile]) -> Iterator[isolation.Parsed | None]:
         for file in files:
             try:
-                yield file, parse(file.path, file.name)
+                yield isolation.Parsed(file, parse(file.path, file.name))
             except ParseError as error:
-                yield file, error
+                yield isolation.Parsed(file, error)
 
 
 def small_steps() -> dict[str, object]:

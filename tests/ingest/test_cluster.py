@@ -26,6 +26,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a cluster of a head without cores, and two machines with one core."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_worker_niceness", "0")  # else they wait for the tests beside them
+    monkeypatch.setenv("RAY_health_check_period_ms", "1000")  # a killed machine is missed after five of them
     utils = pytest.importorskip("ray.cluster_utils")
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _MEMORY}
     cluster = utils.Cluster(initialize_head=True, head_node_args=head)
