@@ -27,6 +27,7 @@
     sources    Source      documents from elsewhere -> changes since the last sync, through the pipeline
     jobs       Job         an ingest as a row with its progress
     worker                 runs queued jobs in a separate process
+    progress_bar           progress of an ingest on a terminal
     commands               ingest, watch, reindex, jobs
 
 This package knows nothing about questions, rerankers or pages and imports nothing from `app`.
