@@ -39,6 +39,8 @@ class RayParsers:
     def __init__(self, embedder: str, address: str = "", limits: Limits | None = None) -> None:
         """Raises CiteloopError if Ray is not installed."""
         os.environ.update(RAY_USAGE_STATS_ENABLED="0")  # Ray would report to its makers
+        if not address:
+            os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0")  # read on import: listen on this machine only
         with needs_extra("ray", "--engine ray"):
             import ray
         self._ray, self._address = ray, address
@@ -52,7 +54,7 @@ class RayParsers:
                 with warnings.catch_warnings():
                     # What Ray forks runs another program at once, so LanceDB's threads are not missed there.
                     warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
-                    self._ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+                    self._ray.init("local", include_dashboard=False, **quiet)
             else:
                 socket.create_connection(self._place(), _CONNECT_SECONDS).close()  # Ray would try for minutes
                 self._ray.init(self._address, **quiet)

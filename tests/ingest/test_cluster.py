@@ -83,6 +83,21 @@ def test_a_killed_ingest_and_a_killed_machine_lose_nothing(
     assert passages(home) == passages(alone)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(10 * PATIENCE)
+def test_a_cluster_of_one_machine_listens_on_it_only() -> None:
+    pytest.importorskip("ray")
+    script = """
+from ingest.cluster import RayParsers
+with RayParsers(""):
+    import ray
+    print(ray.util.get_node_ip_address(), ray.get_runtime_context().gcs_address)
+"""
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    node, head = outcome.stdout.split()
+    assert (node, head.partition(":")[0]) == ("127.0.0.1", "127.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [("127.0.0.1:9", "127.0.0.1:9 cannot be used: .*refused"), ("head", "such as 10.0.0.5:6379, not 'head'")],
@@ -96,4 +111,4 @@ def test_a_cluster_that_cannot_be_used_is_said(address: str, reason: str) -> Non
 def test_ray_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(CiteloopError, match=r"pip install 'citeloop\[ray\]'"):
-        RayParsers(DEFAULT_EMBEDDER)
+        RayParsers(DEFAULT_EMBEDDER, "10.0.0.5:6379")
