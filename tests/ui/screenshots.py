@@ -28,8 +28,8 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 QUESTION = "How many days a week can I work from home?"
 WRITTEN = "written for the picture"
 FAULTS[WRITTEN] = streams(
-    event("In Germany and other countries with the euro a hotel may cost 150 EUR a night, without breakfast [1]. "),
-    event("In capital cities such as Berlin it may cost 190 EUR [1]; in Munich the cap is 260 EUR [2][9]."),
+    event("In Germany and other countries with the euro a hotel may cost 150 EUR a night, without breakfast [2]. "),
+    event("In capital cities such as Berlin it may cost 190 EUR [2]; in Munich the cap is 260 EUR [1][9]."),
     event(None, "stop"),
     DONE,
 )
