@@ -49,16 +49,17 @@ class RayParsers:
     def __enter__(self) -> Self:
         """Connect. Raises CiteloopError if the cluster does not answer, or has other versions."""
         quiet = {"logging_level": "ERROR", "log_to_driver": False}
+        place = self._place() if self._address else None
         try:
-            if not self._address:
+            if place is None:
                 with warnings.catch_warnings():
                     # What Ray forks runs another program at once, so LanceDB's threads are not missed there.
                     warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
                     self._ray.init("local", include_dashboard=False, **quiet)
             else:
-                socket.create_connection(self._place(), _CONNECT_SECONDS).close()  # Ray would try for minutes
+                socket.create_connection(place, _CONNECT_SECONDS).close()  # Ray would try for minutes
                 self._ray.init(self._address, **quiet)
-        except (OSError, RuntimeError) as error:
+        except Exception as error:  # as Ray raises when it starts too slowly
             reason = str(error).strip().splitlines()[0]
             raise CiteloopError(
                 f"the Ray cluster {self._address or 'of this machine'} cannot be used: {reason}; it must run, and all "

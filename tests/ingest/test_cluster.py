@@ -29,11 +29,21 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_health_check_period_ms", "1000")  # a killed machine is missed after five of them
     utils = pytest.importorskip("ray.cluster_utils")
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _MEMORY}
-    cluster = utils.Cluster(initialize_head=True, head_node_args=head)
-    for _ in range(2):
-        cluster.add_node(num_cpus=1, object_store_memory=_MEMORY)
+    try:
+        cluster = utils.Cluster(initialize_head=True, head_node_args=head)
+        for _ in range(2):
+            cluster.add_node(num_cpus=1, object_store_memory=_MEMORY)
+    except Exception as error:
+        skip_if_slow(str(error))
+        raise
     yield cluster
     cluster.shutdown()
+
+
+def skip_if_slow(error: str) -> None:
+    """Skip a test if this machine was too busy: Ray gives a machine 30 seconds to start."""
+    if "timed out during startup" in error:
+        pytest.skip("Ray did not start in time")
 
 
 @pytest.fixture
@@ -93,7 +103,9 @@ with RayParsers(""):
     import ray
     print(ray.util.get_node_ip_address(), ray.get_runtime_context().gcs_address)
 """
-    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    skip_if_slow(outcome.stderr)
+    assert outcome.returncode == 0, outcome.stderr
     node, head = outcome.stdout.split()
     assert (node, head.partition(":")[0]) == ("127.0.0.1", "127.0.0.1")
 
