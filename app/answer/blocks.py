@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise, zip_longest
@@ -118,7 +118,8 @@ def split_blocks(text: str) -> list[Block]:
             content = tokens[index + 1].content if token.type == "paragraph_open" else token.content
             units = tuple(_sentence_units(content))
             is_answer = units and not units[-1].is_question
-            _add(blocks, Block("paragraph", _take_question(blocks) + units if is_answer else units))
+            question = _take_line(blocks, lambda unit: unit.is_question) if is_answer else ()
+            _add(blocks, Block("paragraph", question + units))
         elif token.type in ("bullet_list_open", "ordered_list_open"):
             items = _below_intros(list(_items(tokens[index:], lines)))
             _add(blocks, Block("list", tuple(items), _take_intro(blocks)))
@@ -189,36 +190,26 @@ def _add_table(blocks: list[Block], lines: Sequence[str]) -> None:
     _add(blocks, Block("table", tuple(units), header))
 
 
-def _take_question(blocks: list[Block]) -> tuple[Unit, ...]:
-    """Take a paragraph that is a question, which what follows answers."""
-    if blocks and blocks[-1].kind == "paragraph" and len(blocks[-1].units) == 1 and blocks[-1].units[0].is_question:
+def _take_line(blocks: list[Block], is_wanted: Callable[[Unit], object]) -> tuple[Unit, ...]:
+    """Take a paragraph of one sentence, if it is wanted."""
+    if blocks and blocks[-1].kind == "paragraph" and len(blocks[-1].units) == 1 and is_wanted(blocks[-1].units[0]):
         return blocks.pop().units
     return ()
 
 
 def _take_intro(blocks: list[Block]) -> str:
-    """Take what introduces a list: a question, a label in bold, or a sentence that ends in a colon.
-
-    Between a colon and its list, there may be one more paragraph.
-    """
-    if question := _take_question(blocks):
+    """Take what introduces a list: a question, a sentence with a colon and a paragraph below it, or a label in bold."""
+    if question := _take_line(blocks, lambda unit: unit.is_question):
         return question[0].text
     above = blocks[-2:]
     while above and (above[0].kind != "paragraph" or not _INTRODUCES.search(above[0].units[-1].text)):
         above.pop(0)
     if not above or above[-1].kind != "paragraph":
-        return _take_label(blocks)
+        return "".join(label.text for label in _take_line(blocks, lambda unit: _LABEL.fullmatch(unit.text)))
     del blocks[-len(above) :]
     *rest, intro = above[0].units
     _add(blocks, Block("paragraph", tuple(rest)))
     return " ".join([intro.text, *(unit.text for block in above[1:] for unit in block.units)])
-
-
-def _take_label(blocks: list[Block]) -> str:
-    """Take a paragraph that is all in bold, as many authors write headings of lists."""
-    if blocks and len(blocks[-1].units) == 1 and _LABEL.fullmatch(blocks[-1].units[0].text):
-        return blocks.pop().units[0].text
-    return ""
 
 
 def _sentence_units(content: str) -> Iterator[Unit]:
