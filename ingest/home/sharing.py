@@ -66,9 +66,7 @@ def shared_write_lock(home: Path, on_wait: Callable[[], None] = lambda: None) ->
             yield
             return
         state = _read_state(home, address)
-        newest = SharedFolder(address).newest()
-        if newest and newest.writer != state.name:
-            raise _written_by(newest.host)
+        _expect_own(SharedFolder(address).newest(), state)
         _write_state(home, state := replace(state, is_behind=True))
         try:
             yield
@@ -135,6 +133,12 @@ def _give_up() -> None:
     raise CiteloopError("another process is writing to the home folder; try again when it has ended")
 
 
+def _expect_own(newest: Listing | None, state: _State) -> None:
+    """Raise SharingError if another server has written the newest state."""
+    if newest and newest.writer != state.name:
+        raise _written_by(newest.host)
+
+
 def _written_by(host: str) -> SharingError:
     return SharingError(
         f"{host} adds the documents and models that this server follows; do it there, or run here: "
@@ -149,8 +153,8 @@ def _publish(home: Path, state: _State, *, takes_over: bool = False) -> str:
     """Copy what is new. Raises SharingError if another server has taken over, perhaps during this very write."""
     folder = SharedFolder(state.address)
     newest = folder.newest()
-    if newest and newest.writer != state.name and not takes_over:
-        raise _written_by(newest.host)
+    if not takes_over:
+        _expect_own(newest, state)
     listing = Listing(uuid4().hex, state.name, platform.node(), _files(home))
     num_files = folder.publish(home, listing, newest)
     _write_state(home, replace(state, listed=listing.id, writer="", models=_models(home), is_behind=False))
